@@ -1,0 +1,65 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Two ways to build this package, from the same sources:
+// - as ordinary Swift: the command line tool, and everything under test;
+// - with DEPTOOL_EMBEDDED set: only the agent, as Embedded Swift (see Scripts/build-agents).
+let embedded = Context.environment["DEPTOOL_EMBEDDED"] != nil
+
+// The folder whose agents the tool carries; unset, it carries none. The id changes when an agent does, so that the
+// build system, which cannot see through `.incbin`, assembles it again.
+let agents = Context.environment["DEPTOOL_AGENTS"]
+let agentsID = Context.environment["DEPTOOL_AGENTS_ID"] ?? "none"
+
+/// Sources that run on a host too: nothing in them may need what Embedded Swift lacks.
+let embeddable: [SwiftSetting] = embedded
+    ? [.enableExperimentalFeature("Embedded")]
+    : [.treatWarning("EmbeddedRestrictions", as: .error)]
+
+let core: [Target] = [
+    .target(name: "CSystem", cSettings: embedded ? [.define("DEPTOOL_EMBEDDED")] : []),
+    .target(name: "Model", swiftSettings: embeddable),
+    .target(name: "Wire", dependencies: ["Model"], swiftSettings: embeddable),
+    .target(name: "AgentCore", dependencies: ["CSystem", "Model", "Wire"], swiftSettings: embeddable),
+    .executableTarget(name: "deptool-agent", dependencies: ["AgentCore"], swiftSettings: embeddable),
+]
+
+let laptop: [Target] = [
+    .systemLibrary(
+        name: "CGit2", pkgConfig: "libgit2", providers: [.apt(["libgit2-dev"]), .brew(["libgit2"])]),
+    .systemLibrary(
+        name: "CSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"]), .brew(["libssh2"])]),
+    .target(
+        name: "CAgents",
+        cSettings: agents.map {
+            [.define("AGENTS_DIRECTORY", to: "\"\($0)\""), .define("AGENTS_ID", to: "\"\(agentsID)\"")]
+        } ?? []),
+    .target(name: "Git", dependencies: ["CGit2", "CSystem", "Model"], swiftSettings: [.strictMemorySafety()]),
+    .target(
+        name: "SSH", dependencies: ["CSSH2", "CSystem"], swiftSettings: [.strictMemorySafety()]),
+    .target(name: "Planning", dependencies: ["Model"]),
+    .target(name: "Deployment", dependencies: ["CAgents", "Git", "Model", "Planning", "SSH", "Wire"]),
+    .target(name: "Display", dependencies: ["Deployment", "Git", "Model", "Planning", "SSH"]),
+    .executableTarget(
+        name: "deptool",
+        dependencies: [
+            "Deployment", "Display", "Git", "Planning",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]),
+]
+
+let tests: [Target] = []
+
+let package = Package(
+    name: "deptool",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "deptool-agent", targets: ["deptool-agent"])
+    ] + (embedded ? [] : [.executable(name: "deptool", targets: ["deptool"])]),
+    dependencies: embedded
+        ? []
+        : [
+            .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        ],
+    targets: core + (embedded ? [] : laptop + tests),
+    swiftLanguageModes: [.v6])

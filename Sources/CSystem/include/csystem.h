@@ -1,0 +1,130 @@
+// The operating system as Deptool uses it, on the laptop and on a host: the one place that knows the differences
+// between Linux with glibc, Linux with musl, and macOS.
+//
+// Every function returns zero or a positive result, or a negated errno. None keeps a pointer it is given.
+#ifndef CSYSTEM_H
+#define CSYSTEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Files ---------------------------------------------------------------------------------------------------------
+
+typedef enum : uint8_t {
+    csys_kind_regular,
+    csys_kind_directory,
+    csys_kind_symlink,
+    csys_kind_other,
+} csys_kind;
+
+typedef struct {
+    csys_kind kind;
+    uint32_t mode;  // permission bits only, 07777
+    uint32_t uid;
+    uint32_t gid;
+    uint64_t size;  // bytes
+    uint64_t inode;
+    uint64_t device;
+    int64_t mtime_ns;  // since the epoch
+    int64_t ctime_ns;
+} csys_stat;
+
+int csys_lstat(const char *path, csys_stat *out);
+int csys_fstat(int fd, csys_stat *out);
+
+// Descriptors are close-on-exec.
+int csys_open_read(const char *path);  // a regular file; a symlink as last component is ELOOP, never waits
+int csys_open_directory(const char *path);
+int csys_create_new(const char *path, uint32_t mode);  // EEXIST if there is anything at path; mode as is, no umask
+int csys_open_append(const char *path, uint32_t mode);  // created if missing; readable too
+int csys_close(int fd);
+
+int64_t csys_read(int fd, void *buffer, size_t count);  // retries EINTR
+int64_t csys_write(int fd, const void *buffer, size_t count);  // retries EINTR; may be short
+int csys_truncate(int fd, uint64_t size);
+int csys_seek(int fd, uint64_t offset);
+int csys_fsync(int fd);
+int csys_syncfs(int fd);  // the whole filesystem that fd is on
+int csys_clone(int to, int from);  // reflink; ENOTSUP or similar where the filesystem has none
+int csys_try_lock(int fd);  // exclusive flock; EWOULDBLOCK when held by another
+
+int csys_rename(const char *from, const char *to);
+int csys_symlink(const char *target, const char *path);
+int64_t csys_readlink(const char *path, char *buffer, size_t size);  // length, not terminated
+int csys_unlink(const char *path);
+int csys_rmdir(const char *path);
+int csys_mkdir(const char *path, uint32_t mode);  // mode as is, no umask
+int csys_chmod(const char *path, uint32_t mode);
+int csys_lchown(const char *path, uint32_t uid, uint32_t gid);
+int csys_set_mtime(const char *path, int64_t mtime_ns);  // of the path itself, not what a symlink points to
+
+int64_t csys_listxattr(const char *path, char *buffer, size_t size);  // names, each terminated; 0 where unsupported
+int64_t csys_getxattr(const char *path, const char *name, void *buffer, size_t size);
+int csys_setxattr(const char *path, const char *name, const void *value, size_t size);
+
+typedef struct csys_directory csys_directory;  // an open directory
+int csys_opendir(const char *path, csys_directory **out);
+// 1 and the name, valid until the next call, and its kind (csys_kind_other when the filesystem does not say);
+// 0 at the end. "." and ".." are left out.
+int csys_readdir(csys_directory *directory, const char **name, csys_kind *kind);
+void csys_closedir(csys_directory *directory);
+
+// Processes -----------------------------------------------------------------------------------------------------
+
+// Starts argv[0] (searched in PATH) with the three descriptors as its standard ones, its own process group, default
+// signals; returns the pid.
+int csys_spawn(char *const argv[], int in, int out, int err);
+// The status as a shell counts it: exit code, or 128 + signal. With wait false and the process running: -EAGAIN.
+int csys_wait(int pid, bool wait);
+int csys_kill(int pid, int signal);
+int csys_kill_group(int pid, int signal);
+int csys_fork(void);
+int csys_setsid(void);
+int csys_getpid(void);
+int csys_getuid(void);
+void csys_exit(int status) __attribute__((noreturn));
+void csys_ignore_hangup_and_pipe(void);
+void csys_set_umask(uint32_t mask);
+
+int csys_pipe(int *read_end, int *write_end);
+int csys_socketpair(int *one, int *other);
+int csys_open_null(void);
+
+typedef struct {
+    int fd;  // negative: ignored
+    bool readable;  // asked for, and answered; end of file and errors count as readable
+    bool writable;
+} csys_poll_item;
+// How many items are ready; 0 after the timeout. A negative timeout waits without end. EINTR is returned.
+int csys_poll(csys_poll_item *items, size_t count, int64_t timeout_ms);
+
+// The rest ------------------------------------------------------------------------------------------------------
+
+int64_t csys_monotonic_ns(void);
+int64_t csys_realtime_ns(void);
+// "sysname machine" as `uname -sm` prints it; the node name.
+int64_t csys_uname(char *buffer, size_t size);
+int64_t csys_nodename(char *buffer, size_t size);
+const char *csys_strerror(int error);
+const char *csys_getenv(const char *name);
+int csys_isatty(int fd);
+
+// errno values that callers tell apart.
+enum {
+    csys_enoent = 2,
+    csys_eintr = 4,
+    csys_eio = 5,
+    csys_eexist = 17,
+    csys_exdev = 18,
+    csys_enotdir = 20,
+    csys_einval = 22,
+    csys_enospc = 28,
+    csys_erofs = 30,
+    csys_epipe = 32,
+};
+int csys_eagain(void);
+int csys_enotempty(void);
+int csys_eloop(void);
+
+#endif

@@ -1,0 +1,83 @@
+/// Where Deptool keeps its things on a host (DESIGN: "On the host"). Everything below one directory, but for links.
+public enum Layout {
+    public static var root: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool") }
+    public static var agents: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/bin") }
+    public static var apps: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/apps") }
+    /// Mode 0700: record, lock, journal, undo data, log.
+    public static var store: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store") }
+    public static var record: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/record") }
+    public static var lock: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/lock") }
+    public static var journal: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/journal") }
+    public static var undo: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/undo") }
+    public static var log: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/log") }
+    public static var unitLinks: AbsolutePath { AbsolutePath(unchecked: "/etc/systemd/system") }
+    public static var hostname: AbsolutePath { AbsolutePath(unchecked: "/etc/hostname") }
+    public static var machineID: AbsolutePath { AbsolutePath(unchecked: "/etc/machine-id") }
+    /// Exists where systemd is the running init (sd_booted(3)).
+    public static var systemdRunning: AbsolutePath { AbsolutePath(unchecked: "/run/systemd/system") }
+}
+
+extension AppName {
+    private func below(_ directory: AbsolutePath, _ rest: String) -> AbsolutePath {
+        AbsolutePath(unchecked: directory.text + "/" + text + rest)
+    }
+
+    /// The app's directory on a host, which holds its versions and the links `current` and `previous`.
+    public var directory: AbsolutePath { below(Layout.apps, "") }
+    public var current: AbsolutePath { below(Layout.apps, "/current") }
+    public var previous: AbsolutePath { below(Layout.apps, "/previous") }
+    /// Where the whole app is kept between its removal and the commit.
+    public var removed: AbsolutePath { below(Layout.undo, ".removed") }
+
+    public func version(_ version: Version) -> AbsolutePath { below(Layout.apps, "/" + version.text) }
+    public func staging(_ version: Version) -> AbsolutePath { below(Layout.apps, "/" + version.text + ".staging") }
+}
+
+/// The version of an app on a host: the name of its checkout directory, ten hex digits of the commit that deployed it.
+public struct Version: Hashable, Sendable {
+    public let text: String
+
+    public init(_ commit: ObjectID) { text = commit.short }
+
+    /// Nil unless there are exactly ten hexadecimal digits.
+    public init?(_ text: String) {
+        guard text.utf8.count == 10, ObjectID(hex: text + "000000000000000000000000000000") != nil else { return nil }
+        self.text = text
+    }
+}
+
+/// A directory of an app whose files are linked into a directory of the host, one link a file. Another kind of such a
+/// directory is one more row here.
+public struct LinkDirectory: Hashable, Sendable {
+    /// What has to run on the host when something in such a directory changes.
+    public enum Reaction: Sendable {
+        case daemonReload, sysusers, tmpfiles
+    }
+
+    /// The directory's name in an app.
+    public let name: String
+    /// Where on the host the links are.
+    public let target: AbsolutePath
+    /// What a file in it is called in the plan.
+    public let noun: String
+    public let reaction: Reaction
+    /// Whether it may hold directories `NAME.d`, whose files are linked one by one beside those of others.
+    public let hasDropIns: Bool
+
+    private init(_ name: String, _ target: String, noun: String, _ reaction: Reaction, hasDropIns: Bool = false) {
+        self.name = name
+        self.target = AbsolutePath(unchecked: target)
+        self.noun = noun
+        self.reaction = reaction
+        self.hasDropIns = hasDropIns
+    }
+
+    public static var all: [LinkDirectory] {
+        [
+            LinkDirectory("systemd", "/etc/systemd/system", noun: "unit", .daemonReload, hasDropIns: true),
+            LinkDirectory("sysusers", "/etc/sysusers.d", noun: "sysusers", .sysusers),
+            LinkDirectory("tmpfiles", "/etc/tmpfiles.d", noun: "tmpfiles", .tmpfiles),
+            LinkDirectory("quadlets", "/etc/containers/systemd", noun: "quadlet", .daemonReload, hasDropIns: true),
+        ]
+    }
+}

@@ -1,0 +1,61 @@
+/// Whether a byte may stand in the names that Deptool hands to other programs: ASCII letters and digits, and those of
+/// `extra`. What starts with `-` or `.` is refused elsewhere, so that no name is ever an option or a hidden file.
+private func isPlain(_ byte: UInt8, _ extra: StaticString) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        true
+    default:
+        extra.withUTF8Buffer { $0.contains(byte) }
+    }
+}
+
+private func isName(_ text: String, longest: Int, extra: StaticString, first: StaticString = "") -> Bool {
+    let bytes = text.utf8
+    guard let start = bytes.first, bytes.count <= longest, isPlain(start, first) else { return false }
+    return bytes.allSatisfy { isPlain($0, extra) }
+}
+
+/// The name of a host: what `ssh NAME` takes, the name of its directory, and what its `/etc/hostname` says.
+/// At most 253 letters, digits, `.`, `-`, `_`; the first a letter or digit.
+public struct Hostname: Hashable, Comparable, Sendable {
+    public let text: String
+
+    public init?(_ text: String) {
+        guard isName(text, longest: 253, extra: ".-_") else { return nil }
+        self.text = text
+    }
+
+    public static func < (a: Self, b: Self) -> Bool { a.text < b.text }
+}
+
+/// The name of an app on a host. At most 128 letters, digits, `.`, `-`, `_`, `@`, `+`; the first a letter, digit or `_`.
+public struct AppName: Hashable, Comparable, Sendable {
+    public let text: String
+
+    public init?(_ text: String) {
+        guard isName(text, longest: 128, extra: ".-_@+", first: "_") else { return nil }
+        self.text = text
+    }
+
+    public static func < (a: Self, b: Self) -> Bool { a.text < b.text }
+}
+
+/// The full name of a systemd unit (systemd.unit(5)): at most 255 of its characters and one of its suffixes.
+public struct UnitName: Hashable, Comparable, Sendable {
+    public let text: String
+
+    /// What may stand behind the last dot of a unit that can be enabled.
+    public static let suffixes = [
+        ".service", ".socket", ".timer", ".path", ".mount", ".automount", ".target", ".slice", ".swap",
+    ]
+
+    public init?(_ text: String) {
+        guard isName(text, longest: 255, extra: ":-_.\\@", first: "_"),
+            Self.suffixes.contains(where: { text.utf8.count > $0.utf8.count && text.hasSuffix($0) })
+        else { return nil }
+        self.text = text
+    }
+
+    public static func < (a: Self, b: Self) -> Bool { a.text < b.text }
+}

@@ -1,0 +1,103 @@
+/// Why a text is not a path that Deptool takes.
+public enum PathProblem: Error, Hashable, Sendable {
+    case empty
+    case tooLong
+    case notAbsolute
+    case absolute
+    /// An empty component, `.` or `..`.
+    case notNormal
+    /// A control character, which would garble what is shown and what is logged.
+    case controlCharacter
+
+    public var phrase: String {
+        switch self {
+        case .empty: "it is empty"
+        case .tooLong: "it is too long"
+        case .notAbsolute: "it does not start with '/'"
+        case .absolute: "it starts with '/'"
+        case .notNormal: "it has an empty, '.' or '..' component"
+        case .controlCharacter: "it has a control character"
+        }
+    }
+}
+
+/// Linux's PATH_MAX less room for what Deptool puts in front, and NAME_MAX; in bytes.
+private let longestPath = 3800
+private let longestComponent = 255
+
+private func check(_ path: some Collection<UInt8>) throws(PathProblem) {
+    if path.isEmpty { throw .empty }
+    if path.count > longestPath { throw .tooLong }
+    var component = 0
+    var dots = 0
+    func endComponent() throws(PathProblem) {
+        if component == 0 || (component == dots && dots <= 2) { throw .notNormal }
+        if component > longestComponent { throw .tooLong }
+    }
+    for byte in path {
+        if byte < 0x20 || byte == 0x7f { throw .controlCharacter }
+        if byte == UInt8(ascii: "/") {
+            try endComponent()
+            component = 0
+            dots = 0
+        } else {
+            component += 1
+            if byte == UInt8(ascii: ".") { dots += 1 }
+        }
+    }
+    try endComponent()
+}
+
+/// A normal path below some directory, such as `zones/example.com.zone`: no leading or trailing `/`, no `.` or `..`.
+/// Ordered by its bytes.
+public struct RelativePath: Hashable, Comparable, Sendable {
+    public let text: String
+
+    public init(_ text: String) throws(PathProblem) {
+        if text.utf8.first == UInt8(ascii: "/") { throw .absolute }
+        try check(text.utf8)
+        self.text = text
+    }
+
+    /// The components of the path; at least one.
+    public var components: [Substring] { text.split(separator: "/") }
+
+    /// The last component.
+    public var name: String {
+        guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")) else { return text }
+        return String(text[text.utf8.index(after: slash)...])
+    }
+
+    public static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
+}
+
+/// A normal path from the root of a host's file system, such as `/etc/nsd/nsd.conf`. Never `/` itself.
+public struct AbsolutePath: Hashable, Comparable, Sendable {
+    public let text: String
+
+    public init(_ text: String) throws(PathProblem) {
+        if text.utf8.isEmpty { throw .empty }
+        if text.utf8.first != UInt8(ascii: "/") { throw .notAbsolute }
+        try check(text.utf8.dropFirst())
+        self.text = text
+    }
+
+    /// A path made of parts that are known to be normal.
+    init(unchecked text: String) { self.text = text }
+
+    /// The path of `path` below this directory.
+    public func appending(_ path: RelativePath) -> AbsolutePath { Self(unchecked: text + "/" + path.text) }
+
+    /// The directory that holds this path; nil when that is `/`.
+    public var parent: AbsolutePath? {
+        guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")), slash != text.utf8.startIndex else { return nil }
+        return Self(unchecked: String(text[..<slash]))
+    }
+
+    /// Whether this is `directory` or a path below it.
+    public func isInside(_ directory: AbsolutePath) -> Bool {
+        text == directory.text || text.hasPrefix(directory.text + "/")
+    }
+
+    public static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
+}

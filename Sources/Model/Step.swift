@@ -1,0 +1,53 @@
+/// One thing that the agent does to a host. A plan is a list of steps: the planner makes them, the operator reads them,
+/// the wire carries them, the agent runs them in order and undoes them in reverse.
+public struct Step: Hashable, Sendable {
+    /// Whose change this is; nil for what concerns the whole host.
+    public var app: AppName?
+    public var action: Action
+
+    public init(_ app: AppName?, _ action: Action) {
+        self.app = app
+        self.action = action
+    }
+
+    public enum Action: Hashable, Sendable {
+        /// Materialize the app's files as a new version; done while staging, before the first other step.
+        case checkout
+        /// Point `current` at the new version.
+        case activate
+        /// Take the app's directory away.
+        case remove
+        /// Create or retarget a symlink at `path` that points to `source` in the app.
+        case link(path: AbsolutePath, source: RelativePath)
+        /// Remove a symlink that points into Deptool's directory.
+        case unlink(path: AbsolutePath)
+        /// Run systemd-sysusers(8); users stay when undone.
+        case sysusers
+        /// Run systemd-tmpfiles(8) with `--create`.
+        case tmpfiles
+        /// Stop and disable a unit.
+        case disable(UnitName)
+        case daemonReload
+        /// Enable a unit, or do so again: systemd resolves the links of an enabled unit through the version directory.
+        case enable(UnitName, Enablement)
+        case start(UnitName)
+        case restart(UnitName, because: Reason)
+        /// Wait for the unit to settle, then judge it.
+        case check(UnitName, settle: Duration)
+    }
+
+    public enum Enablement: Hashable, Sendable {
+        case new, refreshed
+    }
+
+    /// The change that a restart is for: a file, and how many more there are.
+    public struct Reason: Hashable, Sendable {
+        public var path: RelativePath
+        public var others: Int
+
+        public init(path: RelativePath, others: Int) {
+            self.path = path
+            self.others = others
+        }
+    }
+}

@@ -1,0 +1,175 @@
+import Model
+
+/// Why bytes from the other side, or from disk, are not what they should be.
+public enum DecodingProblem: Error, Hashable, Sendable {
+    case truncated
+    case trailingBytes
+    /// A number that is longer than its type, or not in its shortest form.
+    case badNumber
+    /// More of something than its limit.
+    case tooLong
+    case notUTF8
+    /// A tag that no case has.
+    case unknownCase
+    /// A name, path or id that breaks its own rules.
+    case badValue
+
+    public var phrase: String {
+        switch self {
+        case .truncated: "it ends too early"
+        case .trailingBytes: "there is more than there should be"
+        case .badNumber: "it holds an impossible number"
+        case .tooLong: "something in it is too long"
+        case .notUTF8: "it holds text that is not UTF-8"
+        case .unknownCase: "it holds something this version does not know"
+        case .badValue: "it holds an invalid name, path or id"
+        }
+    }
+}
+
+/// A value with one form in bytes, the same on both sides and on disk.
+public protocol WireCodable {
+    func encode(to writer: inout ByteWriter)
+    init(from reader: inout ByteReader) throws(DecodingProblem)
+}
+
+extension WireCodable {
+    public var encoded: [UInt8] {
+        var writer = ByteWriter()
+        encode(to: &writer)
+        return writer.bytes
+    }
+
+    /// Decodes all of `bytes`.
+    public init(decoding bytes: [UInt8]) throws(DecodingProblem) {
+        var reader = ByteReader(bytes)
+        try self.init(from: &reader)
+        guard reader.isAtEnd else { throw .trailingBytes }
+    }
+}
+
+public struct ByteWriter {
+    public private(set) var bytes: [UInt8] = []
+
+    public init() {}
+
+    public mutating func byte(_ value: UInt8) { bytes.append(value) }
+
+    /// LEB128: seven bits a byte, the lowest first.
+    public mutating func number(_ value: UInt64) {
+        var rest = value
+        while rest >= 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        bytes.append(UInt8(truncatingIfNeeded: rest))
+    }
+
+    /// A signed number, with the sign in the lowest bit.
+    public mutating func signed(_ value: Int64) { number(UInt64(bitPattern: value << 1 ^ value >> 63)) }
+
+    /// A length and the bytes.
+    public mutating func blob(_ value: [UInt8]) {
+        number(UInt64(value.count))
+        bytes.append(contentsOf: value)
+    }
+
+    public mutating func text(_ value: String) {
+        number(UInt64(value.utf8.count))
+        bytes.append(contentsOf: value.utf8)
+    }
+
+    public mutating func id(_ value: ObjectID) { bytes.append(contentsOf: value.bytes) }
+
+    public mutating func list<Element: WireCodable>(_ elements: [Element]) {
+        number(UInt64(elements.count))
+        for element in elements { element.encode(to: &self) }
+    }
+
+    public mutating func optional<Value: WireCodable>(_ value: Value?) {
+        if let value {
+            byte(1)
+            value.encode(to: &self)
+        } else {
+            byte(0)
+        }
+    }
+}
+
+/// Reads what `ByteWriter` writes, trusting nothing: no length is believed before the bytes are there.
+public struct ByteReader {
+    private let bytes: [UInt8]
+    private var position = 0
+
+    public init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    public var isAtEnd: Bool { position == bytes.count }
+
+    public mutating func byte() throws(DecodingProblem) -> UInt8 {
+        guard position < bytes.count else { throw .truncated }
+        defer { position += 1 }
+        return bytes[position]
+    }
+
+    public mutating func number() throws(DecodingProblem) -> UInt64 {
+        var value: UInt64 = 0
+        var shift: UInt64 = 0
+        while true {
+            let next = try byte()
+            if shift == 63 && next > 1 || next == 0 && shift > 0 { throw .badNumber }
+            value |= UInt64(next & 0x7f) << shift
+            if next < 0x80 { return value }
+            shift += 7
+        }
+    }
+
+    public mutating func signed() throws(DecodingProblem) -> Int64 {
+        let value = try number()
+        return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
+    }
+
+    /// A number that counts something there is at most `limit` of.
+    public mutating func count(limit: Int) throws(DecodingProblem) -> Int {
+        let value = try number()
+        guard value <= UInt64(limit) else { throw .tooLong }
+        return Int(value)
+    }
+
+    private mutating func take(_ count: Int) throws(DecodingProblem) -> ArraySlice<UInt8> {
+        guard count <= bytes.count - position else { throw .truncated }
+        defer { position += count }
+        return bytes[position..<position + count]
+    }
+
+    public mutating func blob() throws(DecodingProblem) -> [UInt8] {
+        let count = try count(limit: bytes.count)
+        return Array(try take(count))
+    }
+
+    public mutating func text() throws(DecodingProblem) -> String {
+        let count = try count(limit: bytes.count)
+        guard let text = String(validating: try take(count), as: UTF8.self) else { throw .notUTF8 }
+        return text
+    }
+
+    public mutating func id() throws(DecodingProblem) -> ObjectID {
+        guard let id = ObjectID(try take(20)) else { throw .badValue }
+        return id
+    }
+
+    public mutating func list<Element: WireCodable>(of type: Element.Type) throws(DecodingProblem) -> [Element] {
+        // Every element takes a byte at least, so a lying count ends with the bytes.
+        let count = try count(limit: bytes.count - position)
+        var elements: [Element] = []
+        for _ in 0..<count { elements.append(try Element(from: &self)) }
+        return elements
+    }
+
+    public mutating func optional<Value: WireCodable>(_ type: Value.Type) throws(DecodingProblem) -> Value? {
+        switch try byte() {
+        case 0: nil
+        case 1: try Value(from: &self)
+        default: throw .unknownCase
+        }
+    }
+}

@@ -1,0 +1,240 @@
+import Model
+
+extension ObjectID: WireCodable {
+    public func encode(to writer: inout ByteWriter) { writer.id(self) }
+    public init(from reader: inout ByteReader) throws(DecodingProblem) { self = try reader.id() }
+}
+
+extension AppName: WireCodable {
+    public func encode(to writer: inout ByteWriter) { writer.text(text) }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        guard let name = AppName(try reader.text()) else { throw .badValue }
+        self = name
+    }
+}
+
+extension UnitName: WireCodable {
+    public func encode(to writer: inout ByteWriter) { writer.text(text) }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        guard let name = UnitName(try reader.text()) else { throw .badValue }
+        self = name
+    }
+}
+
+extension RelativePath: WireCodable {
+    public func encode(to writer: inout ByteWriter) { writer.text(text) }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let text = try reader.text()
+        do { self = try RelativePath(text) } catch { throw .badValue }
+    }
+}
+
+extension AbsolutePath: WireCodable {
+    public func encode(to writer: inout ByteWriter) { writer.text(text) }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let text = try reader.text()
+        do { self = try AbsolutePath(text) } catch { throw .badValue }
+    }
+}
+
+extension FileEntry: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        path.encode(to: &writer)
+        writer.byte(isExecutable ? 1 : 0)
+        writer.id(id)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let path = try RelativePath(from: &reader)
+        let isExecutable = try reader.bool()
+        self.init(path: path, isExecutable: isExecutable, id: try reader.id())
+    }
+}
+
+extension Link: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        path.encode(to: &writer)
+        app.encode(to: &writer)
+        source.encode(to: &writer)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let path = try AbsolutePath(from: &reader)
+        let app = try AppName(from: &reader)
+        self.init(path: path, app: app, source: try RelativePath(from: &reader))
+    }
+}
+
+extension DeployedApp: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        name.encode(to: &writer)
+        writer.list(files)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let name = try AppName(from: &reader)
+        self.init(name: name, files: try reader.list(of: FileEntry.self))
+    }
+}
+
+extension DeployedUnit: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        app.encode(to: &writer)
+        name.encode(to: &writer)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let app = try AppName(from: &reader)
+        self.init(app: app, name: try UnitName(from: &reader))
+    }
+}
+
+extension RecordedObject: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        switch kind {
+        case .blob: writer.byte(0)
+        case .tree: writer.byte(1)
+        case .commit: writer.byte(2)
+        }
+        writer.blob(bytes)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let kind: ObjectKind =
+            switch try reader.byte() {
+            case 0: .blob
+            case 1: .tree
+            case 2: .commit
+            default: throw .unknownCase
+            }
+        self.init(kind: kind, bytes: try reader.blob())
+    }
+}
+
+extension Record: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.id(commit)
+        writer.text(author)
+        writer.signed(time)
+        writer.list(objects)
+        writer.list(apps)
+        writer.list(links)
+        writer.list(units)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let commit = try reader.id()
+        let author = try reader.text()
+        let time = try reader.signed()
+        let objects = try reader.list(of: RecordedObject.self)
+        let apps = try reader.list(of: DeployedApp.self)
+        let links = try reader.list(of: Link.self)
+        self.init(
+            commit: commit, author: author, time: time, objects: objects, apps: apps, links: links,
+            units: try reader.list(of: DeployedUnit.self))
+    }
+}
+
+extension Step.Reason: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        path.encode(to: &writer)
+        writer.number(UInt64(others))
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let path = try RelativePath(from: &reader)
+        self.init(path: path, others: try reader.count(limit: Int(Int32.max)))
+    }
+}
+
+extension Step: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.optional(app)
+        switch action {
+        case .checkout: writer.byte(0)
+        case .activate: writer.byte(1)
+        case .remove: writer.byte(2)
+        case .link(let path, let source):
+            writer.byte(3)
+            path.encode(to: &writer)
+            source.encode(to: &writer)
+        case .unlink(let path):
+            writer.byte(4)
+            path.encode(to: &writer)
+        case .sysusers: writer.byte(5)
+        case .tmpfiles: writer.byte(6)
+        case .disable(let unit):
+            writer.byte(7)
+            unit.encode(to: &writer)
+        case .daemonReload: writer.byte(8)
+        case .enable(let unit, .new):
+            writer.byte(9)
+            unit.encode(to: &writer)
+        case .enable(let unit, .refreshed):
+            writer.byte(10)
+            unit.encode(to: &writer)
+        case .start(let unit):
+            writer.byte(11)
+            unit.encode(to: &writer)
+        case .restart(let unit, let because):
+            writer.byte(12)
+            unit.encode(to: &writer)
+            because.encode(to: &writer)
+        case .check(let unit, let settle):
+            writer.byte(13)
+            unit.encode(to: &writer)
+            writer.number(settle.wholeMilliseconds)
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let app = try reader.optional(AppName.self)
+        let action: Action
+        switch try reader.byte() {
+        case 0: action = .checkout
+        case 1: action = .activate
+        case 2: action = .remove
+        case 3:
+            let path = try AbsolutePath(from: &reader)
+            action = .link(path: path, source: try RelativePath(from: &reader))
+        case 4: action = .unlink(path: try AbsolutePath(from: &reader))
+        case 5: action = .sysusers
+        case 6: action = .tmpfiles
+        case 7: action = .disable(try UnitName(from: &reader))
+        case 8: action = .daemonReload
+        case 9: action = .enable(try UnitName(from: &reader), .new)
+        case 10: action = .enable(try UnitName(from: &reader), .refreshed)
+        case 11: action = .start(try UnitName(from: &reader))
+        case 12:
+            let unit = try UnitName(from: &reader)
+            action = .restart(unit, because: try Reason(from: &reader))
+        case 13:
+            let unit = try UnitName(from: &reader)
+            action = .check(unit, settle: .milliseconds(try reader.count(limit: 24 * 3600 * 1000)))
+        default: throw .unknownCase
+        }
+        self.init(app, action)
+    }
+}
+
+extension Duration {
+    /// Rounded down; zero for what is negative.
+    public var wholeMilliseconds: UInt64 {
+        let (seconds, attoseconds) = components
+        return seconds < 0 ? 0 : UInt64(seconds) * 1000 + UInt64(max(0, attoseconds) / 1_000_000_000_000_000)
+    }
+}
+
+extension ByteReader {
+    public mutating func bool() throws(DecodingProblem) -> Bool {
+        switch try byte() {
+        case 0: false
+        case 1: true
+        default: throw .unknownCase
+        }
+    }
+}
