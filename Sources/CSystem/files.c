@@ -14,7 +14,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#ifdef __linux__
+#ifndef __APPLE__
 #include <sys/ioctl.h>
 #define FICLONE_REQUEST 0x40049409  // FICLONE of linux/fs.h, which musl's headers do not bring
 #endif
@@ -109,7 +109,7 @@ int csys_fsync(int fd) {
 }
 
 int csys_syncfs(int fd) {
-#ifdef __linux__
+#ifndef __APPLE__
     return RESULT(syncfs(fd));
 #else
     (void)fd;
@@ -119,7 +119,7 @@ int csys_syncfs(int fd) {
 }
 
 int csys_clone(int to, int from) {
-#ifdef __linux__
+#ifndef __APPLE__
     return RESULT(ioctl(to, FICLONE_REQUEST, from));
 #else
     (void)to, (void)from;
@@ -156,7 +156,7 @@ int csys_set_mtime(const char *path, int64_t mtime_ns) {
     return RESULT(utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW));
 }
 
-#ifdef __linux__
+#ifndef __APPLE__
 int64_t csys_listxattr(const char *path, char *buffer, size_t size) {
     ssize_t n = llistxattr(path, buffer, size);
     return n >= 0 ? n : errno == ENOTSUP ? 0 : -errno;

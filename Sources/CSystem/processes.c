@@ -22,9 +22,21 @@ extern char **environ;
 
 #define RESULT(call) ((call) < 0 ? -errno : 0)
 
-int csys_spawn(char *const argv[], int in, int out, int err) {
+int csys_spawn(const void *arguments, size_t size, size_t count, int in, int out, int err) {
     // Targets below 3 would be overwritten before they are copied: the caller's descriptors are above, always.
     if (in < 3 || out < 3 || err < 3) return -EBADF;
+    if (!count || !size || ((const char *)arguments)[size - 1]) return -EINVAL;
+    const char **argv = calloc(count + 1, sizeof *argv);
+    if (!argv) return -ENOMEM;
+    const char *next = arguments, *end = next + size;
+    for (size_t i = 0; i < count; i++) {
+        if (next == end) {
+            free(argv);
+            return -EINVAL;
+        }
+        argv[i] = next;
+        next += strlen(next) + 1;
+    }
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_init(&actions);
@@ -41,7 +53,8 @@ int csys_spawn(char *const argv[], int in, int out, int err) {
     posix_spawnattr_setflags(
         &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     pid_t pid;
-    int error = posix_spawnp(&pid, argv[0], &actions, &attributes, argv, environ);
+    int error = posix_spawnp(&pid, argv[0], &actions, &attributes, (char **)argv, environ);
+    free(argv);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     return error ? -error : pid;
@@ -87,7 +100,7 @@ static int close_on_exec(int fds[2], int *one, int *other) {
 
 int csys_pipe(int *read_end, int *write_end) {
     int fds[2];
-#ifdef __linux__
+#ifndef __APPLE__
     if (pipe2(fds, O_CLOEXEC) < 0) return -errno;
 #else
     if (pipe(fds) < 0) return -errno;
@@ -97,7 +110,7 @@ int csys_pipe(int *read_end, int *write_end) {
 
 int csys_socketpair(int *one, int *other) {
     int fds[2];
-#ifdef __linux__
+#ifndef __APPLE__
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) return -errno;
 #else
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0) return -errno;
@@ -156,11 +169,24 @@ const char *csys_strerror(int error) { return strerror(error); }
 const char *csys_getenv(const char *name) { return getenv(name); }
 int csys_isatty(int fd) { return isatty(fd); }
 
+const char *csys_own_name(void) {
+#ifndef __APPLE__
+    static char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n <= 0) return "";
+    path[n] = 0;
+    char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+#else
+    return getprogname();
+#endif
+}
+
 int csys_eagain(void) { return EAGAIN; }
 int csys_enotempty(void) { return ENOTEMPTY; }
 int csys_eloop(void) { return ELOOP; }
 
-#if defined(__linux__) && defined(DEPTOOL_EMBEDDED)
+#if defined(DEPTOOL_EMBEDDED)
 #include <sys/random.h>
 
 // What Embedded Swift's hashing seeds itself with; musl has no such function.

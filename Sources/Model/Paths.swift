@@ -88,6 +88,11 @@ public struct AbsolutePath: Hashable, Comparable, Sendable {
     /// The path of `path` below this directory.
     public func appending(_ path: RelativePath) -> AbsolutePath { Self(unchecked: text + "/" + path.text) }
 
+    /// The path of a file beside this one: its name with something behind.
+    public func withSuffix(_ suffix: StaticString) -> AbsolutePath {
+        Self(unchecked: text + suffix.withUTF8Buffer { String(decoding: $0, as: UTF8.self) })
+    }
+
     /// The directory that holds this path; nil when that is `/`.
     public var parent: AbsolutePath? {
         guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")), slash != text.utf8.startIndex else { return nil }

@@ -1,11 +1,10 @@
 import AgentCore
 import CSystem
-import Model
-import Wire
 
-let record = Record(commit: .of(.blob, [1, 2, 3]), author: "x", time: 5, objects: [], apps: [], links: [], units: [])
-print("\(record.commit.hex) \(record.encoded.count)")
-if let r = try? Record(decoding: record.encoded) { print(r == record ? "same" : "different") }
-let s = Step(AppName("x"), .check(UnitName("a.service")!, settle: .milliseconds(300)))
-print("\(s.encoded.count)")
-print("\(csys_getpid())")
+// The agent takes no arguments: all that it is asked arrives on standard input.
+csys_ignore_hangup_and_pipe()
+csys_set_umask(0o022)
+
+Agent(
+    system: System(), port: Port(input: 0, output: 1), executor: DetachedExecutor(), ownName: String(cString: csys_own_name())
+).run()

@@ -72,9 +72,9 @@ void csys_closedir(csys_directory *directory);
 
 // Processes -----------------------------------------------------------------------------------------------------
 
-// Starts argv[0] (searched in PATH) with the three descriptors as its standard ones, its own process group, default
-// signals; returns the pid.
-int csys_spawn(char *const argv[], int in, int out, int err);
+// Starts a program, searched in PATH, with the three descriptors as its standard ones, in its own process group, with
+// default signals; returns the pid. Its arguments, the name first, lie one after the other, each terminated.
+int csys_spawn(const void *arguments, size_t size, size_t count, int in, int out, int err);
 // The status as a shell counts it: exit code, or 128 + signal. With wait false and the process running: -EAGAIN.
 int csys_wait(int pid, bool wait);
 int csys_kill(int pid, int signal);
@@ -109,6 +109,8 @@ int64_t csys_nodename(char *buffer, size_t size);
 const char *csys_strerror(int error);
 const char *csys_getenv(const char *name);
 int csys_isatty(int fd);
+// The file name of the running program, without its directory; empty if unknown.
+const char *csys_own_name(void);
 
 // errno values that callers tell apart.
 enum {

@@ -1,0 +1,57 @@
+# The hosts' root file systems: cached images, and what each host has of its own on top. A flavour is one function.
+# shellcheck shell=bash disable=SC2154
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/deptool-lab
+packages=systemd,systemd-sysv,libpam-systemd,dbus,openssh-server,sudo,procps,iproute2,netbase,bash,nsd${LAB_PACKAGES:+,$LAB_PACKAGES}
+
+image() { # prints the directory of the cached image, building it first if need be
+  local name lock
+  name=$cache/$suite-$({ echo "$flavour $packages"; declare -f "image_$flavour"; } | sha256sum | head -c 10)
+  if [[ ! -d $name ]]; then
+    mkdir -p "$cache"
+    exec {lock}>"$name.lock"
+    flock "$lock"
+    if [[ ! -d $name ]]; then
+      say "building the $flavour image $name"
+      rm -rf --one-file-system "$name.tmp"
+      "image_$flavour" "$name.tmp" >"$name.log" 2>&1 & # not before ||, which would have it go on after an error
+      wait $! || { tail -n 20 "$name.log" >&2; die "no image, see $name.log"; }
+      mv -T "$name.tmp" "$name"
+    fi
+    exec {lock}>&-
+  fi
+  echo "$name"
+}
+
+image_debian() { # DIRECTORY
+  mmdebstrap --mode=root --variant=minbase --include="$packages" --aptopt='Acquire::Retries "3"' \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --dpkgopt='path-exclude=/usr/share/doc/*' "$suite" "$1"
+  # Nobody logs in on the console, the kernel is not theirs, and background jobs of the distribution only disturb measurements.
+  chroot "$1" systemctl --quiet mask console-getty.service container-getty@.service \
+    systemd-networkd-wait-online.service systemd-modules-load.service
+  chroot "$1" systemctl --quiet disable getty@.service fstrim.timer e2scrub_all.timer e2scrub_reap.service \
+    apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer nsd.service || true
+  chroot "$1" useradd --create-home --gid users --shell /bin/bash operator
+  echo 'operator ALL=(ALL) NOPASSWD: ALL' >"$1/etc/sudoers.d/operator"
+  printf '127.0.0.1 localhost\n::1 localhost\n' >"$1/etc/hosts"
+  # Nothing is left to do after the update of /usr that a first boot would look for.
+  touch "$1/etc/.updated" "$1/var/.updated"
+  # What makes a host itself is made when it is.
+  rm -f "$1"/etc/ssh/ssh_host_* "$1/etc/machine-id" "$1/etc/hostname" "$1/etc/resolv.conf"
+}
+
+personalize() { # ROOT NAME: what one host has of its own
+  local home
+  echo "$2" >"$1/etc/hostname"
+  echo "127.0.1.1 $2" >>"$1/etc/hosts"
+  tr -d - </proc/sys/kernel/random/uuid >"$1/etc/machine-id"
+  ssh-keygen -A -f "$1" >/dev/null
+  sed -i "s/ root@.*/ root@$2/" "$1"/etc/ssh/ssh_host_*.pub
+  for home in root home/operator; do
+    [[ -d $1/$home ]] || continue
+    install -d -m 700 "$1/$home/.ssh"
+    install -m 600 "$dir/key.pub" "$1/$home/.ssh/authorized_keys"
+    chown -R --reference="$1/$home" "$1/$home/.ssh"
+  done
+}

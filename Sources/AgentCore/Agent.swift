@@ -1,0 +1,240 @@
+import CSystem
+import Model
+import Wire
+
+/// One session of the agent: it greets, then does what it is asked until its input ends.
+///
+/// It decides nothing. A request that makes no sense, or bytes that are no request, end the session; what was under way
+/// is undone or dropped first.
+public final class Agent {
+    private let system: System
+    private let port: Port
+    private let executor: any Executor
+    /// The file name of the program that runs, which a clean-up must not remove.
+    private let ownName: String
+
+    public init(system: System, port: Port, executor: any Executor, ownName: String) {
+        self.system = system
+        self.port = port
+        self.executor = executor
+        self.ownName = ownName
+    }
+
+    private var hasSystemd: Bool { ((try? system.status(of: Layout.systemdRunning)) ?? nil) != nil }
+
+    private func systemd(_ interruption: any Interruption) -> Systemd? {
+        hasSystemd ? Systemd(command: Command(system: system, interruption: interruption)) : nil
+    }
+
+    public func run() {
+        port.send(magic: Frame.magic)
+        do {
+            let recovery = try recover()
+            port.send(.hello(try hello(recovery)))
+        } catch {
+            return port.send(.refused(error))
+        }
+        while true {
+            switch port.receive() {
+            case .request(.prepare(let preparation)):
+                do {
+                    guard try deploy(preparation) else { return }
+                } catch {
+                    return port.send(.refused(error))
+                }
+            case .request(.record):
+                do { port.send(.record(try Record.load(system))) } catch { return port.send(.refused(error)) }
+            case .request(.fetch(let ids)):
+                do { try send(ids) } catch { return port.send(.refused(error)) }
+            case .request(.ping): port.send(.pong)
+            case .request(.cancel): break  // nothing is under way
+            case .request(.content): break  // the rest of a deploy that was turned down
+            case .request(.supply), .request(.apply): return port.send(.refused(Failure(.protocolViolation)))
+            case .malformed(let problem): return port.send(.refused(Failure(.unreadable(path: "request", problem))))
+            case .ended, .none: return
+            }
+        }
+    }
+
+    // MARK: Greeting
+
+    private func hello(_ recovery: Outcome?) throws(Failure) -> Hello {
+        let record = try Record.load(system)
+        return Hello(
+            hostname: hostname(), machineID: firstLine(of: Layout.machineID) ?? "", hasSystemd: hasSystemd,
+            commit: record?.commit, recovery: recovery)
+    }
+
+    private func hostname() -> String {
+        if let name = firstLine(of: Layout.hostname), !name.isEmpty { return name }
+        var buffer = [CChar](repeating: 0, count: 256)
+        let length = csys_nodename(&buffer, buffer.count)
+        return String(decoding: buffer[..<max(0, Int(length))].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// The first line that is no comment (hostname(5) has such).
+    private func firstLine(of path: AbsolutePath) -> String? {
+        guard let contents = try? system.contents(of: path, limit: 4096) else { return nil }
+        let lines = contents.split(separator: UInt8(ascii: "\n"))
+        guard let line = lines.first(where: { $0.first != UInt8(ascii: "#") }) else { return nil }
+        return String(decoding: line.filter { $0 > 0x20 && $0 != 0x7f }, as: UTF8.self)
+    }
+
+    /// Undoes a transaction that was never finished. Nothing else is answered before that.
+    private func recover() throws(Failure) -> Outcome? {
+        guard try system.status(of: Layout.journal) != nil else { return nil }
+        switch try HostLock.acquire(system, for: Holder(name: "recovery", since: csys_realtime_ns() / 1_000_000_000)) {
+        case .held: return nil  // it is being worked on
+        case .acquired(let lock):
+            defer { _ = lock }
+            return try finishTransaction(because: Failure(.interrupted))
+        }
+    }
+
+    /// Cleans up behind a committed transaction, or rolls an open one back. Nil if there is none.
+    private func finishTransaction(because failure: Failure) throws(Failure) -> Outcome? {
+        guard let journal = try Journal.load(system) else { return nil }
+        if try Record.load(system)?.commit == journal.commit {
+            try cleanUp()
+            return .deployed
+        }
+        return Rollback(system: system, systemd: systemd(Uninterrupted())).run(journal, because: failure)
+    }
+
+    private func cleanUp() throws(Failure) {
+        let leftovers = Leftovers(system: system)
+        try leftovers.closeJournal()
+        try leftovers.sweep()
+        try leftovers.removeAgents(except: ownName)
+    }
+
+    // MARK: Deploying
+
+    /// Carries out a deploy as far as the laptop wants it to go. False when the session is over.
+    private func deploy(_ preparation: Preparation) throws(Failure) -> Bool {
+        try makeLayout()
+        let now = csys_realtime_ns() / 1_000_000_000
+        switch try HostLock.acquire(system, for: Holder(name: preparation.holder, since: now)) {
+        case .held(let holder):
+            port.send(.busy(holder))
+            return true
+        case .acquired(let lock):
+            defer { _ = lock }
+            // A transaction that somebody else's agent left since this session began.
+            _ = try finishTransaction(because: Failure(.interrupted))
+            let old = try Record.load(system)
+            guard old?.commit == preparation.expected else {
+                port.send(.stale(old))
+                return true
+            }
+            port.send(.locked)
+            let leftovers = Leftovers(system: system)
+            try leftovers.sweep()
+            let isStaged: Bool
+            do {
+                isStaged = try stage(preparation, old: old)
+            } catch {
+                try? leftovers.sweep()
+                throw error
+            }
+            guard isStaged else {
+                try leftovers.sweep()
+                return true
+            }
+            let outcome = apply(preparation)
+            HostLog(system: system).append(preparation, from: old?.commit, outcome)
+            if outcome == .deployed { try? cleanUp() } else { try? leftovers.sweep() }
+            port.send(.finished(outcome))
+            return true
+        }
+    }
+
+    private func makeLayout() throws(Failure) {
+        try system.makeDirectories(Layout.apps, mode: 0o755)
+        try system.makeDirectories(Layout.agents, mode: 0o755)
+        try system.makeDirectories(Layout.store, mode: 0o700)
+    }
+
+    /// Stages, and waits for the word to apply. False when the operator gave up or is gone.
+    private func stage(_ preparation: Preparation, old: Record?) throws(Failure) -> Bool {
+        guard preparation.record.isConsistent else { throw Failure(.protocolViolation) }
+        let staging = Staging(system: system, preparation: preparation)
+        try staging.begin(old: old)
+        var isReady = false
+        while true {
+            if staging.isCaughtUp && !isReady {
+                let missing = staging.missing
+                if missing.isEmpty {
+                    try staging.finish()
+                    isReady = true
+                }
+                port.send(.staged(missing: missing))
+            }
+            // When something was missing, what comes next is its announcement.
+            waiting: while true {
+                switch port.receive() {
+                case .request(.content(let bytes)):
+                    try staging.receive(bytes)
+                    if staging.isCaughtUp { break waiting }
+                case .request(.supply(let contents)) where !isReady:
+                    try staging.expect(contents)
+                    if staging.isCaughtUp { break waiting }
+                case .request(.apply) where isReady: return true
+                case .request(.ping): port.send(.pong)
+                case .request(.cancel): return false
+                case .ended, .none: return false
+                case .malformed(let problem): throw Failure(.unreadable(path: "request", problem))
+                case .request: throw Failure(.protocolViolation)
+                }
+            }
+        }
+    }
+
+    private func apply(_ preparation: Preparation) -> Outcome {
+        let outcome = executor.execute(port: port) { supervisor in
+            Transaction(
+                system: self.system, systemd: self.systemd(supervisor), preparation: preparation, supervisor: supervisor
+            ).run()
+        }
+        if let outcome { return outcome }
+        // The process that ran the steps was killed; this one has the lock still.
+        do {
+            let failure = Failure(.agentDied)
+            return try finishTransaction(because: failure) ?? .rolledBack(failure)
+        } catch {
+            return .broken(Failure(.agentDied), undoing: [error])
+        }
+    }
+
+    // MARK: Sending files
+
+    /// Sends files of the record, each only if it is on disk as recorded.
+    private func send(_ ids: [ObjectID]) throws(Failure) {
+        var places: [ObjectID: AbsolutePath] = [:]
+        for app in try Record.load(system)?.apps ?? [] {
+            for file in app.files { places[file.id] = app.name.current.appending(file.path) }
+        }
+        for id in ids {
+            guard let path = places[id], let status = try system.status(of: path), status.kind == csys_kind_regular,
+                try system.hash(path) == id
+            else {
+                port.send(.file(size: nil))
+                continue
+            }
+            port.send(.file(size: status.size))
+            let file = try system.open(path)
+            var rest = status.size
+            while rest > 0 {
+                let piece = try file.read(upTo: Int(min(rest, UInt64(Frame.contentLimit))))
+                guard !piece.isEmpty else { throw Failure(.corrupt(path: path.text)) }
+                port.send(.content(piece))
+                rest -= UInt64(piece.count)
+            }
+        }
+    }
+}
+
+extension Record {
+    /// Whether the record's commit is the object that it brings, so that it can be verified later.
+    var isConsistent: Bool { objects.contains { $0.kind == .commit && $0.id == commit } }
+}

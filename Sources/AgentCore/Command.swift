@@ -1,0 +1,109 @@
+import CSystem
+import Model
+import Wire
+
+/// Runs the host's programs, with fixed arguments and never through a shell, while it watches whether to go on.
+public struct Command {
+    /// How a program ended: its exit status, or 128 + signal, and what it printed, at most `outputLimit` bytes of it.
+    struct Result {
+        var status: Int
+        var output: [UInt8]
+
+        var text: String { String(decoding: output, as: UTF8.self) }
+    }
+
+    /// Bytes. What is shown to a person is less; what `systemctl show` prints of some hundred units is not more.
+    static let outputLimit = 1 << 20
+
+    private let system: System
+    /// Tells that somebody wants the work to stop.
+    private let interruption: any Interruption
+
+    init(system: System, interruption: any Interruption) {
+        self.system = system
+        self.interruption = interruption
+    }
+
+    /// Runs a program and waits for it, at most `limit`.
+    ///
+    /// When the time is over, or an interruption comes and `stopping` asks to heed it, the program is killed; what it
+    /// asked systemd to do goes on.
+    func run(
+        _ arguments: [String], limit: Duration = .seconds(90), heeding interrupts: Bool = true
+    ) throws(Failure) -> Result {
+        try start(arguments) { pid, output throws(Failure) in
+            let deadline = csys_monotonic_ns() + Int64(limit.wholeMilliseconds) * 1_000_000
+            var collected: [UInt8] = []
+            while true {
+                if interrupts, let reason = interruption.reason { throw Failure(reason) }
+                let remaining = (deadline - csys_monotonic_ns() + 999_999) / 1_000_000
+                guard remaining > 0 else {
+                    throw Failure(.timeout(arguments: arguments, seconds: Int(limit.wholeMilliseconds / 1000)))
+                }
+                var items = [
+                    csys_poll_item(fd: output, readable: true, writable: false),
+                    csys_poll_item(fd: interrupts ? interruption.descriptor : -1, readable: true, writable: false),
+                ]
+                _ = csys_poll(&items, items.count, remaining)
+                guard items[0].readable else { continue }
+                var buffer = [UInt8](repeating: 0, count: 16384)
+                let count = csys_read(output, &buffer, buffer.count)
+                if count <= 0 { break }
+                if collected.count < Self.outputLimit { collected += buffer[..<Int(count)] }
+            }
+            return Result(status: Int(csys_wait(pid, true)), output: collected)
+        }
+    }
+
+    /// Starts the program, hands its pid and the end of its output to `body`, and leaves nothing running.
+    private func start(
+        _ arguments: [String], _ body: (Int32, Int32) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        var (output, input, null): (Int32, Int32, Int32) = (-1, -1, -1)
+        defer { for descriptor in [output, input, null] where descriptor >= 0 { _ = csys_close(descriptor) } }
+        let piped = csys_pipe(&output, &input)
+        null = csys_open_null()
+        let pid: Int32
+        if piped < 0 {
+            pid = piped
+        } else if null < 0 {
+            pid = null
+        } else {
+            pid = spawn(arguments, null: null, output: input)
+        }
+        guard pid > 0 else {
+            throw Failure(.run, arguments.first ?? "", code: -pid)
+        }
+        _ = csys_close(input)
+        input = -1
+        do {
+            return try body(pid, output)
+        } catch {
+            _ = csys_kill_group(pid, 9)
+            _ = csys_wait(pid, true)
+            throw error
+        }
+    }
+
+    private func spawn(_ arguments: [String], null: Int32, output: Int32) -> Int32 {
+        var bytes: [UInt8] = []
+        for argument in arguments { bytes += Array(argument.utf8) + [0] }
+        return bytes.withUnsafeBytes { buffer in
+            csys_spawn(buffer.baseAddress, buffer.count, arguments.count, null, output, output)
+        }
+    }
+}
+
+/// Tells the work of a transaction whether it should go on: the operator may give up, or be lost.
+public protocol Interruption: AnyObject {
+    /// Why to stop: `cancelled` or `disconnected`; nil to go on.
+    var reason: Problem? { get }
+    /// Becomes readable when there may be a reason; negative if there is nothing to wait on.
+    var descriptor: Int32 { get }
+}
+
+/// Nothing ever interrupts.
+final class Uninterrupted: Interruption {
+    var reason: Problem? { nil }
+    var descriptor: Int32 { -1 }
+}

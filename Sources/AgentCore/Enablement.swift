@@ -1,0 +1,42 @@
+import CSystem
+import Model
+import Wire
+
+/// The symlinks that `systemctl enable` makes in `/etc/systemd/system` and the `.wants` and `.requires` directories there.
+///
+/// It resolves them to the end, so they name the version directory of an app and dangle once that version is gone.
+/// Led through `current` they stay right, and a unit has to be enabled again only when its own file changes.
+struct Enablement {
+    let system: System
+
+    /// The directories that hold such links.
+    func directories() throws(Failure) -> [AbsolutePath] {
+        var directories = [Layout.unitLinks]
+        for name in try system.list(Layout.unitLinks) where name.hasSuffix(".wants") || name.hasSuffix(".requires") {
+            if let path = try? RelativePath(name) { directories.append(Layout.unitLinks.appending(path)) }
+        }
+        return directories
+    }
+
+    func leadThroughCurrent() throws(Failure) {
+        for directory in try directories() {
+            for name in try system.list(directory) {
+                guard let path = try? RelativePath(name) else { continue }
+                let link = directory.appending(path)
+                if let target = try system.target(of: link), let better = throughCurrent(target) {
+                    try system.replaceSymlink(link, target: better)
+                }
+            }
+        }
+    }
+
+    /// The same path through the app's `current`; nil if it does not lead through a version.
+    private func throughCurrent(_ target: String) -> String? {
+        let prefix = Layout.apps.text + "/"
+        guard target.hasPrefix(prefix) else { return nil }
+        var parts = target.dropFirst(prefix.count).split(separator: "/", maxSplits: 2)
+        guard parts.count == 3, Version(String(parts[1])) != nil else { return nil }
+        parts[1] = "current"
+        return prefix + parts.joined(separator: "/")
+    }
+}

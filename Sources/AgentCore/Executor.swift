@@ -1,0 +1,163 @@
+import CSystem
+import Model
+import Wire
+
+/// How a transaction is run: in a process of its own on a host, in place in tests.
+public protocol Executor: AnyObject {
+    /// Runs `work` while it listens to `port` for the operator to give up, and passes on what `work` reports. Nil when
+    /// the process that ran it died.
+    func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> Outcome?
+}
+
+/// Runs in place: the caller's process is all there is.
+public final class InlineExecutor: Executor {
+    public init() {}
+
+    public func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> Outcome? {
+        work(PortSupervisor(port: port))
+    }
+}
+
+/// Listens to the operator directly.
+final class PortSupervisor: Supervisor {
+    private let port: Port
+    private var stop: Problem?
+
+    init(port: Port) { self.port = port }
+
+    func report(_ reply: Reply) { port.send(reply) }
+
+    var descriptor: Int32 { stop == nil ? port.descriptor : -1 }
+
+    var reason: Problem? {
+        if let stop { return stop }
+        switch port.poll() {
+        case .none: return nil
+        case .request(.ping): port.send(.pong)
+        case .request(.cancel): stop = .cancelled
+        case .request: stop = .protocolViolation
+        case .ended: stop = .disconnected
+        case .malformed: stop = .protocolViolation
+        }
+        return stop
+    }
+}
+
+/// Forks, so that the steps go on, or are undone, whatever happens to the session that asked for them: the child has a
+/// session of its own, knows its parent only through a socket, and holds the host's lock like it.
+public final class DetachedExecutor: Executor {
+    public init() {}
+
+    public func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> Outcome? {
+        var (ours, theirs): (Int32, Int32) = (-1, -1)
+        guard csys_socketpair(&ours, &theirs) == 0 else {
+            return .rolledBack(Failure(.run, "agent", code: 24))  // EMFILE
+        }
+        let pid = csys_fork()
+        if pid == 0 {
+            _ = csys_close(ours)
+            _ = csys_setsid()
+            let supervisor = SocketSupervisor(theirs)
+            supervisor.report(.finished(work(supervisor)))
+            csys_exit(0)
+        }
+        _ = csys_close(theirs)
+        guard pid > 0 else {
+            _ = csys_close(ours)
+            return .rolledBack(Failure(.run, "agent", code: -pid))
+        }
+        let outcome = relay(port, ours)
+        _ = csys_close(ours)
+        _ = csys_wait(pid, true)
+        return outcome
+    }
+
+    /// Passes on what the child reports until it has finished, and to the child that the operator gave up or is gone.
+    private func relay(_ port: Port, _ socket: Int32) -> Outcome? {
+        var decoder = FrameDecoder()
+        var isListening = true
+        while true {
+            var items = [
+                csys_poll_item(fd: socket, readable: true, writable: false),
+                csys_poll_item(fd: isListening ? port.descriptor : -1, readable: true, writable: false),
+            ]
+            _ = csys_poll(&items, items.count, -1)
+            if items[1].readable { isListening = listen(port, socket) }
+            guard items[0].readable else { continue }
+            var buffer = [UInt8](repeating: 0, count: 16384)
+            let count = csys_read(socket, &buffer, buffer.count)
+            guard count > 0 else { return nil }
+            decoder.append(Array(buffer[..<Int(count)]))
+            while let reply = try? decoder.next(Reply.self) {
+                if case .finished(let outcome) = reply { return outcome }
+                port.send(reply)
+            }
+        }
+    }
+
+    /// False when there is nothing more to listen for.
+    private func listen(_ port: Port, _ socket: Int32) -> Bool {
+        while true {
+            let signal: SocketSupervisor.Signal
+            switch port.poll() {
+            case .none: return true
+            case .request(.ping):
+                port.send(.pong)
+                continue
+            case .request(.cancel): signal = .cancelled
+            case .ended: signal = .disconnected
+            case .request, .malformed: signal = .violated
+            }
+            var byte = signal.rawValue
+            _ = csys_write(socket, &byte, 1)
+            return false
+        }
+    }
+}
+
+/// The child's end.
+final class SocketSupervisor: Supervisor {
+    enum Signal: UInt8 {
+        case cancelled = 1
+        case disconnected
+        case violated
+    }
+
+    private let socket: Int32
+    private var stop: Problem?
+
+    init(_ socket: Int32) { self.socket = socket }
+
+    /// Never waits, and does not care whether the parent lives.
+    func report(_ reply: Reply) {
+        let bytes = Frame.encode(reply)
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            var items = [csys_poll_item(fd: socket, readable: false, writable: true)]
+            guard csys_poll(&items, 1, 1000) > 0 else { return }
+            let count = rest.withUnsafeBytes { csys_write(socket, $0.baseAddress, $0.count) }
+            guard count > 0 else { return }
+            rest = rest.dropFirst(Int(count))
+        }
+    }
+
+    var descriptor: Int32 { stop == nil ? socket : -1 }
+
+    var reason: Problem? {
+        if let stop { return stop }
+        var items = [csys_poll_item(fd: socket, readable: true, writable: false)]
+        guard csys_poll(&items, 1, 0) > 0, items[0].readable else { return nil }
+        var byte: UInt8 = 0
+        // The end of the socket: the parent was killed.
+        guard csys_read(socket, &byte, 1) == 1, let signal = Signal(rawValue: byte) else {
+            stop = .disconnected
+            return stop
+        }
+        switch signal {
+        case .cancelled: stop = .cancelled
+        case .disconnected: stop = .disconnected
+        case .violated: stop = .protocolViolation
+        }
+        return stop
+    }
+}

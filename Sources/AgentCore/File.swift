@@ -1,0 +1,86 @@
+import CSystem
+import Model
+import Wire
+
+/// An open file or directory.
+struct File: ~Copyable {
+    let descriptor: Int32
+    let path: AbsolutePath
+    private let gate: (any OperationGate)?
+
+    init(descriptor: Int32, path: AbsolutePath, gate: (any OperationGate)?) {
+        self.descriptor = descriptor
+        self.path = path
+        self.gate = gate
+    }
+
+    deinit { _ = csys_close(descriptor) }
+
+    /// The next bytes; empty at the end of the file.
+    func read(upTo limit: Int) throws(Failure) -> [UInt8] {
+        var result: Int64 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+            result = csys_read(descriptor, buffer.baseAddress, limit)
+            count = max(0, Int(result))
+        }
+        if result < 0 { throw failed(.read, result) }
+        return bytes
+    }
+
+    /// Writes all of `bytes`.
+    func write(_ bytes: [UInt8]) throws(Failure) { try write(bytes[...]) }
+
+    func write(_ bytes: ArraySlice<UInt8>) throws(Failure) {
+        var rest = bytes
+        while !rest.isEmpty {
+            try pass(.write)
+            let count = gate?.allowance(rest.count) ?? rest.count
+            let result = rest.withUnsafeBytes { csys_write(descriptor, $0.baseAddress, count) }
+            if result < 0 { throw failed(.write, result) }
+            rest = rest.dropFirst(Int(result))
+        }
+    }
+
+    func truncate() throws(Failure) {
+        try pass(.write)
+        let result = csys_truncate(descriptor, 0)
+        if result < 0 { throw failed(.write, Int64(result)) }
+    }
+
+    func rewind() throws(Failure) {
+        let result = csys_seek(descriptor, 0)
+        if result < 0 { throw failed(.read, Int64(result)) }
+    }
+
+    func sync() throws(Failure) {
+        try pass(.sync)
+        let result = csys_fsync(descriptor)
+        if result < 0 { throw failed(.sync, Int64(result)) }
+    }
+
+    /// Takes the lock of the file for this process and those it forks; false when another has it.
+    func tryLock() throws(Failure) -> Bool {
+        try pass(.lock)
+        let result = csys_try_lock(descriptor)
+        if result == -csys_eagain() { return false }
+        if result < 0 { throw failed(.lock, Int64(result)) }
+        return true
+    }
+
+    func status() throws(Failure) -> csys_stat {
+        var status = csys_stat()
+        let result = csys_fstat(descriptor, &status)
+        if result < 0 { throw failed(.look, Int64(result)) }
+        return status
+    }
+
+    private func pass(_ operation: Operation) throws(Failure) {
+        if let code = gate?.pass(operation, path.text), code != 0 {
+            throw Failure(operation, path.text, code: code)
+        }
+    }
+
+    private func failed(_ operation: Operation, _ result: Int64) -> Failure {
+        Failure(operation, path.text, code: Int32(-result))
+    }
+}

@@ -1,0 +1,33 @@
+import CSystem
+import Model
+import Wire
+
+/// The host's own log of deploys: one line each with time, operator, from and to which commit, and how it ended.
+struct HostLog {
+    /// Bytes; then the log becomes `log.old`.
+    private static let limit: UInt64 = 256 << 10
+
+    let system: System
+
+    /// A log that cannot be written does not undo a deploy.
+    func append(_ preparation: Preparation, from: ObjectID?, _ outcome: Outcome) {
+        let word =
+            switch outcome {
+            case .deployed: "deployed"
+            case .rolledBack: "rolled-back"
+            case .broken: "broken"
+            }
+        let line =
+            "\(csys_realtime_ns() / 1_000_000_000) \(from?.hex ?? "none") \(preparation.record.commit.hex) \(word) "
+            + preparation.holder + "\n"
+        do {
+            if let size = try system.status(of: Layout.log)?.size, size > Self.limit {
+                try system.rename(Layout.log, to: Layout.log.withSuffix(".old"))
+            }
+            let log = try system.openAppending(Layout.log, mode: 0o600)
+            try log.write(Array(line.utf8))
+        } catch {
+            return
+        }
+    }
+}

@@ -1,0 +1,164 @@
+import CSystem
+import Model
+import Wire
+
+/// What the host looked like before a transaction: enough to make it look so again, whichever of the steps ran. It is on
+/// disk from before the first change until after the commit.
+public struct Journal: Hashable, Sendable {
+    /// The commit that the record names once the transaction is committed.
+    public var commit: ObjectID
+    /// In the order of the steps; undone in reverse.
+    public var priors: [Prior]
+    /// Every unit that the steps touch.
+    public var units: [PriorUnit]
+    /// Whether systemd has to read its units again when the rest is undone.
+    public var needsReload: Bool
+
+    /// Something that the steps change, as it was.
+    public enum Prior: Hashable, Sendable {
+        /// Where the links of an app pointed; nil where there was none.
+        case versions(AppName, current: String?, previous: String?)
+        /// An app that was there.
+        case app(AppName)
+        case path(AbsolutePath, PriorPath)
+        /// A directory that was not there.
+        case noDirectory(AbsolutePath)
+    }
+
+    public enum PriorPath: Hashable, Sendable {
+        case nothing
+        case symlink(to: String)
+        /// A file, of which a copy is kept under the number `copy` with its attributes.
+        case file(copy: Int)
+    }
+
+    public struct PriorUnit: Hashable, Sendable {
+        public var name: UnitName
+        public var isUp: Bool
+        public var isEnabled: Bool
+        /// Whether the steps enable or disable it.
+        public var isEnablementTouched: Bool
+        /// Differs from the unit's present invocation if it was stopped or started since.
+        public var invocation: String
+    }
+
+    /// Where the copy of a displaced file is kept.
+    static func copy(_ number: Int) -> AbsolutePath {
+        // A number is always a valid name.
+        (try? RelativePath("file-\(number)")).map { Layout.undo.appending($0) } ?? Layout.undo
+    }
+
+    /// The journal on disk; nil when no transaction is open.
+    static func load(_ system: System) throws(Failure) -> Journal? {
+        let bytes: [UInt8]?
+        bytes = try system.contents(of: Layout.journal, limit: Frame.limit)
+        guard let bytes else { return nil }
+        do {
+            return try Journal(decoding: bytes)
+        } catch {
+            throw Failure(.unreadable(path: Layout.journal.text, error))
+        }
+    }
+
+    func save(_ system: System) throws(Failure) {
+        try system.replace(Layout.journal, with: encoded, mode: 0o600)
+    }
+}
+
+extension Record {
+    /// What is deployed on this host; nil for nothing.
+    static func load(_ system: System) throws(Failure) -> Record? {
+        let bytes: [UInt8]?
+        bytes = try system.contents(of: Layout.record, limit: Frame.limit)
+        guard let bytes else { return nil }
+        do {
+            return try Record(decoding: bytes)
+        } catch {
+            throw Failure(.unreadable(path: Layout.record.text, error))
+        }
+    }
+}
+
+extension Journal: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.id(commit)
+        writer.list(priors)
+        writer.list(units)
+        writer.byte(needsReload ? 1 : 0)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        commit = try reader.id()
+        priors = try reader.list(of: Prior.self)
+        units = try reader.list(of: PriorUnit.self)
+        needsReload = try reader.bool()
+    }
+}
+
+extension Journal.Prior: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        switch self {
+        case .versions(let app, let current, let previous):
+            writer.byte(0)
+            app.encode(to: &writer)
+            writer.text(current ?? "")
+            writer.text(previous ?? "")
+        case .app(let app):
+            writer.byte(1)
+            app.encode(to: &writer)
+        case .path(let path, .nothing):
+            writer.byte(2)
+            path.encode(to: &writer)
+        case .path(let path, .symlink(let target)):
+            writer.byte(3)
+            path.encode(to: &writer)
+            writer.text(target)
+        case .path(let path, .file(let copy)):
+            writer.byte(4)
+            path.encode(to: &writer)
+            writer.number(UInt64(copy))
+        case .noDirectory(let path):
+            writer.byte(5)
+            path.encode(to: &writer)
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        switch try reader.byte() {
+        case 0:
+            let app = try AppName(from: &reader)
+            let current = try reader.text()
+            let previous = try reader.text()
+            // No symlink is empty.
+            self = .versions(app, current: current.isEmpty ? nil : current, previous: previous.isEmpty ? nil : previous)
+        case 1: self = .app(try AppName(from: &reader))
+        case 2: self = .path(try AbsolutePath(from: &reader), .nothing)
+        case 3:
+            let path = try AbsolutePath(from: &reader)
+            self = .path(path, .symlink(to: try reader.text()))
+        case 4:
+            let path = try AbsolutePath(from: &reader)
+            self = .path(path, .file(copy: try reader.count(limit: Int(Int32.max))))
+        case 5: self = .noDirectory(try AbsolutePath(from: &reader))
+        default: throw .unknownCase
+        }
+    }
+}
+
+extension Journal.PriorUnit: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        name.encode(to: &writer)
+        writer.byte(isUp ? 1 : 0)
+        writer.byte(isEnabled ? 1 : 0)
+        writer.byte(isEnablementTouched ? 1 : 0)
+        writer.text(invocation)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        name = try UnitName(from: &reader)
+        isUp = try reader.bool()
+        isEnabled = try reader.bool()
+        isEnablementTouched = try reader.bool()
+        invocation = try reader.text()
+    }
+}

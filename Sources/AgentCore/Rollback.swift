@@ -1,0 +1,200 @@
+import CSystem
+import Model
+import Wire
+
+/// Brings a host back to what its journal says. It may be interrupted anywhere and started again.
+struct Rollback {
+    let system: System
+    let systemd: Systemd?
+
+    /// Undoes, and judges the result. The journal goes away when every file is as it was.
+    func run(_ journal: Journal, because failure: Failure) -> Outcome {
+        var problems: [Failure] = []
+        let touched = stopNew(journal, &problems)
+        let beforeFiles = problems.count
+        for prior in journal.priors.reversed() {
+            do { try restore(prior) } catch { problems.append(error) }
+        }
+        let filesAreBack = problems.count == beforeFiles
+        if journal.needsReload { attempt(&problems) { () throws(Failure) in try systemd?.daemonReload() } }
+        bringBack(journal, touched, &problems)
+        if filesAreBack {
+            do {
+                try close(journal)
+            } catch {
+                problems.append(error)
+            }
+        }
+        return problems.isEmpty ? .rolledBack(failure) : .broken(failure, undoing: problems)
+    }
+
+    private func attempt(_ problems: inout [Failure], _ work: () throws(Failure) -> Void) {
+        do { try work() } catch { problems.append(error) }
+    }
+
+    // MARK: Units
+
+    /// Stops and disables what was not up or enabled, while its unit files are still there. Returns the units that were
+    /// up and were stopped or started since: those have to start again.
+    private func stopNew(_ journal: Journal, _ problems: inout [Failure]) -> [UnitName] {
+        guard let systemd, !journal.units.isEmpty else { return [] }
+        var touched: [UnitName] = []
+        do {
+            let statuses = try systemd.show(journal.units.map { $0.name })
+            var stopping: [UnitName] = []
+            var disabling: [UnitName] = []
+            for (unit, status) in zip(journal.units, statuses) {
+                if unit.isUp && (!status.isUp || status.invocation != unit.invocation) { touched.append(unit.name) }
+                if !unit.isUp && (status.isUp || status.activeState == "failed") { stopping.append(unit.name) }
+                if unit.isEnablementTouched && !unit.isEnabled && status.isEnabled { disabling.append(unit.name) }
+            }
+            if !stopping.isEmpty { try systemd.stop(stopping, limit: UnitCheck.patience) }
+            if !disabling.isEmpty { try systemd.disable(disabling) }
+        } catch {
+            problems.append(error)
+        }
+        return touched
+    }
+
+    /// Enables and starts what was enabled and up, and sees whether it stays up.
+    private func bringBack(_ journal: Journal, _ touched: [UnitName], _ problems: inout [Failure]) {
+        guard let systemd else { return }
+        let enabled = journal.units.filter { $0.isEnabled && $0.isEnablementTouched }.map { $0.name }
+        if !enabled.isEmpty {
+            attempt(&problems) { () throws(Failure) in
+                try systemd.enable(enabled)
+                try Enablement(system: system).leadThroughCurrent()
+            }
+        }
+        guard !touched.isEmpty else { return }
+        attempt(&problems) { () throws(Failure) in
+            systemd.resetFailed(touched)
+            _ = try systemd.start(.restart, touched, limit: UnitCheck.patience)
+            try UnitCheck(systemd: systemd, interruption: Uninterrupted()).judge(
+                touched.map { .init(step: nil, unit: $0, settle: .milliseconds(300), invocation: nil) })
+        }
+    }
+
+    // MARK: Files
+
+    private func restore(_ prior: Journal.Prior) throws(Failure) {
+        switch prior {
+        case .versions(let app, let current, let previous):
+            try restoreLink(app.current, current)
+            try restoreLink(app.previous, previous)
+        case .app(let app):
+            if try system.status(of: app.removed) != nil { try system.rename(app.removed, to: app.directory) }
+        case .path(let path, let was):
+            try system.removeIfThere(path.withSuffix(".deptool-new"))
+            try restore(path, was)
+        case .noDirectory(let directory):
+            if try system.status(of: directory) != nil { try system.removeDirectory(directory) }
+        }
+    }
+
+    private func restoreLink(_ path: AbsolutePath, _ target: String?) throws(Failure) {
+        try system.removeIfThere(path.withSuffix(".deptool-new"))
+        guard let target else { return try system.removeIfThere(path) }
+        if try system.target(of: path) != target { try system.replaceSymlink(path, target: target) }
+    }
+
+    private func restore(_ path: AbsolutePath, _ was: Journal.PriorPath) throws(Failure) {
+        switch was {
+        case .nothing:
+            if let target = try system.target(of: path), target.hasPrefix(Layout.root.text + "/") {
+                try system.remove(path)
+            }
+        case .symlink(let target):
+            if try system.target(of: path) != target { try system.replaceSymlink(path, target: target) }
+        case .file(let copy):
+            if let status = try system.status(of: path), status.kind == csys_kind_regular { return }
+            let temporary = path.withSuffix(".deptool-new")
+            try system.duplicate(Journal.copy(copy), to: temporary)
+            try system.rename(temporary, to: path)
+        }
+    }
+
+    // MARK: Close
+
+    /// Makes what was restored durable, and only then forgets how to do it.
+    private func close(_ journal: Journal) throws(Failure) {
+        for prior in journal.priors {
+            let path: AbsolutePath =
+                switch prior {
+                case .versions(let app, _, _): app.current
+                case .app(let app): app.directory
+                case .path(let path, _): path
+                case .noDirectory(let path): path
+                }
+            if let parent = path.parent, try system.status(of: parent) != nil { try system.syncParent(of: path) }
+        }
+        try Leftovers(system: system).closeJournal()
+        try Leftovers(system: system).sweep()
+    }
+}
+
+/// What earlier deploys left, finished or not.
+struct Leftovers {
+    let system: System
+
+    /// Ends the transaction on disk.
+    func closeJournal() throws(Failure) {
+        try system.removeIfThere(Layout.journal)
+        try system.syncParent(of: Layout.journal)
+        try system.removeTree(Layout.undo)
+    }
+
+    /// Removes every checkout that is neither the current nor the previous version of its app, what was never finished,
+    /// and apps of which nothing is left.
+    func sweep() throws(Failure) {
+        for name in try system.list(Layout.apps) {
+            guard let app = AppName(name) else { continue }
+            let current = try system.target(of: app.current)
+            let previous = try system.target(of: app.previous)
+            for entry in try system.list(app.directory) where entry != current && entry != previous {
+                let unfinished = entry.hasSuffix(".staging") || entry.hasSuffix(".deptool-new")
+                guard unfinished || Version(entry) != nil, let path = try? RelativePath(entry) else { continue }
+                try system.removeTree(app.directory.appending(path))
+            }
+            if current == nil, previous == nil { try system.removeDirectory(app.directory) }
+        }
+    }
+
+    /// Removes agents other than the one that runs.
+    func removeAgents(except own: String) throws(Failure) {
+        for name in try system.list(Layout.agents) where name.hasPrefix("deptool-agent-") && name != own {
+            if let path = try? RelativePath(name) { try system.removeIfThere(Layout.agents.appending(path)) }
+        }
+    }
+}
+
+extension System {
+    /// A copy of a file with its mode, owner, modification time and extended attributes, durable.
+    func duplicate(_ source: AbsolutePath, to destination: AbsolutePath) throws(Failure) {
+        try removeIfThere(destination)
+        let from = try open(source)
+        let status = try from.status()
+        let to = try create(destination, mode: 0o600)
+        while true {
+            let piece = try from.read(upTo: 128 << 10)
+            if piece.isEmpty { break }
+            try to.write(piece)
+        }
+        try setOwner(destination, uid: status.uid, gid: status.gid)
+        try setMode(destination, status.mode)
+        for attribute in try extendedAttributes(of: source) { try setExtendedAttribute(destination, attribute) }
+        try setModificationTime(destination, status.mtime_ns)
+        try to.sync()
+    }
+
+    /// The blob id of a file's content.
+    func hash(_ path: AbsolutePath) throws(Failure) -> ObjectID {
+        let file = try open(path)
+        var hasher = ObjectHasher(.blob, size: try file.status().size)
+        while true {
+            let piece = try file.read(upTo: 128 << 10)
+            if piece.isEmpty { return hasher.finish() }
+            hasher.update(piece)
+        }
+    }
+}

@@ -1,0 +1,294 @@
+import CSystem
+import Model
+import Wire
+
+extension Failure {
+    /// A system call failed with the positive errno `code`.
+    init(_ operation: Operation, _ path: String, code: Int32) {
+        self.init(.system(operation: operation.name, path: path, code: Int(code)))
+    }
+}
+
+/// What the agent can do to a host, and what it can look at.
+public enum Operation: Hashable, Sendable {
+    case create, write, clone, sync, rename, symlink, remove, makeDirectory, removeDirectory, setAttributes, lock, run
+    case look, read
+
+    /// As it stands in a message: "cannot NAME PATH".
+    var name: String {
+        switch self {
+        case .create: "create"
+        case .write: "write"
+        case .clone: "clone"
+        case .sync: "sync"
+        case .rename: "rename"
+        case .symlink: "link"
+        case .remove: "remove"
+        case .makeDirectory: "create directory"
+        case .removeDirectory: "remove directory"
+        case .setAttributes: "set attributes of"
+        case .lock: "lock"
+        case .run: "run"
+        case .look: "look at"
+        case .read: "read"
+        }
+    }
+}
+
+/// Stands before every change that the agent makes, so that tests can let any of them fail.
+public protocol OperationGate: AnyObject {
+    /// Zero to go ahead, else the errno to fail with.
+    func pass(_ operation: Operation, _ path: String) -> Int32
+    /// How many of `count` bytes the next write may take; at least one.
+    func allowance(_ count: Int) -> Int
+}
+
+/// The host's file system: the one seam through which the agent changes anything in it.
+public final class System {
+    /// What stands before every path: empty on a host, a temporary directory in tests.
+    public let root: String
+    private let gate: (any OperationGate)?
+
+    public init(root: String = "", gate: (any OperationGate)? = nil) {
+        self.root = root
+        self.gate = gate
+    }
+
+    func real(_ path: AbsolutePath) -> String { root.isEmpty ? path.text : root + path.text }
+
+    // MARK: Looking
+
+    /// What is at `path` itself, not behind a symlink; nil if nothing is.
+    func status(of path: AbsolutePath) throws(Failure) -> csys_stat? {
+        var status = csys_stat()
+        let result = csys_lstat(real(path), &status)
+        if result == -Int32(csys_enoent) || result == -Int32(csys_enotdir) { return nil }
+        try check(.look, path, result)
+        return status
+    }
+
+    /// Where a symlink points to; nil when there is none at `path`.
+    func target(of path: AbsolutePath) throws(Failure) -> String? {
+        guard let status = try status(of: path), status.kind == csys_kind_symlink else { return nil }
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let length = csys_readlink(real(path), &buffer, buffer.count)
+        try check(.read, path, length)
+        return String(decoding: buffer[..<Int(length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// The content of a regular file of at most `limit` bytes; nil when nothing is there.
+    func contents(of path: AbsolutePath, limit: Int) throws(Failure) -> [UInt8]? {
+        guard try status(of: path) != nil else { return nil }
+        let file = try open(path)
+        var bytes: [UInt8] = []
+        while true {
+            let piece = try file.read(upTo: 64 << 10)
+            if piece.isEmpty { return bytes }
+            bytes += piece
+            guard bytes.count <= limit else {
+                throw Failure(.read, path.text, code: 27)  // EFBIG
+            }
+        }
+    }
+
+    /// The names in a directory, in no order, without `.` and `..`, and those that are not UTF-8; nothing if there is no
+    /// such directory.
+    func list(_ path: AbsolutePath) throws(Failure) -> [String] {
+        var directory: OpaquePointer?
+        let result = csys_opendir(real(path), &directory)
+        if result == -Int32(csys_enoent) { return [] }
+        try check(.read, path, result)
+        defer { csys_closedir(directory) }
+        var names: [String] = []
+        while true {
+            var name: UnsafePointer<CChar>?
+            var kind = csys_kind_other
+            let result = csys_readdir(directory, &name, &kind)
+            try check(.read, path, result)
+            guard result > 0, let name else { return names }
+            if let text = String(validatingCString: name) { names.append(text) }
+        }
+    }
+
+    func open(_ path: AbsolutePath) throws(Failure) -> File {
+        let descriptor = csys_open_read(real(path))
+        try check(.read, path, descriptor)
+        return File(descriptor: descriptor, path: path, gate: gate)
+    }
+
+    // MARK: Changing
+
+    /// A new file that only this process knows; fails if there is anything at `path`.
+    func create(_ path: AbsolutePath, mode: UInt32) throws(Failure) -> File {
+        try pass(.create, path)
+        let descriptor = csys_create_new(real(path), mode)
+        try check(.create, path, descriptor)
+        return File(descriptor: descriptor, path: path, gate: gate)
+    }
+
+    /// A file to append to, created if it is missing; the lock and the log.
+    func openAppending(_ path: AbsolutePath, mode: UInt32) throws(Failure) -> File {
+        try pass(.create, path)
+        let descriptor = csys_open_append(real(path), mode)
+        try check(.create, path, descriptor)
+        return File(descriptor: descriptor, path: path, gate: gate)
+    }
+
+    /// Puts `bytes` at `path` so that it holds, whatever happens, what it held before or all of them.
+    func replace(_ path: AbsolutePath, with bytes: [UInt8], mode: UInt32) throws(Failure) {
+        let temporary = path.withSuffix(".new")
+        try removeIfThere(temporary)
+        let file = try create(temporary, mode: mode)
+        try file.write(bytes)
+        try file.sync()
+        try rename(temporary, to: path)
+        try syncParent(of: path)
+    }
+
+    func rename(_ from: AbsolutePath, to path: AbsolutePath) throws(Failure) {
+        try pass(.rename, path)
+        try check(.rename, path, csys_rename(real(from), real(path)))
+    }
+
+    /// Makes `path` a symlink in one step: a reader finds what was there before or the link, never nothing.
+    func replaceSymlink(_ path: AbsolutePath, target: String) throws(Failure) {
+        let temporary = path.withSuffix(".deptool-new")
+        try removeIfThere(temporary)
+        try pass(.symlink, path)
+        try check(.symlink, path, csys_symlink(target, real(temporary)))
+        try rename(temporary, to: path)
+    }
+
+    func remove(_ path: AbsolutePath) throws(Failure) {
+        try pass(.remove, path)
+        try check(.remove, path, csys_unlink(real(path)))
+    }
+
+    func removeIfThere(_ path: AbsolutePath) throws(Failure) {
+        if try status(of: path) != nil { try remove(path) }
+    }
+
+    func makeDirectory(_ path: AbsolutePath, mode: UInt32) throws(Failure) {
+        try pass(.makeDirectory, path)
+        try check(.makeDirectory, path, csys_mkdir(real(path), mode))
+    }
+
+    /// Makes `path` and the directories above it that are missing, and returns those it made, the outermost first.
+    @discardableResult
+    func makeDirectories(_ path: AbsolutePath, mode: UInt32) throws(Failure) -> [AbsolutePath] {
+        let missing = try missingDirectories(path)
+        for directory in missing { try makeDirectory(directory, mode: mode) }
+        return missing
+    }
+
+    /// The directories that `makeDirectories` would make.
+    func missingDirectories(_ path: AbsolutePath) throws(Failure) -> [AbsolutePath] {
+        var missing: [AbsolutePath] = []
+        var directory: AbsolutePath? = path
+        while let here = directory, try status(of: here) == nil {
+            missing.append(here)
+            directory = here.parent
+        }
+        return missing.reversed()
+    }
+
+    /// Removes an empty directory; false when there is something in it.
+    @discardableResult
+    func removeDirectory(_ path: AbsolutePath) throws(Failure) -> Bool {
+        try pass(.removeDirectory, path)
+        let result = csys_rmdir(real(path))
+        if result == -csys_enotempty() || result == -Int32(csys_eexist) { return false }
+        try check(.removeDirectory, path, result)
+        return true
+    }
+
+    /// Removes whatever is at `path`, with all that is below it.
+    func removeTree(_ path: AbsolutePath) throws(Failure) {
+        guard let status = try status(of: path) else { return }
+        guard status.kind == csys_kind_directory else { return try remove(path) }
+        for name in try list(path) {
+            guard let entry = try? RelativePath(name) else { throw Failure(.remove, path.text, code: Int32(csys_einval)) }
+            try removeTree(path.appending(entry))
+        }
+        try removeDirectory(path)
+    }
+
+    func setMode(_ path: AbsolutePath, _ mode: UInt32) throws(Failure) {
+        try pass(.setAttributes, path)
+        try check(.setAttributes, path, csys_chmod(real(path), mode))
+    }
+
+    func setOwner(_ path: AbsolutePath, uid: UInt32, gid: UInt32) throws(Failure) {
+        try pass(.setAttributes, path)
+        try check(.setAttributes, path, csys_lchown(real(path), uid, gid))
+    }
+
+    func setModificationTime(_ path: AbsolutePath, _ nanoseconds: Int64) throws(Failure) {
+        try pass(.setAttributes, path)
+        try check(.setAttributes, path, csys_set_mtime(real(path), nanoseconds))
+    }
+
+    func setExtendedAttribute(_ path: AbsolutePath, _ attribute: ExtendedAttribute) throws(Failure) {
+        try pass(.setAttributes, path)
+        try check(
+            .setAttributes, path, csys_setxattr(real(path), attribute.name, attribute.value, attribute.value.count))
+    }
+
+    /// Makes the entries of the directory that holds `path` durable.
+    func syncParent(of path: AbsolutePath) throws(Failure) {
+        guard let parent = path.parent else { return }
+        let directory = try openDirectory(parent)
+        try directory.sync()
+    }
+
+    /// Makes everything durable that was written to the file system that holds the directory `path`.
+    func syncFileSystem(of path: AbsolutePath) throws(Failure) {
+        let directory = try openDirectory(path)
+        try pass(.sync, path)
+        try check(.sync, path, csys_syncfs(directory.descriptor))
+    }
+
+    private func openDirectory(_ path: AbsolutePath) throws(Failure) -> File {
+        let descriptor = csys_open_directory(real(path))
+        try check(.read, path, descriptor)
+        return File(descriptor: descriptor, path: path, gate: gate)
+    }
+
+    func pass(_ operation: Operation, _ path: AbsolutePath) throws(Failure) {
+        if let code = gate?.pass(operation, path.text), code != 0 {
+            throw Failure(operation, path.text, code: code)
+        }
+    }
+
+    func check(_ operation: Operation, _ path: AbsolutePath, _ result: Int32) throws(Failure) {
+        try check(operation, path, Int64(result))
+    }
+
+    func check(_ operation: Operation, _ path: AbsolutePath, _ result: Int64) throws(Failure) {
+        if result < 0 { throw Failure(operation, path.text, code: Int32(-result)) }
+    }
+}
+
+/// An extended attribute of a file (xattr(7)), such as an access control list or a security label.
+public struct ExtendedAttribute: Hashable, Sendable {
+    public var name: String
+    public var value: [UInt8]
+}
+
+extension System {
+    /// All extended attributes of what is at `path`; none where the file system has none.
+    func extendedAttributes(of path: AbsolutePath) throws(Failure) -> [ExtendedAttribute] {
+        var names = [CChar](repeating: 0, count: 65536)
+        let length = csys_listxattr(real(path), &names, names.count)
+        try check(.read, path, length)
+        var attributes: [ExtendedAttribute] = []
+        for name in names[..<Int(length)].split(separator: 0) {
+            let text = String(decoding: name.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            var value = [UInt8](repeating: 0, count: 65536)
+            let size = csys_getxattr(real(path), text, &value, value.count)
+            try check(.read, path, size)
+            attributes.append(ExtendedAttribute(name: text, value: Array(value[..<Int(size)])))
+        }
+        return attributes
+    }
+}

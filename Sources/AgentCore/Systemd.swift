@@ -1,0 +1,185 @@
+import Model
+import Wire
+
+/// systemd as the agent uses it: `systemctl` and its siblings with fixed arguments. `systemctl show` is the only thing
+/// whose output is read, since its format is meant to be (systemctl(1), "Parsable Output").
+struct Systemd {
+    private let command: Command
+
+    init(command: Command) { self.command = command }
+
+    func daemonReload() throws(Failure) { try succeed(["systemctl", "daemon-reload"]) }
+    func sysusers() throws(Failure) { try succeed(["systemd-sysusers"]) }
+
+    /// systemd-tmpfiles says 65 and 73 when some line could not be applied, which is for the operator to know.
+    func tmpfiles() throws(Failure) { try succeed(["systemd-tmpfiles", "--create"]) }
+
+    /// Enables without the reload that `systemctl enable` would do: the plan has its own.
+    func enable(_ units: [UnitName]) throws(Failure) {
+        try succeed(["systemctl", "--no-reload", "--no-ask-password", "enable"] + units.map { $0.text })
+    }
+
+    func disable(_ units: [UnitName]) throws(Failure) {
+        try succeed(["systemctl", "--no-reload", "--no-ask-password", "disable"] + units.map { $0.text })
+    }
+
+    func stop(_ units: [UnitName], limit: Duration) throws(Failure) {
+        try succeed(["systemctl", "--no-ask-password", "stop"] + units.map { $0.text }, limit: limit)
+    }
+
+    /// Forgets failures, so that the limit on starts does not stand in the way. Units that did not fail are no error.
+    func resetFailed(_ units: [UnitName]) {
+        _ = try? command.run(["systemctl", "reset-failed"] + units.map { $0.text })
+    }
+
+    /// Starts or restarts units and waits until systemd is done with that. Whether they are well is for a check to say,
+    /// so a status that is not zero is returned, not thrown.
+    func start(_ verb: StartVerb, _ units: [UnitName], limit: Duration) throws(Failure) -> Command.Result {
+        try command.run(["systemctl", "--no-ask-password", verb.text] + units.map { $0.text }, limit: limit)
+    }
+
+    enum StartVerb {
+        case start, restart
+
+        var text: String {
+            switch self {
+            case .start: "start"
+            case .restart: "restart"
+            }
+        }
+    }
+
+    /// What systemd says of units, in the order asked for.
+    func show(_ units: [UnitName]) throws(Failure) -> [UnitStatus] {
+        guard !units.isEmpty else { return [] }
+        let arguments = ["systemctl", "show", "--property=" + UnitStatus.properties, "--"] + units.map { $0.text }
+        let result = try command.run(arguments)
+        let statuses = UnitStatus.parse(result.text)
+        guard result.status == 0, statuses.count == units.count else {
+            throw Failure(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
+        }
+        return statuses
+    }
+
+    /// The last lines that a unit logged.
+    func journal(_ unit: UnitName) -> String {
+        let result = try? command.run(
+            ["journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=12", "--unit=" + unit.text],
+            limit: .seconds(5), heeding: false)
+        return result.map { lastLines($0.text) } ?? ""
+    }
+
+    private func succeed(_ arguments: [String], limit: Duration = .seconds(90)) throws(Failure) {
+        let result = try command.run(arguments, limit: limit)
+        guard result.status == 0 else {
+            throw Failure(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
+        }
+    }
+}
+
+/// The end of a program's output, as much as a person wants to read: at most 20 lines and 4 KiB.
+func lastLines(_ text: String) -> String {
+    var bytes = Array(text.utf8.suffix(4096))
+    while let last = bytes.last, last == 10 || last == 32 { bytes.removeLast() }
+    var lines = 0
+    let start = bytes.lastIndex { byte in
+        if byte == 10 { lines += 1 }
+        return lines == 20
+    }
+    return String(decoding: bytes[(start.map { $0 + 1 } ?? 0)...], as: UTF8.self)
+}
+
+/// What `systemctl show` says of one unit (the names are those of org.freedesktop.systemd1(5)).
+struct UnitStatus: Equatable {
+    var type = ""
+    var loadState = ""
+    var activeState = ""
+    var subState = ""
+    var result = ""
+    var restarts = 0
+    var mainStatus = 0
+    var invocation = ""
+    var unitFileState = ""
+    var conditionsHold = true
+
+    static let properties =
+        "Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,InvocationID,UnitFileState,ConditionResult,"
+        + "AssertResult"
+
+    /// Active, or on the way there: what a rollback has to bring back.
+    var isUp: Bool { activeState == "active" || activeState == "reloading" || activeState == "activating" }
+
+    /// What `systemctl enable` made so; not what is `static`, `generated` or `linked`.
+    var isEnabled: Bool { unitFileState == "enabled" || unitFileState == "enabled-runtime" }
+
+    static func parse(_ output: String) -> [UnitStatus] {
+        var statuses: [UnitStatus] = []
+        var current: UnitStatus?
+        for line in output.utf8.split(separator: 10, omittingEmptySubsequences: false) {
+            guard let equals = line.firstIndex(of: UInt8(ascii: "=")) else {
+                if let status = current { statuses.append(status) }
+                current = nil
+                continue
+            }
+            var status = current ?? UnitStatus()
+            status.set(String(decoding: line[..<equals], as: UTF8.self), String(decoding: line[line.index(after: equals)...], as: UTF8.self))
+            current = status
+        }
+        if let status = current { statuses.append(status) }
+        return statuses
+    }
+
+    private mutating func set(_ property: String, _ value: String) {
+        switch property {
+        case "Type": type = value
+        case "LoadState": loadState = value
+        case "ActiveState": activeState = value
+        case "SubState": subState = value
+        case "Result": result = value
+        case "NRestarts": restarts = Int(value) ?? 0
+        case "ExecMainStatus": mainStatus = Int(value) ?? 0
+        case "InvocationID": invocation = value
+        case "UnitFileState": unitFileState = value
+        case "ConditionResult", "AssertResult": conditionsHold = conditionsHold && value != "no"
+        default: break
+        }
+    }
+}
+
+/// What a look at a unit says.
+enum UnitVerdict: Equatable {
+    case healthy
+    /// Not there yet, but on its way.
+    case pending
+    case unwell(UnitProblem)
+}
+
+extension UnitStatus {
+    /// Whether systemd calls the unit up only once it is: for others, being up has to be watched for a while.
+    var announcesReadiness: Bool {
+        switch type {
+        case "simple", "exec", "idle": false
+        default: true  // notify, notify-reload, dbus, oneshot, forking; and units that are no services
+        }
+    }
+
+    /// Judges a unit that was started by hand just now, which sets systemd's count of restarts to zero; unless it was up
+    /// already, under the invocation `before`, and is so still.
+    func verdict(before: String?) -> UnitVerdict {
+        if loadState != "loaded" { return .unwell(.notLoaded(state: loadState)) }
+        let restarted = restarts > 0 && invocation != before
+        if subState == "auto-restart" || subState == "auto-restart-queued" || restarted {
+            return .unwell(.restarting(times: restarts))
+        }
+        switch activeState {
+        case "active", "reloading", "refreshing": return .healthy
+        case "activating": return .pending
+        case "failed": return .unwell(.failed(result: result, status: mainStatus))
+        default:
+            // A oneshot that is done, or a unit whose conditions do not hold here, is as it should be.
+            if result == "success" && (type == "oneshot" || !conditionsHold) { return .healthy }
+            return result == "success" || result.isEmpty
+                ? .unwell(.exited(status: mainStatus)) : .unwell(.failed(result: result, status: mainStatus))
+        }
+    }
+}

@@ -1,0 +1,392 @@
+import Model
+
+extension Request: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        switch self {
+        case .prepare(let preparation):
+            writer.byte(0)
+            preparation.encode(to: &writer)
+        case .content(let bytes):
+            writer.byte(1)
+            writer.blob(bytes)
+        case .supply(let contents):
+            writer.byte(2)
+            writer.list(contents)
+        case .apply: writer.byte(3)
+        case .cancel: writer.byte(4)
+        case .record: writer.byte(5)
+        case .fetch(let ids):
+            writer.byte(6)
+            writer.list(ids)
+        case .ping: writer.byte(7)
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        switch try reader.byte() {
+        case 0: self = .prepare(try Preparation(from: &reader))
+        case 1: self = .content(try reader.blob())
+        case 2: self = .supply(try reader.list(of: Content.self))
+        case 3: self = .apply
+        case 4: self = .cancel
+        case 5: self = .record
+        case 6: self = .fetch(try reader.list(of: ObjectID.self))
+        case 7: self = .ping
+        default: throw .unknownCase
+        }
+    }
+}
+
+extension Preparation: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.optional(expected)
+        writer.text(holder)
+        record.encode(to: &writer)
+        writer.list(contents)
+        writer.list(steps)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let expected = try reader.optional(ObjectID.self)
+        let holder = try reader.text()
+        let record = try Record(from: &reader)
+        let contents = try reader.list(of: Content.self)
+        self.init(
+            expected: expected, holder: holder, record: record, contents: contents,
+            steps: try reader.list(of: Step.self))
+    }
+}
+
+extension Content: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.id(id)
+        writer.number(size)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let id = try reader.id()
+        self.init(id: id, size: try reader.fileSize())
+    }
+}
+
+extension ByteReader {
+    /// The size of a file in bytes, as off_t can hold it.
+    mutating func fileSize() throws(DecodingProblem) -> UInt64 {
+        let size = try number()
+        guard size <= UInt64(Int64.max) else { throw .tooLong }
+        return size
+    }
+}
+
+extension Reply: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        switch self {
+        case .hello(let hello):
+            writer.byte(0)
+            hello.encode(to: &writer)
+        case .locked: writer.byte(1)
+        case .staged(let missing):
+            writer.byte(2)
+            writer.list(missing)
+        case .busy(let holder):
+            writer.byte(3)
+            holder.encode(to: &writer)
+        case .stale(let record):
+            writer.byte(4)
+            writer.optional(record)
+        case .began(let step):
+            writer.byte(5)
+            writer.number(UInt64(step))
+        case .undoing(let failure):
+            writer.byte(6)
+            failure.encode(to: &writer)
+        case .finished(let outcome):
+            writer.byte(7)
+            outcome.encode(to: &writer)
+        case .refused(let failure):
+            writer.byte(8)
+            failure.encode(to: &writer)
+        case .record(let record):
+            writer.byte(9)
+            writer.optional(record)
+        case .file(let size):
+            writer.byte(10)
+            if let size {
+                writer.byte(1)
+                writer.number(size)
+            } else {
+                writer.byte(0)
+            }
+        case .content(let bytes):
+            writer.byte(11)
+            writer.blob(bytes)
+        case .pong: writer.byte(12)
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        switch try reader.byte() {
+        case 0: self = .hello(try Hello(from: &reader))
+        case 1: self = .locked
+        case 2: self = .staged(missing: try reader.list(of: ObjectID.self))
+        case 3: self = .busy(try Holder(from: &reader))
+        case 4: self = .stale(try reader.optional(Record.self))
+        case 5: self = .began(step: try reader.count(limit: Int(Int32.max)))
+        case 6: self = .undoing(try Failure(from: &reader))
+        case 7: self = .finished(try Outcome(from: &reader))
+        case 8: self = .refused(try Failure(from: &reader))
+        case 9: self = .record(try reader.optional(Record.self))
+        case 10: self = .file(size: try reader.bool() ? try reader.fileSize() : nil)
+        case 11: self = .content(try reader.blob())
+        case 12: self = .pong
+        default: throw .unknownCase
+        }
+    }
+}
+
+extension Holder: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.text(name)
+        writer.signed(since)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let name = try reader.text()
+        self.init(name: name, since: try reader.signed())
+    }
+}
+
+extension Hello: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.text(hostname)
+        writer.text(machineID)
+        writer.byte(hasSystemd ? 1 : 0)
+        writer.optional(commit)
+        writer.optional(recovery)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let hostname = try reader.text()
+        let machineID = try reader.text()
+        let hasSystemd = try reader.bool()
+        let commit = try reader.optional(ObjectID.self)
+        self.init(
+            hostname: hostname, machineID: machineID, hasSystemd: hasSystemd, commit: commit,
+            recovery: try reader.optional(Outcome.self))
+    }
+}
+
+extension Outcome: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        switch self {
+        case .deployed: writer.byte(0)
+        case .rolledBack(let failure):
+            writer.byte(1)
+            failure.encode(to: &writer)
+        case .broken(let failure, let undoing):
+            writer.byte(2)
+            failure.encode(to: &writer)
+            writer.list(undoing)
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        switch try reader.byte() {
+        case 0: self = .deployed
+        case 1: self = .rolledBack(try Failure(from: &reader))
+        case 2:
+            let failure = try Failure(from: &reader)
+            self = .broken(failure, undoing: try reader.list(of: Failure.self))
+        default: throw .unknownCase
+        }
+    }
+}
+
+extension Failure: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.number(step.map { UInt64($0) + 1 } ?? 0)
+        problem.encode(to: &writer)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let step = try reader.count(limit: Int(Int32.max))
+        self.init(step: step == 0 ? nil : step - 1, try Problem(from: &reader))
+    }
+}
+
+extension Problem: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        switch self {
+        case .system(let operation, let path, let code):
+            writer.byte(0)
+            writer.text(operation)
+            writer.text(path)
+            writer.signed(Int64(code))
+        case .command(let arguments, let status, let output):
+            writer.byte(1)
+            writer.texts(arguments)
+            writer.signed(Int64(status))
+            writer.text(output)
+        case .timeout(let arguments, let seconds):
+            writer.byte(2)
+            writer.texts(arguments)
+            writer.signed(Int64(seconds))
+        case .unit(let unit, let problem, let journal):
+            writer.byte(3)
+            unit.encode(to: &writer)
+            problem.encode(to: &writer)
+            writer.text(journal)
+        case .occupied(let path, let occupant):
+            writer.byte(4)
+            path.encode(to: &writer)
+            occupant.encode(to: &writer)
+        case .corrupt(let path):
+            writer.byte(5)
+            writer.text(path)
+        case .cancelled: writer.byte(6)
+        case .disconnected: writer.byte(7)
+        case .agentDied: writer.byte(8)
+        case .interrupted: writer.byte(9)
+        case .protocolViolation: writer.byte(10)
+        case .unreadable(let path, let problem):
+            writer.byte(11)
+            writer.text(path)
+            problem.encode(to: &writer)
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        switch try reader.byte() {
+        case 0:
+            let operation = try reader.text()
+            let path = try reader.text()
+            self = .system(operation: operation, path: path, code: Int(try reader.signed()))
+        case 1:
+            let arguments = try reader.texts()
+            let status = Int(try reader.signed())
+            self = .command(arguments: arguments, status: status, output: try reader.text())
+        case 2:
+            let arguments = try reader.texts()
+            self = .timeout(arguments: arguments, seconds: Int(try reader.signed()))
+        case 3:
+            let unit = try UnitName(from: &reader)
+            let problem = try UnitProblem(from: &reader)
+            self = .unit(unit, problem, journal: try reader.text())
+        case 4:
+            let path = try AbsolutePath(from: &reader)
+            self = .occupied(path, by: try Occupant(from: &reader))
+        case 5: self = .corrupt(path: try reader.text())
+        case 6: self = .cancelled
+        case 7: self = .disconnected
+        case 8: self = .agentDied
+        case 9: self = .interrupted
+        case 10: self = .protocolViolation
+        case 11:
+            let path = try reader.text()
+            self = .unreadable(path: path, try DecodingProblem(from: &reader))
+        default: throw .unknownCase
+        }
+    }
+}
+
+extension ByteWriter {
+    mutating func texts(_ values: [String]) {
+        number(UInt64(values.count))
+        for value in values { text(value) }
+    }
+}
+
+extension ByteReader {
+    mutating func texts() throws(DecodingProblem) -> [String] {
+        let count = try count(limit: 1000)
+        var values: [String] = []
+        for _ in 0..<count { values.append(try text()) }
+        return values
+    }
+}
+
+extension Occupant: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        switch self {
+        case .file: writer.byte(0)
+        case .directory: writer.byte(1)
+        case .symlink(let target):
+            writer.byte(2)
+            writer.text(target)
+        case .other: writer.byte(3)
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        switch try reader.byte() {
+        case 0: self = .file
+        case 1: self = .directory
+        case 2: self = .symlink(to: try reader.text())
+        case 3: self = .other
+        default: throw .unknownCase
+        }
+    }
+}
+
+extension UnitProblem: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        switch self {
+        case .notLoaded(let state):
+            writer.byte(0)
+            writer.text(state)
+        case .failed(let result, let status):
+            writer.byte(1)
+            writer.text(result)
+            writer.signed(Int64(status))
+        case .exited(let status):
+            writer.byte(2)
+            writer.signed(Int64(status))
+        case .restarting(let times):
+            writer.byte(3)
+            writer.signed(Int64(times))
+        case .notReady(let state):
+            writer.byte(4)
+            writer.text(state)
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        switch try reader.byte() {
+        case 0: self = .notLoaded(state: try reader.text())
+        case 1:
+            let result = try reader.text()
+            self = .failed(result: result, status: Int(try reader.signed()))
+        case 2: self = .exited(status: Int(try reader.signed()))
+        case 3: self = .restarting(times: Int(try reader.signed()))
+        case 4: self = .notReady(state: try reader.text())
+        default: throw .unknownCase
+        }
+    }
+}
+
+extension DecodingProblem: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        switch self {
+        case .truncated: writer.byte(0)
+        case .trailingBytes: writer.byte(1)
+        case .badNumber: writer.byte(2)
+        case .tooLong: writer.byte(3)
+        case .notUTF8: writer.byte(4)
+        case .unknownCase: writer.byte(5)
+        case .badValue: writer.byte(6)
+        }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        switch try reader.byte() {
+        case 0: self = .truncated
+        case 1: self = .trailingBytes
+        case 2: self = .badNumber
+        case 3: self = .tooLong
+        case 4: self = .notUTF8
+        case 5: self = .unknownCase
+        case 6: self = .badValue
+        default: throw .unknownCase
+        }
+    }
+}

@@ -1,0 +1,183 @@
+import Model
+
+/// What the laptop asks of the agent.
+public enum Request: Hashable, Sendable {
+    /// Lock the host and stage a deploy; the contents it announces follow at once.
+    case prepare(Preparation)
+    /// The next bytes of the announced contents, one after the other, at most `Frame.contentLimit` a message.
+    case content([UInt8])
+    /// Contents that the host turned out to lack; they follow as `content`.
+    case supply([Content])
+    /// Run the steps that were prepared.
+    case apply
+    /// Give up what is under way: roll back, or drop what was staged and unlock.
+    case cancel
+    /// Send the record.
+    case record
+    /// Send the content of these files of the record, those that are there as recorded.
+    case fetch([ObjectID])
+    case ping
+}
+
+/// A deploy to one host: all that the agent needs to know to do it.
+public struct Preparation: Hashable, Sendable {
+    /// The commit that the host must have deployed, nil for none: the other half of the lock.
+    public var expected: ObjectID?
+    /// Who asks, for the message that another operator gets while the lock is held.
+    public var holder: String
+    /// What the host's record will be.
+    public var record: Record
+    /// The contents that the host lacks, in the order in which they are sent.
+    public var contents: [Content]
+    public var steps: [Step]
+
+    public init(expected: ObjectID?, holder: String, record: Record, contents: [Content], steps: [Step]) {
+        self.expected = expected
+        self.holder = holder
+        self.record = record
+        self.contents = contents
+        self.steps = steps
+    }
+
+    /// The name of the checkouts that this deploy makes.
+    public var version: Version { Version(record.commit) }
+}
+
+/// The content of one or more files, by its blob's id.
+public struct Content: Hashable, Sendable {
+    public var id: ObjectID
+    /// In bytes.
+    public var size: UInt64
+
+    public init(id: ObjectID, size: UInt64) {
+        self.id = id
+        self.size = size
+    }
+}
+
+/// What the agent answers.
+public enum Reply: Hashable, Sendable {
+    /// The first message of every session.
+    case hello(Hello)
+    case locked
+    /// Every announced content is on disk, and so is all else but `missing`. Empty: ready to apply.
+    case staged(missing: [ObjectID])
+    /// Another deploy holds the lock; nothing was done.
+    case busy(Holder)
+    /// The host runs another commit than expected; nothing was done.
+    case stale(Record?)
+    /// The step with this index began.
+    case began(step: Int)
+    /// The steps failed at this one and are being undone.
+    case undoing(Failure)
+    case finished(Outcome)
+    /// The request could not be carried out; nothing was changed.
+    case refused(Failure)
+    case record(Record?)
+    /// The answer to `fetch`, one for each id, in order: nothing when the file is not as recorded; else the size, and the
+    /// bytes follow.
+    case file(size: UInt64?)
+    case content([UInt8])
+    case pong
+}
+
+/// Who holds a host's lock.
+public struct Holder: Hashable, Sendable {
+    /// As the operator's laptop names them.
+    public var name: String
+    /// Since when, in seconds since the epoch, by the host's clock.
+    public var since: Int64
+
+    public init(name: String, since: Int64) {
+        self.name = name
+        self.since = since
+    }
+}
+
+/// What an agent says of its host when a session begins.
+public struct Hello: Hashable, Sendable {
+    /// The content of `/etc/hostname`, else the kernel's node name.
+    public var hostname: String
+    /// The content of `/etc/machine-id`; empty where there is none.
+    public var machineID: String
+    /// Whether systemd is the running init.
+    public var hasSystemd: Bool
+    /// The deployed commit, nil for none.
+    public var commit: ObjectID?
+    /// What became of a transaction that an agent before left open; nil if there was none.
+    public var recovery: Outcome?
+
+    public init(hostname: String, machineID: String, hasSystemd: Bool, commit: ObjectID?, recovery: Outcome?) {
+        self.hostname = hostname
+        self.machineID = machineID
+        self.hasSystemd = hasSystemd
+        self.commit = commit
+        self.recovery = recovery
+    }
+}
+
+/// How a transaction ended.
+public enum Outcome: Hashable, Sendable {
+    /// The host is in the new state.
+    case deployed
+    /// The host is in its old state, because of a failure.
+    case rolledBack(Failure)
+    /// Undoing failed as well: the host is in neither state, and needs a person.
+    case broken(Failure, undoing: [Failure])
+}
+
+/// Something that went wrong on a host.
+public struct Failure: Error, Hashable, Sendable {
+    /// The index of the step; nil outside the steps.
+    public var step: Int?
+    public var problem: Problem
+
+    public init(step: Int? = nil, _ problem: Problem) {
+        self.step = step
+        self.problem = problem
+    }
+}
+
+public enum Problem: Hashable, Sendable {
+    /// A system call failed with this errno of Linux.
+    case system(operation: String, path: String, code: Int)
+    /// A program could not be started, or ended with a status that is not zero (128 + signal if killed).
+    case command(arguments: [String], status: Int, output: String)
+    /// A program did not end in time.
+    case timeout(arguments: [String], seconds: Int)
+    case unit(UnitName, UnitProblem, journal: String)
+    /// Something that is not Deptool's is where a link should be, and differs from what the link would show.
+    case occupied(AbsolutePath, by: Occupant)
+    /// The content that arrived, or that was on disk, is not the one announced.
+    case corrupt(path: String)
+    /// The operator gave up.
+    case cancelled
+    /// The operator's connection was lost before the deploy was done.
+    case disconnected
+    /// The process that ran the steps was killed.
+    case agentDied
+    /// The host lost power, or both processes of the agent were killed.
+    case interrupted
+    /// The laptop asked for something that makes no sense now.
+    case protocolViolation
+    /// The journal or record on disk cannot be read.
+    case unreadable(path: String, DecodingProblem)
+}
+
+public enum Occupant: Hashable, Sendable {
+    case file, directory, symlink(to: String), other
+}
+
+/// Why a unit was judged to be unwell, with what `systemctl show` says of it.
+public enum UnitProblem: Hashable, Sendable {
+    /// systemd has no such unit, cannot read it, or it is masked (LoadState).
+    case notLoaded(state: String)
+    /// It failed (Result, ExecMainStatus).
+    case failed(result: String, status: Int)
+    /// It ended although it should keep running.
+    case exited(status: Int)
+    /// It restarted while it was watched, or waits to be restarted.
+    case restarting(times: Int)
+    /// It was not up when the time to wait was over (ActiveState, SubState).
+    case notReady(state: String)
+}
