@@ -48,7 +48,7 @@ struct Rollback {
                 if !unit.isUp && (status.isUp || status.activeState == "failed") { stopping.append(unit.name) }
                 if unit.isEnablementTouched && !unit.isEnabled && status.isEnabled { disabling.append(unit.name) }
             }
-            if !stopping.isEmpty { try systemd.stop(stopping, limit: UnitCheck.patience) }
+            if !stopping.isEmpty { try systemd.stop(stopping) }
             if !disabling.isEmpty { try systemd.disable(disabling) }
         } catch {
             problems.append(error)
@@ -69,7 +69,7 @@ struct Rollback {
         guard !touched.isEmpty else { return }
         attempt(&problems) { () throws(Failure) in
             systemd.resetFailed(touched)
-            _ = try systemd.start(.restart, touched, limit: UnitCheck.patience)
+            _ = try systemd.restart(touched)
             try UnitCheck(systemd: systemd, interruption: Uninterrupted()).judge(
                 touched.map { .init(step: nil, unit: $0, settle: .milliseconds(300), invocation: nil) })
         }

@@ -23,8 +23,8 @@ struct Systemd {
         try succeed(["systemctl", "--no-reload", "--no-ask-password", "disable"] + units.map { $0.text })
     }
 
-    func stop(_ units: [UnitName], limit: Duration) throws(Failure) {
-        try succeed(["systemctl", "--no-ask-password", "stop"] + units.map { $0.text }, limit: limit)
+    func stop(_ units: [UnitName]) throws(Failure) {
+        try succeed(["systemctl", "--no-ask-password", "stop"] + units.map { $0.text }, limit: UnitCheck.patience)
     }
 
     /// Forgets failures, so that the limit on starts does not stand in the way. Units that did not fail are no error.
@@ -32,21 +32,10 @@ struct Systemd {
         _ = try? command.run(["systemctl", "reset-failed"] + units.map { $0.text })
     }
 
-    /// Starts or restarts units and waits until systemd is done with that. Whether they are well is for a check to say,
-    /// so a status that is not zero is returned, not thrown.
-    func start(_ verb: StartVerb, _ units: [UnitName], limit: Duration) throws(Failure) -> Command.Result {
-        try command.run(["systemctl", "--no-ask-password", verb.text] + units.map { $0.text }, limit: limit)
-    }
-
-    enum StartVerb {
-        case start, restart
-
-        var text: String {
-            switch self {
-            case .start: "start"
-            case .restart: "restart"
-            }
-        }
+    /// Starts units, anew if they run, and waits until systemd is done with that. Whether they are well is for a check to
+    /// say, so a status that is not zero is returned, not thrown.
+    func restart(_ units: [UnitName]) throws(Failure) -> Command.Result {
+        try command.run(["systemctl", "--no-ask-password", "restart"] + units.map { $0.text }, limit: UnitCheck.patience)
     }
 
     /// What systemd says of units, in the order asked for.

@@ -64,19 +64,26 @@ public struct LinkDirectory: Hashable, Sendable {
     /// Whether it may hold directories `NAME.d`, whose files are linked one by one beside those of others.
     public let hasDropIns: Bool
 
-    private init(_ name: String, _ target: String, noun: String, _ reaction: Reaction, hasDropIns: Bool = false) {
+    /// Whether a manifest's own symlinks must keep out of the host's directory.
+    public let isExclusive: Bool
+
+    private init(
+        _ name: String, _ target: String, noun: String, _ reaction: Reaction, hasDropIns: Bool = false,
+        isExclusive: Bool = true
+    ) {
         self.name = name
         self.target = AbsolutePath(unchecked: target)
         self.noun = noun
         self.reaction = reaction
         self.hasDropIns = hasDropIns
+        self.isExclusive = isExclusive
     }
 
     public static var all: [LinkDirectory] {
         [
             LinkDirectory("systemd", "/etc/systemd/system", noun: "unit", .daemonReload, hasDropIns: true),
             LinkDirectory("sysusers", "/etc/sysusers.d", noun: "sysusers", .sysusers),
-            LinkDirectory("tmpfiles", "/etc/tmpfiles.d", noun: "tmpfiles", .tmpfiles),
+            LinkDirectory("tmpfiles", "/etc/tmpfiles.d", noun: "tmpfiles", .tmpfiles, isExclusive: false),
             LinkDirectory("quadlets", "/etc/containers/systemd", noun: "quadlet", .daemonReload, hasDropIns: true),
         ]
     }

@@ -28,8 +28,9 @@ public struct Step: Hashable, Sendable {
         /// Stop and disable a unit.
         case disable(UnitName)
         case daemonReload
-        /// Enable a unit, or do so again: systemd resolves the links of an enabled unit through the version directory.
+        /// Enable a unit, or do so again because its file, which says where it is wanted, may say something else now.
         case enable(UnitName, Enablement)
+        /// Start a unit that was not enabled before; if it runs all the same, anew, since its configuration is.
         case start(UnitName)
         case restart(UnitName, because: Reason)
         /// Wait for the unit to settle, then judge it.

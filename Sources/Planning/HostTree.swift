@@ -1,0 +1,57 @@
+import Model
+
+/// What one host has or should have: a host's directory of a config tree.
+public struct HostTree: Hashable, Sendable {
+    public var host: Hostname
+    /// The Git tree of the host's directory.
+    public var id: ObjectID
+    public var options: HostOptions
+    /// Ordered by name.
+    public var apps: [AppTree]
+
+    public init(host: Hostname, id: ObjectID, options: HostOptions = HostOptions(), apps: [AppTree]) {
+        self.host = host
+        self.id = id
+        self.options = options
+        self.apps = apps
+    }
+}
+
+/// An app's directory of a config tree.
+public struct AppTree: Hashable, Sendable {
+    public var name: AppName
+    /// The Git tree of the directory.
+    public var id: ObjectID
+    public var manifest: Manifest
+    /// Ordered by path.
+    public var files: [FileEntry]
+
+    public init(name: AppName, id: ObjectID, manifest: Manifest, files: [FileEntry]) {
+        self.name = name
+        self.id = id
+        self.manifest = manifest
+        self.files = files
+    }
+
+    /// The directories whose files are linked into the host's, and the links that this app has there.
+    func directoryLinks() -> [(directory: LinkDirectory, link: Link)] {
+        var links: [(LinkDirectory, Link)] = []
+        for directory in LinkDirectory.all {
+            for file in files where file.path.text.hasPrefix(directory.name + "/") {
+                guard let rest = try? RelativePath(String(file.path.text.dropFirst(directory.name.count + 1))) else { continue }
+                links.append((directory, Link(path: directory.target.appending(rest), app: name, source: file.path)))
+            }
+        }
+        return links
+    }
+
+    /// All links that belong to the app, ordered by path.
+    var links: [Link] {
+        (directoryLinks().map(\.link) + manifest.symlinks.map { Link(path: $0.path, app: name, source: $0.source) })
+            .sorted { $0.path < $1.path }
+    }
+
+    func has(_ source: RelativePath) -> Bool {
+        files.contains { $0.path == source || $0.path.text.hasPrefix(source.text + "/") }
+    }
+}

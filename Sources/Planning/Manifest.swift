@@ -1,0 +1,133 @@
+import Model
+
+/// An app's `manifest.json`: what there is beside its files.
+public struct Manifest: Hashable, Sendable {
+    /// Units to enable and keep running.
+    public var units: [UnitName] = []
+    /// Symlinks on the host, from their path to the file or directory in the app, ordered by path.
+    public var symlinks: [Symlink] = []
+
+    public struct Symlink: Hashable, Sendable {
+        public var path: AbsolutePath
+        public var source: RelativePath
+    }
+
+    public static let fileName = "manifest.json"
+
+    public init() {}
+
+    public init(parsing bytes: [UInt8]) throws(FormatProblem) {
+        self.init()
+        for (key, value) in try FormatProblem.object(bytes) {
+            switch key {
+            case "systemd": try readSystemd(value)
+            case "symlinks": try readSymlinks(value)
+            default: throw .unknownKey(key, line: value.line, known: ["systemd", "symlinks"])
+            }
+        }
+    }
+
+    private mutating func readSystemd(_ json: JSON) throws(FormatProblem) {
+        for (key, value) in try FormatProblem.object(json, named: "systemd") {
+            guard key == "units_enabled" else {
+                throw .unknownKey("systemd." + key, line: value.line, known: ["systemd.units_enabled"])
+            }
+            guard case .array(let elements) = value.value else {
+                throw .wrongType("systemd.units_enabled", line: value.line, expected: "a list", found: value.kind)
+            }
+            for element in elements {
+                guard case .string(let text) = element.value else {
+                    throw .wrongType("systemd.units_enabled", line: element.line, expected: "unit names", found: element.kind)
+                }
+                guard let unit = UnitName(text) else { throw .badUnit(text, line: element.line) }
+                guard !units.contains(unit) else { throw .duplicate("the unit " + text, line: element.line) }
+                units.append(unit)
+            }
+        }
+        units.sort()
+    }
+
+    private mutating func readSymlinks(_ json: JSON) throws(FormatProblem) {
+        for (key, value) in try FormatProblem.object(json, named: "symlinks") {
+            guard case .string(let text) = value.value else {
+                throw .wrongType("symlinks.\(key)", line: value.line, expected: "a path in the app", found: value.kind)
+            }
+            let path: AbsolutePath
+            let source: RelativePath
+            do { path = try AbsolutePath(key) } catch { throw .badLink(key, line: value.line, error) }
+            do { source = try RelativePath(text) } catch { throw .badSource(text, line: value.line, error) }
+            symlinks.append(Symlink(path: path, source: source))
+        }
+        symlinks.sort { $0.path < $1.path }
+    }
+}
+
+/// A host's own `host.json`.
+public struct HostOptions: Hashable, Sendable {
+    /// What the host's `/etc/hostname` says where that is not the name of its directory.
+    public var hostname: String?
+
+    public static let fileName = "host.json"
+
+    public init() {}
+
+    public init(parsing bytes: [UInt8]) throws(FormatProblem) {
+        self.init()
+        for (key, value) in try FormatProblem.object(bytes) {
+            guard key == "hostname" else { throw .unknownKey(key, line: value.line, known: ["hostname"]) }
+            guard case .string(let text) = value.value else {
+                throw .wrongType(key, line: value.line, expected: "a string", found: value.kind)
+            }
+            hostname = text
+        }
+    }
+}
+
+/// Why a `manifest.json` or `host.json` is not one.
+public enum FormatProblem: Error, Hashable, Sendable {
+    case syntax(line: Int, expected: String)
+    case wrongType(String, line: Int, expected: String, found: String)
+    case unknownKey(String, line: Int, known: [String])
+    case duplicate(String, line: Int)
+    case badUnit(String, line: Int)
+    case badLink(String, line: Int, PathProblem)
+    case badSource(String, line: Int, PathProblem)
+
+    public var line: Int {
+        switch self {
+        case .syntax(let line, _), .wrongType(_, let line, _, _), .unknownKey(_, let line, _), .duplicate(_, let line),
+            .badUnit(_, let line), .badLink(_, let line, _), .badSource(_, let line, _):
+            line
+        }
+    }
+
+    public var phrase: String {
+        switch self {
+        case .syntax(_, let expected): "not valid JSON: expected \(expected)"
+        case .wrongType(let key, _, let expected, let found): "'\(key)' must be \(expected), not \(found)"
+        case .unknownKey(let key, _, let known):
+            "unknown key '\(key)'; " + (known.count == 1 ? "the only one is " : "there are ")
+                + known.map { "'\($0)'" }.joined(separator: " and ")
+        case .duplicate(let what, _): "\(what) is there twice"
+        case .badUnit(let name, _): "'\(name)' is no name of a systemd unit, such as 'nginx.service'"
+        case .badLink(let path, _, let problem): "the link '\(path)' is no absolute path: \(problem.phrase)"
+        case .badSource(let path, _, let problem): "the link source '\(path)' is no path in the app: \(problem.phrase)"
+        }
+    }
+
+    /// The members of the top-level object.
+    static func object(_ bytes: [UInt8]) throws(FormatProblem) -> [(key: String, value: JSON)] {
+        let json: JSON
+        do { json = try JSON.parse(bytes) } catch { throw .syntax(line: error.line, expected: error.expected) }
+        return try object(json, named: "the file")
+    }
+
+    static func object(_ json: JSON, named name: String) throws(FormatProblem) -> [(key: String, value: JSON)] {
+        guard case .object(let members) = json.value else {
+            throw .wrongType(name, line: json.line, expected: "an object", found: json.kind)
+        }
+        var seen: Set<String> = []
+        for (key, value) in members where !seen.insert(key).inserted { throw .duplicate("the key '\(key)'", line: value.line) }
+        return members
+    }
+}

@@ -1,0 +1,122 @@
+import Model
+
+/// Why a config tree cannot be planned: one thing, and where it is.
+public struct TreeProblem: Error, Hashable, Sendable {
+    public var host: Hostname
+    public var app: AppName?
+    /// Relative to the app, or to the host where there is no app.
+    public var file: String?
+    public var kind: Kind
+
+    public init(host: Hostname, app: AppName? = nil, file: String? = nil, _ kind: Kind) {
+        self.host = host
+        self.app = app
+        self.file = file
+        self.kind = kind
+    }
+
+    public enum Kind: Hashable, Sendable {
+        case format(FormatProblem)
+        /// A manifest or `host.json` that is larger than anybody writes.
+        case tooLarge(limit: Int)
+        case linkTwice(AbsolutePath, other: AppName)
+        /// One link lies below another.
+        case nestedLinks(AbsolutePath, inside: AbsolutePath, of: AppName)
+        case unitTwice(UnitName, other: AppName)
+        case missingSource(AbsolutePath, RelativePath)
+        /// A link into a directory where Deptool makes the links itself.
+        case managedDirectory(AbsolutePath, instead: String?)
+        /// A directory in `systemd/` or the like that is not a drop-in directory.
+        case notDropIn(LinkDirectory)
+        case badAppName(String)
+        case badHostName(String)
+        /// A path that this tool does not take.
+        case badPath(PathProblem)
+        /// Something that is neither a file nor a directory.
+        case notAFile
+    }
+
+    /// Where it is: `web1/nginx/manifest.json:3`.
+    public var place: String {
+        var place = ([host.text] + [app?.text, file].compactMap { $0 }).joined(separator: "/")
+        if case .format(let problem) = kind { place += ":\(problem.line)" }
+        return place
+    }
+
+    public var phrase: String {
+        switch kind {
+        case .format(let problem): problem.phrase
+        case .tooLarge(let limit): "larger than \(limit >> 10) KiB"
+        case .linkTwice(let path, let other) where other == app: "the link '\(path.text)' is there twice"
+        case .linkTwice(let path, let other): "the link '\(path.text)' is also claimed by the app '\(other.text)'"
+        case .nestedLinks(let path, let outer, let other):
+            "the link '\(path.text)' would lie behind the link '\(outer.text)' of the app '\(other.text)'"
+        case .unitTwice(let unit, let other): "the unit '\(unit.text)' is also enabled by the app '\(other.text)'"
+        case .missingSource(let path, let source):
+            "the link '\(path.text)' points to '\(source.text)', which the app does not have"
+        case .managedDirectory(let path, let instead?):
+            "the link '\(path.text)' is in a directory that Deptool manages; put the file into the app's '\(instead)/' instead"
+        case .managedDirectory(let path, nil): "the link '\(path.text)' is in Deptool's own directory"
+        case .notDropIn(let directory):
+            directory.hasDropIns
+                ? "'\(directory.name)/' holds files, and directories 'NAME.d' with files; nothing deeper"
+                : "'\(directory.name)/' holds files, no directories"
+        case .badAppName(let name):
+            "'\(name)' is no name for an app: letters, digits, '.', '-', '_', '@' and '+', the first a letter, digit or '_'"
+        case .badHostName(let name):
+            "'\(name)' is no name for a host: letters, digits, '.', '-' and '_', the first a letter or digit"
+        case .badPath(let problem): "not a path that Deptool takes: \(problem.phrase)"
+        case .notAFile: "neither a file nor a directory"
+        }
+    }
+}
+
+extension HostTree {
+    /// Finds what no plan can be made from.
+    public func validate() throws(TreeProblem) {
+        var links: [AbsolutePath: AppName] = [:]
+        var units: [UnitName: AppName] = [:]
+        for app in apps {
+            for link in app.manifest.symlinks { try validate(link, of: app) }
+            for file in app.files { try validate(file, of: app) }
+            for link in app.links {
+                if let other = links[link.path] { throw problem(app, .linkTwice(link.path, other: other)) }
+                links[link.path] = app.name
+            }
+            for unit in app.manifest.units {
+                if let other = units[unit] { throw problem(app, .unitTwice(unit, other: other)) }
+                units[unit] = app.name
+            }
+        }
+        for (path, name) in links.sorted(by: { $0.key < $1.key }) {
+            var outer = path.parent
+            while let here = outer {
+                if let other = links[here] {
+                    throw TreeProblem(
+                        host: host, app: name, file: Manifest.fileName, .nestedLinks(path, inside: here, of: other))
+                }
+                outer = here.parent
+            }
+        }
+    }
+
+    private func problem(_ app: AppTree, _ kind: TreeProblem.Kind) -> TreeProblem {
+        TreeProblem(host: host, app: app.name, file: Manifest.fileName, kind)
+    }
+
+    private func validate(_ link: Manifest.Symlink, of app: AppTree) throws(TreeProblem) {
+        if link.path.isInside(Layout.root) { throw problem(app, .managedDirectory(link.path, instead: nil)) }
+        for directory in LinkDirectory.all where directory.isExclusive && link.path.isInside(directory.target) {
+            throw problem(app, .managedDirectory(link.path, instead: directory.name))
+        }
+        guard app.has(link.source) else { throw problem(app, .missingSource(link.path, link.source)) }
+    }
+
+    private func validate(_ file: FileEntry, of app: AppTree) throws(TreeProblem) {
+        let parts = file.path.components
+        guard let directory = LinkDirectory.all.first(where: { $0.name == parts[0] }), parts.count > 2 else { return }
+        guard directory.hasDropIns, parts.count == 3, parts[1].hasSuffix(".d") else {
+            throw TreeProblem(host: host, app: app.name, file: file.path.text, .notDropIn(directory))
+        }
+    }
+}
