@@ -6,10 +6,8 @@ import PackageDescription
 // - with DEPTOOL_EMBEDDED set: only the agent, as Embedded Swift (see Scripts/build-agents).
 let embedded = Context.environment["DEPTOOL_EMBEDDED"] != nil
 
-// The folder whose agents the tool carries; unset, it carries none. The id changes when an agent does, so that the
-// build system, which cannot see through `.incbin`, assembles it again.
+// The folder whose agents the tool carries; unset, it carries none.
 let agents = Context.environment["DEPTOOL_AGENTS"]
-let agentsID = Context.environment["DEPTOOL_AGENTS_ID"] ?? "none"
 
 /// Sources that run on a host too: nothing in them may need what Embedded Swift lacks.
 let embeddable: [SwiftSetting] = embedded
@@ -32,7 +30,7 @@ let laptop: [Target] = [
     .target(
         name: "CAgents",
         cSettings: agents.map {
-            [.define("AGENTS_DIRECTORY", to: "\"\($0)\""), .define("AGENTS_ID", to: "\"\(agentsID)\"")]
+            [.define("AGENTS_DIRECTORY", to: "\"\($0)\""), .unsafeFlags(["-I", $0])]
         } ?? []),
     .target(name: "Git", dependencies: ["CGit2", "CSystem", "Model"], swiftSettings: [.strictMemorySafety()]),
     .target(

@@ -1,1 +1,40 @@
+#include "cagents.h"
 
+#ifdef AGENTS_DIRECTORY
+
+// Written by Scripts/build-agents: the SHA-256 of each agent. It changes when an agent does, which makes the build system
+// assemble this file again, although it cannot see through `.incbin`.
+#include "agents.h"
+
+#define CARRY(cpu)                                           \
+    __asm__(".section .rodata\n"                             \
+            ".balign 16\n"                                   \
+            "agent_" #cpu ":\n"                              \
+            ".incbin \"" AGENTS_DIRECTORY "/linux-" #cpu "\"\n" \
+            "agent_" #cpu "_end:\n"                          \
+            ".byte 0\n"                                      \
+            ".text\n");                                      \
+    extern const unsigned char agent_##cpu[] __asm__("agent_" #cpu); \
+    extern const unsigned char agent_##cpu##_end[] __asm__("agent_" #cpu "_end");
+
+CARRY(x86_64)
+CARRY(aarch64)
+
+size_t carried_agent_count(void) { return 2; }
+
+carried_agent carried_agent_at(size_t index) {
+    if (index == 0)
+        return (carried_agent){"x86_64", AGENT_X86_64_SHA256, agent_x86_64, (size_t)(agent_x86_64_end - agent_x86_64)};
+    return (carried_agent){"aarch64", AGENT_AARCH64_SHA256, agent_aarch64, (size_t)(agent_aarch64_end - agent_aarch64)};
+}
+
+#else
+
+size_t carried_agent_count(void) { return 0; }
+
+carried_agent carried_agent_at(size_t index) {
+    (void)index;
+    return (carried_agent){"", "", NULL, 0};
+}
+
+#endif

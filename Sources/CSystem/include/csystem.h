@@ -99,6 +99,20 @@ typedef struct {
 // How many items are ready; 0 after the timeout. A negative timeout waits without end. EINTR is returned.
 int csys_poll(csys_poll_item *items, size_t count, int64_t timeout_ms);
 
+// Threads -------------------------------------------------------------------------------------------------------
+
+// Runs `body(context)` on a thread of its own, which ends with it. EAGAIN when there can be no more threads.
+int csys_thread_start(void (*body)(void *context), void *context);
+
+// A place where threads wait for one another: a mutex and a condition variable.
+typedef struct csys_monitor csys_monitor;
+csys_monitor *csys_monitor_create(void);
+void csys_monitor_free(csys_monitor *monitor);
+void csys_monitor_lock(csys_monitor *monitor);
+void csys_monitor_unlock(csys_monitor *monitor);
+void csys_monitor_wait(csys_monitor *monitor);  // gives up the lock meanwhile
+void csys_monitor_wake_all(csys_monitor *monitor);
+
 // The rest ------------------------------------------------------------------------------------------------------
 
 int64_t csys_monotonic_ns(void);

@@ -1,0 +1,61 @@
+#include "csystem.h"
+
+#ifndef DEPTOOL_EMBEDDED  // the agent has one thread
+
+#include <pthread.h>
+#include <stdlib.h>
+
+typedef struct {
+    void (*body)(void *);
+    void *context;
+} start;
+
+static void *run(void *argument) {
+    start it = *(start *)argument;
+    free(argument);
+    it.body(it.context);
+    return NULL;
+}
+
+int csys_thread_start(void (*body)(void *context), void *context) {
+    start *it = malloc(sizeof *it);
+    if (!it) return -csys_eagain();
+    it->body = body;
+    it->context = context;
+    pthread_attr_t attributes;
+    pthread_t thread;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    // Enough for libssh2 and OpenSSL; a thousand of them are a gigabyte of addresses, not of memory.
+    pthread_attr_setstacksize(&attributes, 1 << 20);
+    int error = pthread_create(&thread, &attributes, run, it);
+    pthread_attr_destroy(&attributes);
+    if (error) free(it);
+    return -error;
+}
+
+struct csys_monitor {
+    pthread_mutex_t mutex;
+    pthread_cond_t condition;
+};
+
+csys_monitor *csys_monitor_create(void) {
+    csys_monitor *monitor = malloc(sizeof *monitor);
+    if (!monitor) abort();
+    pthread_mutex_init(&monitor->mutex, NULL);
+    pthread_cond_init(&monitor->condition, NULL);
+    return monitor;
+}
+
+void csys_monitor_free(csys_monitor *monitor) {
+    pthread_cond_destroy(&monitor->condition);
+    pthread_mutex_destroy(&monitor->mutex);
+    free(monitor);
+}
+
+void csys_monitor_lock(csys_monitor *monitor) { pthread_mutex_lock(&monitor->mutex); }
+void csys_monitor_unlock(csys_monitor *monitor) { pthread_mutex_unlock(&monitor->mutex); }
+void csys_monitor_wait(csys_monitor *monitor) { pthread_cond_wait(&monitor->condition, &monitor->mutex); }
+void csys_monitor_wake_all(csys_monitor *monitor) { pthread_cond_broadcast(&monitor->condition); }
+
+#endif

@@ -1,0 +1,62 @@
+import CAgents
+import Model
+
+/// An agent that this tool brings to hosts with one kind of CPU.
+struct CarriedAgent {
+    /// As `uname -m` prints it.
+    var cpu: String
+    /// Hexadecimal.
+    var sha256: String
+    var bytes: UnsafeBufferPointer<UInt8>
+
+    /// Its file name on a host, which no other agent has.
+    var name: String { "deptool-agent-\(toolVersion)-\(sha256.prefix(10))" }
+
+    static var all: [CarriedAgent] {
+        (0..<carried_agent_count()).map { index in
+            let agent = carried_agent_at(index)
+            return CarriedAgent(
+                cpu: String(cString: agent.cpu), sha256: String(cString: agent.sha256),
+                bytes: UnsafeBufferPointer(start: agent.bytes, count: agent.size))
+        }
+    }
+}
+
+/// The version of this tool and of the agents that belong to it.
+public let toolVersion = "0.1.0"
+
+/// What a login runs: the agent if it is there, else what puts it there and then runs it, all in one command.
+///
+/// It has to pass through whatever shell the login has (sh, bash, dash, zsh, fish, busybox), so the outer command is
+/// nothing but words in single quotes, and the script itself contains no single quote, backslash or `!`.
+struct Bootstrap {
+    let agents: [CarriedAgent]
+
+    /// In front of what the script says to the laptop.
+    static let need = "DEPTOOL-NEED "
+    static let failed = "DEPTOOL-FAILED "
+
+    /// Root needs no sudo.
+    var command: String {
+        #"sh -c 'if [ "$(id -u)" = 0 ]; then exec sh -c "$0"; else exec sudo -n sh -c "$0"; fi' '\#(script)'"#
+    }
+
+    /// An upload goes to a name of its own; only when its hash is right does it get the final one, so that a cut
+    /// connection never leaves something there that would be run. `dd` reads exactly the agent from the stream and leaves
+    /// what follows to the agent itself.
+    private var script: String {
+        let cases = agents.map { #""Linux \#($0.cpu)") c=\#($0.cpu) n=\#($0.name) s=\#($0.bytes.count) h=\#($0.sha256);;"# }
+        return [
+            #"case "$(uname -sm)" in \#(cases.joined(separator: " ")) *) echo "\#(Self.failed)cpu $(uname -sm)"; exit 1;; esac"#,
+            "d=\(Layout.agents.text) f=$d/$n t=$d/new.$$",
+            "[ -x $f ] && exec $f",
+            "umask 022",
+            #"mkdir -p $d || { echo "\#(Self.failed)mkdir"; exit 1; }"#,
+            #"echo "\#(Self.need)$c""#,
+            #"dd of=$t bs=$s count=1 iflag=fullblock conv=fsync 2>/dev/null || { rm -f $t; echo "\#(Self.failed)write"; exit 1; }"#,
+            #"[ "$(sha256sum <$t)" = "$h  -" ] || { rm -f $t; echo "\#(Self.failed)hash"; exit 1; }"#,
+            #"chmod 755 $t && mv $t $f || { rm -f $t; echo "\#(Self.failed)mv"; exit 1; }"#,
+            "exec $f",
+        ].joined(separator: "; ")
+    }
+}

@@ -1,0 +1,91 @@
+import Model
+import SSH
+import Wire
+
+/// Messages over a stream: the laptop's end of a conversation with an agent.
+struct Conversation {
+    private let stream: any RemoteStream
+    private var decoder = FrameDecoder()
+
+    /// How long a host may say nothing before it is given up.
+    static let patience = Duration.seconds(30)
+
+    /// Waits for the agent's magic, brings the agent if the host asks for it, and returns its greeting.
+    ///
+    /// What a login prints first is skipped.
+    init(
+        _ stream: any RemoteStream, agents: [CarriedAgent], onInstall: () -> Void
+    ) throws(HostError) {
+        self.stream = stream
+        var printed: [UInt8] = []
+        var installed = false
+        while true {
+            if let end = printed.firstRange(of: Frame.magic)?.upperBound {
+                decoder.append(Array(printed[end...]))
+                return
+            }
+            guard printed.count < 256 << 10 else { throw .noAgentSpoke(nil, printed: printed) }
+            if let stage = line(after: Bootstrap.failed, in: printed) { throw try failure(stage, printed) }
+            if !installed, let cpu = line(after: Bootstrap.need, in: printed) {
+                guard let agent = agents.first(where: { $0.cpu == cpu }) else { throw .unexpected }
+                onInstall()
+                try ssh { () throws(SSHError) in try stream.write(Array(agent.bytes), deadline: .after(.seconds(600))) }
+                installed = true
+            }
+            let bytes = try ssh { () throws(SSHError) in try stream.read(max: 64 << 10, deadline: .after(Self.patience)) }
+            if bytes.isEmpty {
+                if let stage = line(after: Bootstrap.failed, in: printed) { throw try failure(stage, printed) }
+                let status = try? stream.exitStatus(deadline: .after(.seconds(5)))
+                throw .noAgentSpoke(status, printed: printed + stream.standardError)
+            }
+            printed += bytes
+        }
+    }
+
+    private func failure(_ stage: String, _ printed: [UInt8]) throws(HostError) -> HostError {
+        if stage.hasPrefix("cpu ") {
+            return .unknownCPU(String(stage.dropFirst(4)), carried: CarriedAgent.all.map(\.cpu))
+        }
+        // Standard error says why; it comes by the end at the latest.
+        _ = try? stream.exitStatus(deadline: .after(.seconds(5)))
+        return .bootstrap(stage: stage, printed: stream.standardError)
+    }
+
+    /// The rest of a whole line that begins with `prefix`.
+    private func line(after prefix: String, in printed: [UInt8]) -> String? {
+        for line in printed.split(separator: 10, omittingEmptySubsequences: false).dropLast()
+        where line.starts(with: prefix.utf8) {
+            return String(decoding: line.dropFirst(prefix.utf8.count).filter { $0 >= 0x20 && $0 < 0x7f }, as: UTF8.self)
+        }
+        return nil
+    }
+
+    func send(_ request: Request) throws(HostError) {
+        let frame = Frame.encode(request)
+        try ssh { () throws(SSHError) in try stream.write(frame, deadline: .after(.seconds(600))) }
+    }
+
+    /// The next message, by the deadline.
+    mutating func receive(deadline: Deadline) throws(HostError) -> Reply {
+        while true {
+            do {
+                if let reply = try decoder.next(Reply.self) { return reply }
+            } catch {
+                throw .malformed(error)
+            }
+            let bytes = try ssh { () throws(SSHError) in try stream.read(max: 256 << 10, deadline: deadline) }
+            guard !bytes.isEmpty else { throw .ssh(.connectionLost(.transferring)) }
+            decoder.append(bytes)
+        }
+    }
+
+    /// Ends the agent's input: it drops or undoes what is under way, and goes.
+    func close() {
+        try? stream.closeWrite(deadline: .after(.seconds(5)))
+        _ = try? stream.exitStatus(deadline: .after(.seconds(5)))
+    }
+
+    private func ssh<Result>(_ body: () throws(SSHError) -> Result) throws(HostError) -> Result {
+        do { return try body() } catch { throw .ssh(error) }
+    }
+}

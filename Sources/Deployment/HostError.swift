@@ -1,0 +1,36 @@
+import Git
+import Model
+import SSH
+import Wire
+
+/// Why a host could not be worked with. Nothing on it has changed, unless the case says otherwise.
+public enum HostError: Error, Hashable, Sendable {
+    case ssh(SSHError)
+    /// This tool was built without agents.
+    case noAgents
+    /// No agent for what `uname -sm` prints there.
+    case unknownCPU(String, carried: [String])
+    /// The agent could not be put there: at which command, and what was printed.
+    case bootstrap(stage: String, printed: [UInt8])
+    /// What was run ended without a word from the agent: its status, and what was printed.
+    case noAgentSpoke(ExitStatus?, printed: [UInt8])
+    /// `/etc/hostname` names another host.
+    case wrongHostname(expected: String, found: String)
+    /// An earlier transaction could not be undone.
+    case broken(Failure, undoing: [Failure])
+    /// The agent refused what it was asked.
+    case refused(Failure)
+    /// What the host sent is no message.
+    case malformed(DecodingProblem)
+    /// A message that makes no sense at this point.
+    case unexpected
+    case store(StoreError)
+    /// Another deploy holds the lock.
+    case busy(Holder)
+    /// The host runs another commit than the plan starts from.
+    case stale
+    /// All hosts must be ready before any changes, and another was not.
+    case otherHostNotReady
+    /// The connection was lost while the steps ran: the host rolls back unless it had committed already.
+    case lost(SSHError)
+}

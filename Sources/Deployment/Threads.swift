@@ -1,0 +1,91 @@
+import CSystem
+
+/// Runs work that blocks on a thread of its own, and suspends until it is done: Swift's pool has only as many threads as
+/// the machine has cores.
+func onOwnThread<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result {
+    await withCheckedContinuation { continuation in
+        let body = Unmanaged.passRetained(Body { continuation.resume(returning: work()) })
+        let status = csys_thread_start(
+            { context in
+                guard let context else { return }
+                Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
+            }, body.toOpaque())
+        // No thread to be had: better late, on this one, than not at all.
+        if status != 0 { body.takeRetainedValue().run() }
+    }
+}
+
+private final class Body {
+    let run: () -> Void
+    init(_ run: @escaping () -> Void) { self.run = run }
+}
+
+/// A value that threads share and wait for.
+final class Monitor<Value>: @unchecked Sendable {
+    // Sendable, since the value is only ever touched under the lock.
+    private let monitor = csys_monitor_create()
+    private var value: Value
+
+    init(_ value: Value) { self.value = value }
+
+    deinit { csys_monitor_free(monitor) }
+
+    /// Reads or changes the value, and wakes those who wait for a change.
+    func update<Result>(_ body: (inout Value) -> Result) -> Result {
+        csys_monitor_lock(monitor)
+        defer { csys_monitor_unlock(monitor) }
+        let result = body(&value)
+        csys_monitor_wake_all(monitor)
+        return result
+    }
+
+    /// Waits until `body` has a result.
+    func wait<Result>(for body: (inout Value) -> Result?) -> Result {
+        csys_monitor_lock(monitor)
+        defer { csys_monitor_unlock(monitor) }
+        while true {
+            if let result = body(&value) { return result }
+            csys_monitor_wait(monitor)
+        }
+    }
+}
+
+/// Where the hosts of a deploy meet: nobody goes on before all have come.
+final class MeetingPoint: Sendable {
+    private struct State {
+        var awaited: Int
+        var isUnanimous = true
+    }
+
+    private let state: Monitor<State>
+
+    /// For that many participants, each of whom comes once.
+    init(_ participants: Int) { state = Monitor(State(awaited: participants)) }
+
+    /// Comes with a vote, and does not wait.
+    func vote(_ isReady: Bool) {
+        state.update {
+            $0.awaited -= 1
+            $0.isUnanimous = $0.isUnanimous && isReady
+        }
+    }
+
+    /// Waits until everybody has voted; whether all were ready.
+    func decision() -> Bool { state.wait { $0.awaited <= 0 ? $0.isUnanimous : nil } }
+}
+
+/// At most so many at a time.
+final class Turnstile: Sendable {
+    private let free: Monitor<Int>
+
+    init(_ places: Int) { free = Monitor(places) }
+
+    func enter<Result, Problem: Error>(_ body: () throws(Problem) -> Result) throws(Problem) -> Result {
+        free.wait { places -> Void? in
+            guard places > 0 else { return nil }
+            places -= 1
+        }
+        defer { free.update { $0 += 1 } }
+        return try body()
+    }
+}
