@@ -159,6 +159,8 @@ int csys_isatty(int fd) { return isatty(fd); }
 int csys_eagain(void) { return EAGAIN; }
 int csys_enotempty(void) { return ENOTEMPTY; }
 int csys_eloop(void) { return ELOOP; }
+int csys_efbig(void) { return EFBIG; }
+int csys_econnrefused(void) { return ECONNREFUSED; }
 
 #if defined(__linux__) && defined(DEPTOOL_EMBEDDED)
 #include <sys/random.h>
