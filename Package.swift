@@ -34,7 +34,7 @@ let laptop: [Target] = [
         } ?? []),
     .target(name: "Git", dependencies: ["CGit2", "CSystem", "Model"], swiftSettings: [.strictMemorySafety()]),
     .target(
-        name: "SSH", dependencies: ["CSSH2", "CSystem"], swiftSettings: [.strictMemorySafety()]),
+        name: "SSH", dependencies: ["CSSH2", "CSystem", "Model"], swiftSettings: [.strictMemorySafety()]),
     .target(name: "Planning", dependencies: ["Model"]),
     .target(name: "Deployment", dependencies: ["CAgents", "Git", "Model", "Planning", "SSH", "Wire"]),
     .target(name: "Display", dependencies: ["Deployment", "Git", "Model", "Planning", "SSH"]),
@@ -46,7 +46,9 @@ let laptop: [Target] = [
         ]),
 ]
 
-let tests: [Target] = []
+let tests: [Target] = [
+    .testTarget(name: "SSHTests", dependencies: ["SSH"]),
+]
 
 let package = Package(
     name: "deptool",

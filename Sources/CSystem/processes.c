@@ -185,6 +185,8 @@ const char *csys_own_name(void) {
 int csys_eagain(void) { return EAGAIN; }
 int csys_enotempty(void) { return ENOTEMPTY; }
 int csys_eloop(void) { return ELOOP; }
+int csys_efbig(void) { return EFBIG; }
+int csys_econnrefused(void) { return ECONNREFUSED; }
 
 #if defined(DEPTOOL_EMBEDDED)
 #include <sys/random.h>

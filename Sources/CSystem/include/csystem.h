@@ -113,6 +113,46 @@ void csys_monitor_unlock(csys_monitor *monitor);
 void csys_monitor_wait(csys_monitor *monitor);  // gives up the lock meanwhile
 void csys_monitor_wake_all(csys_monitor *monitor);
 
+#ifndef DEPTOOL_EMBEDDED
+// The network and the operator's own account: the laptop only ----------------------------------------------------
+
+typedef enum : uint8_t {
+    csys_family_any,
+    csys_family_inet,
+    csys_family_inet6,
+} csys_family;
+
+typedef struct csys_lookup csys_lookup;  // the addresses of a name
+// Starts getaddrinfo(3) on a thread of its own, because nothing can interrupt it. `ready` becomes readable when it is
+// done, and belongs to the lookup.
+int csys_lookup_start(const char *name, uint16_t port, csys_family family, csys_lookup **out, int *ready);
+// How many addresses, once ready. -ENOENT: no such name; -EAGAIN: the resolver does not answer.
+int csys_lookup_count(csys_lookup *lookup);
+// Frees the lookup, now or when its thread comes back.
+void csys_lookup_free(csys_lookup *lookup);
+// A non-blocking socket that connects to the address at `index`, small packets sent at once; writable when connected
+// or failed.
+int csys_connect_start(csys_lookup *lookup, size_t index);
+int csys_connect_result(int fd);  // 0, or why it failed
+int64_t csys_address_text(csys_lookup *lookup, size_t index, char *buffer, size_t size);  // numeric; the length
+int csys_connect_unix(const char *path);  // non-blocking afterwards
+
+// As read(2) and write(2), on a socket: no SIGPIPE; EINTR retried; -EAGAIN when it would wait.
+int64_t csys_receive(int fd, void *buffer, size_t count);
+int64_t csys_peek(int fd, void *buffer, size_t count);  // leaves it there to be received
+int64_t csys_send(int fd, const void *buffer, size_t count);
+int csys_shutdown(int fd);  // both directions
+int csys_set_nonblocking(int fd);
+
+// The operator's own files, which may well be symlinks: followed, unlike above.
+int csys_open_followed(const char *path);
+int csys_open_append_followed(const char *path, uint32_t mode);
+
+// From the account database: the name and the home directory, each terminated.
+int csys_account(char *name, size_t name_size, char *home, size_t home_size);
+void csys_zero(void *buffer, size_t count);  // not optimized away
+#endif
+
 // The rest ------------------------------------------------------------------------------------------------------
 
 int64_t csys_monotonic_ns(void);
@@ -142,5 +182,7 @@ enum {
 int csys_eagain(void);
 int csys_enotempty(void);
 int csys_eloop(void);
+int csys_efbig(void);
+int csys_econnrefused(void);
 
 #endif

@@ -1,0 +1,225 @@
+#ifndef DEPTOOL_EMBEDDED
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "csystem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
+#define RESULT(call) ((call) < 0 ? -errno : 0)
+
+// Shared by the caller and the resolving thread; the last one to let go frees it.
+struct csys_lookup {
+    atomic_int holders;
+    char *name;
+    char port[8];
+    struct addrinfo hints;
+    struct addrinfo *found;
+    int result;
+    int ready, done;  // a pipe: the thread closes `done`
+};
+
+static void let_go(csys_lookup *lookup) {
+    if (atomic_fetch_sub(&lookup->holders, 1) != 1) return;
+    if (lookup->found) freeaddrinfo(lookup->found);
+    close(lookup->ready);
+    free(lookup->name);
+    free(lookup);
+}
+
+static void *resolve(void *argument) {
+    csys_lookup *lookup = argument;
+    int error = getaddrinfo(lookup->name, lookup->port, &lookup->hints, &lookup->found);
+    lookup->result = error == 0              ? 0
+                     : error == EAI_AGAIN    ? -EAGAIN
+                     : error == EAI_MEMORY   ? -ENOMEM
+                     : error == EAI_SYSTEM   ? -(errno ? errno : EIO)
+                                             : -ENOENT;
+    close(lookup->done);
+    let_go(lookup);
+    return NULL;
+}
+
+int csys_lookup_start(const char *name, uint16_t port, csys_family family, csys_lookup **out, int *ready) {
+    csys_lookup *lookup = calloc(1, sizeof *lookup);
+    if (!lookup || !(lookup->name = strdup(name))) {
+        free(lookup);
+        return -ENOMEM;
+    }
+    snprintf(lookup->port, sizeof lookup->port, "%u", port);
+    lookup->hints.ai_socktype = SOCK_STREAM;
+    lookup->hints.ai_family = family == csys_family_inet    ? AF_INET
+                              : family == csys_family_inet6 ? AF_INET6
+                                                            : AF_UNSPEC;
+    int error = csys_pipe(&lookup->ready, &lookup->done);
+    if (error < 0) {
+        free(lookup->name);
+        free(lookup);
+        return error;
+    }
+    atomic_init(&lookup->holders, 2);
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    error = pthread_create(&thread, &attributes, resolve, lookup);
+    pthread_attr_destroy(&attributes);
+    if (error) {
+        close(lookup->done);
+        atomic_store(&lookup->holders, 1);
+        let_go(lookup);
+        return -error;
+    }
+    *out = lookup;
+    *ready = lookup->ready;
+    return 0;
+}
+
+int csys_lookup_count(csys_lookup *lookup) {
+    if (lookup->result < 0) return lookup->result;
+    int count = 0;
+    for (struct addrinfo *at = lookup->found; at; at = at->ai_next) count++;
+    return count;
+}
+
+void csys_lookup_free(csys_lookup *lookup) { let_go(lookup); }
+
+static struct addrinfo *address(csys_lookup *lookup, size_t index) {
+    struct addrinfo *at = lookup->found;
+    while (at && index--) at = at->ai_next;
+    return at;
+}
+
+int csys_set_nonblocking(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 ? -errno : RESULT(fcntl(fd, F_SETFL, flags | O_NONBLOCK));
+}
+
+static int prepared(int fd) {
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+#ifdef SO_NOSIGPIPE
+    setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
+#endif
+    return csys_set_nonblocking(fd);
+}
+
+static int closed(int fd, int error) {
+    close(fd);
+    return error;
+}
+
+int csys_connect_start(csys_lookup *lookup, size_t index) {
+    struct addrinfo *to = address(lookup, index);
+    if (!to) return -EINVAL;
+#ifdef SOCK_CLOEXEC
+    int fd = socket(to->ai_family, to->ai_socktype | SOCK_CLOEXEC, to->ai_protocol);
+#else
+    int fd = socket(to->ai_family, to->ai_socktype, to->ai_protocol);
+#endif
+    if (fd < 0) return -errno;
+    int error = prepared(fd);
+    if (error < 0) return closed(fd, error);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    if (connect(fd, to->ai_addr, to->ai_addrlen) < 0 && errno != EINPROGRESS && errno != EINTR)
+        return closed(fd, -errno);
+    return fd;
+}
+
+int csys_connect_result(int fd) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) return -errno;
+    return -error;
+}
+
+int64_t csys_address_text(csys_lookup *lookup, size_t index, char *buffer, size_t size) {
+    struct addrinfo *at = address(lookup, index);
+    if (!at) return -EINVAL;
+    if (getnameinfo(at->ai_addr, at->ai_addrlen, buffer, (socklen_t)size, NULL, 0, NI_NUMERICHOST)) return -EINVAL;
+    return (int64_t)strlen(buffer);
+}
+
+int csys_connect_unix(const char *path) {
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof to.sun_path) return -ENAMETOOLONG;
+    strcpy(to.sun_path, path);
+#ifdef SOCK_CLOEXEC
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+#else
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+#endif
+    if (fd < 0) return -errno;
+    int error = prepared(fd);
+    if (error < 0) return closed(fd, error);
+    if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0) return closed(fd, -errno);
+    return fd;
+}
+
+int64_t csys_receive(int fd, void *buffer, size_t count) {
+    for (;;) {
+        ssize_t n = recv(fd, buffer, count, 0);
+        if (n >= 0) return n;
+        if (errno != EINTR) return -errno;
+    }
+}
+
+int64_t csys_peek(int fd, void *buffer, size_t count) {
+    for (;;) {
+        ssize_t n = recv(fd, buffer, count, MSG_PEEK);
+        if (n >= 0) return n;
+        if (errno != EINTR) return -errno;
+    }
+}
+
+int64_t csys_send(int fd, const void *buffer, size_t count) {
+    for (;;) {
+        ssize_t n = send(fd, buffer, count, MSG_NOSIGNAL);
+        if (n >= 0) return n;
+        if (errno != EINTR) return -errno;
+    }
+}
+
+int csys_shutdown(int fd) { return RESULT(shutdown(fd, SHUT_RDWR)); }
+
+static int opened(int fd) { return fd < 0 ? -errno : fd; }
+
+int csys_open_followed(const char *path) { return opened(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)); }
+
+int csys_open_append_followed(const char *path, uint32_t mode) {
+    return opened(open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, (mode_t)mode));
+}
+
+int csys_account(char *name, size_t name_size, char *home, size_t home_size) {
+    struct passwd entry, *found = NULL;
+    char buffer[16384];
+    int error = getpwuid_r(getuid(), &entry, buffer, sizeof buffer, &found);
+    if (error) return -error;
+    if (!found) return -ENOENT;
+    if (strlen(entry.pw_name) >= name_size || strlen(entry.pw_dir) >= home_size) return -ERANGE;
+    strcpy(name, entry.pw_name);
+    strcpy(home, entry.pw_dir);
+    return 0;
+}
+
+void csys_zero(void *buffer, size_t count) {
+    volatile unsigned char *at = buffer;
+    while (count--) *at++ = 0;
+}
+#endif

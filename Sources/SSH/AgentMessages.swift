@@ -1,0 +1,53 @@
+/// What ssh-agent is asked and answers (draft-ietf-sshm-ssh-agent), without the sockets.
+enum AgentMessages {
+    /// The longest answer that is read: ssh-agent's own limit.
+    static let limit = 256 * 1024
+
+    static let listKeys: [UInt8] = framed { $0.byte(11) }
+
+    /// A signature of `data` by `key`; RSA keys sign with the hash that `algorithm` names.
+    static func sign(_ data: [UInt8], with key: [UInt8], algorithm: String) -> [UInt8] {
+        framed { message in
+            message.byte(13)
+            message.string(key)
+            message.string(data)
+            message.number(algorithm.hasPrefix("rsa-sha2-512") ? 4 : algorithm.hasPrefix("rsa-sha2-256") ? 2 : 0)
+        }
+    }
+
+    /// The keys in an answer to `listKeys`; nil for a refusal or nonsense.
+    static func keys(_ answer: [UInt8]) -> [AgentKey]? {
+        var reader = WireReader(answer)
+        guard reader.byte() == 12, let count = reader.number(), count <= 4096 else { return nil }
+        var keys: [AgentKey] = []
+        for _ in 0..<count {
+            guard let blob = reader.string(), let comment = reader.string() else { return nil }
+            if let key = PublicKey(blob: blob) {
+                keys.append(AgentKey(key: key, comment: String(decoding: comment.prefix(256), as: UTF8.self)))
+            }
+        }
+        return keys
+    }
+
+    /// The signature proper in an answer to `sign`, without the name of its algorithm; nil for a refusal or nonsense.
+    static func signature(_ answer: [UInt8]) -> [UInt8]? {
+        var reader = WireReader(answer)
+        guard reader.byte() == 14, let signature = reader.string() else { return nil }
+        var inner = WireReader(signature)
+        guard inner.string() != nil else { return nil }
+        return inner.string()
+    }
+
+    private static func framed(_ body: (inout WireWriter) -> Void) -> [UInt8] {
+        var inner = WireWriter(), outer = WireWriter()
+        body(&inner)
+        outer.string(inner.bytes)
+        return outer.bytes
+    }
+}
+
+/// A key that the agent holds.
+struct AgentKey: Hashable {
+    let key: PublicKey
+    let comment: String
+}

@@ -1,0 +1,151 @@
+import CSSH2
+
+/// A command on a host, over an SSH connection (`LIBSSH2_CHANNEL`).
+@safe public final class Channel: RemoteStream {
+    private let session: Session
+    private let handle: OpaquePointer
+    private var incoming = ByteQueue()
+    private var isWriteClosed = false
+    private var hasEnded = false
+    public private(set) var standardError: [UInt8] = []
+
+    /// What the host may send before we have read the last of it: enough for a fast and distant host.
+    private static let window: UInt32 = 4 << 20
+    /// What is kept of the output that arrives during a write. Beyond it, the host waits until we read.
+    private static let mostKept = 64 << 20
+    private static let mostStandardError = 64 << 10
+
+    /// One round trip to open (`libssh2_channel_open_ex`), one to start (`libssh2_channel_process_startup`).
+    init(_ session: Session, command: String, deadline: Deadline) throws(SSHError) {
+        var opened: OpaquePointer?
+        let code = try unsafe session.drive(.starting, until: deadline) { session in
+            unsafe opened = libssh2_channel_open_ex(
+                session, "session", 7, Self.window, UInt32(LIBSSH2_CHANNEL_PACKET_DEFAULT), nil, 0)
+            return unsafe opened == nil ? Int(unsafe libssh2_session_last_errno(session)) : 0
+        }
+        guard let handle = unsafe opened else { throw session.failure(code, .starting) }
+        unsafe self.handle = handle
+        self.session = session
+        let length = UInt32(truncatingIfNeeded: command.utf8.count)
+        try unsafe check(.starting, until: deadline) { _ in
+            Int(unsafe libssh2_channel_process_startup(handle, "exec", 4, command, length))
+        }
+    }
+
+    /// What cannot be freed without waiting is freed with the session.
+    deinit { _ = unsafe libssh2_channel_free(handle) }
+
+    /// `libssh2_channel_write_ex`. Output that arrives meanwhile is kept, up to 64 MiB.
+    public func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError) {
+        let result = unsafe bytes.withUnsafeBytes { buffer -> Result<Void, SSHError> in
+            var sent = 0
+            while sent < buffer.count {
+                // The same bytes again after a wait: libssh2 has a part of them under way.
+                let start = unsafe buffer.baseAddress?.advanced(by: sent).assumingMemoryBound(to: CChar.self)
+                let count = unsafe libssh2_channel_write_ex(handle, 0, start, buffer.count - sent)
+                do throws(SSHError) {
+                    if count > 0 {
+                        sent += count
+                    } else if count == 0 || count == Int(LIBSSH2_ERROR_EAGAIN) {
+                        try waitToWrite(deadline)
+                    } else {
+                        throw session.failure(count, .transferring)
+                    }
+                } catch {
+                    return .failure(error)
+                }
+            }
+            return .success(())
+        }
+        try result.get()
+    }
+
+    /// After a write that could not go on: because the network is full, or because the host must read first.
+    private func waitToWrite(_ deadline: Deadline) throws(SSHError) {
+        if !session.isSending {
+            if incoming.count < Self.mostKept { try collect() }
+            // Reading may have brought the host's permission to go on.
+            if unsafe libssh2_channel_window_write_ex(handle, nil) > 0 { return }
+            if hasEnded { throw .connectionLost(.transferring) }
+        }
+        try session.wait(.transferring, until: deadline)
+    }
+
+    /// `libssh2_channel_read_ex`.
+    public func read(max: Int, deadline: Deadline) throws(SSHError) -> [UInt8] {
+        guard max > 0 else { return [] }
+        while incoming.isEmpty {
+            if hasEnded { return [] }
+            try collect()
+            if incoming.isEmpty, !hasEnded { try session.wait(.transferring, until: deadline) }
+        }
+        return incoming.take(max)
+    }
+
+    /// `libssh2_channel_send_eof`.
+    public func closeWrite(deadline: Deadline) throws(SSHError) {
+        guard !isWriteClosed else { return }
+        isWriteClosed = true
+        try unsafe check(.transferring, until: deadline) { _ in Int(unsafe libssh2_channel_send_eof(handle)) }
+    }
+
+    /// `libssh2_channel_wait_closed`, then `libssh2_channel_get_exit_signal` and `libssh2_channel_get_exit_status`.
+    public func exitStatus(deadline: Deadline) throws(SSHError) -> ExitStatus {
+        while try !read(max: .max, deadline: deadline).isEmpty {}
+        try unsafe check(.ending, until: deadline) { _ in Int(unsafe libssh2_channel_wait_closed(handle)) }
+        if let signal = exitSignal() { return .signal(signal) }
+        return .code(unsafe libssh2_channel_get_exit_status(handle))
+    }
+
+    private func exitSignal() -> String? {
+        var name: UnsafeMutablePointer<CChar>?
+        var length = 0
+        return unsafe session.once { session in
+            _ = unsafe libssh2_channel_get_exit_signal(handle, &name, &length, nil, nil, nil, nil)
+            guard let name = unsafe name else { return nil }
+            defer { unsafe libssh2_free(session, name) }
+            return String(
+                decoding: unsafe UnsafeBufferPointer(start: name, count: min(length, 32)).map(UInt8.init(bitPattern:)),
+                as: UTF8.self)
+        }
+    }
+
+    /// Takes over all that has arrived of both streams, without waiting.
+    private func collect() throws(SSHError) {
+        var queued: UInt
+        repeat {
+            try collect(stream: SSH_EXTENDED_DATA_STDERR)
+            try collect(stream: 0)
+            // Each of the reads may have received something for the other stream.
+            var available: UInt = 0
+            _ = unsafe libssh2_channel_window_read_ex(handle, &available, nil)
+            queued = available
+        } while queued > 0 && incoming.count < Self.mostKept
+        if unsafe libssh2_channel_eof(handle) == 1 { hasEnded = true }
+    }
+
+    private func collect(stream: Int32) throws(SSHError) {
+        while incoming.count < Self.mostKept {
+            var count = 0
+            let chunk = unsafe [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, filled in
+                let start = unsafe UnsafeMutableRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: CChar.self)
+                count = unsafe libssh2_channel_read_ex(handle, stream, start, buffer.count)
+                filled = max(count, 0)
+            }
+            if count == 0 || count == Int(LIBSSH2_ERROR_EAGAIN) { return }
+            guard count > 0 else { throw session.failure(count, .transferring) }
+            if stream == 0 {
+                incoming.append(chunk)
+            } else {
+                standardError += chunk.prefix(max(Self.mostStandardError - standardError.count, 0))
+            }
+        }
+    }
+
+    private func check(
+        _ phase: Phase, until deadline: Deadline, _ call: (OpaquePointer) -> Int
+    ) throws(SSHError) {
+        let code = try unsafe session.drive(phase, until: deadline) { session in unsafe call(session) }
+        guard code >= 0 else { throw session.failure(code, phase) }
+    }
+}

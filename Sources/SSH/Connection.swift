@@ -1,0 +1,34 @@
+import CSSH2
+import Model
+
+/// A logged-in SSH connection. One thread uses it, and waits in its calls.
+///
+/// When it and its channels go away, the connection closes and a proxy command is ended.
+public final class Connection {
+    private let session: Session
+
+    /// Connects, verifies the host key and logs in.
+    ///
+    /// `deadline` ends it all; ConnectTimeout, else 10 seconds, ends each attempt to connect, and the handshake.
+    /// Throws any ``SSHError``.
+    public init(
+        to settings: HostSettings, questions: Questions, interrupt: Interrupt, deadline: Deadline
+    ) throws(SSHError) {
+        var deadline = deadline
+        let hostKeys = try HostKeyCheck(settings)
+        let transport = try Transport(to: settings, interrupt: interrupt, deadline: deadline)
+        session = try Session(over: transport, interrupt: interrupt)
+        session.prefer(hostKeys: hostKeys.preferredTypes)
+        try session.handshake(deadline: min(deadline, .after(settings.connectTimeout ?? .seconds(10))))
+        let (key, sha256) = try session.hostKey()
+        try hostKeys.check(key, sha256: sha256, questions: questions, deadline: &deadline)
+        var login = Login(session: session, settings: settings, questions: questions, interrupt: interrupt)
+        try login.run(deadline: &deadline)
+    }
+
+    /// Runs a command through the login shell (`exec`, RFC 4254 section 6.5), and returns once the server has
+    /// started it: two round trips. Throws ``SSHError/commandRefused(message:)``, and what ends a wait or connection.
+    public func start(_ command: String, deadline: Deadline) throws(SSHError) -> Channel {
+        try Channel(session, command: command, deadline: deadline)
+    }
+}

@@ -1,0 +1,55 @@
+/// A host key that known_hosts does not vouch for.
+public struct HostKeyQuestion: Hashable, Sendable {
+    /// The name as known_hosts has it: `host`, or `[host]:port`.
+    public let host: String
+    /// Such as `ssh-ed25519`.
+    public let type: String
+    /// `SHA256:` and the base64 of the key's hash, as `ssh-keygen -l` prints it.
+    public let fingerprint: String
+    /// The types of the keys that known_hosts has for the host: none for a host never seen.
+    public let knownTypes: [String]
+
+    public init(host: String, type: String, fingerprint: String, knownTypes: [String] = []) {
+        self.host = host
+        self.type = type
+        self.fingerprint = fingerprint
+        self.knownTypes = knownTypes
+    }
+}
+
+/// A line of a known_hosts file, counted from 1.
+public struct KnownHostsPlace: Hashable, Sendable {
+    public let path: String
+    public let line: Int
+
+    public init(path: String, line: Int) {
+        self.path = path
+        self.line = line
+    }
+}
+
+/// What the person at the terminal answers.
+public enum HostKeyAnswer: Sendable {
+    case accept, refuse
+}
+
+/// Questions that only a person can answer. Nil: nobody is there, so the answer is no.
+///
+/// Called on the connection's thread, which waits; deadlines stand still meanwhile. Several connections ask at once
+/// unless the closures queue them.
+public struct Questions: Sendable {
+    public var confirm: (@Sendable (HostKeyQuestion) -> HostKeyAnswer)?
+    /// The passphrase of the key file at this path, nil to do without that key. Asked again, at most three times,
+    /// when it was wrong. The bytes are zeroed after use.
+    public var passphrase: (@Sendable (_ path: String) -> [UInt8]?)?
+
+    public init(
+        confirm: (@Sendable (HostKeyQuestion) -> HostKeyAnswer)? = nil,
+        passphrase: (@Sendable (_ path: String) -> [UInt8]?)? = nil
+    ) {
+        self.confirm = confirm
+        self.passphrase = passphrase
+    }
+
+    public static let none = Self()
+}

@@ -1,0 +1,80 @@
+import Model
+
+/// The first field of a known_hosts line (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT): what hosts the line is about.
+enum HostPattern: Hashable {
+    /// `|1|salt|hash`: HMAC-SHA1 of the name.
+    case hashed(salt: [UInt8], hash: [UInt8])
+    /// Names with `*` and `?`, comma-separated; one with `!` that matches excludes the host.
+    case list([Glob])
+
+    struct Glob: Hashable {
+        let isNegated: Bool
+        let pattern: [UInt8]
+    }
+
+    init?(_ field: ArraySlice<UInt8>) {
+        if field.first == UInt8(ascii: "|") {
+            let parts = field.split(separator: UInt8(ascii: "|"), omittingEmptySubsequences: false)
+            guard parts.count == 4, parts[1].elementsEqual("1".utf8), let salt = Base64.decode(parts[2]),
+                let hash = Base64.decode(parts[3]), hash.count == 20
+            else { return nil }
+            self = .hashed(salt: salt, hash: hash)
+            return
+        }
+        self = .list(
+            field.split(separator: UInt8(ascii: ",")).map { part in
+                let isNegated = part.first == UInt8(ascii: "!")
+                return Glob(isNegated: isNegated, pattern: lowercase(isNegated ? part.dropFirst() : part))
+            })
+    }
+
+    /// `name` in lower case: `host`, or `[host]:port`.
+    func matches(_ name: String) -> Bool {
+        switch self {
+        case .hashed(let salt, let hash):
+            return hmacSHA1(key: salt, Array(name.utf8)) == hash
+        case .list(let globs):
+            let bytes = Array(name.utf8)
+            let matching = globs.filter { SSH.matches(bytes, $0.pattern) }
+            return !matching.isEmpty && !matching.contains(where: \.isNegated)
+        }
+    }
+}
+
+/// HMAC (RFC 2104) with SHA-1.
+func hmacSHA1(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
+    func sha1(_ parts: [UInt8]...) -> [UInt8] {
+        var hash = SHA1()
+        for part in parts { hash.update(part) }
+        return hash.finish().bytes
+    }
+    let short = key.count > 64 ? sha1(key) : key
+    let padded = short + [UInt8](repeating: 0, count: 64 - short.count)
+    return sha1(padded.map { $0 ^ 0x5C }, sha1(padded.map { $0 ^ 0x36 }, message))
+}
+
+/// Whether `*` (anything) and `?` (one byte) in `pattern` can make it `text`. Time: at most the product of the lengths.
+private func matches(_ text: [UInt8], _ pattern: [UInt8]) -> Bool {
+    var at = 0, next = 0
+    var star: (pattern: Int, text: Int)?
+    while at < text.count {
+        if next < pattern.count, pattern[next] == UInt8(ascii: "*") {
+            star = (next, at)
+            next += 1
+        } else if next < pattern.count, pattern[next] == UInt8(ascii: "?") || pattern[next] == text[at] {
+            next += 1
+            at += 1
+        } else if let last = star {
+            star = (last.pattern, last.text + 1)
+            next = last.pattern + 1
+            at = last.text + 1
+        } else {
+            return false
+        }
+    }
+    return pattern[next...].allSatisfy { $0 == UInt8(ascii: "*") }
+}
+
+private func lowercase(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+    bytes.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
+}

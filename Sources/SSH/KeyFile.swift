@@ -1,0 +1,104 @@
+import CSystem
+
+/// An identity file: a private key, or the public half of one that the agent holds.
+struct KeyFile {
+    let path: String
+    let content: Content
+    /// From the file itself, or from the `.pub` file beside it.
+    let publicKey: PublicKey?
+
+    enum Content {
+        case publicOnly
+        case privateKey(PrivateKeyText, Protection)
+        case unreadable(message: String)
+    }
+
+    enum Protection {
+        case none, passphrase
+    }
+
+    /// Nil when there is no such file.
+    init?(at path: String) {
+        self.path = path
+        let bytes: [UInt8]
+        do throws(SSHError) {
+            guard let found = try readOwnFile(path, limit: 64 * 1024) else { return nil }
+            bytes = found
+        } catch {
+            publicKey = nil
+            content = .unreadable(message: error.phrase)
+            return
+        }
+        if let key = Self.firstLine(bytes) {
+            publicKey = key
+            content = .publicOnly
+            return
+        }
+        let beside = (try? readOwnFile(path + ".pub", limit: 64 * 1024)).flatMap { $0.flatMap(Self.firstLine) }
+        let text = PrivateKeyText(bytes)
+        switch PrivateKeyFormat(bytes) {
+        case .openSSH(let key, let protection):
+            publicKey = key
+            content = .privateKey(text, protection)
+        case .pem(let protection):
+            publicKey = beside
+            content = .privateKey(text, protection)
+        case nil:
+            publicKey = beside
+            content = .unreadable(message: "not a private key")
+        }
+    }
+
+    private static func firstLine(_ bytes: [UInt8]) -> PublicKey? {
+        bytes.split(whereSeparator: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }).first
+            .flatMap(PublicKey.init(line:))
+    }
+}
+
+/// The text of a private key, zeroed when it goes away.
+final class PrivateKeyText {
+    private var bytes: [UInt8]
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    deinit { wipe(&bytes) }
+
+    func withBytes<Result>(_ body: (UnsafeBufferPointer<CChar>) -> Result) -> Result {
+        unsafe bytes.withUnsafeBytes { unsafe body($0.assumingMemoryBound(to: CChar.self)) }
+    }
+}
+
+/// Zeroes a secret in place.
+func wipe(_ bytes: inout [UInt8]) {
+    unsafe bytes.withUnsafeMutableBytes { unsafe csys_zero($0.baseAddress, $0.count) }
+}
+
+/// What can be said about a private key without its passphrase.
+enum PrivateKeyFormat {
+    /// `openssh-key-v1` (OpenSSH's PROTOCOL.key): the public key stands in it in the clear.
+    case openSSH(PublicKey, KeyFile.Protection)
+    /// PKCS#1, PKCS#8 or SEC 1.
+    case pem(KeyFile.Protection)
+
+    init?(_ bytes: [UInt8]) {
+        let lines = bytes.split(whereSeparator: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") })
+        guard let start = lines.firstIndex(where: { $0.starts(with: "-----BEGIN ".utf8) }) else { return nil }
+        let header = String(decoding: lines[start], as: UTF8.self)
+        guard header.hasPrefix("-----BEGIN OPENSSH PRIVATE KEY-----") else {
+            guard header.hasSuffix("PRIVATE KEY-----") else { return nil }
+            let isEncrypted =
+                header.hasPrefix("-----BEGIN ENCRYPTED ")
+                || lines.dropFirst(start + 1).first.map { $0.starts(with: "Proc-Type: 4,ENCRYPTED".utf8) } ?? false
+            self = .pem(isEncrypted ? .passphrase : .none)
+            return
+        }
+        let body = lines[(start + 1)...].prefix { !$0.starts(with: "-----END".utf8) }
+        let magic = Array("openssh-key-v1\0".utf8)
+        guard let decoded = Base64.decode(Array(body.joined())), decoded.starts(with: magic) else { return nil }
+        var reader = WireReader(decoded.dropFirst(magic.count))
+        guard let cipher = reader.string(), reader.string() != nil, reader.string() != nil, reader.number() == 1,
+            let key = reader.string().flatMap(PublicKey.init(blob:))
+        else { return nil }
+        self = .openSSH(key, cipher.elementsEqual("none".utf8) ? .none : .passphrase)
+    }
+}

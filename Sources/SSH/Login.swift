@@ -1,0 +1,202 @@
+import CSSH2
+
+/// Public key authentication (RFC 4252, section 7), key after key, without asking the server what it would take.
+struct Login {
+    private let session: Session
+    private let settings: HostSettings
+    private let questions: Questions
+    private let interrupt: Interrupt
+    private var offers: [Offer] = []
+
+    /// As many as sshd allows by default (MaxAuthTries). Questions that it answers with yes do not count.
+    private static let mostRefusals = 6
+
+    init(session: Session, settings: HostSettings, questions: Questions, interrupt: Interrupt) {
+        self.session = session
+        self.settings = settings
+        self.questions = questions
+        self.interrupt = interrupt
+    }
+
+    /// Returns when logged in. Throws ``SSHError/loginFailed(_:)``, and what ends a wait or connection.
+    mutating func run(deadline: inout Deadline) throws(SSHError) {
+        var agent: Agent?
+        if case .path(let path) = settings.agent { agent = Agent(at: path, interrupt: interrupt) }
+        let keys = try agent?.keys(deadline: deadline) ?? []
+        let candidates = Candidate.order(
+            files: settings.identityFiles.compactMap(KeyFile.init(at:)), agent: keys,
+            identities: settings.identities, rsa: Library.rsaSignatures)
+        var refusals = 0
+        for candidate in candidates {
+            guard refusals < Self.mostRefusals else { throw failed(.stoppedEarly) }
+            let attempt: Attempt
+            do throws(SSHError) {
+                switch candidate {
+                case .agent(let key): attempt = try offer(key, agent, deadline)
+                case .file(let file): attempt = try offer(file, &deadline)
+                }
+            } catch .connectionLost {
+                offers.append(Offer(source: candidate.source, type: candidate.type, outcome: .refused))
+                throw failed(.serverHungUp)
+            }
+            switch attempt {
+            case .accepted: return
+            case .failed(let outcome):
+                offers.append(Offer(source: candidate.source, type: candidate.type, outcome: outcome))
+                if outcome.wasAnswered { refusals += 1 }
+            }
+        }
+        throw failed(.allTried)
+    }
+
+    private enum Attempt {
+        case accepted
+        case failed(Offer.Outcome)
+    }
+
+    private func failed(_ end: LoginFailure.End) -> SSHError {
+        .loginFailed(LoginFailure(user: settings.user, offers: offers, end: end))
+    }
+
+    // MARK: Keys of the agent
+
+    private func offer(_ key: AgentKey, _ agent: Agent?, _ deadline: Deadline) throws(SSHError) -> Attempt {
+        guard let agent, !key.key.isSecurityKey else { return .failed(.unsupported) }
+        let signer = Signer { data, algorithm throws(SSHError) in
+            try agent.sign(data, with: key.key, algorithm: algorithm, deadline: deadline)
+        }
+        let code = try authenticate(key.key, signer, deadline)
+        if let error = signer.error { throw error }
+        if code == 0 { return .accepted }
+        if signer.wasAsked && !signer.hasSigned { return .failed(.agentWouldNotSign) }
+        return .failed(try refusal(code))
+    }
+
+    /// `libssh2_userauth_publickey`, which asks whether the server would take the key, and then signs.
+    private func authenticate(_ key: PublicKey, _ signer: Signer, _ deadline: Deadline) throws(SSHError) -> Int {
+        let blob = Self.offered(key)
+        let user = settings.user
+        var context: UnsafeMutableRawPointer? = unsafe Unmanaged.passUnretained(signer).toOpaque()
+        return try withExtendedLifetime(signer) { () throws(SSHError) in
+            try unsafe withUnsafeMutablePointer(to: &context) { context throws(SSHError) in
+                try unsafe session.drive(.login, until: deadline) { handle in
+                    Int(unsafe libssh2_userauth_publickey(handle, user, blob, blob.count, signForLibrary, context))
+                }
+            }
+        }
+    }
+
+    /// libssh2 before 1.11 takes the signature algorithm from the beginning of the key, where RSA keys say `ssh-rsa`,
+    /// which means SHA-1. sshd reads `rsa-sha2-512` in that place as the same key, and expects SHA-512.
+    private static func offered(_ key: PublicKey) -> [UInt8] {
+        guard key.isRSA, Library.rsaSignatures == .sha1 else { return key.blob }
+        var writer = WireWriter()
+        writer.string("rsa-sha2-512".utf8)
+        return writer.bytes + key.blob.dropFirst(4 + key.type.utf8.count)
+    }
+
+    // MARK: Key files
+
+    private func offer(_ file: KeyFile, _ deadline: inout Deadline) throws(SSHError) -> Attempt {
+        if let key = file.publicKey, key.isSecurityKey { return .failed(.unsupported) }
+        let isSHA1 = Library.rsaSignatures == .sha1 && file.publicKey?.isRSA ?? false
+        switch file.content {
+        case .publicOnly: return .failed(.unsupported)
+        case .unreadable(let message): return .failed(.unreadable(message: message))
+        case .privateKey(let text, .none):
+            return try offer(text, passphrase: [0], deadline, isSHA1)
+        case .privateKey(let text, .passphrase):
+            if let key = file.publicKey, try !isWelcome(key, deadline) {
+                return .failed(isSHA1 ? .refusedForSHA1 : .refused)
+            }
+            guard let ask = questions.passphrase else { return .failed(.noPassphrase) }
+            for _ in 0..<3 {
+                guard var passphrase = deadline.paused(during: { ask(file.path) }) else {
+                    return .failed(.noPassphrase)
+                }
+                defer { wipe(&passphrase) }
+                var terminated = passphrase + [0]
+                defer { wipe(&terminated) }
+                let attempt = try offer(text, passphrase: terminated, deadline, isSHA1)
+                guard case .failed(.unreadable) = attempt else { return attempt }
+            }
+            return .failed(.wrongPassphrase)
+        }
+    }
+
+    /// Whether the server would take a signature by this key: nobody is asked for a passphrase in vain.
+    private func isWelcome(_ key: PublicKey, _ deadline: Deadline) throws(SSHError) -> Bool {
+        let signer = Signer { _, _ in nil }
+        let code = try authenticate(key, signer, deadline)
+        if signer.wasAsked { return true }
+        if code < 0 { _ = try refusal(code) }
+        return false
+    }
+
+    /// `libssh2_userauth_publickey_frommemory`. `passphrase` ends with a zero byte. A key that cannot be read, or not
+    /// with this passphrase, is unreadable; nothing was sent then.
+    private func offer(
+        _ text: PrivateKeyText, passphrase: [UInt8], _ deadline: Deadline, _ isSHA1: Bool
+    ) throws(SSHError) -> Attempt {
+        let user = settings.user
+        let code = try unsafe session.drive(.login, until: deadline) { handle in
+            unsafe text.withBytes { key in
+                unsafe passphrase.withUnsafeBytes { passphrase in
+                    Int(
+                        unsafe libssh2_userauth_publickey_frommemory(
+                            handle, user, user.utf8.count, nil, 0, key.baseAddress, key.count,
+                            passphrase.baseAddress?.assumingMemoryBound(to: CChar.self)))
+                }
+            }
+        }
+        if code == 0 { return .accepted }
+        switch Int32(truncatingIfNeeded: code) {
+        case LIBSSH2_ERROR_AUTHENTICATION_FAILED, LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED:
+            let outcome = try refusal(code)
+            return .failed(isSHA1 ? .refusedForSHA1 : outcome)
+        case LIBSSH2_ERROR_SOCKET_DISCONNECT, LIBSSH2_ERROR_SOCKET_SEND, LIBSSH2_ERROR_SOCKET_RECV:
+            throw session.failure(code, .login)
+        default:
+            guard case .protocolError(_, let message) = session.failure(code, .login) else {
+                return .failed(.unreadable(message: ""))
+            }
+            return .failed(.unreadable(message: message))
+        }
+    }
+
+    /// The server's no, unless the code means that there is no server any more.
+    private func refusal(_ code: Int) throws(SSHError) -> Offer.Outcome {
+        switch Int32(truncatingIfNeeded: code) {
+        case LIBSSH2_ERROR_AUTHENTICATION_FAILED: return .refused
+        case LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED where session.isConnected: return .refused
+        case LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED: throw .connectionLost(.login)
+        default: throw session.failure(code, .login)
+        }
+    }
+}
+
+extension Candidate {
+    fileprivate var source: Offer.Source {
+        switch self {
+        case .agent(let key): .agent(comment: key.comment)
+        case .file(let file): .file(path: file.path)
+        }
+    }
+
+    fileprivate var type: String {
+        switch self {
+        case .agent(let key): key.key.type
+        case .file(let file): file.publicKey?.type ?? ""
+        }
+    }
+}
+
+extension Offer.Outcome {
+    /// Whether the server has said no to it, which it counts.
+    fileprivate var wasAnswered: Bool {
+        switch self {
+        case .refused, .refusedForSHA1: true
+        case .agentWouldNotSign, .noPassphrase, .wrongPassphrase, .unreadable, .unsupported: false
+        }
+    }
+}

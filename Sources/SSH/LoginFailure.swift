@@ -1,0 +1,51 @@
+/// A login that the server did not grant.
+public struct LoginFailure: Hashable, Sendable {
+    public let user: String
+    /// Every key that was considered, in order.
+    public let offers: [Offer]
+    /// The server hung up after too many tries, or Deptool stopped before it would.
+    public let end: End
+
+    public enum End: Hashable, Sendable {
+        case allTried, serverHungUp, stoppedEarly
+    }
+
+    public init(user: String, offers: [Offer], end: End) {
+        self.user = user
+        self.offers = offers
+        self.end = end
+    }
+}
+
+/// A key, and what became of it.
+public struct Offer: Hashable, Sendable {
+    public let source: Source
+    /// Such as `ssh-ed25519`; empty when the key could not be read.
+    public let type: String
+    public let outcome: Outcome
+
+    public enum Source: Hashable, Sendable {
+        case agent(comment: String)
+        case file(path: String)
+    }
+
+    public enum Outcome: Hashable, Sendable {
+        case refused
+        /// An RSA key in a file, which libssh2 before 1.11 signs with SHA-1: OpenSSH 8.8 and later refuse that.
+        case refusedForSHA1
+        /// Accepted by the server, but the agent would not sign.
+        case agentWouldNotSign
+        case noPassphrase
+        case wrongPassphrase
+        /// The file exists, and is no private key that libssh2 reads.
+        case unreadable(message: String)
+        /// A FIDO key, or another that libssh2 cannot use.
+        case unsupported
+    }
+
+    public init(source: Source, type: String, outcome: Outcome) {
+        self.source = source
+        self.type = type
+        self.outcome = outcome
+    }
+}

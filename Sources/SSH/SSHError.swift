@@ -1,0 +1,90 @@
+import CSystem
+
+/// Everything that can go wrong between here and a remote command.
+///
+/// Texts in it that came from the other side are unchecked: the display makes them safe. Their length is limited.
+public enum SSHError: Error, Hashable, Sendable {
+    /// There is no `ssh` in `PATH`.
+    case sshNotFound
+    /// `ssh -G` refused its configuration; what it printed.
+    case configurationRefused(printed: String)
+    /// A setting that Deptool cannot use, as `ssh -G` prints it.
+    case settingInvalid(keyword: String, value: String)
+
+    case unknownName(String)
+    /// The resolver did not answer for this name.
+    case resolverSilent(name: String)
+    case refused(Endpoint)
+    case unreachable(Endpoint, SystemErrorCode)
+    case timedOut(Phase)
+    /// The connection ended before the server had introduced itself; the first bytes of what came instead.
+    case closedEarly(printed: String)
+    /// The ProxyCommand or jump host gave up; what it printed.
+    case proxyFailed(command: String, printed: String)
+
+    case hostKeyUnknown(HostKeyQuestion)
+    case hostKeyDeclined(HostKeyQuestion)
+    case hostKeyChanged(HostKeyQuestion, at: KnownHostsPlace)
+    case hostKeyRevoked(HostKeyQuestion, at: KnownHostsPlace)
+    case knownHostsUnusable(path: String, SystemErrorCode)
+
+    case loginFailed(LoginFailure)
+
+    /// This client and the server have no key exchange, host key, cipher or MAC algorithm in common.
+    case noCommonAlgorithm
+    case connectionLost(Phase)
+    /// The server would not open a channel or run the command.
+    case commandRefused(message: String)
+    /// libssh2's own words.
+    case protocolError(Phase, message: String)
+    case interrupted
+    case system(operation: String, SystemErrorCode)
+}
+
+/// What was going on when it went wrong.
+public enum Phase: Hashable, Sendable {
+    case readingSettings, resolving, connecting, handshake, login, askingAgent, starting, transferring, ending
+}
+
+/// An errno value.
+public struct SystemErrorCode: Hashable, Sendable {
+    public let number: Int32
+
+    public init(number: Int32) { self.number = number }
+
+    /// strerror(3).
+    public var text: String {
+        unsafe csys_strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"
+    }
+}
+
+/// Where a connection goes: a name or numeric address, and a port.
+public struct Endpoint: Hashable, Sendable {
+    public let address: String
+    public let port: UInt16
+
+    public init(address: String, port: UInt16) {
+        self.address = address
+        self.port = port
+    }
+
+    /// `address:port`, IPv6 in brackets.
+    public var text: String {
+        address.utf8.contains(UInt8(ascii: ":")) ? "[\(address)]:\(port)" : "\(address):\(port)"
+    }
+}
+
+extension SSHError {
+    /// Whether the system's `ssh`, which knows more algorithms, keys and ways to log in than libssh2, may succeed.
+    public var systemSSHMayWork: Bool {
+        switch self {
+        case .loginFailed, .noCommonAlgorithm: true
+        case .hostKeyUnknown(let question), .hostKeyDeclined(let question): !question.knownTypes.isEmpty
+        case .settingInvalid: true
+        case .sshNotFound, .configurationRefused, .unknownName, .resolverSilent, .refused, .unreachable, .timedOut,
+            .closedEarly, .proxyFailed, .hostKeyChanged, .hostKeyRevoked, .knownHostsUnusable, .connectionLost,
+            .commandRefused, .protocolError, .interrupted, .system:
+            false
+        }
+    }
+}

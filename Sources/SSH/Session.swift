@@ -1,0 +1,129 @@
+import CSSH2
+import CSystem
+
+/// An SSH session over a transport (`LIBSSH2_SESSION`, non-blocking). One thread uses it.
+///
+/// Channels hold on to it, so it lives until the last of them is gone.
+@safe final class Session {
+    private let handle: OpaquePointer
+    private let transport: Transport
+    private let interrupt: Interrupt
+
+    init(over transport: Transport, interrupt: Interrupt) throws(SSHError) {
+        guard Library.isReady, let handle = unsafe libssh2_session_init_ex(nil, nil, nil, nil) else {
+            throw .protocolError(.handshake, message: "libssh2 has no memory for a session")
+        }
+        unsafe self.handle = handle
+        self.transport = transport
+        self.interrupt = interrupt
+        unsafe libssh2_session_set_blocking(handle, 0)
+    }
+
+    /// Says goodbye, without waiting, and frees everything that libssh2 has (`libssh2_session_free`).
+    deinit {
+        _ = unsafe libssh2_session_disconnect_ex(handle, SSH_DISCONNECT_BY_APPLICATION, "", "")
+        transport.hangUp()
+        // Non-blocking, it stops at each step that would have waited; with the stream gone, none does for long.
+        var tries = 0
+        while unsafe libssh2_session_free(handle) == LIBSSH2_ERROR_EAGAIN, tries < 16 { tries += 1 }
+    }
+
+    /// Prefers these host key algorithms (`libssh2_session_method_pref`); those that libssh2 lacks are left out.
+    func prefer(hostKeys types: [String]) {
+        _ = unsafe libssh2_session_method_pref(handle, LIBSSH2_METHOD_HOSTKEY, types.joined(separator: ","))
+    }
+
+    /// Exchanges versions and keys (`libssh2_session_handshake`).
+    func handshake(deadline: Deadline) throws(SSHError) {
+        var hasPeeked = false
+        let descriptor = transport.descriptor
+        let code = try unsafe drive(.handshake, until: deadline) { handle throws(SSHError) in
+            if !hasPeeked, let start = Self.peek(transport) {
+                hasPeeked = true
+                guard start.looksLikeSSH else { throw transport.proxyFailure() ?? .closedEarly(printed: start.text) }
+            }
+            return Int(unsafe libssh2_session_handshake(handle, descriptor))
+        }
+        guard code < 0 else { return }
+        if !hasPeeked, code != Int(LIBSSH2_ERROR_KEX_FAILURE) {
+            throw transport.proxyFailure() ?? .closedEarly(printed: "")
+        }
+        throw failure(code, .handshake)
+    }
+
+    private static func peek(_ transport: Transport) -> Greeting? {
+        let bytes = transport.peek(max: 1024)
+        return bytes.isEmpty ? nil : Greeting(bytes: bytes)
+    }
+
+    /// The server's host key (`libssh2_session_hostkey`), and its SHA-256 (`libssh2_hostkey_hash`).
+    func hostKey() throws(SSHError) -> (key: PublicKey, sha256: [UInt8]) {
+        var length = 0
+        var type: Int32 = 0
+        guard let bytes = unsafe libssh2_session_hostkey(handle, &length, &type),
+            let hash = unsafe libssh2_hostkey_hash(handle, LIBSSH2_HOSTKEY_HASH_SHA256),
+            let key = PublicKey(
+                blob: unsafe UnsafeBufferPointer(start: bytes, count: length).map(UInt8.init(bitPattern:)))
+        else { throw .protocolError(.handshake, message: "the server showed no host key") }
+        return (key, unsafe UnsafeBufferPointer(start: hash, count: 32).map(UInt8.init(bitPattern:)))
+    }
+
+    /// Repeats a libssh2 call until it no longer wants to wait, and returns its code: an error of libssh2 is a result.
+    func drive(
+        _ phase: Phase, until deadline: Deadline, _ call: (OpaquePointer) throws(SSHError) -> Int
+    ) throws(SSHError) -> Int {
+        while true {
+            let code = try unsafe call(handle)
+            guard code == Int(LIBSSH2_ERROR_EAGAIN) else { return code }
+            try wait(phase, until: deadline)
+        }
+    }
+
+    /// Waits for what the last call wanted (`libssh2_session_block_directions`).
+    func wait(_ phase: Phase, until deadline: Deadline) throws(SSHError) {
+        let directions = unsafe libssh2_session_block_directions(handle)
+        var wanted: Readiness = []
+        if directions & LIBSSH2_SESSION_BLOCK_OUTBOUND != 0 { wanted.insert(.writable) }
+        if directions & LIBSSH2_SESSION_BLOCK_INBOUND != 0 || wanted.isEmpty { wanted.insert(.readable) }
+        try transport.wait(for: wanted, interrupt: interrupt, until: deadline, in: phase)
+    }
+
+    /// Whether the last call stopped because the network takes no more.
+    var isSending: Bool { unsafe libssh2_session_block_directions(handle) & LIBSSH2_SESSION_BLOCK_OUTBOUND != 0 }
+
+    /// Whether the server still listens, as far as one can see from here.
+    var isConnected: Bool { transport.isOpen }
+
+    /// One call that cannot wait.
+    func once<Result>(_ call: (OpaquePointer) -> Result) -> Result { unsafe call(handle) }
+
+    /// What a code of the last call means, with libssh2's words (`libssh2_session_last_error`).
+    func failure(_ code: Int, _ phase: Phase) -> SSHError {
+        var text: UnsafeMutablePointer<CChar>?
+        _ = unsafe libssh2_session_last_error(handle, &text, nil, 0)
+        let message = unsafe text.map { unsafe String(cString: $0) } ?? ""
+        return switch Int32(truncatingIfNeeded: code) {
+        case LIBSSH2_ERROR_SOCKET_DISCONNECT, LIBSSH2_ERROR_SOCKET_SEND, LIBSSH2_ERROR_SOCKET_RECV:
+            transport.proxyFailure() ?? .connectionLost(phase)
+        case LIBSSH2_ERROR_KEX_FAILURE, LIBSSH2_ERROR_METHOD_NONE, LIBSSH2_ERROR_METHOD_NOT_SUPPORTED:
+            .noCommonAlgorithm
+        case LIBSSH2_ERROR_CHANNEL_FAILURE, LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED:
+            .commandRefused(message: message)
+        default:
+            .protocolError(phase, message: message.isEmpty ? "libssh2 gave no reason" : message)
+        }
+    }
+}
+
+/// The first bytes from a server.
+private struct Greeting {
+    let bytes: [UInt8]
+
+    /// RFC 4253, section 4.2: `SSH-`, after other lines perhaps.
+    var looksLikeSSH: Bool {
+        let lines = bytes.split(separator: UInt8(ascii: "\n"))
+        return lines.contains { line in line.starts(with: "SSH-".utf8) || "SSH-".utf8.starts(with: line) }
+    }
+
+    var text: String { String(decoding: bytes, as: UTF8.self) }
+}

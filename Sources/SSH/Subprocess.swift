@@ -1,0 +1,124 @@
+import CSystem
+
+/// A program that runs beside us, in a process group of its own; ended when this goes away.
+final class Subprocess {
+    private let pid: Int32
+    private var isReaped = false
+
+    /// Starts `arguments[0]`, searched in `PATH`, without a shell (posix_spawnp(3)).
+    init(_ arguments: [String], input: Int32, output: Int32, error: Int32) throws(SSHError) {
+        let result = unsafe withArgumentVector(arguments) { vector in
+            unsafe csys_spawn(vector, input, output, error)
+        }
+        if result == -Int32(csys_enoent), arguments.first == "ssh" { throw .sshNotFound }
+        pid = try check("posix_spawn", result)
+    }
+
+    deinit { end() }
+
+    /// The exit status as a shell counts it, once it is there.
+    func wait() -> Int32 {
+        isReaped = true
+        return csys_wait(pid, true)
+    }
+
+    /// Asks it to end, gives it 200 ms, and then ends it.
+    func end() {
+        guard !isReaped else { return }
+        csys_kill_group(pid, SubprocessSignal.terminate.rawValue)
+        for _ in 0..<100 {
+            if csys_wait(pid, false) != -csys_eagain() {
+                isReaped = true
+                return
+            }
+            _ = csys_poll(nil, 0, 2)
+        }
+        csys_kill_group(pid, SubprocessSignal.kill.rawValue)
+        _ = wait()
+    }
+}
+
+private enum SubprocessSignal: Int32 {
+    case kill = 9
+    case terminate = 15
+}
+
+/// Lends `arguments` as a NULL-terminated vector of C strings.
+private func withArgumentVector<Result>(
+    _ arguments: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
+) -> Result {
+    var bytes: [CChar] = []
+    var offsets: [Int] = []
+    for argument in arguments {
+        offsets.append(bytes.count)
+        bytes.append(contentsOf: argument.utf8.map(CChar.init(bitPattern:)))
+        bytes.append(0)
+    }
+    return unsafe bytes.withUnsafeMutableBufferPointer { storage in
+        var vector = unsafe [UnsafeMutablePointer<CChar>?]()
+        for offset in offsets {
+            unsafe vector.append(storage.baseAddress.map { unsafe $0 + offset })
+        }
+        unsafe vector.append(nil)
+        return unsafe vector.withUnsafeBufferPointer { vector in
+            guard let base = vector.baseAddress else { preconditionFailure("a vector with its terminator is not empty") }
+            return unsafe body(base)
+        }
+    }
+}
+
+/// What a program printed, and its exit status.
+struct Finished {
+    let status: Int32
+    let output: [UInt8]
+    let error: [UInt8]
+}
+
+extension Subprocess {
+    /// Runs a program to its end, with nothing on its standard input. Keeps the first `limit` bytes of each stream.
+    static func run(
+        _ arguments: [String], limit: Int, interrupt: Interrupt, deadline: Deadline, phase: Phase
+    ) throws(SSHError) -> Finished {
+        let (outputEnd, outputStart) = try Descriptor.pipe()
+        let (errorEnd, errorStart) = try Descriptor.pipe()
+        let null = Descriptor(try check("open", csys_open_null()))
+        let process = try Subprocess(
+            arguments, input: null.number, output: outputStart.number, error: errorStart.number)
+        outputStart.close()
+        errorStart.close()
+
+        var output = Collected(limit: limit), error = Collected(limit: limit)
+        while !output.isAtEnd || !error.isAtEnd {
+            let watched = output.isAtEnd ? errorEnd.number : outputEnd.number
+            let aside = output.isAtEnd || error.isAtEnd ? -1 : errorEnd.number
+            let ready = try interrupt.wait(
+                for: .readable, on: watched, aside: aside, until: deadline, in: phase)
+            if ready.isEmpty || output.isAtEnd {
+                error.read(from: errorEnd.number)
+            } else {
+                output.read(from: outputEnd.number)
+            }
+        }
+        return Finished(status: process.wait(), output: output.bytes, error: error.bytes)
+    }
+}
+
+/// The beginning of a stream.
+struct Collected {
+    private(set) var bytes: [UInt8] = []
+    private(set) var isAtEnd = false
+    private let limit: Int
+
+    init(limit: Int) { self.limit = limit }
+
+    /// Reads once from a readable descriptor.
+    mutating func read(from descriptor: Int32) {
+        var count = 0
+        let chunk = unsafe [UInt8](unsafeUninitializedCapacity: 8192) { buffer, filled in
+            count = Int(unsafe csys_read(descriptor, buffer.baseAddress, buffer.count))
+            filled = max(count, 0)
+        }
+        if count <= 0 { isAtEnd = true }
+        bytes.append(contentsOf: chunk.prefix(max(limit - bytes.count, 0)))
+    }
+}

@@ -1,0 +1,81 @@
+import CSystem
+
+/// The byte stream to a server: a TCP connection, or a socket whose other end is a proxy command.
+final class Transport {
+    private let socket: Descriptor
+    private let proxy: ProxyCommand?
+
+    /// Reaches the host as its settings say. `deadline` ends it all; each address gets the connect timeout.
+    init(to settings: HostSettings, interrupt: Interrupt, deadline: Deadline) throws(SSHError) {
+        switch settings.route {
+        case .direct:
+            socket = try Self.dial(settings, interrupt: interrupt, deadline: deadline)
+            proxy = nil
+        case .command(let command):
+            (socket, proxy) = try ProxyCommand.start(["sh", "-c", "exec \(command)"], shown: command)
+        case .jump(let hosts):
+            let arguments = ProxyCommand.jumpArguments(hosts, settings)
+            (socket, proxy) = try ProxyCommand.start(arguments, shown: arguments.joined(separator: " "))
+        }
+        try check("fcntl", csys_set_nonblocking(socket.number))
+    }
+
+    /// Ends the stream first, so that the proxy command sees that and ends by itself.
+    deinit { hangUp() }
+
+    var descriptor: Int32 { socket.number }
+
+    func hangUp() { csys_shutdown(socket.number) }
+
+    /// Waits until the stream is ready; what a proxy command prints meanwhile is kept.
+    func wait(
+        for wanted: Readiness, interrupt: Interrupt, until deadline: Deadline, in phase: Phase
+    ) throws(SSHError) {
+        while true {
+            let ready = try interrupt.wait(
+                for: wanted, on: socket.number, aside: proxy?.errors ?? -1, until: deadline, in: phase)
+            if !ready.isEmpty { return }
+            proxy?.collect()
+        }
+    }
+
+    /// The first bytes that the server sent, as long as nobody has received them (recv(2) with `MSG_PEEK`).
+    func peek(max: Int) -> [UInt8] {
+        unsafe [UInt8](unsafeUninitializedCapacity: max) { buffer, filled in
+            filled = Int(Swift.max(unsafe csys_peek(socket.number, buffer.baseAddress, buffer.count), 0))
+        }
+    }
+
+    /// Whether nobody has closed the stream, as far as one can see from here.
+    var isOpen: Bool {
+        var byte: UInt8 = 0
+        let count = unsafe csys_peek(socket.number, &byte, 1)
+        return count > 0 || count == -Int64(csys_eagain())
+    }
+
+    /// The proxy command's own account of why the stream ended, if there is one.
+    func proxyFailure() -> SSHError? {
+        guard let proxy else { return nil }
+        return .proxyFailed(command: proxy.shown, printed: proxy.printedAtEnd())
+    }
+
+    private static func dial(
+        _ settings: HostSettings, interrupt: Interrupt, deadline: Deadline
+    ) throws(SSHError) -> Descriptor {
+        let timeout = settings.connectTimeout ?? .seconds(10)
+        let lookup = try Lookup(
+            settings.hostName, port: settings.port, family: settings.addressFamily, interrupt: interrupt,
+            deadline: min(deadline, .after(timeout)))
+        var failure: SSHError?
+        for index in 0..<lookup.count {
+            do throws(SSHError) {
+                return try lookup.connect(index, interrupt: interrupt, deadline: min(deadline, .after(timeout)))
+            } catch {
+                if error == .interrupted || deadline.hasPassed { throw error }
+                // The first address is the one people know; the others' failures say less.
+                failure = failure ?? error
+            }
+        }
+        throw failure ?? .unknownName(settings.hostName)
+    }
+}

@@ -1,0 +1,38 @@
+import CSystem
+
+/// What to wait for on a descriptor.
+struct Readiness: OptionSet {
+    let rawValue: UInt8
+
+    static let readable = Self(rawValue: 1)
+    static let writable = Self(rawValue: 2)
+}
+
+extension Interrupt {
+    /// Waits until `descriptor` is ready for one of `wanted`, and says for which (poll(2)).
+    ///
+    /// `aside`, when not negative, is a descriptor whose readability ends the wait too, with an empty answer.
+    /// Throws ``SSHError/interrupted`` when fired, else ``SSHError/timedOut(_:)`` when the deadline passes.
+    func wait(
+        for wanted: Readiness, on descriptor: Int32, aside: Int32 = -1, until deadline: Deadline, in phase: Phase
+    ) throws(SSHError) -> Readiness {
+        while true {
+            var items = [
+                csys_poll_item(fd: self.descriptor, readable: true, writable: false),
+                csys_poll_item(
+                    fd: descriptor, readable: wanted.contains(.readable), writable: wanted.contains(.writable)),
+                csys_poll_item(fd: aside, readable: aside >= 0, writable: false),
+            ]
+            let timeout = deadline.pollTimeout
+            let ready = unsafe csys_poll(&items, items.count, timeout)
+            if ready == -Int32(csys_eintr) { continue }
+            try check("poll", ready)
+            if items[0].readable { throw .interrupted }
+            var answer: Readiness = []
+            if items[1].readable { answer.insert(.readable) }
+            if items[1].writable { answer.insert(.writable) }
+            if !answer.isEmpty || items[2].readable { return answer }
+            if deadline.hasPassed { throw .timedOut(phase) }
+        }
+    }
+}
