@@ -1,0 +1,1 @@
+let largestInMemory = 1 << 20
