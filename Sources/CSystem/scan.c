@@ -271,6 +271,8 @@ void csys_scan_free(csys_scan *scan) {
     *scan = (csys_scan){0};
 }
 
+bool csys_same(const void *one, const void *other, size_t count) { return memcmp(one, other, count) == 0; }
+
 int64_t csys_realpath(const char *path, char *buffer, size_t size) {
     char *resolved = realpath(path, NULL);
     if (!resolved) return -errno;

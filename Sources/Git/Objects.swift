@@ -63,10 +63,10 @@ extension Store {
         return ObjectID(oid)
     }
 
-    /// Whether the store has the object (git_odb_exists_ext).
+    /// Whether the store has the object (git_odb_exists).
     public func contains(_ id: ObjectID) -> Bool {
         var oid = id.oid
-        return unsafe git_odb_exists_ext(database, &oid, GIT_ODB_LOOKUP_NO_REFRESH.rawValue) == 1
+        return unsafe git_odb_exists(database, &oid) == 1
     }
 
     /// Lends the bytes of an object that must be of this kind and size.

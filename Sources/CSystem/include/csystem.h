@@ -102,6 +102,7 @@ int csys_scan_names(const char *path, csys_scan *out);
 // on the first level. `out` has `count` items; each is to be freed whatever is returned.
 int csys_scan_trees(const char *path, const char *const *names, size_t count, int threads, csys_scan *out);
 void csys_scan_free(csys_scan *scan);
+bool csys_same(const void *one, const void *other, size_t count);  // memcmp(3)
 
 int64_t csys_realpath(const char *path, char *buffer, size_t size);  // length, not terminated
 

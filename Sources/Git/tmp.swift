@@ -1,1 +1,0 @@
-let largestInMemory = 1 << 20
