@@ -70,6 +70,42 @@ int csys_opendir(const char *path, csys_directory **out);
 int csys_readdir(csys_directory *directory, const char **name, csys_kind *kind);
 void csys_closedir(csys_directory *directory);
 
+// Scanning, on the laptop only ----------------------------------------------------------------------------------
+
+// What is in a directory and below it, as records in the order of Git's trees, unaligned, in native byte order:
+//   uint8 kind; uint8 length of the name; the name; then, of
+//     file, executable  uint64 size, mtime (ns), ctime (ns), inode
+//     directory         uint32 records below it, uint32 their bytes, the records
+//     failed            int32 errno of looking at it
+// "executable" is a regular file that its owner may execute. What vanishes meanwhile is left out.
+typedef enum : uint8_t {
+    csys_scan_file = 1,
+    csys_scan_executable,
+    csys_scan_directory,
+    csys_scan_symlink,
+    csys_scan_fifo,
+    csys_scan_socket,
+    csys_scan_device,
+    csys_scan_failed,
+} csys_scan_kind;
+
+typedef struct {
+    uint8_t *bytes;  // null when empty
+    size_t size;
+    uint32_t count;  // records, at all levels
+    int error;  // zero, or a negated errno: the directory itself could not be read
+} csys_scan;
+
+// One level: directories have nothing below them. What starts with '.' is left out.
+int csys_scan_names(const char *path, csys_scan *out);
+// The directories `names` of `path`, at most 64 levels each, with that many threads; what starts with '.' is left out
+// on the first level. `out` has `count` items; each is to be freed whatever is returned.
+int csys_scan_trees(const char *path, const char *const *names, size_t count, int threads, csys_scan *out);
+void csys_scan_free(csys_scan *scan);
+bool csys_same(const void *one, const void *other, size_t count);  // memcmp(3)
+
+int64_t csys_realpath(const char *path, char *buffer, size_t size);  // length, not terminated
+
 // Processes -----------------------------------------------------------------------------------------------------
 
 // Starts a program, searched in PATH, with the three descriptors as its standard ones, in its own process group, with

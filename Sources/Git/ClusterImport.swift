@@ -1,0 +1,223 @@
+import CSystem
+import Model
+
+extension Store {
+    /// Imports a cluster directory and returns the id of its root tree. No commit is made.
+    ///
+    /// `directory` holds one directory per host, which holds one directory per app, and maybe the host's `host.json`.
+    /// Other files on these two levels, and what starts with `.` there, are left out. In an app everything counts; a file
+    /// is executable if its owner may execute it. Git knows no empty directories: an app without files is not there, nor
+    /// is a host without apps. A cluster without hosts has the empty tree.
+    ///
+    /// What was imported before is remembered beside the store (`TreeCache`), so that only changed files are read: those
+    /// with another size, mtime, ctime, inode or executable bit than then, or that changed so shortly before that import
+    /// that a later change might have left the same ctime.
+    ///
+    /// Objects are on the disk for good after the next `commit`.
+    public func importCluster(at directory: String) throws(ImportError) -> ObjectID {
+        try ClusterImport(self, directory).run()
+    }
+}
+
+/// One import of a cluster directory.
+private struct ClusterImport {
+    let store: Store
+    let directory: String
+    let key: ObjectID
+    let startTime = csys_realtime_ns()
+
+    init(_ store: Store, _ directory: String) throws(ImportError) {
+        self.store = store
+        do throws(StoreError) {
+            self.directory = try resolved(directory)
+        } catch {
+            throw .missing(directory: directory)
+        }
+        key = .of(.blob, Array(self.directory.utf8))
+    }
+
+    func run() throws(ImportError) -> ObjectID {
+        let hosts = try hosts()
+        let scans = try HostScans(of: hosts, in: directory)
+        let cache = TreeCache.read(store: store.path, cluster: key)
+        var sections: [String: TreeCacheSection] = [:]
+        for section in cache?.sections ?? [] { sections[section.name] = section }
+
+        let writer = ObjectWriter(store)
+        let files = FileReader(writer, startTime: startTime)
+        var results: [Result] = []
+        results.reserveCapacity(hosts.count)
+        for (index, host) in hosts.enumerated() {
+            results.append(
+                try unsafe scans.withScan(index) { scan throws(ImportError) in
+                    try unsafe one(host, scan, sections[host.text], in: cache?.bytes ?? [], files)
+                })
+        }
+        do throws(StoreError) {
+            let root = try rootTree(hosts, results, writer)
+            try writer.finish()
+            let isUnchanged = results.allSatisfy(\.isUnchanged) && results.count == cache?.sections.count
+            // Without a cache the next import is slower, not wrong.
+            if !isUnchanged { try? writeCache(results, old: cache?.bytes ?? []) }
+            return root
+        } catch {
+            throw .store(error)
+        }
+    }
+
+    /// What came of one host.
+    private enum Result {
+        case unchanged(TreeCacheSection)
+        case imported(tree: ObjectID?, section: [UInt8])
+
+        var tree: ObjectID? {
+            switch self {
+            case .unchanged(let section): section.tree
+            case .imported(let tree, _): tree
+            }
+        }
+
+        var isUnchanged: Bool {
+            if case .unchanged = self { true } else { false }
+        }
+    }
+
+    /// The hosts of the cluster, in Git's order.
+    private func hosts() throws(ImportError) -> [Hostname] {
+        var scan = unsafe csys_scan()
+        defer { unsafe csys_scan_free(&scan) }
+        let result = unsafe csys_scan_names(directory, &scan)
+        if result == -Int32(csys_enotdir) { throw .notADirectory(directory) }
+        guard result == 0 else { throw .unreadable(path: directory, errno: -result) }
+        let bytes = unsafe UnsafeRawBufferPointer(start: scan.bytes, count: scan.size)
+        var hosts: [Hostname] = []
+        for record in unsafe scanRecords(bytes, in: 0..<bytes.count) ?? [] {
+            let name = unsafe bytes[record.name]
+            switch record.kind {
+            case .directory:
+                guard let text = unsafe String(validating: name, as: UTF8.self), let host = Hostname(text) else {
+                    throw .badHostname(unsafe shown(name))
+                }
+                guard Store.canHold(host) else { throw .unusableHostname(host) }
+                hosts.append(host)
+            case .symlink:
+                let text = unsafe shown(name)
+                if isDirectory("\(directory)/\(text)") { throw .symlinkedHost(text) }
+            case .failed:
+                throw .unreadable(path: unsafe "\(directory)/\(shown(name))", errno: record.errno)
+            case .file, .executable, .fifo, .socket, .device:
+                break
+            }
+        }
+        return hosts
+    }
+
+    private func one(
+        _ host: Hostname, _ scan: UnsafeRawBufferPointer, _ section: TreeCacheSection?, in cache: [UInt8],
+        _ files: FileReader
+    ) throws(ImportError) -> Result {
+        // A tree that Git finds in the store has all that it refers to: `git gc` keeps what recent objects need.
+        let known = section.flatMap { $0.tree == nil || $0.tree.map(store.has) == true ? $0 : nil }
+        if let known, unsafe cache.withUnsafeBytes({ unsafe scan.isSame(0..<scan.count, as: $0, known.scan) }) {
+            return .unchanged(known)
+        }
+        var result: Swift.Result<Result, ImportError>?
+        unsafe cache.withUnsafeBytes { cache in
+            do throws(ImportError) {
+                var old: HostImport.Old?
+                if let known {
+                    old = unsafe HostImport.Old(
+                        scan: UnsafeRawBufferPointer(rebasing: cache[known.scan]),
+                        ids: UnsafeRawBufferPointer(rebasing: cache[known.ids]))
+                }
+                var host = try unsafe HostImport(host, at: "\(directory)/\(host.text)", scan, old: old, files)
+                let tree = try host.run()
+                let section = host.section(tree: tree)
+                let isSame = unsafe section.withUnsafeBytes { new in
+                    known.map { unsafe new.isSame(0..<new.count, as: cache, $0.range) } ?? false
+                }
+                if isSame, let known {
+                    result = .success(.unchanged(known))
+                } else {
+                    result = .success(.imported(tree: tree, section: section))
+                }
+            } catch {
+                result = .failure(error)
+            }
+        }
+        guard let result else { preconditionFailure("withUnsafeBytes calls its closure") }
+        return try result.get()
+    }
+
+    private func rootTree(_ hosts: [Hostname], _ results: [Result], _ writer: ObjectWriter) throws(StoreError) -> ObjectID {
+        var root = TreeBytes()
+        for (host, result) in zip(hosts, results) {
+            if let tree = result.tree { root.add(.directory, Array(host.text.utf8), tree) }
+        }
+        return try root.write(to: writer)
+    }
+
+    private func writeCache(_ results: [Result], old: [UInt8]) throws(StoreError) {
+        var bytes = TreeCache.header(cluster: key)
+        for result in results {
+            switch result {
+            case .unchanged(let section): bytes += old[section.range]
+            case .imported(_, let section): bytes += section
+            }
+        }
+        try TreeCache.write(bytes, store: store.path, cluster: key)
+    }
+}
+
+/// The scans of all hosts' directories.
+@safe private final class HostScans {
+    private let scans: UnsafeMutableBufferPointer<csys_scan>
+
+    // More threads than processors cost nothing; below four hosts, starting them costs more than they bring.
+    private static let threads: Int32 = 4
+    private static let fewestForThreads = 4
+
+    init(of hosts: [Hostname], in directory: String) throws(ImportError) {
+        unsafe scans = UnsafeMutableBufferPointer.allocate(capacity: hosts.count)
+        unsafe scans.initialize(repeating: csys_scan())
+        // The names one after the other, each with a zero byte at its end.
+        var text: [UInt8] = []
+        var starts: [Int] = []
+        for host in hosts {
+            starts.append(text.count)
+            text += Array(host.text.utf8) + [0]
+        }
+        let result = unsafe text.withUnsafeBufferPointer { text in
+            unsafe text.withMemoryRebound(to: CChar.self) { text in
+                let names = unsafe starts.map { start in unsafe text.baseAddress.map { unsafe $0 + start } }
+                return unsafe csys_scan_trees(
+                    directory, names, names.count, hosts.count < Self.fewestForThreads ? 1 : Self.threads,
+                    scans.baseAddress)
+            }
+        }
+        guard result == 0 else { throw .unreadable(path: directory, errno: -result) }
+        for (index, host) in hosts.enumerated() where unsafe scans[index].error != 0 {
+            throw .unreadable(path: "\(directory)/\(host.text)", errno: unsafe -scans[index].error)
+        }
+    }
+
+    deinit {
+        for index in unsafe scans.indices { unsafe csys_scan_free(&scans[index]) }
+        unsafe scans.deallocate()
+    }
+
+    /// Lends a host's scan, and frees it then.
+    func withScan<T>(
+        _ index: Int, _ body: (UnsafeRawBufferPointer) throws(ImportError) -> T
+    ) throws(ImportError) -> T {
+        defer { unsafe csys_scan_free(&scans[index]) }
+        return try unsafe body(UnsafeRawBufferPointer(start: scans[index].bytes, count: scans[index].size))
+    }
+}
+
+/// Whether there is a directory at the path or where a symlink there leads.
+func isDirectory(_ path: String) -> Bool {
+    let descriptor = unsafe csys_open_directory(path)
+    if descriptor >= 0 { csys_close(descriptor) }
+    return descriptor >= 0
+}

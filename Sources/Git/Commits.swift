@@ -1,0 +1,93 @@
+import CGit2
+import CSystem
+import Model
+
+/// Who deploys, as a commit names them.
+public struct Author: Hashable, Sendable {
+    public let name: String
+    public let email: String
+
+    /// Characters that Git forbids in a commit's header, `<`, `>` and control characters, are left out.
+    public init(name: String, email: String) {
+        func clean(_ text: String) -> String {
+            let kept = text.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7f && $0 != "<" && $0 != ">" }
+            var result = Substring(String(String.UnicodeScalarView(kept)))
+            while result.first == " " { result.removeFirst() }
+            while result.last == " " { result.removeLast() }
+            return String(result)
+        }
+        self.name = clean(name)
+        self.email = clean(email)
+    }
+
+    /// `Name <email>`.
+    public var text: String { "\(name) <\(email)>" }
+}
+
+/// A commit of the store: one deploy of a config tree.
+public struct Commit: Hashable, Sendable {
+    public var id: ObjectID
+    /// The cluster's root tree.
+    public var tree: ObjectID
+    public var parents: [ObjectID]
+    public var author: Author
+    /// Seconds since the epoch.
+    public var time: Int64
+    /// Without the newline at its end.
+    public var message: String
+}
+
+extension Store {
+    /// Makes a commit; no reference points to it yet. `time` is in seconds since the epoch, recorded as UTC. Everything
+    /// written so far is on the disk when this returns (syncfs(2)).
+    public func commit(
+        tree: ObjectID, parent: ObjectID?, author: Author, message: String, time: Int64
+    ) throws(StoreError) -> ObjectID {
+        let signature = "\(author.text) \(max(time, 0)) +0000"
+        var text = "tree \(tree.hex)\n"
+        if let parent { text += "parent \(parent.hex)\n" }
+        text += "author \(signature)\ncommitter \(signature)\n\n\(message)"
+        if !text.hasSuffix("\n") { text += "\n" }
+        let id = try write(RecordedObject(kind: .commit, bytes: Array(text.utf8)))
+        try synchronize()
+        return id
+    }
+
+    /// What a commit says (git_commit_lookup).
+    public func commitInfo(_ id: ObjectID) throws(StoreError) -> Commit {
+        var oid = id.oid
+        var made: OpaquePointer?
+        try check(id) { unsafe git_commit_lookup(&made, repository, &oid) }
+        guard let commit = unsafe made else { throw .damagedObject(id) }
+        defer { unsafe git_commit_free(commit) }
+        guard let tree = unsafe git_commit_tree_id(commit), let author = unsafe git_commit_author(commit) else {
+            throw .damagedObject(id)
+        }
+        var parents: [ObjectID] = []
+        for index in 0..<(unsafe git_commit_parentcount(commit)) {
+            guard let parent = unsafe git_commit_parent_id(commit, index) else { throw .damagedObject(id) }
+            parents.append(ObjectID(unsafe parent.pointee))
+        }
+        let message = unsafe string(git_commit_message(commit))
+        return Commit(
+            id: id, tree: ObjectID(unsafe tree.pointee), parents: parents,
+            author: Author(name: unsafe string(author.pointee.name), email: unsafe string(author.pointee.email)),
+            time: unsafe author.pointee.when.time,
+            message: message.hasSuffix("\n") ? String(message.dropLast()) : message)
+    }
+
+    /// Waits until what was written to the store's file system is on the disk.
+    func synchronize() throws(StoreError) {
+        let directory = unsafe csys_open_directory(path)
+        guard directory >= 0 else { throw .file("open", path: path, errno: -directory) }
+        defer { csys_close(directory) }
+        let result = csys_syncfs(directory)
+        guard result == 0 else { throw .file("write", path: path, errno: -result) }
+    }
+}
+
+/// Text of libgit2; bytes that are not UTF-8 become replacement characters.
+func string(_ text: UnsafePointer<CChar>?) -> String {
+    guard let text = unsafe text else { return "" }
+    return unsafe String(cString: text)
+}

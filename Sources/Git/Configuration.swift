@@ -1,0 +1,80 @@
+import CGit2
+import CSystem
+import Model
+
+extension Store {
+    /// A setting of this store, such as `deptool.settle`; nil if unset. Git's keys: a section, a dot, a name.
+    public func configuration(_ key: String) throws(StoreError) -> String? {
+        try unsafe withConfiguration(GIT_CONFIG_LEVEL_LOCAL) { configuration throws(StoreError) in
+            try unsafe value(key, in: configuration)
+        }
+    }
+
+    /// Changes a setting of this store (git_config_set_string); nil unsets it.
+    public func setConfiguration(_ key: String, _ value: String?) throws(StoreError) {
+        try unsafe withConfiguration(GIT_CONFIG_LEVEL_LOCAL) { configuration throws(StoreError) in
+            if let value {
+                try check("set \(key)") { unsafe git_config_set_string(configuration, key, value) }
+            } else {
+                let code = unsafe git_config_delete_entry(configuration, key)
+                if code != GIT_ENOTFOUND.rawValue { try check("unset \(key)") { code } }
+            }
+        }
+    }
+
+    /// Who deploys: `user.name` and `user.email` of the user's Git configuration or the store's, else the login name
+    /// at this machine.
+    public func author() -> Author {
+        let login = environment("USER") ?? environment("LOGNAME") ?? "uid\(csys_getuid())"
+        let name = (try? setting("user.name")).flatMap { $0 }
+        let email = (try? setting("user.email")).flatMap { $0 }
+        let author = Author(name: name ?? login, email: email ?? "\(login)@\(nodeName())")
+        return author.name.isEmpty ? Author(name: login, email: author.email) : author
+    }
+
+    /// A setting of the store or, failing that, of the user or the system.
+    private func setting(_ key: String) throws(StoreError) -> String? {
+        try unsafe withConfiguration(nil) { configuration throws(StoreError) in
+            try unsafe value(key, in: configuration)
+        }
+    }
+
+    private func withConfiguration<T>(
+        _ level: git_config_level_t?, _ body: (OpaquePointer) throws(StoreError) -> T
+    ) throws(StoreError) -> T {
+        let all = try unsafe handle("read the configuration") { unsafe git_repository_config(&$0, repository) }
+        defer { unsafe git_config_free(all) }
+        guard let level else { return try unsafe body(all) }
+        let one = try unsafe handle("read the store's configuration") { unsafe git_config_open_level(&$0, all, level) }
+        defer { unsafe git_config_free(one) }
+        return try unsafe body(one)
+    }
+
+    private func value(_ key: String, in configuration: OpaquePointer) throws(StoreError) -> String? {
+        var made: UnsafeMutablePointer<git_config_entry>?
+        let code = unsafe git_config_get_entry(&made, configuration, key)
+        if code == GIT_ENOTFOUND.rawValue { return nil }
+        try check("read \(key)") { code }
+        defer { unsafe git_config_entry_free(made) }
+        guard let entry = unsafe made else { return nil }
+        return unsafe string(entry.pointee.value)
+    }
+}
+
+private func environment(_ name: String) -> String? {
+    guard let value = unsafe csys_getenv(name) else { return nil }
+    let text = unsafe String(cString: value)
+    return text.isEmpty ? nil : text
+}
+
+/// This machine's name, as uname(2) gives it.
+private func nodeName() -> String {
+    var length: Int64 = 0
+    let text = unsafe String(unsafeUninitializedCapacity: 256) { buffer in
+        length = unsafe buffer.withMemoryRebound(to: CChar.self) { buffer in
+            unsafe csys_nodename(buffer.baseAddress, buffer.count)
+        }
+        return Int(max(0, min(length, 256)))
+    }
+    return length > 0 ? text : "localhost"
+}

@@ -1,0 +1,117 @@
+import CGit2
+import Model
+
+/// How a file's content changed.
+public enum FileDiff: Hashable, Sendable {
+    case text(TextDiff)
+    /// Not text, or too large to be shown. Sizes in bytes; nil where there is no file.
+    case binary(oldSize: UInt64?, newSize: UInt64?)
+}
+
+/// The changed lines of a file, with some unchanged ones around them.
+public struct TextDiff: Hashable, Sendable {
+    public var hunks: [Hunk]
+    /// Counts of lines.
+    public var added: Int
+    public var removed: Int
+
+    public struct Hunk: Hashable, Sendable {
+        /// `@@ -1,3 +1,4 @@` and maybe the line before the hunk that names what it is in; no newline.
+        public var header: String
+        public var lines: [Line]
+    }
+
+    public struct Line: Hashable, Sendable {
+        public enum Kind: Hashable, Sendable {
+            case context, added, removed
+        }
+
+        public var kind: Kind
+        /// Without its newline. What is not UTF-8 is replaced.
+        public var text: String
+        /// False for the last line of a file that does not end in a newline.
+        public var endsWithNewline: Bool
+
+        public init(_ kind: Kind, _ text: String, endsWithNewline: Bool = true) {
+            self.kind = kind
+            self.text = text
+            self.endsWithNewline = endsWithNewline
+        }
+    }
+}
+
+extension Store {
+    /// Above this size, in bytes, a file counts as binary.
+    public static let largestDiffed: UInt64 = 4 << 20
+
+    /// Compares two versions of a file (git_patch_from_buffers); nil is an absent file. What holds a zero byte near its
+    /// start is binary, as in Git.
+    public func fileDiff(old: ObjectID?, new: ObjectID?, path: String) throws(StoreError) -> FileDiff {
+        let oldSize: UInt64? = if let old { try blobSize(old) } else { nil }
+        let newSize: UInt64? = if let new { try blobSize(new) } else { nil }
+        let binary = FileDiff.binary(oldSize: oldSize, newSize: newSize)
+        guard max(oldSize ?? 0, newSize ?? 0) <= Self.largestDiffed else { return binary }
+        let before: [UInt8]? = if let old { try blob(old, limit: .max) } else { nil }
+        let after: [UInt8]? = if let new { try blob(new, limit: .max) } else { nil }
+        var options = unsafe git_diff_options()
+        try check("compare \(path)") { unsafe git_diff_options_init(&options, UInt32(GIT_DIFF_OPTIONS_VERSION)) }
+        let patch = try unsafe handle("compare \(path)") { patch in
+            unsafe (before ?? []).withUnsafeBytes { a in
+                unsafe (after ?? []).withUnsafeBytes { b in
+                    // A null buffer is an absent file; an empty array may lend one.
+                    unsafe withUnsafeBytes(of: UInt8(0)) { empty in
+                        unsafe git_patch_from_buffers(
+                            &patch, before == nil ? nil : a.baseAddress ?? empty.baseAddress, a.count, path,
+                            after == nil ? nil : b.baseAddress ?? empty.baseAddress, b.count, path, &options)
+                    }
+                }
+            }
+        }
+        defer { unsafe git_patch_free(patch) }
+        if let delta = unsafe git_patch_get_delta(patch), unsafe delta.pointee.flags & GIT_DIFF_FLAG_BINARY.rawValue != 0 {
+            return binary
+        }
+        var result = TextDiff(hunks: [], added: 0, removed: 0)
+        for index in 0..<(unsafe git_patch_num_hunks(patch)) {
+            let hunk = try unsafe hunk(index, of: patch, path)
+            result.added += hunk.lines.count { $0.kind == .added }
+            result.removed += hunk.lines.count { $0.kind == .removed }
+            result.hunks.append(hunk)
+        }
+        return .text(result)
+    }
+
+    private func hunk(_ index: Int, of patch: OpaquePointer, _ path: String) throws(StoreError) -> TextDiff.Hunk {
+        var made: UnsafePointer<git_diff_hunk>?
+        var count = 0
+        try check("compare \(path)") { unsafe git_patch_get_hunk(&made, &count, patch, index) }
+        guard let hunk = unsafe made else { throw .git("compare \(path)", message: "no reason given") }
+        var header = unsafe withUnsafeBytes(of: hunk.pointee.header) {
+            unsafe String(decoding: $0.prefix(min(hunk.pointee.header_len, $0.count)), as: UTF8.self)
+        }
+        while header.last?.isNewline == true { header.removeLast() }
+        var lines: [TextDiff.Line] = []
+        for number in 0..<count {
+            var line: UnsafePointer<git_diff_line>?
+            try check("compare \(path)") { unsafe git_patch_get_line_in_hunk(&line, patch, index, number) }
+            if let line = unsafe line, let line = unsafe TextDiff.Line(line.pointee) { lines.append(line) }
+        }
+        return TextDiff.Hunk(header: header, lines: lines)
+    }
+}
+
+extension TextDiff.Line {
+    /// Nil for the remark about a missing newline, which the line before shows by itself.
+    fileprivate init?(_ line: git_diff_line) {
+        switch UInt32(UInt8(bitPattern: unsafe line.origin)) {
+        case GIT_DIFF_LINE_CONTEXT.rawValue: kind = .context
+        case GIT_DIFF_LINE_ADDITION.rawValue: kind = .added
+        case GIT_DIFF_LINE_DELETION.rawValue: kind = .removed
+        default: return nil
+        }
+        var bytes = unsafe UnsafeRawBufferPointer(start: line.content, count: line.content_len)[...]
+        endsWithNewline = unsafe bytes.last == UInt8(ascii: "\n")
+        if endsWithNewline { unsafe bytes.removeLast() }
+        text = unsafe String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,215 @@
+import Model
+
+/// The import of one host whose directory is not as it was: everything that has the same stamp as the last time keeps its
+/// id, the rest is read. Lives no longer than the bytes it is given.
+@safe struct HostImport {
+    /// What the last import saw: its scan, and an id per record.
+    @safe struct Old {
+        let scan: UnsafeRawBufferPointer
+        let ids: UnsafeRawBufferPointer
+    }
+
+    private let host: Hostname
+    private let path: String
+    private let scan: UnsafeRawBufferPointer
+    private let old: Old?
+    private let files: FileReader
+    /// What the cache is to remember: the scan without the stamps that cannot be trusted, and 20 bytes per record.
+    private var remembered: [UInt8]
+    private var ids: [UInt8]
+
+    init(
+        _ host: Hostname, at path: String, _ scan: UnsafeRawBufferPointer, old: Old?, _ files: FileReader
+    ) throws(ImportError) {
+        self.host = host
+        self.path = path
+        unsafe self.scan = unsafe scan
+        self.old = old
+        self.files = files
+        remembered = unsafe Array(scan)
+        var count = 0
+        for record in unsafe scanRecords(scan, in: 0..<scan.count) ?? [] { count = record.index + record.count + 1 }
+        ids = [UInt8](repeating: 0, count: count * 20)
+    }
+
+    func section(tree: ObjectID?) -> [UInt8] {
+        TreeCacheSection.bytes(name: host.text, tree: tree, scan: remembered, ids: ids)
+    }
+
+    /// The host's tree; nil if there is nothing to deploy.
+    mutating func run() throws(ImportError) -> ObjectID? {
+        let records = unsafe scanRecords(scan, in: 0..<scan.count) ?? []
+        let known = old.flatMap { unsafe scanRecords($0.scan, in: 0..<$0.scan.count) } ?? []
+        var tree = TreeBytes()
+        var matching = Matching(known)
+        for record in records {
+            let before = unsafe matching.record(for: record, in: scan, old?.scan)
+            let bytes = unsafe scan[record.name]
+            let name = unsafe shown(bytes)
+            switch record.kind {
+            case .directory:
+                guard let app = AppName(name) else { throw .badAppName(host, name) }
+                if let id = try directory(record, before, Location(app: app, path: "")) {
+                    unsafe tree.add(.directory, bytes, id)
+                }
+            case .symlink where name != Self.hostFile:
+                if isDirectory("\(path)/\(name)") { throw .symlinkedApp(host, name) }
+            case .failed:
+                throw .unreadable(path: "\(path)/\(name)", errno: record.errno)
+            default:
+                guard name == Self.hostFile else { continue }
+                try entry(record, before, Location(app: nil, path: ""), into: &tree)
+            }
+        }
+        return try write(tree)
+    }
+
+    private static let hostFile = "host.json"
+
+    /// A directory of the host: that of an app, or one in it.
+    private struct Location {
+        var app: AppName?
+        /// Relative to the app's directory: empty, or ending in '/'.
+        var path: String
+
+        /// The app's directory in the host's: empty, or ending in '/'.
+        var prefix: String { app.map { $0.text + "/" } ?? "" }
+    }
+
+    private mutating func directory(
+        _ record: ScanRecord, _ before: ScanRecord?, _ location: Location
+    ) throws(ImportError) -> ObjectID? {
+        var known: [ScanRecord] = []
+        if let before, let old = old {
+            if before.count == record.count, unsafe scan.isSame(record.below, as: old.scan, before.below),
+                reuse(before.index...(before.index + before.count), at: record.index)
+            {
+                return id(at: record.index)
+            }
+            known = unsafe scanRecords(old.scan, in: before.below, from: before.index + 1) ?? []
+        }
+        var tree = TreeBytes()
+        var matching = Matching(known)
+        for inner in unsafe scanRecords(scan, in: record.below, from: record.index + 1) ?? [] {
+            let before = unsafe matching.record(for: inner, in: scan, old?.scan)
+            try entry(inner, before, location, into: &tree)
+        }
+        let id = try write(tree)
+        if let id { set(id, at: record.index) }
+        return id
+    }
+
+    /// Imports what is in an app, or the host's own file, and adds it to the tree of its directory.
+    private mutating func entry(
+        _ record: ScanRecord, _ before: ScanRecord?, _ location: Location, into tree: inout TreeBytes
+    ) throws(ImportError) {
+        let bytes = unsafe scan[record.name]
+        let text = unsafe String(validating: bytes, as: UTF8.self)
+        var place: ImportError.Place {
+            ImportError.Place(
+                host: host, app: location.app, path: unsafe shown(Array(location.path.utf8) + Array(bytes)))
+        }
+        func special(_ kind: ImportError.SpecialFile) -> ImportError { .special(place, kind) }
+        switch record.kind {
+        case .symlink: throw special(.symlink)
+        case .fifo: throw special(.fifo)
+        case .socket: throw special(.socket)
+        case .device: throw special(.device)
+        case .failed: throw .unreadable(path: "\(path)/\(location.prefix)\(place.path)", errno: record.errno)
+        case .file, .executable, .directory: break
+        }
+        guard let name = text else { throw .notUTF8(place) }
+        if name.utf8.count == 4, name.lowercased() == ".git" { throw .gitDirectory(place) }
+        do throws(PathProblem) {
+            _ = try RelativePath(location.path + name)
+        } catch {
+            throw .badPath(place, error)
+        }
+        if record.kind == .directory {
+            let inner = Location(app: location.app, path: location.path + name + "/")
+            if let id = try directory(record, before, inner) { unsafe tree.add(.directory, bytes, id) }
+            return
+        }
+        if let before, let old = old, before.kind == record.kind,
+            unsafe scan.isSame(record.stamp, as: old.scan, before.stamp),
+            reuse(before.index...before.index, at: record.index), let id = id(at: record.index)
+        {
+            unsafe tree.add(record.kind, bytes, id)
+            return
+        }
+        let file = "\(path)/\(location.prefix)\(location.path)\(name)"
+        let stamp = unsafe FileStamp(UnsafeRawBufferPointer(rebasing: scan[record.stamp]))
+        let read = try files.read(file) { place }
+        set(read.id, at: record.index)
+        if read.stamp != stamp || files.mayStillChange(stamp) {
+            for index in record.stamp { remembered[index] = 0 }
+        }
+        unsafe tree.add(record.kind, bytes, read.id)
+    }
+
+    private func write(_ tree: TreeBytes) throws(ImportError) -> ObjectID? {
+        guard !tree.isEmpty else { return nil }
+        do throws(StoreError) { return try tree.write(to: files.writer) } catch { throw .store(error) }
+    }
+
+    /// The id of a record; nil if there is nothing of it in the tree.
+    private func id(at index: Int) -> ObjectID? {
+        let id = unsafe ids[(index * 20)..<(index * 20 + 20)].withUnsafeBytes { unsafe ObjectID(raw: $0) }
+        return id == .zero ? nil : id
+    }
+
+    private mutating func set(_ id: ObjectID, at index: Int) {
+        ids.replaceSubrange((index * 20)..<(index * 20 + 20), with: id.bytes)
+    }
+
+    /// Takes over the ids of old records; false if there are none.
+    private mutating func reuse(_ records: ClosedRange<Int>, at index: Int) -> Bool {
+        let from = (records.lowerBound * 20)..<((records.upperBound + 1) * 20)
+        let to = (index * 20)..<(index * 20 + from.count)
+        guard let old = old, unsafe from.upperBound <= old.ids.count, to.upperBound <= ids.count else { return false }
+        unsafe ids.replaceSubrange(to, with: old.ids[from])
+        return true
+    }
+}
+
+/// Walks old records in step with new ones, both in Git's order.
+private struct Matching {
+    private let records: [ScanRecord]
+    private var at = 0
+
+    init(_ records: [ScanRecord]) { self.records = records }
+
+    /// The old record with the name of a new one, that is a directory if that is one.
+    mutating func record(
+        for new: ScanRecord, in scan: UnsafeRawBufferPointer, _ old: UnsafeRawBufferPointer?
+    ) -> ScanRecord? {
+        guard let old = unsafe old else { return nil }
+        while at < records.count {
+            let order = unsafe gitOrder(records[at], in: old, new, in: scan)
+            if order > 0 { return nil }
+            defer { at += 1 }
+            if order == 0, (records[at].kind == .directory) == (new.kind == .directory) { return records[at] }
+        }
+        return nil
+    }
+}
+
+/// The bytes of a Git tree. Entries are added in Git's order.
+struct TreeBytes {
+    private var bytes: [UInt8] = []
+
+    var isEmpty: Bool { bytes.isEmpty }
+
+    mutating func add(_ kind: ScanRecord.Kind, _ name: some Collection<UInt8>, _ id: ObjectID) {
+        switch kind {
+        case .directory: bytes += Array("40000 ".utf8)
+        case .executable: bytes += Array("100755 ".utf8)
+        default: bytes += Array("100644 ".utf8)
+        }
+        bytes += name
+        bytes.append(0)
+        bytes += id.bytes
+    }
+
+    func write(to writer: ObjectWriter) throws(StoreError) -> ObjectID { try writer.add(.tree, bytes) }
+}

@@ -1,0 +1,119 @@
+import CSystem
+import Model
+
+/// Why a cluster directory cannot be imported.
+public enum ImportError: Error, Hashable, Sendable {
+    /// The cluster directory is not there.
+    case missing(directory: String)
+    case notADirectory(String)
+    /// A directory of the cluster whose name is none of a host.
+    case badHostname(String)
+    /// Git takes no reference of the host's name.
+    case unusableHostname(Hostname)
+    case badAppName(Hostname, String)
+    /// A symlink to a directory where a host's directory should be.
+    case symlinkedHost(String)
+    case symlinkedApp(Hostname, String)
+    /// Something else than a file or directory in an app.
+    case special(Place, SpecialFile)
+    case badPath(Place, PathProblem)
+    case notUTF8(Place)
+    /// Git stores nothing called `.git`.
+    case gitDirectory(Place)
+    case unreadable(path: String, errno: Int32)
+    /// The file changed while it was read.
+    case changing(Place)
+    case store(StoreError)
+
+    public enum SpecialFile: Hashable, Sendable {
+        case symlink, fifo, socket, device
+
+        public var phrase: String {
+            switch self {
+            case .symlink: "a symlink"
+            case .fifo: "a FIFO"
+            case .socket: "a socket"
+            case .device: "a device"
+            }
+        }
+    }
+
+    /// A file in the cluster directory. Bytes of the path that cannot be shown are written as `\xNN`.
+    public struct Place: Hashable, Sendable {
+        public var host: Hostname
+        /// Nil for the host's own `host.json`.
+        public var app: AppName?
+        /// Relative to the app's directory, or the host's.
+        public var path: String
+
+        public var phrase: String {
+            if let app { "host \(host.text), app \(app.text): \(path)" } else { "host \(host.text): \(path)" }
+        }
+    }
+
+    /// What is wrong, for a status line.
+    public var phrase: String {
+        switch self {
+        case .missing(let directory): "there is no directory \(directory)"
+        case .notADirectory(let path): "\(path) is not a directory"
+        case .badHostname(let name): "'\(name)' is not the name of a host"
+        case .unusableHostname(let host): "'\(host.text)' cannot be the name of a host"
+        case .badAppName(let host, let name): "host \(host.text): '\(name)' is not the name of an app"
+        case .symlinkedHost(let name): "\(name) is a symlink to a directory"
+        case .symlinkedApp(let host, let name): "host \(host.text): \(name) is a symlink to a directory"
+        case .special(let place, let kind): "\(place.phrase) is \(kind.phrase)"
+        case .badPath(let place, let problem): "\(place.phrase) cannot be deployed: \(problem.phrase)"
+        case .notUTF8(let place): "\(place.phrase) cannot be deployed: its name is not UTF-8"
+        case .gitDirectory(let place): "\(place.phrase) cannot be deployed: Git stores nothing of that name"
+        case .unreadable(let path, let errno): "cannot read \(path): \(systemMessage(errno))"
+        case .changing(let place): "\(place.phrase) changed while it was read"
+        case .store(let error): error.phrase
+        }
+    }
+
+    /// What it means and what to do.
+    public var explanation: String {
+        switch self {
+        case .missing, .notADirectory:
+            "Name the cluster's directory, which holds one directory per host."
+        case .badHostname:
+            "The cluster's directory holds one directory per host. A host's name has letters, digits, '.', '-' and '_' and starts with a letter or digit; directories that start with '.' are left out."
+        case .unusableHostname:
+            hostnameRule + " Rename the directory, and give the real name as HostName in ~/.ssh/config."
+        case .badAppName:
+            "A host's directory holds one directory per app. An app's name has letters, digits, '.', '-', '_', '@' and '+' and starts with a letter, digit or '_'; directories that start with '.' are left out."
+        case .symlinkedHost, .symlinkedApp:
+            "Hosts and apps are real directories, so that what is deployed is what is seen. Copy what the symlink points to."
+        case .special(_, .symlink):
+            "Apps hold files and directories. Put the file itself there; `symlinks` in manifest.json makes symlinks on the host."
+        case .special, .badPath, .notUTF8, .gitDirectory:
+            "Apps hold files and directories with plain names. Rename or remove it."
+        case .unreadable:
+            "Check its permissions."
+        case .changing:
+            "Try again when whatever writes it is done."
+        case .store(let error): error.explanation
+        }
+    }
+}
+
+/// A name for people: what is not printable UTF-8 becomes `\xNN`.
+func shown(_ bytes: some Collection<UInt8>) -> String {
+    let text = String(validating: bytes, as: UTF8.self)
+    var result = ""
+    func escape(_ byte: UInt8) { result += "\\x" + hex([byte]) }
+    guard let text else {
+        for byte in bytes {
+            if byte < 0x20 || byte >= 0x7f { escape(byte) } else { result.unicodeScalars.append(Unicode.Scalar(byte)) }
+        }
+        return result
+    }
+    for scalar in text.unicodeScalars {
+        if scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value) {
+            for byte in String(scalar).utf8 { escape(byte) }
+        } else {
+            result.unicodeScalars.append(scalar)
+        }
+    }
+    return result
+}

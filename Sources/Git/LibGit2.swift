@@ -1,0 +1,84 @@
+import CGit2
+import Model
+
+/// git_libgit2_init(3), once a process, however many threads ask.
+private let libraryIsReady: Bool = git_libgit2_init() > 0
+
+/// Starts the library before its first use.
+func startLibrary() throws(StoreError) {
+    guard libraryIsReady else { throw .git("start libgit2", message: lastMessage()) }
+}
+
+/// The calling thread's last error (git_error_last); to be asked before the thread calls the library again.
+func lastMessage() -> String {
+    guard let error = unsafe git_error_last(), let text = unsafe error.pointee.message else { return "no reason given" }
+    return unsafe String(cString: text)
+}
+
+/// Turns libgit2's result code into an error. `operation` completes "cannot …".
+@discardableResult
+func check(_ operation: @autoclosure () -> String, _ call: () -> Int32) throws(StoreError) -> Int32 {
+    let code = call()
+    if code >= 0 { return code }
+    let message = lastMessage()
+    switch code {
+    case GIT_ELOCKED.rawValue: throw .busy(message)
+    case GIT_EOWNER.rawValue: throw .ownedByAnother(path: message)
+    default: throw .git(operation(), message: message)
+    }
+}
+
+/// The same for a call that is about one object, which may be missing.
+@discardableResult
+func check(_ id: ObjectID, _ call: () -> Int32) throws(StoreError) -> Int32 {
+    let code = call()
+    if code >= 0 { return code }
+    throw code == GIT_ENOTFOUND.rawValue ? .missingObject(id) : .damagedObject(id)
+}
+
+/// The result of a libgit2 call that makes a handle.
+func handle(
+    _ operation: @autoclosure () -> String, _ call: (inout OpaquePointer?) -> Int32
+) throws(StoreError) -> OpaquePointer {
+    var made: OpaquePointer?
+    try check(operation()) { unsafe call(&made) }
+    guard let made = unsafe made else { throw .git(operation(), message: "no reason given") }
+    return unsafe made
+}
+
+extension ObjectID {
+    init(_ oid: git_oid) {
+        self = unsafe withUnsafeBytes(of: oid.id) { unsafe ObjectID(raw: $0) }
+    }
+
+    /// `bytes` are the 20 of an id.
+    init(raw bytes: UnsafeRawBufferPointer) {
+        guard let id = unsafe ObjectID(bytes) else { preconditionFailure("an id has 20 bytes") }
+        self = id
+    }
+
+    var oid: git_oid {
+        var oid = git_oid()
+        unsafe withUnsafeMutableBytes(of: &oid.id) { unsafe $0.copyBytes(from: bytes) }
+        return oid
+    }
+}
+
+extension ObjectKind {
+    var gitType: git_object_t {
+        switch self {
+        case .blob: GIT_OBJECT_BLOB
+        case .tree: GIT_OBJECT_TREE
+        case .commit: GIT_OBJECT_COMMIT
+        }
+    }
+
+    init?(_ type: git_object_t) {
+        switch type {
+        case GIT_OBJECT_BLOB: self = .blob
+        case GIT_OBJECT_TREE: self = .tree
+        case GIT_OBJECT_COMMIT: self = .commit
+        default: return nil
+        }
+    }
+}

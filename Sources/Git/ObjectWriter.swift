@@ -1,0 +1,152 @@
+import CGit2
+import CSystem
+import Model
+
+/// From this size on, in bytes, file contents are streamed instead of held in memory.
+let largestInMemory = 1 << 20
+
+/// Adds the objects of an import to the store: a few as loose objects, many as packs. Nothing may be relied on before
+/// `finish`. What the store has is not written again.
+final class ObjectWriter {
+    fileprivate let store: Store
+    fileprivate let objects: String
+    private var seen: Set<ObjectID> = []
+    private var waiting: [(kind: ObjectKind, id: ObjectID, bytes: [UInt8])] = []
+    private var waitingBytes = 0
+    private var pack: PackWriter?
+
+    private static let mostLoose = 64
+    private static let mostWaitingBytes = 4 << 20
+
+    init(_ store: Store) {
+        self.store = store
+        objects = store.path + "/objects"
+    }
+
+    func add(_ kind: ObjectKind, _ bytes: UnsafeRawBufferPointer) throws(StoreError) -> ObjectID {
+        var hasher = ObjectHasher(kind, size: UInt64(bytes.count))
+        unsafe hasher.update(bytes)
+        let id = hasher.finish()
+        if seen.contains(id) || store.has(id) { return id }
+        seen.insert(id)
+        if let pack {
+            try unsafe pack.add(kind, id, bytes)
+            if pack.isFull { try finishPack() }
+            return id
+        }
+        waiting.append((kind, id, unsafe Array(bytes)))
+        waitingBytes += bytes.count
+        if waiting.count > Self.mostLoose || waitingBytes > Self.mostWaitingBytes { try startPack() }
+        return id
+    }
+
+    func add(_ kind: ObjectKind, _ bytes: [UInt8]) throws(StoreError) -> ObjectID {
+        var result: Result<ObjectID, StoreError>?
+        unsafe bytes.withUnsafeBytes { bytes in
+            do throws(StoreError) {
+                result = .success(try unsafe add(kind, bytes))
+            } catch {
+                result = .failure(error)
+            }
+        }
+        guard let result else { preconditionFailure("withUnsafeBytes calls its closure") }
+        return try result.get()
+    }
+
+    /// Everything added is in the store when this returns.
+    func finish() throws(StoreError) {
+        try finishPack()
+        for object in waiting {
+            var data: [UInt8] = []
+            var zlib = StoredZlib(into: &data)
+            let header = Array("\(object.kind.name) \(object.bytes.count)".utf8) + [0]
+            unsafe header.withUnsafeBytes { unsafe zlib.add($0, into: &data) }
+            unsafe object.bytes.withUnsafeBytes { unsafe zlib.add($0, into: &data) }
+            zlib.finish(into: &data)
+            let file = try OutputFile(in: objects, mode: 0o444)
+            try file.write(data)
+            try file.finish(as: try place(of: object.id), .later)
+        }
+        waiting.removeAll()
+    }
+
+    private func finishPack() throws(StoreError) {
+        guard let pack else { return }
+        try pack.finish()
+        self.pack = nil
+        try check("find the new objects") { unsafe git_odb_refresh(store.database) }
+    }
+
+    private func startPack() throws(StoreError) {
+        let pack = try PackWriter(objects: objects)
+        self.pack = pack
+        for object in waiting {
+            var failure: StoreError?
+            unsafe object.bytes.withUnsafeBytes { bytes in
+                do throws(StoreError) { try unsafe pack.add(object.kind, object.id, bytes) } catch { failure = error }
+            }
+            if let failure { throw failure }
+        }
+        waiting.removeAll()
+        waitingBytes = 0
+    }
+
+    /// The path of a loose object; makes its directory.
+    fileprivate func place(of id: ObjectID) throws(StoreError) -> String {
+        let name = id.hex
+        let directory = "\(objects)/\(name.prefix(2))"
+        let made = unsafe csys_mkdir(directory, 0o700)
+        guard made == 0 || made == -Int32(csys_eexist) else { throw .file("create", path: directory, errno: -made) }
+        return "\(directory)/\(name.dropFirst(2))"
+    }
+}
+
+/// A large file on its way into the store, as a loose object of its own.
+final class LargeBlobWriter {
+    private let writer: ObjectWriter
+    private let file: OutputFile
+    private var zlib: StoredZlib
+    private var hasher: ObjectHasher
+    private var data: [UInt8] = []
+    private var left: UInt64
+
+    /// `size` in bytes.
+    init(_ writer: ObjectWriter, size: UInt64) throws(StoreError) {
+        self.writer = writer
+        left = size
+        hasher = ObjectHasher(.blob, size: size)
+        file = try OutputFile(in: writer.objects, mode: 0o444)
+        zlib = StoredZlib(into: &data)
+        let header = Array("blob \(size)".utf8) + [0]
+        unsafe header.withUnsafeBytes { unsafe zlib.add($0, into: &data) }
+    }
+
+    /// Adds a piece; false if there is more than the size said.
+    func add(_ piece: UnsafeRawBufferPointer) throws(StoreError) -> Bool {
+        guard UInt64(piece.count) <= left else { return false }
+        left -= UInt64(piece.count)
+        unsafe hasher.update(piece)
+        unsafe zlib.add(piece, into: &data)
+        try file.write(data)
+        data.removeAll(keepingCapacity: true)
+        return true
+    }
+
+    /// Puts the object into the store unless it is there; nil if there was less than the size said.
+    func finish() throws(StoreError) -> ObjectID? {
+        guard left == 0 else { return nil }
+        zlib.finish(into: &data)
+        try file.write(data)
+        let id = hasher.finish()
+        if !writer.store.has(id) { try file.finish(as: try writer.place(of: id), .later) }
+        return id
+    }
+}
+
+extension Store {
+    /// Whether this process can see the object already: without looking for packs that came since (git_odb_exists_ext).
+    func has(_ id: ObjectID) -> Bool {
+        var oid = id.oid
+        return unsafe git_odb_exists_ext(database, &oid, GIT_ODB_LOOKUP_NO_REFRESH.rawValue) == 1
+    }
+}

@@ -1,0 +1,138 @@
+import CGit2
+import Model
+
+/// An entry of one directory of the store.
+public struct TreeEntry: Hashable, Sendable {
+    public enum Kind: Hashable, Sendable {
+        case file(isExecutable: Bool)
+        case directory
+        /// A symlink or submodule, which Deptool never writes.
+        case other
+    }
+
+    public var name: String
+    public var kind: Kind
+    public var id: ObjectID
+
+    public init(name: String, kind: Kind, id: ObjectID) {
+        self.name = name
+        self.kind = kind
+        self.id = id
+    }
+}
+
+extension Store {
+    /// The entries of a directory, in Git's order: by the bytes of their names, directories as if theirs ended in `/`.
+    public func tree(_ id: ObjectID) throws(StoreError) -> [TreeEntry] {
+        try unsafe withObject(id, .tree, limit: .max) { bytes throws(StoreError) in
+            guard let entries = unsafe parseTree(bytes) else { throw .damagedObject(id) }
+            return entries
+        }
+    }
+
+    /// The whole content of a file; for those that are read into memory anyway, such as a manifest.
+    /// Throws `objectTooLarge` when it has more than `limit` bytes, before reading it.
+    public func blob(_ id: ObjectID, limit: Int) throws(StoreError) -> [UInt8] {
+        try unsafe withObject(id, .blob, limit: limit) { bytes throws(StoreError) in unsafe Array(bytes) }
+    }
+
+    /// The size of a file in bytes, from the object's header (git_odb_read_header).
+    public func blobSize(_ id: ObjectID) throws(StoreError) -> UInt64 {
+        let (kind, size) = try unsafe objectHeader(id, in: database)
+        guard kind == .blob else { throw .damagedObject(id) }
+        return size
+    }
+
+    /// A commit or tree in Git's raw form, without the header (git_odb_read).
+    public func object(_ id: ObjectID) throws(StoreError) -> RecordedObject {
+        let (kind, _) = try unsafe objectHeader(id, in: database)
+        guard kind != .blob else { throw .damagedObject(id) }
+        return try unsafe withObject(id, kind, limit: .max) { bytes throws(StoreError) in
+            RecordedObject(kind: kind, bytes: unsafe Array(bytes))
+        }
+    }
+
+    /// Adds an object and returns its id (git_odb_write). The bytes are not looked into.
+    @discardableResult
+    public func write(_ object: RecordedObject) throws(StoreError) -> ObjectID {
+        var oid = git_oid()
+        let code = unsafe object.bytes.withUnsafeBytes { bytes in
+            unsafe git_odb_write(&oid, database, bytes.baseAddress, bytes.count, object.kind.gitType)
+        }
+        try check("write a \(object.kind.name) to the store") { code }
+        return ObjectID(oid)
+    }
+
+    /// Whether the store has the object (git_odb_exists).
+    public func contains(_ id: ObjectID) -> Bool {
+        var oid = id.oid
+        return unsafe git_odb_exists(database, &oid) == 1
+    }
+
+    /// Lends the bytes of an object that must be of this kind and size.
+    func withObject<T>(
+        _ id: ObjectID, _ kind: ObjectKind, limit: Int,
+        _ body: (UnsafeRawBufferPointer) throws(StoreError) -> T
+    ) throws(StoreError) -> T {
+        if limit < .max {
+            let (_, size) = try unsafe objectHeader(id, in: database)
+            guard size <= UInt64(max(limit, 0)) else { throw .objectTooLarge(id, size: size, limit: limit) }
+        }
+        return try unsafe withWholeObject(id, kind, in: database, body)
+    }
+}
+
+/// Kind and size of an object, without reading all of it (git_odb_read_header).
+func objectHeader(_ id: ObjectID, in database: OpaquePointer) throws(StoreError) -> (ObjectKind, UInt64) {
+    var size = 0
+    var type = GIT_OBJECT_INVALID
+    var oid = id.oid
+    try check(id) { unsafe git_odb_read_header(&size, &type, database, &oid) }
+    guard let kind = ObjectKind(type) else { throw .damagedObject(id) }
+    return (kind, UInt64(size))
+}
+
+/// Lends the bytes of an object of this kind (git_odb_read, which verifies the id).
+func withWholeObject<T>(
+    _ id: ObjectID, _ kind: ObjectKind, in database: OpaquePointer,
+    _ body: (UnsafeRawBufferPointer) throws(StoreError) -> T
+) throws(StoreError) -> T {
+    var oid = id.oid
+    var made: OpaquePointer?
+    try check(id) { unsafe git_odb_read(&made, database, &oid) }
+    guard let object = unsafe made else { throw .damagedObject(id) }
+    defer { unsafe git_odb_object_free(object) }
+    guard unsafe git_odb_object_type(object) == kind.gitType else { throw .damagedObject(id) }
+    let bytes = unsafe UnsafeRawBufferPointer(start: git_odb_object_data(object), count: git_odb_object_size(object))
+    return try unsafe body(bytes)
+}
+
+/// Git's tree format: an octal mode, a space, the name, a zero byte, the id in 20 bytes. Nil if it is anything else.
+private func parseTree(_ bytes: UnsafeRawBufferPointer) -> [TreeEntry]? {
+    var entries: [TreeEntry] = []
+    var at = 0
+    while at < bytes.count {
+        var mode = 0
+        while at < bytes.count, case let digit = unsafe bytes[at], digit != UInt8(ascii: " ") {
+            guard digit >= UInt8(ascii: "0"), digit <= UInt8(ascii: "7"), mode < 0o1000000 else { return nil }
+            mode = mode << 3 | Int(digit - UInt8(ascii: "0"))
+            at += 1
+        }
+        at += 1
+        let start = at
+        while at < bytes.count, unsafe bytes[at] != 0 { at += 1 }
+        guard at > start, bytes.count - at >= 21,
+            let name = unsafe String(validating: bytes[start..<at], as: UTF8.self)
+        else { return nil }
+        let id = unsafe ObjectID(raw: UnsafeRawBufferPointer(rebasing: bytes[(at + 1)..<(at + 21)]))
+        at += 21
+        let kind: TreeEntry.Kind =
+            switch mode & 0o170000 {
+            case 0o040000: .directory
+            case 0o100000: .file(isExecutable: mode & 0o100 != 0)
+            default: .other
+            }
+        entries.append(TreeEntry(name: name, kind: kind, id: id))
+    }
+    return entries
+}

@@ -1,0 +1,125 @@
+import Model
+
+/// Writes one pack (gitformat-pack(5)) and its index: many small objects in two files instead of one file each.
+/// No deltas, no compression.
+final class PackWriter {
+    private let directory: String
+    private let file: OutputFile
+    private var entries: [Entry] = []
+
+    private struct Entry {
+        var id: ObjectID
+        var crc: UInt32
+        var offset: UInt32
+    }
+
+    /// Offsets in the index have 31 bits.
+    var isFull: Bool { file.size > 1 << 30 || entries.count > 1 << 24 }
+
+    init(objects: String) throws(StoreError) {
+        directory = objects + "/pack"
+        file = try OutputFile(in: directory, mode: 0o444)
+        // The number of objects comes when it is known.
+        try file.write(Array("PACK".utf8) + [0, 0, 0, 2] + [0, 0, 0, 0])
+    }
+
+    /// Adds an object that is not in the pack yet. It may have at most 1 GiB.
+    func add(_ kind: ObjectKind, _ id: ObjectID, _ bytes: UnsafeRawBufferPointer) throws(StoreError) {
+        let type: UInt8 =
+            switch kind {
+            case .commit: 1
+            case .tree: 2
+            case .blob: 3
+            }
+        var data: [UInt8] = []
+        data.reserveCapacity(bytes.count + 32)
+        var rest = bytes.count >> 4
+        data.append(type << 4 | UInt8(bytes.count & 15) | (rest > 0 ? 0x80 : 0))
+        while rest > 0 {
+            data.append(UInt8(rest & 0x7f) | (rest > 0x7f ? 0x80 : 0))
+            rest >>= 7
+        }
+        var zlib = StoredZlib(into: &data)
+        unsafe zlib.add(bytes, into: &data)
+        zlib.finish(into: &data)
+        entries.append(Entry(id: id, crc: CRC32.of(data), offset: UInt32(file.size)))
+        try file.write(data)
+    }
+
+    /// Puts the pack into the store; its bytes are on the disk then.
+    func finish() throws(StoreError) {
+        var count: [UInt8] = []
+        count.append(bigEndian: UInt32(entries.count))
+        try file.patch(count, at: 8)
+        var hash = SHA1()
+        try unsafe file.reread { unsafe hash.update($0) }
+        let checksum = hash.finish().bytes
+        try file.write(checksum)
+        let name = "\(directory)/pack-\(hex(checksum))"
+        let index = try OutputFile(in: directory, mode: 0o444)
+        try index.write(indexBytes(pack: checksum))
+        // Readers find a pack by its index.
+        try file.finish(as: name + ".pack", .now)
+        try index.finish(as: name + ".idx", .now)
+    }
+
+    /// Version 2 of the index.
+    private func indexBytes(pack checksum: [UInt8]) -> [UInt8] {
+        let sorted = entries.map { (bytes: $0.id.bytes, entry: $0) }.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
+        var result: [UInt8] = [0xff, 0x74, 0x4f, 0x63, 0, 0, 0, 2]
+        result.reserveCapacity(1100 + sorted.count * 28)
+        var counts = [UInt32](repeating: 0, count: 256)
+        for item in sorted { counts[Int(item.bytes[0])] += 1 }
+        var total: UInt32 = 0
+        for count in counts {
+            total += count
+            result.append(bigEndian: total)
+        }
+        for item in sorted { result += item.bytes }
+        for item in sorted { result.append(bigEndian: item.entry.crc) }
+        for item in sorted { result.append(bigEndian: item.entry.offset) }
+        result += checksum
+        var hash = SHA1()
+        hash.update(result)
+        return result + hash.finish().bytes
+    }
+}
+
+/// The checksum of zlib and Git packs, eight bytes at a time.
+enum CRC32 {
+    private static let tables: [UInt32] = {
+        var tables = [UInt32](repeating: 0, count: 8 * 256)
+        for byte in 0..<256 {
+            var value = UInt32(byte)
+            for _ in 0..<8 { value = value & 1 != 0 ? value >> 1 ^ 0xEDB8_8320 : value >> 1 }
+            tables[byte] = value
+        }
+        for index in 256..<(8 * 256) {
+            let before = tables[index - 256]
+            tables[index] = before >> 8 ^ tables[Int(before & 0xff)]
+        }
+        return tables
+    }()
+
+    static func of(_ bytes: [UInt8]) -> UInt32 {
+        var crc = ~UInt32(0)
+        unsafe tables.withUnsafeBufferPointer { tables in
+            unsafe bytes.withUnsafeBytes { bytes in
+                var at = 0
+                while bytes.count - at >= 8 {
+                    let word = unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)) ^ UInt64(crc)
+                    crc = 0
+                    for lane in 0..<8 {
+                        crc ^= unsafe tables[(7 - lane) * 256 + Int(word >> UInt64(lane * 8) & 0xff)]
+                    }
+                    at += 8
+                }
+                while at < bytes.count {
+                    crc = unsafe crc >> 8 ^ tables[Int((crc ^ UInt32(bytes[at])) & 0xff)]
+                    at += 1
+                }
+            }
+        }
+        return ~crc
+    }
+}

@@ -1,0 +1,82 @@
+import CGit2
+import Model
+
+private let remotes = "refs/remotes/"
+private let main = "refs/heads/main"
+
+extension Store {
+    /// Whether the store can hold what a host runs: `refs/remotes/<host>` must be a valid reference name
+    /// (git-check-ref-format(1)).
+    public static func canHold(_ host: Hostname) -> Bool {
+        // A host's name has no other characters that Git refuses. The lock file beside it needs five bytes.
+        let name = host.text
+        return !name.hasSuffix(".lock") && !name.hasSuffix(".") && name.utf8.count <= 250
+            && !zip(name.utf8, name.utf8.dropFirst()).contains { $0 == 0x2e && $1 == 0x2e }
+    }
+
+    /// The commit that each host runs, as far as this store knows: all of `refs/remotes`, sorted by host.
+    public func deployedCommits() throws(StoreError) -> [(host: Hostname, commit: ObjectID)] {
+        let iterator = try unsafe handle("list what the hosts run") {
+            unsafe git_reference_iterator_glob_new(&$0, repository, remotes + "*")
+        }
+        defer { unsafe git_reference_iterator_free(iterator) }
+        var result: [(host: Hostname, commit: ObjectID)] = []
+        while true {
+            var made: OpaquePointer?
+            let code = unsafe git_reference_next(&made, iterator)
+            if code == GIT_ITEROVER.rawValue { break }
+            try check("list what the hosts run") { code }
+            defer { unsafe git_reference_free(made) }
+            let name = unsafe string(git_reference_name(made))
+            guard let host = Hostname(String(name.dropFirst(remotes.count))),
+                let target = unsafe git_reference_target(made)
+            else { continue }
+            result.append((host, ObjectID(unsafe target.pointee)))
+        }
+        return result.sorted { $0.host < $1.host }
+    }
+
+    /// The commit that a host runs, as far as this store knows.
+    public func deployedCommit(_ host: Hostname) throws(StoreError) -> ObjectID? {
+        guard Self.canHold(host) else { return nil }
+        return try target(of: remotes + host.text)
+    }
+
+    /// Notes what a host runs, with `reason` in the reference's log; nil when nothing is deployed any more.
+    public func setDeployed(_ host: Hostname, _ commit: ObjectID?, reason: String) throws(StoreError) {
+        guard Self.canHold(host) else { throw .unusableHostname(host) }
+        try set(remotes + host.text, commit, reason: reason)
+    }
+
+    /// The newest commit made by this store: `refs/heads/main`.
+    public func lastCommit() throws(StoreError) -> ObjectID? { try target(of: main) }
+
+    /// With `reason` in the reference's log.
+    public func setLastCommit(_ commit: ObjectID?, reason: String) throws(StoreError) {
+        try set(main, commit, reason: reason)
+    }
+
+    private func target(of name: String) throws(StoreError) -> ObjectID? {
+        var oid = git_oid()
+        let code = unsafe git_reference_name_to_id(&oid, repository, name)
+        if code == GIT_ENOTFOUND.rawValue { return nil }
+        try check("read \(name)") { code }
+        return ObjectID(oid)
+    }
+
+    private func set(_ name: String, _ commit: ObjectID?, reason: String) throws(StoreError) {
+        guard let commit else {
+            let code = unsafe git_reference_remove(repository, name)
+            if code != GIT_ENOTFOUND.rawValue { try check("remove \(name)") { code } }
+            return
+        }
+        // A bare repository keeps no log unless there is one.
+        try check("start the log of \(name)") { unsafe git_reference_ensure_log(repository, name) }
+        let author = author()
+        try check("name who writes \(name)") { unsafe git_repository_set_ident(repository, author.name, author.email) }
+        var made: OpaquePointer?
+        var oid = commit.oid
+        try check("write \(name)") { unsafe git_reference_create(&made, repository, name, &oid, 1, reason) }
+        unsafe git_reference_free(made)
+    }
+}

@@ -1,0 +1,154 @@
+import CSystem
+import Model
+
+/// What the last import of a cluster directory saw: per host, the scan of its directory and the id of every entry. A host
+/// whose scan has the same bytes as then has the same tree.
+///
+/// Written and read by the same machine, in its byte order: "deptree1" as a number, the id of the cluster's path, then a
+/// section per host (`TreeCacheSection`), last a checksum of all before. Whatever else is found is no cache.
+struct TreeCache {
+    let bytes: [UInt8]
+    let sections: [TreeCacheSection]
+
+    private static let magic: UInt64 = 0x6465_7074_7265_6531
+    private static let headerSize = 28
+    private static let largest: UInt64 = 1 << 32
+
+    /// Where the cache of a cluster directory is. Directories share a bounded number of files, so that they cannot pile
+    /// up; one that finds another's cache just starts without.
+    static func path(store: String, cluster: ObjectID) -> String { "\(directory(store: store))/\(cluster.hex.prefix(2))" }
+    static func directory(store: String) -> String { store + "/tree-cache" }
+
+    /// Nil if there is none for this cluster directory, or anything is wrong with it.
+    static func read(store: String, cluster: ObjectID) -> TreeCache? {
+        let descriptor = unsafe csys_open_read(path(store: store, cluster: cluster))
+        guard descriptor >= 0 else { return nil }
+        defer { csys_close(descriptor) }
+        var status = csys_stat()
+        guard unsafe csys_fstat(descriptor, &status) == 0, status.kind == csys_kind_regular, status.size < largest else {
+            return nil
+        }
+        let size = Int(status.size)
+        var read = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, initialized in
+            while read < size {
+                let count = unsafe csys_read(descriptor, buffer.baseAddress.map { unsafe $0 + read }, size - read)
+                guard count > 0 else { break }
+                read += Int(count)
+            }
+            initialized = read
+        }
+        return read == size ? TreeCache(bytes, cluster: cluster) : nil
+    }
+
+    init?(_ bytes: [UInt8], cluster: ObjectID) {
+        self.bytes = bytes
+        let parsed: [TreeCacheSection]? = unsafe bytes.withUnsafeBytes { all in
+            let end = all.count - 8
+            guard end >= Self.headerSize,
+                unsafe all.loadUnaligned(as: UInt64.self) == Self.magic,
+                unsafe ObjectID(raw: UnsafeRawBufferPointer(rebasing: all[8..<28])) == cluster,
+                unsafe all.loadUnaligned(fromByteOffset: end, as: UInt64.self)
+                    == Self.checksum(UnsafeRawBufferPointer(rebasing: all[..<end]))
+            else { return nil }
+            var sections: [TreeCacheSection] = []
+            var at = Self.headerSize
+            while at < end {
+                guard let section = unsafe TreeCacheSection(all, at: at, end: end) else { return nil }
+                sections.append(section)
+                at = section.range.upperBound
+            }
+            return sections
+        }
+        guard let parsed else { return nil }
+        sections = parsed
+    }
+
+    /// The bytes of a cache, to which sections are to be appended.
+    static func header(cluster: ObjectID) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(native: magic)
+        return bytes + cluster.bytes
+    }
+
+    /// Replaces the cache. `bytes` are the header and all sections.
+    static func write(_ bytes: consuming [UInt8], store: String, cluster: ObjectID) throws(StoreError) {
+        let sum = unsafe bytes.withUnsafeBytes { unsafe checksum($0) }
+        bytes.append(native: sum)
+        let folder = directory(store: store)
+        let made = unsafe csys_mkdir(folder, 0o700)
+        guard made == 0 || made == -Int32(csys_eexist) else { throw .file("create", path: folder, errno: -made) }
+        let file = try OutputFile(in: folder, mode: 0o600)
+        try file.write(bytes)
+        try file.finish(as: path(store: store, cluster: cluster), .later)
+    }
+
+    /// Changes with every changed word: each step is a bijection. Not meant against malice.
+    private static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        var sum = UInt64(bytes.count)
+        var at = 0
+        while bytes.count - at >= 8 {
+            sum = unsafe (sum ^ bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)) &* 0x9E37_79B9_7F4A_7C15
+            sum ^= sum >> 32
+            at += 8
+        }
+        while at < bytes.count {
+            sum = unsafe (sum ^ UInt64(bytes[at])) &* 0x9E37_79B9_7F4A_7C15
+            at += 1
+        }
+        return sum
+    }
+}
+
+/// One host in the cache, as ranges of the cache's bytes: a byte with the length of its name, the name, the id of its
+/// tree, 32-bit numbers with the count of records and the length of the scan, the scan, and 20 bytes of id per record.
+/// An id of zeros: there is nothing of it in the tree.
+struct TreeCacheSection {
+    let range: Range<Int>
+    let name: String
+    /// Nil if the host has nothing to deploy.
+    let tree: ObjectID?
+    let scan: Range<Int>
+    let ids: Range<Int>
+
+    init?(_ all: UnsafeRawBufferPointer, at start: Int, end: Int) {
+        let nameEnd = start + 1 + Int(unsafe all[start])
+        guard end - nameEnd >= 28 else { return nil }
+        let count = Int(unsafe all.loadUnaligned(fromByteOffset: nameEnd + 20, as: UInt32.self))
+        let size = Int(unsafe all.loadUnaligned(fromByteOffset: nameEnd + 24, as: UInt32.self))
+        let scanEnd = nameEnd + 28 + size
+        guard end - scanEnd >= count * 20,
+            let name = unsafe String(validating: all[(start + 1)..<nameEnd], as: UTF8.self)
+        else { return nil }
+        self.name = name
+        let tree = unsafe ObjectID(raw: UnsafeRawBufferPointer(rebasing: all[nameEnd..<(nameEnd + 20)]))
+        self.tree = tree == .zero ? nil : tree
+        scan = (nameEnd + 28)..<scanEnd
+        ids = scanEnd..<(scanEnd + count * 20)
+        range = start..<ids.upperBound
+    }
+
+    static func bytes(name: String, tree: ObjectID?, scan: [UInt8], ids: [UInt8]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(300 + scan.count + ids.count)
+        bytes.append(UInt8(name.utf8.count))
+        bytes += Array(name.utf8)
+        bytes += (tree ?? .zero).bytes
+        bytes.append(native: UInt32(ids.count / 20))
+        bytes.append(native: UInt32(scan.count))
+        bytes += scan
+        bytes += ids
+        return bytes
+    }
+}
+
+extension ObjectID {
+    /// No object's id.
+    static let zero = unsafe [UInt8](repeating: 0, count: 20).withUnsafeBytes { unsafe ObjectID(raw: $0) }
+}
+
+extension [UInt8] {
+    mutating func append(native value: some FixedWidthInteger) {
+        unsafe Swift.withUnsafeBytes(of: value) { unsafe append(contentsOf: $0) }
+    }
+}

@@ -1,0 +1,80 @@
+import Model
+
+/// A file that differs between two trees.
+public struct ChangedFile: Hashable, Sendable {
+    /// One side of a change.
+    public struct Version: Hashable, Sendable {
+        public var id: ObjectID
+        public var isExecutable: Bool
+
+        public init(id: ObjectID, isExecutable: Bool) {
+            self.id = id
+            self.isExecutable = isExecutable
+        }
+    }
+
+    public enum Change: Hashable, Sendable {
+        case added(Version)
+        case removed(Version)
+        /// Content, mode or both.
+        case modified(old: Version, new: Version)
+    }
+
+    /// Relative to the compared trees.
+    public var path: String
+    public var change: Change
+
+    public init(path: String, change: Change) {
+        self.path = path
+        self.change = change
+    }
+}
+
+extension Store {
+    /// The files that differ between two trees, ordered by the bytes of their paths; nil is an empty tree. Directories
+    /// that are the same on both sides are not read.
+    public func compareTrees(old: ObjectID?, new: ObjectID?) throws(StoreError) -> [ChangedFile] {
+        var result: [ChangedFile] = []
+        try compare(old, new, at: "", depth: 0, into: &result)
+        return result.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+    }
+
+    /// Deeper than an import goes.
+    private static let deepest = 80
+
+    private func compare(
+        _ old: ObjectID?, _ new: ObjectID?, at prefix: String, depth: Int, into result: inout [ChangedFile]
+    ) throws(StoreError) {
+        guard old != new, let some = new ?? old else { return }
+        guard depth < Self.deepest else { throw .damagedObject(some) }
+        var before: [String: TreeEntry] = [:]
+        if let old { for entry in try tree(old) { before[entry.name] = entry } }
+        let entries = if let new { try tree(new) } else { [TreeEntry]() }
+        for entry in entries {
+            let previous = before.removeValue(forKey: entry.name)
+            if let previous, previous == entry { continue }
+            try compare(previous, entry, at: prefix + entry.name, depth: depth, into: &result)
+        }
+        for (name, entry) in before { try compare(entry, nil, at: prefix + name, depth: depth, into: &result) }
+    }
+
+    private func compare(
+        _ old: TreeEntry?, _ new: TreeEntry?, at path: String, depth: Int, into result: inout [ChangedFile]
+    ) throws(StoreError) {
+        switch (old?.version, new?.version) {
+        case (nil, nil): break
+        case (let old?, nil): result.append(ChangedFile(path: path, change: .removed(old)))
+        case (nil, let new?): result.append(ChangedFile(path: path, change: .added(new)))
+        case (let old?, let new?): result.append(ChangedFile(path: path, change: .modified(old: old, new: new)))
+        }
+        try compare(old?.directory, new?.directory, at: path + "/", depth: depth + 1, into: &result)
+    }
+}
+
+extension TreeEntry {
+    fileprivate var version: ChangedFile.Version? {
+        if case .file(let isExecutable) = kind { .init(id: id, isExecutable: isExecutable) } else { nil }
+    }
+
+    fileprivate var directory: ObjectID? { kind == .directory ? id : nil }
+}
