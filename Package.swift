@@ -36,7 +36,7 @@ let laptop: [Target] = [
     .target(
         name: "SSH", dependencies: ["CSSH2", "CSystem", "Model"], swiftSettings: [.strictMemorySafety()]),
     .target(name: "Planning", dependencies: ["Model"]),
-    .target(name: "Deployment", dependencies: ["CAgents", "Git", "Model", "Planning", "SSH", "Wire"]),
+    .target(name: "Deployment", dependencies: ["CAgents", "CSystem", "Git", "Model", "Planning", "SSH", "Wire"]),
     .target(name: "Display", dependencies: ["Deployment", "Git", "Model", "Planning", "SSH"]),
     .executableTarget(
         name: "deptool",

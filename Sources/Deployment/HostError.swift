@@ -25,10 +25,10 @@ public enum HostError: Error, Hashable, Sendable {
     /// A message that makes no sense at this point.
     case unexpected
     case store(StoreError)
+    /// The record on the host does not hang together by its ids.
+    case inconsistentRecord
     /// Another deploy holds the lock.
     case busy(Holder)
-    /// The host runs another commit than the plan starts from.
-    case stale
     /// All hosts must be ready before any changes, and another was not.
     case otherHostNotReady
     /// The connection was lost while the steps ran: the host rolls back unless it had committed already.

@@ -19,20 +19,15 @@ struct HostSession {
         report(.connecting)
         let agents = CarriedAgent.all
         guard !agents.isEmpty else { throw .noAgents }
+        let stream: any RemoteStream
         do {
-            let settings = try HostSettings.query(host, configurationFile: access.sshConfiguration)
-            connection = try access.turnstile.enter { () throws(SSHError) in
-                try Connection(settings, questions: access.questions, interrupt: access.interrupt)
+            (connection, stream) = try access.turnstile.enter { () throws(SSHError) in
+                try access.start(Bootstrap(agents: agents).command, on: host)
             }
-            let stream = try connection.start(Bootstrap(agents: agents).command)
-            conversation = try Conversation(stream, agents: agents) { report(.installingAgent) }
-        } catch let error as SSHError {
-            throw .ssh(error)
-        } catch let error as HostError {
-            throw error
         } catch {
-            throw .unexpected
+            throw .ssh(error)
         }
+        conversation = try Conversation(stream, agents: agents) { report(.installingAgent) }
         guard case .hello(let hello) = try conversation.receive(deadline: .after(.seconds(300))) else { throw .unexpected }
         self.hello = hello
         if case .broken(let failure, let undoing) = hello.recovery { throw .broken(failure, undoing: undoing) }
@@ -54,8 +49,10 @@ struct HostSession {
 
     /// Locks the host and brings it all files.
     mutating func prepare(
-        _ preparation: Preparation, contents: BlobReader, report: (HostEvent) -> Void
+        _ preparation: Preparation, storePath: String, report: (HostEvent) -> Void
     ) throws(HostError) -> Lock {
+        let contents: BlobReader
+        do { contents = try BlobReader(store: storePath) } catch { throw .store(error) }
         report(.locking)
         try conversation.send(.prepare(preparation))
         let total = preparation.contents.reduce(0) { $0 + $1.size }
@@ -74,7 +71,9 @@ struct HostSession {
                 return .ready
             case .staged(let missing):
                 // Files that were edited on the host, or are gone there.
-                let supply = try Content.all(missing, in: contents)
+                let supply = try missing.map { id throws(HostError) in
+                    Content(id: id, size: try open(id, contents).size)
+                }
                 try conversation.send(.supply(supply))
                 try send(supply, from: contents) { _ in }
             case .refused(let failure): throw .refused(failure)
@@ -87,27 +86,24 @@ struct HostSession {
         _ contents: [Content], from reader: BlobReader, onProgress: (UInt64) -> Void
     ) throws(HostError) {
         for content in contents {
-            do {
-                let blob = try reader.open(content.id)
-                while true {
-                    let piece = try blob.next(Frame.contentLimit)
-                    if piece.isEmpty { break }
-                    try conversation.send(.content(piece))
-                    onProgress(UInt64(piece.count))
-                }
-            } catch let error as StoreError {
-                throw .store(error)
-            } catch let error as HostError {
-                throw error
-            } catch {
-                throw .unexpected
+            let blob = try open(content.id, reader)
+            while true {
+                let piece: [UInt8]
+                do { piece = try blob.next(Frame.contentLimit) } catch { throw .store(error) }
+                if piece.isEmpty { break }
+                try conversation.send(.content(piece))
+                onProgress(UInt64(piece.count))
             }
         }
     }
 
+    private func open(_ id: ObjectID, _ reader: BlobReader) throws(HostError) -> BlobContent {
+        do { return try reader.open(id) } catch { throw .store(error) }
+    }
+
     /// Runs the steps, to the end of it.
     mutating func apply(_ plan: HostPlan, report: (HostEvent) -> Void) throws(HostError) -> Outcome {
-        do {
+        do throws(HostError) {
             try conversation.send(.apply)
             while true {
                 switch try conversation.receive(deadline: .after(.seconds(600))) {
@@ -115,12 +111,64 @@ struct HostSession {
                     if plan.steps.indices.contains(index) { report(.applying(plan.steps[index])) }
                 case .undoing(let failure): report(.undoing(failure))
                 case .finished(let outcome): return outcome
-                case .refused(let failure): throw HostError.refused(failure)
-                default: throw HostError.unexpected
+                case .refused(let failure): throw .refused(failure)
+                default: throw .unexpected
                 }
             }
-        } catch .ssh(let error) {
-            throw .lost(error)
+        } catch {
+            if case .ssh(let reason) = error { throw .lost(reason) }
+            throw error
+        }
+    }
+
+    // MARK: Learning what is deployed
+
+    /// Makes the store know what the host runs, and returns the commit; nil for nothing.
+    mutating func takeOver(_ record: Record?, into store: Store) throws(HostError) -> ObjectID? {
+        do {
+            guard let record else {
+                try store.setDeployed(host, nil, reason: "nothing is deployed there")
+                return nil
+            }
+            let missing = try store.adopt(record, of: host)
+            try fetch(missing, into: store)
+            try store.setDeployed(host, record.commit, reason: "deployed by another store")
+            return record.commit
+        } catch let error as StoreError {
+            throw .store(error)
+        } catch AdoptionError.store(let error) {
+            throw .store(error)
+        } catch let error as HostError {
+            throw error
+        } catch {
+            throw .inconsistentRecord
+        }
+    }
+
+    /// The largest file that is fetched from a host, in bytes: it is held in memory as a whole.
+    private static let largestFetched: UInt64 = 1 << 30
+
+    private mutating func fetch(_ ids: [ObjectID], into store: Store) throws(HostError) {
+        guard !ids.isEmpty else { return }
+        try conversation.send(.fetch(ids))
+        for id in ids {
+            guard case .file(let size) = try conversation.receive(deadline: .after(.seconds(300))) else { throw .unexpected }
+            // A file that was edited on the host: its recorded content is nowhere to be had.
+            guard let size else { continue }
+            guard size <= Self.largestFetched else { throw .inconsistentRecord }
+            var bytes: [UInt8] = []
+            while UInt64(bytes.count) < size {
+                guard case .content(let piece) = try conversation.receive(deadline: .after(.seconds(300))), !piece.isEmpty else {
+                    throw .unexpected
+                }
+                bytes += piece
+            }
+            guard ObjectID.of(.blob, bytes) == id else { throw .inconsistentRecord }
+            do {
+                _ = try store.write(RecordedObject(kind: .blob, bytes: bytes))
+            } catch {
+                throw .store(error)
+            }
         }
     }
 
@@ -133,21 +181,6 @@ struct HostSession {
     func close() { conversation.close() }
 }
 
-extension Content {
-    /// The sizes of contents in the store.
-    static func all(_ ids: [ObjectID], in reader: BlobReader) throws(HostError) -> [Content] {
-        var contents: [Content] = []
-        for id in ids {
-            do {
-                contents.append(Content(id: id, size: try reader.open(id).size))
-            } catch {
-                throw .store(error)
-            }
-        }
-        return contents
-    }
-}
-
 /// How hosts are reached.
 public struct Access: Sendable {
     /// `-F` of ssh; nil for the user's own configuration.
@@ -156,6 +189,15 @@ public struct Access: Sendable {
     public var interrupt: Interrupt
     /// How many log in at once.
     let turnstile: Turnstile
+
+    /// Logs in and runs a command.
+    func start(_ command: String, on host: Hostname) throws(SSHError) -> (Connection, any RemoteStream) {
+        let deadline = Deadline.after(.seconds(60))
+        let settings = try HostSettings.ask(
+            for: host, configurationFile: sshConfiguration, local: .current(), interrupt: interrupt, deadline: deadline)
+        let connection = try Connection(to: settings, questions: questions, interrupt: interrupt, deadline: deadline)
+        return (connection, try connection.start(command, deadline: deadline))
+    }
 
     public init(
         sshConfiguration: String? = nil, questions: Questions = .none, interrupt: Interrupt, parallel: Int = 32

@@ -46,7 +46,7 @@ public struct AppTree: Hashable, Sendable {
     }
 
     /// All links that belong to the app, ordered by path.
-    var links: [Link] {
+    public var links: [Link] {
         (directoryLinks().map(\.link) + manifest.symlinks.map { Link(path: $0.path, app: name, source: $0.source) })
             .sorted { $0.path < $1.path }
     }

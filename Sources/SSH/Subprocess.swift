@@ -7,8 +7,10 @@ final class Subprocess {
 
     /// Starts `arguments[0]`, searched in `PATH`, without a shell (posix_spawnp(3)).
     init(_ arguments: [String], input: Int32, output: Int32, error: Int32) throws(SSHError) {
-        let result = unsafe withArgumentVector(arguments) { vector in
-            unsafe csys_spawn(vector, input, output, error)
+        var bytes: [UInt8] = []
+        for argument in arguments { bytes += Array(argument.utf8) + [0] }
+        let result = unsafe bytes.withUnsafeBytes { buffer in
+            unsafe csys_spawn(buffer.baseAddress, buffer.count, arguments.count, input, output, error)
         }
         if result == -Int32(csys_enoent), arguments.first == "ssh" { throw .sshNotFound }
         pid = try check("posix_spawn", result)
@@ -41,30 +43,6 @@ final class Subprocess {
 private enum SubprocessSignal: Int32 {
     case kill = 9
     case terminate = 15
-}
-
-/// Lends `arguments` as a NULL-terminated vector of C strings.
-private func withArgumentVector<Result>(
-    _ arguments: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
-) -> Result {
-    var bytes: [CChar] = []
-    var offsets: [Int] = []
-    for argument in arguments {
-        offsets.append(bytes.count)
-        bytes.append(contentsOf: argument.utf8.map(CChar.init(bitPattern:)))
-        bytes.append(0)
-    }
-    return unsafe bytes.withUnsafeMutableBufferPointer { storage in
-        var vector = unsafe [UnsafeMutablePointer<CChar>?]()
-        for offset in offsets {
-            unsafe vector.append(storage.baseAddress.map { unsafe $0 + offset })
-        }
-        unsafe vector.append(nil)
-        return unsafe vector.withUnsafeBufferPointer { vector in
-            guard let base = vector.baseAddress else { preconditionFailure("a vector with its terminator is not empty") }
-            return unsafe body(base)
-        }
-    }
 }
 
 /// What a program printed, and its exit status.

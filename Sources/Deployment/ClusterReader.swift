@@ -1,0 +1,192 @@
+import Git
+import Model
+import Planning
+
+/// Why there is no plan.
+public enum ClusterError: Error, Hashable, Sendable {
+    case store(StoreError)
+    case tree(TreeProblem)
+    /// Names that no host of the cluster matches, and the hosts there are.
+    case unknownHosts([String], known: [Hostname])
+    case noHosts
+}
+
+/// Reads config trees from the store and plans with them.
+public struct ClusterReader {
+    /// Bytes of a `manifest.json` or `host.json`.
+    private static let manifestLimit = 1 << 20
+
+    private let store: Store
+
+    public init(_ store: Store) { self.store = store }
+
+    /// The hosts of a cluster's root tree and their own trees, ordered by name.
+    public func hosts(in root: ObjectID) throws(ClusterError) -> [(host: Hostname, tree: ObjectID)] {
+        var hosts: [(Hostname, ObjectID)] = []
+        for entry in try read({ () throws(StoreError) in try store.tree(root) }) where entry.kind == .directory {
+            if let host = Hostname(entry.name) { hosts.append((host, entry.id)) }
+        }
+        return hosts.sorted { $0.0 < $1.0 }
+    }
+
+    /// Compares the root tree with what every host is known to run. Unchanged hosts are not looked into.
+    public func plan(root: ObjectID, cluster: String, filter: HostFilter = .all) throws(ClusterError) -> Plan {
+        let hosts = try hosts(in: root)
+        try filter.check(hosts.map(\.host))
+        let deployed = Dictionary(
+            try read { () throws(StoreError) in try store.deployedCommits() }.map { ($0.host, $0.commit) }
+        ) { first, _ in first }
+        var plans: [HostPlan] = []
+        for (host, tree) in hosts where filter.includes(host) {
+            let base = deployed[host]
+            let old = try base.map { commit throws(ClusterError) in try hostTreeID(of: host, in: commit) } ?? nil
+            if old == tree { continue }
+            let wanted = try hostTree(host, tree)
+            do { try wanted.validate() } catch { throw .tree(error) }
+            let known = try old.map { id throws(ClusterError) in try hostTree(host, id) }
+            if let plan = HostPlan(base: base, deployed: known, wanted: wanted) { plans.append(plan) }
+        }
+        let present = Set(hosts.map(\.host))
+        var orphans: [Hostname] = []
+        for (host, commit) in deployed where !present.contains(host) && filter.includes(host) {
+            let info = try read { () throws(StoreError) in try store.commitInfo(commit) }
+            if DeployMessage.cluster(of: info.message) == cluster { orphans.append(host) }
+        }
+        return Plan(hosts: plans, orphans: orphans.sorted())
+    }
+
+    /// The tree of one host in a commit; nil when the commit does not have it.
+    func hostTreeID(of host: Hostname, in commit: ObjectID) throws(ClusterError) -> ObjectID? {
+        try read { () throws(StoreError) in
+            let root = try store.commitInfo(commit).tree
+            return try store.tree(root).first { $0.kind == .directory && $0.name == host.text }?.id
+        }
+    }
+
+    func hostTree(_ host: Hostname, _ id: ObjectID) throws(ClusterError) -> HostTree {
+        var tree = HostTree(host: host, id: id, apps: [])
+        for entry in try read({ () throws(StoreError) in try store.tree(id) }) {
+            if entry.kind == .directory {
+                tree.apps.append(try app(entry, host))
+            } else if entry.name == HostOptions.fileName {
+                let bytes = try contents(entry.id, host, nil, HostOptions.fileName)
+                do {
+                    tree.options = try HostOptions(parsing: bytes)
+                } catch {
+                    throw .tree(TreeProblem(host: host, file: HostOptions.fileName, .format(error)))
+                }
+            }
+        }
+        tree.apps.sort { $0.name < $1.name }
+        return tree
+    }
+
+    private func app(_ entry: TreeEntry, _ host: Hostname) throws(ClusterError) -> AppTree {
+        guard let name = AppName(entry.name) else { throw .tree(TreeProblem(host: host, .badAppName(entry.name))) }
+        var files: [FileEntry] = []
+        try collect(entry.id, below: "", host, name, &files)
+        files.sort { $0.path < $1.path }
+        var manifest = Manifest()
+        if let file = files.first(where: { $0.path.text == Manifest.fileName }) {
+            let bytes = try contents(file.id, host, name, Manifest.fileName)
+            do {
+                manifest = try Manifest(parsing: bytes)
+            } catch {
+                throw .tree(TreeProblem(host: host, app: name, file: Manifest.fileName, .format(error)))
+            }
+        }
+        return AppTree(name: name, id: entry.id, manifest: manifest, files: files)
+    }
+
+    private func collect(
+        _ tree: ObjectID, below prefix: String, _ host: Hostname, _ app: AppName, _ files: inout [FileEntry]
+    ) throws(ClusterError) {
+        for entry in try read({ () throws(StoreError) in try store.tree(tree) }) {
+            let text = prefix + entry.name
+            let path: RelativePath
+            do {
+                path = try RelativePath(text)
+            } catch {
+                throw .tree(TreeProblem(host: host, app: app, file: text, .badPath(error)))
+            }
+            switch entry.kind {
+            case .directory: try collect(entry.id, below: text + "/", host, app, &files)
+            case .file(let isExecutable): files.append(FileEntry(path: path, isExecutable: isExecutable, id: entry.id))
+            case .other: throw .tree(TreeProblem(host: host, app: app, file: text, .notAFile))
+            }
+        }
+    }
+
+    private func contents(_ id: ObjectID, _ host: Hostname, _ app: AppName?, _ file: String) throws(ClusterError) -> [UInt8] {
+        do {
+            return try store.blob(id, limit: Self.manifestLimit)
+        } catch .objectTooLarge {
+            throw .tree(TreeProblem(host: host, app: app, file: file, .tooLarge(limit: Self.manifestLimit)))
+        } catch {
+            throw .store(error)
+        }
+    }
+
+    private func read<Result>(_ body: () throws(StoreError) -> Result) throws(ClusterError) -> Result {
+        do { return try body() } catch { throw .store(error) }
+    }
+}
+
+/// The message of a deploy's commit.
+enum DeployMessage {
+    private static let trailer = "Cluster: "
+
+    static func make(cluster: String, hosts: [Hostname]) -> String {
+        "Deploy to \(hosts.count == 1 ? "1 host" : "\(hosts.count) hosts")\n\n\(trailer)\(cluster)\n"
+    }
+
+    static func cluster(of message: String) -> String? {
+        message.split(separator: "\n").last { $0.hasPrefix(trailer) }.map { String($0.dropFirst(trailer.count)) }
+    }
+}
+
+/// Which hosts of a cluster are meant.
+public struct HostFilter: Sendable {
+    /// Names and glob patterns; empty for all.
+    private let patterns: [String]
+
+    public static let all = HostFilter([])
+
+    /// Each may be a list with commas.
+    public init(_ lists: [String]) {
+        patterns = lists.flatMap { $0.split(separator: ",").map(String.init) }
+    }
+
+    func includes(_ host: Hostname) -> Bool {
+        patterns.isEmpty || patterns.contains { Self.matches(host.text, $0) }
+    }
+
+    func check(_ known: [Hostname]) throws(ClusterError) {
+        if known.isEmpty { throw .noHosts }
+        let unknown = patterns.filter { pattern in !known.contains { Self.matches($0.text, pattern) } }
+        guard unknown.isEmpty else { throw .unknownHosts(unknown, known: known) }
+    }
+
+    /// `*` stands for any characters, `?` for one.
+    static func matches(_ name: String, _ pattern: String) -> Bool {
+        let (name, pattern) = (Array(name.utf8), Array(pattern.utf8))
+        var (i, j) = (0, 0)
+        // Where to go on when what follows the last star turns out not to match.
+        var star: (i: Int, j: Int)?
+        while i < name.count {
+            if j < pattern.count, pattern[j] == UInt8(ascii: "*") {
+                star = (i, j + 1)
+                j += 1
+            } else if j < pattern.count, pattern[j] == name[i] || pattern[j] == UInt8(ascii: "?") {
+                i += 1
+                j += 1
+            } else if let retry = star {
+                star = (retry.i + 1, retry.j)
+                (i, j) = (retry.i + 1, retry.j)
+            } else {
+                return false
+            }
+        }
+        return pattern[j...].allSatisfy { $0 == UInt8(ascii: "*") }
+    }
+}

@@ -1,0 +1,32 @@
+import Model
+import SSH
+import Wire
+
+/// What happens to one host in the course of a deploy.
+public enum HostEvent: Sendable {
+    case connecting
+    case installingAgent
+    case locking
+    /// Bytes sent, and how many there are to send.
+    case staging(bytes: UInt64, of: UInt64)
+    /// Locked, with all files; waits for the other hosts.
+    case staged
+    case applying(Step)
+    case undoing(Failure)
+    case ended(HostResult)
+}
+
+/// How a deploy ended for one host.
+public enum HostResult: Hashable, Sendable {
+    case deployed
+    case rolledBack(Failure)
+    /// The host is in neither state.
+    case broken(Failure, undoing: [Failure])
+    /// Nothing was changed.
+    case failed(HostError)
+    /// Nothing was changed: the host runs another commit, nil for none, which the store knows now.
+    case stale(ObjectID?)
+    /// The connection was lost while the steps ran, so the host is in its old or its new state; it undoes by itself what
+    /// was not committed.
+    case unknown(SSHError)
+}
