@@ -41,7 +41,7 @@ let laptop: [Target] = [
     .executableTarget(
         name: "deptool",
         dependencies: [
-            "Deployment", "Display", "Git", "Planning",
+            "CSystem", "Deployment", "Display", "Git", "Model", "Planning", "SSH",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
 ]

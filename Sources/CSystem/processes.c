@@ -22,7 +22,7 @@ extern char **environ;
 
 #define RESULT(call) ((call) < 0 ? -errno : 0)
 
-int csys_spawn(const void *arguments, size_t size, size_t count, int in, int out, int err) {
+static int start(const void *arguments, size_t size, size_t count, int in, int out, int err, short flags) {
     // Targets below 3 would be overwritten before they are copied: the caller's descriptors are above, always.
     if (in < 3 || out < 3 || err < 3) return -EBADF;
     if (!count || !size || ((const char *)arguments)[size - 1]) return -EINVAL;
@@ -50,14 +50,21 @@ int csys_spawn(const void *arguments, size_t size, size_t count, int in, int out
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setflags(
-        &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | flags);
     pid_t pid;
     int error = posix_spawnp(&pid, argv[0], &actions, &attributes, (char **)argv, environ);
     free(argv);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     return error ? -error : pid;
+}
+
+int csys_spawn(const void *arguments, size_t size, size_t count, int in, int out, int err) {
+    return start(arguments, size, count, in, out, err, POSIX_SPAWN_SETPGROUP);
+}
+
+int csys_spawn_foreground(const void *arguments, size_t size, size_t count, int in, int out, int err) {
+    return start(arguments, size, count, in, out, err, 0);
 }
 
 int csys_wait(int pid, bool wait) {

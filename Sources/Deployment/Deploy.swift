@@ -19,8 +19,9 @@ public struct Deploy: Sendable {
     ) throws(StoreError) {
         let author = store.author()
         commit = try store.commit(
-            tree: root, parent: try store.lastCommit(), author: author, time: csys_realtime_ns() / 1_000_000_000,
-            message: DeployMessage.make(cluster: cluster, hosts: plan.hosts.map(\.host)))
+            tree: root, parent: try store.lastCommit(), author: author,
+            message: DeployMessage.make(cluster: cluster, hosts: plan.hosts.map(\.host)),
+            time: csys_realtime_ns() / 1_000_000_000)
         try store.setLastCommit(commit, reason: "deploy")
         self.plan = plan
         self.access = access

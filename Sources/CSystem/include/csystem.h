@@ -135,6 +135,20 @@ typedef struct {
 // How many items are ready; 0 after the timeout. A negative timeout waits without end. EINTR is returned.
 int csys_poll(csys_poll_item *items, size_t count, int64_t timeout_ms);
 
+#ifndef DEPTOOL_EMBEDDED
+// The terminal and the local time: the laptop only ----------------------------------------------------------------
+
+int csys_terminal_columns(int fd);  // zero where there is no terminal
+int csys_terminal_rows(int fd);
+// Local time as `2026-11-21 07:47`; the length.
+int64_t csys_local_time(int64_t seconds, char *buffer, size_t size);
+int csys_duplicate(int fd);  // above the standard ones, close-on-exec
+// As csys_spawn, but in this process's own group, so that the program may read from the terminal.
+int csys_spawn_foreground(const void *arguments, size_t size, size_t count, int in, int out, int err);
+int csys_make_directory_plain(const char *path);  // with the umask; EEXIST if there is anything
+int64_t csys_working_directory(char *buffer, size_t size);
+#endif
+
 // Threads -------------------------------------------------------------------------------------------------------
 
 // Runs `body(context)` on a thread of its own, which ends with it. EAGAIN when there can be no more threads.

@@ -1,0 +1,41 @@
+# What SwiftPM alone does not do. Every target installs what it needs and is missing, and says so (Scripts/need).
+
+PREFIX ?= /usr/local
+agents := $(CURDIR)/build/agents
+
+.PHONY: build agents test demo lab install clean
+
+# The tool, with the agents of all CPUs inside, and the agents by themselves.
+build: agents
+	@Scripts/need build
+	@echo "Building deptool"
+	@DEPTOOL_AGENTS=$(agents) swift build --quiet -c release --product deptool --static-swift-stdlib
+	@cp "$$(DEPTOOL_AGENTS=$(agents) swift build -c release --static-swift-stdlib --show-bin-path)/deptool" build/deptool.new
+	@mv build/deptool.new build/deptool
+	@ls -l build/deptool
+
+agents:
+	@Scripts/need agents
+	@Scripts/build-agents
+
+# Unit tests, and end-to-end tests against real hosts in containers.
+test: build
+	@Scripts/need test
+	@Lab/lab deps
+	DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool swift test
+
+# Two throwaway name servers: deploy, change, break, roll back.
+demo: build
+	@Scripts/need test
+	@Scripts/demo
+
+# The same two hosts, to play with.
+lab: build
+	@Lab/lab up $(CURDIR)/build/lab ns1 ns2
+	@echo "Log in with: ssh -F build/lab/ssh_config ns1     End them with: Lab/lab down build/lab"
+
+install: build
+	install -D -m 755 build/deptool $(DESTDIR)$(PREFIX)/bin/deptool
+
+clean:
+	rm -rf build .build .build-*

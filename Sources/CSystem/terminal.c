@@ -1,0 +1,44 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "csystem.h"
+
+#ifndef DEPTOOL_EMBEDDED  // the agent has no terminal
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+int csys_terminal_columns(int fd) {
+    struct winsize size;
+    return isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+int csys_terminal_rows(int fd) {
+    struct winsize size;
+    return isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
+}
+
+int64_t csys_local_time(int64_t seconds, char *buffer, size_t size) {
+    time_t time = (time_t)seconds;
+    struct tm local;
+    if (!localtime_r(&time, &local)) return -EOVERFLOW;
+    return (int64_t)strftime(buffer, size, "%Y-%m-%d %H:%M", &local);
+}
+
+int csys_duplicate(int fd) {
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    return copy < 0 ? -errno : copy;
+}
+
+int csys_make_directory_plain(const char *path) { return mkdir(path, 0777) < 0 ? -errno : 0; }
+
+int64_t csys_working_directory(char *buffer, size_t size) {
+    return getcwd(buffer, size) ? (int64_t)strlen(buffer) : -errno;
+}
+
+#endif

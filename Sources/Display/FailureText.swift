@@ -1,0 +1,97 @@
+import Model
+import Planning
+import Wire
+
+extension Failure {
+    /// What went wrong, for a status line.
+    public var phrase: String { problem.phrase }
+
+    /// What went wrong, with the words of the programs involved.
+    public var explanation: String {
+        switch problem {
+        case .unit(_, _, let journal) where !journal.isEmpty:
+            problem.phrase + "; its last journal lines:\n" + quoted(journal)
+        case .command(_, _, let output) where !output.isEmpty: problem.phrase + ":\n" + quoted(output)
+        case .occupied(let path, .file):
+            problem.phrase + ", and differs from the one that would be linked there.\n"
+                + "Compare the two. Move \(visible(path.text)) away on the host, or take its content over into the config tree."
+        case .occupied(let path, _):
+            problem.phrase + ".\nMove \(visible(path.text)) away on the host, or remove the link from the manifest."
+        case .disconnected:
+            problem.phrase + ". Deptool only finishes under the eyes of the operator; run `deptool deploy` again."
+        case .unreadable(let path, _):
+            problem.phrase + ".\nIf nothing else explains it, the file was damaged: move \(visible(path)) away on the host."
+        default: problem.phrase
+        }
+    }
+}
+
+extension Problem {
+    var phrase: String {
+        switch self {
+        case .system(let operation, let path, let code): "cannot \(operation) \(visible(path)): \(linuxError(code))"
+        case .command(let arguments, let status, _) where status > 128:
+            "`\(visible(arguments.joined(separator: " ")))` was killed by signal \(status - 128)"
+        case .command(let arguments, let status, _):
+            "`\(visible(arguments.joined(separator: " ")))` failed with status \(status)"
+        case .timeout(let arguments, let seconds):
+            "`\(visible(arguments.joined(separator: " ")))` did not end within \(seconds) s"
+        case .unit(let unit, let problem, _): "unit \(unit.text) \(problem.phrase)"
+        case .occupied(let path, let occupant): "\(visible(path.text)) is \(occupant.phrase) that is not Deptool's"
+        case .corrupt(let path): "the content of \(visible(path)) is not what it should be"
+        case .cancelled: "given up by the operator"
+        case .disconnected: "the connection to the operator was lost"
+        case .agentDied: "the agent was killed"
+        case .interrupted: "an earlier deploy was interrupted"
+        case .protocolViolation: "the agent was asked for something that makes no sense"
+        case .unreadable(let path, let problem): "cannot understand \(visible(path)): \(problem.phrase)"
+        }
+    }
+}
+
+extension Occupant {
+    var phrase: String {
+        switch self {
+        case .file: "a file"
+        case .directory: "a directory"
+        case .symlink(let target): "a symlink to \(visible(target))"
+        case .other: "something"
+        }
+    }
+}
+
+extension UnitProblem {
+    var phrase: String {
+        switch self {
+        case .notLoaded("not-found"): "does not exist"
+        case .notLoaded(let state): "cannot be loaded (\(visible(state)))"
+        case .failed(let result, 0): "failed (\(visible(result)))"
+        case .failed(let result, let status): "failed (\(visible(result)), status \(status))"
+        case .exited(let status): "exited with status \(status) although it should keep running"
+        case .restarting(0): "crashed and is being restarted"
+        case .restarting(let times): "crashed and was restarted \(times == 1 ? "once" : "\(times) times")"
+        case .notReady(let state): "did not become ready: \(visible(state))"
+        }
+    }
+}
+
+/// The errno values of Linux that a host reports, whatever this machine runs.
+private func linuxError(_ code: Int) -> String {
+    switch code {
+    case 1: "operation not permitted"
+    case 2: "no such file or directory"
+    case 5: "input/output error"
+    case 12: "out of memory"
+    case 13: "permission denied"
+    case 17: "it exists already"
+    case 20: "not a directory"
+    case 21: "it is a directory"
+    case 24: "too many open files"
+    case 27: "it is too large"
+    case 28: "no space left on the disk"
+    case 30: "the file system is read-only"
+    case 40: "too many symlinks"
+    case 122: "disk quota exceeded"
+    default: "error \(code)"
+    }
+}

@@ -1,0 +1,99 @@
+import Model
+import Planning
+
+/// Renders a plan: what the operator confirms.
+public struct PlanText {
+    private let style: Style
+
+    public init(style: Style) { self.style = style }
+
+    public func render(_ plan: Plan) -> String {
+        plan.hosts.map(render).joined(separator: "\n") + orphans(plan.orphans)
+    }
+
+    private func orphans(_ hosts: [Hostname]) -> String {
+        guard !hosts.isEmpty else { return "" }
+        let names = hosts.map(\.text).joined(separator: ", ")
+        return "\nNot in the config tree any more, but still deployed: \(names)\n"
+    }
+
+    func render(_ plan: HostPlan) -> String {
+        var text = style.heading(plan.host.text) + (plan.base == nil ? " (new host)" : "") + "\n"
+        for change in plan.changes {
+            text += "    \(word(change.kind)) \(change.app.text)\n"
+            for file in change.files { text += "        \(line(file))\n" }
+            for step in plan.steps where step.app == change.app {
+                if let phrase = step.phrase { text += "        \(phrase)\n" }
+            }
+        }
+        for step in plan.steps where step.app == nil {
+            if let phrase = step.phrase { text += "    \(phrase)\n" }
+        }
+        return text
+    }
+
+    private func word(_ kind: AppChange.Kind) -> String {
+        switch kind {
+        case .add: "add"
+        case .update: "update"
+        case .remove: "remove"
+        }
+    }
+
+    func line(_ file: FileChange) -> String {
+        switch (file.old, file.new) {
+        case (nil, let new?): return style.added("+ " + visible(new.path.text))
+        case (let old?, nil): return style.removed("- " + visible(old.path.text))
+        case (let old?, let new?) where old.isExecutable != new.isExecutable:
+            let mode = new.isExecutable ? "now executable" : "no longer executable"
+            return style.changed("~ " + visible(new.path.text)) + " (\(mode))"
+        default: return style.changed("~ " + visible(file.path.text))
+        }
+    }
+}
+
+extension Step {
+    /// What the step does, for the plan; nil for what the plan says in other words.
+    var phrase: String? {
+        switch action {
+        // The files of the app are listed, and every plan has them checked out, activated and checked.
+        case .checkout, .activate, .remove, .check, .enable(_, .refreshed): nil
+        case .link(let path, let source): link("link", path) { "\(visible(path.text)) -> \(visible(source.text))" }
+        case .unlink(let path): link("unlink", path) { visible(path.text) }
+        case .sysusers: "run systemd-sysusers"
+        case .tmpfiles: "run systemd-tmpfiles"
+        case .disable(let unit): "stop and disable unit \(unit.text)"
+        case .daemonReload: "reload systemd"
+        case .enable(let unit, .new): "enable unit \(unit.text)"
+        case .start(let unit): "start unit \(unit.text)"
+        case .restart(let unit, let because):
+            "restart unit \(unit.text) (\(visible(because.path.text))"
+                + (because.others == 0 ? " changed)" : " and \(count(because.others, "other file")) changed)")
+        }
+    }
+
+    private func link(_ verb: String, _ path: AbsolutePath, _ other: () -> String) -> String {
+        for directory in LinkDirectory.all where directory.isExclusive && path.isInside(directory.target) {
+            return "\(verb) \(directory.noun) \(visible(String(path.text.dropFirst(directory.target.text.count + 1))))"
+        }
+        return "\(verb) \(other())"
+    }
+
+    /// What is being done, for the line of a host while it is deployed to.
+    public var progress: String {
+        switch action {
+        case .checkout: "checking out files"
+        case .activate: "activating the new version"
+        case .remove: "removing files"
+        case .link, .unlink: "changing links"
+        case .sysusers: "creating users"
+        case .tmpfiles: "creating temporary files"
+        case .disable(let unit): "stopping \(unit.text)"
+        case .daemonReload: "reloading systemd"
+        case .enable(let unit, _): "enabling \(unit.text)"
+        case .start(let unit): "starting \(unit.text)"
+        case .restart(let unit, _): "restarting \(unit.text)"
+        case .check(let unit, _): "checking \(unit.text)"
+        }
+    }
+}

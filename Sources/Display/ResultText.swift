@@ -1,0 +1,153 @@
+import Deployment
+import Git
+import Model
+import SSH
+import Wire
+
+extension HostResult {
+    /// How it ended, for the line of the host.
+    public var phrase: String {
+        switch self {
+        case .deployed: "done"
+        case .rolledBack(let failure): "rolled back: \(failure.phrase)"
+        case .broken(let failure, _): "BROKEN: \(failure.phrase), and rolling back failed"
+        case .failed(let error): error.phrase
+        case .stale: "somebody else deployed to it since"
+        case .unknown(let error): "connection lost (\(error.phrase)); unknown whether it was deployed"
+        }
+    }
+
+    /// More than the phrase, where there is more to say.
+    func explanation(_ host: Hostname) -> String? {
+        switch self {
+        case .deployed, .stale: return nil
+        case .rolledBack(let failure): return failure.explanation + "\nThe previous state is back."
+        case .broken(let failure, let undoing):
+            return failure.explanation + "\nRolling back failed:\n" + undoing.map(\.explanation).joined(separator: "\n")
+                + "\nThe host is neither in its old nor in its new state: it needs a person."
+        case .failed(let error): return error.explanation(host)
+        case .unknown(let error):
+            return error.explanation(host: host.text)
+                + "\nThe host rolls back by itself unless the deploy was complete. `deptool deploy` finds out which it was."
+        }
+    }
+}
+
+extension HostError {
+    /// For the line of the host.
+    public var phrase: String {
+        switch self {
+        case .ssh(let error): error.phrase
+        case .noAgents: "this deptool carries no agents"
+        case .unknownCPU(let machine, _): "no agent for \(visible(machine))"
+        case .bootstrap(let stage, _): "cannot install the agent (\(visible(stage)))"
+        case .noAgentSpoke: "the agent did not start"
+        case .wrongHostname(_, let found): "is another host: its name is '\(visible(found))'"
+        case .broken(let failure, _): "an earlier deploy could not be undone: \(failure.phrase)"
+        case .refused(let failure): failure.phrase
+        case .malformed(let problem): "sent something that is no message: \(problem.phrase)"
+        case .unexpected: "sent a message that makes no sense here"
+        case .store(let error): error.phrase
+        case .inconsistentRecord: "its record does not fit together"
+        case .busy(let holder): "locked by \(visible(holder.name))"
+        case .otherHostNotReady: "not changed, since another host is not ready"
+        case .lost(let error): error.phrase
+        }
+    }
+
+    /// What happened and what to do next; nil where the phrase says it all.
+    func explanation(_ host: Hostname) -> String? {
+        switch self {
+        case .ssh(let error), .lost(let error): error.explanation(host: host.text)
+        case .noAgents: "It was built by a plain `swift build`. `make build` makes one that carries them."
+        case .unknownCPU(_, let cpus): "Deptool has agents for Linux on \(cpus.joined(separator: " and "))."
+        case .bootstrap(let stage, let printed): bootstrap(stage, printed)
+        case .noAgentSpoke(let status, let printed): silence(status, printed)
+        case .wrongHostname(let expected, let found):
+            """
+            The login leads to a host whose /etc/hostname says '\(visible(found))', not '\(visible(expected))'.
+            If it is the right host all the same, say so in its host.json: {"hostname": "\(visible(found))"}
+            """
+        case .broken(let failure, let undoing):
+            ([failure.explanation] + undoing.map(\.explanation)).joined(separator: "\n")
+        case .refused(let failure): failure.explanation
+        case .malformed, .unexpected: "The agent on the host may have been tampered with, or something else answers there."
+        case .store(let error): error.explanation
+        case .inconsistentRecord: "What the host says is deployed cannot be verified. It was left alone."
+        case .busy: "Wait until that deploy is done, then run `deptool deploy` again."
+        case .otherHostNotReady: nil
+        }
+    }
+
+    private func bootstrap(_ stage: String, _ printed: [UInt8]) -> String {
+        let what =
+            switch stage {
+            case "mkdir": "Creating its directory below /var/lib/deptool failed."
+            case "write": "Writing it to /var/lib/deptool failed, or the connection was cut: is the disk full?"
+            case "hash": "What arrived on the host is not what was sent."
+            default: "Putting it into place in /var/lib/deptool failed."
+            }
+        return printed.isEmpty ? what : what + " The host says:\n" + quoted(tail(printed))
+    }
+
+    private func silence(_ status: ExitStatus?, _ printed: [UInt8]) -> String {
+        var text = "The login worked, but instead of the agent "
+        switch status {
+        case .code(let code): text += "a command ended with status \(code)"
+        case .signal(let name): text += "a command was killed by SIG\(visible(name))"
+        case nil: text += "something else answered"
+        }
+        let output = String(decoding: printed, as: UTF8.self)
+        if output.contains("sudo") { text += "; Deptool needs a login as root, or sudo without a password" }
+        return printed.isEmpty ? text + "." : text + ". What was printed:\n" + quoted(tail(printed))
+    }
+
+    /// The end of what a host printed, as much as is useful to read.
+    private func tail(_ bytes: [UInt8]) -> String {
+        String(decoding: bytes.suffix(2000), as: UTF8.self).split(separator: "\n").suffix(12).joined(separator: "\n")
+    }
+}
+
+/// What is said at the end of a deploy.
+public struct SummaryText {
+    private let style: Style
+
+    public init(style: Style) { self.style = style }
+
+    /// Explanations, each once for all the hosts that share it, and a last line.
+    public func render(_ results: [(host: Hostname, result: HostResult)], took: Duration) -> String {
+        var groups: [(explanation: String, hosts: [Hostname])] = []
+        for (host, result) in results {
+            guard let explanation = result.explanation(host) else { continue }
+            if let index = groups.firstIndex(where: { $0.explanation == explanation }) {
+                groups[index].hosts.append(host)
+            } else {
+                groups.append((explanation, [host]))
+            }
+        }
+        var text = "\n"
+        for group in groups {
+            let hosts = group.hosts.map(\.text).joined(separator: ", ")
+            text += style.heading(hosts) + ": " + group.explanation + "\n\n"
+        }
+        return text + lastLine(results.map(\.result), took) + "\n"
+    }
+
+    private func lastLine(_ results: [HostResult], _ took: Duration) -> String {
+        let deployed = results.count { $0 == .deployed }
+        if deployed == results.count { return "Deployed to \(count(deployed, "host")) in \(seconds(took))." }
+        var parts: [String] = []
+        if deployed > 0 { parts.append("deployed to \(count(deployed, "host"))") }
+        let rolledBack = results.count { if case .rolledBack = $0 { true } else { false } }
+        if rolledBack > 0 { parts.append("rolled back \(count(rolledBack, "host"))") }
+        let broken = results.count { if case .broken = $0 { true } else { false } }
+        if broken > 0 { parts.append(style.bad("\(count(broken, "host")) left broken")) }
+        let unknown = results.count { if case .unknown = $0 { true } else { false } }
+        if unknown > 0 { parts.append("lost the connection to \(count(unknown, "host"))") }
+        guard !parts.isEmpty else { return "Nothing was changed." }
+        let rest = results.count - deployed - rolledBack - broken - unknown
+        if rest > 0 { parts.append("\(count(rest, "host")) not changed") }
+        let line = parts.joined(separator: ", ")
+        return line.prefix(1).uppercased() + line.dropFirst() + ", in \(seconds(took))."
+    }
+}

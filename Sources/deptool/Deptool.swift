@@ -1,0 +1,16 @@
+import ArgumentParser
+import Deployment
+
+@main
+struct Deptool: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "deptool",
+        abstract: "Deploy configuration to servers: plan, confirm, apply, roll back.",
+        discussion: """
+            A config tree has a directory per host and in it one per app, with every file already rendered. Deptool \
+            compares it with what each host runs, shows exactly what would change, and makes it so over SSH. When \
+            anything fails, the host is back in its old state.
+            """,
+        version: toolVersion,
+        subcommands: [Init.self, PlanCommand.self, Diff.self, DeployCommand.self, Status.self])
+}

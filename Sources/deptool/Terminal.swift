@@ -1,0 +1,69 @@
+import CSystem
+import Display
+
+/// Standard output and the person before it, if there is one.
+enum Terminal {
+    static let isOutput = csys_isatty(1) != 0
+    static let isInput = csys_isatty(0) != 0
+
+    /// Cursor movement and colour need a terminal that has them.
+    private static let isCapable = isOutput && environment("TERM") != "dumb"
+    static var style: Style { isCapable && environment("NO_COLOR") == nil ? .color : .plain }
+    static var canRedraw: Bool { isCapable }
+
+    static var columns: Int { Int(csys_terminal_columns(1)) }
+    static var rows: Int { Int(csys_terminal_rows(1)) }
+
+    static func write(_ text: String) { write(text, to: 1) }
+    static func complain(_ text: String) { write(text, to: 2) }
+
+    /// False when nobody takes it any more, as when a pager was left.
+    @discardableResult
+    static func write(_ text: String, to descriptor: Int32) -> Bool {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { csys_write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else { return false }
+            bytes = bytes.dropFirst(Int(count))
+        }
+        return true
+    }
+
+    /// Asks, and returns the line that was typed; nil at the end of input.
+    static func ask(_ question: String) -> String? {
+        write(question)
+        var line: [UInt8] = []
+        var byte: UInt8 = 0
+        while csys_read(0, &byte, 1) == 1 {
+            if byte == 0x0a { return String(decoding: line, as: UTF8.self) }
+            if line.count < 4096 { line.append(byte) }
+        }
+        write("\n")
+        return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
+    }
+
+    /// Shows text through `$PAGER`, where that is set and there is a terminal, else as it is.
+    static func page(_ produce: ((String) -> Void) throws -> Void) throws {
+        guard isOutput, let pager = environment("PAGER"), pager != "cat" else { return try produce { write($0) } }
+        var (output, input): (Int32, Int32) = (-1, -1)
+        guard csys_pipe(&output, &input) == 0 else { return try produce { write($0) } }
+        // The pager's own words are the operator's: it is run as other programs run it, by the shell.
+        let pid = spawnPager(pager, input: output)
+        _ = csys_close(output)
+        defer {
+            _ = csys_close(input)
+            if pid > 0 { _ = csys_wait(pid, true) }
+        }
+        guard pid > 0 else { return try produce { write($0) } }
+        var isTaken = true
+        try produce { text in if isTaken { isTaken = write(text, to: input) } }
+    }
+
+    private static func spawnPager(_ pager: String, input: Int32) -> Int32 {
+        let (output, error) = (csys_duplicate(1), csys_duplicate(2))
+        defer { for descriptor in [output, error] where descriptor >= 0 { _ = csys_close(descriptor) } }
+        var bytes: [UInt8] = []
+        for argument in ["sh", "-c", pager] { bytes += Array(argument.utf8) + [0] }
+        return bytes.withUnsafeBytes { csys_spawn_foreground($0.baseAddress, $0.count, 3, input, output, error) }
+    }
+}

@@ -1,0 +1,132 @@
+import ArgumentParser
+import CSystem
+import Deployment
+import Display
+import Git
+import Model
+import Planning
+import SSH
+
+/// The store and the config tree that a command works with.
+struct Workspace {
+    let store: Store
+    /// The cluster's directory.
+    let directory: String
+
+    /// Where the name of the default cluster's directory is kept: relative to the directory that holds the store.
+    static let defaultKey = "deptool.cluster"
+
+    /// The name of the cluster, which is that of its directory.
+    var cluster: String { String(directory.split(separator: "/").last ?? "/") }
+
+    /// Finds the store, in `DEPTOOL_STORE` or in the working directory and those above it, and the cluster's directory:
+    /// the one given, else the default.
+    init(directory: String?) throws {
+        do throws(StoreError) {
+            if let path = environment("DEPTOOL_STORE") {
+                store = try Store.open(at: path)
+            } else {
+                store = try Store.find(from: workingDirectory())
+            }
+            if let directory {
+                self.directory = absolute(directory, in: workingDirectory())
+            } else if let name = try store.configuration(Self.defaultKey) {
+                self.directory = absolute(name, in: Self.parent(of: store))
+            } else {
+                throw StoreError.git("find the cluster", message: "")
+            }
+        } catch .git("find the cluster", _) {
+            throw Complaint(
+                "no default cluster",
+                "Name the cluster's directory, as in `deptool plan prod`, or make one the default with `deptool init prod`.")
+        } catch {
+            throw Complaint(error.phrase, error.explanation)
+        }
+    }
+
+    static func parent(of store: Store) -> String {
+        let parts = store.path.split(separator: "/")
+        return "/" + parts.dropLast().joined(separator: "/")
+    }
+
+    /// Reads the config tree into the store.
+    func importTree() throws -> ObjectID {
+        do {
+            return try store.importCluster(at: directory)
+        } catch {
+            throw Complaint(error.phrase, error.explanation)
+        }
+    }
+
+    func plan(_ root: ObjectID, _ filter: HostFilter = .all) throws -> Plan {
+        do {
+            return try ClusterReader(store).plan(root: root, cluster: cluster, filter: filter)
+        } catch {
+            throw Complaint(error, directory: directory)
+        }
+    }
+
+    func fileDiff(_ file: FileChange) throws(Complaint) -> FileDiff {
+        do {
+            return try store.fileDiff(old: file.old?.id, new: file.new?.id, path: file.path.text)
+        } catch {
+            throw Complaint(error.phrase, error.explanation)
+        }
+    }
+}
+
+/// An error as the operator reads it: one phrase, and what to do.
+struct Complaint: Error, CustomStringConvertible {
+    let phrase: String
+    let explanation: String?
+
+    init(_ phrase: String, _ explanation: String? = nil) {
+        self.phrase = phrase
+        self.explanation = explanation
+    }
+
+    init(_ error: ClusterError, directory: String) {
+        switch error {
+        case .store(let error): self.init(error.phrase, error.explanation)
+        case .tree(let problem): self.init("\(visible(problem.place)): \(problem.phrase)")
+        case .unknownHosts(let names, let known):
+            self.init(
+                "no host matches \(names.map { "'\(visible($0))'" }.joined(separator: ", "))",
+                "The hosts are: \(known.map(\.text).joined(separator: ", "))")
+        case .noHosts:
+            self.init(
+                "there are no hosts in \(directory)",
+                "Make a directory per host, and in it one per app, such as \(directory)/web1/nginx/nginx.conf.")
+        }
+    }
+
+    var description: String { [phrase, explanation].compactMap { $0 }.joined(separator: "\n") }
+}
+
+func environment(_ name: String) -> String? {
+    guard let value = csys_getenv(name) else { return nil }
+    let text = String(cString: value)
+    return text.isEmpty ? nil : text
+}
+
+func workingDirectory() -> String {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    let length = csys_working_directory(&buffer, buffer.count)
+    guard length > 0 else { return "." }
+    return String(decoding: buffer[..<Int(length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// The path without `.`, `..` and double slashes, as the shell's `cd` counts them.
+func absolute(_ path: String, in directory: String) -> String {
+    var parts: [Substring] = []
+    for part in (path.hasPrefix("/") ? path : directory + "/" + path).split(separator: "/") where part != "." {
+        if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+    }
+    return "/" + parts.joined(separator: "/")
+}
+
+func localTime(_ seconds: Int64) -> String {
+    var buffer = [CChar](repeating: 0, count: 64)
+    let length = csys_local_time(seconds, &buffer, buffer.count)
+    return String(decoding: buffer[..<max(0, Int(length))].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
