@@ -50,10 +50,13 @@ struct Systemd {
         return statuses
     }
 
-    /// The last lines that a unit logged.
-    func journal(_ unit: UnitName) -> String {
+    /// The last lines that a unit logged, or systemd about it, in the invocation that its status tells of.
+    func journal(_ unit: UnitName, _ status: UnitStatus) -> String {
+        let id = status.invocation
+        let matches =
+            id.isEmpty ? ["--unit=" + unit.text] : ["_SYSTEMD_INVOCATION_ID=" + id, "+", "INVOCATION_ID=" + id]
         let result = try? command.run(
-            ["journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=12", "--unit=" + unit.text],
+            ["journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=12"] + matches,
             limit: .seconds(5), heeding: false)
         return result.map { lastLines($0.text) } ?? ""
     }

@@ -82,10 +82,8 @@ extension Step {
     /// What is being done, for the line of a host while it is deployed to.
     public var progress: String {
         switch action {
-        case .checkout: "checking out files"
-        case .activate: "activating the new version"
-        case .remove: "removing files"
-        case .link, .unlink: "changing links"
+        // Done before anybody could read which.
+        case .checkout, .activate, .remove, .link, .unlink: "changing files and links"
         case .sysusers: "creating users"
         case .tmpfiles: "creating temporary files"
         case .disable(let unit): "stopping \(unit.text)"

@@ -35,7 +35,12 @@ enum Terminal {
         var line: [UInt8] = []
         var byte: UInt8 = 0
         while csys_read(0, &byte, 1) == 1 {
-            if byte == 0x0a { return String(decoding: line, as: UTF8.self) }
+            if byte == 0x0a {
+                let answer = String(decoding: line, as: UTF8.self)
+                // Where nobody types, nothing shows what was answered.
+                if !isInput { write(visible(answer) + "\n") }
+                return answer
+            }
             if line.count < 4096 { line.append(byte) }
         }
         write("\n")
