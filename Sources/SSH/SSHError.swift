@@ -17,7 +17,7 @@ public enum SSHError: Error, Hashable, Sendable {
     case refused(Endpoint)
     case unreachable(Endpoint, SystemErrorCode)
     case timedOut(Phase)
-    /// The connection ended before the server had introduced itself; the first bytes of what came instead.
+    /// The server has not introduced itself as one; the first bytes of what came instead, at most 1024.
     case closedEarly(printed: String)
     /// The ProxyCommand or jump host gave up; what it printed.
     case proxyFailed(command: String, printed: String)
