@@ -87,4 +87,16 @@ extension SSHError {
             false
         }
     }
+
+    /// Whether the server was only too busy, as far as one can tell: sshd drops connections at random when many start
+    /// at once (MaxStartups in sshd_config(5)).
+    public var isWorthRetrying: Bool {
+        switch self {
+        case .closedEarly(let printed):
+            ["", "Exceeded MaxStartups", "Not allowed at this time"].contains(
+                String(printed.prefix { !$0.isNewline }))
+        case .connectionLost(.handshake), .resolverSilent: true
+        default: false
+        }
+    }
 }

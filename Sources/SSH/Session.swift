@@ -71,11 +71,15 @@ import CSystem
         _ phase: Phase, until deadline: Deadline, _ call: (OpaquePointer) throws(SSHError) -> Int
     ) throws(SSHError) -> Int {
         while true {
+            try interrupt.throwIfFired()
             let code = try unsafe call(handle)
             guard code == Int(LIBSSH2_ERROR_EAGAIN) else { return code }
             try wait(phase, until: deadline)
         }
     }
+
+    /// Throws ``SSHError/interrupted`` once that is so.
+    func checkInterrupt() throws(SSHError) { try interrupt.throwIfFired() }
 
     /// Waits for what the last call wanted (`libssh2_session_block_directions`).
     func wait(_ phase: Phase, until deadline: Deadline) throws(SSHError) {
