@@ -44,8 +44,10 @@ import CSSH2
                 let start = unsafe buffer.baseAddress?.advanced(by: sent).assumingMemoryBound(to: CChar.self)
                 let count = unsafe libssh2_channel_write_ex(handle, 0, start, buffer.count - sent)
                 do throws(SSHError) {
+                    try session.checkInterrupt()
                     if count > 0 {
                         sent += count
+                        if sent < buffer.count, deadline.hasPassed { throw .timedOut(.transferring) }
                     } else if count == 0 || count == Int(LIBSSH2_ERROR_EAGAIN) {
                         try waitToWrite(deadline)
                     } else {
@@ -74,6 +76,7 @@ import CSSH2
     /// `libssh2_channel_read_ex`.
     public func read(max: Int, deadline: Deadline) throws(SSHError) -> [UInt8] {
         guard max > 0 else { return [] }
+        try session.checkInterrupt()
         while incoming.isEmpty {
             if hasEnded { return [] }
             try collect()
@@ -91,7 +94,9 @@ import CSSH2
 
     /// `libssh2_channel_wait_closed`, then `libssh2_channel_get_exit_signal` and `libssh2_channel_get_exit_status`.
     public func exitStatus(deadline: Deadline) throws(SSHError) -> ExitStatus {
-        while try !read(max: .max, deadline: deadline).isEmpty {}
+        while try !read(max: .max, deadline: deadline).isEmpty {
+            if deadline.hasPassed { throw .timedOut(.ending) }
+        }
         try unsafe check(.ending, until: deadline) { _ in Int(unsafe libssh2_channel_wait_closed(handle)) }
         if let signal = exitSignal() { return .signal(signal) }
         return .code(unsafe libssh2_channel_get_exit_status(handle))

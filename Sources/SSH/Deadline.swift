@@ -4,13 +4,13 @@ import CSystem
 public struct Deadline: Hashable, Comparable, Sendable {
     private var nanoseconds: Int64
 
-    /// `duration` from now; at most about 292 years.
+    /// `duration` from now: now, if that is negative; never, if it is more than a hundred years.
     public static func after(_ duration: Duration) -> Self {
         let (seconds, attoseconds) = duration.components
-        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        let (sum, overflowed) = csys_monotonic_ns().addingReportingOverflow(
-            overflow ? .max : whole + attoseconds / 1_000_000_000)
-        return Self(nanoseconds: overflow || overflowed ? .max : sum)
+        let now = csys_monotonic_ns()
+        guard seconds >= 0, attoseconds >= 0 else { return Self(nanoseconds: now) }
+        guard seconds < 100 * 366 * 86400 else { return .never }
+        return Self(nanoseconds: now + seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
     }
 
     public static let never = Self(nanoseconds: .max)

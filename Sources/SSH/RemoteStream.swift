@@ -1,7 +1,7 @@
 /// A command that runs on a host, as the laptop sees it: two byte streams, what it says besides, and how it ended.
 ///
-/// One thread uses it; every call may block, and ends by its deadline. After an error nothing more may be asked of it
-/// but `standardError`.
+/// One thread uses it; every call may block, and ends by its deadline. A read that ended so may be repeated; after any
+/// other error nothing more may be asked of it but `standardError`.
 public protocol RemoteStream: AnyObject {
     /// Sends all of `bytes`. What arrives meanwhile is kept, up to a limit, so that both sides may write at once.
     func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError)

@@ -17,7 +17,7 @@ public enum SSHError: Error, Hashable, Sendable {
     case refused(Endpoint)
     case unreachable(Endpoint, SystemErrorCode)
     case timedOut(Phase)
-    /// The connection ended before the server had introduced itself; the first bytes of what came instead.
+    /// The server has not introduced itself as one; the first bytes of what came instead, at most 1024.
     case closedEarly(printed: String)
     /// The ProxyCommand or jump host gave up; what it printed.
     case proxyFailed(command: String, printed: String)
@@ -85,6 +85,18 @@ extension SSHError {
             .closedEarly, .proxyFailed, .hostKeyChanged, .hostKeyRevoked, .knownHostsUnusable, .connectionLost,
             .commandRefused, .protocolError, .interrupted, .system:
             false
+        }
+    }
+
+    /// Whether the server was only too busy, as far as one can tell: sshd drops connections at random when many start
+    /// at once (MaxStartups in sshd_config(5)).
+    public var isWorthRetrying: Bool {
+        switch self {
+        case .closedEarly(let printed):
+            ["", "Exceeded MaxStartups", "Not allowed at this time"].contains(
+                String(printed.prefix { !$0.isNewline }))
+        case .connectionLost(.handshake), .resolverSilent: true
+        default: false
         }
     }
 }

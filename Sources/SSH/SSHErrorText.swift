@@ -10,7 +10,8 @@ extension SSHError {
         case .refused: "connection refused"
         case .unreachable(_, let code): code.text.lowercased()
         case .timedOut(let phase): "no answer while \(phase.doing)"
-        case .closedEarly(let printed): printed.isEmpty ? "connection closed" : "not an SSH server"
+        case .closedEarly where isWorthRetrying: "connection closed"
+        case .closedEarly: "not an SSH server"
         case .proxyFailed: "proxy failed"
         case .hostKeyUnknown: "unknown host key"
         case .hostKeyDeclined: "host key not accepted"
@@ -62,6 +63,11 @@ extension SSHError {
             """
             \(host) closed the connection before it said anything. It may have too many connections (MaxStartups in \
             sshd_config), or refuse your address.
+            """
+        case .closedEarly(let printed) where isWorthRetrying:
+            """
+            \(host) takes no more connections for now. It said:
+            \(indented(printed))
             """
         case .closedEarly(let printed):
             """

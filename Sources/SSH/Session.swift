@@ -8,15 +8,19 @@ import CSystem
     private let handle: OpaquePointer
     private let transport: Transport
     private let interrupt: Interrupt
+    private let greeting = Greeting()
 
     init(over transport: Transport, interrupt: Interrupt) throws(SSHError) {
-        guard Library.isReady, let handle = unsafe libssh2_session_init_ex(nil, nil, nil, nil) else {
+        let context = unsafe Unmanaged.passUnretained(greeting).toOpaque()
+        guard Library.isReady, let handle = unsafe libssh2_session_init_ex(nil, nil, nil, context) else {
             throw .protocolError(.handshake, message: "libssh2 has no memory for a session")
         }
         unsafe self.handle = handle
         self.transport = transport
         self.interrupt = interrupt
         unsafe libssh2_session_set_blocking(handle, 0)
+        let receive = unsafe unsafeBitCast(receiveForLibrary, to: UnsafeMutableRawPointer.self)
+        _ = unsafe libssh2_session_callback_set(handle, LIBSSH2_CALLBACK_RECV, receive)
     }
 
     /// Says goodbye, without waiting, and frees everything that libssh2 has (`libssh2_session_free`).
@@ -35,25 +39,19 @@ import CSystem
 
     /// Exchanges versions and keys (`libssh2_session_handshake`).
     func handshake(deadline: Deadline) throws(SSHError) {
-        var hasPeeked = false
         let descriptor = transport.descriptor
-        let code = try unsafe drive(.handshake, until: deadline) { handle throws(SSHError) in
-            if !hasPeeked, let start = Self.peek(transport) {
-                hasPeeked = true
-                guard start.looksLikeSSH else { throw transport.proxyFailure() ?? .closedEarly(printed: start.text) }
+        do throws(SSHError) {
+            let code = try unsafe drive(.handshake, until: deadline) { handle in
+                Int(unsafe libssh2_session_handshake(handle, descriptor))
             }
-            return Int(unsafe libssh2_session_handshake(handle, descriptor))
+            guard code < 0 else { return }
+            throw failure(code, .handshake)
+        } catch {
+            let isSilent = error == .timedOut(.handshake) && greeting.bytes.isEmpty
+            guard !greeting.isSSH, !isSilent, error != .interrupted else { throw error }
+            if error != .timedOut(.handshake), let failure = transport.proxyFailure() { throw failure }
+            throw .closedEarly(printed: String(decoding: greeting.bytes, as: UTF8.self))
         }
-        guard code < 0 else { return }
-        if !hasPeeked, code != Int(LIBSSH2_ERROR_KEX_FAILURE) {
-            throw transport.proxyFailure() ?? .closedEarly(printed: "")
-        }
-        throw failure(code, .handshake)
-    }
-
-    private static func peek(_ transport: Transport) -> Greeting? {
-        let bytes = transport.peek(max: 1024)
-        return bytes.isEmpty ? nil : Greeting(bytes: bytes)
     }
 
     /// The server's host key (`libssh2_session_hostkey`), and its SHA-256 (`libssh2_hostkey_hash`).
@@ -73,11 +71,15 @@ import CSystem
         _ phase: Phase, until deadline: Deadline, _ call: (OpaquePointer) throws(SSHError) -> Int
     ) throws(SSHError) -> Int {
         while true {
+            try interrupt.throwIfFired()
             let code = try unsafe call(handle)
             guard code == Int(LIBSSH2_ERROR_EAGAIN) else { return code }
             try wait(phase, until: deadline)
         }
     }
+
+    /// Throws ``SSHError/interrupted`` once that is so.
+    func checkInterrupt() throws(SSHError) { try interrupt.throwIfFired() }
 
     /// Waits for what the last call wanted (`libssh2_session_block_directions`).
     func wait(_ phase: Phase, until deadline: Deadline) throws(SSHError) {
@@ -104,7 +106,8 @@ import CSystem
         let message = unsafe text.map { unsafe String(cString: $0) } ?? ""
         return switch Int32(truncatingIfNeeded: code) {
         case LIBSSH2_ERROR_SOCKET_DISCONNECT, LIBSSH2_ERROR_SOCKET_SEND, LIBSSH2_ERROR_SOCKET_RECV:
-            transport.proxyFailure() ?? .connectionLost(phase)
+            // During a login, it is the server that hangs up.
+            phase == .login ? .connectionLost(phase) : transport.proxyFailure() ?? .connectionLost(phase)
         case LIBSSH2_ERROR_KEX_FAILURE, LIBSSH2_ERROR_METHOD_NONE, LIBSSH2_ERROR_METHOD_NOT_SUPPORTED:
             .noCommonAlgorithm
         case LIBSSH2_ERROR_CHANNEL_FAILURE, LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED:
@@ -113,17 +116,4 @@ import CSystem
             .protocolError(phase, message: message.isEmpty ? "libssh2 gave no reason" : message)
         }
     }
-}
-
-/// The first bytes from a server.
-private struct Greeting {
-    let bytes: [UInt8]
-
-    /// RFC 4253, section 4.2: `SSH-`, after other lines perhaps.
-    var looksLikeSSH: Bool {
-        let lines = bytes.split(separator: UInt8(ascii: "\n"))
-        return lines.contains { line in line.starts(with: "SSH-".utf8) || "SSH-".utf8.starts(with: line) }
-    }
-
-    var text: String { String(decoding: bytes, as: UTF8.self) }
 }

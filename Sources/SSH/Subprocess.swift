@@ -24,19 +24,21 @@ final class Subprocess {
         return csys_wait(pid, true)
     }
 
-    /// Asks it to end, gives it 200 ms, and then ends it.
-    func end() {
-        guard !isReaped else { return }
+    /// Gives it 50 ms to end by itself, now that its input has ended; asks it to, and gives it 200 ms; then ends it.
+    private func end() {
+        guard !isReaped, !hasEnded(within: 50) else { return }
         csys_kill_group(pid, SubprocessSignal.terminate.rawValue)
-        for _ in 0..<100 {
-            if csys_wait(pid, false) != -csys_eagain() {
-                isReaped = true
-                return
-            }
-            _ = csys_poll(nil, 0, 2)
-        }
+        guard !hasEnded(within: 200) else { return }
         csys_kill_group(pid, SubprocessSignal.kill.rawValue)
         _ = wait()
+    }
+
+    private func hasEnded(within milliseconds: Int) -> Bool {
+        for _ in 0..<milliseconds / 2 {
+            if csys_wait(pid, false) != -csys_eagain() { return true }
+            _ = csys_poll(nil, 0, 2)
+        }
+        return false
     }
 }
 

@@ -39,13 +39,6 @@ final class Transport {
         }
     }
 
-    /// The first bytes that the server sent, as long as nobody has received them (recv(2) with `MSG_PEEK`).
-    func peek(max: Int) -> [UInt8] {
-        unsafe [UInt8](unsafeUninitializedCapacity: max) { buffer, filled in
-            filled = Int(Swift.max(unsafe csys_peek(socket.number, buffer.baseAddress, buffer.count), 0))
-        }
-    }
-
     /// Whether nobody has closed the stream, as far as one can see from here.
     var isOpen: Bool {
         var byte: UInt8 = 0

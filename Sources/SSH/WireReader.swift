@@ -58,7 +58,7 @@ struct PublicKey: Hashable {
 
     /// A line of a `.pub` file: type, base64, comment.
     init?(line: ArraySlice<UInt8>) {
-        let words = line.split(maxSplits: 2) { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+        let words = line.split(maxSplits: 2) { " \t\r".utf8.contains($0) }
         guard words.count >= 2, let blob = Base64.decode(words[1]), let key = Self(blob: blob),
             words[0].elementsEqual(key.type.utf8)
         else { return nil }

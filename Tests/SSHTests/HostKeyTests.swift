@@ -1,0 +1,144 @@
+import Foundation
+import Synchronization
+import Testing
+
+@testable import SSH
+
+@Suite(.needsServer) struct HostKeyTests {
+    @Test func `a known key is preferred over those the server likes better`() throws {
+        let server = try Server(hostKeys: ["ecdsa", "ed25519", "rsa"])
+        for type in ["ed25519", "ecdsa"] {
+            let settings = try server.settingsWithKey(known: [type])
+            #expect(try connect(settings).output(of: "echo in") == "in\n")
+        }
+    }
+
+    @Test(arguments: [HostSettings.StrictHostKeyChecking.acceptNew, .no])
+    func `an unknown key is accepted and remembered`(policy: HostSettings.StrictHostKeyChecking) throws {
+        let server = try Server()
+        var settings = try server.settingsWithKey()
+        settings.userKnownHostsFiles = [server.scratch.file("home/known_hosts"), server.scratch.file("other")]
+        settings.strictHostKeyChecking = policy
+        _ = try connect(settings)
+
+        let key = try server.scratch.publicKey("host_ed25519")
+        #expect(
+            try server.scratch.read("home/known_hosts")
+                == "[127.0.0.1]:\(server.port) ssh-ed25519 \(Base64.encode(key.blob))\n")
+        var status = stat()
+        stat(server.scratch.file("home"), &status)
+        #expect(status.st_mode & 0o777 == 0o700)
+        stat(server.scratch.file("home/known_hosts"), &status)
+        #expect(status.st_mode & 0o777 == 0o600)
+
+        settings.strictHostKeyChecking = .yes
+        _ = try connect(settings)
+    }
+
+    @Test func `names are hashed on request, and a missing newline is made up for`() throws {
+        let server = try Server()
+        var settings = try server.settingsWithKey()
+        try server.scratch.write("# mine", to: "known_hosts")
+        settings.strictHostKeyChecking = .acceptNew
+        settings.knownHostsNames = .hashed
+        _ = try connect(settings)
+        let text = try server.scratch.read("known_hosts")
+        #expect(text.hasPrefix("# mine\n|1|"))
+        #expect(!text.contains("127.0.0.1"))
+        // ssh-keygen finds it too.
+        let found = try output(of: ["ssh-keygen", "-F", "[127.0.0.1]:\(server.port)", "-f", server.scratch.file("known_hosts")])
+        #expect(found.contains("ssh-ed25519"))
+        settings.strictHostKeyChecking = .yes
+        _ = try connect(settings)
+    }
+
+    @Test func `an unknown key is asked about, with the fingerprint that ssh-keygen prints`() throws {
+        let server = try Server()
+        var settings = try server.settingsWithKey()
+        try server.scratch.write("", to: "known_hosts")
+        let printed = try output(of: ["ssh-keygen", "-l", "-f", server.scratch.file("host_ed25519.pub")])
+        let question = HostKeyQuestion(
+            host: "[127.0.0.1]:\(server.port)", type: "ssh-ed25519",
+            fingerprint: String(printed.split(separator: " ")[1]))
+        #expect(try failure(settings) == .hostKeyUnknown(question))
+
+        let asked = Mutex<HostKeyQuestion?>(nil)
+        let refusing = Questions(confirm: { question in
+            asked.withLock { $0 = question }
+            return .refuse
+        })
+        #expect(try failure(settings, refusing) == .hostKeyDeclined(question))
+        #expect(asked.withLock { $0 } == question)
+        #expect(try server.scratch.read("known_hosts") == "")
+
+        _ = try connect(settings, Questions(confirm: { _ in .accept }))
+        settings.strictHostKeyChecking = .yes
+        _ = try connect(settings)
+    }
+
+    @Test func `an unknown key is refused under yes, and told`() throws {
+        let server = try Server()
+        var settings = try server.settingsWithKey()
+        try server.scratch.write("", to: "known_hosts")
+        settings.strictHostKeyChecking = .yes
+        let error = try failure(settings, Questions(confirm: { _ in .accept }))
+        guard case .hostKeyUnknown(let question)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(
+            error?.explanation(host: "web1") == """
+                Nobody has confirmed the host key of [127.0.0.1]:\(server.port) yet.
+                It shows the ssh-ed25519 key \(question.fingerprint). If that is right, run `ssh web1` once and accept it.
+                """)
+    }
+
+    @Test(arguments: [HostSettings.StrictHostKeyChecking.yes, .ask, .acceptNew, .no])
+    func `a changed key is always refused`(policy: HostSettings.StrictHostKeyChecking) throws {
+        let server = try Server()
+        var settings = try server.settingsWithKey()
+        _ = try server.scratch.key("other")
+        let path = try server.scratch.write(
+            "# one\n[127.0.0.1]:\(server.port) \(try server.scratch.read("other.pub"))", to: "known_hosts")
+        settings.strictHostKeyChecking = policy
+        let error = try failure(settings, Questions(confirm: { _ in .accept }))
+        guard case .hostKeyChanged(let question, let place)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(place == KnownHostsPlace(path: path, line: 2))
+        #expect(
+            error?.explanation(host: "web1") == """
+                [127.0.0.1]:\(server.port) shows another ssh-ed25519 key than the one in \(path), line 2. Somebody may be \
+                listening in, or web1 was installed anew.
+                It shows \(question.fingerprint). If you know that this is right, run
+                    ssh-keygen -f \(path) -R '[127.0.0.1]:\(server.port)'
+                """)
+    }
+
+    @Test func `a host that is known by another key is not new`() throws {
+        let server = try Server()
+        var settings = try server.settingsWithKey()
+        _ = try server.scratch.key("other", type: "ecdsa")
+        try server.scratch.write(
+            "[127.0.0.1]:\(server.port) \(try server.scratch.read("other.pub"))", to: "known_hosts")
+        settings.strictHostKeyChecking = .acceptNew
+        guard case .hostKeyUnknown(let question)? = try failure(settings) else { return }
+        #expect(question.knownTypes == ["ecdsa-sha2-nistp256"])
+    }
+
+    @Test func `a revoked key is refused, an alias is looked up as it is`() throws {
+        let server = try Server()
+        var settings = try server.settingsWithKey()
+        let key = try server.scratch.read("host_ed25519.pub")
+        try server.scratch.write("web-alias \(key)", to: "known_hosts")
+        settings.hostKeyAlias = "web-alias"
+        settings.strictHostKeyChecking = .yes
+        _ = try connect(settings)
+        let path = try server.scratch.write("web-alias \(key)@revoked * \(key)", to: "known_hosts")
+        guard case .hostKeyRevoked(_, at: KnownHostsPlace(path: path, line: 2))? = try failure(settings) else {
+            Issue.record("not refused")
+            return
+        }
+    }
+}

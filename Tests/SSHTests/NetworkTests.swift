@@ -1,0 +1,187 @@
+import Foundation
+import Model
+import Testing
+
+@testable import SSH
+
+@Suite struct NetworkTests {
+    private func settings(port: UInt16) throws -> HostSettings {
+        var settings = HostSettings(name: try #require(Hostname("web1")), hostName: "127.0.0.1", user: "root")
+        settings.port = port
+        return settings
+    }
+
+    @Test func `a port where nobody listens`() throws {
+        let port = try freePort()
+        let error = try failure(settings(port: port))
+        #expect(error == .refused(Endpoint(address: "127.0.0.1", port: port)))
+        #expect(error?.phrase == "connection refused")
+        #expect(
+            error?.explanation(host: "web1") == """
+                127.0.0.1:\(port) refuses connections. Either sshd does not run on web1, or it listens on another port: \
+                give web1 a Port in ~/.ssh/config.
+                """)
+    }
+
+    @Test func `a server that accepts and says nothing`() throws {
+        let listener = try Listener { _ in sleep(2) }
+        var settings = try settings(port: listener.port)
+        settings.connectTimeout = .milliseconds(300)
+        #expect(try failure(settings) == .timedOut(.handshake))
+    }
+
+    @Test func `a server that is something else`() throws {
+        let listener = try Listener { client in
+            let text = Array("220 mail.example ESMTP\r\n".utf8)
+            _ = send(client, text, text.count, Int32(MSG_NOSIGNAL))
+            sleep(2)
+        }
+        var settings = try settings(port: listener.port)
+        settings.connectTimeout = .milliseconds(500)
+        let error = try failure(settings)
+        #expect(error == .closedEarly(printed: "220 mail.example ESMTP\r\n"))
+        #expect(
+            error?.explanation(host: "web1") == """
+                What answers at the address of web1 is not an SSH server. It said:
+                    220 mail.example ESMTP
+                Check HostName and Port in ~/.ssh/config.
+                """)
+    }
+
+    @Test func `a server that sends garbage, without end or after an honest start`() throws {
+        let endless = try Listener { client in
+            let garbage = (0..<65536).map { UInt8(truncatingIfNeeded: $0 &* 7919) }
+            for _ in 0..<1000 where send(client, garbage, garbage.count, Int32(MSG_NOSIGNAL)) <= 0 { return }
+        }
+        guard case .closedEarly(let printed)? = try failure(settings(port: endless.port)) else {
+            Issue.record("no such error")
+            return
+        }
+        #expect(printed.unicodeScalars.count <= 1024)
+        let late = try Listener { client in
+            let garbage = Array("SSH-2.0-x\r\n".utf8) + (0..<65536).map { UInt8(truncatingIfNeeded: $0 &* 7919) }
+            for _ in 0..<1000 where send(client, garbage, garbage.count, Int32(MSG_NOSIGNAL)) <= 0 { return }
+        }
+        #expect(try failure(settings(port: late.port)) != nil)
+    }
+
+    @Test func `a server that hangs up at once`() throws {
+        let listener = try Listener { _ in }
+        #expect(try failure(settings(port: listener.port)) == .closedEarly(printed: ""))
+    }
+
+    @Test func `a name without an address`() throws {
+        var settings = try settings(port: 22)
+        settings.hostName = "no-such-host.invalid"
+        let error = try failure(settings)
+        #expect([.unknownName("no-such-host.invalid"), .resolverSilent(name: "no-such-host.invalid")].contains(error))
+    }
+
+    @Test func `the family of the address is kept to`() throws {
+        var settings = try settings(port: 22)
+        settings.addressFamily = .inet6
+        #expect(try failure(settings) == .unknownName("127.0.0.1"))
+    }
+
+    @Test func `an interrupt ends a connection that waits`() throws {
+        let listener = try Listener { _ in sleep(2) }
+        let interrupt = try Interrupt()
+        interrupt.fire()
+        let settings = try settings(port: listener.port)
+        #expect(throws: SSHError.interrupted) {
+            _ = try Connection(to: settings, questions: .none, interrupt: interrupt, deadline: .never)
+        }
+    }
+
+    @Test func `a proxy command that fails is quoted`() throws {
+        var settings = try settings(port: 22)
+        settings.route = .command("sh -c 'echo no way >&2; exit 1'")
+        let error = try failure(settings)
+        #expect(error == .proxyFailed(command: "sh -c 'echo no way >&2; exit 1'", printed: "no way\n"))
+        #expect(
+            error?.explanation(host: "web1") == """
+                The way to web1 is closed. Deptool ran `sh -c 'echo no way >&2; exit 1'`, which said:
+                    no way
+                """)
+    }
+}
+
+@Suite(.needsServer) struct ProxyTests {
+    @Test func `a proxy command carries the connection, and ends with it`() throws {
+        let server = try Server()
+        var settings = try server.settingsWithKey()
+        let mark = server.scratch.file("ended")
+        let program = try server.scratch.write(
+            """
+            #!/bin/bash
+            exec 3<>/dev/tcp/$1/$2
+            echo a word to the operator >&2
+            cat <&3 & cat >&3
+            kill $!
+            touch \(mark)
+            """, to: "proxy", mode: 0o755)
+        settings.route = .command("\(program) 127.0.0.1 \(server.port)")
+        #expect(try connect(settings).output(of: "echo in") == "in\n")
+        try waitUntil { FileManager.default.fileExists(atPath: mark) }
+    }
+
+    @Test func `a jump host carries the connection`() throws {
+        let server = try Server(), jump = try Server()
+        let inner = try server.settingsWithKey(), outer = try jump.settingsWithKey()
+        let configuration = try server.scratch.write(
+            """
+            Host jump
+              HostName 127.0.0.1
+              Port \(jump.port)
+              IdentityFile \(outer.identityFiles[0])
+              UserKnownHostsFile \(outer.userKnownHostsFiles[0])
+            Host web1
+              HostName 127.0.0.1
+              Port \(server.port)
+              ProxyJump jump
+              IdentityFile \(inner.identityFiles[0])
+              UserKnownHostsFile \(inner.userKnownHostsFiles[0])
+            Host *
+              IdentityAgent none
+
+            """, to: "config")
+        let settings = try HostSettings.ask(
+            for: try #require(Hostname("web1")), configurationFile: configuration, local: .current(),
+            interrupt: Interrupt(), deadline: .after(.seconds(10)))
+        #expect(settings.route == .jump(["jump"]))
+        #expect(try connect(settings).output(of: "echo in") == "in\n")
+    }
+
+    @Test func `a jump host that is not there is quoted`() throws {
+        var settings = try Server().settingsWithKey()
+        let port = try freePort()
+        settings.configurationFile = "none"
+        settings.route = .jump(["127.0.0.1:\(port)"])
+        guard case .proxyFailed(_, let printed)? = try failure(settings) else {
+            Issue.record("no such error")
+            return
+        }
+        #expect(printed.contains("Connection refused"))
+    }
+}
+
+@Suite(.needsServer) struct RoundTripTests {
+    @Test func `a command's first words arrive after eight round trips`() throws {
+        let server = try Server()
+        let relay = try Relay(to: server.port)
+        var settings = try server.settingsWithKey()
+        settings.port = relay.port
+        settings.hostKeyAlias = "[127.0.0.1]:\(server.port)"
+        let channel = try connect(settings).start("echo hello", deadline: .after(.seconds(10)))
+        #expect(try channel.read(max: 100, deadline: .after(.seconds(10))) == Array("hello\n".utf8))
+        // One more for TCP.
+        #expect(relay.trips.value + 1 <= 8)
+    }
+
+    @Test func `nothing in common is told as such`() throws {
+        let server = try Server("Ciphers chacha20-poly1305@openssh.com")
+        let error = try failure(server.settingsWithKey())
+        #expect(error == .noCommonAlgorithm)
+        #expect(error?.systemSSHMayWork == true)
+    }
+}
