@@ -153,8 +153,9 @@ private struct ClusterImport {
         var root = TreeBytes()
         for (host, result) in zip(hosts, results) {
             // A host without apps is there all the same: its last app has to go from the host, too.
-            let tree = try result.tree ?? TreeBytes().write(to: writer)
-            root.add(.directory, Array(host.text.utf8), tree)
+            var tree = result.tree
+            if tree == nil { tree = try TreeBytes().write(to: writer) }
+            if let tree { root.add(.directory, Array(host.text.utf8), tree) }
         }
         return try root.write(to: writer)
     }
