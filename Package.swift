@@ -48,7 +48,9 @@ let laptop: [Target] = [
         ]),
 ]
 
-let tests: [Target] = []
+let tests: [Target] = [
+    .testTarget(name: "GitTests", dependencies: ["Git", "Model"]),
+]
 
 let package = Package(
     name: "deptool",
