@@ -48,6 +48,7 @@ let laptop: [Target] = [
 
 let tests: [Target] = [
     .testTarget(name: "SSHTests", dependencies: ["SSH"]),
+    .testTarget(name: "GitTests", dependencies: ["Git", "Model"]),
 ]
 
 let package = Package(
