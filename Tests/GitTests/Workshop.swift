@@ -84,8 +84,11 @@ final class Workshop {
         let output = Pipe()
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice
-        process.standardInput = FileHandle.nullDevice
+        let inputPipe = Pipe()
+        process.standardInput = inputPipe
         try process.run()
+        inputPipe.fileHandleForWriting.write(Data((input ?? "").utf8))
+        try inputPipe.fileHandleForWriting.close()
         let data = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else { throw GitFailed(arguments: arguments) }
@@ -110,7 +113,15 @@ final class Workshop {
                 _ = try? git("add", "-f", "--", "\(cluster)/\(host)/\(app)", environment: environment)
             }
         }
-        return try git("write-tree", environment: environment)
+        // Git's index cannot hold what Deptool's trees can: the empty tree of a host without apps.
+        let root = try git("write-tree", environment: environment)
+        var entries = try git("ls-tree", root, environment: environment).split(separator: "\n").map(String.init)
+        for host in hosts where !entries.contains(where: { $0.hasSuffix("\t" + host) }) {
+            var isDirectory: ObjCBool = false
+            _ = FileManager.default.fileExists(atPath: "\(cluster)/\(host)", isDirectory: &isDirectory)
+            if isDirectory.boolValue { entries.append("040000 tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\t" + host) }
+        }
+        return try git("mktree", "--missing", input: entries.map { $0 + "\n" }.joined(), environment: environment)
     }
 
     /// How many object and pack files the store has.
