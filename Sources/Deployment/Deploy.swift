@@ -123,7 +123,9 @@ public final class Deploy: Sendable {
             }
             let outcome = try session.apply(plan) { report(plan.host, $0) }
             // If the store cannot take it, the host says so at the next deploy.
-            if outcome == .deployed { try? store.setDeployed(plan.host, commit, reason: "deploy") }
+            if outcome == .deployed {
+                try? store.setDeployed(plan.host, plan.wanted.apps.isEmpty && options.forgets ? nil : commit, reason: "deploy")
+            }
             return HostResult(outcome)
         } catch {
             switch error {
@@ -177,9 +179,13 @@ public struct DeployOptions: Sendable {
     /// Go on without hosts that cannot be reached.
     public var skipsUnreachable: Bool
 
-    public init(connectsEarly: Bool = false, skipsUnreachable: Bool = false) {
+    /// Forget hosts on which nothing is left.
+    public var forgets: Bool
+
+    public init(connectsEarly: Bool = false, skipsUnreachable: Bool = false, forgets: Bool = false) {
         self.connectsEarly = connectsEarly
         self.skipsUnreachable = skipsUnreachable
+        self.forgets = forgets
     }
 }
 

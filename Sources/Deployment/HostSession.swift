@@ -1,3 +1,4 @@
+import CSystem
 import Git
 import Model
 import Planning
@@ -136,6 +137,24 @@ struct HostSession {
     }
 
     // MARK: Learning what is deployed
+
+    /// What the host says is deployed there.
+    mutating func record() throws(HostError) -> Record? {
+        try conversation.send(.record)
+        switch try conversation.receive(deadline: .after(Conversation.patience)) {
+        case .record(let record): return record
+        case .refused(let failure): throw .refused(failure)
+        default: throw .unexpected
+        }
+    }
+
+    /// The time of one round trip to the agent.
+    mutating func ping() throws(HostError) -> Duration {
+        let begun = csys_monotonic_ns()
+        try conversation.send(.ping)
+        guard case .pong = try conversation.receive(deadline: .after(Conversation.patience)) else { throw .unexpected }
+        return .nanoseconds(csys_monotonic_ns() - begun)
+    }
 
     /// Makes the store know what the host runs, and returns the commit; nil for nothing.
     mutating func takeOver(_ record: Record?, into store: Store) throws(HostError) -> ObjectID? {

@@ -13,8 +13,9 @@ public struct PlanText {
 
     private func orphans(_ hosts: [Hostname]) -> String {
         guard !hosts.isEmpty else { return "" }
-        let names = hosts.map(\.text).joined(separator: ", ")
-        return "\nNot in the config tree any more, but still deployed: \(names)\n"
+        let lines = hosts.map { "    \($0.text)\n" }.joined()
+        return "\nNot in the config tree any more, but still deployed:\n" + lines
+            + "`deptool deploy --remove-host NAME` empties such a host, `deptool forget NAME` leaves it as it is.\n"
     }
 
     func render(_ plan: HostPlan) -> String {
