@@ -23,8 +23,12 @@ public struct ClusterReader {
     private static let manifestLimit = 1 << 20
 
     private let store: Store
+    private let safety: Safety
 
-    public init(_ store: Store) { self.store = store }
+    public init(_ store: Store, safety: Safety = Safety()) {
+        self.store = store
+        self.safety = safety
+    }
 
     /// The hosts of a cluster's root tree and their own trees, ordered by name.
     public func hosts(in root: ObjectID) throws(ClusterError) -> [(host: Hostname, tree: ObjectID)] {
@@ -50,7 +54,7 @@ public struct ClusterReader {
             let wanted = try hostTree(host, tree)
             do { try wanted.validate() } catch { throw .tree(error) }
             let known = try old.map { id throws(ClusterError) in try hostTree(host, id) }
-            if let plan = HostPlan(base: base, deployed: known, wanted: wanted) { plans.append(plan) }
+            if let plan = HostPlan(base: base, deployed: known, wanted: wanted, safety: safety) { plans.append(plan) }
         }
         return Plan(hosts: plans, orphans: try orphans(hosts.map(\.host), deployed, cluster, filter))
     }
@@ -78,7 +82,7 @@ public struct ClusterReader {
         let known = try old.map { id throws(ClusterError) in try hostTree(host, id) }
         // The name check goes by what the host was deployed with.
         let wanted = HostTree(host: host, id: empty, options: known?.options ?? HostOptions(), apps: [])
-        return Plan(hosts: [HostPlan(base: base, deployed: known, wanted: wanted)].compactMap { $0 })
+        return Plan(hosts: [HostPlan(base: base, deployed: known, wanted: wanted, safety: safety)].compactMap { $0 })
     }
 
     /// The tree of one host in a commit; nil when the commit does not have it.

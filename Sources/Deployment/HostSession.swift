@@ -105,14 +105,26 @@ struct HostSession {
     }
 
     /// Runs the steps, to the end of it. When the operator gives up meanwhile, the host is asked to roll back.
-    mutating func apply(_ plan: HostPlan, report: (HostEvent) -> Void) throws(HostError) -> Outcome {
+    ///
+    /// `confirm` says why a host that waits for a confirmation shall not keep its new state; nil if it shall.
+    mutating func apply(
+        _ plan: HostPlan, confirm: (Step.Confirmation) -> Problem?, report: (HostEvent) -> Void
+    ) throws(HostError) -> Outcome {
+        // The host knows only that it was told to undo.
+        var refusal: Failure?
         do throws(HostError) {
             try conversation.send(.apply)
             while true {
                 switch try receiveOrCancel() {
                 case .began(let index):
-                    if plan.steps.indices.contains(index) { report(.applying(plan.steps[index])) }
-                case .undoing(let failure): report(.undoing(failure))
+                    guard plan.steps.indices.contains(index) else { throw .unexpected }
+                    report(.applying(plan.steps[index]))
+                    if case .confirm(_, let because) = plan.steps[index].action {
+                        refusal = confirm(because).map { Failure(step: index, $0) }
+                        try conversation.send(refusal == nil ? .confirm : .cancel)
+                    }
+                case .undoing(let failure): report(.undoing(refusal ?? failure))
+                case .finished(.rolledBack(let failure)): return .rolledBack(refusal ?? failure)
                 case .finished(let outcome): return outcome
                 case .refused(let failure): throw .refused(failure)
                 default: throw .unexpected

@@ -22,6 +22,21 @@ struct LimitOption: ParsableArguments {
     var filter: HostFilter { HostFilter(limit) }
 }
 
+struct SafetyOptions: ParsableArguments {
+    @Option(
+        name: .customLong("guard"),
+        help: ArgumentHelp(
+            "When a host keeps its new state only after a new login to it has worked: 'auto' when the plan touches what "
+                + "the login depends on, 'always', or 'never'.", valueName: "when"))
+    var `guard` = Safety.Guard.auto
+    @Flag(help: "All hosts keep their new state, or all roll back.")
+    var atomic = false
+
+    var safety: Safety { Safety(guard: `guard`, isAtomic: atomic) }
+}
+
+extension Safety.Guard: ExpressibleByArgument {}
+
 struct Init: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Create the store '.deptool', and make a cluster the default.",
@@ -57,10 +72,11 @@ struct PlanCommand: ParsableCommand {
 
     @OptionGroup var cluster: ClusterArgument
     @OptionGroup var limit: LimitOption
+    @OptionGroup var safety: SafetyOptions
 
     func run() throws {
         let workspace = try cluster.workspace()
-        let plan = try workspace.plan(try workspace.importTree(), limit.filter)
+        let plan = try workspace.plan(try workspace.importTree(), limit.filter, safety: safety.safety)
         Terminal.write(plan.isEmpty ? nothingToDo(workspace, plan) : PlanText(style: Terminal.style).render(plan))
     }
 }

@@ -23,6 +23,7 @@ struct DeployCommand: AsyncParsableCommand {
     @OptionGroup var cluster: ClusterArgument
     @OptionGroup var limit: LimitOption
     @OptionGroup var ssh: SSHOptions
+    @OptionGroup var safety: SafetyOptions
     @Flag(help: "Do not ask.")
     var noConfirm = false
     @Flag(help: "Show the plan and stop, as `deptool plan` does.")
@@ -51,10 +52,10 @@ struct DeployCommand: AsyncParsableCommand {
     }
 
     private func plan(_ workspace: Workspace, _ root: ObjectID) throws -> Plan {
-        guard let removeHost else { return try workspace.plan(root, limit.filter) }
+        guard let removeHost else { return try workspace.plan(root, limit.filter, safety: safety.safety) }
         guard let host = Hostname(removeHost) else { throw Complaint("'\(visible(removeHost))' is no name for a host") }
         do {
-            return try ClusterReader(workspace.store).removalPlan(host, root: root)
+            return try ClusterReader(workspace.store, safety: safety.safety).removalPlan(host, root: root)
         } catch {
             throw Complaint(error, directory: workspace.directory)
         }

@@ -104,9 +104,9 @@ struct Workspace {
         }
     }
 
-    func plan(_ root: ObjectID, _ filter: HostFilter = .all) throws -> Plan {
+    func plan(_ root: ObjectID, _ filter: HostFilter = .all, safety: Safety = Safety()) throws -> Plan {
         do {
-            let reader = ClusterReader(store)
+            let reader = ClusterReader(store, safety: safety)
             try checkOtherClusters(try reader.hosts(in: root).map(\.host))
             return try reader.plan(root: root, cluster: cluster, filter: filter)
         } catch {
