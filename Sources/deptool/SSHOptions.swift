@@ -63,7 +63,8 @@ private final class Passphrases: Sendable {
         let thread = csys_thread_id()
         return state.withLock { state in
             if let known = state.known[path], state.given[path, default: []].insert(thread).inserted { return known }
-            let answer = screen.interlude { Terminal.askSecret("\nPassphrase of \(visible(path)): ") }
+            let wrong = state.known[path] == nil ? "" : "That was not it. "
+            let answer = screen.interlude { Terminal.askSecret("\n\(wrong)Passphrase of \(visible(path)): ") }
             state.known[path] = answer
             state.given[path] = [thread]
             return answer
