@@ -55,6 +55,7 @@ let laptop: [Target] = [
 
 let tests: [Target] = [
     .testTarget(name: "SSHTests", dependencies: ["SSH"]),
+    .testTarget(name: "GitTests", dependencies: ["Git", "Model"]),
 ]
 
 let package = Package(

@@ -18,6 +18,7 @@
 
 // One descriptor stays open a level.
 #define DEEPEST 64
+#define NAMES_ONLY -1
 
 struct entry {
     size_t name;  // where it starts in `names`
@@ -143,10 +144,9 @@ static int collect(struct worker *w, DIR *stream, bool skip_hidden) {
     return 0;
 }
 
-// Appends the records of the directory `name` in `parent`: what is in it, and below when `levels` allows. Their number
-// is added to `count`. Returns an errno; what was appended is then to be dropped by the caller.
+// Appends the records of the directory `name` in `parent`: what is in it, and below: at most `levels` more, or
+// nothing when that is NAMES_ONLY. Their number is added to `count`. Returns an errno; what was appended is then to be dropped by the caller.
 static int scan(struct worker *w, int parent, const char *name, bool skip_hidden, int levels, uint32_t *count) {
-    if (levels < 0) return ENAMETOOLONG;
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) return errno;
     DIR *stream = fdopendir(fd);
@@ -173,7 +173,9 @@ static int scan(struct worker *w, int parent, const char *name, bool skip_hidden
             // A copy: the names may move while the directory is read.
             char path[256];
             memcpy(path, w->names + entry.name, (size_t)entry.length + 1);
-            int failure = levels == 0 ? 0 : scan(w, fd, path, false, levels - 1, &below);
+            int failure = levels == NAMES_ONLY ? 0
+                          : levels == 0        ? ENAMETOOLONG
+                                               : scan(w, fd, path, false, levels - 1, &below);
             uint64_t size = w->out->size - lengths - 8;
             if (!failure && size > UINT32_MAX) failure = EFBIG;
             if (failure == ENOENT) {
@@ -218,7 +220,7 @@ int csys_scan_names(const char *path, csys_scan *out) {
     *out = (csys_scan){0};
     int fd = csys_open_directory(path);
     if (fd < 0) return fd;
-    int error = scan(&w, fd, ".", true, 0, &count);
+    int error = scan(&w, fd, ".", true, NAMES_ONLY, &count);
     close(fd);
     release(&w);
     out->count = count;

@@ -7,22 +7,24 @@ import Wire
 /// One host's part of a deploy, from the login to the outcome. It belongs to one thread; every call blocks.
 struct HostSession {
     private let host: Hostname
+    private let interrupt: Interrupt
     private let connection: Connection
     private var conversation: Conversation
     let hello: Hello
 
     /// Logs in and waits for the agent's greeting.
     init(
-        _ host: Hostname, access: Access, report: (HostEvent) -> Void
+        _ host: Hostname, access: Access, questions: Questions, interrupt: Interrupt, report: (HostEvent) -> Void
     ) throws(HostError) {
         self.host = host
+        self.interrupt = interrupt
         report(.connecting)
         let agents = CarriedAgent.all
         guard !agents.isEmpty else { throw .noAgents }
         let stream: any RemoteStream
         do {
             (connection, stream) = try access.turnstile.enter { () throws(SSHError) in
-                try access.start(Bootstrap(agents: agents).command, on: host)
+                try access.start(Bootstrap(agents: agents).command, on: host, questions, interrupt)
             }
         } catch {
             throw .ssh(error)
@@ -101,12 +103,12 @@ struct HostSession {
         do { return try reader.open(id) } catch { throw .store(error) }
     }
 
-    /// Runs the steps, to the end of it.
+    /// Runs the steps, to the end of it. When the operator gives up meanwhile, the host is asked to roll back.
     mutating func apply(_ plan: HostPlan, report: (HostEvent) -> Void) throws(HostError) -> Outcome {
         do throws(HostError) {
             try conversation.send(.apply)
             while true {
-                switch try conversation.receive(deadline: .after(.seconds(600))) {
+                switch try receiveOrCancel() {
                 case .began(let index):
                     if plan.steps.indices.contains(index) { report(.applying(plan.steps[index])) }
                 case .undoing(let failure): report(.undoing(failure))
@@ -117,6 +119,18 @@ struct HostSession {
             }
         } catch {
             if case .ssh(let reason) = error { throw .lost(reason) }
+            throw error
+        }
+    }
+
+    private mutating func receiveOrCancel() throws(HostError) -> Reply {
+        do {
+            return try conversation.receive(deadline: .after(.seconds(600)))
+        } catch .ssh(.interrupted) {
+            interrupt.rearm()
+            try conversation.send(.cancel)
+            return try conversation.receive(deadline: .after(.seconds(600)))
+        } catch {
             throw error
         }
     }
@@ -181,30 +195,3 @@ struct HostSession {
     func close() { conversation.close() }
 }
 
-/// How hosts are reached.
-public struct Access: Sendable {
-    /// `-F` of ssh; nil for the user's own configuration.
-    public var sshConfiguration: String?
-    public var questions: Questions
-    public var interrupt: Interrupt
-    /// How many log in at once.
-    let turnstile: Turnstile
-
-    /// Logs in and runs a command.
-    func start(_ command: String, on host: Hostname) throws(SSHError) -> (Connection, any RemoteStream) {
-        let deadline = Deadline.after(.seconds(60))
-        let settings = try HostSettings.ask(
-            for: host, configurationFile: sshConfiguration, local: .current(), interrupt: interrupt, deadline: deadline)
-        let connection = try Connection(to: settings, questions: questions, interrupt: interrupt, deadline: deadline)
-        return (connection, try connection.start(command, deadline: deadline))
-    }
-
-    public init(
-        sshConfiguration: String? = nil, questions: Questions = .none, interrupt: Interrupt, parallel: Int = 32
-    ) {
-        self.sshConfiguration = sshConfiguration
-        self.questions = questions
-        self.interrupt = interrupt
-        turnstile = Turnstile(parallel)
-    }
-}

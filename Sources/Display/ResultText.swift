@@ -51,6 +51,7 @@ extension HostError {
         case .inconsistentRecord: "its record does not fit together"
         case .busy(let holder): "locked by \(visible(holder.name))"
         case .otherHostNotReady: "not changed, since another host is not ready"
+        case .calledOff: "not changed, as you wished"
         case .lost(let error): error.phrase
         }
     }
@@ -75,7 +76,7 @@ extension HostError {
         case .store(let error): error.explanation
         case .inconsistentRecord: "What the host says is deployed cannot be verified. It was left alone."
         case .busy: "Wait until that deploy is done, then run `deptool deploy` again."
-        case .otherHostNotReady: nil
+        case .otherHostNotReady, .calledOff: nil
         }
     }
 

@@ -6,8 +6,8 @@ extension Store {
     ///
     /// `directory` holds one directory per host, which holds one directory per app, and maybe the host's `host.json`.
     /// Other files on these two levels, and what starts with `.` there, are left out. In an app everything counts; a file
-    /// is executable if its owner may execute it. Git knows no empty directories: an app without files is not there, nor
-    /// is a host without apps. A cluster without hosts has the empty tree.
+    /// is executable if its owner may execute it. Git knows no empty directories: an app without files is not
+    /// there. A host without apps, and a cluster without hosts, has the empty tree.
     ///
     /// What was imported before is remembered beside the store (`TreeCache`), so that only changed files are read: those
     /// with another size, mtime, ctime, inode or executable bit than then, or that changed so shortly before that import
@@ -152,7 +152,10 @@ private struct ClusterImport {
     private func rootTree(_ hosts: [Hostname], _ results: [Result], _ writer: ObjectWriter) throws(StoreError) -> ObjectID {
         var root = TreeBytes()
         for (host, result) in zip(hosts, results) {
-            if let tree = result.tree { root.add(.directory, Array(host.text.utf8), tree) }
+            // A host without apps is there all the same: its last app has to go from the host, too.
+            var tree = result.tree
+            if tree == nil { tree = try TreeBytes().write(to: writer) }
+            if let tree { root.add(.directory, Array(host.text.utf8), tree) }
         }
         return try root.write(to: writer)
     }

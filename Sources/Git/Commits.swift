@@ -35,6 +35,15 @@ public struct Commit: Hashable, Sendable {
     public var time: Int64
     /// Without the newline at its end.
     public var message: String
+
+    public init(id: ObjectID, tree: ObjectID, parents: [ObjectID], author: Author, time: Int64, message: String) {
+        self.id = id
+        self.tree = tree
+        self.parents = parents
+        self.author = author
+        self.time = time
+        self.message = message
+    }
 }
 
 extension Store {

@@ -15,10 +15,21 @@ public struct TextDiff: Hashable, Sendable {
     public var added: Int
     public var removed: Int
 
+    public init(hunks: [Hunk], added: Int, removed: Int) {
+        self.hunks = hunks
+        self.added = added
+        self.removed = removed
+    }
+
     public struct Hunk: Hashable, Sendable {
         /// `@@ -1,3 +1,4 @@` and maybe the line before the hunk that names what it is in; no newline.
         public var header: String
         public var lines: [Line]
+
+        public init(header: String, lines: [Line]) {
+            self.header = header
+            self.lines = lines
+        }
     }
 
     public struct Line: Hashable, Sendable {

@@ -70,8 +70,6 @@ extension Store {
             if code != GIT_ENOTFOUND.rawValue { try check("remove \(name)") { code } }
             return
         }
-        // A bare repository keeps no log unless there is one.
-        try check("start the log of \(name)") { unsafe git_reference_ensure_log(repository, name) }
         let author = author()
         try check("name who writes \(name)") { unsafe git_repository_set_ident(repository, author.name, author.email) }
         var made: OpaquePointer?

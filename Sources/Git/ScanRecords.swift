@@ -19,9 +19,8 @@ struct ScanRecord {
     /// Of what failed.
     var errno: Int32
 
-    /// The length of a file's stamp, and where in it the time of the last change of anything is.
+    /// The length of a file's stamp.
     static let stampSize = 32
-    static let changeTime = 16
 }
 
 /// The records of one directory: those in `range` of `bytes`, the first of which is the scan's number `index`. Nil if the

@@ -44,7 +44,10 @@ import Model
             }
         }
         unsafe git_repository_free(repository)
-        return try open(at: path)
+        let store = try open(at: path)
+        // A bare repository keeps no log of its references by itself.
+        try store.setConfiguration("core.logAllRefUpdates", "true")
+        return store
     }
 
     /// Opens the store at `path` (git_repository_open_bare).
