@@ -37,11 +37,11 @@ extension EndToEnd {
                             restart unit nsd.service (zones/example.com.zone changed)
 
                       ns1: connecting
+                      ns1: connected
                       ns1: locking
                       ns1: staging
                       ns1: ready
-                      ns1: checking out files
-                      ns1: activating the new version
+                      ns1: changing files and links
                       ns1: restarting nsd.service
                       ns1: checking nsd.service
                       ns1: done
@@ -65,7 +65,7 @@ extension EndToEnd {
             #expect(output.code == 3)
             let message = output.stable.split(separator: "\n\n", omittingEmptySubsequences: false).suffix(2).joined(separator: "\n\n")
             #expect(message.hasPrefix("ns1: unit nsd.service failed (exit-code); its last journal lines:\n    | "))
-            #expect(message.contains("error: zones/example.com.zone:21: syntax error in IPv6 address\n"), "\(message)")
+            #expect(message.contains("error: zones/example.com.zone:21: invalid IPv6 address '2001:db8::x'\n"), "\(message)")
             #expect(message.hasSuffix("\nThe previous state is back.\n\nDeployed to 1 host, rolled back 1 host, in N s.\n"))
 
             #expect(try ns1.dig("www.example.com") == "192.0.2.80\n")

@@ -31,12 +31,11 @@ extension EndToEnd {
 
                       web1: connecting
                       web1: installing the agent
+                      web1: connected
                       web1: locking
                       web1: staging
                       web1: ready
-                      web1: checking out files
-                      web1: activating the new version
-                      web1: changing links
+                      web1: changing files and links
                       web1: reloading systemd
                       web1: enabling clock.service
                       web1: starting clock.service
