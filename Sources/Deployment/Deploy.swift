@@ -22,7 +22,10 @@ public final class Deploy: Sendable {
     private let options: DeployOptions
     private let report: @Sendable (Hostname, HostEvent) -> Void
     private let decision = Monitor(Decision.open)
+    /// Before anybody changes anything.
     private let meeting: MeetingPoint
+    /// Before anybody keeps the new state, when all or none shall.
+    private let commitMeeting: MeetingPoint
     /// One for each host of the plan.
     private let interrupts: [Interrupt]
 
@@ -37,6 +40,7 @@ public final class Deploy: Sendable {
         self.report = report
         storePath = store.path
         meeting = MeetingPoint(plan.hosts.count)
+        commitMeeting = MeetingPoint(plan.hosts.count)
         var interrupts: [Interrupt] = []
         for _ in plan.hosts { interrupts.append(try Interrupt()) }
         self.interrupts = interrupts
@@ -89,7 +93,12 @@ public final class Deploy: Sendable {
     private func deploy(_ plan: HostPlan, _ interrupt: Interrupt) -> HostResult {
         var vote = MeetingPoint.Vote.against
         var hasVoted = false
-        defer { if !hasVoted { meeting.vote(vote) } }
+        // How this host votes on whether all keep their new state, if it does not get as far as to be asked.
+        var commitVote: MeetingPoint.Vote? = .against
+        defer {
+            if !hasVoted { meeting.vote(vote) }
+            if let commitVote { commitMeeting.vote(hasVoted ? commitVote : vote) }
+        }
         do throws(HostError) {
             let early = connectEarly(plan, interrupt)
             let commit = decision.wait { decision -> ObjectID?? in
@@ -121,9 +130,12 @@ public final class Deploy: Sendable {
                 session.abandon()
                 return .failed(.otherHostNotReady)
             }
-            let outcome = try session.apply(plan) { report(plan.host, $0) }
+            let outcome = try session.apply(
+                plan, confirm: { confirm($0, plan.host, &commitVote) }, report: { report(plan.host, $0) })
             // If the store cannot take it, the host says so at the next deploy.
-            if outcome == .deployed { try? store.setDeployed(plan.host, commit, reason: "deploy") }
+            if outcome == .deployed {
+                try? store.setDeployed(plan.host, plan.wanted.apps.isEmpty && options.forgets ? nil : commit, reason: "deploy")
+            }
             return HostResult(outcome)
         } catch {
             switch error {
@@ -131,6 +143,26 @@ public final class Deploy: Sendable {
             case .ssh(.interrupted): return .failed(.calledOff)
             default: return .failed(error)
             }
+        }
+    }
+
+    private func confirm(
+        _ because: Step.Confirmation, _ host: Hostname, _ commitVote: inout MeetingPoint.Vote?
+    ) -> Problem? {
+        switch because {
+        case .login:
+            // Not through the session's own interrupt: giving up is told to the host over the connection there is.
+            guard let interrupt = try? Interrupt() else { return .notConfirmed(seconds: 0) }
+            // A server that was just restarted may need a moment.
+            for _ in 0..<3 {
+                if (try? access.start("exit 0", on: host, .none, interrupt)) != nil { return nil }
+                _ = csys_poll(nil, 0, 1000)
+            }
+            return .notConfirmed(seconds: 0)
+        case .everyHost:
+            commitVote = nil
+            commitMeeting.vote(.ready)
+            return commitMeeting.decision() ? nil : .otherHostFailed
         }
     }
 
@@ -177,9 +209,13 @@ public struct DeployOptions: Sendable {
     /// Go on without hosts that cannot be reached.
     public var skipsUnreachable: Bool
 
-    public init(connectsEarly: Bool = false, skipsUnreachable: Bool = false) {
+    /// Forget hosts on which nothing is left.
+    public var forgets: Bool
+
+    public init(connectsEarly: Bool = false, skipsUnreachable: Bool = false, forgets: Bool = false) {
         self.connectsEarly = connectsEarly
         self.skipsUnreachable = skipsUnreachable
+        self.forgets = forgets
     }
 }
 

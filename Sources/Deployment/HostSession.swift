@@ -1,3 +1,4 @@
+import CSystem
 import Git
 import Model
 import Planning
@@ -104,14 +105,26 @@ struct HostSession {
     }
 
     /// Runs the steps, to the end of it. When the operator gives up meanwhile, the host is asked to roll back.
-    mutating func apply(_ plan: HostPlan, report: (HostEvent) -> Void) throws(HostError) -> Outcome {
+    ///
+    /// `confirm` says why a host that waits for a confirmation shall not keep its new state; nil if it shall.
+    mutating func apply(
+        _ plan: HostPlan, confirm: (Step.Confirmation) -> Problem?, report: (HostEvent) -> Void
+    ) throws(HostError) -> Outcome {
+        // The host knows only that it was told to undo.
+        var refusal: Failure?
         do throws(HostError) {
             try conversation.send(.apply)
             while true {
                 switch try receiveOrCancel() {
                 case .began(let index):
-                    if plan.steps.indices.contains(index) { report(.applying(plan.steps[index])) }
-                case .undoing(let failure): report(.undoing(failure))
+                    guard plan.steps.indices.contains(index) else { throw .unexpected }
+                    report(.applying(plan.steps[index]))
+                    if case .confirm(_, let because) = plan.steps[index].action {
+                        refusal = confirm(because).map { Failure(step: index, $0) }
+                        try conversation.send(refusal == nil ? .confirm : .cancel)
+                    }
+                case .undoing(let failure): report(.undoing(refusal ?? failure))
+                case .finished(.rolledBack(let failure)): return .rolledBack(refusal ?? failure)
                 case .finished(let outcome): return outcome
                 case .refused(let failure): throw .refused(failure)
                 default: throw .unexpected
@@ -136,6 +149,24 @@ struct HostSession {
     }
 
     // MARK: Learning what is deployed
+
+    /// What the host says is deployed there.
+    mutating func record() throws(HostError) -> Record? {
+        try conversation.send(.record)
+        switch try conversation.receive(deadline: .after(Conversation.patience)) {
+        case .record(let record): return record
+        case .refused(let failure): throw .refused(failure)
+        default: throw .unexpected
+        }
+    }
+
+    /// The time of one round trip to the agent.
+    mutating func ping() throws(HostError) -> Duration {
+        let begun = csys_monotonic_ns()
+        try conversation.send(.ping)
+        guard case .pong = try conversation.receive(deadline: .after(Conversation.patience)) else { throw .unexpected }
+        return .nanoseconds(csys_monotonic_ns() - begun)
+    }
 
     /// Makes the store know what the host runs, and returns the commit; nil for nothing.
     mutating func takeOver(_ record: Record?, into store: Store) throws(HostError) -> ObjectID? {

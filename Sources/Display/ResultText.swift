@@ -20,7 +20,9 @@ extension HostResult {
     /// More than the phrase, where there is more to say.
     func explanation(_ host: Hostname) -> String? {
         switch self {
-        case .deployed, .stale: return nil
+        case .deployed: return nil
+        case .stale(let commit?): return "It runs \(commit.short), which the store did not know. Run `deptool deploy` again for the new plan."
+        case .stale(nil): return "Nothing is deployed on it any more. Run `deptool deploy` again for the new plan."
         case .rolledBack(let failure): return failure.explanation + "\nThe previous state is back."
         case .broken(let failure, let undoing):
             return failure.explanation + "\nRolling back failed:\n" + undoing.map(\.explanation).joined(separator: "\n")

@@ -23,6 +23,7 @@ struct DeployCommand: AsyncParsableCommand {
     @OptionGroup var cluster: ClusterArgument
     @OptionGroup var limit: LimitOption
     @OptionGroup var ssh: SSHOptions
+    @OptionGroup var safety: SafetyOptions
     @Flag(help: "Do not ask.")
     var noConfirm = false
     @Flag(help: "Show the plan and stop, as `deptool plan` does.")
@@ -31,13 +32,15 @@ struct DeployCommand: AsyncParsableCommand {
     var skipUnreachable = false
     @Flag(help: "Do not connect before you have answered.")
     var noPreconnect = false
+    @Option(help: ArgumentHelp("Empty this host, which is not in the config tree any more.", valueName: "name"))
+    var removeHost: String?
 
     func run() async throws {
         let workspace = try cluster.workspace()
         // Each time around, somebody else turned out to have deployed meanwhile.
         while true {
             let root = try workspace.importTree()
-            let plan = try workspace.plan(root, limit.filter)
+            let plan = try plan(workspace, root)
             Terminal.write(plan.isEmpty ? nothingToDo(workspace, plan) : PlanText(style: Terminal.style).render(plan))
             if plan.hosts.isEmpty || planOnly { return }
             Terminal.write("\n")
@@ -48,6 +51,16 @@ struct DeployCommand: AsyncParsableCommand {
         }
     }
 
+    private func plan(_ workspace: Workspace, _ root: ObjectID) throws -> Plan {
+        guard let removeHost else { return try workspace.plan(root, limit.filter, safety: safety.safety) }
+        guard let host = Hostname(removeHost) else { throw Complaint("'\(visible(removeHost))' is no name for a host") }
+        do {
+            return try ClusterReader(workspace.store, safety: safety.safety).removalPlan(host, root: root)
+        } catch {
+            throw Complaint(error, directory: workspace.directory)
+        }
+    }
+
     private func carryOut(
         _ plan: Plan, _ root: ObjectID, _ workspace: Workspace
     ) async throws -> [(host: Hostname, result: HostResult)] {
@@ -55,7 +68,7 @@ struct DeployCommand: AsyncParsableCommand {
         let screen = ProgressScreen(plan.hosts.map(\.host))
         let options = DeployOptions(
             connectsEarly: isAsking && !noPreconnect && Terminal.isInput && Terminal.isOutput,
-            skipsUnreachable: skipUnreachable)
+            skipsUnreachable: skipUnreachable, forgets: removeHost != nil)
         let deploy: Deploy
         do {
             deploy = try Deploy(

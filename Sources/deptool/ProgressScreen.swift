@@ -59,6 +59,9 @@ final class ProgressScreen: Sendable {
         }
     }
 
+    /// Writes a line of its own.
+    func write(_ text: String) { state.withLock { _ in Terminal.write(text) } }
+
     /// Says something above the lines.
     func note(_ text: String) {
         state.withLock { state in
@@ -91,6 +94,41 @@ extension HostEvent {
         case .connected(let isStale): isStale
         case .ended: true
         default: false
+        }
+    }
+}
+
+/// Round-trip times as they come: redrawn in place on a terminal, elsewhere only the last of them.
+final class PingScreen: Sendable {
+    private struct State {
+        var results: [(host: Hostname, result: Result<RoundTrips, HostError>?)]
+        var isDrawn = false
+    }
+
+    private let state: Mutex<State>
+    private let isRedrawn: Bool
+
+    init(_ hosts: [Hostname]) {
+        state = Mutex(State(results: hosts.map { ($0, nil) }))
+        isRedrawn = Terminal.canRedraw && hosts.count < Terminal.rows - 1
+    }
+
+    func show(_ host: Hostname, _ result: Result<RoundTrips, HostError>) {
+        state.withLock { state in
+            guard let index = state.results.firstIndex(where: { $0.host == host }) else { return }
+            state.results[index].result = result
+            guard isRedrawn else { return }
+            if state.isDrawn { Terminal.write("\u{1b}[\(state.results.count)A") }
+            let lines = PingText().lines(state.results).map { String($0.prefix(max(10, Terminal.columns - 1))) }
+            Terminal.write(lines.map { "\u{1b}[2K" + $0 + "\n" }.joined())
+            state.isDrawn = true
+        }
+    }
+
+    func finish() {
+        state.withLock { state in
+            guard !isRedrawn else { return }
+            Terminal.write(PingText().lines(state.results).map { $0 + "\n" }.joined())
         }
     }
 }
