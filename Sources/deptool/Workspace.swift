@@ -136,7 +136,7 @@ struct Complaint: Error, CustomStringConvertible {
     init(_ error: ClusterError, directory: String) {
         switch error {
         case .store(let error): self.init(error.phrase, error.explanation)
-        case .tree(let problem): self.init("\(visible(problem.place)): \(problem.phrase)")
+        case .tree(let problem): self.init(visible("\(problem.place): \(problem.phrase)"))
         case .unknownHosts(let names, let known):
             self.init(
                 "no host matches \(names.map { "'\(visible($0))'" }.joined(separator: ", "))",
