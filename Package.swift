@@ -47,6 +47,9 @@ let laptop: [Target] = [
 ]
 
 let tests: [Target] = [
+    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .testTarget(name: "ModelTests", dependencies: ["Model", "TestSupport"]),
+    .testTarget(name: "WireTests", dependencies: ["Model", "TestSupport", "Wire"]),
     .testTarget(name: "SSHTests", dependencies: ["SSH"]),
     .testTarget(name: "GitTests", dependencies: ["Git", "Model"]),
 ]
