@@ -58,6 +58,9 @@ import Testing
         #expect(here.isInside(here))
         #expect(!here.isInside(try AbsolutePath("/etc/ns")))
         #expect(here.withSuffix(".new").text == here.text + ".new")
+        #expect(here.sibling(".new").text == "/etc/nsd/zones/.new")
+        #expect(try AbsolutePath("/etc").sibling("x").text == "/x")
+        #expect(here.name == "example.com.zone")
     }
 
     @Test func `paths are ordered by their bytes`() throws {
