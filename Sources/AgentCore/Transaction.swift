@@ -223,7 +223,7 @@ struct Transaction {
             if let unit = preparation.steps[index].unit,
                 case .unwell(let problem) = status.verdict(before: journal.invocation(of: unit))
             {
-                throw Failure(step: index, .unit(unit, problem, journal: systemd.journal(unit, status)))
+                throw Failure(step: index, .unit(unit, problem, journal: systemd.journal(unit)))
             }
         }
         let arguments = ["systemctl", "restart"] + units.map { $0.text }
