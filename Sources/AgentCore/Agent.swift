@@ -143,7 +143,12 @@ public final class Agent {
             }
             let outcome = apply(preparation)
             HostLog(system: system).append(preparation, from: old?.commit, outcome)
-            if outcome == .deployed { try? cleanUp() } else { try? leftovers.sweep() }
+            if outcome == .deployed {
+                try? cleanUp()
+                leftovers.removeEmptyDropIns(preparation.steps)
+            } else {
+                try? leftovers.sweep()
+            }
             port.send(.finished(outcome))
             return true
         }
