@@ -54,6 +54,14 @@ let laptop: [Target] = [
 #endif
 
 let tests: [Target] = [
+    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .testTarget(name: "ModelTests", dependencies: ["Model", "TestSupport"]),
+    .testTarget(name: "WireTests", dependencies: ["Model", "TestSupport", "Wire"]),
+    // The agent that a test can let fail at any of its operations.
+    .executableTarget(name: "agent-under-test", dependencies: ["AgentCore", "CSystem"], path: "Tests/AgentUnderTest"),
+    .testTarget(
+        name: "AgentCoreTests",
+        dependencies: ["AgentCore", "CSystem", "Model", "TestSupport", "Wire", "agent-under-test"]),
     .testTarget(name: "SSHTests", dependencies: ["SSH"]),
     .testTarget(name: "GitTests", dependencies: ["Git", "Model"]),
 ]

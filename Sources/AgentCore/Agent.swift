@@ -37,11 +37,7 @@ public final class Agent {
         while true {
             switch port.receive() {
             case .request(.prepare(let preparation)):
-                do {
-                    guard try deploy(preparation) else { return }
-                } catch {
-                    return port.send(.refused(error))
-                }
+                do { try deploy(preparation) } catch { return port.send(.refused(error)) }
             case .request(.record):
                 do { port.send(.record(try Record.load(system))) } catch { return port.send(.refused(error)) }
             case .request(.fetch(let ids)):
@@ -80,78 +76,98 @@ public final class Agent {
         return String(decoding: line.filter { $0 > 0x20 && $0 != 0x7f }, as: UTF8.self)
     }
 
-    /// Undoes a transaction that was never finished. Nothing else is answered before that.
+    /// Undoes a transaction that was never finished, and removes what a killed agent left. Nothing else is answered before
+    /// that.
     private func recover() throws(Failure) -> Outcome? {
-        guard try system.status(of: Layout.journal) != nil else { return nil }
-        switch try HostLock.acquire(system, for: Holder(name: "recovery", since: csys_realtime_ns() / 1_000_000_000)) {
-        case .held: return nil  // it is being worked on
-        case .acquired(let lock):
-            defer { _ = lock }
-            return try finishTransaction(because: Failure(.interrupted))
+        let isOpen = try system.status(of: Layout.journal) != nil
+        let isNamed = try HostLock.isNamed(system)
+        guard isOpen || isNamed else { return nil }
+        do throws(Failure) {
+            switch try HostLock.acquire(system, for: Holder(name: "recovery", since: now)) {
+            case .held: return nil  // it is being worked on
+            case .acquired(let lock):
+                let outcome = try finishTransaction(because: Failure(.interrupted))
+                tidy(lock)
+                return outcome
+            }
+        } catch {
+            // Leftovers alone are no reason to turn anybody away.
+            if isOpen { throw error }
+            return nil
         }
     }
+
+    /// Seconds since the epoch.
+    private var now: Int64 { csys_realtime_ns() / 1_000_000_000 }
 
     /// Cleans up behind a committed transaction, or rolls an open one back. Nil if there is none.
     private func finishTransaction(because failure: Failure) throws(Failure) -> Outcome? {
         guard let journal = try Journal.load(system) else { return nil }
         if try Record.load(system)?.commit == journal.commit {
-            try cleanUp()
+            try Leftovers(system: system).closeJournal()
             return .deployed
         }
         return Rollback(system: system, systemd: systemd(Uninterrupted())).run(journal, because: failure)
     }
 
-    private func cleanUp() throws(Failure) {
-        let leftovers = Leftovers(system: system)
-        try leftovers.closeJournal()
-        try leftovers.sweep()
-        try leftovers.removeAgents(except: ownName)
+    /// Removes what no deploy needs any more. What cannot be removed now is when the next agent starts, because the lock
+    /// keeps its name.
+    private func tidy(_ lock: borrowing HostLock) {
+        guard (try? Leftovers(system: system).sweep()) != nil else { return }
+        lock.clear()
     }
 
     // MARK: Deploying
 
-    /// Carries out a deploy as far as the laptop wants it to go. False when the session is over.
-    private func deploy(_ preparation: Preparation) throws(Failure) -> Bool {
+    /// Carries out a deploy as far as the laptop wants it to go.
+    private func deploy(_ preparation: Preparation) throws(Failure) {
+        guard preparation.isConsistent else { throw Failure(.protocolViolation) }
         try makeLayout()
-        let now = csys_realtime_ns() / 1_000_000_000
         switch try HostLock.acquire(system, for: Holder(name: preparation.holder, since: now)) {
-        case .held(let holder):
-            port.send(.busy(holder))
-            return true
+        case .held(let holder): port.send(.busy(holder))
         case .acquired(let lock):
-            defer { _ = lock }
-            // A transaction that somebody else's agent left since this session began.
-            _ = try finishTransaction(because: Failure(.interrupted))
-            let old = try Record.load(system)
-            guard old?.commit == preparation.expected else {
-                port.send(.stale(old))
-                return true
-            }
-            port.send(.locked)
-            let leftovers = Leftovers(system: system)
-            try leftovers.sweep()
-            let isStaged: Bool
+            let outcome: Outcome?
             do {
-                isStaged = try stage(preparation, old: old)
+                outcome = try deployLocked(preparation)
             } catch {
-                try? leftovers.sweep()
+                tidy(lock)
                 throw error
             }
-            guard isStaged else {
-                try leftovers.sweep()
-                return true
-            }
-            let outcome = apply(preparation)
-            HostLog(system: system).append(preparation, from: old?.commit, outcome)
-            if outcome == .deployed {
-                try? cleanUp()
-                leftovers.removeEmptyDropIns(preparation.steps)
-            } else {
-                try? leftovers.sweep()
-            }
-            port.send(.finished(outcome))
-            return true
+            tidy(lock)
+            // Whoever hears that it is done finds the host unlocked.
+            _ = consume lock
+            if let outcome { port.send(.finished(outcome)) }
         }
+    }
+
+    /// Nil when it did not come to the steps: the host is not as expected, or the operator gave up or is gone.
+    private func deployLocked(_ preparation: Preparation) throws(Failure) -> Outcome? {
+        let leftovers = Leftovers(system: system)
+        // A transaction that somebody else's agent left since this session began. While it cannot be undone, what undoing
+        // it takes must stay.
+        if case .broken(_, let undoing) = try finishTransaction(because: Failure(.interrupted)),
+            try system.status(of: Layout.journal) != nil, let problem = undoing.first
+        {
+            throw problem
+        }
+        let old = try Record.load(system)
+        guard old?.commit == preparation.expected else {
+            port.send(.stale(old))
+            return nil
+        }
+        port.send(.locked)
+        // Only for the room: what stays is no obstacle.
+        try? leftovers.sweep()
+        guard try stage(preparation, old: old) else { return nil }
+        let outcome = apply(preparation)
+        HostLog(system: system).append(preparation, from: old?.commit, outcome)
+        if outcome == .deployed {
+            // If not, the next agent does so.
+            try? leftovers.closeJournal()
+            try? leftovers.removeAgents(except: ownName)
+            leftovers.removeEmptyDropIns(preparation.steps)
+        }
+        return outcome
     }
 
     private func makeLayout() throws(Failure) {
@@ -162,7 +178,6 @@ public final class Agent {
 
     /// Stages, and waits for the word to apply. False when the operator gave up or is gone.
     private func stage(_ preparation: Preparation, old: Record?) throws(Failure) -> Bool {
-        guard preparation.record.isConsistent else { throw Failure(.protocolViolation) }
         let staging = Staging(system: system, preparation: preparation)
         try staging.begin(old: old)
         var isReady = false
@@ -237,9 +252,4 @@ public final class Agent {
             }
         }
     }
-}
-
-extension Record {
-    /// Whether the record's commit is the object that it brings, so that it can be verified later.
-    var isConsistent: Bool { objects.contains { $0.kind == .commit && $0.id == commit } }
 }

@@ -3,7 +3,7 @@ import Model
 import Wire
 
 /// The lock of a host: a flock(2) on a file, so that it ends with the processes that hold it and nobody ever has to
-/// break it. The file's content says who holds it.
+/// break it. The file's content says who holds it, and stays when the holder left without tidying up.
 struct HostLock: ~Copyable {
     private let file: File
 
@@ -19,12 +19,21 @@ struct HostLock: ~Copyable {
         guard try file.tryLock() else {
             try file.rewind()
             let bytes = try file.read(upTo: 4096)
-            // Empty, or half of it, for the moment between its lock and its name.
+            // Empty, or half of it, for the moment between its lock and its name, and on a full disk.
             let current = try? Holder(decoding: bytes)
             return .held(current ?? Holder(name: "another deploy", since: 0))
         }
-        try file.truncate()
-        try file.write(holder.encoded)
+        // A lock without a name is a lock: on a full disk, too, it must be possible to undo something.
+        if (try? file.truncate()) != nil { try? file.write(holder.encoded) }
         return .acquired(HostLock(file: file))
     }
+
+    /// Whether somebody holds the lock, or held it and left without tidying up.
+    static func isNamed(_ system: System) throws(Failure) -> Bool {
+        guard let status = try system.status(of: Layout.lock) else { return false }
+        return status.size > 0
+    }
+
+    /// Takes the name away, when all is tidy.
+    func clear() { try? file.truncate() }
 }

@@ -19,7 +19,7 @@ struct HostLog {
             }
         let line =
             "\(csys_realtime_ns() / 1_000_000_000) \(from?.hex ?? "none") \(preparation.record.commit.hex) \(word) "
-            + preparation.holder + "\n"
+            + oneLine(preparation.holder) + "\n"
         do {
             if let size = try system.status(of: Layout.log)?.size, size > Self.limit {
                 try system.rename(Layout.log, to: Layout.log.withSuffix(".old"))
@@ -29,5 +29,10 @@ struct HostLog {
         } catch {
             return
         }
+    }
+
+    /// Without control characters: what somebody else says about themselves must not look like a line of ours.
+    private func oneLine(_ text: String) -> String {
+        String(decoding: text.utf8.filter { $0 >= 0x20 && $0 != 0x7f }, as: UTF8.self)
     }
 }

@@ -44,8 +44,8 @@ public struct Journal: Hashable, Sendable {
 
     /// Where the copy of a displaced file is kept.
     static func copy(_ number: Int) -> AbsolutePath {
-        // A number is always a valid name.
-        (try? RelativePath("file-\(number)")).map { Layout.undo.appending($0) } ?? Layout.undo
+        // Always a valid name, and never that of an app, which may be kept beside it.
+        (try? RelativePath(".file-\(number)")).map { Layout.undo.appending($0) } ?? Layout.undo
     }
 
     /// The journal on disk; nil when no transaction is open.
@@ -62,6 +62,7 @@ public struct Journal: Hashable, Sendable {
 
     func save(_ system: System) throws(Failure) {
         try system.replace(Layout.journal, with: encoded, mode: 0o600)
+        try system.syncParent(of: Layout.journal)
     }
 }
 

@@ -18,13 +18,8 @@ struct Rollback {
         let filesAreBack = problems.count == beforeFiles
         if journal.needsReload { attempt(&problems) { () throws(Failure) in try systemd?.daemonReload() } }
         bringBack(journal, touched, &problems)
-        if filesAreBack {
-            do {
-                try close(journal)
-            } catch {
-                problems.append(error)
-            }
-        }
+        // If that fails, the journal stands and the next agent does all of this again; the host is right all the same.
+        if filesAreBack { try? close(journal) }
         return problems.isEmpty ? .rolledBack(failure) : .broken(failure, undoing: problems)
     }
 
@@ -89,7 +84,7 @@ struct Rollback {
         case .app(let app):
             if try system.status(of: app.removed) != nil { try system.rename(app.removed, to: app.directory) }
         case .path(let path, let was):
-            try system.removeIfThere(path.withSuffix(".deptool-new"))
+            try system.removeIfThere(path.temporary)
             try restore(path, was)
         case .noDirectory(let directory):
             if try system.status(of: directory) != nil { try system.removeDirectory(directory) }
@@ -97,7 +92,7 @@ struct Rollback {
     }
 
     private func restoreLink(_ path: AbsolutePath, _ target: String?) throws(Failure) {
-        try system.removeIfThere(path.withSuffix(".deptool-new"))
+        try system.removeIfThere(path.temporary)
         guard let target else { return try system.removeIfThere(path) }
         if try system.target(of: path) != target { try system.replaceSymlink(path, target: target) }
     }
@@ -112,9 +107,10 @@ struct Rollback {
             if try system.target(of: path) != target { try system.replaceSymlink(path, target: target) }
         case .file(let copy):
             if let status = try system.status(of: path), status.kind == csys_kind_regular { return }
-            let temporary = path.withSuffix(".deptool-new")
-            try system.duplicate(Journal.copy(copy), to: temporary)
-            try system.rename(temporary, to: path)
+            // A rename takes no room on a disk that may be full, but works only within a file system.
+            if (try? system.rename(Journal.copy(copy), to: path)) != nil { return }
+            try system.duplicate(Journal.copy(copy), to: path.temporary)
+            try system.rename(path.temporary, to: path)
         }
     }
 
@@ -130,10 +126,9 @@ struct Rollback {
                 case .path(let path, _): path
                 case .noDirectory(let path): path
                 }
-            if let parent = path.parent, try system.status(of: parent) != nil { try system.syncParent(of: path) }
+            if let parent = path.parent, try system.isDirectory(parent) { try system.sync(parent) }
         }
         try Leftovers(system: system).closeJournal()
-        try Leftovers(system: system).sweep()
     }
 }
 
@@ -141,27 +136,46 @@ struct Rollback {
 struct Leftovers {
     let system: System
 
-    /// Ends the transaction on disk.
+    /// Ends the transaction on disk. The record must not be lost after the journal is.
     func closeJournal() throws(Failure) {
+        try system.syncParent(of: Layout.record)
         try system.removeIfThere(Layout.journal)
         try system.syncParent(of: Layout.journal)
         try system.removeTree(Layout.undo)
     }
 
     /// Removes every checkout that is neither the current nor the previous version of its app, what was never finished,
-    /// and apps of which nothing is left.
+    /// and apps of which nothing is left. While a transaction is open, undoing it may need any of that, and it all stays.
+    ///
+    /// One that cannot be removed keeps none of the others; the last such failure is thrown.
     func sweep() throws(Failure) {
+        guard try system.status(of: Layout.journal) == nil else { return }
+        var failure: Failure?
+        func attempt(_ work: () throws(Failure) -> Void) {
+            do { try work() } catch { failure = error }
+        }
+        attempt { () throws(Failure) in try system.removeTree(Layout.undo) }
+        for path in [Layout.record, Layout.journal] {
+            attempt { () throws(Failure) in try system.removeIfThere(path.withSuffix(".new")) }
+        }
         for name in try system.list(Layout.apps) {
             guard let app = AppName(name) else { continue }
-            let current = try system.target(of: app.current)
-            let previous = try system.target(of: app.previous)
-            for entry in try system.list(app.directory) where entry != current && entry != previous {
-                let unfinished = entry.hasSuffix(".staging") || entry.hasSuffix(".deptool-new")
-                guard unfinished || Version(entry) != nil, let path = try? RelativePath(entry) else { continue }
-                try system.removeTree(app.directory.appending(path))
-            }
-            if current == nil, previous == nil { try system.removeDirectory(app.directory) }
+            attempt { () throws(Failure) in try sweep(app) }
         }
+        if let failure { throw failure }
+    }
+
+    private func sweep(_ app: AppName) throws(Failure) {
+        // Something else may lie there, and a symlink may lead anywhere.
+        guard try system.status(of: app.directory)?.kind == csys_kind_directory else { return }
+        let current = try system.target(of: app.current)
+        let previous = try system.target(of: app.previous)
+        for entry in try system.list(app.directory) where entry != current && entry != previous {
+            let unfinished = entry.hasSuffix(".staging") || entry == app.current.temporary.name
+            guard unfinished || Version(entry) != nil, let path = try? RelativePath(entry) else { continue }
+            try system.removeTree(app.directory.appending(path))
+        }
+        if current == nil, previous == nil { try system.removeDirectory(app.directory) }
     }
 
     /// Removes the drop-in directories of units from which the steps took the last link.

@@ -134,7 +134,8 @@ public final class System {
         return File(descriptor: descriptor, path: path, gate: gate)
     }
 
-    /// Puts `bytes` at `path` so that it holds, whatever happens, what it held before or all of them.
+    /// Puts `bytes` at `path` so that it holds, whatever happens, what it held before or all of them. The last thing that
+    /// is done is a rename; which of both it is after a power loss is certain once the directory is synced.
     func replace(_ path: AbsolutePath, with bytes: [UInt8], mode: UInt32) throws(Failure) {
         let temporary = path.withSuffix(".new")
         try removeIfThere(temporary)
@@ -142,7 +143,6 @@ public final class System {
         try file.write(bytes)
         try file.sync()
         try rename(temporary, to: path)
-        try syncParent(of: path)
     }
 
     func rename(_ from: AbsolutePath, to path: AbsolutePath) throws(Failure) {
@@ -152,7 +152,7 @@ public final class System {
 
     /// Makes `path` a symlink in one step: a reader finds what was there before or the link, never nothing.
     func replaceSymlink(_ path: AbsolutePath, target: String) throws(Failure) {
-        let temporary = path.withSuffix(".deptool-new")
+        let temporary = path.temporary
         try removeIfThere(temporary)
         try pass(.symlink, path)
         try check(.symlink, path, csys_symlink(target, real(temporary)))
@@ -207,8 +207,8 @@ public final class System {
         guard let status = try status(of: path) else { return }
         guard status.kind == csys_kind_directory else { return try remove(path) }
         for name in try list(path) {
-            guard let entry = try? RelativePath(name) else { throw Failure(.remove, path.text, code: Int32(csys_einval)) }
-            try removeTree(path.appending(entry))
+            // What has a name that no path of ours can have stays, and with it the directory.
+            if let entry = try? RelativePath(name) { try removeTree(path.appending(entry)) }
         }
         try removeDirectory(path)
     }
@@ -236,9 +236,22 @@ public final class System {
 
     /// Makes the entries of the directory that holds `path` durable.
     func syncParent(of path: AbsolutePath) throws(Failure) {
-        guard let parent = path.parent else { return }
-        let directory = try openDirectory(parent)
-        try directory.sync()
+        if let parent = path.parent { try sync(parent) }
+    }
+
+    /// Makes the entries of a directory durable.
+    func sync(_ directory: AbsolutePath) throws(Failure) {
+        let file = try openDirectory(directory)
+        try file.sync()
+    }
+
+    /// Whether there is a directory at `path`, or behind a symlink there.
+    func isDirectory(_ path: AbsolutePath) throws(Failure) -> Bool {
+        let descriptor = csys_open_directory(real(path))
+        if descriptor == -Int32(csys_enoent) || descriptor == -Int32(csys_enotdir) { return false }
+        try check(.look, path, descriptor)
+        _ = csys_close(descriptor)
+        return true
     }
 
     /// Makes everything durable that was written to the file system that holds the directory `path`.
@@ -267,6 +280,12 @@ public final class System {
     func check(_ operation: Operation, _ path: AbsolutePath, _ result: Int64) throws(Failure) {
         if result < 0 { throw Failure(operation, path.text, code: Int32(-result)) }
     }
+}
+
+extension AbsolutePath {
+    /// Where something is made that then takes this path by a rename. One name in a directory is enough, since who makes
+    /// anything there holds the lock; it is short, because the path's own may be as long as names can be.
+    var temporary: AbsolutePath { sibling(".deptool-new") }
 }
 
 /// An extended attribute of a file (xattr(7)), such as an access control list or a security label.

@@ -63,12 +63,8 @@ struct Transaction {
             }
         }
         if let reason = supervisor.reason { throw Failure(reason) }
-        do {
-            try system.syncParent(of: Layout.undo.withSuffix("/any"))
-            try journal.save(system)
-        } catch {
-            throw error
-        }
+        try system.syncParent(of: Layout.undo.withSuffix("/any"))
+        try journal.save(system)
         return journal
     }
 
@@ -81,7 +77,7 @@ struct Transaction {
         case (.remove, let app?):
             if try system.status(of: app.directory) != nil { journal.priors.append(.app(app)) }
         case (.link(let path, let source), let app?):
-            for directory in try missing(above: path) where !journal.priors.contains(.noDirectory(directory)) {
+            for directory in try missingDirectories(above: path) where !journal.priors.contains(.noDirectory(directory)) {
                 journal.priors.append(.noDirectory(directory))
             }
             let link = Link(path: path, app: app, source: source)
@@ -102,9 +98,23 @@ struct Transaction {
         }
     }
 
-    private func missing(above path: AbsolutePath) throws(Failure) -> [AbsolutePath] {
+    /// The directories that a link at `path` takes; the one that holds them has to be there.
+    private func missingDirectories(above path: AbsolutePath) throws(Failure) -> [AbsolutePath] {
         guard let parent = path.parent else { return [] }
-        return try system.missingDirectories(parent)
+        let missing = try system.missingDirectories(parent)
+        if let existing = missing.isEmpty ? parent : missing[0].parent, try !system.isDirectory(existing) {
+            throw Failure(.occupied(existing, by: try occupant(existing)))
+        }
+        return missing
+    }
+
+    private func occupant(_ path: AbsolutePath) throws(Failure) -> Occupant {
+        switch try system.status(of: path)?.kind {
+        case csys_kind_symlink: .symlink(to: try system.target(of: path) ?? "")
+        case csys_kind_regular: .file
+        case csys_kind_directory: .directory
+        default: .other
+        }
     }
 
     private func isOurs(_ target: String) -> Bool { target.hasPrefix(Layout.root.text + "/") }
@@ -112,22 +122,16 @@ struct Transaction {
     /// What a link will take the place of. A file with the same content is adopted; anything else that is not ours is
     /// an error, before anything has changed.
     private func displaced(by link: Link, copies: Int) throws(Failure) -> Journal.PriorPath {
-        guard let status = try system.status(of: link.path) else { return .nothing }
-        switch status.kind {
-        case csys_kind_symlink:
-            let target = try system.target(of: link.path) ?? ""
-            if isOurs(target) { return .symlink(to: target) }
-            throw Failure(.occupied(link.path, by: .symlink(to: target)))
-        case csys_kind_regular:
-            let file = newFile(link)
-            guard let file, try system.hash(link.path) == file.id else {
-                throw Failure(.occupied(link.path, by: .file))
-            }
+        guard try system.status(of: link.path) != nil else { return .nothing }
+        switch try occupant(link.path) {
+        case .symlink(let target) where isOurs(target): return .symlink(to: target)
+        case .file:
+            guard let file = newFile(link), try system.hash(link.path) == file.id else { break }
             try system.duplicate(link.path, to: Journal.copy(copies))
             return .file(copy: copies)
-        case csys_kind_directory: throw Failure(.occupied(link.path, by: .directory))
-        default: throw Failure(.occupied(link.path, by: .other))
+        default: break
         }
+        throw Failure(.occupied(link.path, by: try occupant(link.path)))
     }
 
     /// The file that a link will show.
@@ -251,6 +255,7 @@ struct Transaction {
     private func commit(_ journal: Journal) throws(Failure) {
         for directory in try directories(journal) { try system.syncParent(of: directory.withSuffix("/any")) }
         if let reason = supervisor.reason { throw Failure(reason) }
+        // The commit point. Nothing may fail after it: the host would be undone, and its record say otherwise.
         try system.replace(Layout.record, with: preparation.record.encoded, mode: 0o600)
     }
 

@@ -139,7 +139,11 @@ int csys_poll(csys_poll_item *items, size_t count, int64_t timeout_ms) {
     }
     int limit = timeout_ms < 0 ? -1 : timeout_ms > 0x7fffffff ? 0x7fffffff : (int)timeout_ms;
     int ready = poll(fds, (nfds_t)count, limit);
-    if (ready < 0) return -errno;
+    if (ready < 0) {
+        int error = errno;
+        for (size_t i = 0; i < count; i++) items[i].readable = items[i].writable = false;
+        return -error;
+    }
     for (size_t i = 0; i < count; i++) {
         items[i].readable = items[i].readable && (fds[i].revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL));
         items[i].writable = items[i].writable && (fds[i].revents & (POLLOUT | POLLERR | POLLNVAL));

@@ -11,8 +11,17 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
+
+int csys_set_echo(int fd, bool shown) {
+    struct termios settings;
+    if (tcgetattr(fd, &settings) < 0) return -errno;
+    if (shown) settings.c_lflag |= ECHO;
+    else settings.c_lflag &= ~(tcflag_t)ECHO;
+    return tcsetattr(fd, TCSAFLUSH, &settings) < 0 ? -errno : 0;
+}
 
 static int interrupts[2] = {-1, -1};
 

@@ -93,6 +93,17 @@ public struct AbsolutePath: Hashable, Comparable, Sendable {
         Self(unchecked: text + suffix.withUTF8Buffer { String(decoding: $0, as: UTF8.self) })
     }
 
+    /// The path of another file in the same directory.
+    public func sibling(_ name: StaticString) -> AbsolutePath {
+        Self(unchecked: (parent?.text ?? "") + "/").withSuffix(name)
+    }
+
+    /// The last component.
+    public var name: String {
+        guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")) else { return text }
+        return String(text[text.utf8.index(after: slash)...])
+    }
+
     /// The directory that holds this path; nil when that is `/`.
     public var parent: AbsolutePath? {
         guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")), slash != text.utf8.startIndex else { return nil }

@@ -30,6 +30,15 @@ public final class Interrupt: Sendable {
         _ = unsafe csys_write(writing, &byte, 1)
     }
 
+    /// Waits, at most until the deadline. Throws ``SSHError/interrupted``.
+    public func pause(_ duration: Duration, deadline: Deadline) throws(SSHError) {
+        let end = min(Deadline.after(duration), deadline)
+        while !end.hasPassed {
+            var item = csys_poll_item(fd: reading, readable: true, writable: false)
+            if unsafe csys_poll(&item, 1, end.pollTimeout) > 0 { throw .interrupted }
+        }
+    }
+
     /// Lets calls wait again. Nothing is lost on a connection whose ``RemoteStream/read(max:deadline:)`` was interrupted;
     /// one whose write was interrupted is of no use any more.
     public func rearm() {

@@ -98,6 +98,9 @@ public struct ByteWriter {
 
 /// Reads what `ByteWriter` writes, trusting nothing: no length is believed before the bytes are there.
 public struct ByteReader {
+    /// Elements. Some take many times the bytes in memory that they take here.
+    private static let longestList = 1 << 20
+
     private let bytes: [UInt8]
     private var position = 0
 
@@ -159,7 +162,7 @@ public struct ByteReader {
 
     public mutating func list<Element: WireCodable>(of type: Element.Type) throws(DecodingProblem) -> [Element] {
         // Every element takes a byte at least, so a lying count ends with the bytes.
-        let count = try count(limit: bytes.count - position)
+        let count = try count(limit: min(Self.longestList, bytes.count - position))
         var elements: [Element] = []
         for _ in 0..<count { elements.append(try Element(from: &self)) }
         return elements

@@ -1,7 +1,9 @@
 import ArgumentParser
+import CSystem
 import Deployment
 import Display
 import SSH
+import Synchronization
 
 struct SSHOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Use this ssh configuration instead of your own.", valueName: "file"))
@@ -15,20 +17,57 @@ struct SSHOptions: ParsableArguments {
 
     /// Questions that come up are asked on the terminal, if there is one, below the lines of `screen`.
     func access(_ screen: ProgressScreen) -> Access {
-        Access(
-            sshConfiguration: sshConfig,
-            questions: Terminal.isInput && Terminal.isOutput ? Self.questions(screen) : .none, parallel: parallel)
+        guard Terminal.isInput && Terminal.isOutput else {
+            return Access(sshConfiguration: sshConfig, parallel: parallel)
+        }
+        let passphrases = Passphrases(screen)
+        let questions = Questions(
+            confirm: { question in Self.confirm(question, screen) },
+            passphrase: { path in passphrases.answer(path) })
+        return Access(sshConfiguration: sshConfig, questions: questions, parallel: parallel)
     }
 
-    private static func questions(_ screen: ProgressScreen) -> Questions {
-        Questions(confirm: { question in
-            screen.interlude {
-                Terminal.write(
-                    "\nThe host '\(visible(question.host))' has a key that is not known yet:\n"
-                        + "    \(visible(question.type)) \(visible(question.fingerprint))\n")
-                let answer = Terminal.ask("Is it the right one? [y/N] ")?.lowercased()
-                return answer == "y" || answer == "yes" ? .accept : .refuse
+    private static func confirm(_ question: HostKeyQuestion, _ screen: ProgressScreen) -> HostKeyAnswer {
+        screen.interlude {
+            Terminal.write(
+                "\nThe host '\(visible(question.host))' has a key that is not known yet:\n"
+                    + "    \(visible(question.type)) \(visible(question.fingerprint))\n")
+            let answer = Terminal.ask("Is it the right one? [y/N] ")?.lowercased()
+            return answer == "y" || answer == "yes" ? .accept : .refuse
+        }
+    }
+}
+
+/// Passphrases of key files, each asked for once for all hosts. One that is asked for again was wrong.
+private final class Passphrases: Sendable {
+    private struct State {
+        var known: [String: [UInt8]] = [:]
+        /// How often the threads were given each of them: a thread that comes back got a wrong one.
+        var given: [String: Set<UInt64>] = [:]
+    }
+
+    private let state = Mutex(State())
+    private let screen: ProgressScreen
+
+    init(_ screen: ProgressScreen) { self.screen = screen }
+
+    deinit {
+        state.withLock { state in
+            for path in state.known.keys {
+                state.known[path]?.withUnsafeMutableBytes { csys_zero($0.baseAddress, $0.count) }
             }
-        }, passphrase: nil)
+        }
+    }
+
+    func answer(_ path: String) -> [UInt8]? {
+        let thread = csys_thread_id()
+        return state.withLock { state in
+            if let known = state.known[path], state.given[path, default: []].insert(thread).inserted { return known }
+            let wrong = state.known[path] == nil ? "" : "That was not it. "
+            let answer = screen.interlude { Terminal.askSecret("\n\(wrong)Passphrase of \(visible(path)): ") }
+            state.known[path] = answer
+            state.given[path] = [thread]
+            return answer
+        }
     }
 }

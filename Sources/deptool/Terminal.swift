@@ -47,6 +47,24 @@ enum Terminal {
         return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
     }
 
+    /// Asks for a secret, which is not shown as it is typed; nil at the end of input. The caller wipes it.
+    static func askSecret(_ question: String) -> [UInt8]? {
+        write(question)
+        guard csys_set_echo(0, false) == 0 else { return nil }
+        defer {
+            _ = csys_set_echo(0, true)
+            write("\n")
+        }
+        var secret: [UInt8] = []
+        secret.reserveCapacity(1024)
+        var byte: UInt8 = 0
+        while secret.count < 1024, csys_read(0, &byte, 1) == 1 {
+            if byte == 0x0a { return secret }
+            secret.append(byte)
+        }
+        return nil
+    }
+
     /// Shows text through `$PAGER`, where that is set and there is a terminal, else as it is.
     static func page(_ produce: ((String) -> Void) throws -> Void) throws {
         guard isOutput, let pager = environment("PAGER"), pager != "cat" else { return try produce { write($0) } }

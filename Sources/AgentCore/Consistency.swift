@@ -1,0 +1,73 @@
+import Model
+import Wire
+
+extension Preparation {
+    /// Whether record and steps hang together. A laptop that asks for anything else is mistaken, and a host that followed
+    /// it would not be what its record says.
+    var isConsistent: Bool {
+        // The old record and the new one are told apart by their commits.
+        expected != record.commit && record.isConsistent && stepsFitRecord
+    }
+
+    private var stepsFitRecord: Bool {
+        var apps: [AppName: AppProgress] = [:]
+        for app in record.apps { apps[app.name] = .untouched }
+        var links: [AbsolutePath: Link] = [:]
+        for link in record.links { links[link.path] = link }
+        for step in steps {
+            switch (step.action, step.app) {
+            case (.checkout, let app?):
+                guard apps[app] == .untouched else { return false }
+                apps[app] = .checkedOut
+            case (.activate, let app?):
+                guard apps[app] == .checkedOut else { return false }
+                apps[app] = .activated
+            case (.remove, let app?):
+                guard apps[app] == nil else { return false }
+                apps[app] = .removed
+            case (.link(let path, let source), let app?):
+                guard links[path] == Link(path: path, app: app, source: source) else { return false }
+            case (.unlink(let path), _):
+                guard links[path] == nil, !path.touches(Layout.root) else { return false }
+            case (.checkout, nil), (.activate, nil), (.remove, nil), (.link, nil): return false
+            case (.confirm, _), (.sysusers, _), (.tmpfiles, _), (.disable, _), (.daemonReload, _), (.enable, _), (.start, _),
+                (.restart, _), (.check, _):
+                break
+            }
+        }
+        return !apps.values.contains(.checkedOut)
+    }
+
+    private enum AppProgress {
+        case untouched, checkedOut, activated, removed
+    }
+}
+
+extension Record {
+    /// Whether the record's commit is the object that it brings, so that it can be verified later, every app is there
+    /// once, and every link is of an app and in nobody's way.
+    var isConsistent: Bool {
+        guard objects.contains(where: { $0.kind == .commit && $0.id == commit }) else { return false }
+        var names: [AppName: Bool] = [:]
+        for app in apps where names.updateValue(true, forKey: app.name) != nil { return false }
+        var paths: [AbsolutePath: Bool] = [:]
+        for link in links {
+            guard names[link.app] != nil, !link.path.touches(Layout.root),
+                paths.updateValue(true, forKey: link.path) == nil
+            else { return false }
+        }
+        for link in links {
+            var above = link.path.parent
+            while let directory = above {
+                if paths[directory] != nil { return false }
+                above = directory.parent
+            }
+        }
+        return true
+    }
+}
+
+extension AbsolutePath {
+    /// Whether one of the two is the other or below it.
+    fileprivate func touches(_ other: AbsolutePath) -> Bool { isInside(other) || other.isInside(self) }
+}

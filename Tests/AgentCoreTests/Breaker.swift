@@ -1,0 +1,27 @@
+import AgentCore
+
+/// Counts the operations of an agent, and lets some of them fail.
+final class Breaker: OperationGate {
+    private(set) var count = 0
+    private let error: Int32
+    private let isBroken: (Int, AgentCore.Operation, String) -> Bool
+
+    /// Operation `number`, counted from one, fails with EIO or another errno.
+    init(at number: Int, error: Int32 = 5) {
+        self.error = error
+        isBroken = { count, _, _ in count == number }
+    }
+
+    /// Operations fail with EIO or another errno by their kind and path.
+    init(error: Int32 = 5, where isBroken: @escaping (AgentCore.Operation, String) -> Bool) {
+        self.error = error
+        self.isBroken = { isBroken($1, $2) }
+    }
+
+    func pass(_ operation: AgentCore.Operation, _ path: String) -> Int32 {
+        count += 1
+        return isBroken(count, operation, path) ? error : 0
+    }
+
+    func allowance(_ count: Int) -> Int { count }
+}

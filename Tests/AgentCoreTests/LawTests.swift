@@ -1,0 +1,92 @@
+import AgentCore
+import Foundation
+import Model
+import TestSupport
+import Testing
+import Wire
+
+/// What has to hold for whatever trees, by the seed that a failure names.
+@Suite struct `Laws of deploying` {
+    @Test func `after a deploy the host is as wanted, and its record says so`() throws {
+        var random = Seeded()
+        for _ in 0..<15 {
+            let host = try TestHost()
+            var now: (wanted: Wanted, number: Int)?
+            for number in 1...8 {
+                let next = random.wanted()
+                try host.deploy(next, number, after: now)
+                try host.expect(running: next, number, "seed \(random.seed)")
+                now = (next, number)
+            }
+        }
+    }
+
+    @Test func `a deploy that is undone leaves everything as it was`() throws {
+        var random = Seeded()
+        for _ in 0..<30 {
+            let host = try TestHost()
+            let (old, new) = (random.wanted(), random.wanted())
+            try host.deploy(old, 1)
+            // Some links displace files of the same content.
+            for app in new.apps.values {
+                for (path, source) in app.links where random.bool() && !host.exists(path) {
+                    try host.write(path, String(decoding: app.files[source]!.content, as: UTF8.self))
+                }
+            }
+            let before = try host.listing()
+            let plan = Plan(from: (old, 1), to: new, 2)
+            let whole = try TestHost(copyOf: host)
+            let counter = Breaker(at: .max)
+            #expect(try whole.deploy(plan, gate: counter) == .finished(.deployed), "seed \(random.seed)")
+            // Half of the operations come after the staging, or nearly.
+            let number = random.int(counter.count / 2...counter.count)
+            _ = try host.deploy(plan, gate: Breaker(at: number))
+            try host.end(try host.session().laptop)
+            let record = FileManager.default.contents(atPath: host.real("/var/lib/deptool/store/record"))
+            let isNew = record.map(Array.init) == new.record(2).encoded
+            if !isNew {
+                try host.expect(
+                    unchangedSince: before, "operation \(number) of \(counter.count), seed \(random.seed)")
+            }
+            if !isNew { #expect(try host.deploy(plan) == .finished(.deployed), "seed \(random.seed)") }
+            try host.expect(running: new, 2, "seed \(random.seed)")
+        }
+    }
+
+    @Test func `deploying the same again changes nothing but the commit`() throws {
+        var random = Seeded()
+        for _ in 0..<20 {
+            let host = try TestHost()
+            let wanted = random.wanted()
+            try host.deploy(wanted, 1)
+            var before = try host.listing()
+            let plan = Plan(from: (wanted, 1), to: wanted, 2)
+            #expect(plan.preparation.steps == [])
+            #expect(try host.deploy(plan) == .finished(.deployed), "seed \(random.seed)")
+            var after = try host.listing()
+            before["/var/lib/deptool/store/record"] = nil
+            after["/var/lib/deptool/store/record"] = nil
+            #expect(difference(before, after) == [], "seed \(random.seed)")
+        }
+    }
+
+    @Test func `a host that was deployed in steps is as one that was deployed at once`() throws {
+        var random = Seeded()
+        for _ in 0..<15 {
+            let (one, two) = (try TestHost(), try TestHost())
+            let last = random.wanted()
+            try one.deploy(last, 9)
+            var now: (wanted: Wanted, number: Int)?
+            for number in 1...3 {
+                let next = random.wanted()
+                try two.deploy(next, number, after: now)
+                now = (next, number)
+            }
+            try two.deploy(Wanted(), 4, after: now)
+            try two.deploy(last, 9, after: (Wanted(), 4))
+            // Directories that were made for links stay.
+            let left = difference(try one.listing(), try two.listing()).filter { !$0.contains("nothing -> directory") }
+            #expect(left == [], "seed \(random.seed)")
+        }
+    }
+}

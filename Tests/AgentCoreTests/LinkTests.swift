@@ -1,0 +1,172 @@
+import AgentCore
+import CSystem
+import Foundation
+import Model
+import TestSupport
+import Testing
+import Wire
+
+@Suite struct `Links of apps` {
+    private func app(_ content: String, at path: String) -> Wanted {
+        Wanted(["dns": .init(["a": .init(content), "b": .init("b")], links: [path: "a"])])
+    }
+
+    private func isRolledBack(_ ending: Laptop.Ending) -> Bool {
+        if case .finished(.rolledBack) = ending { return true }
+        Issue.record("\(ending)")
+        return false
+    }
+
+    /// A deploy that is turned down before anything changed: the host is as it was, and takes another deploy.
+    private func expectRefusal(_ host: TestHost, _ wanted: Wanted, _ problem: Problem, step: Int) throws {
+        // The directories of Deptool itself are there from the first contact.
+        let other = Wanted(["other": .init(["x": .init("x")])])
+        try host.deploy(other, 1)
+        let before = try host.listing()
+        var both = wanted
+        both.apps["other"] = other.apps["other"]
+        #expect(
+            try host.deploy(Plan(from: (other, 1), to: both, 2)) == .finished(.rolledBack(Failure(step: step, problem))))
+        try host.expect(unchangedSince: before)
+        try host.expect(running: other, 1)
+    }
+
+    @Test func `a link may be retargeted, to another file and to another app, and go`() throws {
+        let host = try TestHost()
+        let path = "/etc/deep/down/link"
+        let first = app("one", at: path)
+        try host.deploy(first, 1)
+        #expect(host.read(path) == nil && host.target(path) == "/var/lib/deptool/apps/dns/current/a")
+        var second = first
+        second.apps["dns"]!.links[path] = "b"
+        try host.deploy(second, 2, after: (first, 1))
+        try host.expect(running: second, 2)
+        var third = second
+        third.apps["dns"]!.links = [:]
+        third.apps["web"] = .init(["c": .init("c")], links: [path: "c"])
+        try host.deploy(third, 3, after: (second, 2))
+        try host.expect(running: third, 3)
+        try host.deploy(Wanted(), 4, after: (third, 3))
+        #expect(!host.exists(path))
+        try host.expect(running: Wanted(), 4)
+    }
+
+    @Test func `a file with the same content becomes the link`() throws {
+        let host = try TestHost()
+        try host.write("/etc/a", "one", mode: 0o640)
+        try host.deploy(app("one", at: "/etc/a"), 1)
+        try host.expect(running: app("one", at: "/etc/a"), 1)
+    }
+
+    @Test func `a file with other content is not touched`() throws {
+        let host = try TestHost()
+        try host.write("/etc/a", "precious")
+        try expectRefusal(host, app("one", at: "/etc/a"), .occupied(try AbsolutePath("/etc/a"), by: .file), step: 2)
+        #expect(host.read("/etc/a") == "precious")
+    }
+
+    @Test func `a directory is not touched`() throws {
+        let host = try TestHost()
+        try host.makeDirectory("/etc/a")
+        try expectRefusal(host, app("one", at: "/etc/a"), .occupied(try AbsolutePath("/etc/a"), by: .directory), step: 2)
+    }
+
+    @Test(arguments: ["/etc/other", "../opt/x", "/var/lib/deptoolx/y", "dangling"])
+    func `somebody else's symlink is not touched`(target: String) throws {
+        let host = try TestHost()
+        try host.symlink("/etc/a", to: target)
+        try expectRefusal(
+            host, app("one", at: "/etc/a"), .occupied(try AbsolutePath("/etc/a"), by: .symlink(to: target)), step: 2)
+    }
+
+    @Test func `something else is not touched`() throws {
+        let host = try TestHost()
+        #expect(mkfifo(host.real("/etc/a"), 0o600) == 0)
+        try expectRefusal(host, app("one", at: "/etc/a"), .occupied(try AbsolutePath("/etc/a"), by: .other), step: 2)
+    }
+
+    @Test func `a symlink of Deptool's own is taken over, even if nobody remembers it`() throws {
+        let host = try TestHost()
+        try host.symlink("/etc/a", to: "/var/lib/deptool/apps/gone/current/x")
+        try host.deploy(app("one", at: "/etc/a"), 1)
+        try host.expect(running: app("one", at: "/etc/a"), 1)
+    }
+
+    @Test(arguments: ["file", "symlink", "directory", "nothing"])
+    func `what somebody put at the place of a link that goes is left there`(how: String) throws {
+        let host = try TestHost()
+        let first = app("one", at: "/etc/a")
+        try host.deploy(first, 1)
+        try host.remove("/etc/a")
+        switch how {
+        case "file": try host.write("/etc/a", "mine")
+        case "symlink": try host.symlink("/etc/a", to: "/etc/b")
+        case "directory": try host.makeDirectory("/etc/a")
+        default: break
+        }
+        try host.deploy(Wanted(), 2, after: (first, 1))
+        #expect(host.exists("/etc/a") == (how != "nothing"))
+        if how == "file" { #expect(host.read("/etc/a") == "mine") }
+        if how == "symlink" { #expect(host.target("/etc/a") == "/etc/b") }
+    }
+
+    @Test func `a link below a symlinked directory is made where that leads`() throws {
+        let host = try TestHost()
+        try host.makeDirectory("/srv/real")
+        try host.symlink("/etc/linked", to: "../srv/real")
+        try host.deploy(app("one", at: "/etc/linked/a"), 1)
+        #expect(host.target("/srv/real/a") == "/var/lib/deptool/apps/dns/current/a")
+        #expect(host.target("/etc/linked") == "../srv/real")
+    }
+
+    @Test(arguments: [("/etc/file/a", Occupant.file), ("/etc/file/b/c", .file)])
+    func `a link below a file is refused`(path: String, occupant: Occupant) throws {
+        let host = try TestHost()
+        try host.write("/etc/file", "x")
+        try expectRefusal(host, app("one", at: path), .occupied(try AbsolutePath("/etc/file"), by: occupant), step: 2)
+    }
+
+    @Test func `a link may have a name as long as names can be`() throws {
+        let host = try TestHost()
+        let wanted = app("one", at: "/etc/" + String(repeating: "x", count: 255))
+        try host.deploy(wanted, 1)
+        try host.expect(running: wanted, 1)
+    }
+
+    @Test func `a link that cannot be made fails, and nothing has changed`() throws {
+        let host = try TestHost()
+        let other = Wanted(["other": .init(["x": .init("x")], links: ["/etc/x/y": "x"])])
+        try host.deploy(other, 1)
+        let before = try host.listing()
+        var both = other
+        both.apps["dns"] = app("one", at: "/etc/a").apps["dns"]
+        both.apps["other"]!.links = ["/etc/new/y": "x"]
+        let gate = Breaker { $0 == .symlink && $1 == "/etc/a" }
+        #expect(try isRolledBack(host.deploy(Plan(from: (other, 1), to: both, 2), gate: gate)))
+        try host.expect(unchangedSince: before)
+    }
+
+    @Test func `a displaced file comes back as it was: content, owner, mode, times and extended attributes`() throws {
+        let host = try TestHost()
+        try host.write("/etc/a", "one", mode: 0o4640)
+        #expect(csys_lchown(host.real("/etc/a"), 12, 34) == 0 && csys_chmod(host.real("/etc/a"), 0o4640) == 0)
+        let attribute = ["user.note", "trusted.note"].first { (name: String) in csys_setxattr(host.real("/etc/a"), name, "hello", 5) == 0 }
+        #expect(csys_set_mtime(host.real("/etc/a"), 1_234_567_890_987_654_321) == 0)
+        var wanted = app("one", at: "/etc/a")
+        wanted.apps["dns"]!.links["/etc/second"] = "b"
+        wanted.apps["dns"]!.links["/etc/made/here/b"] = "b"
+        try host.deploy(Wanted(), 1)
+        let before = try host.listing()
+        let gate = Breaker { $0 == .symlink && $1 == "/etc/second" }
+        #expect(try isRolledBack(host.deploy(Plan(from: (Wanted(), 1), to: wanted, 2), gate: gate)))
+        try host.expect(unchangedSince: before)
+        var status = csys_stat()
+        #expect(csys_lstat(host.real("/etc/a"), &status) == 0)
+        #expect(status.mode == 0o4640 && status.uid == 12 && status.gid == 34)
+        #expect(status.mtime_ns == 1_234_567_890_987_654_321)
+        if let attribute {
+            var value = [UInt8](repeating: 0, count: 10)
+            #expect(csys_getxattr(host.real("/etc/a"), attribute, &value, 10) == 5)
+        }
+    }
+}

@@ -1,0 +1,128 @@
+import Model
+import TestSupport
+import Wire
+
+/// What a host should run: a small stand-in for a config tree.
+struct Wanted: Equatable, CustomStringConvertible {
+    struct File: Equatable {
+        var content: [UInt8]
+        var isExecutable = false
+
+        init(_ text: String, executable: Bool = false) {
+            content = Array(text.utf8)
+            isExecutable = executable
+        }
+
+        init(bytes: [UInt8]) { content = bytes }
+
+        var id: ObjectID { .of(.blob, content) }
+    }
+
+    struct App: Equatable {
+        var files: [String: File]
+        /// Sources by the paths of the links.
+        var links: [String: String] = [:]
+
+        init(_ files: [String: File], links: [String: String] = [:]) {
+            self.files = files
+            self.links = links
+        }
+    }
+
+    var apps: [String: App]
+
+    init(_ apps: [String: App] = [:]) { self.apps = apps }
+
+    var description: String {
+        apps.sorted { $0.key < $1.key }.map { name, app in
+            let files = app.files.sorted { $0.key < $1.key }.map { path, file in
+                "\(path)\(file.isExecutable ? "*" : "") (\(file.content.count) bytes)"
+            }
+            let links = app.links.sorted { $0.key < $1.key }.map { "\($0) -> \($1)" }
+            return "\(name): " + (files + links).joined(separator: ", ")
+        }.joined(separator: "; ")
+    }
+
+    /// The record of a host that runs this by the deploy with this number.
+    func record(_ number: Int) -> Record {
+        let commit = RecordedObject(kind: .commit, bytes: Array("deploy \(number)".utf8))
+        let names = apps.keys.sorted()
+        return Record(
+            commit: commit.id, author: "Ada <ada@example.com>", time: 1_700_000_000 + Int64(number), objects: [commit],
+            apps: names.map { name in
+                DeployedApp(
+                    name: AppName(name)!,
+                    files: apps[name]!.files.map { path, file in
+                        FileEntry(path: try! RelativePath(path), isExecutable: file.isExecutable, id: file.id)
+                    }.sorted { $0.path < $1.path })
+            },
+            links: names.flatMap { name in
+                apps[name]!.links.map { path, source in
+                    Link(path: try! AbsolutePath(path), app: AppName(name)!, source: try! RelativePath(source))
+                }.sorted { $0.path < $1.path }
+            }, units: [])
+    }
+
+    /// Every content, by its id.
+    var contents: [ObjectID: [UInt8]] {
+        var contents: [ObjectID: [UInt8]] = [:]
+        for app in apps.values { for file in app.files.values { contents[file.id] = file.content } }
+        return contents
+    }
+}
+
+/// A deploy as the laptop would plan it.
+struct Plan {
+    var preparation: Preparation
+    var contents: [ObjectID: [UInt8]]
+
+    /// From what the host runs, by its deploy, to what it should run by deploy `number`.
+    init(from old: (wanted: Wanted, number: Int)?, to wanted: Wanted, _ number: Int) {
+        let before = old?.wanted ?? Wanted()
+        let (oldRecord, record) = (old.map { $0.wanted.record($0.number) }, wanted.record(number))
+        let changed = record.apps.filter { app in oldRecord?.apps.contains(app) != true }.map(\.name)
+        let removed = (oldRecord?.apps ?? []).map(\.name).filter { wanted.apps[$0.text] == nil }
+        let oldLinks = oldRecord?.links ?? []
+        var steps = changed.map { Step($0, .checkout) } + changed.map { Step($0, .activate) }
+        steps += oldLinks.filter { link in !record.links.contains { $0.path == link.path } }
+            .map { Step($0.app, .unlink(path: $0.path)) }
+        steps += record.links.filter { !oldLinks.contains($0) }.map { Step($0.app, .link(path: $0.path, source: $0.source)) }
+        steps += removed.map { Step($0, .remove) }
+        contents = wanted.contents
+        let present = before.contents
+        let needed = Set(changed.flatMap { name in wanted.apps[name.text]!.files.values.map(\.id) })
+        let sent = needed.filter { present[$0] == nil }.sorted { $0.hex < $1.hex }
+        preparation = Preparation(
+            expected: oldRecord?.commit, holder: "Ada <ada@example.com>", record: record,
+            contents: sent.map { [contents] in Content(id: $0, size: UInt64(contents[$0]!.count)) }, steps: steps)
+    }
+
+    /// All that the laptop says when nothing goes wrong, in one go.
+    var script: [Request] {
+        [.prepare(preparation)] + preparation.contents.map { .content(contents[$0.id]!) } + [.apply]
+    }
+}
+
+extension Seeded {
+    mutating func int(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
+    mutating func bool() -> Bool { Bool.random(using: &self) }
+    mutating func pick<Value>(_ values: [Value]) -> Value { values[int(0...values.count - 1)] }
+
+    /// A config tree of few names, so that two of them have much in common.
+    mutating func wanted() -> Wanted {
+        var paths = ["/etc/one", "/etc/two", "/etc/made/three", "/etc/made/deep/four", "/srv/a/b/five", "/opt/six"]
+        paths.shuffle(using: &self)
+        var apps: [String: Wanted.App] = [:]
+        for name in ["dns", "file-0", "web", "_x@1"] where int(0...2) > 0 {
+            var files: [String: Wanted.File] = [:]
+            for path in ["a", "b.conf", "dir/a", "dir/sub/c", "other/d"] where bool() {
+                files[path] = Wanted.File(bytes: [UInt8](repeating: UInt8(int(0...3)), count: pick([0, 1, 100, 5000])))
+                files[path]!.isExecutable = int(0...3) == 0
+            }
+            var links: [String: String] = [:]
+            for source in files.keys.sorted() where bool() && !paths.isEmpty { links[paths.removeLast()] = source }
+            apps[name] = Wanted.App(files, links: links)
+        }
+        return Wanted(apps)
+    }
+}

@@ -1,0 +1,164 @@
+import Model
+import TestSupport
+import Wire
+
+/// Random values of everything that is sent or kept.
+extension Seeded {
+    mutating func int(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
+    mutating func bool() -> Bool { Bool.random(using: &self) }
+    mutating func pick<Value>(_ values: [Value]) -> Value { values[int(0...values.count - 1)] }
+
+    mutating func list<Value>(upTo limit: Int = 4, _ make: (inout Seeded) -> Value) -> [Value] {
+        (0..<int(0...limit)).map { _ in make(&self) }
+    }
+
+    mutating func optional<Value>(_ make: (inout Seeded) -> Value) -> Value? { bool() ? make(&self) : nil }
+
+    /// Any number, the small and the extreme ones often.
+    mutating func number() -> Int {
+        switch int(0...3) {
+        case 0: pick([0, 1, -1, 127, 128, .max, .min])
+        case 1: int(0...300)
+        default: int(.min ... .max)
+        }
+    }
+
+    mutating func text() -> String {
+        String(String.UnicodeScalarView(list(upTo: 12) { $0.pick(["a", "/", " ", "\n", "\0", "ä", "€", "𐀀", "\u{301}"]) }))
+    }
+
+    mutating func id() -> ObjectID { ObjectID(bytes(20)) ?? .of(.blob, []) }
+
+    private mutating func word(_ alphabet: String) -> String {
+        let characters = Array(alphabet)
+        return String((0..<int(1...8)).map { _ in pick(characters) })
+    }
+
+    mutating func app() -> AppName { AppName("a" + word("abcXYZ019.-_@+"))! }
+    mutating func unit() -> UnitName { UnitName(word("abc019_") + word("a:-_.\\@") + pick(UnitName.suffixes))! }
+
+    mutating func relativePath() -> RelativePath {
+        let parts = list(upTo: 3) { $0.word("aä€ .-") + "x" } + ["x"]
+        return try! RelativePath(parts.joined(separator: "/"))
+    }
+
+    mutating func absolutePath() -> AbsolutePath { try! AbsolutePath("/" + relativePath().text) }
+
+    mutating func file() -> FileEntry { FileEntry(path: relativePath(), isExecutable: bool(), id: id()) }
+    mutating func link() -> Link { Link(path: absolutePath(), app: app(), source: relativePath()) }
+
+    mutating func record() -> Record {
+        Record(
+            commit: id(), author: text(), time: Int64(number()),
+            objects: list { RecordedObject(kind: $0.pick([.blob, .tree, .commit]), bytes: $0.bytes($0.int(0...40))) },
+            apps: list { random in DeployedApp(name: random.app(), files: random.list { $0.file() }) },
+            links: list { $0.link() }, units: list { DeployedUnit(app: $0.app(), name: $0.unit()) })
+    }
+
+    mutating func content() -> Content { Content(id: id(), size: UInt64(number() & .max)) }
+
+    mutating func step() -> Step {
+        let action: Step.Action =
+            switch int(0...13) {
+            case 0: .checkout
+            case 1: .activate
+            case 2: .remove
+            case 3: .link(path: absolutePath(), source: relativePath())
+            case 4: .unlink(path: absolutePath())
+            case 5: .sysusers
+            case 6: .tmpfiles
+            case 7: .disable(unit())
+            case 8: .daemonReload
+            case 9: .enable(unit(), .new)
+            case 10: .enable(unit(), .refreshed)
+            case 11: .start(unit())
+            case 12: .restart(unit(), because: .init(path: relativePath(), others: int(0...Int(Int32.max))))
+            default: .check(unit(), settle: .milliseconds(int(0...24 * 3600 * 1000)))
+            }
+        return Step(optional { $0.app() }, action)
+    }
+
+    mutating func preparation() -> Preparation {
+        Preparation(
+            expected: optional { $0.id() }, holder: text(), record: record(), contents: list { $0.content() },
+            steps: list(upTo: 12) { $0.step() })
+    }
+
+    mutating func request() -> Request {
+        switch int(0...7) {
+        case 0: .prepare(preparation())
+        case 1: .content(bytes(int(0...300)))
+        case 2: .supply(list { $0.content() })
+        case 3: .apply
+        case 4: .cancel
+        case 5: .record
+        case 6: .fetch(list { $0.id() })
+        default: .ping
+        }
+    }
+
+    mutating func decodingProblem() -> DecodingProblem {
+        pick([.truncated, .trailingBytes, .badNumber, .tooLong, .notUTF8, .unknownCase, .badValue])
+    }
+
+    mutating func unitProblem() -> UnitProblem {
+        switch int(0...4) {
+        case 0: .notLoaded(state: text())
+        case 1: .failed(result: text(), status: number())
+        case 2: .exited(status: number())
+        case 3: .restarting(times: number())
+        default: .notReady(state: text())
+        }
+    }
+
+    mutating func problem() -> Problem {
+        switch int(0...11) {
+        case 0: .system(operation: text(), path: text(), code: number())
+        case 1: .command(arguments: list { $0.text() }, status: number(), output: text())
+        case 2: .timeout(arguments: list { $0.text() }, seconds: number())
+        case 3: .unit(unit(), unitProblem(), journal: text())
+        case 4: .occupied(absolutePath(), by: pick([.file, .directory, .symlink(to: text()), .other]))
+        case 5: .corrupt(path: text())
+        case 6: .cancelled
+        case 7: .disconnected
+        case 8: .agentDied
+        case 9: .interrupted
+        case 10: .protocolViolation
+        default: .unreadable(path: text(), decodingProblem())
+        }
+    }
+
+    mutating func failure() -> Failure { Failure(step: optional { $0.int(0...Int(Int32.max) - 1) }, problem()) }
+
+    mutating func outcome() -> Outcome {
+        switch int(0...2) {
+        case 0: .deployed
+        case 1: .rolledBack(failure())
+        default: .broken(failure(), undoing: list { $0.failure() })
+        }
+    }
+
+    mutating func hello() -> Hello {
+        Hello(
+            hostname: text(), machineID: text(), hasSystemd: bool(), commit: optional { $0.id() },
+            recovery: optional { $0.outcome() })
+    }
+
+    mutating func reply() -> Reply {
+        switch int(0...12) {
+        case 0: .hello(hello())
+        case 1: .locked
+        case 2: .staged(missing: list { $0.id() })
+        case 3: .busy(Holder(name: text(), since: Int64(number())))
+        case 4: .stale(optional { $0.record() })
+        case 5: .began(step: int(0...Int(Int32.max)))
+        case 6: .undoing(failure())
+        case 7: .finished(outcome())
+        case 8: .refused(failure())
+        case 9: .record(optional { $0.record() })
+        case 10: .file(size: optional { UInt64($0.number() & .max) })
+        case 11: .content(bytes(int(0...300)))
+        default: .pong
+        }
+    }
+}

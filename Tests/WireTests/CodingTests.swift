@@ -1,0 +1,213 @@
+import Model
+import TestSupport
+import Testing
+import Wire
+
+@Suite struct `Messages in bytes` {
+    private func roundTrip<Message: WireCodable & Equatable>(
+        _ count: Int, _ make: (inout Seeded) -> Message
+    ) throws {
+        var random = Seeded()
+        for _ in 0..<count {
+            let message = make(&random)
+            let bytes = message.encoded
+            #expect(try Message(decoding: bytes) == message, "seed \(random.seed)")
+            #expect(try Message(decoding: bytes).encoded == bytes, "seed \(random.seed)")
+        }
+    }
+
+    @Test func `requests come back as they were`() throws { try roundTrip(3000) { $0.request() } }
+    @Test func `replies come back as they were`() throws { try roundTrip(3000) { $0.reply() } }
+    @Test func `records come back as they were`() throws { try roundTrip(1000) { $0.record() } }
+    @Test func `holders come back as they were`() throws {
+        try roundTrip(100) { Holder(name: $0.text(), since: Int64($0.number())) }
+    }
+
+    /// Bytes that are no message are refused; if they are one, it is written as it was read: there is one form.
+    private func judge<Message: WireCodable & Equatable>(
+        _ type: Message.Type, _ bytes: [UInt8], _ random: Seeded
+    ) -> Bool {
+        guard let message = try? Message(decoding: bytes) else { return false }
+        #expect(message.encoded == bytes, "seed \(random.seed)")
+        return true
+    }
+
+    private func damage<Message: WireCodable & Equatable>(_ count: Int, _ make: (inout Seeded) -> Message) {
+        var random = Seeded()
+        for _ in 0..<count {
+            let bytes = make(&random).encoded
+            for length in bytes.indices {
+                #expect(!judge(Message.self, Array(bytes[..<length]), random), "cut to \(length), seed \(random.seed)")
+            }
+            #expect(throws: DecodingProblem.self, "seed \(random.seed)") { try Message(decoding: bytes + [0]) }
+            for index in bytes.indices {
+                var changed = bytes
+                changed[index] ^= UInt8.random(in: 1...255, using: &random)
+                _ = judge(Message.self, changed, random)
+                changed[index] = 0xff
+                _ = judge(Message.self, changed, random)
+            }
+        }
+    }
+
+    @Test func `damaged requests are refused or read, never a trap`() { damage(60) { $0.request() } }
+    @Test func `damaged replies are refused or read, never a trap`() { damage(60) { $0.reply() } }
+
+    @Test func `noise is refused or read, never a trap`() {
+        var random = Seeded()
+        for _ in 0..<20_000 {
+            var bytes = random.bytes(random.int(0...40))
+            // Mostly a known tag, so that what comes behind is looked at.
+            if !bytes.isEmpty, random.bool() { bytes[0] %= 13 }
+            _ = judge(Request.self, bytes, random)
+            _ = judge(Reply.self, bytes, random)
+            _ = judge(Record.self, bytes, random)
+        }
+    }
+
+    @Test(arguments: [
+        ([UInt8](repeating: 0x80, count: 9) + [0x02], DecodingProblem.badNumber),  // 65 bits
+        ([UInt8](repeating: 0xff, count: 10), .badNumber),
+        ([0x80, 0x00], .badNumber),  // zero, but longer
+        ([0x80], .truncated),
+        ([], .truncated),
+    ])
+    func `a number has one form and 64 bits`(bytes: [UInt8], problem: DecodingProblem) {
+        var reader = ByteReader(bytes)
+        #expect(throws: problem) { try reader.number() }
+    }
+
+    @Test func `numbers come back as they were`() throws {
+        var values: [UInt64] = [0, .max]
+        for shift in 0..<64 as Range<UInt64> { values += [1 << shift, 1 << shift &- 1, 1 << shift | 1] }
+        for value in values {
+            var writer = ByteWriter()
+            writer.number(value)
+            writer.signed(Int64(bitPattern: value))
+            var reader = ByteReader(writer.bytes)
+            #expect(try reader.number() == value)
+            #expect(try reader.signed() == Int64(bitPattern: value))
+            #expect(reader.isAtEnd)
+        }
+    }
+
+    @Test(arguments: [1 << 7, 1 << 20, 1 << 31, 1 << 40, UInt64.max] as [UInt64])
+    func `a length that lies is not believed`(length: UInt64) {
+        var writer = ByteWriter()
+        writer.number(length)
+        let lie = writer.bytes + [1, 2, 3]
+        for tag in [1, 2, 6] as [UInt8] {
+            #expect(throws: DecodingProblem.self) { try Request(decoding: [tag] + lie) }
+        }
+        for tag in [2, 11] as [UInt8] {
+            #expect(throws: DecodingProblem.self) { try Reply(decoding: [tag] + lie) }
+        }
+        var reader = ByteReader(lie)
+        #expect(throws: DecodingProblem.self) { try reader.text() }
+    }
+
+    /// The smallest elements make the most of the bytes: two of them are a step.
+    @Test func `a message of many small things is refused before it fills the memory`() throws {
+        var random = Seeded()
+        var preparation = random.preparation()
+        preparation.steps = []
+        var bytes = Request.prepare(preparation).encoded
+        bytes.removeLast()  // the count of steps
+        let count = 3 << 20
+        var writer = ByteWriter()
+        writer.number(UInt64(count))
+        bytes += writer.bytes
+        for _ in 0..<count { bytes += [0, 5] }
+        var problem: DecodingProblem?
+        do { _ = try Request(decoding: bytes) } catch { problem = error }
+        #expect(problem == .tooLong)
+    }
+
+    @Test func `text is UTF-8`() {
+        for bad in [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80]] as [[UInt8]] {
+            var reader = ByteReader([UInt8(bad.count)] + bad)
+            #expect(throws: DecodingProblem.notUTF8) { try reader.text() }
+        }
+    }
+
+    @Test(arguments: ["", "..", "a//b", "a\n"])
+    func `a path that is none is not decoded`(text: String) {
+        for text in [text, "/" + text] {
+            var writer = ByteWriter()
+            writer.text(text)
+            #expect(throws: DecodingProblem.badValue) { try RelativePath(decoding: writer.bytes) }
+            #expect(throws: DecodingProblem.badValue) { try AbsolutePath(decoding: writer.bytes) }
+        }
+    }
+
+    @Test(arguments: ["", "..", "a/b", "-a", ".a", "a\n", "current/.."])
+    func `an app's name that is none is not decoded`(text: String) {
+        var writer = ByteWriter()
+        writer.text(text)
+        #expect(throws: DecodingProblem.badValue) { try AppName(decoding: writer.bytes) }
+        #expect(throws: DecodingProblem.badValue) { try UnitName(decoding: writer.bytes) }
+    }
+}
+
+@Suite struct `Frames in a stream` {
+    @Test func `messages fed in random pieces come out whole and in order`() throws {
+        var random = Seeded()
+        for _ in 0..<100 {
+            let messages = random.list(upTo: 20) { $0.request() }
+            var stream = messages.flatMap { Frame.encode($0) }[...]
+            var decoder = FrameDecoder()
+            var received: [Request] = []
+            while !stream.isEmpty {
+                let piece = stream.prefix(random.int(0...50))
+                stream = stream.dropFirst(piece.count)
+                decoder.append(Array(piece))
+                while let message = try decoder.next(Request.self) { received.append(message) }
+            }
+            #expect(received == messages, "seed \(random.seed)")
+            #expect(decoder.isEmpty)
+        }
+    }
+
+    @Test func `one byte at a time is enough`() throws {
+        var decoder = FrameDecoder()
+        let stream = Frame.encode(Request.content([1, 2, 3])) + Frame.encode(Request.apply)
+        var received: [Request] = []
+        for (index, byte) in stream.enumerated() {
+            decoder.append([byte])
+            if let message = try decoder.next(Request.self) { received.append(message) }
+            #expect(decoder.isEmpty == [8, 13].contains(index))
+        }
+        #expect(received == [.content([1, 2, 3]), .apply])
+    }
+
+    @Test func `a frame that would be too long is refused by its first four bytes`() {
+        var decoder = FrameDecoder()
+        decoder.append([0x04, 0, 0, 0])  // the limit itself: wait
+        #expect(throws: Never.self) { try decoder.next(Request.self) }
+        var other = FrameDecoder()
+        other.append([0x04, 0, 0, 1])
+        #expect(throws: DecodingProblem.tooLong) { try other.next(Request.self) }
+    }
+
+    @Test func `an empty frame is no message`() {
+        var decoder = FrameDecoder()
+        decoder.append([0, 0, 0, 0])
+        #expect(throws: DecodingProblem.truncated) { try decoder.next(Request.self) }
+    }
+
+    @Test func `a frame with more than a message is refused`() {
+        var decoder = FrameDecoder()
+        decoder.append([0, 0, 0, 2, 3, 3])
+        #expect(throws: DecodingProblem.trailingBytes) { try decoder.next(Request.self) }
+    }
+
+    @Test func `the decoder keeps little of what it gave out`() throws {
+        var decoder = FrameDecoder()
+        let frame = Frame.encode(Request.content([UInt8](repeating: 7, count: 1000)))
+        for _ in 0..<100_000 {
+            decoder.append(frame)
+            #expect(try decoder.next(Request.self) != nil)
+        }
+        #expect(decoder.isEmpty)
+    }
+}
