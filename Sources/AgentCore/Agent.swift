@@ -165,6 +165,7 @@ public final class Agent {
             // If not, the next agent does so.
             try? leftovers.closeJournal()
             try? leftovers.removeAgents(except: ownName)
+            leftovers.removeEmptyDropIns(preparation.steps)
         }
         return outcome
     }

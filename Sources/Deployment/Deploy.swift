@@ -101,14 +101,7 @@ public final class Deploy: Sendable {
         }
         do throws(HostError) {
             let early = connectEarly(plan, interrupt)
-            let commit = decision.wait { decision -> ObjectID?? in
-                switch decision {
-                case .open: nil
-                case .go(let commit): .some(commit)
-                case .calledOff: .some(nil)
-                }
-            }
-            guard let commit else { throw .calledOff }
+            let commit = try decided()
             var session: HostSession
             do throws(HostError) {
                 if let early { session = early } else { session = try connect(plan, access.questions, interrupt) }
@@ -166,24 +159,39 @@ public final class Deploy: Sendable {
         }
     }
 
-    /// Connects before anything is decided; nil when that has to be done again, because a question came up that the
-    /// operator cannot answer while reading, or because it failed in a way that may pass.
+    /// Waits for `go`.
+    private func decided() throws(HostError) -> ObjectID {
+        let commit = decision.wait { decision -> ObjectID?? in
+            switch decision {
+            case .open: nil
+            case .go(let commit): .some(commit)
+            case .calledOff: .some(nil)
+            }
+        }
+        guard let commit else { throw .calledOff }
+        return commit
+    }
+
+    /// Connects before anything is decided, which changes nothing: an agent is only brought after that. Nil when that has
+    /// to be done again, because a question came up that the operator cannot answer while reading, or because it failed in
+    /// a way that may pass.
     private func connectEarly(_ plan: HostPlan, _ interrupt: Interrupt) -> HostSession? {
         guard options.connectsEarly, case .open = decision.update({ $0 }) else { return nil }
         do {
-            return try connect(plan, .none, interrupt)
+            return try connect(plan, .none, interrupt) { () throws(HostError) in _ = try decided() }
         } catch {
-            if !error.isQuestion { report(plan.host, .ended(.failed(error))) }
+            if !error.isQuestion, error != .calledOff { report(plan.host, .ended(.failed(error))) }
             return nil
         }
     }
 
     private func connect(
-        _ plan: HostPlan, _ questions: Questions, _ interrupt: Interrupt
+        _ plan: HostPlan, _ questions: Questions, _ interrupt: Interrupt,
+        beforeInstall: () throws(HostError) -> Void = {}
     ) throws(HostError) -> HostSession {
-        let session = try HostSession(plan.host, access: access, questions: questions, interrupt: interrupt) {
-            report(plan.host, $0)
-        }
+        let session = try HostSession(
+            plan.host, access: access, questions: questions, interrupt: interrupt, report: { report(plan.host, $0) },
+            beforeInstall: beforeInstall)
         try session.verify(hostname: plan.wanted.options.hostname ?? plan.host.text)
         report(plan.host, .connected(isStale: session.hello.commit != plan.base))
         return session

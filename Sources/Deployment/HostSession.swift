@@ -13,9 +13,10 @@ struct HostSession {
     private var conversation: Conversation
     let hello: Hello
 
-    /// Logs in and waits for the agent's greeting.
+    /// Logs in and waits for the agent's greeting. Where there is no agent, nothing changes before `beforeInstall` returns.
     init(
-        _ host: Hostname, access: Access, questions: Questions, interrupt: Interrupt, report: (HostEvent) -> Void
+        _ host: Hostname, access: Access, questions: Questions, interrupt: Interrupt, report: (HostEvent) -> Void,
+        beforeInstall: () throws(HostError) -> Void = {}
     ) throws(HostError) {
         self.host = host
         self.interrupt = interrupt
@@ -30,7 +31,10 @@ struct HostSession {
         } catch {
             throw .ssh(error)
         }
-        conversation = try Conversation(stream, agents: agents) { report(.installingAgent) }
+        conversation = try Conversation(stream, agents: agents) { () throws(HostError) in
+            try beforeInstall()
+            report(.installingAgent)
+        }
         guard case .hello(let hello) = try conversation.receive(deadline: .after(.seconds(300))) else { throw .unexpected }
         self.hello = hello
         if case .broken(let failure, let undoing) = hello.recovery { throw .broken(failure, undoing: undoing) }

@@ -77,7 +77,8 @@ extension HostError {
         case .malformed, .unexpected: "The agent on the host may have been tampered with, or something else answers there."
         case .store(let error): error.explanation
         case .inconsistentRecord: "What the host says is deployed cannot be verified. It was left alone."
-        case .busy: "Wait until that deploy is done, then run `deptool deploy` again."
+        case .busy(let holder):
+            "\(visible(holder.name)) is deploying to it. Wait until that is done, then run `deptool deploy` again."
         case .otherHostNotReady, .calledOff: nil
         }
     }

@@ -51,7 +51,8 @@ final class ProgressScreen: Sendable {
             switch state.mode {
             case .waiting: break
             case .asking(let question):
-                if event.isTrouble { Terminal.write("\r\u{1b}[K" + state.board.line(host) + "\n" + question) }
+                let start = Terminal.canRedraw ? "\r\u{1b}[K" : "\n"
+                if event.isTrouble { Terminal.write(start + state.board.line(host) + "\n" + question) }
             case .showing:
                 guard isNew else { return }
                 if isRedrawn { draw(&state) } else { Terminal.write(state.board.line(host) + "\n") }

@@ -6,10 +6,10 @@ enum Terminal {
     static let isOutput = csys_isatty(1) != 0
     static let isInput = csys_isatty(0) != 0
 
-    /// Cursor movement and colour need a terminal that has them.
-    private static let isCapable = isOutput && environment("TERM") != "dumb"
-    static var style: Style { isCapable && environment("NO_COLOR") == nil ? .color : .plain }
-    static var canRedraw: Bool { isCapable }
+    /// Cursor movement and colour need a terminal that has them, and an operator who wants them: whoever sets `NO_COLOR`
+    /// (no-color.org) reads plain lines.
+    static let canRedraw = isOutput && environment("TERM") != "dumb" && environment("NO_COLOR") == nil
+    static var style: Style { canRedraw ? .color : .plain }
 
     static var columns: Int { Int(csys_terminal_columns(1)) }
     static var rows: Int { Int(csys_terminal_rows(1)) }

@@ -73,7 +73,7 @@ extension EndToEnd {
             expect(
                 summary(output),
                 is: """
-                    web1: \(host.address), port 23 refuses connections. Either sshd does not run on web1, or it listens on \
+                    web1: \(host.address):23 refuses connections. Either sshd does not run on web1, or it listens on \
                     another port: give web1 a Port in ~/.ssh/config.
 
                     Nothing was changed.

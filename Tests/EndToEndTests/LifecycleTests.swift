@@ -227,24 +227,18 @@ extension EndToEnd {
                 try cluster.deptool("status").require(0).stable
                     .replacing(/\b[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}\b/, with: "TIME")
             }
-            expect(try status(), is: "web1\n    TIME  COMMIT  Ann <ann@example.com>\n")
+            expect(try status(), is: "web1  TIME  COMMIT  Ann\n")
             try cluster.write("web1/web/new", "")
             try cluster.write("web1/cache/new", "")
             try cluster.remove("web1/db")
-            expect(
-                try status(),
-                is: "web1\n    TIME  COMMIT  Ann <ann@example.com>\n    not deployed yet: + cache, - db, ~ web\n")
+            expect(try status(), is: "web1  TIME  COMMIT  Ann  undeployed changes: + cache, - db, ~ web\n")
             try cluster.write("web2/web/new", "")
             try cluster.remove("web1")
             expect(
                 try status(),
                 is: """
-                    web1
-                        TIME  COMMIT  Ann <ann@example.com>
-                        not in the config tree any more, but still deployed
-
-                    web2
-                        new host
+                    web1  TIME  COMMIT  Ann  not in the config tree any more, but still deployed
+                    web2  new host
 
                     """)
         }

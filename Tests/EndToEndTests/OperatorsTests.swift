@@ -38,9 +38,10 @@ extension EndToEnd {
                       web1: connecting
                       web1: connected
                       web1: locking
+                      web1: staging
                       web1: locked by Ann <ann@example.com>
 
-                    web1: Wait until that deploy is done, then run `deptool deploy` again.
+                    web1: Ann <ann@example.com> is deploying to it. Wait until that is done, then run `deptool deploy` again.
 
                     Nothing was changed.
 
@@ -93,7 +94,7 @@ extension EndToEnd {
                     +three
 
                     """)
-            #expect(try ann.deptool("status").text.contains("Bob <bob@example.com>"))
+            #expect(try ann.deptool("status").text.contains("  Bob\n"))
             try ann.deploy().require(0)
             #expect(try host.read("/var/lib/deptool/apps/app/current/file") == "three\n")
         }

@@ -46,6 +46,19 @@ extension EndToEnd {
             try expectUntouched()
         }
 
+        @Test func `nothing is installed on a pristine host while the operator reads`() throws {
+            let deploy = try cluster.startAsking()
+            try deploy.expect(prompt)
+            // By then, it is logged in.
+            try host.wait(for: "pgrep -f [D]EPTOOL-NEED || test -e /var/lib/deptool")
+            usleep(300_000)
+            try expectUntouched()
+            deploy.type(line: "n")
+            #expect(try deploy.finish().code == 1)
+            try expectUntouched()
+            try host.wait(for: "! pgrep -f [D]EPTOOL-NEED")
+        }
+
         @Test func `d shows the diff and asks again`() throws {
             let deploy = try cluster.startAsking()
             try deploy.expect(prompt)

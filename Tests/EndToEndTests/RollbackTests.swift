@@ -32,7 +32,9 @@ extension EndToEnd {
 
             #expect(output.code == 3)
             #expect(output.errors == "")
+            // What the unit says and what systemd says of it may come in any order.
             let end = output.stable.split(separator: "\n\n").suffix(3).joined(separator: "\n\n")
+                .replacing("    | no such zone\n    | Starting app.service...\n", with: "    | Starting app.service...\n    | no such zone\n")
             expect(
                 end,
                 is: """
@@ -69,7 +71,7 @@ extension EndToEnd {
             }
             #expect(try host.run("systemctl is-system-running || true") == "running\n")
             #expect(try cluster.references() == "")
-            #expect(try cluster.deptool("status").text == "web1\n    new host\n")
+            #expect(try cluster.deptool("status").text == "web1  new host\n")
             #expect(try host.isLocked == false)
 
             // Mended, the same deploy works.
