@@ -40,7 +40,8 @@ public func visible(_ text: String) -> String {
 /// Output of a program, each line set off from our own words.
 func quoted(_ text: String) -> String {
     text.utf8.split(separator: 10, omittingEmptySubsequences: false)
-        .map { "    | " + visible(String(decoding: $0, as: UTF8.self)) }.joined(separator: "\n")
+        .map { "    | " + visible(String(decoding: $0.last == 13 ? $0.dropLast() : $0, as: UTF8.self)) }
+        .joined(separator: "\n")
 }
 
 func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }

@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test func `output of programs is quoted line by line`() {
-        #expect(quoted("one\n\n\u{1b}[2Jtwo\r\nthree") == "    | one\n    | \n    | ^[[2Jtwo^M\n    | three")
+        #expect(quoted("one\n\n\u{1b}[2Jtwo\r\nthree") == "    | one\n    | \n    | ^[[2Jtwo\n    | three")
     }
 
     @Test func `numbers are as people write them`() {
