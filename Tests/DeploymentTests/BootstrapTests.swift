@@ -77,7 +77,7 @@ import Testing
     }
 
     @Test(arguments: shells) func `an agent that is there is run at once, with all of the input`(shell: [String]) throws {
-        guard isHere(shell) else { return }
+        guard isHere(shell) else { try Test.cancel("there is no \(shell[0]) here") }
         defer { cleanUp() }
         let (name, command) = try bootstrap()
         try FileManager.default.createDirectory(atPath: bin, withIntermediateDirectories: true)
@@ -90,7 +90,7 @@ import Testing
     }
 
     @Test(arguments: shells) func `an agent that is missing is taken from the input, and gets the rest`(shell: [String]) throws {
-        guard isHere(shell) else { return }
+        guard isHere(shell) else { try Test.cancel("there is no \(shell[0]) here") }
         defer { cleanUp() }
         let (name, command) = try bootstrap()
         let result = try run(shell + [command], input: Array("go\n".utf8) + agent + Array("message\nand more".utf8))
@@ -102,7 +102,7 @@ import Testing
     }
 
     @Test(arguments: shells) func `a cut upload leaves nothing`(shell: [String]) throws {
-        guard isHere(shell) else { return }
+        guard isHere(shell) else { try Test.cancel("there is no \(shell[0]) here") }
         defer { cleanUp() }
         let (_, command) = try bootstrap()
         for length in [0, 1, agent.count - 1] {
@@ -114,7 +114,7 @@ import Testing
     }
 
     @Test(arguments: shells) func `what is not the agent leaves nothing`(shell: [String]) throws {
-        guard isHere(shell) else { return }
+        guard isHere(shell) else { try Test.cancel("there is no \(shell[0]) here") }
         defer { cleanUp() }
         let (_, command) = try bootstrap(hash: String(repeating: "0", count: 64))
         let result = try run(shell + [command], input: Array("go\n".utf8) + agent + Array("message".utf8))
@@ -124,7 +124,7 @@ import Testing
     }
 
     @Test(arguments: shells) func `nothing is written before the laptop has answered`(shell: [String]) throws {
-        guard isHere(shell) else { return }
+        guard isHere(shell) else { try Test.cancel("there is no \(shell[0]) here") }
         defer { cleanUp() }
         let result = try run(shell + [try bootstrap().command], input: [])
         #expect(result.output == (try need))

@@ -22,7 +22,7 @@ import Testing
             #expect(!HostFilter.matches(name, String(repeating: "*a", count: 120) + "*b"))
             #expect(!HostFilter.matches(name, String(repeating: "*a*?", count: 60) + "b"))
         }
-        #expect(took < .milliseconds(200))
+        #expect(took < .seconds(2))
     }
 
     @Test func `lists have commas and may be repeated`() throws {
