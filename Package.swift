@@ -46,6 +46,13 @@ let laptop: [Target] = [
         ]),
 ]
 
+#if os(Linux)
+    // Real hosts are containers of this machine.
+    let endToEnd: [Target] = [.testTarget(name: "EndToEndTests", dependencies: ["CSystem", "Model", "Wire"])]
+#else
+    let endToEnd: [Target] = []
+#endif
+
 let tests: [Target] = [
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(name: "ModelTests", dependencies: ["Model", "TestSupport"]),
@@ -70,5 +77,5 @@ let package = Package(
         : [
             .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         ],
-    targets: core + (embedded ? [] : laptop + tests),
+    targets: core + (embedded ? [] : laptop + tests + endToEnd),
     swiftLanguageModes: [.v6])

@@ -45,7 +45,7 @@ public final class Agent {
             case .request(.ping): port.send(.pong)
             case .request(.cancel): break  // nothing is under way
             case .request(.content): break  // the rest of a deploy that was turned down
-            case .request(.supply), .request(.apply): return port.send(.refused(Failure(.protocolViolation)))
+            case .request(.supply), .request(.apply), .request(.confirm): return port.send(.refused(Failure(.protocolViolation)))
             case .malformed(let problem): return port.send(.refused(Failure(.unreadable(path: "request", problem))))
             case .ended, .none: return
             }
@@ -163,6 +163,7 @@ public final class Agent {
             // If not, the next agent does so.
             try? leftovers.closeJournal()
             try? leftovers.removeAgents(except: ownName)
+            leftovers.removeEmptyDropIns(preparation.steps)
         }
         return outcome
     }

@@ -30,7 +30,7 @@ extension Preparation {
             case (.unlink(let path), _):
                 guard links[path] == nil, !path.touches(Layout.root) else { return false }
             case (.checkout, nil), (.activate, nil), (.remove, nil), (.link, nil): return false
-            case (.sysusers, _), (.tmpfiles, _), (.disable, _), (.daemonReload, _), (.enable, _), (.start, _),
+            case (.confirm, _), (.sysusers, _), (.tmpfiles, _), (.disable, _), (.daemonReload, _), (.enable, _), (.start, _),
                 (.restart, _), (.check, _):
                 break
             }

@@ -22,6 +22,7 @@ public final class InlineExecutor: Executor {
 final class PortSupervisor: Supervisor {
     private let port: Port
     private var stop: Problem?
+    private(set) var isConfirmed = false
 
     init(port: Port) { self.port = port }
 
@@ -30,14 +31,16 @@ final class PortSupervisor: Supervisor {
     var descriptor: Int32 { stop == nil ? port.descriptor : -1 }
 
     var reason: Problem? {
-        if let stop { return stop }
-        switch port.poll() {
-        case .none: return nil
-        case .request(.ping): port.send(.pong)
-        case .request(.cancel): stop = .cancelled
-        case .request: stop = .protocolViolation
-        case .ended: stop = .disconnected
-        case .malformed: stop = .protocolViolation
+        while stop == nil {
+            switch port.poll() {
+            case .none: return nil
+            case .request(.ping): port.send(.pong)
+            case .request(.confirm): isConfirmed = true
+            case .request(.cancel): stop = .cancelled
+            case .request: stop = .protocolViolation
+            case .ended: stop = .disconnected
+            case .malformed: stop = .protocolViolation
+            }
         }
         return stop
     }
@@ -104,13 +107,14 @@ public final class DetachedExecutor: Executor {
             case .request(.ping):
                 port.send(.pong)
                 continue
+            case .request(.confirm): signal = .confirmed
             case .request(.cancel): signal = .cancelled
             case .ended: signal = .disconnected
             case .request, .malformed: signal = .violated
             }
             var byte = signal.rawValue
             _ = csys_write(socket, &byte, 1)
-            return false
+            if signal != .confirmed { return false }
         }
     }
 }
@@ -121,10 +125,12 @@ final class SocketSupervisor: Supervisor {
         case cancelled = 1
         case disconnected
         case violated
+        case confirmed
     }
 
     private let socket: Int32
     private var stop: Problem?
+    private(set) var isConfirmed = false
 
     init(_ socket: Int32) { self.socket = socket }
 
@@ -144,19 +150,21 @@ final class SocketSupervisor: Supervisor {
     var descriptor: Int32 { stop == nil ? socket : -1 }
 
     var reason: Problem? {
-        if let stop { return stop }
-        var items = [csys_poll_item(fd: socket, readable: true, writable: false)]
-        guard csys_poll(&items, 1, 0) > 0, items[0].readable else { return nil }
-        var byte: UInt8 = 0
-        // The end of the socket: the parent was killed.
-        guard csys_read(socket, &byte, 1) == 1, let signal = Signal(rawValue: byte) else {
-            stop = .disconnected
-            return stop
-        }
-        switch signal {
-        case .cancelled: stop = .cancelled
-        case .disconnected: stop = .disconnected
-        case .violated: stop = .protocolViolation
+        while stop == nil {
+            var items = [csys_poll_item(fd: socket, readable: true, writable: false)]
+            guard csys_poll(&items, 1, 0) > 0, items[0].readable else { return nil }
+            var byte: UInt8 = 0
+            // The end of the socket: the parent was killed.
+            guard csys_read(socket, &byte, 1) == 1, let signal = Signal(rawValue: byte) else {
+                stop = .disconnected
+                return stop
+            }
+            switch signal {
+            case .confirmed: isConfirmed = true
+            case .cancelled: stop = .cancelled
+            case .disconnected: stop = .disconnected
+            case .violated: stop = .protocolViolation
+            }
         }
         return stop
     }

@@ -43,7 +43,11 @@ struct Rollback {
                 if !unit.isUp && (status.isUp || status.activeState == "failed") { stopping.append(unit.name) }
                 if unit.isEnablementTouched && !unit.isEnabled && status.isEnabled { disabling.append(unit.name) }
             }
-            if !stopping.isEmpty { try systemd.stop(stopping) }
+            if !stopping.isEmpty {
+                try systemd.stop(stopping)
+                // Else systemd remembers as failed what is gone.
+                systemd.resetFailed(stopping)
+            }
             if !disabling.isEmpty { try systemd.disable(disabling) }
         } catch {
             problems.append(error)
@@ -176,6 +180,16 @@ struct Leftovers {
             try system.removeTree(app.directory.appending(path))
         }
         if current == nil, previous == nil { try system.removeDirectory(app.directory) }
+    }
+
+    /// Removes the drop-in directories of units from which the steps took the last link.
+    func removeEmptyDropIns(_ steps: [Step]) {
+        for step in steps {
+            guard case .unlink(let path) = step.action, let directory = path.parent,
+                LinkDirectory.all.contains(where: { $0.hasDropIns && directory.parent == $0.target })
+            else { continue }
+            _ = try? system.removeDirectory(directory)
+        }
     }
 
     /// Removes agents other than the one that runs.

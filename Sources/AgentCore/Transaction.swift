@@ -92,7 +92,7 @@ struct Transaction {
             journal.needsReload = true
         case (.activate, nil), (.remove, nil), (.link, nil), (.checkout, nil):
             throw Failure(.protocolViolation)
-        case (.checkout, _), (.sysusers, _), (.tmpfiles, _), (.disable, _), (.enable, _), (.start, _),
+        case (.confirm, _), (.checkout, _), (.sysusers, _), (.tmpfiles, _), (.disable, _), (.enable, _), (.start, _),
             (.restart, _), (.check, _):
             break
         }
@@ -152,6 +152,7 @@ struct Transaction {
         let step = preparation.steps[range.lowerBound]
         switch step.action {
         case .checkout: break  // staged already
+        case .confirm(let limit, _): try waitForConfirmation(limit)
         case .activate, .remove, .link, .unlink:
             try change(step)
         case .sysusers: try systemd?.sysusers()
@@ -180,6 +181,19 @@ struct Transaction {
         }
     }
 
+    /// By the monotonic clock: a deploy may well set the other.
+    private func waitForConfirmation(_ limit: Duration) throws(Failure) {
+        let deadline = csys_monotonic_ns() + Int64(limit.wholeMilliseconds) * 1_000_000
+        while true {
+            if let reason = supervisor.reason { throw Failure(reason) }
+            if supervisor.isConfirmed { return }
+            let remaining = (deadline - csys_monotonic_ns() + 999_999) / 1_000_000
+            guard remaining > 0 else { throw Failure(.notConfirmed(seconds: Int(limit.wholeMilliseconds / 1000))) }
+            var items = [csys_poll_item(fd: supervisor.descriptor, readable: true, writable: false)]
+            _ = csys_poll(&items, items.count, remaining)
+        }
+    }
+
     private func restart(_ range: Range<Int>, _ journal: Journal) throws(Failure) {
         guard let systemd else { return }
         let units = preparation.steps[range].compactMap { $0.unit }
@@ -198,7 +212,7 @@ struct Transaction {
             if let unit = preparation.steps[index].unit,
                 case .unwell(let problem) = status.verdict(before: journal.invocation(of: unit))
             {
-                throw Failure(step: index, .unit(unit, problem, journal: systemd.journal(unit, status)))
+                throw Failure(step: index, .unit(unit, problem, journal: systemd.journal(unit)))
             }
         }
         let arguments = ["systemctl", "restart"] + units.map { $0.text }
@@ -293,6 +307,8 @@ extension Step.Action {
 
 /// Watches over a transaction on behalf of the operator.
 public protocol Supervisor: Interruption {
+    /// Whether the operator has confirmed, as far as `reason` has seen.
+    var isConfirmed: Bool { get }
     /// Tells the operator; nothing is lost for the transaction if nobody listens.
     func report(_ reply: Reply)
 }

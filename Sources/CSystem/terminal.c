@@ -7,11 +7,43 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
+
+int csys_set_echo(int fd, bool shown) {
+    struct termios settings;
+    if (tcgetattr(fd, &settings) < 0) return -errno;
+    if (shown) settings.c_lflag |= ECHO;
+    else settings.c_lflag &= ~(tcflag_t)ECHO;
+    return tcsetattr(fd, TCSAFLUSH, &settings) < 0 ? -errno : 0;
+}
+
+static int interrupts[2] = {-1, -1};
+
+static void note_interrupt(int signal) {
+    (void)signal;
+    int saved = errno;
+    char byte = 1;
+    if (write(interrupts[1], &byte, 1) < 0) { /* it is full of them already */ }
+    errno = saved;
+}
+
+void csys_catch_interrupts(void) {
+    if (interrupts[0] < 0 && csys_pipe(&interrupts[0], &interrupts[1]) < 0) return;
+    struct sigaction action = {.sa_handler = note_interrupt, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+int csys_wait_interrupt(void) {
+    char byte;
+    return csys_read(interrupts[0], &byte, 1) == 1 ? 0 : -EIO;
+}
 
 int csys_terminal_columns(int fd) {
     struct winsize size;

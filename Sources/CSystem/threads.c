@@ -34,6 +34,8 @@ int csys_thread_start(void (*body)(void *context), void *context) {
     return -error;
 }
 
+uint64_t csys_thread_id(void) { return (uint64_t)(uintptr_t)pthread_self(); }
+
 struct csys_monitor {
     pthread_mutex_t mutex;
     pthread_cond_t condition;

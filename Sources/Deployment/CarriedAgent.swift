@@ -43,7 +43,7 @@ struct Bootstrap {
 
     /// An upload goes to a name of its own; only when its hash is right does it get the final one, so that a cut
     /// connection never leaves something there that would be run. `dd` reads exactly the agent from the stream and leaves
-    /// what follows to the agent itself.
+    /// what follows to the agent itself. Nothing is written before the laptop has answered with a line.
     private var script: String {
         let cases = agents.map { #""Linux \#($0.cpu)") c=\#($0.cpu) n=\#($0.name) s=\#($0.bytes.count) h=\#($0.sha256);;"# }
         return [
@@ -51,8 +51,9 @@ struct Bootstrap {
             "d=\(Layout.agents.text) f=$d/$n t=$d/new.$$",
             "[ -x $f ] && exec $f",
             "umask 022",
-            #"mkdir -p $d || { echo "\#(Self.failed)mkdir"; exit 1; }"#,
             #"echo "\#(Self.need)$c""#,
+            "read -r go || exit 1",
+            #"mkdir -p $d || { echo "\#(Self.failed)mkdir"; exit 1; }"#,
             #"dd of=$t bs=$s count=1 iflag=fullblock conv=fsync 2>/dev/null || { rm -f $t; echo "\#(Self.failed)write"; exit 1; }"#,
             #"[ "$(sha256sum <$t)" = "$h  -" ] || { rm -f $t; echo "\#(Self.failed)hash"; exit 1; }"#,
             #"chmod 755 $t && mv $t $f || { rm -f $t; echo "\#(Self.failed)mv"; exit 1; }"#,

@@ -9,6 +9,12 @@ public enum ClusterError: Error, Hashable, Sendable {
     /// Names that no host of the cluster matches, and the hosts there are.
     case unknownHosts([String], known: [Hostname])
     case noHosts
+    /// A host that shall be removed is in the config tree.
+    case hostInTree(Hostname)
+    /// Nothing is known to be deployed on the host.
+    case notDeployed(Hostname)
+    /// A host is in another cluster's directory too.
+    case hostInTwoClusters(Hostname, other: String)
 }
 
 /// Reads config trees from the store and plans with them.
@@ -17,8 +23,12 @@ public struct ClusterReader {
     private static let manifestLimit = 1 << 20
 
     private let store: Store
+    private let safety: Safety
 
-    public init(_ store: Store) { self.store = store }
+    public init(_ store: Store, safety: Safety = Safety()) {
+        self.store = store
+        self.safety = safety
+    }
 
     /// The hosts of a cluster's root tree and their own trees, ordered by name.
     public func hosts(in root: ObjectID) throws(ClusterError) -> [(host: Hostname, tree: ObjectID)] {
@@ -44,15 +54,35 @@ public struct ClusterReader {
             let wanted = try hostTree(host, tree)
             do { try wanted.validate() } catch { throw .tree(error) }
             let known = try old.map { id throws(ClusterError) in try hostTree(host, id) }
-            if let plan = HostPlan(base: base, deployed: known, wanted: wanted) { plans.append(plan) }
+            if let plan = HostPlan(base: base, deployed: known, wanted: wanted, safety: safety) { plans.append(plan) }
         }
-        let present = Set(hosts.map(\.host))
+        return Plan(hosts: plans, orphans: try orphans(hosts.map(\.host), deployed, cluster, filter))
+    }
+
+    /// Hosts of the cluster that are deployed to but not in its tree any more.
+    private func orphans(
+        _ hosts: [Hostname], _ deployed: [Hostname: ObjectID], _ cluster: String, _ filter: HostFilter
+    ) throws(ClusterError) -> [Hostname] {
+        let present = Set(hosts)
         var orphans: [Hostname] = []
         for (host, commit) in deployed where !present.contains(host) && filter.includes(host) {
             let info = try read { () throws(StoreError) in try store.commitInfo(commit) }
             if DeployMessage.cluster(of: info.message) == cluster { orphans.append(host) }
         }
-        return Plan(hosts: plans, orphans: orphans.sorted())
+        return orphans.sorted()
+    }
+
+    /// What empties a host that is not in the tree any more.
+    public func removalPlan(_ host: Hostname, root: ObjectID) throws(ClusterError) -> Plan {
+        guard try !hosts(in: root).contains(where: { $0.host == host }) else { throw .hostInTree(host) }
+        let base = try read { () throws(StoreError) in try store.deployedCommit(host) }
+        guard let base else { throw .notDeployed(host) }
+        let old = try hostTreeID(of: host, in: base)
+        let empty = try read { () throws(StoreError) in try store.write(RecordedObject(kind: .tree, bytes: [])) }
+        let known = try old.map { id throws(ClusterError) in try hostTree(host, id) }
+        // The name check goes by what the host was deployed with.
+        let wanted = HostTree(host: host, id: empty, options: known?.options ?? HostOptions(), apps: [])
+        return Plan(hosts: [HostPlan(base: base, deployed: known, wanted: wanted, safety: safety)].compactMap { $0 })
     }
 
     /// The tree of one host in a commit; nil when the commit does not have it.
@@ -157,7 +187,7 @@ public struct HostFilter: Sendable {
         patterns = lists.flatMap { $0.split(separator: ",").map(String.init) }
     }
 
-    func includes(_ host: Hostname) -> Bool {
+    public func includes(_ host: Hostname) -> Bool {
         patterns.isEmpty || patterns.contains { Self.matches(host.text, $0) }
     }
 

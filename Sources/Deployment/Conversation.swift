@@ -10,11 +10,11 @@ struct Conversation {
     /// How long a host may say nothing before it is given up.
     static let patience = Duration.seconds(30)
 
-    /// Waits for the agent's magic, brings the agent if the host asks for it, and returns its greeting.
+    /// Waits for the agent's magic, and brings the agent if the host asks for it, once `beforeInstall` returns.
     ///
     /// What a login prints first is skipped.
     init(
-        _ stream: any RemoteStream, agents: [CarriedAgent], onInstall: () -> Void
+        _ stream: any RemoteStream, agents: [CarriedAgent], beforeInstall: () throws(HostError) -> Void
     ) throws(HostError) {
         self.stream = stream
         var printed: [UInt8] = []
@@ -28,8 +28,9 @@ struct Conversation {
             if let stage = line(after: Bootstrap.failed, in: printed) { throw try failure(stage, printed) }
             if !installed, let cpu = line(after: Bootstrap.need, in: printed) {
                 guard let agent = agents.first(where: { $0.cpu == cpu }) else { throw .unexpected }
-                onInstall()
-                try ssh { () throws(SSHError) in try stream.write(Array(agent.bytes), deadline: .after(.seconds(600))) }
+                try beforeInstall()
+                let answer = Array("go\n".utf8) + agent.bytes
+                try ssh { () throws(SSHError) in try stream.write(answer, deadline: .after(.seconds(600))) }
                 installed = true
             }
             let bytes = try ssh { () throws(SSHError) in try stream.read(max: 64 << 10, deadline: .after(Self.patience)) }

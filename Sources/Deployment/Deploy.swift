@@ -6,42 +6,55 @@ import SSH
 import Wire
 
 /// Carries out a plan on all its hosts.
-public struct Deploy: Sendable {
-    private let plan: Plan
-    private let commit: ObjectID
-    private let storePath: String
-    private let access: Access
-    private let holder: String
-
-    /// Makes the commit that will be deployed.
-    public init(
-        _ plan: Plan, root: ObjectID, cluster: String, store: Store, access: Access
-    ) throws(StoreError) {
-        let author = store.author()
-        commit = try store.commit(
-            tree: root, parent: try store.lastCommit(), author: author,
-            message: DeployMessage.make(cluster: cluster, hosts: plan.hosts.map(\.host)),
-            time: csys_realtime_ns() / 1_000_000_000)
-        try store.setLastCommit(commit, reason: "deploy")
-        self.plan = plan
-        self.access = access
-        storePath = store.path
-        holder = author.text
+///
+/// It begins by connecting, which changes nothing and may be done while the operator still reads the plan; then it waits
+/// for `go` or `callOff`.
+public final class Deploy: Sendable {
+    private enum Decision {
+        case open
+        case go(ObjectID)
+        case calledOff
     }
 
-    /// Runs it. Nobody changes anything before all hosts are locked and have their files; then every host goes its way.
-    ///
+    private let plan: Plan
+    private let storePath: String
+    private let access: Access
+    private let options: DeployOptions
+    private let report: @Sendable (Hostname, HostEvent) -> Void
+    private let decision = Monitor(Decision.open)
+    /// Before anybody changes anything.
+    private let meeting: MeetingPoint
+    /// Before anybody keeps the new state, when all or none shall.
+    private let commitMeeting: MeetingPoint
+    /// One for each host of the plan.
+    private let interrupts: [Interrupt]
+
     /// What happens is told to `report`, from the threads of the hosts, as it happens.
-    public func run(
+    public init(
+        _ plan: Plan, store: Store, access: Access, options: DeployOptions,
         report: @escaping @Sendable (Hostname, HostEvent) -> Void
-    ) async -> [(host: Hostname, result: HostResult)] {
-        let meeting = MeetingPoint(plan.hosts.count)
-        return await withTaskGroup { group in
-            for plan in plan.hosts {
+    ) throws(SSHError) {
+        self.plan = plan
+        self.access = access
+        self.options = options
+        self.report = report
+        storePath = store.path
+        meeting = MeetingPoint(plan.hosts.count)
+        commitMeeting = MeetingPoint(plan.hosts.count)
+        var interrupts: [Interrupt] = []
+        for _ in plan.hosts { interrupts.append(try Interrupt()) }
+        self.interrupts = interrupts
+    }
+
+    /// Connects to all hosts, and does the rest once that is decided. Nobody changes anything before all hosts are locked
+    /// and have their files; then every host goes its way.
+    public func run() async -> [(host: Hostname, result: HostResult)] {
+        await withTaskGroup { group in
+            for (plan, interrupt) in zip(plan.hosts, interrupts) {
                 group.addTask {
                     await onOwnThread {
-                        let result = deploy(plan, meeting) { report(plan.host, $0) }
-                        report(plan.host, .ended(result))
+                        let result = self.deploy(plan, interrupt)
+                        self.report(plan.host, .ended(result))
                         return (plan.host, result)
                     }
                 }
@@ -52,48 +65,175 @@ public struct Deploy: Sendable {
         }
     }
 
-    private func deploy(_ plan: HostPlan, _ meeting: MeetingPoint, _ report: (HostEvent) -> Void) -> HostResult {
-        var isReady = false
-        defer { if !isReady { meeting.vote(false) } }
+    /// Makes the commit and lets every host go on with it.
+    public func go(root: ObjectID, cluster: String, store: Store) throws(StoreError) {
+        let commit = try store.commit(
+            tree: root, parent: try store.lastCommit(), author: store.author(),
+            message: DeployMessage.make(cluster: cluster, hosts: plan.hosts.map(\.host)),
+            time: csys_realtime_ns() / 1_000_000_000)
+        try store.setLastCommit(commit, reason: "deploy")
+        decision.update { $0 = .go(commit) }
+    }
+
+    /// Leaves all hosts as they are; for as long as nothing was decided.
+    public func callOff() {
+        decision.update { decision in
+            if case .open = decision { decision = .calledOff }
+        }
+        cancel()
+    }
+
+    /// Gives up: hosts that are connecting or staging are left as they are, those that run their steps roll back.
+    public func cancel() {
+        for interrupt in interrupts { interrupt.fire() }
+    }
+
+    // MARK: One host
+
+    private func deploy(_ plan: HostPlan, _ interrupt: Interrupt) -> HostResult {
+        var vote = MeetingPoint.Vote.against
+        var hasVoted = false
+        // How this host votes on whether all keep their new state, if it does not get as far as to be asked.
+        var commitVote: MeetingPoint.Vote? = .against
+        defer {
+            if !hasVoted { meeting.vote(vote) }
+            if let commitVote { commitMeeting.vote(hasVoted ? commitVote : vote) }
+        }
         do throws(HostError) {
-            let store = try opened()
-            var session = try HostSession(plan.host, access: access, report: report)
+            let early = connectEarly(plan, interrupt)
+            let commit = try decided()
+            var session: HostSession
+            do throws(HostError) {
+                if let early { session = early } else { session = try connect(plan, access.questions, interrupt) }
+            } catch {
+                if case .ssh = error, options.skipsUnreachable { vote = .absent }
+                throw error
+            }
             defer { session.close() }
-            try session.verify(hostname: plan.wanted.options.hostname ?? plan.host.text)
-            let preparation = try prepared(plan, store)
-            switch try session.prepare(preparation, storePath: storePath, report: report) {
+            let store = try opened()
+            let preparation = try prepared(plan, commit, store)
+            switch try session.prepare(preparation, storePath: storePath, report: { report(plan.host, $0) }) {
             case .ready: break
             case .busy(let holder): return .failed(.busy(holder))
             case .stale(let record): return .stale(try session.takeOver(record, into: store))
             }
-            isReady = true
-            meeting.vote(true)
+            hasVoted = true
+            meeting.vote(.ready)
             guard meeting.decision() else {
                 session.abandon()
                 return .failed(.otherHostNotReady)
             }
-            let outcome = try session.apply(plan, report: report)
-            if case .deployed = outcome {
-                do {
-                    try store.setDeployed(plan.host, commit, reason: "deploy")
-                } catch {
-                    // The host is right and says so at the next deploy.
-                    return .deployed
-                }
+            let outcome = try session.apply(
+                plan, confirm: { confirm($0, plan.host, &commitVote) }, report: { report(plan.host, $0) })
+            // If the store cannot take it, the host says so at the next deploy.
+            if outcome == .deployed {
+                try? store.setDeployed(plan.host, plan.wanted.apps.isEmpty && options.forgets ? nil : commit, reason: "deploy")
             }
             return HostResult(outcome)
         } catch {
-            if case .lost(let reason) = error { return .unknown(reason) }
-            return .failed(error)
+            switch error {
+            case .lost(let reason): return .unknown(reason)
+            case .ssh(.interrupted): return .failed(.calledOff)
+            default: return .failed(error)
+            }
         }
     }
 
-    private func prepared(_ plan: HostPlan, _ store: Store) throws(HostError) -> Preparation {
-        do { return try store.preparation(for: plan, commit: commit, holder: holder) } catch { throw .store(error) }
+    private func confirm(
+        _ because: Step.Confirmation, _ host: Hostname, _ commitVote: inout MeetingPoint.Vote?
+    ) -> Problem? {
+        switch because {
+        case .login:
+            // Not through the session's own interrupt: giving up is told to the host over the connection there is.
+            guard let interrupt = try? Interrupt() else { return .notConfirmed(seconds: 0) }
+            // A server that was just restarted may need a moment.
+            for _ in 0..<3 {
+                if (try? access.start("exit 0", on: host, .none, interrupt)) != nil { return nil }
+                _ = csys_poll(nil, 0, 1000)
+            }
+            return .notConfirmed(seconds: 0)
+        case .everyHost:
+            commitVote = nil
+            commitMeeting.vote(.ready)
+            return commitMeeting.decision() ? nil : .otherHostFailed
+        }
+    }
+
+    /// Waits for `go`.
+    private func decided() throws(HostError) -> ObjectID {
+        let commit = decision.wait { decision -> ObjectID?? in
+            switch decision {
+            case .open: nil
+            case .go(let commit): .some(commit)
+            case .calledOff: .some(nil)
+            }
+        }
+        guard let commit else { throw .calledOff }
+        return commit
+    }
+
+    /// Connects before anything is decided, which changes nothing: an agent is only brought after that. Nil when that has
+    /// to be done again, because a question came up that the operator cannot answer while reading, or because it failed in
+    /// a way that may pass.
+    private func connectEarly(_ plan: HostPlan, _ interrupt: Interrupt) -> HostSession? {
+        guard options.connectsEarly, case .open = decision.update({ $0 }) else { return nil }
+        do {
+            return try connect(plan, .none, interrupt) { () throws(HostError) in _ = try decided() }
+        } catch {
+            if !error.isQuestion, error != .calledOff { report(plan.host, .ended(.failed(error))) }
+            return nil
+        }
+    }
+
+    private func connect(
+        _ plan: HostPlan, _ questions: Questions, _ interrupt: Interrupt,
+        beforeInstall: () throws(HostError) -> Void = {}
+    ) throws(HostError) -> HostSession {
+        let session = try HostSession(
+            plan.host, access: access, questions: questions, interrupt: interrupt, report: { report(plan.host, $0) },
+            beforeInstall: beforeInstall)
+        try session.verify(hostname: plan.wanted.options.hostname ?? plan.host.text)
+        report(plan.host, .connected(isStale: session.hello.commit != plan.base))
+        return session
+    }
+
+    private func prepared(_ plan: HostPlan, _ commit: ObjectID, _ store: Store) throws(HostError) -> Preparation {
+        do {
+            return try store.preparation(for: plan, commit: commit, holder: store.author().text)
+        } catch {
+            throw .store(error)
+        }
     }
 
     private func opened() throws(HostError) -> Store {
         do { return try Store.open(at: storePath) } catch { throw .store(error) }
+    }
+}
+
+/// How a deploy is to be done.
+public struct DeployOptions: Sendable {
+    /// Connect before the operator has decided.
+    public var connectsEarly: Bool
+    /// Go on without hosts that cannot be reached.
+    public var skipsUnreachable: Bool
+
+    /// Forget hosts on which nothing is left.
+    public var forgets: Bool
+
+    public init(connectsEarly: Bool = false, skipsUnreachable: Bool = false, forgets: Bool = false) {
+        self.connectsEarly = connectsEarly
+        self.skipsUnreachable = skipsUnreachable
+        self.forgets = forgets
+    }
+}
+
+extension HostError {
+    /// Whether the operator has to be asked something first.
+    var isQuestion: Bool {
+        switch self {
+        case .ssh(.hostKeyUnknown), .ssh(.loginFailed): true
+        default: false
+        }
     }
 }
 

@@ -6,6 +6,8 @@ import Wire
 public enum HostEvent: Sendable {
     case connecting
     case installingAgent
+    /// The agent has introduced itself. Whether the host runs what the plan starts from is known now.
+    case connected(isStale: Bool)
     case locking
     /// Bytes sent, and how many there are to send.
     case staging(bytes: UInt64, of: UInt64)

@@ -31,6 +31,8 @@ public enum HostError: Error, Hashable, Sendable {
     case busy(Holder)
     /// All hosts must be ready before any changes, and another was not.
     case otherHostNotReady
+    /// The operator gave up.
+    case calledOff
     /// The connection was lost while the steps ran: the host rolls back unless it had committed already.
     case lost(SSHError)
 }

@@ -1,3 +1,4 @@
+import CSystem
 import Git
 import Model
 import Planning
@@ -7,27 +8,33 @@ import Wire
 /// One host's part of a deploy, from the login to the outcome. It belongs to one thread; every call blocks.
 struct HostSession {
     private let host: Hostname
+    private let interrupt: Interrupt
     private let connection: Connection
     private var conversation: Conversation
     let hello: Hello
 
-    /// Logs in and waits for the agent's greeting.
+    /// Logs in and waits for the agent's greeting. Where there is no agent, nothing changes before `beforeInstall` returns.
     init(
-        _ host: Hostname, access: Access, report: (HostEvent) -> Void
+        _ host: Hostname, access: Access, questions: Questions, interrupt: Interrupt, report: (HostEvent) -> Void,
+        beforeInstall: () throws(HostError) -> Void = {}
     ) throws(HostError) {
         self.host = host
+        self.interrupt = interrupt
         report(.connecting)
         let agents = CarriedAgent.all
         guard !agents.isEmpty else { throw .noAgents }
         let stream: any RemoteStream
         do {
             (connection, stream) = try access.turnstile.enter { () throws(SSHError) in
-                try access.start(Bootstrap(agents: agents).command, on: host)
+                try access.start(Bootstrap(agents: agents).command, on: host, questions, interrupt)
             }
         } catch {
             throw .ssh(error)
         }
-        conversation = try Conversation(stream, agents: agents) { report(.installingAgent) }
+        conversation = try Conversation(stream, agents: agents) { () throws(HostError) in
+            try beforeInstall()
+            report(.installingAgent)
+        }
         guard case .hello(let hello) = try conversation.receive(deadline: .after(.seconds(300))) else { throw .unexpected }
         self.hello = hello
         if case .broken(let failure, let undoing) = hello.recovery { throw .broken(failure, undoing: undoing) }
@@ -101,15 +108,27 @@ struct HostSession {
         do { return try reader.open(id) } catch { throw .store(error) }
     }
 
-    /// Runs the steps, to the end of it.
-    mutating func apply(_ plan: HostPlan, report: (HostEvent) -> Void) throws(HostError) -> Outcome {
+    /// Runs the steps, to the end of it. When the operator gives up meanwhile, the host is asked to roll back.
+    ///
+    /// `confirm` says why a host that waits for a confirmation shall not keep its new state; nil if it shall.
+    mutating func apply(
+        _ plan: HostPlan, confirm: (Step.Confirmation) -> Problem?, report: (HostEvent) -> Void
+    ) throws(HostError) -> Outcome {
+        // The host knows only that it was told to undo.
+        var refusal: Failure?
         do throws(HostError) {
             try conversation.send(.apply)
             while true {
-                switch try conversation.receive(deadline: .after(.seconds(600))) {
+                switch try receiveOrCancel() {
                 case .began(let index):
-                    if plan.steps.indices.contains(index) { report(.applying(plan.steps[index])) }
-                case .undoing(let failure): report(.undoing(failure))
+                    guard plan.steps.indices.contains(index) else { throw .unexpected }
+                    report(.applying(plan.steps[index]))
+                    if case .confirm(_, let because) = plan.steps[index].action {
+                        refusal = confirm(because).map { Failure(step: index, $0) }
+                        try conversation.send(refusal == nil ? .confirm : .cancel)
+                    }
+                case .undoing(let failure): report(.undoing(refusal ?? failure))
+                case .finished(.rolledBack(let failure)): return .rolledBack(refusal ?? failure)
                 case .finished(let outcome): return outcome
                 case .refused(let failure): throw .refused(failure)
                 default: throw .unexpected
@@ -121,7 +140,37 @@ struct HostSession {
         }
     }
 
+    private mutating func receiveOrCancel() throws(HostError) -> Reply {
+        do {
+            return try conversation.receive(deadline: .after(.seconds(600)))
+        } catch .ssh(.interrupted) {
+            interrupt.rearm()
+            try conversation.send(.cancel)
+            return try conversation.receive(deadline: .after(.seconds(600)))
+        } catch {
+            throw error
+        }
+    }
+
     // MARK: Learning what is deployed
+
+    /// What the host says is deployed there.
+    mutating func record() throws(HostError) -> Record? {
+        try conversation.send(.record)
+        switch try conversation.receive(deadline: .after(Conversation.patience)) {
+        case .record(let record): return record
+        case .refused(let failure): throw .refused(failure)
+        default: throw .unexpected
+        }
+    }
+
+    /// The time of one round trip to the agent.
+    mutating func ping() throws(HostError) -> Duration {
+        let begun = csys_monotonic_ns()
+        try conversation.send(.ping)
+        guard case .pong = try conversation.receive(deadline: .after(Conversation.patience)) else { throw .unexpected }
+        return .nanoseconds(csys_monotonic_ns() - begun)
+    }
 
     /// Makes the store know what the host runs, and returns the commit; nil for nothing.
     mutating func takeOver(_ record: Record?, into store: Store) throws(HostError) -> ObjectID? {
@@ -181,30 +230,3 @@ struct HostSession {
     func close() { conversation.close() }
 }
 
-/// How hosts are reached.
-public struct Access: Sendable {
-    /// `-F` of ssh; nil for the user's own configuration.
-    public var sshConfiguration: String?
-    public var questions: Questions
-    public var interrupt: Interrupt
-    /// How many log in at once.
-    let turnstile: Turnstile
-
-    /// Logs in and runs a command.
-    func start(_ command: String, on host: Hostname) throws(SSHError) -> (Connection, any RemoteStream) {
-        let deadline = Deadline.after(.seconds(60))
-        let settings = try HostSettings.ask(
-            for: host, configurationFile: sshConfiguration, local: .current(), interrupt: interrupt, deadline: deadline)
-        let connection = try Connection(to: settings, questions: questions, interrupt: interrupt, deadline: deadline)
-        return (connection, try connection.start(command, deadline: deadline))
-    }
-
-    public init(
-        sshConfiguration: String? = nil, questions: Questions = .none, interrupt: Interrupt, parallel: Int = 32
-    ) {
-        self.sshConfiguration = sshConfiguration
-        self.questions = questions
-        self.interrupt = interrupt
-        turnstile = Turnstile(parallel)
-    }
-}

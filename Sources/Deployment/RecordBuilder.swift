@@ -46,10 +46,10 @@ extension Store {
             for object in record.objects { _ = try write(object) }
             let root = try commitInfo(record.commit).tree
             guard known[root] != nil else { throw AdoptionError.inconsistent }
-            // All trees of the host must have come; other hosts' trees are nobody's business.
-            guard let tree = try tree(root).first(where: { $0.kind == .directory && $0.name == host.text }) else {
-                throw AdoptionError.inconsistent
-            }
+            // All trees of the host must have come; other hosts' trees are nobody's business. A host that was emptied is
+            // not in the tree.
+            let entries = try tree(root)
+            guard let tree = entries.first(where: { $0.kind == .directory && $0.name == host.text }) else { return [] }
             var missing: Set<ObjectID> = []
             func look(_ id: ObjectID) throws(AdoptionError) {
                 guard known[id] != nil else { throw .inconsistent }

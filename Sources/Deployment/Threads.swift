@@ -52,6 +52,14 @@ final class Monitor<Value>: @unchecked Sendable {
 
 /// Where the hosts of a deploy meet: nobody goes on before all have come.
 final class MeetingPoint: Sendable {
+    enum Vote {
+        case ready
+        /// Not ready, so nobody shall go on.
+        case against
+        /// Not there, and the others may go on without.
+        case absent
+    }
+
     private struct State {
         var awaited: Int
         var isUnanimous = true
@@ -59,18 +67,18 @@ final class MeetingPoint: Sendable {
 
     private let state: Monitor<State>
 
-    /// For that many participants, each of whom comes once.
+    /// For that many participants, each of whom votes once.
     init(_ participants: Int) { state = Monitor(State(awaited: participants)) }
 
-    /// Comes with a vote, and does not wait.
-    func vote(_ isReady: Bool) {
+    /// Does not wait.
+    func vote(_ vote: Vote) {
         state.update {
             $0.awaited -= 1
-            $0.isUnanimous = $0.isUnanimous && isReady
+            if vote == .against { $0.isUnanimous = false }
         }
     }
 
-    /// Waits until everybody has voted; whether all were ready.
+    /// Waits until everybody has voted; whether to go on.
     func decision() -> Bool { state.wait { $0.awaited <= 0 ? $0.isUnanimous : nil } }
 }
 

@@ -41,6 +41,8 @@ extension Problem {
         case .corrupt(let path): "the content of \(visible(path)) is not what it should be"
         case .cancelled: "given up by the operator"
         case .disconnected: "the connection to the operator was lost"
+        case .notConfirmed(let seconds): "no new login to the host worked\(seconds > 0 ? " within \(seconds) s" : ""), so this would have locked you out"
+        case .otherHostFailed: "another host did not succeed"
         case .agentDied: "the agent was killed"
         case .interrupted: "an earlier deploy was interrupted"
         case .protocolViolation: "the agent was asked for something that makes no sense"

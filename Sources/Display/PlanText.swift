@@ -13,8 +13,9 @@ public struct PlanText {
 
     private func orphans(_ hosts: [Hostname]) -> String {
         guard !hosts.isEmpty else { return "" }
-        let names = hosts.map(\.text).joined(separator: ", ")
-        return "\nNot in the config tree any more, but still deployed: \(names)\n"
+        let lines = hosts.map { "    \($0.text)\n" }.joined()
+        return "\nNot in the config tree any more, but still deployed:\n" + lines
+            + "`deptool deploy --remove-host NAME` empties such a host, `deptool forget NAME` leaves it as it is.\n"
     }
 
     func render(_ plan: HostPlan) -> String {
@@ -62,6 +63,8 @@ extension Step {
         case .unlink(let path): link("unlink", path) { visible(path.text) }
         case .sysusers: "run systemd-sysusers"
         case .tmpfiles: "run systemd-tmpfiles"
+        case .confirm(_, .login(let touched)): "keep it only if a new login works (\(visible(touched)) is touched)"
+        case .confirm(_, .everyHost): "keep it only if every host succeeds"
         case .disable(let unit): "stop and disable unit \(unit.text)"
         case .daemonReload: "reload systemd"
         case .enable(let unit, .new): "enable unit \(unit.text)"
@@ -84,6 +87,8 @@ extension Step {
         switch action {
         // Done before anybody could read which.
         case .checkout, .activate, .remove, .link, .unlink: "changing files and links"
+        case .confirm(_, .login): "trying a new login"
+        case .confirm(_, .everyHost): "waiting for the other hosts"
         case .sysusers: "creating users"
         case .tmpfiles: "creating temporary files"
         case .disable(let unit): "stopping \(unit.text)"

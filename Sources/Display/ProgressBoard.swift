@@ -38,6 +38,8 @@ public struct ProgressBoard {
         switch event {
         case .connecting: "connecting"
         case .installingAgent: "installing the agent"
+        case .connected(false): "connected"
+        case .connected(true): "somebody else deployed to it since"
         case .locking: "locking"
         case .staging(_, 0): "staging"
         case .staging(let sent, let total):

@@ -20,7 +20,9 @@ extension HostResult {
     /// More than the phrase, where there is more to say.
     func explanation(_ host: Hostname) -> String? {
         switch self {
-        case .deployed, .stale: return nil
+        case .deployed: return nil
+        case .stale(let commit?): return "It runs \(commit.short), which the store did not know. Run `deptool deploy` again for the new plan."
+        case .stale(nil): return "Nothing is deployed on it any more. Run `deptool deploy` again for the new plan."
         case .rolledBack(let failure): return failure.explanation + "\nThe previous state is back."
         case .broken(let failure, let undoing):
             return failure.explanation + "\nRolling back failed:\n" + undoing.map(\.explanation).joined(separator: "\n")
@@ -51,6 +53,7 @@ extension HostError {
         case .inconsistentRecord: "its record does not fit together"
         case .busy(let holder): "locked by \(visible(holder.name))"
         case .otherHostNotReady: "not changed, since another host is not ready"
+        case .calledOff: "not changed, as you wished"
         case .lost(let error): error.phrase
         }
     }
@@ -74,8 +77,9 @@ extension HostError {
         case .malformed, .unexpected: "The agent on the host may have been tampered with, or something else answers there."
         case .store(let error): error.explanation
         case .inconsistentRecord: "What the host says is deployed cannot be verified. It was left alone."
-        case .busy: "Wait until that deploy is done, then run `deptool deploy` again."
-        case .otherHostNotReady: nil
+        case .busy(let holder):
+            "\(visible(holder.name)) is deploying to it. Wait until that is done, then run `deptool deploy` again."
+        case .otherHostNotReady, .calledOff: nil
         }
     }
 

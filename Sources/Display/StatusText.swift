@@ -30,26 +30,33 @@ public struct StatusText {
         self.time = time
     }
 
+    /// A line for each host.
     public func render(_ hosts: [HostStatus]) -> String {
-        hosts.map { host in
-            var text = style.heading(host.host.text) + "\n"
+        let width = hosts.map(\.host.text.count).max() ?? 0
+        let authors = hosts.compactMap(\.deployed?.author.name.count).max() ?? 0
+        return hosts.map { host in
+            var text = style.heading(host.host.text) + String(repeating: " ", count: width - host.host.text.count) + "  "
             if let commit = host.deployed {
-                text += "    \(time(commit.time))  \(commit.id.short)  \(visible(commit.author.text))\n"
-            } else {
-                text += "    new host\n"
-            }
-            if !host.isInTree { text += "    not in the config tree any more, but still deployed\n" }
-            if !host.changed.isEmpty && host.deployed != nil {
-                let apps = host.changed.map { change in
-                    switch change.kind {
-                    case .add: style.added("+ " + change.app.text)
-                    case .update: style.changed("~ " + change.app.text)
-                    case .remove: style.removed("- " + change.app.text)
-                    }
+                let name = commit.author.name
+                text += "\(time(commit.time))  \(commit.id.short)  \(visible(name))"
+                if !host.changed.isEmpty || !host.isInTree {
+                    text += String(repeating: " ", count: authors - name.count) + "  "
                 }
-                text += "    not deployed yet: \(apps.joined(separator: ", "))\n"
+                text += host.changed.isEmpty ? "" : "undeployed changes: \(apps(host.changed))"
+            } else {
+                text += "new host"
             }
-            return text
-        }.joined(separator: "\n")
+            return text + (host.isInTree ? "" : "not in the config tree any more, but still deployed") + "\n"
+        }.joined()
+    }
+
+    private func apps(_ changes: [AppChange]) -> String {
+        changes.map { change in
+            switch change.kind {
+            case .add: style.added("+ " + change.app.text)
+            case .update: style.changed("~ " + change.app.text)
+            case .remove: style.removed("- " + change.app.text)
+            }
+        }.joined(separator: ", ")
     }
 }

@@ -53,7 +53,12 @@ import Model
     /// Opens the store at `path` (git_repository_open_bare).
     public static func open(at path: String) throws(StoreError) -> Store {
         try startLibrary()
-        let absolute = try resolved(path)
+        let absolute: String
+        do throws(StoreError) {
+            absolute = try resolved(path)
+        } catch .file(_, _, let errno) where errno == Int32(csys_enoent) {
+            throw .absent(path: path)
+        }
         let repository = try unsafe openRepository(absolute)
         do throws(StoreError) {
             let database = try unsafe handle("open the objects of \(path)") {

@@ -5,6 +5,8 @@ import Model
 public enum StoreError: Error, Hashable, Sendable {
     /// There is no store in this directory or a parent.
     case notFound(from: String)
+    /// There is nothing at the path.
+    case absent(path: String)
     /// There is something else at the path.
     case notAStore(path: String)
     /// The store belongs to another user, and Git refuses it.
@@ -27,6 +29,7 @@ public enum StoreError: Error, Hashable, Sendable {
     public var phrase: String {
         switch self {
         case .notFound(let directory): "no store in \(directory) or a parent directory"
+        case .absent(let path): "there is no store at \(path)"
         case .notAStore(let path): "\(path) is not a store"
         case .ownedByAnother(let path): "the store \(path) belongs to another user"
         case .missingObject(let id): "the store lacks object \(id.short)"
@@ -43,7 +46,7 @@ public enum StoreError: Error, Hashable, Sendable {
     /// What it means and what to do.
     public var explanation: String {
         switch self {
-        case .notFound:
+        case .notFound, .absent:
             "Run `deptool init` in the directory that should hold the store, or name one with DEPTOOL_STORE."
         case .notAStore(let path):
             "A store is a bare Git repository. Move \(path) away, then run `deptool init`."

@@ -35,6 +35,16 @@ public struct Step: Hashable, Sendable {
         case restart(UnitName, because: Reason)
         /// Wait for the unit to settle, then judge it.
         case check(UnitName, settle: Duration)
+        /// Wait for the laptop to say that all is well; without a word in time, everything is undone.
+        case confirm(within: Duration, because: Confirmation)
+    }
+
+    /// What the laptop makes sure of before it confirms.
+    public enum Confirmation: Hashable, Sendable {
+        /// It can still log in, since this, which the login depends on, is touched.
+        case login(touched: String)
+        /// Every other host is ready to commit, too.
+        case everyHost
     }
 
     public enum Enablement: Hashable, Sendable {

@@ -86,7 +86,8 @@ public struct HostOptions: Hashable, Sendable {
 /// Why a `manifest.json` or `host.json` is not one.
 public enum FormatProblem: Error, Hashable, Sendable {
     case syntax(line: Int, expected: String)
-    case wrongType(String, line: Int, expected: String, found: String)
+    /// Of the value of a key; nil for the whole file.
+    case wrongType(String?, line: Int, expected: String, found: String)
     case unknownKey(String, line: Int, known: [String])
     case duplicate(String, line: Int)
     case badUnit(String, line: Int)
@@ -104,13 +105,14 @@ public enum FormatProblem: Error, Hashable, Sendable {
     public var phrase: String {
         switch self {
         case .syntax(_, let expected): "not valid JSON: expected \(expected)"
-        case .wrongType(let key, _, let expected, let found): "'\(key)' must be \(expected), not \(found)"
+        case .wrongType(let key, _, let expected, let found):
+            "\(key.map { "'\($0)'" } ?? "the file") must be \(expected), not \(found)"
         case .unknownKey(let key, _, let known):
             "unknown key '\(key)'; " + (known.count == 1 ? "the only one is " : "there are ")
                 + known.map { "'\($0)'" }.joined(separator: " and ")
         case .duplicate(let what, _): "\(what) is there twice"
         case .badUnit(let name, _): "'\(name)' is no name of a systemd unit, such as 'nginx.service'"
-        case .badLink(let path, _, let problem): "the link '\(path)' is no absolute path: \(problem.phrase)"
+        case .badLink(let path, _, let problem): "the link '\(path)' is not a path that Deptool takes: \(problem.phrase)"
         case .badSource(let path, _, let problem): "the link source '\(path)' is no path in the app: \(problem.phrase)"
         }
     }
@@ -119,10 +121,11 @@ public enum FormatProblem: Error, Hashable, Sendable {
     static func object(_ bytes: [UInt8]) throws(FormatProblem) -> [(key: String, value: JSON)] {
         let json: JSON
         do { json = try JSON.parse(bytes) } catch { throw .syntax(line: error.line, expected: error.expected) }
-        return try object(json, named: "the file")
+        return try object(json, named: nil)
     }
 
-    static func object(_ json: JSON, named name: String) throws(FormatProblem) -> [(key: String, value: JSON)] {
+    /// The members of an object, the value of the key `name`; nil for the whole file.
+    static func object(_ json: JSON, named name: String?) throws(FormatProblem) -> [(key: String, value: JSON)] {
         guard case .object(let members) = json.value else {
             throw .wrongType(name, line: json.line, expected: "an object", found: json.kind)
         }

@@ -27,7 +27,7 @@ public struct HostPlan: Hashable, Sendable {
     public var present: Set<ObjectID>
 
     /// Nil when there is nothing to do. The wanted tree must be valid.
-    public init?(base: ObjectID?, deployed: HostTree?, wanted: HostTree) {
+    public init?(base: ObjectID?, deployed: HostTree?, wanted: HostTree, safety: Safety = Safety()) {
         let old = deployed?.apps ?? []
         changes = AppChange.between(old, wanted.apps)
         guard !changes.isEmpty else { return nil }
@@ -36,6 +36,10 @@ public struct HostPlan: Hashable, Sendable {
         self.wanted = wanted
         present = Set(old.flatMap { $0.files.map(\.id) })
         steps = StepBuilder(old: old, new: wanted.apps, changes: changes).steps()
+        if let touched = safety.touchedLogin(old: old, new: wanted.apps, changes: changes) {
+            steps.append(Step(nil, .confirm(within: Safety.patience, because: .login(touched: touched))))
+        }
+        if safety.isAtomic { steps.append(Step(nil, .confirm(within: Safety.patienceForOthers, because: .everyHost))) }
     }
 }
 

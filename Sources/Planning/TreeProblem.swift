@@ -80,7 +80,13 @@ extension HostTree {
             for link in app.manifest.symlinks { try validate(link, of: app) }
             for file in app.files { try validate(file, of: app) }
             for link in app.links {
-                if let other = links[link.path] { throw problem(app, .linkTwice(link.path, other: other)) }
+                if let other = links[link.path] {
+                    // Either the manifest asks for the link, or a file is there that wants to be linked.
+                    let isAsked = app.manifest.symlinks.contains { $0.path == link.path }
+                    throw TreeProblem(
+                        host: host, app: app.name, file: isAsked ? Manifest.fileName : link.source.text,
+                        .linkTwice(link.path, other: other))
+                }
                 links[link.path] = app.name
             }
             for unit in app.manifest.units {

@@ -1,9 +1,10 @@
 import CSystem
 import Synchronization
 
-/// Stops every connection that was given it, from any thread, for good.
+/// Stops every connection that was given it, from any thread.
 ///
-/// Once fired it stays fired: waits, and later calls, end at once with ``SSHError/interrupted``.
+/// Once fired it stays fired, until it is armed again: waits, and later calls, end at once with
+/// ``SSHError/interrupted``.
 public final class Interrupt: Sendable {
     private let reading: Int32
     private let writing: Int32
@@ -27,6 +28,24 @@ public final class Interrupt: Sendable {
         hasFired.store(true, ordering: .relaxed)
         var byte: UInt8 = 1
         _ = unsafe csys_write(writing, &byte, 1)
+    }
+
+    /// Waits, at most until the deadline. Throws ``SSHError/interrupted``.
+    public func pause(_ duration: Duration, deadline: Deadline) throws(SSHError) {
+        let end = min(Deadline.after(duration), deadline)
+        while !end.hasPassed {
+            var item = csys_poll_item(fd: reading, readable: true, writable: false)
+            if unsafe csys_poll(&item, 1, end.pollTimeout) > 0 { throw .interrupted }
+        }
+    }
+
+    /// Lets calls wait again. Nothing is lost on a connection whose ``RemoteStream/read(max:deadline:)`` was interrupted;
+    /// one whose write was interrupted is of no use any more.
+    public func rearm() {
+        var item = csys_poll_item(fd: reading, readable: true, writable: false)
+        var byte: UInt8 = 0
+        while unsafe csys_poll(&item, 1, 0) > 0, unsafe csys_read(reading, &byte, 1) == 1 {}
+        hasFired.store(false, ordering: .relaxed)
     }
 
     var descriptor: Int32 { reading }

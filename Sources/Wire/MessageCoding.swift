@@ -19,6 +19,7 @@ extension Request: WireCodable {
             writer.byte(6)
             writer.list(ids)
         case .ping: writer.byte(7)
+        case .confirm: writer.byte(8)
         }
     }
 
@@ -32,6 +33,7 @@ extension Request: WireCodable {
         case 5: self = .record
         case 6: self = .fetch(try reader.list(of: ObjectID.self))
         case 7: self = .ping
+        case 8: self = .confirm
         default: throw .unknownCase
         }
     }
@@ -252,6 +254,10 @@ extension Problem: WireCodable {
             writer.byte(11)
             writer.text(path)
             problem.encode(to: &writer)
+        case .notConfirmed(let seconds):
+            writer.byte(12)
+            writer.signed(Int64(seconds))
+        case .otherHostFailed: writer.byte(13)
         }
     }
 
@@ -284,6 +290,8 @@ extension Problem: WireCodable {
         case 11:
             let path = try reader.text()
             self = .unreadable(path: path, try DecodingProblem(from: &reader))
+        case 12: self = .notConfirmed(seconds: Int(try reader.signed()))
+        case 13: self = .otherHostFailed
         default: throw .unknownCase
         }
     }

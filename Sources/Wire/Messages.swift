@@ -10,6 +10,8 @@ public enum Request: Hashable, Sendable {
     case supply([Content])
     /// Run the steps that were prepared.
     case apply
+    /// All is well, as far as the step that waits for a confirmation wants to know.
+    case confirm
     /// Give up what is under way: roll back, or drop what was staged and unlock.
     case cancel
     /// Send the record.
@@ -154,6 +156,10 @@ public enum Problem: Hashable, Sendable {
     case cancelled
     /// The operator's connection was lost before the deploy was done.
     case disconnected
+    /// No confirmation came in time, so the host may be out of reach.
+    case notConfirmed(seconds: Int)
+    /// All hosts should keep their new state or none, and another did not get that far.
+    case otherHostFailed
     /// The process that ran the steps was killed.
     case agentDied
     /// The host lost power, or both processes of the agent were killed.

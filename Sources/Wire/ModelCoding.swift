@@ -188,6 +188,13 @@ extension Step: WireCodable {
             writer.byte(13)
             unit.encode(to: &writer)
             writer.number(settle.wholeMilliseconds)
+        case .confirm(let limit, .login(let touched)):
+            writer.byte(14)
+            writer.number(limit.wholeMilliseconds)
+            writer.text(touched)
+        case .confirm(let limit, .everyHost):
+            writer.byte(15)
+            writer.number(limit.wholeMilliseconds)
         }
     }
 
@@ -215,6 +222,11 @@ extension Step: WireCodable {
         case 13:
             let unit = try UnitName(from: &reader)
             action = .check(unit, settle: .milliseconds(try reader.count(limit: 24 * 3600 * 1000)))
+        case 14:
+            let limit = Duration.milliseconds(try reader.count(limit: 24 * 3600 * 1000))
+            action = .confirm(within: limit, because: .login(touched: try reader.text()))
+        case 15:
+            action = .confirm(within: .milliseconds(try reader.count(limit: 24 * 3600 * 1000)), because: .everyHost)
         default: throw .unknownCase
         }
         self.init(app, action)

@@ -22,6 +22,21 @@ struct LimitOption: ParsableArguments {
     var filter: HostFilter { HostFilter(limit) }
 }
 
+struct SafetyOptions: ParsableArguments {
+    @Option(
+        name: .customLong("guard"),
+        help: ArgumentHelp(
+            "When a host keeps its new state only after a new login to it has worked: 'auto' when the plan touches what "
+                + "the login depends on, 'always', or 'never'.", valueName: "when"))
+    var `guard` = Safety.Guard.auto
+    @Flag(help: "All hosts keep their new state, or all roll back.")
+    var atomic = false
+
+    var safety: Safety { Safety(guard: `guard`, isAtomic: atomic) }
+}
+
+extension Safety.Guard: ExpressibleByArgument {}
+
 struct Init: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Create the store '.deptool', and make a cluster the default.",
@@ -37,15 +52,13 @@ struct Init: ParsableCommand {
             let store = try Store.create(at: path)
             Terminal.write("The store is \(path).\n")
             guard let dir else { return }
-            let directory = absolute(dir, in: here)
-            let made = csys_make_directory_plain(directory)
+            let workspace = Workspace(store: store, directory: absolute(dir, in: here))
+            let made = csys_make_directory_plain(workspace.directory)
             guard made >= 0 || made == -Int32(csys_eexist) else {
-                throw Complaint("cannot create \(directory): \(String(cString: csys_strerror(-made)))")
+                throw Complaint("cannot create \(workspace.directory): \(String(cString: csys_strerror(-made)))")
             }
-            let parent = Workspace.parent(of: store) + "/"
-            let name = directory.hasPrefix(parent) ? String(directory.dropFirst(parent.count)) : directory
-            try store.setConfiguration(Workspace.defaultKey, name)
-            Terminal.write("The default cluster is \(directory).\n")
+            try workspace.remember()
+            Terminal.write("The default cluster is \(workspace.directory).\n")
         } catch let error as StoreError {
             throw Complaint(error.phrase, error.explanation)
         }
@@ -59,10 +72,11 @@ struct PlanCommand: ParsableCommand {
 
     @OptionGroup var cluster: ClusterArgument
     @OptionGroup var limit: LimitOption
+    @OptionGroup var safety: SafetyOptions
 
     func run() throws {
         let workspace = try cluster.workspace()
-        let plan = try workspace.plan(try workspace.importTree(), limit.filter)
+        let plan = try workspace.plan(try workspace.importTree(), limit.filter, safety: safety.safety)
         Terminal.write(plan.isEmpty ? nothingToDo(workspace, plan) : PlanText(style: Terminal.style).render(plan))
     }
 }
@@ -112,20 +126,24 @@ struct Status: ParsableCommand {
         discussion: "Example: `deptool status`")
 
     @OptionGroup var cluster: ClusterArgument
+    @OptionGroup var limit: LimitOption
 
     func run() throws {
         let workspace = try cluster.workspace()
         let root = try workspace.importTree()
-        let plan = try workspace.plan(root)
-        Terminal.write(StatusText(style: Terminal.style, time: localTime).render(try workspace.statuses(root, plan)))
+        let plan = try workspace.plan(root, limit.filter)
+        let statuses = try workspace.statuses(root, plan, limit.filter)
+        Terminal.write(StatusText(style: Terminal.style, time: localTime).render(statuses))
     }
 }
 
 extension Workspace {
     /// The hosts of the tree and those that were removed from it, ordered by name.
-    func statuses(_ root: ObjectID, _ plan: Plan) throws -> [HostStatus] {
+    func statuses(_ root: ObjectID, _ plan: Plan, _ filter: HostFilter) throws -> [HostStatus] {
         do {
-            let hosts = try ClusterReader(store).hosts(in: root).map { ($0.host, true) } + plan.orphans.map { ($0, false) }
+            let hosts =
+                try ClusterReader(store).hosts(in: root).map(\.host).filter(filter.includes).map { ($0, true) }
+                + plan.orphans.map { ($0, false) }
             return try hosts.sorted { $0.0 < $1.0 }.map { host, isInTree in
                 let commit = try store.deployedCommit(host)
                 return HostStatus(

@@ -6,14 +6,14 @@ import Git
 import Model
 import Planning
 import SSH
-import Synchronization
 
 struct DeployCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "deploy", abstract: "Show the plan, ask, and carry it out.",
         discussion: """
             Nothing changes before all affected hosts are locked and have their files. A host on which anything fails \
-            goes back to what it ran before.
+            goes back to what it ran before. Ctrl-C does the same; a second one leaves at once, and the hosts go back \
+            by themselves.
 
             Exit status: 0 done or nothing to do, 1 error and nothing changed, 3 rolled back, 4 a host is left broken.
 
@@ -22,36 +22,87 @@ struct DeployCommand: AsyncParsableCommand {
 
     @OptionGroup var cluster: ClusterArgument
     @OptionGroup var limit: LimitOption
+    @OptionGroup var ssh: SSHOptions
+    @OptionGroup var safety: SafetyOptions
     @Flag(help: "Do not ask.")
     var noConfirm = false
-    @Option(
-        name: .long, help: ArgumentHelp("Use this ssh configuration instead of your own.", valueName: "file"))
-    var sshConfig: String?
+    @Flag(help: "Show the plan and stop, as `deptool plan` does.")
+    var planOnly = false
+    @Flag(help: "Go on without hosts that cannot be reached.")
+    var skipUnreachable = false
+    @Flag(help: "Do not connect before you have answered.")
+    var noPreconnect = false
+    @Option(help: ArgumentHelp("Empty this host, which is not in the config tree any more.", valueName: "name"))
+    var removeHost: String?
 
     func run() async throws {
         let workspace = try cluster.workspace()
         // Each time around, somebody else turned out to have deployed meanwhile.
         while true {
             let root = try workspace.importTree()
-            let plan = try workspace.plan(root, limit.filter)
-            guard !plan.hosts.isEmpty else {
-                let text = PlanText(style: Terminal.style).render(plan)
-                return Terminal.write(text.isEmpty ? nothingToDo(workspace, plan) : text)
-            }
-            Terminal.write(PlanText(style: Terminal.style).render(plan) + "\n")
-            if !noConfirm { try confirm(plan, workspace) }
+            let plan = try plan(workspace, root)
+            Terminal.write(plan.isEmpty ? nothingToDo(workspace, plan) : PlanText(style: Terminal.style).render(plan))
+            if plan.hosts.isEmpty || planOnly { return }
+            Terminal.write("\n")
             let results = try await carryOut(plan, root, workspace)
             let isStale = results.contains { if case .stale = $0.result { true } else { false } }
-            guard isStale, !noConfirm else { return try end(results.map(\.result)) }
+            guard isStale, !noConfirm else { throw ExitCode(Self.status(results.map(\.result))) }
             Terminal.write("The store knows now what is deployed there. The new plan:\n\n")
         }
     }
 
+    private func plan(_ workspace: Workspace, _ root: ObjectID) throws -> Plan {
+        guard let removeHost else { return try workspace.plan(root, limit.filter, safety: safety.safety) }
+        guard let host = Hostname(removeHost) else { throw Complaint("'\(visible(removeHost))' is no name for a host") }
+        do {
+            return try ClusterReader(workspace.store, safety: safety.safety).removalPlan(host, root: root)
+        } catch {
+            throw Complaint(error, directory: workspace.directory)
+        }
+    }
+
+    private func carryOut(
+        _ plan: Plan, _ root: ObjectID, _ workspace: Workspace
+    ) async throws -> [(host: Hostname, result: HostResult)] {
+        let isAsking = !noConfirm
+        let screen = ProgressScreen(plan.hosts.map(\.host))
+        let options = DeployOptions(
+            connectsEarly: isAsking && !noPreconnect && Terminal.isInput && Terminal.isOutput,
+            skipsUnreachable: skipUnreachable, forgets: removeHost != nil)
+        let deploy: Deploy
+        do {
+            deploy = try Deploy(
+                plan, store: workspace.store, access: ssh.access(screen), options: options, report: screen.show)
+        } catch {
+            throw Complaint(error.phrase)
+        }
+        async let running = deploy.run()
+        do {
+            if isAsking { try confirm(plan, workspace, screen) }
+            try deploy.go(root: root, cluster: workspace.cluster, store: workspace.store)
+        } catch {
+            deploy.callOff()
+            _ = await running
+            throw (error as? StoreError).map { Complaint($0.phrase, $0.explanation) } ?? error
+        }
+        let begun = csys_monotonic_ns()
+        screen.begin()
+        Interruption.handle { count in
+            guard count == 1 else { csys_exit(130) }
+            screen.note("Giving up: hosts that were being changed roll back. Ctrl-C again leaves at once.")
+            deploy.cancel()
+        }
+        let results = await running
+        let took = Duration.nanoseconds(csys_monotonic_ns() - begun)
+        Terminal.write(SummaryText(style: Terminal.style).render(results, took: took))
+        return results
+    }
+
     /// Returns when the operator says yes.
-    private func confirm(_ plan: Plan, _ workspace: Workspace) throws {
+    private func confirm(_ plan: Plan, _ workspace: Workspace, _ screen: ProgressScreen) throws {
         let hosts = "\(plan.hosts.count) host\(plan.hosts.count == 1 ? "" : "s")"
         while true {
-            guard let answer = Terminal.ask("Apply to \(hosts) in cluster '\(workspace.cluster)'? [y/N/d] ") else {
+            guard let answer = screen.ask("Apply to \(hosts) in cluster '\(visible(workspace.cluster))'? [y/N/d] ") else {
                 throw Complaint("no answer, so nothing was changed", "Without a terminal, `--no-confirm` deploys without asking.")
             }
             switch answer.lowercased() {
@@ -64,93 +115,39 @@ struct DeployCommand: AsyncParsableCommand {
         }
     }
 
-    private func carryOut(
-        _ plan: Plan, _ root: ObjectID, _ workspace: Workspace
-    ) async throws -> [(host: Hostname, result: HostResult)] {
-        let deploy: Deploy
-        do {
-            let access = Access(sshConfiguration: sshConfig, questions: Operator.questions, interrupt: try Interrupt())
-            deploy = try Deploy(plan, root: root, cluster: workspace.cluster, store: workspace.store, access: access)
-        } catch let error as StoreError {
-            throw Complaint(error.phrase, error.explanation)
-        } catch let error as SSHError {
-            throw Complaint(error.phrase)
-        }
-        let begun = csys_monotonic_ns()
-        let screen = ProgressScreen(plan.hosts.map(\.host))
-        Operator.screen.withLock { $0 = screen }
-        let results = await deploy.run { host, event in screen.show(host, event) }
-        let took = Duration.nanoseconds(csys_monotonic_ns() - begun)
-        Terminal.write(SummaryText(style: Terminal.style).render(results, took: took))
-        return results
-    }
-
-    private func end(_ results: [HostResult]) throws {
-        var code: Int32 = 0
-        for result in results {
+    private static func status(_ results: [HostResult]) -> Int32 {
+        results.map { result in
             switch result {
-            case .deployed: break
-            case .failed, .stale, .unknown: code = max(code, 1)
-            case .rolledBack: code = max(code, 3)
-            case .broken: code = 4
+            case .deployed: 0
+            case .failed, .stale, .unknown: 1
+            case .rolledBack: 3
+            case .broken: 4
             }
-        }
-        if code != 0 { throw ExitCode(code) }
+        }.max() ?? 0
     }
 }
 
-/// The lines of the hosts: redrawn in place on a terminal, one after the other elsewhere.
-final class ProgressScreen: Sendable {
-    private struct State {
-        var board: ProgressBoard
-        var drawn = 0
+/// Ctrl-C.
+enum Interruption {
+    /// Calls `body` on a thread of its own at each, with how many there were. Until then, Ctrl-C ends the program.
+    static func handle(_ body: @escaping @Sendable (Int) -> Void) {
+        csys_catch_interrupts()
+        let handler = Unmanaged.passRetained(Handler(body))
+        let status = csys_thread_start(
+            { context in
+                guard let context else { return }
+                let handler = Unmanaged<Handler>.fromOpaque(context).takeRetainedValue()
+                var count = 0
+                while csys_wait_interrupt() == 0 {
+                    count += 1
+                    handler.body(count)
+                }
+            }, handler.toOpaque())
+        if status != 0 { handler.release() }
     }
 
-    private let state: Mutex<State>
-    private let isRedrawn: Bool
-
-    init(_ hosts: [Hostname]) {
-        state = Mutex(State(board: ProgressBoard(hosts, style: Terminal.style)))
-        // What is higher than the screen cannot be redrawn.
-        isRedrawn = Terminal.canRedraw && hosts.count < Terminal.rows - 1
-    }
-
-    func show(_ host: Hostname, _ event: HostEvent) {
-        state.withLock { state in
-            guard state.board.update(host, event) else { return }
-            guard isRedrawn else { return Terminal.write(state.board.line(host) + "\n") }
-            let lines = state.board.render(columns: Terminal.columns)
-            let up = state.drawn > 0 ? "\u{1b}[\(state.drawn)A" : ""
-            Terminal.write(up + lines.map { "\u{1b}[2K" + $0 + "\n" }.joined())
-            state.drawn = lines.count
-        }
-    }
-
-    /// Lets `body` use the terminal; the lines are drawn anew below what it leaves.
-    func interlude<Result: Sendable>(_ body: () -> Result) -> Result {
-        state.withLock { state in
-            defer { state.drawn = 0 }
-            return body()
-        }
-    }
-}
-
-/// Questions that come up while hosts are connected to; one at a time.
-enum Operator {
-    static let screen = Mutex<ProgressScreen?>(nil)
-
-    static var questions: Questions {
-        guard Terminal.isInput && Terminal.isOutput else { return .none }
-        return Questions(confirm: { question in
-            let screen = screen.withLock { $0 }
-            let ask: () -> HostKeyAnswer = {
-                Terminal.write(
-                    "\nThe host '\(visible(question.host))' has a key that is not known yet:\n"
-                        + "    \(visible(question.type)) \(visible(question.fingerprint))\n")
-                let answer = Terminal.ask("Is it the right one? [y/N] ")?.lowercased()
-                return answer == "y" || answer == "yes" ? .accept : .refuse
-            }
-            return screen?.interlude(ask) ?? ask()
-        }, passphrase: nil)
+    private final class Handler {
+        let body: @Sendable (Int) -> Void
+        init(_ body: @escaping @Sendable (Int) -> Void) { self.body = body }
     }
 }

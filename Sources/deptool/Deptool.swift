@@ -12,5 +12,5 @@ struct Deptool: AsyncParsableCommand {
             anything fails, the host is back in its old state.
             """,
         version: toolVersion,
-        subcommands: [Init.self, PlanCommand.self, Diff.self, DeployCommand.self, Status.self])
+        subcommands: [Init.self, PlanCommand.self, Diff.self, DeployCommand.self, Status.self, Sync.self, Ping.self, Forget.self])
 }

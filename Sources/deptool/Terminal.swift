@@ -6,10 +6,10 @@ enum Terminal {
     static let isOutput = csys_isatty(1) != 0
     static let isInput = csys_isatty(0) != 0
 
-    /// Cursor movement and colour need a terminal that has them.
-    private static let isCapable = isOutput && environment("TERM") != "dumb"
-    static var style: Style { isCapable && environment("NO_COLOR") == nil ? .color : .plain }
-    static var canRedraw: Bool { isCapable }
+    /// Cursor movement and colour need a terminal that has them, and an operator who wants them: whoever sets `NO_COLOR`
+    /// (no-color.org) reads plain lines.
+    static let canRedraw = isOutput && environment("TERM") != "dumb" && environment("NO_COLOR") == nil
+    static var style: Style { canRedraw ? .color : .plain }
 
     static var columns: Int { Int(csys_terminal_columns(1)) }
     static var rows: Int { Int(csys_terminal_rows(1)) }
@@ -45,6 +45,24 @@ enum Terminal {
         }
         write("\n")
         return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
+    }
+
+    /// Asks for a secret, which is not shown as it is typed; nil at the end of input. The caller wipes it.
+    static func askSecret(_ question: String) -> [UInt8]? {
+        write(question)
+        guard csys_set_echo(0, false) == 0 else { return nil }
+        defer {
+            _ = csys_set_echo(0, true)
+            write("\n")
+        }
+        var secret: [UInt8] = []
+        secret.reserveCapacity(1024)
+        var byte: UInt8 = 0
+        while secret.count < 1024, csys_read(0, &byte, 1) == 1 {
+            if byte == 0x0a { return secret }
+            secret.append(byte)
+        }
+        return nil
     }
 
     /// Shows text through `$PAGER`, where that is set and there is a terminal, else as it is.

@@ -13,8 +13,10 @@ struct Workspace {
     /// The cluster's directory.
     let directory: String
 
-    /// Where the name of the default cluster's directory is kept: relative to the directory that holds the store.
+    /// Where the directory of the default cluster is kept, which is the last one named, and those of all clusters, one a
+    /// line: relative to the directory that holds the store.
     static let defaultKey = "deptool.cluster"
+    static let allKey = "deptool.clusters"
 
     /// The name of the cluster, which is that of its directory.
     var cluster: String { String(directory.split(separator: "/").last ?? "/") }
@@ -22,12 +24,8 @@ struct Workspace {
     /// Finds the store, in `DEPTOOL_STORE` or in the working directory and those above it, and the cluster's directory:
     /// the one given, else the default.
     init(directory: String?) throws {
+        store = try Self.storeOnly()
         do throws(StoreError) {
-            if let path = environment("DEPTOOL_STORE") {
-                store = try Store.open(at: path)
-            } else {
-                store = try Store.find(from: workingDirectory())
-            }
             if let directory {
                 self.directory = absolute(directory, in: workingDirectory())
             } else if let name = try store.configuration(Self.defaultKey) {
@@ -44,23 +42,73 @@ struct Workspace {
         }
     }
 
-    static func parent(of store: Store) -> String {
-        let parts = store.path.split(separator: "/")
-        return "/" + parts.dropLast().joined(separator: "/")
-    }
-
-    /// Reads the config tree into the store.
-    func importTree() throws -> ObjectID {
+    /// For what needs no cluster.
+    static func storeOnly() throws(Complaint) -> Store {
         do {
-            return try store.importCluster(at: directory)
+            if let path = environment("DEPTOOL_STORE") { return try Store.open(at: path) }
+            return try Store.find(from: workingDirectory())
         } catch {
             throw Complaint(error.phrase, error.explanation)
         }
     }
 
-    func plan(_ root: ObjectID, _ filter: HostFilter = .all) throws -> Plan {
+    init(store: Store, directory: String) {
+        self.store = store
+        self.directory = directory
+    }
+
+    static func parent(of store: Store) -> String {
+        let parts = store.path.split(separator: "/")
+        return "/" + parts.dropLast().joined(separator: "/")
+    }
+
+    /// Reads the config tree into the store, and makes its cluster the default.
+    func importTree() throws -> ObjectID {
         do {
-            return try ClusterReader(store).plan(root: root, cluster: cluster, filter: filter)
+            let root = try store.importCluster(at: directory)
+            try remember()
+            return root
+        } catch let error as ImportError {
+            throw Complaint(error.phrase, error.explanation)
+        } catch let error as StoreError {
+            throw Complaint(error.phrase, error.explanation)
+        }
+    }
+
+    /// Makes the cluster the default.
+    func remember() throws(StoreError) {
+        let parent = Self.parent(of: store)
+        let name = directory.hasPrefix(parent + "/") ? String(directory.dropFirst(parent.count + 1)) : directory
+        if try store.configuration(Self.defaultKey) != name { try store.setConfiguration(Self.defaultKey, name) }
+        let known = try clusterNames()
+        if !known.contains(name) {
+            try store.setConfiguration(Self.allKey, (known + [name]).joined(separator: "\n"))
+        }
+    }
+
+    private func clusterNames() throws(StoreError) -> [String] {
+        (try store.configuration(Self.allKey) ?? "").split(separator: "\n").map(String.init)
+    }
+
+    /// Clusters may share a store when their hosts differ.
+    private func checkOtherClusters(_ hosts: [Hostname]) throws(ClusterError) {
+        let names: [String]
+        do { names = try clusterNames() } catch { throw .store(error) }
+        let parent = Self.parent(of: store)
+        for other in names.map({ absolute($0, in: parent) }) where other != directory {
+            for host in hosts {
+                var status = csys_stat()
+                guard csys_lstat("\(other)/\(host.text)", &status) == 0, status.kind == csys_kind_directory else { continue }
+                throw .hostInTwoClusters(host, other: other)
+            }
+        }
+    }
+
+    func plan(_ root: ObjectID, _ filter: HostFilter = .all, safety: Safety = Safety()) throws -> Plan {
+        do {
+            let reader = ClusterReader(store, safety: safety)
+            try checkOtherClusters(try reader.hosts(in: root).map(\.host))
+            return try reader.plan(root: root, cluster: cluster, filter: filter)
         } catch {
             throw Complaint(error, directory: directory)
         }
@@ -88,11 +136,20 @@ struct Complaint: Error, CustomStringConvertible {
     init(_ error: ClusterError, directory: String) {
         switch error {
         case .store(let error): self.init(error.phrase, error.explanation)
-        case .tree(let problem): self.init("\(visible(problem.place)): \(problem.phrase)")
+        case .tree(let problem): self.init(visible("\(problem.place): \(problem.phrase)"))
         case .unknownHosts(let names, let known):
             self.init(
                 "no host matches \(names.map { "'\(visible($0))'" }.joined(separator: ", "))",
                 "The hosts are: \(known.map(\.text).joined(separator: ", "))")
+        case .hostInTree(let host):
+            self.init(
+                "the host '\(host.text)' is in the config tree",
+                "`--remove-host` empties hosts that are not. Remove the directory \(directory)/\(host.text) first.")
+        case .notDeployed(let host): self.init("nothing is known to be deployed on a host '\(visible(host.text))'")
+        case .hostInTwoClusters(let host, let other):
+            self.init(
+                "the host '\(host.text)' is in two clusters, \(directory) and \(other)",
+                "Clusters may share a store when their hosts differ. Remove it from one of them.")
         case .noHosts:
             self.init(
                 "there are no hosts in \(directory)",

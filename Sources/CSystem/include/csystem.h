@@ -142,6 +142,10 @@ int csys_terminal_columns(int fd);  // zero where there is no terminal
 int csys_terminal_rows(int fd);
 // Local time as `2026-11-21 07:47`; the length.
 int64_t csys_local_time(int64_t seconds, char *buffer, size_t size);
+// Whether what is typed is shown; 0, or an error where there is no terminal.
+int csys_set_echo(int fd, bool shown);
+void csys_catch_interrupts(void);  // from now on, SIGINT and SIGTERM do not end the program
+int csys_wait_interrupt(void);  // waits for the next of them, once they are caught
 int csys_duplicate(int fd);  // above the standard ones, close-on-exec
 // As csys_spawn, but in this process's own group, so that the program may read from the terminal.
 int csys_spawn_foreground(const void *arguments, size_t size, size_t count, int in, int out, int err);
@@ -153,6 +157,8 @@ int64_t csys_working_directory(char *buffer, size_t size);
 
 // Runs `body(context)` on a thread of its own, which ends with it. EAGAIN when there can be no more threads.
 int csys_thread_start(void (*body)(void *context), void *context);
+
+uint64_t csys_thread_id(void);  // tells the threads of this process apart
 
 // A place where threads wait for one another: a mutex and a condition variable.
 typedef struct csys_monitor csys_monitor;

@@ -1,0 +1,130 @@
+import Git
+import Model
+import SSH
+import Wire
+
+/// Work that concerns each host by itself, on all of them at once.
+public struct HostTask: Sendable {
+    private let hosts: [Hostname]
+    private let access: Access
+    private let interrupts: [Interrupt]
+
+    public init(_ hosts: [Hostname], access: Access) throws(SSHError) {
+        self.hosts = hosts
+        self.access = access
+        var interrupts: [Interrupt] = []
+        for _ in hosts { interrupts.append(try Interrupt()) }
+        self.interrupts = interrupts
+    }
+
+    /// Ends it early.
+    public func cancel() {
+        for interrupt in interrupts { interrupt.fire() }
+    }
+
+    /// Logs in everywhere and calls `body` with each session, on that host's thread.
+    func run<Success: Sendable>(
+        _ body: @escaping @Sendable (Hostname, inout HostSession) throws(HostError) -> Success
+    ) async -> [(host: Hostname, result: Result<Success, HostError>)] {
+        await withTaskGroup { group in
+            for (host, interrupt) in zip(hosts, interrupts) {
+                group.addTask {
+                    await onOwnThread { () -> (host: Hostname, result: Result<Success, HostError>) in
+                        do throws(HostError) {
+                            var session = try HostSession(
+                                host, access: access, questions: access.questions, interrupt: interrupt, report: { _ in })
+                            defer { session.close() }
+                            return (host, .success(try body(host, &session)))
+                        } catch {
+                            return (host, .failure(error))
+                        }
+                    }
+                }
+            }
+            var results: [(host: Hostname, result: Result<Success, HostError>)] = []
+            for await result in group { results.append(result) }
+            return results.sorted { $0.host < $1.host }
+        }
+    }
+}
+
+/// What a look at a host told the store.
+public enum SyncResult: Hashable, Sendable {
+    /// It runs what the store says.
+    case unchanged(ObjectID?)
+    /// It runs this commit, nil for nothing; the store knows now.
+    case updated(from: ObjectID?, to: ObjectID?)
+}
+
+extension HostTask {
+    /// Makes the store know what every host runs. `report` is called from the threads of the hosts.
+    public func sync(
+        storePath: String, report: @escaping @Sendable (Hostname, Result<SyncResult, HostError>) -> Void
+    ) async -> [(host: Hostname, result: Result<SyncResult, HostError>)] {
+        await run { (host, session) throws(HostError) in
+            do throws(HostError) {
+                let result = try Self.sync(host, &session, storePath)
+                report(host, .success(result))
+                return result
+            } catch {
+                report(host, .failure(error))
+                throw error
+            }
+        }
+    }
+
+    private static func sync(
+        _ host: Hostname, _ session: inout HostSession, _ storePath: String
+    ) throws(HostError) -> SyncResult {
+        let store: Store
+        let known: ObjectID?
+        do {
+            store = try Store.open(at: storePath)
+            known = try store.deployedCommit(host)
+        } catch {
+            throw .store(error)
+        }
+        let deployed = session.hello.commit
+        if known == deployed { return .unchanged(deployed) }
+        return .updated(from: known, to: try session.takeOver(try session.record(), into: store))
+    }
+
+    /// Measures round trips to the agents, at most `count` on each host; `report` gets each host's figures so far.
+    public func ping(
+        count: Int, report: @escaping @Sendable (Hostname, RoundTrips) -> Void
+    ) async -> [(host: Hostname, result: Result<RoundTrips, HostError>)] {
+        await run { (host, session) throws(HostError) in
+            var trips = RoundTrips()
+            while trips.count < count {
+                do throws(HostError) {
+                    trips.add(try session.ping())
+                } catch {
+                    // Ended early by the operator: what there is counts.
+                    if case .ssh(.interrupted) = error, trips.count > 0 { break }
+                    throw error
+                }
+                report(host, trips)
+            }
+            return trips
+        }
+    }
+}
+
+/// Times of round trips.
+public struct RoundTrips: Hashable, Sendable {
+    /// Ascending.
+    private var sorted: [Duration] = []
+
+    public var count: Int { sorted.count }
+    public var least: Duration? { sorted.first }
+
+    mutating func add(_ duration: Duration) {
+        sorted.insert(duration, at: sorted.firstIndex { $0 > duration } ?? sorted.endIndex)
+    }
+
+    /// The time that `percent` of a hundred round trips do not exceed.
+    public func percentile(_ percent: Int) -> Duration? {
+        guard !sorted.isEmpty else { return nil }
+        return sorted[min(sorted.count - 1, max(0, (sorted.count * percent + 99) / 100 - 1))]
+    }
+}

@@ -1,0 +1,95 @@
+import ArgumentParser
+import Deployment
+import Display
+import Git
+import Model
+import SSH
+
+struct Sync: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Ask the hosts what they run, and make the store know.",
+        discussion: "For when somebody else deploys too, or the store was lost. Example: `deptool sync --changed`")
+
+    @OptionGroup var cluster: ClusterArgument
+    @OptionGroup var limit: LimitOption
+    @OptionGroup var ssh: SSHOptions
+    @Flag(help: "Only hosts that a deploy would connect to.")
+    var changed = false
+
+    func run() async throws {
+        let workspace = try cluster.workspace()
+        let root = try workspace.importTree()
+        let plan = try workspace.plan(root, limit.filter)
+        let hosts =
+            changed ? plan.hosts.map(\.host) : try workspace.statuses(root, plan, limit.filter).map(\.host)
+        let style = Terminal.style
+        let screen = ProgressScreen(hosts)
+        let storePath = workspace.store.path
+        do {
+            let results = try await HostTask(hosts, access: ssh.access(screen)).sync(storePath: storePath) { host, result in
+                screen.write(SyncText(style: style).line(host, result))
+            }
+            Terminal.write(SyncText(style: style).summary(results))
+            if results.contains(where: { (try? $0.result.get()) == nil }) { throw ExitCode(1) }
+        } catch let error as SSHError {
+            throw Complaint(error.phrase)
+        }
+    }
+}
+
+struct Ping: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure round trips to the agents on the hosts.",
+        discussion: "Over SSH, as a deploy goes, so also where ICMP is blocked. Example: `deptool ping --limit 'web*'`")
+
+    @OptionGroup var cluster: ClusterArgument
+    @OptionGroup var limit: LimitOption
+    @OptionGroup var ssh: SSHOptions
+    @Option(name: .shortAndLong, help: "How many round trips to each host.")
+    var count = 150
+
+    func validate() throws {
+        guard (1...100_000).contains(count) else { throw ValidationError("'--count' takes a number from 1 to 100000.") }
+    }
+
+    func run() async throws {
+        let workspace = try cluster.workspace()
+        let root = try workspace.importTree()
+        let hosts = try workspace.statuses(root, try workspace.plan(root, limit.filter), limit.filter).map(\.host)
+        let screen = PingScreen(hosts)
+        do {
+            let questions = ProgressScreen(hosts)
+            let task = try HostTask(hosts, access: ssh.access(questions))
+            Interruption.handle { _ in task.cancel() }
+            let results = await task.ping(count: count) { host, trips in screen.show(host, .success(trips)) }
+            for (host, result) in results { screen.show(host, result) }
+            screen.finish()
+            if results.contains(where: { (try? $0.result.get()) == nil }) { throw ExitCode(1) }
+        } catch let error as SSHError {
+            throw Complaint(error.phrase)
+        }
+    }
+}
+
+struct Forget: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Forget what is deployed on a host that is not in the config tree any more.",
+        discussion: "The host is left as it is. Example: `deptool forget web3`")
+
+    @Argument(help: "The host's name.")
+    var host: String
+
+    func run() throws {
+        let workspace = try Workspace.storeOnly()
+        guard let name = Hostname(host) else { throw Complaint("'\(visible(host))' is no name for a host") }
+        do {
+            guard try workspace.deployedCommit(name) != nil else {
+                throw Complaint("nothing is known to be deployed on a host '\(name.text)'")
+            }
+            try workspace.setDeployed(name, nil, reason: "forgotten")
+        } catch let error as StoreError {
+            throw Complaint(error.phrase, error.explanation)
+        }
+        Terminal.write("Forgot what is deployed on \(name.text). `deptool sync` would ask it again.\n")
+    }
+}

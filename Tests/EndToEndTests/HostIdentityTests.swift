@@ -1,0 +1,257 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Hosts that are not there, or not who they should be.
+    @Suite final class HostIdentityTests {
+        let site: Site
+        let cluster: Cluster
+
+        init() throws {
+            site = try Site()
+            cluster = try Cluster(site)
+        }
+
+        /// Writes an ssh configuration that has the lab's with some of it replaced.
+        private func configure(_ replacements: (String, String)...) throws {
+            var text = try String(contentsOfFile: "\(site.lab)/ssh_config", encoding: .utf8)
+            for (old, new) in replacements { text = text.replacing(old, with: new) }
+            try cluster.write(outside: "ssh_config", text)
+            cluster.sshConfiguration = "\(cluster.directory)/ssh_config"
+        }
+
+        /// The host's Ed25519 key, as ssh-keygen(1) shows it.
+        private func fingerprint(of host: Host) throws -> String {
+            String(try host.run("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split(separator: " ")[1])
+        }
+
+        /// The part of the output behind the plan and the lines of the hosts.
+        private func summary(_ output: Output) -> String {
+            let parts = output.stable.split(separator: "\n\n", omittingEmptySubsequences: false)
+            return parts.drop { !$0.hasPrefix("  web") }.dropFirst().joined(separator: "\n\n")
+        }
+
+        @Test func `a host that is down is named, and no host changes`() throws {
+            let (web1, web2) = try site.boot("web1", "web2")
+            for host in ["web1", "web2"] { try cluster.addService("app", on: host) }
+            try configure(("ControlMaster no", "ConnectTimeout 1"))
+            try site.kill(web2)
+
+            let output = try cluster.deploy()
+
+            #expect(output.code == 1)
+            expect(
+                summary(output),
+                is: """
+                    web2: web2 did not answer in time while Deptool was connecting. Check your network, and that web2 is up.
+
+                    Nothing was changed.
+
+                    """)
+            #expect(output.text.contains("\n  web1: not changed, since another host is not ready\n"))
+            #expect(output.text.contains("\n  web2: no answer while connecting\n"))
+            #expect(try web1.apps() == "")
+            #expect(try web1.links() == "")
+            #expect(try web1.isLocked == false)
+            #expect(try cluster.references() == "")
+
+            // On request, the others are deployed to.
+            let rest = try cluster.deploy("--limit", "web1")
+            #expect(rest.code == 0)
+            #expect(try web1.state(of: "app") == "active")
+            try site.start(web2)
+            try cluster.deploy().require(0)
+            #expect(try web2.state(of: "app") == "active")
+        }
+
+        @Test func `a host that refuses connections is told apart from one that is down`() throws {
+            let host = try site.boot()
+            try cluster.addService("app", on: "web1")
+            try configure(("Port 22", "Port 23"))
+            let output = try cluster.deploy()
+            #expect(output.code == 1)
+            expect(
+                summary(output),
+                is: """
+                    web1: \(host.address):23 refuses connections. Either sshd does not run on web1, or it listens on \
+                    another port: give web1 a Port in ~/.ssh/config.
+
+                    Nothing was changed.
+
+                    """)
+        }
+
+        @Test func `a login that leads to another host changes nothing`() throws {
+            let host = try site.boot()
+            try host.write("/etc/hostname", "web9\n")
+            let before = try host.links()
+            try cluster.addService("app", on: "web1")
+
+            let output = try cluster.deploy()
+
+            #expect(output.code == 1)
+            expect(
+                summary(output),
+                is: """
+                    web1: The login leads to a host whose /etc/hostname says 'web9', not 'web1'.
+                    If it is the right host all the same, say so in its host.json: {"hostname": "web9"}
+
+                    Nothing was changed.
+
+                    """)
+            #expect(try host.links() == before)
+
+            try cluster.write("web1/host.json", #"{"hostname": "web9"}"#)
+            try cluster.deploy().require(0)
+            #expect(try host.state(of: "app") == "active")
+        }
+
+        @Test func `an unknown host key is refused where nobody can be asked`() throws {
+            let host = try site.boot()
+            try cluster.addService("app", on: "web1")
+            try configure(("\(site.lab)/known_hosts", "\(cluster.directory)/known_hosts"), ("Checking yes", "Checking ask"))
+
+            let output = try cluster.deploy()
+
+            #expect(output.code == 1)
+            expect(
+                summary(output),
+                is: """
+                    web1: Nobody has confirmed the host key of \(host.address) yet.
+                    It shows the ssh-ed25519 key \(try fingerprint(of: host)). If that is right, run `ssh web1` once and \
+                    accept it.
+
+                    Nothing was changed.
+
+                    """)
+            #expect(try host.attempt("test -e /var/lib/deptool").code == 1)
+            #expect(!FileManager.default.fileExists(atPath: "\(cluster.directory)/known_hosts"))
+        }
+
+        @Test func `an unknown host key is asked about, and remembered`() throws {
+            let host = try site.boot()
+            try cluster.addService("app", on: "web1")
+            try configure(("\(site.lab)/known_hosts", "\(cluster.directory)/known_hosts"), ("Checking yes", "Checking ask"))
+            let question = """
+
+                The host '\(host.address)' has a key that is not known yet:
+                    ssh-ed25519 \(try fingerprint(of: host))
+                Is it the right one? [y/N] \
+
+                """.dropLast()
+
+            let refusing = try cluster.startAsking()
+            try refusing.expect("[y/N/d] ")
+            refusing.type(line: "y")
+            try refusing.expect(String(question))
+            refusing.type(line: "n")
+            let refused = try refusing.finish()
+            #expect(refused.code == 1)
+            #expect(refused.text.contains("You did not accept the ssh-ed25519 key \(try fingerprint(of: host)) of web1."))
+            #expect(try host.attempt("test -e /var/lib/deptool").code == 1)
+            #expect(!FileManager.default.fileExists(atPath: "\(cluster.directory)/known_hosts"))
+
+            let accepting = try cluster.startAsking()
+            try accepting.expect("[y/N/d] ")
+            accepting.type(line: "y")
+            try accepting.expect(String(question))
+            accepting.type(line: "y")
+            try accepting.finish().require(0)
+            let known = try String(contentsOfFile: "\(cluster.directory)/known_hosts", encoding: .utf8)
+            #expect(known == "\(host.address) " + (try host.run("cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub")))
+
+            // Now it is known.
+            try cluster.write("web1/app/more", "")
+            try cluster.deploy().require(0)
+        }
+
+        @Test func `a changed host key is refused, loudly`() throws {
+            let host = try site.boot()
+            try cluster.addService("app", on: "web1")
+            let path = "\(cluster.directory)/known_hosts"
+            try configure(("\(site.lab)/known_hosts", path), ("Checking yes", "Checking ask"))
+            try Program(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "other"], in: cluster.directory, environment: cluster.environment)
+                .finish().require(0)
+            let other = try String(contentsOfFile: "\(cluster.directory)/other.pub", encoding: .utf8)
+            try cluster.write(outside: "known_hosts", "# hosts\n\(host.address) \(other)")
+
+            let output = try cluster.deploy()
+
+            #expect(output.code == 1)
+            expect(
+                summary(output),
+                is: """
+                    web1: \(host.address) shows another ssh-ed25519 key than the one in \(path), line 2. Somebody may be \
+                    listening in, or web1 was installed anew.
+                    It shows \(try fingerprint(of: host)). If you know that this is right, run
+                        ssh-keygen -f \(path) -R '\(host.address)'
+
+                    Nothing was changed.
+
+                    """)
+            #expect(output.text.contains("\n  web1: host key changed\n"))
+            #expect(try host.attempt("test -e /var/lib/deptool").code == 1)
+        }
+
+        @Test func `a user with sudo will do`() throws {
+            let host = try site.boot()
+            try cluster.addService("app", on: "web1")
+            try configure(("User root", "User operator"))
+            try cluster.deploy().require(0)
+            #expect(try host.state(of: "app") == "active")
+            #expect(try host.run("stat -c '%U %a' /var/lib/deptool /var/lib/deptool/store /var/lib/deptool/bin/*") == "root 755\nroot 700\nroot 755\n")
+
+            try cluster.write("web1/app/more", "")
+            try cluster.deploy().require(0)
+            #expect(try host.agents() == [])
+        }
+
+        @Test func `a user without sudo is told what is needed`() throws {
+            let host = try site.boot()
+            try host.run("rm /etc/sudoers.d/operator")
+            try cluster.addService("app", on: "web1")
+            try configure(("User root", "User operator"))
+            let output = try cluster.deploy()
+            #expect(output.code == 1)
+            expect(
+                summary(output),
+                is: """
+                    web1: The login worked, but instead of the agent a command ended with status 1; Deptool needs a login as \
+                    root, or sudo without a password. What was printed:
+                        | sudo: a password is required
+
+                    Nothing was changed.
+
+                    """)
+            #expect(try host.attempt("test -e /var/lib/deptool").code == 1)
+        }
+
+        @Test func `a login that prints, and whose shell is not sh, will do`() throws {
+            let host = try site.boot()
+            try host.run("echo 'echo Welcome to web1; echo DEPTOOL-NOT' >>/root/.bashrc; chsh -s /bin/dash operator")
+            try host.run("sed -i '1i echo Welcome; echo to web1 >&2' /root/.bashrc")
+            try cluster.addService("app", on: "web1")
+            try cluster.deploy().require(0)
+            try configure(("User root", "User operator"))
+            try cluster.write("web1/app/more", "")
+            try cluster.deploy().require(0)
+        }
+
+        @Test func `a key that the host does not take is named`() throws {
+            let host = try site.boot()
+            try host.run("rm /root/.ssh/authorized_keys")
+            try cluster.addService("app", on: "web1")
+            let output = try cluster.deploy()
+            #expect(output.code == 1)
+            expect(
+                summary(output),
+                is: """
+                    web1: web1 does not let root in.
+                        \(site.lab)/key (ssh-ed25519): refused
+
+                    Nothing was changed.
+
+                    """)
+        }
+    }
+}

@@ -1,0 +1,154 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Two operators, each with a store of their own.
+    @Suite final class OperatorsTests {
+        let site: Site
+        let ann, bob: Cluster
+        let host: Host
+
+        init() throws {
+            site = try Site()
+            (ann, bob) = (try Cluster(site, of: "Ann"), try Cluster(site, of: "Bob"))
+            host = try site.boot()
+        }
+
+        @Test func `of two deploys at once one gets the lock, and the other names its holder`() throws {
+            try ann.addService("slow", on: "web1", before: "/bin/sleep 2")
+            try bob.addService("other", on: "web1")
+            let deploy = try ann.startDeploy()
+            try deploy.expect("starting slow.service\n")
+
+            let refused = try bob.deploy()
+
+            #expect(refused.code == 1)
+            expect(
+                refused.stable,
+                is: """
+                    web1 (new host)
+                        add other
+                            + manifest.json
+                            + systemd/other.service
+                            link unit other.service
+                            enable unit other.service
+                            start unit other.service
+                        reload systemd
+
+                      web1: connecting
+                      web1: connected
+                      web1: locking
+                      web1: staging
+                      web1: locked by Ann <ann@example.com>
+
+                    web1: Ann <ann@example.com> is deploying to it. Wait until that is done, then run `deptool deploy` again.
+
+                    Nothing was changed.
+
+                    """)
+            #expect(try bob.references() == "")
+            try deploy.finish().require(0)
+            expect(
+                try host.apps(),
+                is: """
+                    slow/
+                    slow/current -> v1
+                    slow/v1/
+                    slow/v1/manifest.json
+                    slow/v1/systemd/
+                    slow/v1/systemd/slow.service
+                    """)
+            #expect(try host.outcomes() == ["deployed"])
+            #expect(try host.isLocked == false)
+        }
+
+        @Test func `a stale store finds out, learns what is deployed, and changes nothing`() throws {
+            try ann.write("web1/app/file", "one\n")
+            try ann.deploy().require(0)
+            try bob.write("web1/app/file", "one\n")
+            // A fresh store learns of a host that is deployed to.
+            let fresh = try bob.deploy()
+            #expect(fresh.code == 1)
+            #expect(fresh.text.contains("\n  web1: somebody else deployed to it since\n"))
+            #expect(try bob.references() == (try ann.references()))
+            #expect(try bob.deptool("plan").text == "Nothing to do: every host of cluster 'prod' runs what the config tree says.\n")
+
+            try bob.write("web1/app/file", "two\n")
+            try bob.deploy().require(0)
+            let before = try host.snapshot()
+            try ann.write("web1/app/file", "three\n")
+            let stale = try ann.deploy()
+            #expect(stale.code == 1)
+            #expect(stale.errors == "")
+            #expect(stale.stable.hasSuffix("\n\nNothing was changed.\n"), "\(stale)")
+            expect(try host.snapshot(), is: before)
+            #expect(try host.outcomes() == ["deployed", "deployed"])
+            #expect(try ann.references() == (try bob.references()))
+            expect(
+                try ann.deptool("diff").text,
+                is: """
+                    --- web1/app/file
+                    +++ web1/app/file
+                    @@ -1 +1 @@
+                    -two
+                    +three
+
+                    """)
+            #expect(try ann.deptool("status").text.contains("  Bob\n"))
+            try ann.deploy().require(0)
+            #expect(try host.read("/var/lib/deptool/apps/app/current/file") == "three\n")
+        }
+
+        @Test func `at a terminal the new plan is shown and asked about`() throws {
+            try ann.write("web1/app/file", "one\n")
+            try ann.deploy().require(0)
+            try bob.write("web1/app/file", "one\n")
+            try bob.deploy().require(1)
+            try bob.write("web1/app/file", "two\n")
+            try bob.write("web1/extra/file", "")
+            try bob.deploy().require(0)
+
+            try ann.write("web1/app/file", "three\n")
+            ann.environment["NO_COLOR"] = "1"
+            let deploy = try ann.startAsking()
+            try deploy.expect("web1\n    update app\n        ~ file\n\nApply to 1 host in cluster 'prod'? [y/N/d] ")
+            deploy.type(line: "y")
+            try deploy.expect(
+                """
+                The store knows now what is deployed there. The new plan:
+
+                web1
+                    update app
+                        ~ file
+                    remove extra
+                        - file
+
+                Apply to 1 host in cluster 'prod'? [y/N/d] \
+
+                """.trimmingCharacters(in: .newlines))
+            #expect(try host.outcomes() == ["deployed", "deployed"])
+            deploy.type(line: "y")
+            try deploy.finish().require(0)
+            #expect(try host.apps().contains("extra") == false)
+            #expect(try host.read("/var/lib/deptool/apps/app/current/file") == "three\n")
+        }
+
+        @Test func `a host receives only its own files`() throws {
+            try ann.write("web1/app/file", "mine\n")
+            try ann.write("web2/secret/key", "poison-12345\n")
+            try ann.deploy("--limit", "web1").require(0)
+            #expect(try host.attempt("grep -r -e poison-12345 -e secret /var/lib/deptool").code == 1)
+        }
+
+        @Test func `a host that was installed anew is noticed and deployed to anew`() throws {
+            try ann.addService("app", on: "web1")
+            try ann.deploy().require(0)
+            try host.run("systemctl disable --now app; rm -rf /var/lib/deptool /etc/systemd/system/app.service; systemctl daemon-reload")
+            try ann.write("web1/app/more", "")
+            try ann.deploy().require(1)
+            #expect(try ann.deptool("plan").text.hasPrefix("web1 (new host)\n    add app\n"))
+            try ann.deploy().require(0)
+            #expect(try host.state(of: "app") == "active")
+        }
+    }
+}

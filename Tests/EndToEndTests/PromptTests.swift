@@ -1,0 +1,115 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// The question before a deploy, on a real terminal.
+    @Suite final class PromptTests {
+        let site: Site
+        let cluster: Cluster
+        let host: Host
+
+        init() throws {
+            site = try Site()
+            cluster = try Cluster(site)
+            host = try site.boot()
+            cluster.environment["NO_COLOR"] = "1"
+            try cluster.write("web1/app/file", "one\n")
+        }
+
+        private let prompt = "Apply to 1 host in cluster 'prod'? [y/N/d] "
+
+        /// Fails if anything at all was done to the host.
+        private func expectUntouched(sourceLocation: SourceLocation = #_sourceLocation) throws {
+            #expect(try host.attempt("test -e /var/lib/deptool").code == 1, sourceLocation: sourceLocation)
+            #expect(try cluster.references() == "", sourceLocation: sourceLocation)
+        }
+
+        @Test func `y deploys`() throws {
+            let deploy = try cluster.startAsking()
+            try deploy.expect("web1 (new host)\n    add app\n        + file\n\n" + prompt)
+            deploy.type(line: "y")
+            let output = try deploy.finish()
+            #expect(output.code == 0)
+            #expect(output.stable.hasSuffix("\n  web1: done\n\nDeployed to 1 host in N s.\n"), "\(output)")
+            #expect(!output.text.contains("\u{1b}"), "\(output)")
+            #expect(try host.apps().hasPrefix("app/\napp/current -> v1\n"))
+        }
+
+        @Test(arguments: ["n", "", "no", "yy", " "])
+        func `anything but y changes nothing`(answer: String) throws {
+            let deploy = try cluster.startAsking()
+            try deploy.expect(prompt)
+            deploy.type(line: answer)
+            let output = try deploy.finish()
+            #expect(output.code == 1)
+            #expect(output.text.hasSuffix(prompt + "Nothing was changed.\n"), "\(output)")
+            try expectUntouched()
+        }
+
+        @Test func `nothing is installed on a pristine host while the operator reads`() throws {
+            let deploy = try cluster.startAsking()
+            try deploy.expect(prompt)
+            // By then, it is logged in.
+            try host.wait(for: "pgrep -f [D]EPTOOL-NEED || test -e /var/lib/deptool")
+            usleep(300_000)
+            try expectUntouched()
+            deploy.type(line: "n")
+            #expect(try deploy.finish().code == 1)
+            try expectUntouched()
+            try host.wait(for: "! pgrep -f [D]EPTOOL-NEED")
+        }
+
+        @Test func `d shows the diff and asks again`() throws {
+            let deploy = try cluster.startAsking()
+            try deploy.expect(prompt)
+            deploy.type(line: "d")
+            try deploy.expect("--- /dev/null\n+++ web1/app/file\n@@ -0,0 +1 @@\n+one\n" + prompt)
+            deploy.type(line: "n")
+            #expect(try deploy.finish().code == 1)
+            try expectUntouched()
+        }
+
+        @Test func `the end of input changes nothing`() throws {
+            let deploy = try cluster.startAsking()
+            try deploy.expect(prompt)
+            deploy.type("\u{4}")
+            let output = try deploy.finish()
+            #expect(output.code == 1)
+            #expect(output.text.contains("no answer, so nothing was changed"))
+            try expectUntouched()
+
+            // As in a script that forgot --no-confirm.
+            let piped = try cluster.deptool("deploy", "--ssh-config", cluster.sshConfiguration)
+            #expect(piped.code == 1)
+            expect(
+                piped.errors,
+                is: "Error: no answer, so nothing was changed\nWithout a terminal, `--no-confirm` deploys without asking.\n")
+            try expectUntouched()
+        }
+
+        @Test func `Ctrl-C changes nothing`() throws {
+            let deploy = try cluster.startAsking()
+            try deploy.expect(prompt)
+            deploy.type("\u{3}")
+            #expect(try deploy.finish().code == 130)
+            try expectUntouched()
+        }
+
+        @Test func `the lines of the hosts are drawn in place on a terminal, with colour`() throws {
+            cluster.environment["NO_COLOR"] = nil
+            let deploy = try cluster.startAsking()
+            try deploy.expect(prompt)
+            deploy.type(line: "y")
+            let output = try deploy.finish()
+            #expect(output.code == 0)
+            #expect(output.text.contains("\u{1b}[1A\u{1b}[2K  web1: done\n"), "\(output)")
+            #expect(output.text.contains("\u{1b}[32m+ file\u{1b}[0m"))
+        }
+
+        @Test func `a pipe gets plain lines`() throws {
+            let output = try cluster.deploy()
+            #expect(output.code == 0)
+            #expect(!output.text.contains("\u{1b}") && !output.text.contains("\r"))
+        }
+    }
+}

@@ -1,0 +1,208 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// What fails is undone, all of it.
+    @Suite final class RollbackTests {
+        let site: Site
+        let cluster: Cluster
+        let host: Host
+
+        init() throws {
+            site = try Site()
+            cluster = try Cluster(site)
+            host = try site.boot()
+        }
+
+        @Test func `a first deploy that fails leaves the host as it was`() throws {
+            try host.write("/etc/app.conf", "same\n")
+            try host.run("chown operator:users /etc/app.conf && chmod 640 /etc/app.conf && touch -d 2001-02-03 /etc/app.conf")
+            let before = try host.snapshot()
+            try cluster.addService("app", on: "web1", run: "/bin/sh -c 'echo no such zone; exit 7'")
+            try cluster.addService("other", on: "web1")
+            try cluster.write("web1/other/app.conf", "same\n")
+            try cluster.write(
+                "web1/other/manifest.json",
+                #"""
+                {"systemd": {"units_enabled": ["other.service"]},
+                 "symlinks": {"/etc/app.conf": "app.conf", "/etc/new/deep/app.conf": "app.conf"}}
+                """#)
+
+            let output = try cluster.deploy()
+
+            #expect(output.code == 3)
+            #expect(output.errors == "")
+            // What the unit says and what systemd says of it may come in any order.
+            let end = output.stable.split(separator: "\n\n").suffix(3).joined(separator: "\n\n")
+                .replacing("    | no such zone\n    | Starting app.service...\n", with: "    | Starting app.service...\n    | no such zone\n")
+            expect(
+                end,
+                is: """
+                      web1: connecting
+                      web1: installing the agent
+                      web1: connected
+                      web1: locking
+                      web1: staging
+                      web1: ready
+                      web1: changing files and links
+                      web1: reloading systemd
+                      web1: enabling app.service
+                      web1: starting app.service
+                      web1: rolling back: unit app.service failed (exit-code, status 7)
+                      web1: rolled back: unit app.service failed (exit-code, status 7)
+
+                    web1: unit app.service failed (exit-code, status 7); its last journal lines:
+                        | Starting app.service...
+                        | no such zone
+                        | app.service: Main process exited, code=exited, status=7/NOTRUNNING
+                        | app.service: Failed with result 'exit-code'.
+                        | Failed to start app.service.
+                    The previous state is back.
+
+                    Rolled back 1 host, in N s.
+
+                    """)
+            expect(
+                try host.snapshot().split(separator: "\n").filter { $0 != "/var/lib/deptool/apps d 755 0:0 " }.joined(separator: "\n"),
+                is: before.trimmingCharacters(in: .newlines))
+            for unit in ["app", "other"] {
+                #expect(try host.state(of: unit) == "inactive")
+                #expect(try host.run("systemctl show --value -p LoadState \(unit)") == "not-found\n")
+            }
+            #expect(try host.run("systemctl is-system-running || true") == "running\n")
+            #expect(try cluster.references() == "")
+            #expect(try cluster.deptool("status").text == "web1  new host\n")
+            #expect(try host.isLocked == false)
+
+            // Mended, the same deploy works.
+            try cluster.addService("app", on: "web1")
+            try cluster.deploy().require(0)
+            #expect(try host.state(of: "app") == "active")
+        }
+
+        @Test func `new links and units, changed and removed apps all return`() throws {
+            try cluster.addService("changed", on: "web1")
+            try cluster.write("web1/changed/a.conf", "a\n")
+            try cluster.write("web1/changed/b.conf", "b\n")
+            try cluster.write(
+                "web1/changed/manifest.json",
+                #"""
+                {"systemd": {"units_enabled": ["changed.service"]},
+                 "symlinks": {"/etc/goes": "a.conf", "/etc/turns": "a.conf"}}
+                """#)
+            try cluster.addService("removed", on: "web1")
+            try cluster.addService("untouched", on: "web1")
+            try cluster.write("web1/disabled/systemd/quiet.service", "[Service]\nExecStart=/bin/true\n")
+            try cluster.deploy().require(0)
+            try cluster.write("web1/changed/a.conf", "a2\n")
+            try cluster.deploy().require(0)
+            try host.write("/etc/adopted", "b\n")
+            let before = try host.snapshot()
+            let references = try cluster.references()
+            let untouched = try host.invocation(of: "untouched")
+
+            try cluster.write("web1/changed/a.conf", "a3\n")
+            try cluster.write(
+                "web1/changed/manifest.json",
+                #"""
+                {"systemd": {"units_enabled": ["changed.service", "second.service"]},
+                 "symlinks": {"/etc/comes": "a.conf", "/etc/turns": "b.conf", "/etc/adopted": "b.conf"}}
+                """#)
+            try cluster.write(
+                "web1/changed/systemd/second.service", "[Service]\nExecStart=/bin/sleep 1d\n[Install]\nWantedBy=multi-user.target\n")
+            try cluster.remove("web1/removed")
+            try cluster.addService("zfails", on: "web1", run: "/bin/false")
+            let output = try cluster.deploy()
+
+            #expect(output.code == 3)
+            expect(try host.snapshot(), is: before)
+            #expect(try cluster.references() == references)
+            #expect(try host.read("/etc/turns") == "a2\n")
+            for unit in ["changed", "removed", "untouched"] {
+                #expect(try host.state(of: unit) == "active")
+                #expect(try host.enablement(of: unit) == "enabled")
+            }
+            #expect(try host.invocation(of: "untouched") == untouched)
+            for unit in ["second", "zfails"] { #expect(try host.state(of: unit) == "inactive") }
+            #expect(try host.run("systemctl is-system-running || true") == "running\n")
+        }
+
+        @Test func `a stranger's file at a link's path is left alone`() throws {
+            try host.write("/etc/app.conf", "theirs\n")
+            try cluster.write("web1/app/app.conf", "ours\n")
+            try cluster.write("web1/app/manifest.json", #"{"symlinks": {"/etc/app.conf": "app.conf"}}"#)
+            let before = try host.snapshot()
+
+            let output = try cluster.deploy()
+
+            #expect(output.code == 3)
+            expect(
+                output.stable.split(separator: "\n\n").suffix(2).joined(separator: "\n\n"),
+                is: """
+                    web1: /etc/app.conf is a file that is not Deptool's, and differs from the one that would be linked there.
+                    Compare the two. Move /etc/app.conf away on the host, or take its content over into the config tree.
+                    The previous state is back.
+
+                    Rolled back 1 host, in N s.
+
+                    """)
+            expect(
+                try host.snapshot().split(separator: "\n").filter { $0 != "/var/lib/deptool/apps d 755 0:0 " }.joined(separator: "\n"),
+                is: before.trimmingCharacters(in: .newlines))
+        }
+
+        @Test func `a unit that crashes after its start fails the deploy`() throws {
+            try cluster.addService("app", on: "web1")
+            try cluster.edit("web1/app/systemd/app.service", replacing: "Type=oneshot\nRemainAfterExit=yes", with: "Type=simple")
+            try cluster.edit(
+                "web1/app/systemd/app.service", replacing: "ExecStart=/bin/true", with: "ExecStart=/bin/sh -c 'sleep 0.1; exit 3'")
+            let output = try cluster.deploy()
+            #expect(output.code == 3)
+            #expect(output.text.contains("\n  web1: rolled back: unit app.service failed (exit-code, status 3)\n"))
+
+            try cluster.edit("web1/app/systemd/app.service", replacing: "[Service]", with: "[Service]\nRestart=always\nRestartSec=0")
+            let looping = try cluster.deploy()
+            #expect(looping.code == 3)
+            #expect(
+                looping.text.contains(#/\n  web1: rolled back: unit app.service crashed and (is being restarted|was restarted once|was restarted [0-9]+ times)\n/#))
+            #expect(try host.links() == "")
+        }
+
+        @Test func `a unit that does not exist fails the deploy`() throws {
+            try cluster.write("web1/app/manifest.json", #"{"systemd": {"units_enabled": ["gone.service"]}}"#)
+            let output = try cluster.deploy()
+            #expect(output.code == 3)
+            expect(
+                output.stable.split(separator: "\n\n").suffix(2).joined(separator: "\n\n"),
+                is: """
+                    web1: `systemctl --no-reload --no-ask-password enable gone.service` failed with status 1:
+                        | Failed to enable unit: Unit file gone.service does not exist.
+                    The previous state is back.
+
+                    Rolled back 1 host, in N s.
+
+                    """)
+        }
+
+        @Test func `a full disk leaves the host as it was`() throws {
+            try cluster.addService("app", on: "web1")
+            try cluster.deploy().require(0)
+            // Room for the checkout of one app, not of the other.
+            try host.run(
+                """
+                mkdir /mnt/store && mount -t tmpfs -o size=4m none /mnt/store && cp -a /var/lib/deptool/. /mnt/store/ &&
+                mount --bind /mnt/store /var/lib/deptool
+                """)
+            let before = try host.snapshot()
+            try cluster.write("web1/app/small", "small\n")
+            try cluster.write("web1/big/large", String(repeating: "x", count: 5 << 20))
+            let output = try cluster.deploy()
+            #expect(output.code == 1)
+            #expect(output.text.contains("no space left on the disk"), "\(output)")
+            expect(try host.snapshot(), is: before)
+
+            try cluster.remove("web1/big")
+            try cluster.deploy().require(0)
+        }
+    }
+}

@@ -1,0 +1,141 @@
+import Foundation
+import Glibc
+import Testing
+
+/// A place for one test: a temporary directory, with a lab of hosts and the operators' own directories in it.
+///
+/// It goes away with this object. If the test process dies first, however that happens, a keeper takes it down: a shell
+/// that waits for the end of a pipe whose other end only this process has.
+final class Site {
+    let directory: String
+    private let keeper: Keeper
+    private var names: [String] = []
+
+    init() throws {
+        // The lab takes no path with other characters than those.
+        var template = Array("\(Self.temporary)/deptool-test.XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw POSIXError(.ENOENT) }
+        directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        keeper = try Keeper(directory)
+    }
+
+    deinit {
+        keeper.end()
+        let complaint = try? String(contentsOfFile: "\(directory)/teardown", encoding: .utf8)
+        if FileManager.default.fileExists(atPath: directory) {
+            Issue.record("the site \(directory) did not go: \(complaint ?? "")")
+        }
+    }
+
+    static let temporary = "/tmp"
+
+    /// Boots a host that nothing was ever deployed to.
+    func boot(_ name: String = "web1") throws -> Host {
+        let address = try up([name])[name] ?? ""
+        return Host(name: name, address: address, lab: lab)
+    }
+
+    /// Boots two at once.
+    func boot(_ one: String, _ other: String) throws -> (Host, Host) {
+        let addresses = try up([one, other])
+        return (
+            Host(name: one, address: addresses[one] ?? "", lab: lab),
+            Host(name: other, address: addresses[other] ?? "", lab: lab)
+        )
+    }
+
+    /// Returns the addresses of the hosts.
+    private func up(_ names: [String]) throws -> [String: String] {
+        // The keeper waits for this lock, so that it never takes down a lab that is only half there.
+        let command = ["flock", "--shared", "--close", "\(directory)/booting", Tools.lab, "up", lab] + names
+        let output = try Program(command, environment: ProcessInfo.processInfo.environment).finish(within: .seconds(180))
+        guard output.code == 0 else { throw Failed(what: "booting \(names)", output: output) }
+        let lines = output.text.split(separator: "\n").map { $0.split(separator: " ") }
+        return Dictionary(uniqueKeysWithValues: lines.map { (String($0[0]), String($0[1])) })
+    }
+
+    /// The lab's directory.
+    var lab: String { "\(directory)/lab" }
+
+    /// Runs a command of the lab.
+    private func lab(_ command: String, _ host: Host) throws {
+        let output = try Program([Tools.lab, command, lab, host.name], environment: ProcessInfo.processInfo.environment).finish()
+        guard output.code == 0 else { throw Failed(what: "lab \(command)", output: output) }
+    }
+
+    /// Pulls the plug.
+    func kill(_ host: Host) throws { try lab("kill", host) }
+
+    /// Boots a host again after its plug was pulled.
+    func start(_ host: Host) throws { try lab("start", host) }
+}
+
+/// A program did not do what the test needs it to.
+struct Failed: Error, CustomStringConvertible {
+    var what: String
+    var output: Output
+    var description: String { "\(what): \(output)" }
+}
+
+/// What the tests run. Both are set by `make test`.
+enum Tools {
+    static let lab = ProcessInfo.processInfo.environment["DEPTOOL_LAB"] ?? ""
+    static let deptool = ProcessInfo.processInfo.environment["DEPTOOL"] ?? ""
+
+    static var hasDeptool: Bool { !deptool.isEmpty }
+    static var hasLab: Bool { hasDeptool && !lab.isEmpty }
+    static let whyNoLab: Comment = "DEPTOOL and DEPTOOL_LAB are not set; `make test` sets them"
+    static let whyNoDeptool: Comment = "DEPTOOL is not set; `make test` sets it"
+
+    /// Marks every program that works in a site, for its keeper.
+    static let mark = "DEPTOOL_TEST_SITE"
+}
+
+/// Takes a site down, when told to or when the process is gone.
+private final class Keeper {
+    private let pid: pid_t
+    private let writing: Int32
+
+    private static let script = """
+        trap '' INT TERM HUP
+        read -r _
+        for file in $(grep -lszxF "\(Tools.mark)=$0" /proc/[0-9]*/environ); do
+            pid=${file#/proc/}
+            kill -KILL "${pid%/environ}" 2>/dev/null
+        done
+        if [ -e "$0/lab" ]; then flock "$0/booting" "$1" down "$0/lab" >"$0/teardown" 2>&1 || exit; fi
+        rm -rf --one-file-system "$0"
+        """
+
+    init(_ directory: String) throws {
+        let pipe = try makePipe()
+        writing = pipe.writing
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, pipe.reading, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // Not of the test's process group, which a Ctrl-C ends.
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+        let arguments = ["sh", "-c", Self.script, directory, Tools.lab]
+        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        defer { for word in words { free(word) } }
+        var child: pid_t = 0
+        let result = posix_spawnp(&child, "sh", &actions, &attributes, &words, environ)
+        close(pipe.reading)
+        pid = child
+        guard result == 0 else { throw POSIXError(.ENOENT) }
+    }
+
+    /// Takes down, and returns when that is done.
+    func end() {
+        close(writing)
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+    }
+}
