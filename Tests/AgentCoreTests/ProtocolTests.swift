@@ -182,7 +182,7 @@ import Wire
             nonisolated(unsafe) var laptop: Laptop?
             let gate = Interrupter(at: number) {
                 switch how {
-                case "cancel": laptop?.send(.cancel)
+                case "cancel": laptop?.send(.cancel, .ping)
                 case "hang up": laptop?.hangUp()
                 default: laptop?.send(.record)
                 }
