@@ -211,7 +211,8 @@ public final class Agent {
     private func apply(_ preparation: Preparation) -> Outcome {
         let outcome = executor.execute(port: port) { supervisor in
             Transaction(
-                system: self.system, systemd: self.systemd(supervisor), preparation: preparation, supervisor: supervisor
+                system: self.system, systemd: self.systemd(supervisor), preparation: preparation, supervisor: supervisor,
+                agent: self.ownName
             ).run()
         }
         if let outcome { return outcome }

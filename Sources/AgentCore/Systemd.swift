@@ -11,6 +11,12 @@ struct Systemd {
 
     init(command: Command) { self.command = command }
 
+    /// Whether the host is so early in its boot that no service can be started yet (systemctl(1), is-system-running).
+    var isInitializing: Bool {
+        guard let result = try? command.run(["systemctl", "is-system-running"]) else { return false }
+        return result.text.hasPrefix("initializing")
+    }
+
     func daemonReload() throws(Failure) { try succeed(["systemctl", "daemon-reload"]) }
     func sysusers() throws(Failure) { try succeed(["systemd-sysusers"]) }
 

@@ -10,6 +10,8 @@ struct Transaction {
     let systemd: Systemd?
     let preparation: Preparation
     let supervisor: any Supervisor
+    /// The file name of the agent, to be run at boot if the power fails; empty when it is not where agents are.
+    let agent: String
 
     /// Runs the steps to their end, or undoes them.
     func run() -> Outcome {
@@ -19,6 +21,7 @@ struct Transaction {
         } catch {
             // Nothing has changed but what a sweep removes.
             try? system.removeIfThere(Layout.journal)
+            try? BootUnit(system: system).unlink()
             return .rolledBack(error)
         }
         do {
@@ -64,6 +67,7 @@ struct Transaction {
         }
         if let reason = supervisor.reason { throw Failure(reason) }
         try system.syncParent(of: Layout.undo.withSuffix("/any"))
+        if systemd != nil, !agent.isEmpty { try BootUnit(system: system).link(agent) }
         try journal.save(system)
         return journal
     }
