@@ -79,6 +79,8 @@ struct DeployCommand: AsyncParsableCommand {
         async let running = deploy.run()
         do {
             if isAsking { try confirm(plan, workspace, screen) }
+            // Before the hosts go on, so that no line of theirs is missed.
+            screen.begin()
             try deploy.go(root: root, cluster: workspace.cluster, store: workspace.store)
         } catch {
             deploy.callOff()
@@ -86,7 +88,6 @@ struct DeployCommand: AsyncParsableCommand {
             throw (error as? StoreError).map { Complaint($0.phrase, $0.explanation) } ?? error
         }
         let begun = csys_monotonic_ns()
-        screen.begin()
         Interruption.handle { count in
             guard count == 1 else { csys_exit(130) }
             screen.note("Giving up: hosts that were being changed roll back. Ctrl-C again leaves at once.")
