@@ -96,6 +96,10 @@ extension EndToEnd {
             try host.run("kill -9 \(try #require(host.agents().first))")
             #expect(try deploy.finish().code == 1)
             try host.wait(for: hostIsFree)
+            #expect(try host.state(of: "web") == "active")
+            #expect(try host.state(of: "new") == "inactive")
+            // Only the new files are there still, where nothing refers to them, until the next agent starts.
+            try recover()
             try expectOldState()
         }
 

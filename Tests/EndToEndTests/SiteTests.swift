@@ -12,7 +12,9 @@ extension EndToEnd {
             let sleeper = try Program(["sleep", "1d"], environment: [Tools.mark: site.directory])
             print("DIRECTORY=\(site.directory)=\(sleeper.pid)=")
             fflush(nil)
-            raise(signal)
+            // Another thread takes it: this one may have it blocked.
+            kill(getpid(), signal)
+            sleep(30)
             withExtendedLifetime((site, program, sleeper)) {}
         }
 

@@ -81,8 +81,8 @@ struct Host {
         try run(
             """
             for place in /etc /opt /srv /root /home /usr/local /var/lib/deptool/apps; do
-                [ ! -e $place ] || find $place \\( -type f -printf '%p %m %U:%G %T@ ' -exec sha256sum {} \\; \\
-                    -o -printf '%p %y %m %U:%G %l\\n' \\)
+                [ ! -e $place ] || find $place \\( -type f -printf '%p %m %U:%G %T@\\n' -o -printf '%p %y %m %U:%G %l\\n' \\) \\
+                    , -type f -exec sha256sum {} +
             done | LC_ALL=C sort
             """)
     }
