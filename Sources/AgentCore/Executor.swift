@@ -114,7 +114,8 @@ public final class DetachedExecutor: Executor {
             }
             var byte = signal.rawValue
             _ = csys_write(socket, &byte, 1)
-            if signal != .confirmed { return false }
+            // Signs of life are wanted also while all is undone.
+            if signal == .disconnected || signal == .violated { return false }
         }
     }
 }

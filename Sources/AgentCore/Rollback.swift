@@ -10,7 +10,9 @@ struct Rollback {
     /// Undoes, and judges the result. The journal goes away when every file is as it was.
     func run(_ journal: Journal, because failure: Failure) -> Outcome {
         var problems: [Failure] = []
-        let touched = stopNew(journal, &problems)
+        // So early nothing of it runs, and what is enabled will be started, as it is then.
+        let isBooting = systemd?.isInitializing ?? false
+        let touched = stopNew(journal, isBooting: isBooting, &problems)
         let beforeFiles = problems.count
         for prior in journal.priors.reversed() {
             do { try restore(prior) } catch { problems.append(error) }
@@ -31,7 +33,7 @@ struct Rollback {
 
     /// Stops and disables what was not up or enabled, while its unit files are still there. Returns the units that were
     /// up and were stopped or started since: those have to start again.
-    private func stopNew(_ journal: Journal, _ problems: inout [Failure]) -> [UnitName] {
+    private func stopNew(_ journal: Journal, isBooting: Bool, _ problems: inout [Failure]) -> [UnitName] {
         guard let systemd, !journal.units.isEmpty else { return [] }
         var touched: [UnitName] = []
         do {
@@ -39,8 +41,8 @@ struct Rollback {
             var stopping: [UnitName] = []
             var disabling: [UnitName] = []
             for (unit, status) in zip(journal.units, statuses) {
-                if unit.isUp && (!status.isUp || status.invocation != unit.invocation) { touched.append(unit.name) }
-                if !unit.isUp && (status.isUp || status.activeState == "failed") { stopping.append(unit.name) }
+                if !isBooting && unit.isUp && (!status.isUp || status.invocation != unit.invocation) { touched.append(unit.name) }
+                if !isBooting && !unit.isUp && (status.isUp || status.activeState == "failed") { stopping.append(unit.name) }
                 if unit.isEnablementTouched && !unit.isEnabled && status.isEnabled { disabling.append(unit.name) }
             }
             if !stopping.isEmpty {
@@ -100,11 +102,15 @@ struct Rollback {
     private func restore(_ path: AbsolutePath, _ was: Journal.PriorPath) throws(Failure) {
         switch was {
         case .nothing:
-            if let target = try system.target(of: path), target.hasPrefix(Layout.root.text + "/") {
-                try system.remove(path)
-            }
+            if let target = try system.target(of: path), Layout.isOurs(target) { try system.remove(path) }
         case .symlink(let target):
-            if try system.target(of: path) != target { try system.replaceSymlink(path, target: target) }
+            switch try system.occupant(of: path) {
+            case .symlink(to: target): break
+            case nil: try system.replaceSymlink(path, target: target)
+            case .symlink(let other) where Layout.isOurs(other): try system.replaceSymlink(path, target: target)
+            // Somebody put it there since.
+            case let occupant?: throw Failure(.occupied(path, by: occupant))
+            }
         case .file(let copy):
             if let status = try system.status(of: path), status.kind == csys_kind_regular { return }
             // A rename takes no room on a disk that may be full, but works only within a file system.
@@ -141,6 +147,7 @@ struct Leftovers {
         try system.syncParent(of: Layout.record)
         try system.removeIfThere(Layout.journal)
         try system.syncParent(of: Layout.journal)
+        try BootUnit(system: system).unlink()
         try system.removeTree(Layout.undo)
     }
 
@@ -155,6 +162,7 @@ struct Leftovers {
             do { try work() } catch { failure = error }
         }
         attempt { () throws(Failure) in try system.removeTree(Layout.undo) }
+        attempt { () throws(Failure) in try BootUnit(system: system).unlink() }
         for path in [Layout.record, Layout.journal] {
             attempt { () throws(Failure) in try system.removeIfThere(path.withSuffix(".new")) }
         }

@@ -76,6 +76,17 @@ public final class System {
         return String(decoding: buffer[..<Int(length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
+    /// What is at `path`; nil if nothing is.
+    func occupant(of path: AbsolutePath) throws(Failure) -> Occupant? {
+        switch try status(of: path)?.kind {
+        case nil: nil
+        case csys_kind_regular: .file
+        case csys_kind_directory: .directory
+        case csys_kind_symlink: .symlink(to: try target(of: path) ?? "")
+        default: .other
+        }
+    }
+
     /// The content of a regular file of at most `limit` bytes; nil when nothing is there.
     func contents(of path: AbsolutePath, limit: Int) throws(Failure) -> [UInt8]? {
         guard try status(of: path) != nil else { return nil }

@@ -1,3 +1,4 @@
+import CSystem
 import Model
 import Wire
 
@@ -5,8 +6,16 @@ import Wire
 /// whose output is read, since its format is meant to be (systemctl(1), "Parsable Output").
 struct Systemd {
     private let command: Command
+    /// By the host's clock, in nanoseconds since the epoch.
+    private let begun = csys_realtime_ns()
 
     init(command: Command) { self.command = command }
+
+    /// Whether the host is so early in its boot that no service can be started yet (systemctl(1), is-system-running).
+    var isInitializing: Bool {
+        guard let result = try? command.run(["systemctl", "is-system-running"]) else { return false }
+        return result.text.hasPrefix("initializing")
+    }
 
     func daemonReload() throws(Failure) { try succeed(["systemctl", "daemon-reload"]) }
     func sysusers() throws(Failure) { try succeed(["systemd-sysusers"]) }
@@ -50,13 +59,16 @@ struct Systemd {
         return statuses
     }
 
-    /// The last lines that a unit logged, or systemd about it, in the invocation that its status tells of.
-    func journal(_ unit: UnitName, _ status: UnitStatus) -> String {
-        let id = status.invocation
-        let matches =
-            id.isEmpty ? ["--unit=" + unit.text] : ["_SYSTEMD_INVOCATION_ID=" + id, "+", "INVOCATION_ID=" + id]
+    /// The last lines that a unit logged, or systemd about it, since this was made.
+    func journal(_ unit: UnitName) -> String {
+        let (seconds, rest) = begun.quotientAndRemainder(dividingBy: 1_000_000_000)
+        // Six digits of a fraction, from the second on.
+        let fraction = String(String(1_000_000 + rest / 1000).dropFirst())
         let result = try? command.run(
-            ["journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=12"] + matches,
+            [
+                "journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=12", "--unit=" + unit.text,
+                "--since=@\(seconds)." + fraction,
+            ],
             limit: .seconds(5), heeding: false)
         return result.map { lastLines($0.text) } ?? ""
     }

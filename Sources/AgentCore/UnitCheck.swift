@@ -33,7 +33,7 @@ struct UnitCheck {
             for (item, status) in zip(rest, statuses) {
                 switch status.verdict(before: item.invocation) {
                 case .unwell(let problem):
-                    throw Failure(step: item.step, .unit(item.unit, problem, journal: systemd.journal(item.unit, status)))
+                    throw Failure(step: item.step, .unit(item.unit, problem, journal: systemd.journal(item.unit)))
                 case .healthy:
                     if status.announcesReadiness || waited >= item.settle { continue }
                     pending.append(item)
@@ -43,7 +43,7 @@ struct UnitCheck {
                         let state = status.activeState + " (" + status.subState + ")"
                         throw Failure(
                             step: item.step,
-                            .unit(item.unit, .notReady(state: state), journal: systemd.journal(item.unit, status)))
+                            .unit(item.unit, .notReady(state: state), journal: systemd.journal(item.unit)))
                     }
                     pending.append(item)
                     pause = min(pause ?? .seconds(3600), .milliseconds(100))

@@ -125,6 +125,22 @@ static int closed(int fd, int error) {
     return error;
 }
 
+// A host that is gone without a word, or a network that is cut, ends the connection after about half a minute.
+static void notice_death(int fd) {
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+#ifdef TCP_KEEPIDLE
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){10}, sizeof(int));
+#elif defined(TCP_KEEPALIVE)
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPALIVE, &(int){10}, sizeof(int));
+#endif
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){5}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){4}, sizeof(int));
+#ifdef TCP_USER_TIMEOUT
+    // The same for what was sent and is never acknowledged, in milliseconds.
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &(int){30000}, sizeof(int));
+#endif
+}
+
 int csys_connect_start(csys_lookup *lookup, size_t index) {
     struct addrinfo *to = address(lookup, index);
     if (!to) return -EINVAL;
@@ -137,6 +153,7 @@ int csys_connect_start(csys_lookup *lookup, size_t index) {
     int error = prepared(fd);
     if (error < 0) return closed(fd, error);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    notice_death(fd);
     if (connect(fd, to->ai_addr, to->ai_addrlen) < 0 && errno != EINPROGRESS && errno != EINTR)
         return closed(fd, -errno);
     return fd;

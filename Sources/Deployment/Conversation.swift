@@ -7,8 +7,12 @@ struct Conversation {
     private let stream: any RemoteStream
     private var decoder = FrameDecoder()
 
-    /// How long a host may say nothing before it is given up.
+    /// How long a host may say nothing, or take nothing, before it is given up.
     static let patience = Duration.seconds(30)
+    /// How long it may say nothing while it undoes an earlier deploy, or copies and syncs large files.
+    static let patienceForWork = Duration.seconds(300)
+    /// After how long a silent host is asked for a sign of life.
+    private static let silence = Duration.seconds(10)
 
     /// Waits for the agent's magic, and brings the agent if the host asks for it, once `beforeInstall` returns.
     ///
@@ -63,7 +67,26 @@ struct Conversation {
 
     func send(_ request: Request) throws(HostError) {
         let frame = Frame.encode(request)
-        try ssh { () throws(SSHError) in try stream.write(frame, deadline: .after(.seconds(600))) }
+        try ssh { () throws(SSHError) in try stream.write(frame, deadline: .after(Self.patience)) }
+    }
+
+    /// The next message of an agent that answers at any time, however long what it does takes: when it is silent, it is
+    /// asked for a sign of life.
+    mutating func receiveFromLiving() throws(HostError) -> Reply {
+        var asked = 0
+        while true {
+            do {
+                let reply = try receive(deadline: .after(Self.silence))
+                if reply != .pong { return reply }
+                asked = 0
+            } catch .ssh(.timedOut(let phase)) {
+                guard asked < 2 else { throw .ssh(.timedOut(phase)) }
+                asked += 1
+                try send(.ping)
+            } catch {
+                throw error
+            }
+        }
     }
 
     /// The next message, by the deadline.

@@ -35,7 +35,7 @@ struct HostSession {
             try beforeInstall()
             report(.installingAgent)
         }
-        guard case .hello(let hello) = try conversation.receive(deadline: .after(.seconds(300))) else { throw .unexpected }
+        guard case .hello(let hello) = try conversation.receive(deadline: .after(Conversation.patienceForWork)) else { throw .unexpected }
         self.hello = hello
         if case .broken(let failure, let undoing) = hello.recovery { throw .broken(failure, undoing: undoing) }
     }
@@ -69,7 +69,7 @@ struct HostSession {
             report(.staging(bytes: sent, of: total))
         }
         while true {
-            switch try conversation.receive(deadline: .after(.seconds(600))) {
+            switch try conversation.receive(deadline: .after(Conversation.patienceForWork)) {
             case .locked: report(.staging(bytes: sent, of: total))
             case .busy(let holder): return .busy(holder)
             case .stale(let record): return .stale(record)
@@ -142,11 +142,11 @@ struct HostSession {
 
     private mutating func receiveOrCancel() throws(HostError) -> Reply {
         do {
-            return try conversation.receive(deadline: .after(.seconds(600)))
+            return try conversation.receiveFromLiving()
         } catch .ssh(.interrupted) {
             interrupt.rearm()
             try conversation.send(.cancel)
-            return try conversation.receive(deadline: .after(.seconds(600)))
+            return try conversation.receiveFromLiving()
         } catch {
             throw error
         }
@@ -201,13 +201,13 @@ struct HostSession {
         guard !ids.isEmpty else { return }
         try conversation.send(.fetch(ids))
         for id in ids {
-            guard case .file(let size) = try conversation.receive(deadline: .after(.seconds(300))) else { throw .unexpected }
+            guard case .file(let size) = try conversation.receive(deadline: .after(Conversation.patienceForWork)) else { throw .unexpected }
             // A file that was edited on the host: its recorded content is nowhere to be had.
             guard let size else { continue }
             guard size <= Self.largestFetched else { throw .inconsistentRecord }
             var bytes: [UInt8] = []
             while UInt64(bytes.count) < size {
-                guard case .content(let piece) = try conversation.receive(deadline: .after(.seconds(300))), !piece.isEmpty else {
+                guard case .content(let piece) = try conversation.receive(deadline: .after(Conversation.patienceForWork)), !piece.isEmpty else {
                     throw .unexpected
                 }
                 bytes += piece

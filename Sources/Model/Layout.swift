@@ -10,6 +10,17 @@ public enum Layout {
     public static var journal: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/journal") }
     public static var undo: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/undo") }
     public static var log: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/log") }
+    /// The unit that recovers at boot, linked for as long as a transaction is open.
+    public static var bootUnit: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/deptool-recover.service") }
+    public static var bootUnitLink: AbsolutePath {
+        AbsolutePath(unchecked: "/etc/systemd/system/deptool-recover.service")
+    }
+    public static var bootUnitWanted: AbsolutePath {
+        AbsolutePath(unchecked: "/etc/systemd/system/sysinit.target.wants/deptool-recover.service")
+    }
+    /// Whether a symlink with this target is Deptool's: nobody else points in here.
+    public static func isOurs(_ target: String) -> Bool { target.hasPrefix(root.text + "/") }
+
     public static var unitLinks: AbsolutePath { AbsolutePath(unchecked: "/etc/systemd/system") }
     public static var hostname: AbsolutePath { AbsolutePath(unchecked: "/etc/hostname") }
     public static var machineID: AbsolutePath { AbsolutePath(unchecked: "/etc/machine-id") }

@@ -29,7 +29,7 @@ final class ProxyCommand {
     /// What OpenSSH itself runs for ProxyJump: `ssh -W [host]:port`, through the last of the jump hosts. It asks
     /// nothing: several connections start at once, and none of them has the terminal.
     static func jumpArguments(_ hosts: [String], _ settings: HostSettings) -> [String] {
-        var arguments = ["ssh", "-o", "BatchMode=yes"]
+        var arguments = ["ssh", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3"]
         if let file = settings.configurationFile { arguments += ["-F", file] }
         let nearer = hosts.dropLast()
         if !nearer.isEmpty { arguments += ["-J", nearer.joined(separator: ",")] }

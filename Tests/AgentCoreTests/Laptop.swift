@@ -44,7 +44,8 @@ final class Laptop {
             magic += bytes
         }
         #expect(magic == Frame.magic)
-        return try #require(try receive())
+        guard let reply = try receive() else { throw Gone() }
+        return reply
     }
 
     /// The next message; nil when the agent is gone.
