@@ -83,7 +83,7 @@ public final class Agent {
         let isNamed = try HostLock.isNamed(system)
         guard isOpen || isNamed else { return nil }
         do throws(Failure) {
-            switch try HostLock.acquire(system, for: Holder(name: "recovery", since: now)) {
+            switch try HostLock.acquire(system, for: nil) {
             case .held: return nil  // it is being worked on
             case .acquired(let lock):
                 let outcome = try finishTransaction(because: Failure(.interrupted))
@@ -96,9 +96,6 @@ public final class Agent {
             return nil
         }
     }
-
-    /// Seconds since the epoch.
-    private var now: Int64 { csys_realtime_ns() / 1_000_000_000 }
 
     /// Cleans up behind a committed transaction, or rolls an open one back. Nil if there is none.
     private func finishTransaction(because failure: Failure) throws(Failure) -> Outcome? {
@@ -123,6 +120,7 @@ public final class Agent {
     private func deploy(_ preparation: Preparation) throws(Failure) {
         guard preparation.isConsistent else { throw Failure(.protocolViolation) }
         try makeLayout()
+        let now = csys_realtime_ns() / 1_000_000_000
         switch try HostLock.acquire(system, for: Holder(name: preparation.holder, since: now)) {
         case .held(let holder): port.send(.busy(holder))
         case .acquired(let lock):
@@ -201,7 +199,9 @@ public final class Agent {
                     if staging.isCaughtUp { break waiting }
                 case .request(.apply) where isReady: return true
                 case .request(.ping): port.send(.pong)
-                case .request(.cancel): return false
+                case .request(.cancel):
+                    port.send(.refused(Failure(.cancelled)))
+                    return false
                 case .ended, .none: return false
                 case .malformed(let problem): throw Failure(.unreadable(path: "request", problem))
                 case .request: throw Failure(.protocolViolation)

@@ -14,7 +14,8 @@ struct HostLock: ~Copyable {
         case held(Holder)
     }
 
-    static func acquire(_ system: System, for holder: Holder) throws(Failure) -> Attempt {
+    /// Without a holder, the name that is there stays: whoever has to tidy up behind it may be killed as well.
+    static func acquire(_ system: System, for holder: Holder?) throws(Failure) -> Attempt {
         let file = try system.openAppending(Layout.lock, mode: 0o600)
         guard try file.tryLock() else {
             try file.rewind()
@@ -24,7 +25,7 @@ struct HostLock: ~Copyable {
             return .held(current ?? Holder(name: "another deploy", since: 0))
         }
         // A lock without a name is a lock: on a full disk, too, it must be possible to undo something.
-        if (try? file.truncate()) != nil { try? file.write(holder.encoded) }
+        if let holder, (try? file.truncate()) != nil { try? file.write(holder.encoded) }
         return .acquired(HostLock(file: file))
     }
 

@@ -17,6 +17,9 @@ struct Rollback {
         for prior in journal.priors.reversed() {
             do { try restore(prior) } catch { problems.append(error) }
         }
+        if journal.units.contains(where: { $0.isEnablementTouched }) {
+            attempt(&problems) { () throws(Failure) in try Enablement(system: system).removeUnfinished() }
+        }
         let filesAreBack = problems.count == beforeFiles
         if journal.needsReload { attempt(&problems) { () throws(Failure) in try systemd?.daemonReload() } }
         bringBack(journal, touched, &problems)
@@ -102,11 +105,15 @@ struct Rollback {
     private func restore(_ path: AbsolutePath, _ was: Journal.PriorPath) throws(Failure) {
         switch was {
         case .nothing:
-            if let target = try system.target(of: path), target.hasPrefix(Layout.root.text + "/") {
-                try system.remove(path)
-            }
+            if let target = try system.target(of: path), Layout.isOurs(target) { try system.remove(path) }
         case .symlink(let target):
-            if try system.target(of: path) != target { try system.replaceSymlink(path, target: target) }
+            switch try system.occupant(of: path) {
+            case .symlink(to: target): break
+            case nil: try system.replaceSymlink(path, target: target)
+            case .symlink(let other) where Layout.isOurs(other): try system.replaceSymlink(path, target: target)
+            // Somebody put it there since.
+            case let occupant?: throw Failure(.occupied(path, by: occupant))
+            }
         case .file(let copy):
             if let status = try system.status(of: path), status.kind == csys_kind_regular { return }
             // A rename takes no room on a disk that may be full, but works only within a file system.

@@ -11,7 +11,7 @@ extension Failure {
 
 /// What the agent can do to a host, and what it can look at.
 public enum Operation: Hashable, Sendable {
-    case create, write, clone, sync, rename, symlink, remove, makeDirectory, removeDirectory, setAttributes, lock, run
+    case create, write, clone, sync, syncFileSystem, rename, symlink, remove, makeDirectory, removeDirectory, setAttributes, lock, run
     case look, read
 
     /// As it stands in a message: "cannot NAME PATH".
@@ -20,7 +20,7 @@ public enum Operation: Hashable, Sendable {
         case .create: "create"
         case .write: "write"
         case .clone: "clone"
-        case .sync: "sync"
+        case .sync, .syncFileSystem: "sync"
         case .rename: "rename"
         case .symlink: "link"
         case .remove: "remove"
@@ -74,6 +74,17 @@ public final class System {
         let length = csys_readlink(real(path), &buffer, buffer.count)
         try check(.read, path, length)
         return String(decoding: buffer[..<Int(length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// What is at `path`; nil if nothing is.
+    func occupant(of path: AbsolutePath) throws(Failure) -> Occupant? {
+        switch try status(of: path)?.kind {
+        case nil: nil
+        case csys_kind_regular: .file
+        case csys_kind_directory: .directory
+        case csys_kind_symlink: .symlink(to: try target(of: path) ?? "")
+        default: .other
+        }
     }
 
     /// The content of a regular file of at most `limit` bytes; nil when nothing is there.
@@ -257,8 +268,8 @@ public final class System {
     /// Makes everything durable that was written to the file system that holds the directory `path`.
     func syncFileSystem(of path: AbsolutePath) throws(Failure) {
         let directory = try openDirectory(path)
-        try pass(.sync, path)
-        try check(.sync, path, csys_syncfs(directory.descriptor))
+        try pass(.syncFileSystem, path)
+        try check(.syncFileSystem, path, csys_syncfs(directory.descriptor))
     }
 
     private func openDirectory(_ path: AbsolutePath) throws(Failure) -> File {

@@ -88,7 +88,7 @@ struct Transaction {
             journal.priors.append(.path(path, try displaced(by: link, copies: journal.priors.count)))
             if path.isInside(Layout.unitLinks) { journal.needsReload = true }
         case (.unlink(let path), _):
-            if let target = try system.target(of: path), isOurs(target) {
+            if let target = try system.target(of: path), Layout.isOurs(target) {
                 journal.priors.append(.path(path, .symlink(to: target)))
             }
             if path.isInside(Layout.unitLinks) { journal.needsReload = true }
@@ -107,35 +107,24 @@ struct Transaction {
         guard let parent = path.parent else { return [] }
         let missing = try system.missingDirectories(parent)
         if let existing = missing.isEmpty ? parent : missing[0].parent, try !system.isDirectory(existing) {
-            throw Failure(.occupied(existing, by: try occupant(existing)))
+            throw Failure(.occupied(existing, by: try system.occupant(of: existing) ?? .other))
         }
         return missing
     }
 
-    private func occupant(_ path: AbsolutePath) throws(Failure) -> Occupant {
-        switch try system.status(of: path)?.kind {
-        case csys_kind_symlink: .symlink(to: try system.target(of: path) ?? "")
-        case csys_kind_regular: .file
-        case csys_kind_directory: .directory
-        default: .other
-        }
-    }
-
-    private func isOurs(_ target: String) -> Bool { target.hasPrefix(Layout.root.text + "/") }
-
     /// What a link will take the place of. A file with the same content is adopted; anything else that is not ours is
     /// an error, before anything has changed.
     private func displaced(by link: Link, copies: Int) throws(Failure) -> Journal.PriorPath {
-        guard try system.status(of: link.path) != nil else { return .nothing }
-        switch try occupant(link.path) {
-        case .symlink(let target) where isOurs(target): return .symlink(to: target)
+        guard let occupant = try system.occupant(of: link.path) else { return .nothing }
+        switch occupant {
+        case .symlink(let target) where Layout.isOurs(target): return .symlink(to: target)
         case .file:
             guard let file = newFile(link), try system.hash(link.path) == file.id else { break }
             try system.duplicate(link.path, to: Journal.copy(copies))
             return .file(copy: copies)
         default: break
         }
-        throw Failure(.occupied(link.path, by: try occupant(link.path)))
+        throw Failure(.occupied(link.path, by: occupant))
     }
 
     /// The file that a link will show.
@@ -249,7 +238,7 @@ struct Transaction {
             try system.replaceSymlink(path, target: Link(path: path, app: app, source: source).target.text)
         case (.unlink(let path), _):
             // systemctl may have removed it when it disabled the unit; what is not ours stays.
-            if let target = try system.target(of: path), isOurs(target) { try system.remove(path) }
+            if let target = try system.target(of: path), Layout.isOurs(target) { try system.remove(path) }
         default: break
         }
     }

@@ -18,6 +18,9 @@ public enum Layout {
     public static var bootUnitWanted: AbsolutePath {
         AbsolutePath(unchecked: "/etc/systemd/system/sysinit.target.wants/deptool-recover.service")
     }
+    /// Whether a symlink with this target is Deptool's: nobody else points in here.
+    public static func isOurs(_ target: String) -> Bool { target.hasPrefix(root.text + "/") }
+
     public static var unitLinks: AbsolutePath { AbsolutePath(unchecked: "/etc/systemd/system") }
     public static var hostname: AbsolutePath { AbsolutePath(unchecked: "/etc/hostname") }
     public static var machineID: AbsolutePath { AbsolutePath(unchecked: "/etc/machine-id") }

@@ -2,41 +2,75 @@ import AgentCore
 import CSystem
 
 // agent-under-test ROOT EXECUTOR [NUMBER FAULT]: an agent whose host is the directory ROOT. EXECUTOR is `inline` or
-// `detached`. Its operation NUMBER, counted from one, meets FAULT: `kill`, `tear` (half of a write, then a kill) or
-// `kill-child` (only the process that runs the steps).
+// `detached`. Its operation NUMBER, counted from one, meets FAULT:
+//   kill         the process ends
+//   tear         half of a write is done, then the process ends
+//   short        half of a write is done
+//   CODE         it fails with this errno
+//   CODE+        it and all that follow fail with this errno
+// and with `detached`, where only the operations of the process that runs the steps count:
+//   kill-child   that process ends
+//   kill-parent  the other one ends
 
-/// Ends the process at one operation.
-final class Killer: OperationGate {
+final class Fault: OperationGate {
+    private enum Kind {
+        case kill, tear, short, killParent
+        case error(Int32)
+        case errors(Int32)
+    }
+
     private let number: Int
-    private let tears: Bool
+    private let kind: Kind
+    /// The process whose operations do not count.
     private let spared: Int32?
     private var count = 0
-    private var isTorn = false
 
     init(number: Int, fault: String) {
         self.number = number
-        tears = fault == "tear"
-        spared = fault == "kill-child" ? csys_getpid() : nil
+        spared = fault == "kill-child" || fault == "kill-parent" ? csys_getpid() : nil
+        kind =
+            switch fault {
+            case "kill", "kill-child": .kill
+            case "tear": .tear
+            case "short": .short
+            case "kill-parent": .killParent
+            case let code where code.hasSuffix("+"): .errors(Int32(code.dropLast()) ?? 5)
+            case let code: .error(Int32(code) ?? 5)
+            }
     }
 
     func pass(_ operation: Operation, _ path: String) -> Int32 {
         if csys_getpid() == spared { return 0 }
         count += 1
-        if isTorn { csys_exit(99) }
-        guard count == number else { return 0 }
-        guard tears, operation == .write else { csys_exit(99) }
-        isTorn = true
+        switch kind {
+        case .kill where count == number: csys_exit(99)
+        case .tear where count == number && operation != .write || count == number + 1: csys_exit(99)
+        case .killParent where count == number:
+            guard let spared else { return 0 }
+            _ = csys_kill(spared, 9)
+            // Time for it to be gone.
+            var nothing = csys_poll_item(fd: -1, readable: false, writable: false)
+            _ = csys_poll(&nothing, 1, 20)
+        case .error(let code) where count == number: return code
+        case .errors(let code) where count >= number: return code
+        default: break
+        }
         return 0
     }
 
-    func allowance(_ count: Int) -> Int { isTorn ? max(1, count / 2) : count }
+    func allowance(_ bytes: Int) -> Int {
+        switch kind {
+        case .tear where count == number, .short where count == number: max(1, bytes / 2)
+        default: bytes
+        }
+    }
 }
 
 csys_ignore_hangup_and_pipe()
 csys_set_umask(0o022)
 let arguments = CommandLine.arguments
-var gate: Killer?
-if arguments.count == 5, let number = Int(arguments[3]) { gate = Killer(number: number, fault: arguments[4]) }
+var gate: Fault?
+if arguments.count == 5, let number = Int(arguments[3]) { gate = Fault(number: number, fault: arguments[4]) }
 Agent(
     system: System(root: arguments[1], gate: gate), port: Port(input: 0, output: 1),
     executor: arguments[2] == "detached" ? DetachedExecutor() : InlineExecutor(), ownName: "deptool-agent-1-aaaaaaaaaa"

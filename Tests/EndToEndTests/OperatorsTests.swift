@@ -94,7 +94,7 @@ extension EndToEnd {
                     +three
 
                     """)
-            #expect(try ann.deptool("status").text.contains("  Bob\n"))
+            #expect(try ann.deptool("status").text.contains("  Bob  undeployed changes: ~ app\n"))
             try ann.deploy().require(0)
             #expect(try host.read("/var/lib/deptool/apps/app/current/file") == "three\n")
         }

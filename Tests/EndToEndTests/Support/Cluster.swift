@@ -1,5 +1,4 @@
 import Foundation
-import Testing
 
 /// An operator with a home, a config tree `prod` and a store, and the tool to deploy it with.
 final class Cluster {
@@ -113,10 +112,4 @@ extension Output {
     var stable: String {
         text.replacing(/[0-9]+\.[0-9][0-9] s\b/, with: "N s").replacing(/\b[0-9a-f]{10}\b/, with: "COMMIT")
     }
-}
-
-/// Compares texts, and shows both when they differ.
-func expect(_ actual: String, is expected: String, sourceLocation: SourceLocation = #_sourceLocation) {
-    guard actual != expected else { return }
-    Issue.record("expected:\n\(expected)\n--- but there is:\n\(actual)", sourceLocation: sourceLocation)
 }

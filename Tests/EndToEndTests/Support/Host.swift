@@ -25,6 +25,15 @@ struct Host {
         try run("mkdir -p \"$(dirname \(path))\"; printf %s '\(content)' >\(path)")
     }
 
+    /// Copies a program of this machine there.
+    func copy(_ path: String, to destination: String) throws {
+        try Program(
+            [
+                "sh", "-c", "ssh -F \(lab)/ssh_config \(name) 'cat >\(destination) && chmod 755 \(destination)' <\(path)",
+            ], environment: ProcessInfo.processInfo.environment
+        ).finish().require(0)
+    }
+
     func read(_ path: String) throws -> String { try run("cat \(path)") }
 
     /// All below `/var/lib/deptool/apps`, a line each: directories end in `/`, links show their target. The versions are
@@ -72,8 +81,8 @@ struct Host {
         try run(
             """
             for place in /etc /opt /srv /root /home /usr/local /var/lib/deptool/apps; do
-                [ ! -e $place ] || find $place \\( -type f -printf '%p %m %U:%G %T@ ' -exec sha256sum {} \\; \\
-                    -o -printf '%p %y %m %U:%G %l\\n' \\)
+                [ ! -e $place ] || find $place \\( -type f -printf '%p %m %U:%G %T@\\n' -o -printf '%p %y %m %U:%G %l\\n' \\) \\
+                    , -type f -exec sha256sum {} +
             done | LC_ALL=C sort
             """)
     }

@@ -1,0 +1,67 @@
+import CSystem
+import Foundation
+import Testing
+import Wire
+
+/// An agent in a process of its own, which may be told to meet a fault (see `agent-under-test`).
+final class ChildAgent {
+    struct Fault: CustomStringConvertible {
+        var number: Int
+        var kind: String
+
+        var description: String { "\(kind) at operation \(number)" }
+    }
+
+    let laptop: Laptop
+    private let pid: Int32
+
+    private static func program() throws -> String {
+        let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        return URL(filePath: tests).deletingLastPathComponent().path + "/agent-under-test"
+    }
+
+    init(_ host: TestHost, executor: String = "inline", fault: Fault? = nil) throws {
+        var (ours, theirs): (Int32, Int32) = (-1, -1)
+        try #require(csys_socketpair(&ours, &theirs) == 0)
+        let null = csys_open_null()
+        defer { for descriptor in [theirs, null] { _ = csys_close(descriptor) } }
+        var arguments = [try Self.program(), host.root, executor]
+        if let fault { arguments += ["\(fault.number)", fault.kind] }
+        var bytes: [UInt8] = []
+        for argument in arguments { bytes += Array(argument.utf8) + [0] }
+        laptop = Laptop(ours)
+        pid = bytes.withUnsafeBytes { csys_spawn($0.baseAddress, $0.count, arguments.count, theirs, theirs, null) }
+        try #require(pid > 0)
+    }
+
+    /// The status of an agent that was killed by its fault.
+    static let killed: Int32 = 99
+
+    /// Listens to the end; the exit status.
+    func finish() throws -> Int32 {
+        laptop.hangUp()
+        while try laptop.receive() != nil {}
+        laptop.close()
+        return csys_wait(pid, true)
+    }
+
+    /// A session that only begins and ends; the greeting, if it came to that.
+    static func start(_ host: TestHost, fault: Fault? = nil) throws -> (status: Int32, hello: Reply?) {
+        let child = try ChildAgent(host, fault: fault)
+        let hello = try? child.laptop.greet()
+        return (try child.finish(), hello)
+    }
+
+    static func deploy(
+        _ plan: Plan, to host: TestHost, executor: String = "inline", fault: Fault? = nil
+    ) throws -> (status: Int32, ending: Laptop.Ending) {
+        let child = try ChildAgent(host, executor: executor, fault: fault)
+        var ending = Laptop.Ending.gone
+        switch try? child.laptop.greet() {
+        case nil: break
+        case .refused(let failure)?: ending = .refused(failure)
+        default: ending = try child.laptop.deploy(plan)
+        }
+        return (try child.finish(), ending)
+    }
+}

@@ -1,0 +1,217 @@
+import Foundation
+import Model
+import TestSupport
+import Testing
+import Wire
+
+/// Every operation of a deploy fails once, in every way (DESIGN: "The transaction"): afterwards the host is exactly in
+/// the old or exactly in the new state. The whole sweep runs with DEPTOOL_TORTURE=1, else a share of it.
+@Suite(.serialized) struct `A deploy in which anything fails` {
+    private static let isWhole = ProcessInfo.processInfo.environment["DEPTOOL_TORTURE"] != nil
+
+    /// The operations to let fail.
+    private func numbers(_ scenario: Scenario, oneIn share: Int) -> [Int] {
+        var random = Seeded()
+        return (1...scenario.operations).filter { _ in Self.isWhole || random.int(1...share) == 1 }
+    }
+
+    private let old = Wanted([
+        "dns": .init(
+            ["nsd.conf": .init("server: old"), "zones/a.zone": .init("a"), "zones/b.zone": .init("b")],
+            links: ["/etc/nsd/nsd.conf": "nsd.conf", "/etc/nsd/a.zone": "zones/a.zone"]),
+        "gone": .init(["x": .init("x"), "deep/y": .init("y")], links: ["/etc/gone": "x"]),
+        "same": .init(["z": .init("z")], links: ["/srv/z": "z"]),
+    ])
+    private let new = Wanted([
+        "dns": .init(
+            ["nsd.conf": .init("server: new"), "zones/a.zone": .init("a"), "copy/of/it": .init("server: new")],
+            links: ["/etc/nsd/nsd.conf": "copy/of/it", "/etc/made/for/links/a": "zones/a.zone"]),
+        "same": .init(["z": .init("z")], links: ["/srv/z": "z"]),
+        "web": .init(["index": .init("hello"), "empty": .init("")], links: ["/etc/motd": "index"]),
+    ])
+
+    /// A host that runs `old` by deploy 2, with a version before it, and the two states that a fault may end in.
+    private struct Scenario {
+        var host: TestHost
+        var plan: Plan
+        var old: [String: String]
+        var new: [String: String]
+        /// How many operations the deploy takes.
+        var operations: Int
+    }
+
+    private func scenario() throws -> Scenario {
+        let host = try TestHost()
+        var first = old
+        first.apps["dns"]!.files["nsd.conf"] = .init("server: first")
+        try host.deploy(first, 1)
+        try host.deploy(old, 2, after: (first, 1))
+        try host.write("/etc/motd", "hello", mode: 0o640)
+        try host.write("/etc/nsd/theirs", "not ours")
+        let plan = Plan(from: (old, 2), to: new, 3)
+        let whole = try TestHost(copyOf: host)
+        let counter = Breaker(at: .max)
+        try #require(try whole.deploy(plan, gate: counter) == .finished(.deployed))
+        try whole.expect(running: new, 3)
+        return Scenario(
+            host: host, plan: plan, old: try host.listing(), new: try whole.listing(), operations: counter.count)
+    }
+
+    /// What is wrong with a host after a recovery; nothing when it is in one of the two states.
+    private func problems(_ host: TestHost, _ scenario: Scenario, outcome: Outcome? = nil) throws -> [String] {
+        let now = try host.listing()
+        let toOld = difference(scenario.old, now)
+        let toNew = difference(scenario.new, now)
+        var problems = toOld.isEmpty || toNew.isEmpty ? [] : ["neither old nor new:"] + toOld + ["and:"] + toNew
+        switch outcome {
+        case .deployed where !toNew.isEmpty: problems.append("not the new state, but deployed")
+        case .rolledBack where !toOld.isEmpty: problems.append("not the old state, but rolled back")
+        default: break
+        }
+        problems += try toNew.isEmpty ? host.problems(running: new, 3) : host.problems(running: old, 2)
+        // And the way to the new state is free.
+        if !toNew.isEmpty {
+            let again = try ChildAgent.deploy(scenario.plan, to: host)
+            if again.ending != .finished(.deployed) { problems.append("deploying again: \(again.ending)") }
+            problems += difference(scenario.new, try host.listing())
+        }
+        return problems
+    }
+
+    private func expect(_ problems: [String], _ what: CustomStringConvertible) {
+        #expect(problems == [], "\(what)")
+    }
+
+    @Test(arguments: ["kill", "tear", "short", "5", "28", "30"])
+    func `once`(kind: String) throws {
+        let scenario = try scenario()
+        var hits = 0
+        for number in numbers(scenario, oneIn: kind == "kill" ? 1 : 3) {
+            let fault = ChildAgent.Fault(number: number, kind: kind)
+            let host = try TestHost(copyOf: scenario.host)
+            let (status, ending) = try ChildAgent.deploy(scenario.plan, to: host, fault: fault)
+            if status == ChildAgent.killed { hits += 1 } else { #expect(status == 0, "\(fault)") }
+            var outcome: Outcome?
+            switch ending {
+            case .finished(let finished):
+                outcome = finished
+                if case .broken = finished { Issue.record("\(fault): \(finished)") }
+                if kind == "short" { #expect(finished == .deployed, "\(fault)") }
+            case .refused: outcome = .rolledBack(Failure(.cancelled))
+            case .gone: #expect(status == ChildAgent.killed, "\(fault)")
+            default: Issue.record("\(fault): \(ending)")
+            }
+            if status == 0 { hits += 1 }
+            let start = try ChildAgent.start(host)
+            guard case .hello = start.hello else {
+                Issue.record("\(fault): then \(String(describing: start.hello))")
+                continue
+            }
+            expect(try problems(host, scenario, outcome: outcome), fault)
+        }
+        print("faults \"\(kind)\": \(hits) points hit, of \(scenario.operations) operations")
+    }
+
+    @Test(arguments: ["28+", "30+", "5+"])
+    func `and everything after it`(kind: String) throws {
+        let scenario = try scenario()
+        var hits = 0
+        for number in numbers(scenario, oneIn: 3) {
+            hits += 1
+            let fault = ChildAgent.Fault(number: number, kind: kind)
+            let host = try TestHost(copyOf: scenario.host)
+            let (status, ending) = try ChildAgent.deploy(scenario.plan, to: host, fault: fault)
+            #expect(status == 0)
+            if case .finished(.rolledBack) = ending {
+                // It may not have been possible to tidy up, but nothing that is in use differs.
+                let changes = difference(scenario.old, try host.listing()).filter { !$0.hasPrefix("/var/lib/deptool/") }
+                expect(changes, fault)
+            }
+            // The disk is well again.
+            let start = try ChildAgent.start(host)
+            guard case .hello = start.hello else {
+                Issue.record("\(fault): then \(String(describing: start.hello))")
+                continue
+            }
+            var outcome: Outcome?
+            if case .finished(.deployed) = ending { outcome = .deployed }
+            expect(try problems(host, scenario, outcome: outcome), fault)
+        }
+        print("faults \"\(kind)\": \(hits) points hit, of \(scenario.operations) operations")
+    }
+
+    @Test func `and the process that runs the steps is killed`() throws {
+        let scenario = try scenario()
+        var hits = 0
+        for number in 1...scenario.operations {
+            let fault = ChildAgent.Fault(number: number, kind: "kill-child")
+            let host = try TestHost(copyOf: scenario.host)
+            let (status, ending) = try ChildAgent.deploy(scenario.plan, to: host, executor: "detached", fault: fault)
+            #expect(status == 0)
+            guard case .finished(let outcome) = ending else {
+                Issue.record("\(fault): \(ending)")
+                continue
+            }
+            if outcome == .rolledBack(Failure(.agentDied)) {
+                hits += 1
+            } else {
+                #expect(outcome == .deployed, "\(fault)")
+            }
+            // The other process has tidied up: no new agent is needed.
+            expect(try problems(host, scenario, outcome: outcome), fault)
+        }
+        #expect(hits > 10)
+        print("the process of the steps killed: \(hits) points hit")
+    }
+
+    @Test func `and the session is killed while the steps run`() throws {
+        let scenario = try scenario()
+        var (undone, done) = (0, 0)
+        for number in 1...scenario.operations {
+            let fault = ChildAgent.Fault(number: number, kind: "kill-parent")
+            let host = try TestHost(copyOf: scenario.host)
+            let (status, ending) = try ChildAgent.deploy(scenario.plan, to: host, executor: "detached", fault: fault)
+            if status == 0 {
+                // The steps were done before.
+                #expect(ending == .finished(.deployed))
+                break
+            }
+            #expect(try host.isLockFree(within: 10_000), "\(fault)")
+            guard case .hello = try ChildAgent.start(host).hello else {
+                Issue.record("\(fault)")
+                continue
+            }
+            if difference(scenario.new, try host.listing()).isEmpty { done += 1 } else { undone += 1 }
+            expect(try problems(host, scenario), fault)
+        }
+        #expect(undone > 10)
+        print("the session killed: \(undone) times undone, \(done) times done")
+    }
+
+    @Test(arguments: ["kill", "5", "28"])
+    func `and recovering from it fails as well`(kind: String) throws {
+        let scenario = try scenario()
+        var hits = 0
+        for number in numbers(scenario, oneIn: kind == "kill" ? 10 : 30) {
+            let broken = try TestHost(copyOf: scenario.host)
+            _ = try ChildAgent.deploy(scenario.plan, to: broken, fault: .init(number: number, kind: "kill"))
+            let counter = Breaker(at: .max)
+            let whole = try TestHost(copyOf: broken)
+            try whole.end(try whole.session(gate: counter).laptop)
+            for second in 0..<counter.count {
+                let fault = ChildAgent.Fault(number: second + 1, kind: kind)
+                let host = try TestHost(copyOf: broken)
+                let (status, _) = try ChildAgent.start(host, fault: fault)
+                let what = "killed at \(number), recovery: \(fault)"
+                #expect(status == (kind == "kill" ? ChildAgent.killed : 0), "\(what)")
+                guard case .hello = try ChildAgent.start(host).hello else {
+                    Issue.record("\(what)")
+                    continue
+                }
+                expect(try problems(host, scenario), what)
+                hits += 1
+            }
+        }
+        print("recovery with \"\(kind)\": \(hits) points hit")
+    }
+}

@@ -1,0 +1,267 @@
+import CSystem
+import Foundation
+import Model
+import TestSupport
+import Testing
+import Wire
+
+@testable import AgentCore
+
+@Suite struct `Recovering a host` {
+    private let old = Wanted(["dns": .init(["a": .init("old"), "b": .init("b")], links: ["/etc/a": "a", "/etc/b": "b"])])
+    private let new = Wanted(["dns": .init(["a": .init("new")], links: ["/etc/a": "a", "/etc/new": "a"])])
+
+    /// A host that lost power in the middle of the steps of `new`, and what it looked like before.
+    private func interrupted() throws -> (host: TestHost, plan: Plan, before: [String: String]) {
+        let host = try TestHost()
+        try host.deploy(old, 1)
+        let plan = Plan(from: (old, 1), to: new, 2)
+        let before = try host.listing()
+        var number = 0
+        repeat {
+            number += 1
+            let copy = try TestHost(copyOf: host)
+            _ = try ChildAgent.deploy(plan, to: copy, fault: .init(number: number, kind: "kill"))
+            if copy.exists("/etc/new") { return (copy, plan, before) }
+        } while number < 1000
+        throw Laptop.Gone()
+    }
+
+    @Test func `what an interrupted deploy did is undone before the greeting, which says so`() throws {
+        let (host, plan, before) = try interrupted()
+        #expect(host.exists("/var/lib/deptool/store/journal"))
+        let (laptop, hello) = try host.session()
+        #expect(hello.recovery == .rolledBack(Failure(.interrupted)))
+        #expect(hello.commit == old.record(1).commit)
+        try host.expect(unchangedSince: before)
+        #expect(try laptop.deploy(plan) == .finished(.deployed))
+        try host.end(laptop)
+        try host.expect(running: new, 2)
+        #expect(try host.session().hello.recovery == nil)
+    }
+
+    @Test func `a session that began before undoes it as well`() throws {
+        let host = try TestHost()
+        try host.deploy(old, 1)
+        let laptop = try host.session().laptop
+        let plan = Plan(from: (old, 1), to: new, 2)
+        var number = 20
+        while !host.exists("/var/lib/deptool/store/journal") {
+            number += 1
+            _ = try ChildAgent.deploy(plan, to: host, fault: .init(number: number, kind: "kill"))
+        }
+        #expect(try laptop.deploy(plan) == .finished(.deployed))
+        try host.end(laptop)
+        try host.expect(running: new, 2)
+    }
+
+    @Test func `a journal that cannot be read is no reason to go on as if nothing were`() throws {
+        let (host, plan, _) = try interrupted()
+        let journal = try #require(FileManager.default.contents(atPath: host.real("/var/lib/deptool/store/journal")))
+        let expected = try host.listing().filter { !$0.key.hasSuffix("/journal") }
+        for length in 0..<journal.count {
+            try journal.prefix(length).write(to: URL(filePath: host.real("/var/lib/deptool/store/journal")))
+            let laptop = try host.connect()
+            let reply = try laptop.greet()
+            guard case .refused(let failure) = reply, case .unreadable("/var/lib/deptool/store/journal", _) = failure.problem
+            else {
+                Issue.record("\(length) bytes: \(reply)")
+                continue
+            }
+            try host.end(laptop)
+        }
+        #expect(difference(expected, try host.listing().filter { !$0.key.hasSuffix("/journal") }) == [])
+        // Whole again, it serves.
+        try journal.write(to: URL(filePath: host.real("/var/lib/deptool/store/journal")))
+        #expect(try host.deploy(plan) == .finished(.deployed))
+        try host.expect(running: new, 2)
+    }
+
+    @Test(arguments: ["", "garbage", "a directory"])
+    func `a record that cannot be read is named, and nothing happens`(content: String) throws {
+        let host = try TestHost()
+        try host.deploy(old, 1)
+        try host.remove("/var/lib/deptool/store/record")
+        if content == "a directory" {
+            try host.makeDirectory("/var/lib/deptool/store/record")
+        } else {
+            try host.write("/var/lib/deptool/store/record", content)
+        }
+        let before = try host.listing()
+        let laptop = try host.connect()
+        guard case .refused(let failure) = try laptop.greet() else {
+            Issue.record("not refused")
+            return
+        }
+        #expect("\(failure)".contains("/var/lib/deptool/store/record"))
+        try host.end(laptop)
+        try host.expect(unchangedSince: before)
+    }
+
+    @Test func `an interrupted deploy stays as it is when the record cannot be read`() throws {
+        let (host, _, before) = try interrupted()
+        let bytes = try Data(contentsOf: URL(filePath: host.real("/var/lib/deptool/store/record")))
+        try host.write("/var/lib/deptool/store/record", "garbage")
+        let laptop = try host.connect()
+        guard case .refused = try laptop.greet() else {
+            Issue.record("not refused")
+            return
+        }
+        try host.end(laptop)
+        #expect(host.exists("/var/lib/deptool/store/journal"))
+        try bytes.write(to: URL(filePath: host.real("/var/lib/deptool/store/record")))
+        try FileManager.default.setAttributes(
+            [.posixPermissions: 0o600], ofItemAtPath: host.real("/var/lib/deptool/store/record"))
+        _ = try ChildAgent.start(host)
+        try host.expect(unchangedSince: before)
+    }
+
+    @Test func `what cannot be undone stays to be undone, and no deploy begins meanwhile`() throws {
+        let (host, plan, before) = try interrupted()
+        // Somebody's directory is where a link was.
+        #expect(!host.exists("/etc/b"))
+        try host.write("/etc/b/precious", "precious")
+        let broken = try host.listing()
+        for _ in 0..<2 {
+            let (laptop, hello) = try host.session()
+            guard case .broken(Failure(.interrupted), let undoing) = hello.recovery else {
+                Issue.record("\(String(describing: hello.recovery))")
+                return
+            }
+            #expect(undoing.count == 1)
+            #expect(try laptop.deploy(plan) == .refused(undoing[0]))
+            try host.end(laptop)
+        }
+        #expect(host.read("/etc/b/precious") == "precious")
+        #expect(host.exists("/var/lib/deptool/store/journal"))
+        #expect(broken["/var/lib/deptool/store/journal"] == (try host.listing())["/var/lib/deptool/store/journal"])
+        // A person makes room.
+        try host.remove("/etc/b")
+        #expect(try host.session().hello.recovery == .rolledBack(Failure(.interrupted)))
+        try host.expect(unchangedSince: before)
+    }
+
+    @Test(arguments: ["file", "symlink"])
+    func `what somebody put where a link was is not overwritten`(how: String) throws {
+        let (host, _, before) = try interrupted()
+        if how == "file" { try host.write("/etc/b", "precious") } else { try host.symlink("/etc/b", to: "precious") }
+        let occupant = how == "file" ? Occupant.file : .symlink(to: "precious")
+        let problem = Failure(.occupied(try AbsolutePath("/etc/b"), by: occupant))
+        #expect(try host.session().hello.recovery == .broken(Failure(.interrupted), undoing: [problem]))
+        #expect(host.read("/etc/b") == "precious" || host.target("/etc/b") == "precious")
+        try host.remove("/etc/b")
+        #expect(try host.session().hello.recovery == .rolledBack(Failure(.interrupted)))
+        try host.expect(unchangedSince: before)
+    }
+
+    @Test func `a file that somebody put where a new link was stays when that is undone`() throws {
+        let (host, _, before) = try interrupted()
+        try host.remove("/etc/new")
+        try host.write("/etc/new", "mine")
+        let (laptop, hello) = try host.session()
+        #expect(hello.recovery == .rolledBack(Failure(.interrupted)))
+        try host.end(laptop)
+        #expect(difference(before, try host.listing()).map { $0.prefix(9) } == ["/etc/new:"])
+        #expect(host.read("/etc/new") == "mine")
+    }
+
+    @Test func `an agent does not meddle with a deploy that is under way`() throws {
+        let (host, _, _) = try interrupted()
+        let descriptor = csys_open_append(host.real("/var/lib/deptool/store/lock"), 0o600)
+        defer { _ = csys_close(descriptor) }
+        #expect(csys_try_lock(descriptor) == 0)
+        let before = try host.listing()
+        let (laptop, hello) = try host.session()
+        #expect(hello.recovery == nil)
+        laptop.hangUp()
+        while try laptop.receive() != nil {}
+        try host.expect(unchangedSince: before)
+    }
+
+    @Test func `the lock has a name only while there is something to do`() throws {
+        let host = try TestHost()
+        try host.deploy(old, 1)
+        #expect(host.read("/var/lib/deptool/store/lock") == "")
+        let laptop = try host.session().laptop
+        laptop.send(.prepare(Plan(from: (old, 1), to: new, 2).preparation))
+        while let reply = try laptop.receive(), reply != .locked {}
+        #expect(host.read("/var/lib/deptool/store/lock")?.contains("Ada <ada@example.com>") == true)
+        try host.end(laptop)
+        #expect(host.read("/var/lib/deptool/store/lock") == "")
+    }
+}
+
+@Suite struct `Programs that the agent runs` {
+    private func command(_ root: String = "") -> Command {
+        Command(system: System(root: root), interruption: Uninterrupted())
+    }
+
+    @Test func `a program gives its status and what it printed`() throws {
+        let result = try command().run(["sh", "-c", "echo out; echo err >&2; exit 3"])
+        #expect(result.status == 3)
+        #expect(result.text == "out\nerr\n")
+        #expect(try command().run(["sh", "-c", "kill -9 $$"]).status == 137)
+    }
+
+    @Test func `arguments are passed as they are`() throws {
+        let arguments = ["", " ", "$HOME", "a\nb", "'\"", "*", "ä"]
+        let result = try command().run(["printf", "%s|"] + arguments)
+        #expect(result.text == arguments.joined(separator: "|") + "|")
+    }
+
+    @Test func `a program that is not there is an error`() {
+        #expect(throws: Failure(.system(operation: "run", path: "no-such-program", code: 2))) {
+            try command().run(["no-such-program"])
+        }
+    }
+
+    @Test func `no open file is passed on, so none of them can hold the lock`() throws {
+        let host = try TestHost()
+        let system = System(root: host.root)
+        try system.makeDirectories(Layout.store, mode: 0o700)
+        guard case .acquired(let lock) = try HostLock.acquire(system, for: Holder(name: "x", since: 0)) else {
+            Issue.record("not acquired")
+            return
+        }
+        let result = try command().run(["sh", "-c", "ls -l /proc/self/fd"])
+        #expect(!result.text.contains("deptool"))
+        lock.clear()
+    }
+
+    @Test func `a program that takes too long is killed, with all that it started`() throws {
+        let begun = csys_monotonic_ns()
+        let marker = "314159.\(UInt32.random(in: 0...UInt32.max))"
+        #expect(throws: Failure(.timeout(arguments: ["sh", "-c", "sleep \(marker) & sleep \(marker)"], seconds: 0))) {
+            try command().run(["sh", "-c", "sleep \(marker) & sleep \(marker)"], limit: .milliseconds(200))
+        }
+        #expect(csys_monotonic_ns() - begun < 10_000_000_000)
+        let running = try command().run(["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"]).text
+        #expect(!running.contains("sleep \(marker)"))
+    }
+
+    @Test func `nothing is left of programs that ended`() throws {
+        for _ in 0..<20 { _ = try command().run(["true"]) }
+        let children = try command().run(["sh", "-c", "cat /proc/$PPID/task/*/children"]).text
+        for child in children.split(whereSeparator: { $0.isWhitespace }) {
+            let status = (try? String(contentsOfFile: "/proc/\(child)/stat", encoding: .utf8)) ?? ""
+            #expect(!status.contains("(true) Z"))
+        }
+    }
+
+    @Test func `a program that prints without end fills no memory`() throws {
+        let result = try command().run(["sh", "-c", "head -c 20000000 /dev/zero"])
+        #expect(result.status == 0)
+        #expect(result.output.count <= Command.outputLimit + 16384)
+    }
+
+    private final class Impatient: Interruption {
+        var reason: Problem? { .cancelled }
+        var descriptor: Int32 { -1 }
+    }
+
+    @Test func `an operator who gives up ends a program, but not one that must be heard out`() throws {
+        let command = Command(system: System(), interruption: Impatient())
+        #expect(throws: Failure(.cancelled)) { try command.run(["sleep", "100"]) }
+        #expect(try command.run(["echo", "x"], heeding: false).text == "x\n")
+    }
+}

@@ -1,0 +1,165 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// A deploy that is cut off in the middle ends in the old state, and leaves no lock.
+    @Suite final class InterruptionTests {
+        let site: Site
+        let cluster: Cluster
+        let host: Host
+        let before: String
+        let references: String
+
+        /// With a first version deployed, and one in the tree whose unit takes its time.
+        init() throws {
+            site = try Site()
+            cluster = try Cluster(site)
+            host = try site.boot()
+            try cluster.addService("web", on: "web1")
+            try cluster.write("web1/gone/file", "")
+            try cluster.deploy().require(0)
+            before = try host.snapshot()
+            references = try cluster.references()
+            try cluster.addService("web", on: "web1", before: "/bin/sleep 3")
+            try cluster.addService("new", on: "web1")
+            try cluster.remove("web1/gone")
+        }
+
+        /// Starts to deploy, and returns when the unit is being restarted.
+        private func startDeploy() throws -> Program {
+            let deploy = try cluster.startDeploy()
+            try deploy.expect("starting new.service\n")
+            try host.wait(for: "systemctl is-active web | grep -q activating")
+            #expect(try host.isLocked)
+            #expect(try host.snapshot() != before)
+            return deploy
+        }
+
+        private func expectOldState(sourceLocation: SourceLocation = #_sourceLocation) throws {
+            expect(try host.snapshot(), is: before, sourceLocation: sourceLocation)
+            #expect(try host.state(of: "web") == "active", sourceLocation: sourceLocation)
+            #expect(try host.state(of: "new") == "inactive", sourceLocation: sourceLocation)
+            #expect(try host.enablement(of: "web") == "enabled", sourceLocation: sourceLocation)
+            #expect(try cluster.references() == references, sourceLocation: sourceLocation)
+            #expect(try host.isLocked == false, sourceLocation: sourceLocation)
+            #expect(try host.run("ls -A /var/lib/deptool/store") == "lock\nlog\nrecord\n", sourceLocation: sourceLocation)
+            #expect(try host.run("systemctl is-system-running || true") == "running\n", sourceLocation: sourceLocation)
+        }
+
+        private func expectDeployable() throws {
+            try cluster.addService("web", on: "web1")
+            try cluster.deploy().require(0)
+            #expect(try host.state(of: "new") == "active")
+        }
+
+        private let hostIsFree = "flock --nonblock /var/lib/deptool/store/lock true"
+
+        /// What an agent does first: it undoes what another left. The other operator changes nothing.
+        private func recover() throws {
+            let other = try Cluster(site, of: "Bob")
+            try other.write("web1/other/file", "")
+            try other.deploy().require(1)
+        }
+
+        @Test func `after the agent was killed, the next one recovers before anything else`() throws {
+            let deploy = try startDeploy()
+            try host.run("kill -9 \(try host.agents().map(String.init).joined(separator: " "))")
+            let output = try deploy.finish()
+            #expect(output.code == 1)
+            expect(
+                output.stable.split(separator: "\n\n").suffix(2).joined(separator: "\n\n"),
+                is: """
+                    web1: The connection to web1 broke while Deptool was transferring data.
+                    The host rolls back by itself unless the deploy was complete. `deptool deploy` finds out which it was.
+
+                    Lost the connection to 1 host, in N s.
+
+                    """)
+            #expect(try host.snapshot() != before)
+            try recover()
+            try expectOldState()
+            try expectDeployable()
+        }
+
+        @Test func `when the process that runs the steps is killed, the other undoes them`() throws {
+            let deploy = try startDeploy()
+            try host.run("kill -9 \(try #require(host.agents().last))")
+            let output = try deploy.finish()
+            #expect(output.code == 3)
+            #expect(output.stable.hasSuffix("\nweb1: the agent was killed\nThe previous state is back.\n\nRolled back 1 host, in N s.\n"), "\(output)")
+            try expectOldState()
+            try expectDeployable()
+        }
+
+        @Test func `when the process that listens is killed, the steps are undone`() throws {
+            let deploy = try startDeploy()
+            try host.run("kill -9 \(try #require(host.agents().first))")
+            #expect(try deploy.finish().code == 1)
+            try host.wait(for: hostIsFree)
+            #expect(try host.state(of: "web") == "active")
+            #expect(try host.state(of: "new") == "inactive")
+            // Only the new files are there still, where nothing refers to them, until the next agent starts.
+            try recover()
+            try expectOldState()
+        }
+
+        @Test func `when the tool is killed, the host rolls back by itself`() throws {
+            let deploy = try startDeploy()
+            deploy.signal(SIGKILL)
+            #expect(try deploy.finish().code == 137)
+            try host.wait(for: hostIsFree)
+            try expectOldState()
+            #expect(try host.outcomes() == ["deployed", "rolled-back"])
+            try expectDeployable()
+        }
+
+        @Test func `when the connection is cut, the host rolls back by itself`() throws {
+            let deploy = try startDeploy()
+            try host.run("pkill -KILL -f '^sshd: root@notty'")
+            #expect(try deploy.finish().code == 1)
+            try host.wait(for: hostIsFree)
+            try expectOldState()
+        }
+
+        @Test func `Ctrl-C rolls back and says so`() throws {
+            cluster.environment["NO_COLOR"] = "1"
+            let deploy = try cluster.startAsking()
+            try deploy.expect("[y/N/d] ")
+            deploy.type(line: "y")
+            try deploy.expect("starting new.service\n")
+            deploy.type("\u{3}")
+            try deploy.expect("Giving up: hosts that were being changed roll back. Ctrl-C again leaves at once.\n")
+            let output = try deploy.finish()
+            #expect(output.code == 3)
+            #expect(
+                output.stable.hasSuffix("\nweb1: given up by the operator\nThe previous state is back.\n\nRolled back 1 host, in N s.\n"),
+                "\(output)")
+            try expectOldState()
+        }
+
+        @Test func `after a second Ctrl-C the host still rolls back`() throws {
+            let deploy = try cluster.startAsking()
+            try deploy.expect("[y/N/d] ")
+            deploy.type(line: "y")
+            try deploy.expect("starting new.service\n")
+            deploy.type("\u{3}")
+            try deploy.expect("Giving up")
+            deploy.type("\u{3}")
+            #expect(try deploy.finish().code == 130)
+            try host.wait(for: hostIsFree)
+            try expectOldState()
+        }
+
+        @Test func `after power loss the next agent recovers before anything else`() throws {
+            let deploy = try startDeploy()
+            try host.run("sync")
+            try site.kill(host)
+            deploy.signal(SIGKILL)
+            _ = try deploy.finish()
+            try site.start(host)
+            try recover()
+            try expectOldState()
+            try expectDeployable()
+        }
+    }
+}
