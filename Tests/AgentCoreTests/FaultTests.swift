@@ -11,8 +11,8 @@ import Wire
 
     /// The operations to let fail.
     private func numbers(_ scenario: Scenario, oneIn share: Int) -> [Int] {
-        var random = Seeded()
-        return (1...scenario.operations).filter { _ in Self.isWhole || random.int(1...share) == 1 }
+        let share = Self.isWhole ? 1 : share
+        return Array(stride(from: Int.random(in: 1...share), through: scenario.operations, by: share))
     }
 
     private let old = Wanted([
