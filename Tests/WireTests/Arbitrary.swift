@@ -73,7 +73,7 @@ extension Seeded {
             case 10: .enable(unit(), .refreshed)
             case 11: .start(unit())
             case 12: .restart(unit(), because: .init(path: relativePath(), others: int(0...Int(Int32.max))))
-            case 13: .confirm(within: .milliseconds(int(0...24 * 3600 * 1000)), because: .login(touched: text()))
+            case 13: .confirm(within: .milliseconds(int(0...24 * 3600 * 1000)), because: .login(touched: optional { $0.text() }))
             case 14: .confirm(within: .milliseconds(int(0...24 * 3600 * 1000)), because: .everyHost)
             default: .check(unit(), settle: .milliseconds(int(0...24 * 3600 * 1000)))
             }
