@@ -190,7 +190,7 @@ public final class Agent {
             }
             // When something was missing, what comes next is its announcement.
             waiting: while true {
-                switch port.receive() {
+                switch port.receivePromptly() {
                 case .request(.content(let bytes)):
                     try staging.receive(bytes)
                     if staging.isCaughtUp { break waiting }

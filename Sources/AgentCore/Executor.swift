@@ -79,13 +79,19 @@ public final class DetachedExecutor: Executor {
     private func relay(_ port: Port, _ socket: Int32) -> Outcome? {
         var decoder = FrameDecoder()
         var isListening = true
+        port.expectSignsOfLife()
         while true {
             var items = [
                 csys_poll_item(fd: socket, readable: true, writable: false),
                 csys_poll_item(fd: isListening ? port.descriptor : -1, readable: true, writable: false),
             ]
-            _ = csys_poll(&items, items.count, -1)
-            if items[1].readable { isListening = listen(port, socket) }
+            _ = csys_poll(&items, items.count, isListening ? port.remainingPatience : -1)
+            if items[1].readable {
+                isListening = listen(port, socket)
+            } else if isListening, port.remainingPatience == 0 {
+                tell(.disconnected, socket)
+                isListening = false
+            }
             guard items[0].readable else { continue }
             var buffer = [UInt8](repeating: 0, count: 16384)
             let count = csys_read(socket, &buffer, buffer.count)
@@ -96,6 +102,11 @@ public final class DetachedExecutor: Executor {
                 port.send(reply)
             }
         }
+    }
+
+    private func tell(_ signal: SocketSupervisor.Signal, _ socket: Int32) {
+        var byte = signal.rawValue
+        _ = csys_write(socket, &byte, 1)
     }
 
     /// False when there is nothing more to listen for.
@@ -112,8 +123,7 @@ public final class DetachedExecutor: Executor {
             case .ended: signal = .disconnected
             case .request, .malformed: signal = .violated
             }
-            var byte = signal.rawValue
-            _ = csys_write(socket, &byte, 1)
+            tell(signal, socket)
             // Signs of life are wanted also while all is undone.
             if signal == .disconnected || signal == .violated { return false }
         }

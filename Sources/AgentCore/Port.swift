@@ -8,10 +8,24 @@ public final class Port {
     private let output: Int32
     private var decoder = FrameDecoder()
     private var isOpen = true
+    /// When the other side said something last, by the monotonic clock in nanoseconds.
+    private var heard = csys_monotonic_ns()
+
+    /// How long a laptop may say nothing while its deploy is under way. It gives a sign of life every ten seconds; one
+    /// that does not was put to sleep or cut off, and must not keep the host locked.
+    private static let patience = Duration.seconds(60)
 
     public init(input: Int32, output: Int32) {
         self.input = input
         self.output = output
+    }
+
+    /// From now on, silence counts.
+    func expectSignsOfLife() { heard = csys_monotonic_ns() }
+
+    /// How much longer the laptop may say nothing, in milliseconds; zero when it was silent too long.
+    var remainingPatience: Int64 {
+        max(0, Int64(Self.patience.wholeMilliseconds) - (csys_monotonic_ns() - heard) / 1_000_000)
     }
 
     /// What a look at the other side gives.
@@ -42,6 +56,21 @@ public final class Port {
                 isOpen = false
             } else {
                 rest = rest.dropFirst(Int(result))
+            }
+        }
+    }
+
+    /// Waits for the next request of a deploy that is under way; a laptop that is silent for too long counts as gone.
+    func receivePromptly() -> Arrival {
+        expectSignsOfLife()
+        while true {
+            if case let arrival = take(), !arrival.isNone { return arrival }
+            var items = [csys_poll_item(fd: input, readable: true, writable: false)]
+            _ = csys_poll(&items, 1, remainingPatience)
+            if items[0].readable {
+                if !fill() { return decoder.isEmpty ? .ended : .malformed(.truncated) }
+            } else if remainingPatience == 0 {
+                return .ended
             }
         }
     }
@@ -80,6 +109,7 @@ public final class Port {
         var buffer = [UInt8](repeating: 0, count: 256 << 10)
         let count = csys_read(input, &buffer, buffer.count)
         guard count > 0 else { return false }
+        heard = csys_monotonic_ns()
         decoder.append(Array(buffer[..<Int(count)]))
         return true
     }

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 typedef struct {
     void (*body)(void *);
@@ -57,7 +58,18 @@ void csys_monitor_free(csys_monitor *monitor) {
 
 void csys_monitor_lock(csys_monitor *monitor) { pthread_mutex_lock(&monitor->mutex); }
 void csys_monitor_unlock(csys_monitor *monitor) { pthread_mutex_unlock(&monitor->mutex); }
-void csys_monitor_wait(csys_monitor *monitor) { pthread_cond_wait(&monitor->condition, &monitor->mutex); }
+
+void csys_monitor_wait(csys_monitor *monitor, int64_t timeout_ms) {
+    if (timeout_ms < 0) {
+        pthread_cond_wait(&monitor->condition, &monitor->mutex);
+        return;
+    }
+    // Of the wall clock, which is what macOS has here; a clock that is set wakes too early or too late, no more.
+    int64_t end = csys_realtime_ns() + timeout_ms * 1000000;
+    struct timespec at = {.tv_sec = end / 1000000000, .tv_nsec = end % 1000000000};
+    pthread_cond_timedwait(&monitor->condition, &monitor->mutex, &at);
+}
+
 void csys_monitor_wake_all(csys_monitor *monitor) { pthread_cond_broadcast(&monitor->condition); }
 
 #endif

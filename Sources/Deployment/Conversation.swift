@@ -1,3 +1,4 @@
+import CSystem
 import Model
 import SSH
 import Wire
@@ -6,6 +7,8 @@ import Wire
 struct Conversation {
     private let stream: any RemoteStream
     private var decoder = FrameDecoder()
+    /// By the monotonic clock.
+    private var lastSign = csys_monotonic_ns()
 
     /// How long a host may say nothing, or take nothing, before it is given up.
     static let patience = Duration.seconds(30)
@@ -71,23 +74,29 @@ struct Conversation {
         try ssh { () throws(SSHError) in try stream.write(frame, deadline: .after(Self.patience)) }
     }
 
-    /// The next message of an agent that answers at any time, however long what it does takes: when it is silent, it is
-    /// asked for a sign of life.
+    /// The next message of an agent that answers at any time, however long what it does takes. It gets a sign of life
+    /// every ten seconds, and is given up when none comes back.
     mutating func receiveFromLiving() throws(HostError) -> Reply {
-        var asked = 0
+        var unanswered = 0
         while true {
             do {
                 let reply = try receive(deadline: .after(Self.silence))
+                unanswered = 0
+                if csys_monotonic_ns() - lastSign > Int64(Self.silence.wholeMilliseconds) * 1_000_000 { try giveSignOfLife() }
                 if reply != .pong { return reply }
-                asked = 0
             } catch .ssh(.timedOut(let phase)) {
-                guard asked < 2 else { throw .ssh(.timedOut(phase)) }
-                asked += 1
-                try send(.ping)
+                guard unanswered < 2 else { throw .ssh(.timedOut(phase)) }
+                unanswered += 1
+                try giveSignOfLife()
             } catch {
                 throw error
             }
         }
+    }
+
+    private mutating func giveSignOfLife() throws(HostError) {
+        lastSign = csys_monotonic_ns()
+        try send(.ping)
     }
 
     /// The next message, by the deadline.

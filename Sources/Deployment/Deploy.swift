@@ -119,12 +119,12 @@ public final class Deploy: Sendable {
             }
             hasVoted = true
             meeting.vote(.ready)
-            guard meeting.decision() else {
+            guard meeting.decision(whileWaiting: { session.giveSignOfLife() }) else {
                 session.abandon()
                 return .failed(.otherHostNotReady)
             }
             let outcome = try session.apply(
-                plan, confirm: { confirm($0, plan.host, &commitVote) }, report: { report(plan.host, $0) })
+                plan, confirm: { confirm($0, plan.host, $1, &commitVote) }, report: { report(plan.host, $0) })
             // If the store cannot take it, the host says so at the next deploy.
             if outcome == .deployed {
                 try? store.setDeployed(plan.host, plan.wanted.apps.isEmpty && options.forgets ? nil : commit, reason: "deploy")
@@ -140,7 +140,7 @@ public final class Deploy: Sendable {
     }
 
     private func confirm(
-        _ because: Step.Confirmation, _ host: Hostname, _ commitVote: inout MeetingPoint.Vote?
+        _ because: Step.Confirmation, _ host: Hostname, _ signOfLife: () -> Void, _ commitVote: inout MeetingPoint.Vote?
     ) -> Problem? {
         switch because {
         case .login:
@@ -149,13 +149,14 @@ public final class Deploy: Sendable {
             // A server that was just restarted may need a moment.
             for _ in 0..<3 {
                 if (try? access.start("exit 0", on: host, .none, interrupt)) != nil { return nil }
+                signOfLife()
                 _ = csys_poll(nil, 0, 1000)
             }
             return .notConfirmed(seconds: 0)
         case .everyHost:
             commitVote = nil
             commitMeeting.vote(.ready)
-            return commitMeeting.decision() ? nil : .otherHostFailed
+            return commitMeeting.decision(whileWaiting: signOfLife) ? nil : .otherHostFailed
         }
     }
 

@@ -110,9 +110,10 @@ struct HostSession {
 
     /// Runs the steps, to the end of it. When the operator gives up meanwhile, the host is asked to roll back.
     ///
-    /// `confirm` says why a host that waits for a confirmation shall not keep its new state; nil if it shall.
+    /// `confirm` says why a host that waits for a confirmation shall not keep its new state; nil if it shall. What it gets
+    /// beside is to be called every ten seconds.
     mutating func apply(
-        _ plan: HostPlan, confirm: (Step.Confirmation) -> Problem?, report: (HostEvent) -> Void
+        _ plan: HostPlan, confirm: (Step.Confirmation, () -> Void) -> Problem?, report: (HostEvent) -> Void
     ) throws(HostError) -> Outcome {
         // The host knows only that it was told to undo.
         var refusal: Failure?
@@ -124,7 +125,7 @@ struct HostSession {
                     guard plan.steps.indices.contains(index) else { throw .unexpected }
                     report(.applying(plan.steps[index]))
                     if case .confirm(_, let because) = plan.steps[index].action {
-                        refusal = confirm(because).map { Failure(step: index, $0) }
+                        refusal = confirm(because) { giveSignOfLife() }.map { Failure(step: index, $0) }
                         try conversation.send(refusal == nil ? .confirm : .cancel)
                     }
                 case .undoing(let failure): report(.undoing(refusal ?? failure))
@@ -139,6 +140,9 @@ struct HostSession {
             throw error
         }
     }
+
+    /// Keeps the host from taking us for gone. If that fails, what comes next fails too.
+    func giveSignOfLife() { try? conversation.send(.ping) }
 
     private mutating func receiveOrCancel() throws(HostError) -> Reply {
         do {

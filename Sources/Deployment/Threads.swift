@@ -41,12 +41,18 @@ final class Monitor<Value>: @unchecked Sendable {
 
     /// Waits until `body` has a result.
     func wait<Result>(for body: (inout Value) -> Result?) -> Result {
+        while true {
+            if let result = wait(atMost: -1, for: body) { return result }
+        }
+    }
+
+    /// Waits until `body` has a result, or for so many milliseconds.
+    func wait<Result>(atMost milliseconds: Int64, for body: (inout Value) -> Result?) -> Result? {
         csys_monitor_lock(monitor)
         defer { csys_monitor_unlock(monitor) }
-        while true {
-            if let result = body(&value) { return result }
-            csys_monitor_wait(monitor)
-        }
+        if let result = body(&value) { return result }
+        csys_monitor_wait(monitor, milliseconds)
+        return body(&value)
     }
 }
 
@@ -78,8 +84,19 @@ final class MeetingPoint: Sendable {
         }
     }
 
-    /// Waits until everybody has voted; whether to go on.
-    func decision() -> Bool { state.wait { $0.awaited <= 0 ? $0.isUnanimous : nil } }
+    /// Waits until everybody has voted; whether to go on. Calls `whileWaiting` now and then.
+    func decision(whileWaiting: () -> Void) -> Bool {
+        let begun = csys_monotonic_ns()
+        var calls: Int64 = 0
+        while true {
+            let decision = state.wait(atMost: 10_000) { $0.awaited <= 0 ? $0.isUnanimous : nil }
+            if let decision { return decision }
+            // The wait ends with each vote.
+            guard (csys_monotonic_ns() - begun) / 10_000_000_000 > calls else { continue }
+            calls += 1
+            whileWaiting()
+        }
+    }
 }
 
 /// At most so many at a time.

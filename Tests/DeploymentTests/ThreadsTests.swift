@@ -48,7 +48,7 @@ import Testing
                 group.addTask {
                     await onOwnThread {
                         meeting.vote(vote)
-                        return meeting.decision()
+                        return meeting.decision {}
                     }
                 }
             }
@@ -62,14 +62,14 @@ import Testing
         let isDecided = Monitor(false)
         meeting.vote(.ready)
         async let decision = onOwnThread {
-            let decision = meeting.decision()
+            let decision = meeting.decision {}
             isDecided.update { $0 = true }
             return decision
         }
         #expect(!isDecided.update { $0 })
         meeting.vote(.against)
         #expect(await decision == false)
-        #expect(MeetingPoint(0).decision())
+        #expect(MeetingPoint(0).decision {})
     }
 
     @Test func `a turnstile lets only so many through`() async {

@@ -166,7 +166,8 @@ csys_monitor *csys_monitor_create(void);
 void csys_monitor_free(csys_monitor *monitor);
 void csys_monitor_lock(csys_monitor *monitor);
 void csys_monitor_unlock(csys_monitor *monitor);
-void csys_monitor_wait(csys_monitor *monitor);  // gives up the lock meanwhile
+// Gives up the lock meanwhile, and returns when woken, or after the time; a negative time is without end.
+void csys_monitor_wait(csys_monitor *monitor, int64_t timeout_ms);
 void csys_monitor_wake_all(csys_monitor *monitor);
 
 #ifndef DEPTOOL_EMBEDDED
