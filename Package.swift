@@ -54,7 +54,7 @@ let laptop: [Target] = [
 #endif
 
 let tests: [Target] = [
-    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["Model", "Planning"], path: "Tests/TestSupport"),
     .testTarget(name: "ModelTests", dependencies: ["Model", "TestSupport"]),
     .testTarget(name: "WireTests", dependencies: ["Model", "TestSupport", "Wire"]),
     // The agent that a test can let fail at any of its operations.
@@ -64,6 +64,12 @@ let tests: [Target] = [
         dependencies: ["AgentCore", "CSystem", "Model", "TestSupport", "Wire", "agent-under-test"]),
     .testTarget(name: "SSHTests", dependencies: ["SSH"]),
     .testTarget(name: "GitTests", dependencies: ["Git", "Model"]),
+    .testTarget(name: "PlanningTests", dependencies: ["Model", "Planning", "TestSupport"]),
+    .testTarget(
+        name: "DeploymentTests", dependencies: ["Deployment", "Git", "Model", "Planning", "SSH", "TestSupport", "Wire"]),
+    .testTarget(
+        name: "DisplayTests",
+        dependencies: ["Deployment", "Display", "Git", "Model", "Planning", "SSH", "TestSupport", "Wire"]),
 ]
 
 let package = Package(

@@ -199,7 +199,9 @@ public final class Agent {
                     if staging.isCaughtUp { break waiting }
                 case .request(.apply) where isReady: return true
                 case .request(.ping): port.send(.pong)
-                case .request(.cancel): return false
+                case .request(.cancel):
+                    port.send(.refused(Failure(.cancelled)))
+                    return false
                 case .ended, .none: return false
                 case .malformed(let problem): throw Failure(.unreadable(path: "request", problem))
                 case .request: throw Failure(.protocolViolation)

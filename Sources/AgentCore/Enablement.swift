@@ -30,6 +30,11 @@ struct Enablement {
         }
     }
 
+    /// Removes what `leadThroughCurrent` leaves when it is killed.
+    func removeUnfinished() throws(Failure) {
+        for directory in try directories() { try system.removeIfThere(directory.withSuffix("/any").temporary) }
+    }
+
     /// The same path through the app's `current`; nil if it does not lead through a version.
     private func throughCurrent(_ target: String) -> String? {
         let prefix = Layout.apps.text + "/"

@@ -17,6 +17,9 @@ struct Rollback {
         for prior in journal.priors.reversed() {
             do { try restore(prior) } catch { problems.append(error) }
         }
+        if journal.units.contains(where: { $0.isEnablementTouched }) {
+            attempt(&problems) { () throws(Failure) in try Enablement(system: system).removeUnfinished() }
+        }
         let filesAreBack = problems.count == beforeFiles
         if journal.needsReload { attempt(&problems) { () throws(Failure) in try systemd?.daemonReload() } }
         bringBack(journal, touched, &problems)

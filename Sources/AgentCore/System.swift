@@ -11,7 +11,7 @@ extension Failure {
 
 /// What the agent can do to a host, and what it can look at.
 public enum Operation: Hashable, Sendable {
-    case create, write, clone, sync, rename, symlink, remove, makeDirectory, removeDirectory, setAttributes, lock, run
+    case create, write, clone, sync, syncFileSystem, rename, symlink, remove, makeDirectory, removeDirectory, setAttributes, lock, run
     case look, read
 
     /// As it stands in a message: "cannot NAME PATH".
@@ -20,7 +20,7 @@ public enum Operation: Hashable, Sendable {
         case .create: "create"
         case .write: "write"
         case .clone: "clone"
-        case .sync: "sync"
+        case .sync, .syncFileSystem: "sync"
         case .rename: "rename"
         case .symlink: "link"
         case .remove: "remove"
@@ -268,8 +268,8 @@ public final class System {
     /// Makes everything durable that was written to the file system that holds the directory `path`.
     func syncFileSystem(of path: AbsolutePath) throws(Failure) {
         let directory = try openDirectory(path)
-        try pass(.sync, path)
-        try check(.sync, path, csys_syncfs(directory.descriptor))
+        try pass(.syncFileSystem, path)
+        try check(.syncFileSystem, path, csys_syncfs(directory.descriptor))
     }
 
     private func openDirectory(_ path: AbsolutePath) throws(Failure) -> File {

@@ -33,7 +33,12 @@ static void note_interrupt(int signal) {
     errno = saved;
 }
 
-void csys_catch_interrupts(void) {
+void csys_catch_interrupts(bool caught) {
+    if (!caught) {
+        signal(SIGINT, SIG_DFL);
+        signal(SIGTERM, SIG_DFL);
+        return;
+    }
     if (interrupts[0] < 0 && csys_pipe(&interrupts[0], &interrupts[1]) < 0) return;
     struct sigaction action = {.sa_handler = note_interrupt, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &action, NULL);

@@ -182,9 +182,13 @@ public struct HostFilter: Sendable {
 
     public static let all = HostFilter([])
 
-    /// Each may be a list with commas.
+    /// Each may be a list with commas. One without a name, as from a shell's unset variable, stands for no host, not for
+    /// all.
     public init(_ lists: [String]) {
-        patterns = lists.flatMap { $0.split(separator: ",").map(String.init) }
+        patterns = lists.flatMap { list in
+            let names = list.split(separator: ",").map(String.init)
+            return names.isEmpty ? [""] : names
+        }
     }
 
     public func includes(_ host: Hostname) -> Bool {

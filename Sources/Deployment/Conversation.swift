@@ -56,11 +56,12 @@ struct Conversation {
         return .bootstrap(stage: stage, printed: stream.standardError)
     }
 
-    /// The rest of a whole line that begins with `prefix`.
+    /// What follows `prefix` on a whole line. It need not be the line's beginning: what a profile prints may end without a
+    /// newline.
     private func line(after prefix: String, in printed: [UInt8]) -> String? {
-        for line in printed.split(separator: 10, omittingEmptySubsequences: false).dropLast()
-        where line.starts(with: prefix.utf8) {
-            return String(decoding: line.dropFirst(prefix.utf8.count).filter { $0 >= 0x20 && $0 < 0x7f }, as: UTF8.self)
+        for line in printed.split(separator: 10, omittingEmptySubsequences: false).dropLast() {
+            guard let end = line.firstRange(of: Array(prefix.utf8))?.upperBound else { continue }
+            return String(decoding: line[end...].filter { $0 >= 0x20 && $0 < 0x7f }, as: UTF8.self)
         }
         return nil
     }

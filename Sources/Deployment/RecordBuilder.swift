@@ -38,41 +38,54 @@ extension Store {
     }
 
     /// Takes over what a host says is deployed there: verified by its ids, so a host can only speak of what really hangs
-    /// together. Returns the contents that the store lacks.
+    /// together, and nothing else of the record is written. Returns the contents that the store lacks.
     func adopt(_ record: Record, of host: Hostname) throws(AdoptionError) -> [ObjectID] {
         let known = Dictionary(record.objects.map { ($0.id, $0) }) { first, _ in first }
-        guard let commit = known[record.commit], commit.kind == .commit else { throw .inconsistent }
-        do {
-            for object in record.objects { _ = try write(object) }
-            let root = try commitInfo(record.commit).tree
-            guard known[root] != nil else { throw AdoptionError.inconsistent }
-            // All trees of the host must have come; other hosts' trees are nobody's business. A host that was emptied is
-            // not in the tree.
-            let entries = try tree(root)
-            guard let tree = entries.first(where: { $0.kind == .directory && $0.name == host.text }) else { return [] }
-            var missing: Set<ObjectID> = []
-            func look(_ id: ObjectID) throws(AdoptionError) {
-                guard known[id] != nil else { throw .inconsistent }
-                do {
-                    for entry in try self.tree(id) {
-                        switch entry.kind {
-                        case .directory: try look(entry.id)
-                        case .file: if !contains(entry.id) { missing.insert(entry.id) }
-                        case .other: throw AdoptionError.inconsistent
-                        }
-                    }
-                } catch let error as StoreError {
-                    throw .store(error)
-                } catch {
-                    throw .inconsistent
+        func take(_ kind: ObjectKind, _ id: ObjectID) throws(AdoptionError) {
+            guard let object = known[id], object.kind == kind else { throw .inconsistent }
+            _ = try reading { () throws(StoreError) in try write(object) }
+        }
+        var taken: [ObjectID: [TreeEntry]] = [:]
+        func entries(_ id: ObjectID) throws(AdoptionError) -> [TreeEntry] {
+            if let entries = taken[id] { return entries }
+            try take(.tree, id)
+            let entries = try reading { () throws(StoreError) in try tree(id) }
+            taken[id] = entries
+            return entries
+        }
+        try take(.commit, record.commit)
+        let root = try reading { () throws(StoreError) in try commitInfo(record.commit).tree }
+        // All trees of the host must have come; other hosts' trees are nobody's business. A host that was emptied is not
+        // in the tree.
+        var pending = try entries(root).filter { $0.kind == .directory && $0.name == host.text }.map(\.id)
+        var missing: Set<ObjectID> = []
+        var seen = 1
+        while let id = pending.popLast() {
+            let entries = try entries(id)
+            // A few trees that hold each other many times over have no end to speak of.
+            seen += entries.count
+            guard seen <= Self.mostEntries else { throw .inconsistent }
+            for entry in entries {
+                switch entry.kind {
+                case .directory: pending.append(entry.id)
+                case .file: if !contains(entry.id) { missing.insert(entry.id) }
+                case .other: throw .inconsistent
                 }
             }
-            try look(tree.id)
-            return Array(missing)
-        } catch let error as StoreError {
-            throw .store(error)
-        } catch {
+        }
+        return Array(missing)
+    }
+
+    /// How many files and directories a host may have.
+    private static var mostEntries: Int { 1_000_000 }
+
+    private func reading<Result>(_ body: () throws(StoreError) -> Result) throws(AdoptionError) -> Result {
+        do {
+            return try body()
+        } catch .damagedObject, .missingObject {
             throw .inconsistent
+        } catch {
+            throw .store(error)
         }
     }
 }

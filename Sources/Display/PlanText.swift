@@ -63,7 +63,8 @@ extension Step {
         case .unlink(let path): link("unlink", path) { visible(path.text) }
         case .sysusers: "run systemd-sysusers"
         case .tmpfiles: "run systemd-tmpfiles"
-        case .confirm(_, .login(let touched)): "keep it only if a new login works (\(visible(touched)) is touched)"
+        case .confirm(_, .login(let touched?)): "keep it only if a new login works (\(visible(touched)) is touched)"
+        case .confirm(_, .login(nil)): "keep it only if a new login works"
         case .confirm(_, .everyHost): "keep it only if every host succeeds"
         case .disable(let unit): "stop and disable unit \(unit.text)"
         case .daemonReload: "reload systemd"
@@ -76,8 +77,8 @@ extension Step {
     }
 
     private func link(_ verb: String, _ path: AbsolutePath, _ other: () -> String) -> String {
-        for directory in LinkDirectory.all where directory.isExclusive && path.isInside(directory.target) {
-            return "\(verb) \(directory.noun) \(visible(String(path.text.dropFirst(directory.target.text.count + 1))))"
+        for directory in LinkDirectory.all where directory.isExclusive {
+            if let name = path.below(directory.target) { return "\(verb) \(directory.noun) \(visible(name.text))" }
         }
         return "\(verb) \(other())"
     }

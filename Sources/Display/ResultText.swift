@@ -108,7 +108,7 @@ extension HostError {
 
     /// The end of what a host printed, as much as is useful to read.
     private func tail(_ bytes: [UInt8]) -> String {
-        String(decoding: bytes.suffix(2000), as: UTF8.self).split(separator: "\n").suffix(12).joined(separator: "\n")
+        bytes.suffix(2000).split(separator: 10).suffix(12).map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
     }
 }
 

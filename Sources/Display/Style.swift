@@ -19,17 +19,17 @@ public struct Style: Sendable {
     public func bad(_ text: String) -> String { paint(text, "1;31") }
 }
 
-/// Makes text from a host or a file harmless on a terminal: control characters are shown, not obeyed.
+/// Makes text from a host or a file harmless on a terminal: control characters are shown, not obeyed, and it stays on its
+/// line.
 public func visible(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
         switch scalar.value {
         case 0x09: result += "    "
-        case 0x0a: result += "\n"
         case 0..<0x20: result += "^" + String(Unicode.Scalar(UInt8(scalar.value) + 0x40))
         case 0x7f: result += "^?"
-        // C1 controls, and what changes the direction of the text around it.
-        case 0x80..<0xa0, 0x202a...0x202e, 0x2066...0x2069, 0x200e, 0x200f, 0xfeff:
+        // C1 controls, other ends of lines, and what changes the direction of the text around it.
+        case 0x80..<0xa0, 0x2028...0x202e, 0x2066...0x2069, 0x200e, 0x200f, 0x061c, 0xfeff:
             result += "\\u{" + String(scalar.value, radix: 16) + "}"
         default: result.unicodeScalars.append(scalar)
         }
@@ -39,7 +39,9 @@ public func visible(_ text: String) -> String {
 
 /// Output of a program, each line set off from our own words.
 func quoted(_ text: String) -> String {
-    visible(text).split(separator: "\n", omittingEmptySubsequences: false).map { "    | " + $0 }.joined(separator: "\n")
+    text.utf8.split(separator: 10, omittingEmptySubsequences: false)
+        .map { "    | " + visible(String(decoding: $0.last == 13 ? $0.dropLast() : $0, as: UTF8.self)) }
+        .joined(separator: "\n")
 }
 
 func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }

@@ -48,6 +48,24 @@ private func check(_ path: some Collection<UInt8>) throws(PathProblem) {
     try endComponent()
 }
 
+// Paths are bytes to Linux, while Swift compares text by what it looks like: `é` can be written in two ways that are two
+// files on a host, and a combining character merges with the `/` before it.
+
+private func isSame(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
+
+private func hash(_ text: String, into hasher: inout Hasher) {
+    var text = text
+    text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+}
+
+/// What follows `directory` and a slash; nil when `path` does not begin with them, or ends there.
+private func rest(of path: String, below directory: String) -> String? {
+    guard path.utf8.starts(with: directory.utf8) else { return nil }
+    let rest = path.utf8.dropFirst(directory.utf8.count)
+    guard rest.first == UInt8(ascii: "/"), rest.count > 1 else { return nil }
+    return String(decoding: rest.dropFirst(), as: UTF8.self)
+}
+
 /// A normal path below some directory, such as `zones/example.com.zone`: no leading or trailing `/`, no `.` or `..`.
 /// Ordered by its bytes.
 public struct RelativePath: Hashable, Comparable, Sendable {
@@ -59,8 +77,16 @@ public struct RelativePath: Hashable, Comparable, Sendable {
         self.text = text
     }
 
+    /// A path made of parts that are known to be normal.
+    fileprivate init(unchecked text: String) { self.text = text }
+
     /// The components of the path; at least one.
-    public var components: [Substring] { text.split(separator: "/") }
+    public var components: [String] {
+        text.utf8.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The rest of the path below a directory; nil when it is not in there.
+    public func below(_ directory: String) -> RelativePath? { rest(of: text, below: directory).map(Self.init(unchecked:)) }
 
     /// The last component.
     public var name: String {
@@ -68,6 +94,8 @@ public struct RelativePath: Hashable, Comparable, Sendable {
         return String(text[text.utf8.index(after: slash)...])
     }
 
+    public static func == (a: Self, b: Self) -> Bool { isSame(a.text, b.text) }
+    public func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
     public static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }
 
@@ -84,6 +112,11 @@ public struct AbsolutePath: Hashable, Comparable, Sendable {
 
     /// A path made of parts that are known to be normal.
     init(unchecked text: String) { self.text = text }
+
+    /// The rest of the path below a directory; nil when it is not in there.
+    public func below(_ directory: AbsolutePath) -> RelativePath? {
+        rest(of: text, below: directory.text).map(RelativePath.init(unchecked:))
+    }
 
     /// The path of `path` below this directory.
     public func appending(_ path: RelativePath) -> AbsolutePath { Self(unchecked: text + "/" + path.text) }
@@ -112,8 +145,10 @@ public struct AbsolutePath: Hashable, Comparable, Sendable {
 
     /// Whether this is `directory` or a path below it.
     public func isInside(_ directory: AbsolutePath) -> Bool {
-        text == directory.text || text.hasPrefix(directory.text + "/")
+        self == directory || below(directory) != nil
     }
 
+    public static func == (a: Self, b: Self) -> Bool { isSame(a.text, b.text) }
+    public func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
     public static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }

@@ -41,8 +41,8 @@ public struct Step: Hashable, Sendable {
 
     /// What the laptop makes sure of before it confirms.
     public enum Confirmation: Hashable, Sendable {
-        /// It can still log in, since this, which the login depends on, is touched.
-        case login(touched: String)
+        /// It can still log in, since this, which the login depends on, is touched; nil when the operator wants that anyway.
+        case login(touched: String?)
         /// Every other host is ready to commit, too.
         case everyHost
     }

@@ -37,8 +37,8 @@ public struct AppTree: Hashable, Sendable {
     func directoryLinks() -> [(directory: LinkDirectory, link: Link)] {
         var links: [(LinkDirectory, Link)] = []
         for directory in LinkDirectory.all {
-            for file in files where file.path.text.hasPrefix(directory.name + "/") {
-                guard let rest = try? RelativePath(String(file.path.text.dropFirst(directory.name.count + 1))) else { continue }
+            for file in files {
+                guard let rest = file.path.below(directory.name) else { continue }
                 links.append((directory, Link(path: directory.target.appending(rest), app: name, source: file.path)))
             }
         }
@@ -52,6 +52,6 @@ public struct AppTree: Hashable, Sendable {
     }
 
     func has(_ source: RelativePath) -> Bool {
-        files.contains { $0.path == source || $0.path.text.hasPrefix(source.text + "/") }
+        files.contains { $0.path == source || $0.path.below(source.text) != nil }
     }
 }

@@ -36,8 +36,8 @@ public struct HostPlan: Hashable, Sendable {
         self.wanted = wanted
         present = Set(old.flatMap { $0.files.map(\.id) })
         steps = StepBuilder(old: old, new: wanted.apps, changes: changes).steps()
-        if let touched = safety.touchedLogin(old: old, new: wanted.apps, changes: changes) {
-            steps.append(Step(nil, .confirm(within: Safety.patience, because: .login(touched: touched))))
+        if let login = safety.login(old: old, new: wanted.apps, changes: changes) {
+            steps.append(Step(nil, .confirm(within: Safety.patience, because: login)))
         }
         if safety.isAtomic { steps.append(Step(nil, .confirm(within: Safety.patienceForOthers, because: .everyHost))) }
     }

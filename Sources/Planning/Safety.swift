@@ -40,28 +40,30 @@ public struct Safety: Hashable, Sendable {
         "deptool-",
     ]
 
-    /// What of all this the changes touch; nil when nothing has to be sure.
-    func touchedLogin(old: [AppTree], new: [AppTree], changes: [AppChange]) -> String? {
+    /// That a new login has to work, and what of all this the changes touch; nil when it need not be tried.
+    func login(old: [AppTree], new: [AppTree], changes: [AppChange]) -> Step.Confirmation? {
         if `guard` == .never { return nil }
         for change in changes {
             for app in [old.first { $0.name == change.app }, new.first { $0.name == change.app }].compactMap({ $0 }) {
-                let changed = change.files.map(\.path.text)
+                let changed = change.files.map(\.path)
                 // A link shows a changed file, or a directory with changed files; or it comes or goes.
                 for link in app.links where isDelicate(link.path) {
-                    let shows = changed.contains { $0 == link.source.text || $0.hasPrefix(link.source.text + "/") }
-                    if shows || changed.contains(Manifest.fileName) { return link.path.text }
+                    let shows = changed.contains { $0 == link.source || $0.below(link.source.text) != nil }
+                    if shows || changed.contains(where: { $0.text == Manifest.fileName }) { return .login(touched: link.path.text) }
                 }
-                if let unit = app.manifest.units.first(where: { isDelicate($0.text) }) { return unit.text }
+                if let unit = app.manifest.units.first(where: { isDelicate($0.text) }) {
+                    return .login(touched: unit.text)
+                }
             }
         }
-        return `guard` == .always ? "the operator wants it so" : nil
+        return `guard` == .always ? .login(touched: nil) : nil
     }
 
     private func isDelicate(_ path: AbsolutePath) -> Bool {
-        if Self.paths.contains(where: { path.text == $0 || path.text.hasPrefix($0 + "/") }) { return true }
+        if Self.paths.contains(where: { path.text == $0 || path.text.utf8.starts(with: "\($0)/".utf8) }) { return true }
         // A unit's file, or a drop-in of it.
-        for directory in LinkDirectory.all where directory.reaction == .daemonReload && path.isInside(directory.target) {
-            return isDelicate(String(path.text.dropFirst(directory.target.text.count + 1)))
+        for directory in LinkDirectory.all where directory.reaction == .daemonReload {
+            if let unit = path.below(directory.target) { return isDelicate(unit.text) }
         }
         return path.text.hasSuffix("/.ssh/authorized_keys")
     }

@@ -54,11 +54,11 @@ struct StepBuilder {
 
     /// Whether a file in a directory of that kind comes, changes or goes.
     private func touches(_ reaction: LinkDirectory.Reaction) -> Bool {
-        let prefixes = LinkDirectory.all.filter { $0.reaction == reaction }.map { $0.name + "/" }
+        let directories = LinkDirectory.all.filter { $0.reaction == reaction }
         return changes.contains { change in
             // A removed file leaves nothing for these two to do.
             change.files.contains { file in
-                (reaction == .daemonReload || file.new != nil) && prefixes.contains { file.path.text.hasPrefix($0) }
+                (reaction == .daemonReload || file.new != nil) && directories.contains { file.path.below($0.name) != nil }
             }
         }
     }
@@ -82,7 +82,7 @@ struct StepBuilder {
                     enable.append(Step(app.name, .enable(unit, .new)))
                     start.append(Step(app.name, .start(unit)))
                 } else {
-                    if change.files.contains(where: { $0.path.text.hasPrefix("systemd/") }) {
+                    if change.files.contains(where: { $0.path.below("systemd") != nil }) {
                         enable.append(Step(app.name, .enable(unit, .refreshed)))
                     }
                     guard let first = change.files.first else { continue }

@@ -26,6 +26,8 @@ public struct TreeProblem: Error, Hashable, Sendable {
         case missingSource(AbsolutePath, RelativePath)
         /// A link into a directory where Deptool makes the links itself.
         case managedDirectory(AbsolutePath, instead: String?)
+        /// A link that takes the place of a directory above Deptool's own.
+        case aboveOwnDirectory(AbsolutePath)
         /// A directory in `systemd/` or the like that is not a drop-in directory.
         case notDropIn(LinkDirectory)
         case badAppName(String)
@@ -57,6 +59,8 @@ public struct TreeProblem: Error, Hashable, Sendable {
         case .managedDirectory(let path, let instead?):
             "the link '\(path.text)' is in a directory that Deptool manages; put the file into the app's '\(instead)/' instead"
         case .managedDirectory(let path, nil): "the link '\(path.text)' is in Deptool's own directory"
+        case .aboveOwnDirectory(let path):
+            "the link '\(path.text)' would be in place of a directory that holds Deptool's own, \(Layout.root.text)"
         case .notDropIn(let directory):
             directory.hasDropIns
                 ? "'\(directory.name)/' holds files, and directories 'NAME.d' with files; nothing deeper"
@@ -112,6 +116,7 @@ extension HostTree {
 
     private func validate(_ link: Manifest.Symlink, of app: AppTree) throws(TreeProblem) {
         if link.path.isInside(Layout.root) { throw problem(app, .managedDirectory(link.path, instead: nil)) }
+        if Layout.root.isInside(link.path) { throw problem(app, .aboveOwnDirectory(link.path)) }
         for directory in LinkDirectory.all where directory.isExclusive && link.path.isInside(directory.target) {
             throw problem(app, .managedDirectory(link.path, instead: directory.name))
         }

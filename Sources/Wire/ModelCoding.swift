@@ -191,7 +191,8 @@ extension Step: WireCodable {
         case .confirm(let limit, .login(let touched)):
             writer.byte(14)
             writer.number(limit.wholeMilliseconds)
-            writer.text(touched)
+            writer.byte(touched == nil ? 0 : 1)
+            if let touched { writer.text(touched) }
         case .confirm(let limit, .everyHost):
             writer.byte(15)
             writer.number(limit.wholeMilliseconds)
@@ -224,7 +225,7 @@ extension Step: WireCodable {
             action = .check(unit, settle: .milliseconds(try reader.count(limit: 24 * 3600 * 1000)))
         case 14:
             let limit = Duration.milliseconds(try reader.count(limit: 24 * 3600 * 1000))
-            action = .confirm(within: limit, because: .login(touched: try reader.text()))
+            action = .confirm(within: limit, because: .login(touched: try reader.bool() ? try reader.text() : nil))
         case 15:
             action = .confirm(within: .milliseconds(try reader.count(limit: 24 * 3600 * 1000)), because: .everyHost)
         default: throw .unknownCase

@@ -76,22 +76,26 @@ struct DeployCommand: AsyncParsableCommand {
         } catch {
             throw Complaint(error.phrase)
         }
+        var begun = csys_monotonic_ns()
+        if !isAsking { screen.begin() }
         async let running = deploy.run()
+        defer { Interruption.ignore() }
         do {
-            if isAsking { try confirm(plan, workspace, screen) }
-            // Before the hosts go on, so that no line of theirs is missed.
-            screen.begin()
+            if isAsking {
+                try confirm(plan, workspace, screen)
+                begun = csys_monotonic_ns()
+                screen.begin()
+            }
+            Interruption.handle { count in
+                guard count == 1 else { csys_exit(130) }
+                screen.note("Giving up: hosts that were being changed roll back. Ctrl-C again leaves at once.")
+                deploy.cancel()
+            }
             try deploy.go(root: root, cluster: workspace.cluster, store: workspace.store)
         } catch {
             deploy.callOff()
             _ = await running
             throw (error as? StoreError).map { Complaint($0.phrase, $0.explanation) } ?? error
-        }
-        let begun = csys_monotonic_ns()
-        Interruption.handle { count in
-            guard count == 1 else { csys_exit(130) }
-            screen.note("Giving up: hosts that were being changed roll back. Ctrl-C again leaves at once.")
-            deploy.cancel()
         }
         let results = await running
         let took = Duration.nanoseconds(csys_monotonic_ns() - begun)
@@ -125,30 +129,5 @@ struct DeployCommand: AsyncParsableCommand {
             case .broken: 4
             }
         }.max() ?? 0
-    }
-}
-
-/// Ctrl-C.
-enum Interruption {
-    /// Calls `body` on a thread of its own at each, with how many there were. Until then, Ctrl-C ends the program.
-    static func handle(_ body: @escaping @Sendable (Int) -> Void) {
-        csys_catch_interrupts()
-        let handler = Unmanaged.passRetained(Handler(body))
-        let status = csys_thread_start(
-            { context in
-                guard let context else { return }
-                let handler = Unmanaged<Handler>.fromOpaque(context).takeRetainedValue()
-                var count = 0
-                while csys_wait_interrupt() == 0 {
-                    count += 1
-                    handler.body(count)
-                }
-            }, handler.toOpaque())
-        if status != 0 { handler.release() }
-    }
-
-    private final class Handler {
-        let body: @Sendable (Int) -> Void
-        init(_ body: @escaping @Sendable (Int) -> Void) { self.body = body }
     }
 }

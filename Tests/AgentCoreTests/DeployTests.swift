@@ -219,6 +219,19 @@ import Wire
         #expect(host.read("/var/lib/deptool/apps/dns/current/nsd.conf") == "server:")
     }
 
+    @Test func `Deptool's directory may be a symlink to a larger disk`() throws {
+        let host = try TestHost()
+        try host.makeDirectory("/data/deptool")
+        try host.symlink("/var/lib/deptool", to: "../../data/deptool")
+        try host.deploy(first, 1)
+        var second = first
+        second.apps["web"] = second.apps.removeValue(forKey: "dns")
+        try host.deploy(second, 2, after: (first, 1))
+        #expect(host.read("/data/deptool/apps/web/current/nsd.conf") == "server:")
+        #expect(host.names("/data/deptool/apps") == ["web"])
+        #expect(host.names("/data/deptool/store") == ["lock", "log", "record"])
+    }
+
     @Test func `agents other than the one that runs are removed after a deploy`() throws {
         let host = try TestHost()
         let bin = "/var/lib/deptool/bin/"

@@ -79,7 +79,7 @@ final class Laptop {
         case busy(Holder)
         case stale(Record?)
         case refused(Failure)
-        /// The agent is gone.
+        /// The agent is gone, or has heard a `ping` after all.
         case gone
     }
 
@@ -97,6 +97,7 @@ final class Laptop {
             case .busy(let holder): return .busy(holder)
             case .stale(let record): return .stale(record)
             case .refused(let failure): return .refused(failure)
+            case .pong: return .gone
             default: continue
             }
         }

@@ -182,7 +182,7 @@ import Wire
             nonisolated(unsafe) var laptop: Laptop?
             let gate = Interrupter(at: number) {
                 switch how {
-                case "cancel": laptop?.send(.cancel)
+                case "cancel": laptop?.send(.cancel, .ping)
                 case "hang up": laptop?.hangUp()
                 default: laptop?.send(.record)
                 }
@@ -270,6 +270,56 @@ import Wire
         try expectRefusal { $0.contents[0].size -= 1 }
         try expectRefusal { $0.contents.swapAt(0, 1) }
         try expectRefusal { $0.contents[0].size = UInt64(Int64.max) }
+    }
+
+    /// A host on which two taken-over files turn out to be edited, and a session that knows so.
+    private func lacking() throws -> (host: TestHost, laptop: Laptop, contents: [Content]) {
+        let host = try TestHost()
+        let old = Wanted(["dns": .init(["a": .init("aaa"), "b": .init("bb")])])
+        try host.deploy(old, 1)
+        for name in ["a", "b"] { try host.write("/var/lib/deptool/apps/dns/current/" + name, "edited") }
+        var new = old
+        new.apps["dns"]!.files["c"] = .init("c")
+        let laptop = try host.session().laptop
+        laptop.send(.prepare(Plan(from: (old, 1), to: new, 2).preparation), .content(Array("c".utf8)))
+        #expect(try laptop.receive() == .locked)
+        guard case .staged(let missing) = try laptop.receive() else { throw Laptop.Gone() }
+        let contents = [("aaa", 3), ("bb", 2)].map { Content(id: Wanted.File($0).id, size: $1) }
+        #expect(Set(missing) == Set(contents.map(\.id)))
+        return (host, laptop, contents)
+    }
+
+    @Test func `what is missing may be supplied bit by bit`() throws {
+        let (host, laptop, contents) = try lacking()
+        laptop.send(.supply([contents[0]]), .content(Array("aa".utf8)), .content(Array("a".utf8)))
+        #expect(try laptop.receive() == .staged(missing: [contents[1].id]))
+        laptop.send(.ping, .supply([contents[1]]), .ping, .content(Array("bb".utf8)))
+        #expect(try laptop.receive() == .pong)
+        #expect(try laptop.receive() == .pong)
+        #expect(try laptop.receive() == .staged(missing: []))
+        laptop.send(.apply)
+        while let reply = try laptop.receive(), reply != .finished(.deployed) {}
+        try host.end(laptop)
+        #expect(host.read("/var/lib/deptool/apps/dns/current/a") == "aaa")
+    }
+
+    @Test(arguments: ["apply", "unasked", "twice", "wrong", "too much", "content"])
+    func `what is missing must be supplied, and nothing else`(how: String) throws {
+        let (host, laptop, contents) = try lacking()
+        switch how {
+        case "apply": laptop.send(.apply)
+        case "unasked": laptop.send(.supply([Content(id: Wanted.File("c").id, size: 1)]))
+        case "twice": laptop.send(.supply([contents[0], contents[0]]), .content(Array("aaaaaa".utf8)))
+        case "wrong": laptop.send(.supply(contents), .content(Array("aab".utf8)))
+        case "too much": laptop.send(.supply(contents), .content(Array("aaabbb".utf8)))
+        default: laptop.send(.content([0]))
+        }
+        try host.end(laptop)
+        guard case .refused = laptop.replies.last else {
+            Issue.record("\(laptop.replies)")
+            return
+        }
+        #expect(host.names("/var/lib/deptool/apps/dns").count == 2)
     }
 
     @Test func `files that cannot be together are refused`() throws {

@@ -30,6 +30,11 @@ final class TestHost {
         try run(["cp", "-a", other.root, root])
     }
 
+    init(_ disk: Disk) throws {
+        root = Self.temporary + "/deptool-test-\(UUID())"
+        try disk.write(to: root)
+    }
+
     deinit { try? FileManager.default.removeItem(atPath: root) }
 
     func real(_ path: String) -> String { root + path }

@@ -82,7 +82,7 @@ import Testing
         guard case .jump(let hosts) = settings.route else { return }
         #expect(
             ProxyCommand.jumpArguments(hosts, settings) == [
-                "ssh", "-o", "BatchMode=yes", "-F", "/c", "-J", "u@j1:2222", "-l", "w", "-p", "23", "-W",
+                "ssh", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3", "-F", "/c", "-J", "u@j1:2222", "-l", "w", "-p", "23", "-W",
                 "[10.0.0.1]:24", "--", "::1",
             ])
     }

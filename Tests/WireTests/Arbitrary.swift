@@ -59,7 +59,7 @@ extension Seeded {
 
     mutating func step() -> Step {
         let action: Step.Action =
-            switch int(0...13) {
+            switch int(0...15) {
             case 0: .checkout
             case 1: .activate
             case 2: .remove
@@ -73,6 +73,8 @@ extension Seeded {
             case 10: .enable(unit(), .refreshed)
             case 11: .start(unit())
             case 12: .restart(unit(), because: .init(path: relativePath(), others: int(0...Int(Int32.max))))
+            case 13: .confirm(within: .milliseconds(int(0...24 * 3600 * 1000)), because: .login(touched: text()))
+            case 14: .confirm(within: .milliseconds(int(0...24 * 3600 * 1000)), because: .everyHost)
             default: .check(unit(), settle: .milliseconds(int(0...24 * 3600 * 1000)))
             }
         return Step(optional { $0.app() }, action)
@@ -85,7 +87,7 @@ extension Seeded {
     }
 
     mutating func request() -> Request {
-        switch int(0...7) {
+        switch int(0...8) {
         case 0: .prepare(preparation())
         case 1: .content(bytes(int(0...300)))
         case 2: .supply(list { $0.content() })
@@ -93,6 +95,7 @@ extension Seeded {
         case 4: .cancel
         case 5: .record
         case 6: .fetch(list { $0.id() })
+        case 7: .confirm
         default: .ping
         }
     }
@@ -112,7 +115,7 @@ extension Seeded {
     }
 
     mutating func problem() -> Problem {
-        switch int(0...11) {
+        switch int(0...13) {
         case 0: .system(operation: text(), path: text(), code: number())
         case 1: .command(arguments: list { $0.text() }, status: number(), output: text())
         case 2: .timeout(arguments: list { $0.text() }, seconds: number())
@@ -124,6 +127,8 @@ extension Seeded {
         case 8: .agentDied
         case 9: .interrupted
         case 10: .protocolViolation
+        case 11: .notConfirmed(seconds: number())
+        case 12: .otherHostFailed
         default: .unreadable(path: text(), decodingProblem())
         }
     }

@@ -144,7 +144,7 @@ int csys_terminal_rows(int fd);
 int64_t csys_local_time(int64_t seconds, char *buffer, size_t size);
 // Whether what is typed is shown; 0, or an error where there is no terminal.
 int csys_set_echo(int fd, bool shown);
-void csys_catch_interrupts(void);  // from now on, SIGINT and SIGTERM do not end the program
+void csys_catch_interrupts(bool caught);  // whether SIGINT and SIGTERM are caught, or end the program
 int csys_wait_interrupt(void);  // waits for the next of them, once they are caught
 int csys_duplicate(int fd);  // above the standard ones, close-on-exec
 // As csys_spawn, but in this process's own group, so that the program may read from the terminal.

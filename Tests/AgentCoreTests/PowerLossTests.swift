@@ -1,0 +1,132 @@
+import AgentCore
+import CSystem
+import Foundation
+import Model
+import TestSupport
+import Testing
+import Wire
+
+/// The operations of a deploy are replayed onto a disk that loses, when power is lost, whatever was not synced, or some
+/// of it, in any order. All of it runs with DEPTOOL_TORTURE=1, else a share.
+@Suite(.enabled(if: TestHost.temporary == "/dev/shm", "inode numbers must not be used twice"))
+struct `A deploy in which power is lost` {
+    private let share = ProcessInfo.processInfo.environment["DEPTOOL_TORTURE"] == nil ? 12 : 1
+
+    private let old = Wanted([
+        "dns": .init(["a": .init("old"), "b": .init("b")], links: ["/etc/a": "a", "/etc/b": "b"]),
+        "gone": .init(["x": .init("x"), "deep/y": .init("y")], links: ["/etc/gone": "x"]),
+    ])
+    private let new = Wanted([
+        "dns": .init(["a": .init("new"), "b": .init("b")], links: ["/etc/a": "b", "/etc/made/here": "a"]),
+        "web": .init(["index": .init("hello")], links: ["/etc/motd": "index"]),
+    ])
+
+    private func host() throws -> (host: TestHost, plan: Plan) {
+        let host = try TestHost()
+        try host.deploy(old, 1)
+        try host.write("/etc/motd", "hello", mode: 0o640)
+        try #require(csys_set_mtime(host.real("/etc/motd"), 1_600_000_000_000_000_000) == 0)
+        return (host, Plan(from: (old, 1), to: new, 2))
+    }
+
+    /// The two states.
+    private func states() throws -> (old: [String: String], new: [String: String], operations: Int) {
+        let (host, plan) = try host()
+        let old = try host.listing()
+        let counter = Breaker(at: .max)
+        try #require(try host.deploy(plan, gate: counter) == .finished(.deployed))
+        return (old, try host.listing(), counter.count)
+    }
+
+    /// Loses power after each event of `recorder`, and looks at what agents make of what is left.
+    private func replay(
+        _ recorder: Recorder, _ plan: Plan, _ states: (old: [String: String], new: [String: String]), _ what: String,
+        share: Int
+    ) throws -> Int {
+        var random = Seeded()
+        var hits = 0
+        for count in 0...recorder.events.count {
+            for mercy in Recorder.Mercy.allCases + [.some, .some, .some] where random.int(1...share) == 1 {
+                let disk = recorder.disk(after: count, mercy, &random)
+                let host = try TestHost(disk)
+                let comment: Comment = "\(what), event \(count) of \(recorder.events.count), \(mercy), seed \(random.seed)"
+                let laptop = try host.connect()
+                guard case .hello = try laptop.greet() else {
+                    Issue.record(comment)
+                    continue
+                }
+                // What was staged may be left until the next deploy begins.
+                laptop.send(.prepare(plan.preparation), .cancel, .ping)
+                while let reply = try laptop.receive(), reply != .pong {}
+                try host.end(laptop)
+                let now = try host.listing()
+                let (toOld, toNew) = (difference(states.old, now), difference(states.new, now))
+                #expect(toOld.isEmpty || toNew.isEmpty, comment)
+                if !toNew.isEmpty {
+                    #expect(try host.deploy(plan) == .finished(.deployed), comment)
+                    let left = difference(states.new, try host.listing())
+                    #expect(left == [], comment)
+                }
+                hits += 1
+            }
+        }
+        return hits
+    }
+
+    @Test func `and nothing else happens`() throws {
+        let states = try states()
+        let (host, plan) = try host()
+        let recorder = try Recorder(host)
+        #expect(try host.deploy(plan, gate: recorder) == .finished(.deployed))
+        recorder.look()
+        var random = Seeded()
+        // When the laptop has heard that it is done, it is.
+        let last = try TestHost(recorder.disk(after: recorder.events.count, .nothing, &random))
+        #expect(try last.deploy(plan) == .stale(new.record(2)))
+        try last.expect(running: new, 2)
+        let hits = try replay(recorder, plan, (states.old, states.new), "deploy", share: 1)
+        print("power loss: \(hits) points hit in \(recorder.events.count) events")
+    }
+
+    @Test func `and the agent was killed before, or its deploy undone`() throws {
+        let states = try states()
+        var random = Seeded()
+        var hits = 0
+        for number in 1...states.operations where random.int(1...share) == 1 {
+            for isKilled in [true, false] {
+                let (host, plan) = try host()
+                let recorder = try Recorder(host)
+                if isKilled {
+                    recorder.deadFrom = number
+                    _ = try host.deploy(plan, gate: recorder)
+                } else {
+                    let breaker = Breaker(at: number)
+                    _ = try host.deploy(plan, gate: Both(breaker, recorder))
+                }
+                recorder.deadFrom = nil
+                try host.end(try host.session(gate: recorder).laptop)
+                recorder.look()
+                let what = "\(isKilled ? "killed" : "failed") at operation \(number)"
+                hits += try replay(recorder, plan, (states.old, states.new), what, share: share)
+            }
+        }
+        print("power loss after another fault: \(hits) points hit")
+    }
+
+    private final class Both: OperationGate {
+        private let first: any OperationGate
+        private let second: any OperationGate
+
+        init(_ first: any OperationGate, _ second: any OperationGate) {
+            self.first = first
+            self.second = second
+        }
+
+        func pass(_ operation: AgentCore.Operation, _ path: String) -> Int32 {
+            let error = first.pass(operation, path)
+            return error == 0 ? second.pass(operation, path) : error
+        }
+
+        func allowance(_ count: Int) -> Int { count }
+    }
+}

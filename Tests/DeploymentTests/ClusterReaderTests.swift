@@ -1,0 +1,113 @@
+import Foundation
+import Git
+import Model
+import Planning
+import TestSupport
+import Testing
+
+@testable import Deployment
+
+@Suite struct ClusterReaderTests {
+    private let cluster: Cluster
+
+    init() throws {
+        cluster = try Cluster()
+        try cluster.write("web1/nginx/nginx.conf", "one\n")
+        try cluster.write("web1/host.json", #"{"hostname": "web1.example.com"}"#)
+        try cluster.write("web2/nginx/nginx.conf", "two\n")
+    }
+
+    private func summary(_ plan: Plan) -> [String] {
+        plan.hosts.map { host in
+            "\(host.host.text)\(host.base == nil ? " new" : ""): "
+                + host.changes.map { "\($0.kind) \($0.app.text) [\($0.files.map(\.path.text).joined(separator: " "))]" }.joined(separator: ", ")
+        }
+    }
+
+    private func error(_ body: () throws -> Void) -> ClusterError? { #expect(throws: ClusterError.self) { try body() } }
+
+    @Test func `new hosts are planned as such, ordered by name`() throws {
+        let plan = try cluster.plan()
+        #expect(summary(plan) == ["web1 new: add nginx [nginx.conf]", "web2 new: add nginx [nginx.conf]"])
+        #expect(plan.hosts.map(\.wanted.options.hostname) == ["web1.example.com", nil])
+        #expect(plan.orphans == [])
+    }
+
+    @Test func `what is deployed needs no plan`() throws {
+        try cluster.deploy(to: "web1", "web2")
+        #expect(try cluster.plan() == Plan(hosts: []))
+    }
+
+    @Test func `a change concerns its host alone`() throws {
+        let commit = try cluster.deploy(to: "web1", "web2")
+        try cluster.write("web2/nginx/nginx.conf", "changed\n")
+        try cluster.write("web2/nginx/more.conf", "")
+        let plan = try cluster.plan()
+        #expect(summary(plan) == ["web2: update nginx [more.conf nginx.conf]"])
+        #expect(plan.hosts.first?.base == commit)
+        #expect(plan.hosts.first?.present == [.of(.blob, Array("two\n".utf8))])
+    }
+
+    @Test func `hosts at different commits are each compared with their own`() throws {
+        try cluster.deploy(to: "web1")
+        try cluster.write("web1/nginx/nginx.conf", "changed\n")
+        try cluster.deploy(to: "web2")
+        #expect(summary(try cluster.plan()) == ["web1: update nginx [nginx.conf]"])
+    }
+
+    @Test func `an app and a directory of a host that went are removed`() throws {
+        try cluster.deploy(to: "web1", "web2")
+        try cluster.remove("web1/nginx")
+        #expect(summary(try cluster.plan()) == ["web1: remove nginx [nginx.conf]"])
+    }
+
+    @Test func `only the chosen hosts are planned`() throws {
+        #expect(summary(try cluster.plan(HostFilter(["*2"]))) == ["web2 new: add nginx [nginx.conf]"])
+        // What is wrong elsewhere does not matter.
+        try cluster.write("web1/nginx/manifest.json", "{")
+        #expect(summary(try cluster.plan(HostFilter(["web2"]))) == ["web2 new: add nginx [nginx.conf]"])
+        #expect(error { _ = try cluster.plan(HostFilter(["web3,web2", "db*"])) }
+            == .unknownHosts(["web3", "db*"], known: [try hostname("web1"), try hostname("web2")]))
+    }
+
+    @Test func `a host that left the tree is named, with its plan to be emptied`() throws {
+        let commit = try cluster.deploy(to: "web1", "web2")
+        try cluster.write("other/app/f", "")
+        try cluster.deploy(to: "other", cluster: "staging")
+        try cluster.remove("other")
+        try cluster.remove("web1")
+        let plan = try cluster.plan()
+        #expect(summary(plan) == [])
+        #expect(plan.orphans.map(\.text) == ["web1"])
+        #expect(try cluster.plan(HostFilter(["web2"])).orphans == [])
+        let reader = ClusterReader(cluster.store)
+        let removal = try reader.removalPlan(hostname("web1"), root: cluster.root())
+        #expect(summary(removal) == ["web1: remove nginx [nginx.conf]"])
+        #expect(removal.hosts.first?.base == commit)
+        #expect(removal.hosts.first?.wanted.apps == [])
+        #expect(removal.hosts.first?.wanted.options.hostname == "web1.example.com")
+        #expect(error { _ = try reader.removalPlan(hostname("web2"), root: cluster.root()) } == .hostInTree(try hostname("web2")))
+        #expect(error { _ = try reader.removalPlan(hostname("web9"), root: cluster.root()) } == .notDeployed(try hostname("web9")))
+    }
+
+    @Test func `a tree without hosts has no plan`() throws {
+        try cluster.remove("web1")
+        try cluster.remove("web2")
+        #expect(error { _ = try cluster.plan() } == .noHosts)
+    }
+
+    @Test func `what is wrong with a tree is said with its place`() throws {
+        func problem() -> String? {
+            guard case .tree(let problem) = error({ _ = try cluster.plan() }) else { return nil }
+            return "\(problem.place): \(problem.phrase)"
+        }
+        try cluster.write("web2/nginx/manifest.json", "{\n\"links\": {}}")
+        #expect(problem() == "web2/nginx/manifest.json:2: unknown key 'links'; there are 'systemd' and 'symlinks'")
+        try cluster.write("web2/nginx/manifest.json", String(repeating: " ", count: 1 << 20) + "{}")
+        #expect(problem() == "web2/nginx/manifest.json: larger than 1024 KiB")
+        try cluster.write("web2/nginx/manifest.json", manifest(links: ["/etc/x": "nothing"]))
+        #expect(problem() == "web2/nginx/manifest.json: the link '/etc/x' points to 'nothing', which the app does not have")
+        try cluster.write("web1/host.json", "[]")
+        #expect(problem() == "web1/host.json:1: the file must be an object, not a list")
+    }
+}

@@ -1,0 +1,118 @@
+import Testing
+
+@testable import Deployment
+
+@Suite struct ThreadsTests {
+    @Test func `a monitor keeps every update`() async {
+        let sum = Monitor(0)
+        await withTaskGroup { group in
+            for _ in 0..<8 {
+                group.addTask { await onOwnThread { for _ in 0..<1000 { sum.update { $0 += 1 } } } }
+            }
+        }
+        #expect(sum.update { $0 } == 8000)
+    }
+
+    @Test func `who waits on a monitor is woken by the update`() async {
+        let value = Monitor(0)
+        async let waiting = onOwnThread { value.wait { $0 == 3 ? "three" : nil } }
+        for _ in 0..<3 { value.update { $0 += 1 } }
+        #expect(await waiting == "three")
+    }
+
+    @Test func `more blocking work than cores runs at once`() async {
+        let count = 64
+        let here = Monitor(0)
+        // Each waits for all the others: on the pool's few threads this would never end.
+        await withTaskGroup { group in
+            for _ in 0..<count {
+                group.addTask {
+                    await onOwnThread {
+                        here.update { $0 += 1 }
+                        here.wait { $0 == count ? () : nil }
+                    }
+                }
+            }
+        }
+        #expect(here.update { $0 } == count)
+    }
+
+    @Test(arguments: [
+        ([MeetingPoint.Vote.ready, .ready, .ready], true), ([.ready, .absent, .ready], true), ([.absent, .absent, .absent], true),
+        ([.ready, .against, .ready], false), ([.absent, .ready, .against], false),
+    ])
+    func `all go on, or none`(votes: [MeetingPoint.Vote], goesOn: Bool) async {
+        let meeting = MeetingPoint(votes.count)
+        let decisions = await withTaskGroup { group in
+            for vote in votes {
+                group.addTask {
+                    await onOwnThread {
+                        meeting.vote(vote)
+                        return meeting.decision()
+                    }
+                }
+            }
+            return await group.reduce(into: [Bool]()) { $0.append($1) }
+        }
+        #expect(decisions == Array(repeating: goesOn, count: votes.count))
+    }
+
+    @Test func `nobody goes on before all have voted`() async {
+        let meeting = MeetingPoint(2)
+        let isDecided = Monitor(false)
+        meeting.vote(.ready)
+        async let decision = onOwnThread {
+            let decision = meeting.decision()
+            isDecided.update { $0 = true }
+            return decision
+        }
+        #expect(!isDecided.update { $0 })
+        meeting.vote(.against)
+        #expect(await decision == false)
+        #expect(MeetingPoint(0).decision())
+    }
+
+    @Test func `a turnstile lets only so many through`() async {
+        struct Full: Error {}
+        let turnstile = Turnstile(3)
+        let places = Monitor((inside: 0, most: 0))
+        await withTaskGroup { group in
+            for round in 0..<20 {
+                group.addTask {
+                    await onOwnThread {
+                        try? turnstile.enter { () throws(Full) in
+                            places.update {
+                                $0.inside += 1
+                                $0.most = max($0.most, $0.inside)
+                            }
+                            places.update { $0.inside -= 1 }
+                            if round % 2 == 0 { throw Full() }
+                        }
+                    }
+                }
+            }
+        }
+        #expect((1...3).contains(places.update { $0.most }))
+        // Those that failed have left, too.
+        #expect(turnstile.enter { true })
+    }
+
+    @Test func `percentiles are times that were measured`() {
+        func trips(_ times: [Int]) -> RoundTrips {
+            var trips = RoundTrips()
+            for time in times { trips.add(.milliseconds(time)) }
+            return trips
+        }
+        #expect(trips([]).percentile(50) == nil)
+        #expect(trips([]).least == nil)
+        #expect(trips([7]).percentile(0) == .milliseconds(7))
+        #expect(trips([7]).percentile(100) == .milliseconds(7))
+        let hundred = trips((1...100).shuffled())
+        #expect([0, 1, 50, 95, 100].map { hundred.percentile($0) } == [1, 1, 50, 95, 100].map { .milliseconds($0) })
+        #expect(hundred.least == .milliseconds(1))
+        #expect(hundred.count == 100)
+        #expect(trips([3, 1, 2]).percentile(50) == .milliseconds(2))
+        #expect(trips([2, 1]).percentile(50) == .milliseconds(1))
+        #expect(trips([2, 1]).percentile(95) == .milliseconds(2))
+    }
+}

@@ -1,0 +1,84 @@
+import Model
+import TestSupport
+import Testing
+import Wire
+
+@testable import Display
+
+@Suite struct FailureTextTests {
+    private func phrase(_ problem: Problem) -> String { Failure(problem).phrase }
+
+    @Test(arguments: [
+        (Problem.system(operation: "write", path: "/a", code: 28), "cannot write /a: no space left on the disk"),
+        (.system(operation: "open", path: "/a\u{1b}", code: 2), "cannot open /a^[: no such file or directory"),
+        (.system(operation: "open", path: "/a", code: 13), "cannot open /a: permission denied"),
+        (.system(operation: "open", path: "/a", code: 4711), "cannot open /a: error 4711"),
+        (.command(arguments: ["systemctl", "daemon-reload"], status: 1, output: "x"), "`systemctl daemon-reload` failed with status 1"),
+        (.command(arguments: ["systemd-sysusers"], status: 137, output: ""), "`systemd-sysusers` was killed by signal 9"),
+        (.command(arguments: ["x"], status: 128, output: ""), "`x` failed with status 128"),
+        (.timeout(arguments: ["systemctl", "start", "a.service"], seconds: 90), "`systemctl start a.service` did not end within 90 s"),
+        (.corrupt(path: "apps/a/x"), "the content of apps/a/x is not what it should be"),
+        (.cancelled, "given up by the operator"),
+        (.disconnected, "the connection to the operator was lost"),
+        (.notConfirmed(seconds: 45), "no new login to the host worked within 45 s, so this would have locked you out"),
+        (.notConfirmed(seconds: 0), "no new login to the host worked, so this would have locked you out"),
+        (.otherHostFailed, "another host did not succeed"),
+        (.agentDied, "the agent was killed"),
+        (.interrupted, "an earlier deploy was interrupted"),
+        (.protocolViolation, "the agent was asked for something that makes no sense"),
+        (.unreadable(path: "/r", .truncated), "cannot understand /r: it ends too early"),
+    ] as [(Problem, String)])
+    func `a problem has a phrase`(problem: Problem, phrase: String) {
+        #expect(self.phrase(problem) == phrase)
+    }
+
+    @Test(arguments: [
+        (UnitProblem.notLoaded(state: "not-found"), "does not exist"),
+        (.notLoaded(state: "masked"), "cannot be loaded (masked)"),
+        (.failed(result: "timeout", status: 0), "failed (timeout)"),
+        (.failed(result: "exit-code", status: 203), "failed (exit-code, status 203)"),
+        (.exited(status: 0), "exited with status 0 although it should keep running"),
+        (.restarting(times: 0), "crashed and is being restarted"),
+        (.restarting(times: 1), "crashed and was restarted once"),
+        (.restarting(times: 5), "crashed and was restarted 5 times"),
+        (.notReady(state: "activating, start"), "did not become ready: activating, start"),
+    ])
+    func `a unit that is unwell has a phrase`(problem: UnitProblem, phrase: String) throws {
+        #expect(self.phrase(.unit(try unitName("a.service"), problem, journal: "line")) == "unit a.service " + phrase)
+    }
+
+    @Test func `what is in the way of a link is named`() throws {
+        let path = try AbsolutePath("/etc/x")
+        #expect([Occupant.file, .directory, .symlink(to: "/y\n"), .other].map { phrase(.occupied(path, by: $0)) } == [
+            "/etc/x is a file that is not Deptool's", "/etc/x is a directory that is not Deptool's",
+            "/etc/x is a symlink to /y^J that is not Deptool's", "/etc/x is something that is not Deptool's",
+        ])
+        #expect(Failure(.occupied(path, by: .file)).explanation == """
+            /etc/x is a file that is not Deptool's, and differs from the one that would be linked there.
+            Compare the two. Move /etc/x away on the host, or take its content over into the config tree.
+            """)
+        #expect(Failure(.occupied(path, by: .directory)).explanation == """
+            /etc/x is a directory that is not Deptool's.
+            Move /etc/x away on the host, or remove the link from the manifest.
+            """)
+    }
+
+    @Test func `explanations have the words of the programs involved`() throws {
+        let unit = try unitName("a.service")
+        #expect(Failure(.unit(unit, .restarting(times: 0), journal: "one\n\u{1b}[31mtwo")).explanation == """
+            unit a.service crashed and is being restarted; its last journal lines:
+                | one
+                | ^[[31mtwo
+            """)
+        #expect(Failure(.unit(unit, .restarting(times: 0), journal: "")).explanation == "unit a.service crashed and is being restarted")
+        #expect(Failure(.command(arguments: ["x"], status: 1, output: "no")).explanation == "`x` failed with status 1:\n    | no")
+        #expect(Failure(.command(arguments: ["x"], status: 1, output: "")).explanation == "`x` failed with status 1")
+        #expect(Failure(.disconnected).explanation
+            == "the connection to the operator was lost. Deptool only finishes under the eyes of the operator; run `deptool deploy` again.")
+        #expect(Failure(.unreadable(path: "/r", .notUTF8)).explanation == """
+            cannot understand /r: it holds text that is not UTF-8.
+            If nothing else explains it, the file was damaged: move /r away on the host.
+            """)
+        #expect(Failure(.cancelled).explanation == "given up by the operator")
+    }
+}

@@ -1,0 +1,132 @@
+import Model
+import Planning
+import TestSupport
+import Testing
+
+/// What holds for the steps between any two trees.
+@Suite struct LawTests {
+    private typealias Apps = [String: [String: String]]
+
+    /// A valid tree; small alphabets, so that two of them have much in common.
+    private func randomApps(_ random: inout Seeded) throws -> Apps {
+        while true {
+            var apps: Apps = [:]
+            for name in ["a", "b", "c"] where Int.random(in: 0..<4, using: &random) > 0 {
+                var files = ["conf/x": "\(Int.random(in: 0...1, using: &random))"]
+                var (units, links): ([String], [String: String]) = ([], [:])
+                for unit in ["x.service", "y.timer", "z.socket"] {
+                    if Int.random(in: 0..<3, using: &random) == 0 { files["systemd/" + unit] = "\(Int.random(in: 0...1, using: &random))" }
+                    if Int.random(in: 0..<3, using: &random) == 0 { units.append(unit) }
+                }
+                for path in ["/etc/x", "/etc/x/y", "/etc/y", "/opt/z"] where Int.random(in: 0..<5, using: &random) == 0 {
+                    links[path] = Bool.random(using: &random) ? "conf" : "conf/x"
+                }
+                for file in ["sysusers/u.conf", "tmpfiles/t.conf", "quadlets/q.container", "systemd/x.service.d/\(name).conf", "f*", "f"]
+                where Int.random(in: 0..<4, using: &random) == 0 {
+                    files[file] = "\(Int.random(in: 0...1, using: &random))"
+                }
+                if files["f"] != nil { files["f*"] = nil }
+                if Bool.random(using: &random) { files["manifest.json"] = manifest(units: units, links: links) }
+                apps[name] = files
+            }
+            if (try? tree(apps).validate()) != nil { return apps }
+        }
+    }
+
+    @Test func `the steps between random trees are complete and in order`() throws {
+        var random = Seeded()
+        for round in 0..<400 {
+            let place = Comment(rawValue: "seed \(random.seed), round \(round)")
+            let (old, new) = (try tree(try randomApps(&random)), try tree(try randomApps(&random)))
+            guard let plan = HostPlan(base: nil, deployed: old, wanted: new, safety: Safety(guard: .auto, isAtomic: round % 2 == 0)) else {
+                #expect(old.apps == new.apps, place)
+                continue
+            }
+            #expect(old.apps != new.apps, place)
+            #expect(HostPlan(base: nil, deployed: new, wanted: new) == nil, place)
+            checkOrder(plan.steps, place)
+            checkCompleteness(plan.steps, old, new, place)
+            #expect(run(plan.steps, from: old, to: new) == State(new), place)
+        }
+    }
+
+    private func checkOrder(_ steps: [Step], _ comment: Comment) {
+        func rank(_ step: Step) -> Int {
+            switch step.action {
+            case .checkout: 0
+            case .disable: 1
+            case .activate: 2
+            case .unlink(let path) where !isUnit(path): 3
+            case .link(let path, _) where !isUnit(path): 4
+            case .sysusers: 5
+            case .tmpfiles: 6
+            case .unlink: 7
+            case .link: 8
+            case .daemonReload: 9
+            case .remove: 10
+            case .enable: 11
+            case .start, .restart: 12
+            case .check: 13
+            case .confirm(_, .login): 14
+            case .confirm(_, .everyHost): 15
+            }
+        }
+        let ranks = steps.map(rank)
+        #expect(ranks == ranks.sorted(), comment)
+        #expect(Set(steps).count == steps.count, comment)
+    }
+
+    private func isUnit(_ path: AbsolutePath) -> Bool {
+        ["/etc/systemd/system/", "/etc/containers/systemd/"].contains { path.text.hasPrefix($0) }
+    }
+
+    private func checkCompleteness(_ steps: [Step], _ old: HostTree, _ new: HostTree, _ comment: Comment) {
+        let was = Set(old.apps.flatMap(\.links))
+        let links = steps.compactMap { step -> Link? in
+            guard case .link(let path, let source) = step.action, let app = step.app else { return nil }
+            return Link(path: path, app: app, source: source)
+        }
+        #expect(links.count == Set(links).count, comment)
+        #expect(Set(links) == Set(new.apps.flatMap(\.links)).subtracting(was), comment)
+        // Every app that gets new files has its units restarted or started, and judged.
+        for app in new.apps {
+            let before = old.apps.first { $0.name == app.name }
+            let judged = steps.compactMap { if case .check(let unit, _) = $0.action, $0.app == app.name { unit } else { nil } }
+            #expect(judged == (before?.id == app.id ? [] : app.manifest.units), comment)
+        }
+        let reloads = steps.contains(Step(nil, .daemonReload))
+        if steps.contains(where: { if case .link(let path, _) = $0.action { isUnit(path) } else { false } }) { #expect(reloads, comment) }
+    }
+
+    /// What a host is: versions of apps, links, and units that are enabled and running.
+    private struct State: Equatable {
+        var apps: [AppName: ObjectID]
+        var links: [AbsolutePath: AbsolutePath]
+        var units: Set<UnitName>
+
+        init(_ tree: HostTree) {
+            apps = Dictionary(uniqueKeysWithValues: tree.apps.map { ($0.name, $0.id) })
+            links = Dictionary(uniqueKeysWithValues: tree.apps.flatMap(\.links).map { ($0.path, $0.target) })
+            units = Set(tree.apps.flatMap(\.manifest.units))
+        }
+    }
+
+    /// A host that follows the steps, and stays as it is where they make no sense.
+    private func run(_ steps: [Step], from old: HostTree, to new: HostTree) -> State {
+        var state = State(old)
+        var checkedOut: [AppName: ObjectID] = [:]
+        for step in steps {
+            switch (step.action, step.app) {
+            case (.checkout, let app?): checkedOut[app] = new.apps.first { $0.name == app }?.id
+            case (.activate, let app?): state.apps[app] = checkedOut[app]
+            case (.remove, let app?): state.apps[app] = nil
+            case (.link(let path, let source), let app?): state.links[path] = app.current.appending(source)
+            case (.unlink(let path), _): state.links[path] = nil
+            case (.disable(let unit), _): state.units.remove(unit)
+            case (.start(let unit), _): state.units.insert(unit)
+            default: break
+            }
+        }
+        return state
+    }
+}

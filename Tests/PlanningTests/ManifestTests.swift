@@ -1,0 +1,77 @@
+import Model
+import Planning
+import Testing
+
+@Suite struct ManifestTests {
+    @Test(arguments: ["{}", " {\n}\n", #"{"systemd": {}, "symlinks": {}}"#, #"{"systemd": {"units_enabled": []}}"#])
+    func `an empty manifest is one`(text: String) throws {
+        #expect(try Manifest(parsing: Array(text.utf8)) == Manifest())
+    }
+
+    @Test func `units and links are sorted`() throws {
+        let manifest = try Manifest(parsing: Array(#"""
+            {
+              "symlinks": {"/etc/z": "a", "/etc/a/ä b": "dir/file", "/etc/a": "dir"},
+              "systemd": {"units_enabled": ["b@1.timer", "a.service", "_x.socket"]}
+            }
+            """#.utf8))
+        #expect(manifest.units.map(\.text) == ["_x.socket", "a.service", "b@1.timer"])
+        #expect(manifest.symlinks.map(\.path.text) == ["/etc/a", "/etc/a/ä b", "/etc/z"])
+        #expect(manifest.symlinks.map(\.source.text) == ["dir", "dir/file", "a"])
+    }
+
+    @Test(arguments: [
+        ("", 1, "not valid JSON: expected a value"),
+        ("{\n\"symlinks\" {}}", 2, "not valid JSON: expected ':' behind the key \"symlinks\""),
+        ("[]", 1, "the file must be an object, not a list"),
+        ("\n\"x\"", 2, "the file must be an object, not a string"),
+        (#"{"systemd": 1}"#, 1, "'systemd' must be an object, not a number"),
+        (#"{"systemd": null}"#, 1, "'systemd' must be an object, not null"),
+        (#"{"symlinks": true}"#, 1, "'symlinks' must be an object, not true or false"),
+        (#"{"symlinks": ["/a"]}"#, 1, "'symlinks' must be an object, not a list"),
+        ("{\n \"unit\": {}}", 2, "unknown key 'unit'; there are 'systemd' and 'symlinks'"),
+        (#"{"systemd": {"enabled": []}}"#, 1, "unknown key 'systemd.enabled'; the only one is 'systemd.units_enabled'"),
+        (#"{"systemd": {"units_enabled": "a.service"}}"#, 1, "'systemd.units_enabled' must be a list, not a string"),
+        (#"{"systemd": {"units_enabled": [{}]}}"#, 1, "'systemd.units_enabled' must be unit names, not an object"),
+        ("{\"systemd\": {\"units_enabled\": [\n\"a.service\",\n\"b\"]}}", 3, "'b' is no name of a systemd unit, such as 'nginx.service'"),
+        (#"{"systemd": {"units_enabled": ["../a.service"]}}"#, 1, "'../a.service' is no name of a systemd unit, such as 'nginx.service'"),
+        (#"{"systemd": {"units_enabled": ["-a.service"]}}"#, 1, "'-a.service' is no name of a systemd unit, such as 'nginx.service'"),
+        (#"{"systemd": {"units_enabled": [".service"]}}"#, 1, "'.service' is no name of a systemd unit, such as 'nginx.service'"),
+        ("{\"systemd\": {\"units_enabled\": [\"a.service\",\n\"a.service\"]}}", 2, "the unit a.service is there twice"),
+        ("{\"symlinks\": {},\n\"symlinks\": {}}", 2, "the key 'symlinks' is there twice"),
+        (#"{"symlinks": {"/a": "b", "/a": "c"}}"#, 1, "the key '/a' is there twice"),
+        (#"{"symlinks": {"/a": 1}}"#, 1, "'symlinks./a' must be a path in the app, not a number"),
+        (#"{"symlinks": {"etc/a": "b"}}"#, 1, "the link 'etc/a' is not a path that Deptool takes: it does not start with '/'"),
+        (#"{"symlinks": {"": "b"}}"#, 1, "the link '' is not a path that Deptool takes: it is empty"),
+        (#"{"symlinks": {"/": "b"}}"#, 1, "the link '/' is not a path that Deptool takes: it is empty"),
+        (#"{"symlinks": {"/etc/../a": "b"}}"#, 1, "the link '/etc/../a' is not a path that Deptool takes: it has an empty, '.' or '..' component"),
+        (#"{"symlinks": {"/etc/a/": "b"}}"#, 1, "the link '/etc/a/' is not a path that Deptool takes: it has an empty, '.' or '..' component"),
+        (#"{"symlinks": {"/etc/a": "/b"}}"#, 1, "the link source '/b' is no path in the app: it starts with '/'"),
+        (#"{"symlinks": {"/etc/a": ""}}"#, 1, "the link source '' is no path in the app: it is empty"),
+        (#"{"symlinks": {"/etc/a": "b/../../c"}}"#, 1, "the link source 'b/../../c' is no path in the app: it has an empty, '.' or '..' component"),
+        (#"{"symlinks": {"/etc/a": "b\u0000"}}"#, 1, "the link source 'b\0' is no path in the app: it has a control character"),
+    ])
+    func `what is wrong with a manifest is said`(text: String, line: Int, phrase: String) {
+        let problem = #expect(throws: FormatProblem.self) { try Manifest(parsing: Array(text.utf8)) }
+        #expect(problem?.phrase == phrase)
+        #expect(problem?.line == line)
+    }
+
+    @Test func `a host's options are read`() throws {
+        #expect(try HostOptions(parsing: Array("{}".utf8)) == HostOptions())
+        #expect(try HostOptions(parsing: Array(#"{"hostname": "ns1.example.com"}"#.utf8)).hostname == "ns1.example.com")
+    }
+
+    @Test(arguments: [
+        ("", 1, "not valid JSON: expected a value"),
+        ("3", 1, "the file must be an object, not a number"),
+        (#"{"hostname": 3}"#, 1, "'hostname' must be a string, not a number"),
+        ("{\"hostname\": \"a\",\n\"name\": \"b\"}", 2, "unknown key 'name'; the only one is 'hostname'"),
+        (#"{"hostname": "a", "hostname": "a"}"#, 1, "the key 'hostname' is there twice"),
+    ])
+    func `what is wrong with a host's options is said`(text: String, line: Int, phrase: String) {
+        let problem = #expect(throws: FormatProblem.self) { try HostOptions(parsing: Array(text.utf8)) }
+        #expect(problem?.phrase == phrase)
+        #expect(problem?.line == line)
+    }
+}

@@ -1,0 +1,84 @@
+import Model
+import TestSupport
+import Testing
+
+@testable import Planning
+
+@Suite struct SafetyTests {
+    private let sshd = ["manifest.json": manifest(links: ["/etc/ssh/sshd_config.d/x.conf": "conf/x.conf"]), "conf/x.conf": "1", "notes": ""]
+
+    /// What the plan's confirmation says is touched; nil when it has none.
+    private func touched(
+        _ old: [String: [String: String]], _ new: [String: [String: String]], _ kind: Safety.Guard = .auto
+    ) throws -> String? {
+        let plan = try #require(HostPlan(base: nil, deployed: try tree(old), wanted: try tree(new), safety: Safety(guard: kind)))
+        guard case .confirm(_, .login(let touched)) = plan.steps.last?.action else { return nil }
+        return touched ?? "always"
+    }
+
+    @Test func `a changed file that sshd reads is guarded`() throws {
+        let new = sshd.merging(["conf/x.conf": "2"]) { $1 }
+        #expect(try touched(["a": sshd], ["a": new]) == "/etc/ssh/sshd_config.d/x.conf")
+        #expect(try touched([:], ["a": sshd]) == "/etc/ssh/sshd_config.d/x.conf")
+        #expect(try touched(["a": sshd], [:]) == "/etc/ssh/sshd_config.d/x.conf")
+    }
+
+    @Test func `another file of the same app is not guarded`() throws {
+        #expect(try touched(["a": sshd], ["a": sshd.merging(["notes": "2"]) { $1 }]) == nil)
+        #expect(try touched(["a": sshd, "b": ["f": "1"]], ["a": sshd, "b": ["f": "2"]]) == nil)
+    }
+
+    @Test func `a link to a directory shows all that is in it`() throws {
+        func tree(_ content: String) -> [String: [String: String]] {
+            ["a": ["manifest.json": manifest(links: ["/etc/wireguard": "wg"]), "wg/wg0.conf": content, "wg-other": content]]
+        }
+        #expect(try touched(tree("1"), tree("2")) == "/etc/wireguard")
+    }
+
+    @Test func `a link that comes, turns or goes is guarded`() throws {
+        func tree(_ links: [String: String]) -> [String: [String: String]] {
+            ["a": ["manifest.json": manifest(links: links), "f": "", "g": ""]]
+        }
+        #expect(try touched(tree([:]), tree(["/etc/sudoers.d/x": "f"])) == "/etc/sudoers.d/x")
+        #expect(try touched(tree(["/etc/sudoers.d/x": "f"]), tree(["/etc/sudoers.d/x": "g"])) == "/etc/sudoers.d/x")
+        #expect(try touched(tree(["/etc/sudoers.d/x": "f"]), tree([:])) == "/etc/sudoers.d/x")
+    }
+
+    @Test(arguments: [
+        "/etc/ssh/sshd_config", "/etc/pam.d/sshd", "/etc/sudoers", "/etc/nftables.conf", "/etc/network/interfaces", "/etc/passwd",
+        "/etc/systemd/network/10.network", "/root/.ssh/authorized_keys", "/home/me/.ssh/authorized_keys", "/etc/sysctl.d/1.conf",
+    ])
+    func `what the login depends on is known`(path: String) throws {
+        #expect(try touched([:], ["a": ["manifest.json": manifest(links: [path: "f"]), "f": ""]]) == path)
+    }
+
+    @Test(arguments: ["/etc/sshx", "/etc/nginx/nginx.conf", "/etc/sudoersx/y", "/home/me/.ssh/known_hosts", "/etc/tmpfiles.d/x.conf"])
+    func `what it does not depend on is left in peace`(path: String) throws {
+        #expect(try touched([:], ["a": ["manifest.json": manifest(links: [path: "f"]), "f": ""]]) == nil)
+    }
+
+    @Test(arguments: [
+        ("systemd/ssh.service", "/etc/systemd/system/ssh.service"),
+        ("systemd/sshd.service.d/x.conf", "/etc/systemd/system/sshd.service.d/x.conf"),
+        ("systemd/wg-quick@wg0.service", "/etc/systemd/system/wg-quick@wg0.service"),
+        ("systemd/deptool-recover.service", "/etc/systemd/system/deptool-recover.service"),
+        ("sysusers/x.conf", "/etc/sysusers.d/x.conf"),
+    ])
+    func `files of such units are guarded`(file: String, path: String) throws {
+        #expect(try touched([:], ["a": [file: ""]]) == path)
+    }
+
+    @Test func `any change of an app with such a unit is guarded`() throws {
+        func tree(_ content: String) -> [String: [String: String]] { ["a": ["manifest.json": manifest(units: ["a.service", "nftables.service"]), "f": content]] }
+        #expect(try touched(tree("1"), tree("2")) == "nftables.service")
+        #expect(try touched(tree("1"), ["a": ["f": "1"]]) == "nftables.service")
+        #expect(try touched([:], ["a": ["manifest.json": manifest(units: ["sshguard.service"])]]) == nil)
+    }
+
+    @Test func `the operator may want it always or never`() throws {
+        #expect(try touched([:], ["a": sshd], .never) == nil)
+        #expect(try touched([:], ["a": sshd], .always) == "/etc/ssh/sshd_config.d/x.conf")
+        #expect(try touched([:], ["a": ["f": ""]], .always) == "always")
+        #expect(try touched([:], ["a": ["f": ""]], .auto) == nil)
+    }
+}

@@ -1,0 +1,245 @@
+import Model
+import Planning
+import TestSupport
+import Testing
+
+@Suite struct StepTests {
+    private let dns = [
+        "manifest.json": manifest(units: ["nsd.service"], links: ["/etc/nsd": "conf", "/etc/cron.d/nsd": "cron"]),
+        "systemd/nsd.service": "[Service]", "conf/nsd.conf": "server:", "conf/zones/a.zone": "1", "conf/zones/b.zone": "1", "cron": "",
+    ]
+
+    /// The name server with other contents of some files; nil for none.
+    private func with(_ changes: [String: String?]) -> [String: String] {
+        changes.reduce(into: dns) { files, change in files[change.key] = change.value }
+    }
+
+    @Test func `a first deploy does everything`() throws {
+        #expect(try steps(from: [:], to: ["nsd": dns, "base": ["motd": "hi"]]) == [
+            "base: checkout",
+            "nsd: checkout",
+            "base: activate",
+            "nsd: activate",
+            "nsd: link /etc/cron.d/nsd -> cron",
+            "nsd: link /etc/nsd -> conf",
+            "nsd: link /etc/systemd/system/nsd.service -> systemd/nsd.service",
+            "daemon-reload",
+            "nsd: enable nsd.service",
+            "nsd: start nsd.service",
+            "nsd: check nsd.service 0.3 seconds",
+        ])
+    }
+
+    @Test func `a changed zone restarts the units of its app`() throws {
+        #expect(try steps(from: ["nsd": dns, "base": ["motd": "hi"]], to: ["nsd": with(["conf/zones/a.zone": "2"]), "base": ["motd": "hi"]]) == [
+            "nsd: checkout",
+            "nsd: activate",
+            "nsd: restart nsd.service (conf/zones/a.zone +0)",
+            "nsd: check nsd.service 0.3 seconds",
+        ])
+    }
+
+    @Test func `a restart names one file and counts the others`() throws {
+        let new = with(["conf/zones/a.zone": nil, "conf/zones/b.zone": "2", "conf/zones/c.zone": "1"])
+        #expect(try steps(from: ["nsd": dns], to: ["nsd": new])?[2] == "nsd: restart nsd.service (conf/zones/a.zone +2)")
+    }
+
+    @Test func `a changed unit file is reloaded and enabled again`() throws {
+        #expect(try steps(from: ["nsd": dns], to: ["nsd": with(["systemd/nsd.service": "[Unit]"])]) == [
+            "nsd: checkout",
+            "nsd: activate",
+            "daemon-reload",
+            "nsd: enable nsd.service again",
+            "nsd: restart nsd.service (systemd/nsd.service +0)",
+            "nsd: check nsd.service 0.3 seconds",
+        ])
+    }
+
+    @Test func `a mode that changed is a change`() throws {
+        #expect(try steps(from: ["a": ["run": ""]], to: ["a": ["run*": ""]]) == ["a: checkout", "a: activate"])
+    }
+
+    @Test func `a unit that comes is enabled and started, the others restart`() throws {
+        let new = with([
+            "manifest.json": manifest(units: ["nsd.service", "nsd-exporter.service"], links: ["/etc/nsd": "conf", "/etc/cron.d/nsd": "cron"]),
+            "systemd/nsd-exporter.service": "",
+        ])
+        #expect(try steps(from: ["nsd": dns], to: ["nsd": new]) == [
+            "nsd: checkout",
+            "nsd: activate",
+            "nsd: link /etc/systemd/system/nsd-exporter.service -> systemd/nsd-exporter.service",
+            "daemon-reload",
+            "nsd: enable nsd-exporter.service",
+            "nsd: enable nsd.service again",
+            "nsd: start nsd-exporter.service",
+            "nsd: restart nsd.service (manifest.json +1)",
+            "nsd: check nsd-exporter.service 0.3 seconds",
+            "nsd: check nsd.service 0.3 seconds",
+        ])
+    }
+
+    @Test func `a unit that goes is stopped before its files leave`() throws {
+        let new = with(["manifest.json": manifest(links: ["/etc/nsd": "conf", "/etc/cron.d/nsd": "cron"]), "systemd/nsd.service": nil])
+        #expect(try steps(from: ["nsd": dns], to: ["nsd": new]) == [
+            "nsd: checkout",
+            "nsd: disable nsd.service",
+            "nsd: activate",
+            "nsd: unlink /etc/systemd/system/nsd.service",
+            "daemon-reload",
+        ])
+    }
+
+    @Test func `a unit that is no longer enabled is stopped and keeps its link`() throws {
+        let new = with(["manifest.json": manifest(links: ["/etc/nsd": "conf", "/etc/cron.d/nsd": "cron"])])
+        #expect(try steps(from: ["nsd": dns], to: ["nsd": new]) == ["nsd: checkout", "nsd: disable nsd.service", "nsd: activate"])
+    }
+
+    @Test func `an app that goes is stopped, unlinked and removed`() throws {
+        #expect(try steps(from: ["nsd": dns, "base": ["motd": "hi"]], to: ["base": ["motd": "hi"]]) == [
+            "nsd: disable nsd.service",
+            "nsd: unlink /etc/cron.d/nsd",
+            "nsd: unlink /etc/nsd",
+            "nsd: unlink /etc/systemd/system/nsd.service",
+            "daemon-reload",
+            "nsd: remove",
+        ])
+    }
+
+    @Test func `a renamed app keeps its units and turns its links`() throws {
+        #expect(try steps(from: ["nsd": dns], to: ["dns": dns]) == [
+            "dns: checkout",
+            "dns: activate",
+            "dns: link /etc/cron.d/nsd -> cron",
+            "dns: link /etc/nsd -> conf",
+            "dns: link /etc/systemd/system/nsd.service -> systemd/nsd.service",
+            "daemon-reload",
+            "nsd: remove",
+            "dns: enable nsd.service again",
+            "dns: restart nsd.service (conf/nsd.conf +5)",
+            "dns: check nsd.service 0.3 seconds",
+        ])
+    }
+
+    @Test func `a unit that moves to another app is not stopped`() throws {
+        let a = ["manifest.json": manifest(units: ["x.service"]), "systemd/x.service": "", "f": ""]
+        #expect(try steps(from: ["a": a, "b": ["g": ""]], to: ["a": ["f": ""], "b": ["g": "", "manifest.json": manifest(units: ["x.service"]), "systemd/x.service": ""]]) == [
+            "a: checkout",
+            "b: checkout",
+            "a: activate",
+            "b: activate",
+            "b: link /etc/systemd/system/x.service -> systemd/x.service",
+            "daemon-reload",
+            "b: enable x.service again",
+            "b: restart x.service (manifest.json +1)",
+            "b: check x.service 0.3 seconds",
+        ])
+    }
+
+    @Test func `links come, turn, move and go`() throws {
+        let old = [
+            "a": ["manifest.json": manifest(links: ["/etc/gone": "f", "/etc/stays": "f", "/etc/turned": "f", "/etc/moved": "f"]), "f": "", "g": ""],
+            "b": ["f": ""],
+        ]
+        let new = [
+            "a": ["manifest.json": manifest(links: ["/etc/come": "f", "/etc/stays": "f", "/etc/turned": "g"]), "f": "", "g": ""],
+            "b": ["manifest.json": manifest(links: ["/etc/moved": "f"]), "f": ""],
+        ]
+        #expect(try steps(from: old, to: new) == [
+            "a: checkout",
+            "b: checkout",
+            "a: activate",
+            "b: activate",
+            "a: unlink /etc/gone",
+            "a: link /etc/come -> f",
+            "b: link /etc/moved -> f",
+            "a: link /etc/turned -> g",
+        ])
+    }
+
+    @Test func `a link that becomes a directory of links leaves first`() throws {
+        let old = ["a": ["manifest.json": manifest(links: ["/etc/x": "d"]), "d/f": ""]]
+        let new = ["a": ["manifest.json": manifest(links: ["/etc/x/y": "d"]), "d/f": ""]]
+        #expect(try steps(from: old, to: new) == ["a: checkout", "a: activate", "a: unlink /etc/x", "a: link /etc/x/y -> d"])
+        #expect(try steps(from: new, to: old) == ["a: checkout", "a: activate", "a: unlink /etc/x/y", "a: link /etc/x -> d"])
+    }
+
+    @Test func `links whose names Unicode holds for the same are different`() throws {
+        let (composed, decomposed) = ("/etc/\u{e9}", "/etc/e\u{301}")
+        let old = ["a": ["manifest.json": manifest(links: [composed: "f"]), "f": ""]]
+        let new = ["a": ["manifest.json": manifest(links: [decomposed: "f"]), "f": ""]]
+        #expect(try steps(from: old, to: new)?.map { Array($0.utf8) } == [
+            "a: checkout", "a: activate", "a: unlink \(composed)", "a: link \(decomposed) -> f",
+        ].map { Array($0.utf8) })
+    }
+
+    @Test func `a file whose name begins with a combining character is linked`() throws {
+        #expect(try steps(from: [:], to: ["a": ["systemd/\u{301}x.service": ""]]) == [
+            "a: checkout", "a: activate", "a: link /etc/systemd/system/\u{301}x.service -> systemd/\u{301}x.service", "daemon-reload",
+        ])
+    }
+
+    @Test func `drop-ins are linked one by one`() throws {
+        let old = ["a": ["systemd/x.service.d/1.conf": "", "systemd/x.service.d/2.conf": ""]]
+        #expect(try steps(from: [:], to: old) == [
+            "a: checkout", "a: activate",
+            "a: link /etc/systemd/system/x.service.d/1.conf -> systemd/x.service.d/1.conf",
+            "a: link /etc/systemd/system/x.service.d/2.conf -> systemd/x.service.d/2.conf",
+            "daemon-reload",
+        ])
+        #expect(try steps(from: old, to: ["a": ["systemd/x.service.d/2.conf": "changed"]]) == [
+            "a: checkout", "a: activate", "a: unlink /etc/systemd/system/x.service.d/1.conf", "daemon-reload",
+        ])
+    }
+
+    @Test func `sysusers, tmpfiles and quadlets have their reactions`() throws {
+        let all = ["sysusers/a.conf": "", "tmpfiles/a.conf": "", "quadlets/a.container": "", "quadlets/a.container.d/x.conf": "", "f": ""]
+        #expect(try steps(from: [:], to: ["a": all]) == [
+            "a: checkout",
+            "a: activate",
+            "a: link /etc/sysusers.d/a.conf -> sysusers/a.conf",
+            "a: link /etc/tmpfiles.d/a.conf -> tmpfiles/a.conf",
+            "sysusers",
+            "tmpfiles",
+            "a: link /etc/containers/systemd/a.container -> quadlets/a.container",
+            "a: link /etc/containers/systemd/a.container.d/x.conf -> quadlets/a.container.d/x.conf",
+            "daemon-reload",
+        ])
+        #expect(try steps(from: ["a": all], to: ["a": all.merging(["f": "2"]) { $1 }]) == ["a: checkout", "a: activate"])
+        #expect(try steps(from: ["a": all], to: ["a": all.merging(["sysusers/a.conf": "2"]) { $1 }]) == ["a: checkout", "a: activate", "sysusers"])
+        #expect(try steps(from: ["a": all], to: ["a": all.merging(["tmpfiles/a.conf": "2"]) { $1 }]) == ["a: checkout", "a: activate", "tmpfiles"])
+        #expect(try steps(from: ["a": all], to: ["a": all.merging(["quadlets/a.container": "2"]) { $1 }]) == ["a: checkout", "a: activate", "daemon-reload"])
+        #expect(try steps(from: ["a": all], to: [:]) == [
+            "a: unlink /etc/sysusers.d/a.conf",
+            "a: unlink /etc/tmpfiles.d/a.conf",
+            "a: unlink /etc/containers/systemd/a.container",
+            "a: unlink /etc/containers/systemd/a.container.d/x.conf",
+            "daemon-reload",
+            "a: remove",
+        ])
+    }
+
+    @Test func `nothing changed is no plan`() throws {
+        #expect(try steps(from: ["nsd": dns], to: ["nsd": dns]) == nil)
+        #expect(try steps(from: [:], to: [:]) == nil)
+        #expect(HostPlan(base: nil, deployed: nil, wanted: try tree([:])) == nil)
+    }
+
+    @Test func `a plan knows what it starts from and what the host has`() throws {
+        let base = ObjectID.of(.commit, [])
+        let (old, new) = (try tree(["a": ["f": "one", "g": "two"]]), try tree(["a": ["f": "three", "g": "two"]]))
+        let plan = try #require(HostPlan(base: base, deployed: old, wanted: new))
+        #expect(plan.base == base)
+        #expect(plan.host.text == "web1")
+        #expect(plan.wanted == new)
+        #expect(plan.present == Set(["one", "two"].map { ObjectID.of(.blob, Array($0.utf8)) }))
+        #expect(HostPlan(base: nil, deployed: nil, wanted: new)?.present == [])
+    }
+
+    @Test func `confirmations come last, the login's first`() throws {
+        let plan = try #require(HostPlan(
+            base: nil, deployed: nil, wanted: try tree(["nsd": dns]), safety: Safety(guard: .always, isAtomic: true)))
+        #expect(plan.steps.map(text).suffix(3) == [
+            "nsd: check nsd.service 0.3 seconds", "confirm login (always) 45.0 seconds", "confirm every host 600.0 seconds",
+        ])
+    }
+}

@@ -1,0 +1,36 @@
+import Model
+import Planning
+import TestSupport
+
+/// A step in a line, for comparison.
+func text(_ step: Step) -> String {
+    let what =
+        switch step.action {
+        case .checkout: "checkout"
+        case .activate: "activate"
+        case .remove: "remove"
+        case .link(let path, let source): "link \(path.text) -> \(source.text)"
+        case .unlink(let path): "unlink \(path.text)"
+        case .sysusers: "sysusers"
+        case .tmpfiles: "tmpfiles"
+        case .disable(let unit): "disable \(unit.text)"
+        case .daemonReload: "daemon-reload"
+        case .enable(let unit, .new): "enable \(unit.text)"
+        case .enable(let unit, .refreshed): "enable \(unit.text) again"
+        case .start(let unit): "start \(unit.text)"
+        case .restart(let unit, let because): "restart \(unit.text) (\(because.path.text) +\(because.others))"
+        case .check(let unit, let settle): "check \(unit.text) \(settle)"
+        case .confirm(let limit, .login(let touched)): "confirm login (\(touched ?? "always")) \(limit)"
+        case .confirm(let limit, .everyHost): "confirm every host \(limit)"
+        }
+    return (step.app.map { $0.text + ": " } ?? "") + what
+}
+
+/// The steps from one set of apps to another; nil when there is nothing to do.
+func steps(
+    from old: [String: [String: String]], to new: [String: [String: String]], safety: Safety = Safety(guard: .never)
+) throws -> [String]? {
+    let new = try tree(new)
+    try new.validate()
+    return HostPlan(base: nil, deployed: try tree(old), wanted: new, safety: safety)?.steps.map(text)
+}
