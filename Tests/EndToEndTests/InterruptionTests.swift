@@ -20,7 +20,7 @@ extension EndToEnd {
             try cluster.deploy().require(0)
             before = try host.snapshot()
             references = try cluster.references()
-            try cluster.addService("web", on: "web1", before: "/bin/sleep 3")
+            try cluster.addService("web", on: "web1", before: "/bin/sleep 2")
             try cluster.addService("new", on: "web1")
             try cluster.remove("web1/gone")
         }
