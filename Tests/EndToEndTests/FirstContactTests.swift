@@ -51,6 +51,7 @@ extension EndToEnd {
                     bin 755
                     bin/deptool-agent-0.1.0-HASH 755
                     store 700
+                    store/deptool-recover.service 644
                     store/lock 600
                     store/log 600
                     store/record 600

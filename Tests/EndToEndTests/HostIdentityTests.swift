@@ -55,10 +55,20 @@ extension EndToEnd {
             #expect(try web1.isLocked == false)
             #expect(try cluster.references() == "")
 
+            // At a terminal, it is named before the operator answers.
+            cluster.environment["NO_COLOR"] = "1"
+            let asking = try cluster.startAsking()
+            try asking.expect("[y/N/d] ")
+            try asking.expect("\n  web2: no answer while connecting\nApply to 2 hosts in cluster 'prod'? [y/N/d] ")
+            asking.type(line: "n")
+            #expect(try asking.finish().code == 1)
+
             // On request, the others are deployed to.
-            let rest = try cluster.deploy("--limit", "web1")
-            #expect(rest.code == 0)
+            let rest = try cluster.deploy("--skip-unreachable")
+            #expect(rest.code == 1)
+            #expect(rest.stable.hasSuffix("\n\nDeployed to 1 host, 1 host not changed, in N s.\n"), "\(rest)")
             #expect(try web1.state(of: "app") == "active")
+            #expect(try cluster.references().split(separator: "\n").count == 1)
             try site.start(web2)
             try cluster.deploy().require(0)
             #expect(try web2.state(of: "app") == "active")

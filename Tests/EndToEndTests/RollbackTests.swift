@@ -62,9 +62,7 @@ extension EndToEnd {
                     Rolled back 1 host, in N s.
 
                     """)
-            expect(
-                try host.snapshot().split(separator: "\n").filter { $0 != "/var/lib/deptool/apps d 755 0:0 " }.joined(separator: "\n"),
-                is: before.trimmingCharacters(in: .newlines))
+            expect(try host.snapshot().replacing("/var/lib/deptool/apps d 755 0:0 \n", with: ""), is: before)
             for unit in ["app", "other"] {
                 #expect(try host.state(of: unit) == "inactive")
                 #expect(try host.run("systemctl show --value -p LoadState \(unit)") == "not-found\n")
@@ -127,6 +125,20 @@ extension EndToEnd {
             #expect(try host.run("systemctl is-system-running || true") == "running\n")
         }
 
+        @Test func `the distribution's unit comes back when the one in its place fails`() throws {
+            try host.run("systemctl enable --now nsd")
+            let before = try host.snapshot()
+            let (fragment, files) = ("systemctl show --value -p FragmentPath nsd", "systemctl cat nsd")
+            let (oldFragment, oldFiles) = (try host.run(fragment), try host.run(files))
+            try cluster.addService("nsd", on: "web1", run: "/bin/false")
+            #expect(try cluster.deploy().code == 3)
+            expect(try host.snapshot().replacing("/var/lib/deptool/apps d 755 0:0 \n", with: ""), is: before)
+            #expect(try host.run(fragment) == oldFragment)
+            #expect(try host.run(files) == oldFiles)
+            #expect(try host.state(of: "nsd") == "active")
+            #expect(try host.enablement(of: "nsd") == "enabled")
+        }
+
         @Test func `a stranger's file at a link's path is left alone`() throws {
             try host.write("/etc/app.conf", "theirs\n")
             try cluster.write("web1/app/app.conf", "ours\n")
@@ -146,9 +158,7 @@ extension EndToEnd {
                     Rolled back 1 host, in N s.
 
                     """)
-            expect(
-                try host.snapshot().split(separator: "\n").filter { $0 != "/var/lib/deptool/apps d 755 0:0 " }.joined(separator: "\n"),
-                is: before.trimmingCharacters(in: .newlines))
+            expect(try host.snapshot().replacing("/var/lib/deptool/apps d 755 0:0 \n", with: ""), is: before)
         }
 
         @Test func `a unit that crashes after its start fails the deploy`() throws {
