@@ -23,11 +23,11 @@ public struct PlanText {
         for change in plan.changes {
             text += "    \(word(change.kind)) \(change.app.text)\n"
             for file in change.files { text += "        \(line(file))\n" }
-            for step in plan.steps where step.app == change.app {
+            for (index, step) in plan.steps.enumerated() where plan.owner(ofStep: index) == change.app {
                 if let phrase = step.phrase { text += "        \(phrase)\n" }
             }
         }
-        for step in plan.steps where step.app == nil {
+        for (index, step) in plan.steps.enumerated() where plan.owner(ofStep: index) == nil {
             if let phrase = step.phrase { text += "    \(phrase)\n" }
         }
         return text
@@ -50,6 +50,16 @@ public struct PlanText {
             return style.changed("~ " + visible(new.path.text)) + " (\(mode))"
         default: return style.changed("~ " + visible(file.path.text))
         }
+    }
+}
+
+extension HostPlan {
+    /// The app among whose steps a step is shown. What is done once for the whole host stands before the first step that
+    /// needs it; nil for what comes after everything.
+    fileprivate func owner(ofStep index: Int) -> AppName? {
+        if let app = steps[index].app { return app }
+        if case .confirm = steps[index].action { return nil }
+        return (steps[index...].first { $0.app != nil } ?? steps[..<index].last { $0.app != nil })?.app
     }
 }
 

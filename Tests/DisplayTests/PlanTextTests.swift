@@ -67,7 +67,7 @@ import Testing
                     unlink quadlet q.container
                     unlink unit web.service
                     unlink unit web.service.d/a.conf
-                reload systemd
+                    reload systemd
 
             """)
     }

@@ -58,7 +58,7 @@ import Testing
                         + manifest.json
                         + text
                         link /etc/motd.d/10-deptool -> text
-                    reload systemd
+                        reload systemd
 
                 web2 (new host)
                     add users

@@ -61,8 +61,8 @@ extension EndToEnd {
                             ~ site.conf
                             + systemd/web.service.d/env.conf
                             link unit web.service.d/env.conf
+                            reload systemd
                             restart unit web.service (conf.d/extra.conf and 2 other files changed)
-                        reload systemd
                     """)
             expect(
                 try host.apps(),
@@ -139,7 +139,7 @@ extension EndToEnd {
                             - systemd/web.service
                             stop and disable unit web.service
                             unlink unit web.service
-                        reload systemd
+                            reload systemd
                     """)
             #expect(try host.apps() == "")
             #expect(try host.links() == "")
