@@ -54,12 +54,26 @@ public struct PlanText {
 }
 
 extension HostPlan {
-    /// The app among whose steps a step is shown. What is done once for the whole host stands before the first step that
-    /// needs it; nil for what comes after everything.
+    /// The app among whose steps a step is shown. What is done once for the whole host stands before the first start of a
+    /// unit that needs it, else behind the last link that made it necessary; nil for what comes after everything.
     fileprivate func owner(ofStep index: Int) -> AppName? {
         if let app = steps[index].app { return app }
-        if case .confirm = steps[index].action { return nil }
-        return (steps[index...].first { $0.app != nil } ?? steps[..<index].last { $0.app != nil })?.app
+        switch steps[index].action {
+        case .confirm: return nil
+        case .daemonReload:
+            if let next = steps[index...].first(where: { $0.action.bringsUpUnit }) { return next.app }
+        default: break
+        }
+        return steps[..<index].last { $0.app != nil }?.app
+    }
+}
+
+extension Step.Action {
+    fileprivate var bringsUpUnit: Bool {
+        switch self {
+        case .enable, .start, .restart: true
+        default: false
+        }
     }
 }
 

@@ -54,6 +54,7 @@ extension EndToEnd {
                             + manifest.json
                             + systemd/db.service
                             link unit db.service
+                            reload systemd
                             enable unit db.service
                             start unit db.service
                         update web
@@ -61,7 +62,6 @@ extension EndToEnd {
                             ~ site.conf
                             + systemd/web.service.d/env.conf
                             link unit web.service.d/env.conf
-                            reload systemd
                             restart unit web.service (conf.d/extra.conf and 2 other files changed)
                     """)
             expect(
