@@ -14,6 +14,7 @@ struct HostLog {
         let word =
             switch outcome {
             case .deployed: "deployed"
+            case .unchanged: "unchanged"
             case .rolledBack: "rolled-back"
             case .broken: "broken"
             }

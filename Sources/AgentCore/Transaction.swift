@@ -22,7 +22,7 @@ struct Transaction {
             // Nothing has changed but what a sweep removes.
             try? system.removeIfThere(Layout.journal)
             try? BootUnit(system: system).unlink()
-            return .rolledBack(error)
+            return .unchanged(error)
         }
         do {
             try execute(journal)

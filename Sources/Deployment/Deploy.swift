@@ -243,6 +243,7 @@ extension HostResult {
         self =
             switch outcome {
             case .deployed: .deployed
+            case .unchanged(let failure): .failed(.refused(failure))
             case .rolledBack(let failure): .rolledBack(failure)
             case .broken(let failure, let undoing): .broken(failure, undoing: undoing)
             }

@@ -23,11 +23,11 @@ public struct PlanText {
         for change in plan.changes {
             text += "    \(word(change.kind)) \(change.app.text)\n"
             for file in change.files { text += "        \(line(file))\n" }
-            for step in plan.steps where step.app == change.app {
+            for (index, step) in plan.steps.enumerated() where plan.owner(ofStep: index) == change.app {
                 if let phrase = step.phrase { text += "        \(phrase)\n" }
             }
         }
-        for step in plan.steps where step.app == nil {
+        for (index, step) in plan.steps.enumerated() where plan.owner(ofStep: index) == nil {
             if let phrase = step.phrase { text += "    \(phrase)\n" }
         }
         return text
@@ -49,6 +49,30 @@ public struct PlanText {
             let mode = new.isExecutable ? "now executable" : "no longer executable"
             return style.changed("~ " + visible(new.path.text)) + " (\(mode))"
         default: return style.changed("~ " + visible(file.path.text))
+        }
+    }
+}
+
+extension HostPlan {
+    /// The app among whose steps a step is shown. What is done once for the whole host stands before the first start of a
+    /// unit that needs it, else behind the last link that made it necessary; nil for what comes after everything.
+    fileprivate func owner(ofStep index: Int) -> AppName? {
+        if let app = steps[index].app { return app }
+        switch steps[index].action {
+        case .confirm: return nil
+        case .daemonReload:
+            if let next = steps[index...].first(where: { $0.action.bringsUpUnit }) { return next.app }
+        default: break
+        }
+        return steps[..<index].last { $0.app != nil }?.app
+    }
+}
+
+extension Step.Action {
+    fileprivate var bringsUpUnit: Bool {
+        switch self {
+        case .enable, .start, .restart: true
+        default: false
         }
     }
 }

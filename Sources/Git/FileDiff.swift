@@ -64,18 +64,33 @@ extension Store {
         guard max(oldSize ?? 0, newSize ?? 0) <= Self.largestDiffed else { return binary }
         let before: [UInt8]? = if let old { try blob(old, limit: .max) } else { nil }
         let after: [UInt8]? = if let new { try blob(new, limit: .max) } else { nil }
+        // The patch points into both for as long as it lives.
+        var result: Result<FileDiff, StoreError> = .success(binary)
+        unsafe (before ?? []).withUnsafeBytes { a in
+            unsafe (after ?? []).withUnsafeBytes { b in
+                do throws(StoreError) {
+                    result = .success(
+                        try unsafe compare(
+                            before == nil ? nil : a, after == nil ? nil : b, path: path, binary: binary))
+                } catch {
+                    result = .failure(error)
+                }
+            }
+        }
+        return try result.get()
+    }
+
+    private func compare(
+        _ before: UnsafeRawBufferPointer?, _ after: UnsafeRawBufferPointer?, path: String, binary: FileDiff
+    ) throws(StoreError) -> FileDiff {
         var options = unsafe git_diff_options()
         try check("compare \(path)") { unsafe git_diff_options_init(&options, UInt32(GIT_DIFF_OPTIONS_VERSION)) }
         let patch = try unsafe handle("compare \(path)") { patch in
-            unsafe (before ?? []).withUnsafeBytes { a in
-                unsafe (after ?? []).withUnsafeBytes { b in
-                    // A null buffer is an absent file; an empty array may lend one.
-                    unsafe withUnsafeBytes(of: UInt8(0)) { empty in
-                        unsafe git_patch_from_buffers(
-                            &patch, before == nil ? nil : a.baseAddress ?? empty.baseAddress, a.count, path,
-                            after == nil ? nil : b.baseAddress ?? empty.baseAddress, b.count, path, &options)
-                    }
-                }
+            // A null buffer is an absent file; an empty array may lend one.
+            unsafe withUnsafeBytes(of: UInt8(0)) { empty in
+                unsafe git_patch_from_buffers(
+                    &patch, before.map { unsafe $0.baseAddress ?? empty.baseAddress } ?? nil, before?.count ?? 0, path,
+                    after.map { unsafe $0.baseAddress ?? empty.baseAddress } ?? nil, after?.count ?? 0, path, &options)
             }
         }
         defer { unsafe git_patch_free(patch) }

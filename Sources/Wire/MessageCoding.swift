@@ -189,6 +189,9 @@ extension Outcome: WireCodable {
             writer.byte(2)
             failure.encode(to: &writer)
             writer.list(undoing)
+        case .unchanged(let failure):
+            writer.byte(3)
+            failure.encode(to: &writer)
         }
     }
 
@@ -199,6 +202,7 @@ extension Outcome: WireCodable {
         case 2:
             let failure = try Failure(from: &reader)
             self = .broken(failure, undoing: try reader.list(of: Failure.self))
+        case 3: self = .unchanged(try Failure(from: &reader))
         default: throw .unknownCase
         }
     }

@@ -122,7 +122,9 @@ public struct Hello: Hashable, Sendable {
 public enum Outcome: Hashable, Sendable {
     /// The host is in the new state.
     case deployed
-    /// The host is in its old state, because of a failure.
+    /// Nothing was changed, because of something that was seen before.
+    case unchanged(Failure)
+    /// The host is in its old state again, because of a failure.
     case rolledBack(Failure)
     /// Undoing failed as well: the host is in neither state, and needs a person.
     case broken(Failure, undoing: [Failure])

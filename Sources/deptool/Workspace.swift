@@ -62,15 +62,11 @@ struct Workspace {
         return "/" + parts.dropLast().joined(separator: "/")
     }
 
-    /// Reads the config tree into the store, and makes its cluster the default.
+    /// Reads the config tree into the store.
     func importTree() throws -> ObjectID {
         do {
-            let root = try store.importCluster(at: directory)
-            try remember()
-            return root
-        } catch let error as ImportError {
-            throw Complaint(error.phrase, error.explanation)
-        } catch let error as StoreError {
+            return try store.importCluster(at: directory)
+        } catch {
             throw Complaint(error.phrase, error.explanation)
         }
     }
@@ -104,13 +100,18 @@ struct Workspace {
         }
     }
 
+    /// Plans, and makes the cluster the default, since there is nothing wrong with it.
     func plan(_ root: ObjectID, _ filter: HostFilter = .all, safety: Safety = Safety()) throws -> Plan {
         do {
             let reader = ClusterReader(store, safety: safety)
             try checkOtherClusters(try reader.hosts(in: root).map(\.host))
-            return try reader.plan(root: root, cluster: cluster, filter: filter)
-        } catch {
+            let plan = try reader.plan(root: root, cluster: cluster, filter: filter)
+            try remember()
+            return plan
+        } catch let error as ClusterError {
             throw Complaint(error, directory: directory)
+        } catch let error as StoreError {
+            throw Complaint(error.phrase, error.explanation)
         }
     }
 

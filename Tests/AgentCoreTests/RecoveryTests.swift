@@ -224,7 +224,8 @@ import Wire
             return
         }
         let result = try command().run(["sh", "-c", "ls -l /proc/self/fd"])
-        #expect(!result.text.contains("deptool"))
+        // Other tests of this process may have their own files open; it is about this host's.
+        #expect(!result.text.contains(host.root))
         lock.clear()
     }
 

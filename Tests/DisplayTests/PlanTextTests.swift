@@ -36,14 +36,14 @@ import Testing
                     link sysusers u.conf
                     link /etc/tmpfiles.d/t.conf -> tmpfiles/t.conf
                     link /etc/web -> conf
+                    run systemd-sysusers
+                    run systemd-tmpfiles
                     link quadlet q.container
                     link unit web.service
                     link unit web.service.d/a.conf
+                    reload systemd
                     enable unit web.service
                     start unit web.service
-                run systemd-sysusers
-                run systemd-tmpfiles
-                reload systemd
 
             """)
     }
@@ -67,7 +67,7 @@ import Testing
                     unlink quadlet q.container
                     unlink unit web.service
                     unlink unit web.service.d/a.conf
-                reload systemd
+                    reload systemd
 
             """)
     }

@@ -52,13 +52,13 @@ import Testing
                         + manifest.json
                         + systemd/clock.service
                         link unit clock.service
+                        reload systemd
                         enable unit clock.service
                         start unit clock.service
                     add motd
                         + manifest.json
                         + text
                         link /etc/motd.d/10-deptool -> text
-                    reload systemd
 
                 web2 (new host)
                     add users
@@ -68,11 +68,11 @@ import Testing
                         + tmpfiles/app.conf
                         link sysusers app.conf
                         link /etc/tmpfiles.d/app.conf -> tmpfiles/app.conf
+                        run systemd-sysusers
+                        run systemd-tmpfiles
                         link quadlet app.container
                         link unit cron.service.d/limits.conf
-                    run systemd-sysusers
-                    run systemd-tmpfiles
-                    reload systemd
+                        reload systemd
                     keep it only if a new login works (/etc/sysusers.d/app.conf is touched)
 
                 """)

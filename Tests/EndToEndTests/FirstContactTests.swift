@@ -25,9 +25,9 @@ extension EndToEnd {
                             + manifest.json
                             + systemd/clock.service
                             link unit clock.service
+                            reload systemd
                             enable unit clock.service
                             start unit clock.service
-                        reload systemd
 
                       web1: connecting
                       web1: installing the agent

@@ -54,6 +54,7 @@ extension EndToEnd {
                             + manifest.json
                             + systemd/db.service
                             link unit db.service
+                            reload systemd
                             enable unit db.service
                             start unit db.service
                         update web
@@ -62,7 +63,6 @@ extension EndToEnd {
                             + systemd/web.service.d/env.conf
                             link unit web.service.d/env.conf
                             restart unit web.service (conf.d/extra.conf and 2 other files changed)
-                        reload systemd
                     """)
             expect(
                 try host.apps(),
@@ -140,7 +140,7 @@ extension EndToEnd {
                             - systemd/web.service
                             stop and disable unit web.service
                             unlink unit web.service
-                        reload systemd
+                            reload systemd
                     """)
             #expect(try host.apps() == "")
             #expect(try host.links() == "")

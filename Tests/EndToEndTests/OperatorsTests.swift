@@ -31,9 +31,9 @@ extension EndToEnd {
                             + manifest.json
                             + systemd/other.service
                             link unit other.service
+                            reload systemd
                             enable unit other.service
                             start unit other.service
-                        reload systemd
 
                       web1: connecting
                       web1: connected
