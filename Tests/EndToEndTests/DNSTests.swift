@@ -59,7 +59,8 @@ extension EndToEnd {
             for number in 2...4 {
                 for host in ["ns1", "ns2"] {
                     try cluster.edit(
-                        "\(host)/nsd/zones/example.com.zone", replacing: "\(number - 1)       ; serial", with: "\(number)       ; serial")
+                        "\(host)/nsd/zones/example.com.zone", replacing: "\(number - 1)       ; serial",
+                        with: "\(number)       ; serial")
                 }
                 let began = ContinuousClock.now
                 try cluster.deploy().require(0)
@@ -77,7 +78,8 @@ extension EndToEnd {
             let output = try cluster.deploy()
 
             #expect(output.code == 3)
-            let message = output.stable.split(separator: "\n\n", omittingEmptySubsequences: false).suffix(2).joined(separator: "\n\n")
+            let message = output.stable.split(separator: "\n\n", omittingEmptySubsequences: false).suffix(2)
+                .joined(separator: "\n\n")
             #expect(message.hasPrefix("ns1: unit nsd.service failed (exit-code); its last journal lines:\n    | "))
             #expect(message.contains("error: zones/example.com.zone:21: "), "\(message)")
             #expect(message.hasSuffix("\nThe previous state is back.\n\nDeployed to 1 host, rolled back 1 host, in N s.\n"))

@@ -71,7 +71,7 @@ extension EndToEnd {
             #expect(fresh.code == 1)
             #expect(fresh.text.contains("\n  web1: somebody else deployed to it since\n"))
             #expect(try bob.references() == (try ann.references()))
-            #expect(try bob.deptool("plan").text == "Nothing to do: every host of cluster 'prod' runs what the config tree says.\n")
+            #expect(try bob.deptool("plan").text == nothingToDo)
 
             try bob.write("web1/app/file", "two\n")
             try bob.deploy().require(0)
@@ -143,7 +143,8 @@ extension EndToEnd {
         @Test func `a host that was installed anew is noticed and deployed to anew`() throws {
             try ann.addService("app", on: "web1")
             try ann.deploy().require(0)
-            try host.run("systemctl disable --now app; rm -rf /var/lib/deptool /etc/systemd/system/app.service; systemctl daemon-reload")
+            try host.run(
+                "systemctl disable --now app; rm -rf /var/lib/deptool /etc/systemd/system/app.service; systemctl daemon-reload")
             try ann.write("web1/app/more", "")
             try ann.deploy().require(1)
             #expect(try ann.deptool("plan").text.hasPrefix("web1 (new host)\n    add app\n"))

@@ -34,7 +34,9 @@ extension EndToEnd {
             #expect(output.errors == "")
             // What the unit says and what systemd says of it may come in any order.
             let end = output.stable.split(separator: "\n\n").suffix(3).joined(separator: "\n\n")
-                .replacing("    | no such zone\n    | Starting app.service...\n", with: "    | Starting app.service...\n    | no such zone\n")
+                .replacing(
+                    "    | no such zone\n    | Starting app.service...\n",
+                    with: "    | Starting app.service...\n    | no such zone\n")
             expect(
                 end,
                 is: """
@@ -107,7 +109,8 @@ extension EndToEnd {
                  "symlinks": {"/etc/comes": "a.conf", "/etc/turns": "b.conf", "/etc/adopted": "b.conf"}}
                 """#)
             try cluster.write(
-                "web1/changed/systemd/second.service", "[Service]\nExecStart=/bin/sleep 1d\n[Install]\nWantedBy=multi-user.target\n")
+                "web1/changed/systemd/second.service",
+                "[Service]\nExecStart=/bin/sleep 1d\n[Install]\nWantedBy=multi-user.target\n")
             try cluster.remove("web1/removed")
             try cluster.addService("zfails", on: "web1", run: "/bin/false")
             let output = try cluster.deploy()
@@ -144,9 +147,14 @@ extension EndToEnd {
             try cluster.deploy().require(0)
             // A systemctl that does not disable anything for as long as there is this file.
             try host.write(
-                "/root/systemctl", #"#!/bin/sh\ncase "$*" in *" disable "*) [ ! -e /run/broken ] || exit 9;; esac\nexec /usr/bin/systemctl.real "$@"\n"#
-                    .replacing(#"\n"#, with: "\n"))
-            try host.run("touch /run/broken; chmod 755 /root/systemctl; cd /usr/bin && cp systemctl systemctl.real && mv /root/systemctl .")
+                "/usr/bin/systemctl.new",
+                """
+                #!/bin/sh
+                case "$*" in *" disable "*) [ ! -e /run/broken ] || exit 9;; esac
+                exec /usr/bin/systemctl.real "$@"
+
+                """)
+            try host.run("touch /run/broken; cd /usr/bin; chmod 755 systemctl.new; cp systemctl systemctl.real; mv systemctl.new systemctl")
             let before = try host.snapshot()
             try cluster.addService("new", on: "web1")
             try cluster.addService("web", on: "web1", run: "/bin/false")
@@ -164,7 +172,9 @@ extension EndToEnd {
                     1 host left broken, in N s.
 
                     """), "\(broken)")
-            #expect(broken.text.contains("\n  web1: BROKEN: unit web.service failed (exit-code, status 1), and rolling back failed\n"))
+            #expect(
+                broken.text.contains(
+                    "\n  web1: BROKEN: unit web.service failed (exit-code, status 1), and rolling back failed\n"))
 
             try host.run("rm /run/broken")
             let other = try Cluster(site, of: "Bob")
@@ -199,18 +209,18 @@ extension EndToEnd {
 
         @Test func `a unit that crashes after its start fails the deploy`() throws {
             try cluster.addService("app", on: "web1")
-            try cluster.edit("web1/app/systemd/app.service", replacing: "Type=oneshot\nRemainAfterExit=yes", with: "Type=simple")
-            try cluster.edit(
-                "web1/app/systemd/app.service", replacing: "ExecStart=/bin/true", with: "ExecStart=/bin/sh -c 'sleep 0.1; exit 3'")
+            let unit = "web1/app/systemd/app.service"
+            try cluster.edit(unit, replacing: "Type=oneshot\nRemainAfterExit=yes", with: "Type=simple")
+            try cluster.edit(unit, replacing: "ExecStart=/bin/true", with: "ExecStart=/bin/sh -c 'sleep 0.1; exit 3'")
             let output = try cluster.deploy()
             #expect(output.code == 3)
             #expect(output.text.contains("\n  web1: rolled back: unit app.service failed (exit-code, status 3)\n"))
 
-            try cluster.edit("web1/app/systemd/app.service", replacing: "[Service]", with: "[Service]\nRestart=always\nRestartSec=0")
+            try cluster.edit(unit, replacing: "[Service]", with: "[Service]\nRestart=always\nRestartSec=0")
             let looping = try cluster.deploy()
             #expect(looping.code == 3)
             #expect(
-                looping.text.contains(#/\n  web1: rolled back: unit app.service crashed and (is being restarted|was restarted once|was restarted [0-9]+ times)\n/#))
+                looping.text.contains(#/\n  web1: rolled back: unit app.service crashed and (is being|was) restarted.*\n/#))
             #expect(try host.links() == "")
         }
 

@@ -28,7 +28,10 @@ extension EndToEnd {
                 while [ -e "$0" ] || [ -e "/proc/$1/exe" ] || grep -q " $0/" /proc/self/mounts; do sleep 0.1; done
                 ! pgrep -f -- "^[^ ]*(nspawn|sleep|deptool).*$0"
                 """
-            let wait = try Program(["timeout", "30", "sh", "-c", script, directory, sleeper], environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]).finish()
+            let wait = try Program(
+                ["timeout", "30", "sh", "-c", script, directory, sleeper],
+                environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]
+            ).finish()
             #expect(wait.code == 0, "\(directory): \(wait)", sourceLocation: sourceLocation)
         }
 

@@ -39,7 +39,9 @@ final class Cluster {
 
     func edit(_ path: String, replacing old: String, with new: String) throws {
         let content = try read(path)
-        guard content.contains(old) else { throw Failed(what: "'\(old)' in \(path)", output: Output(code: 0, text: content, errors: "")) }
+        guard content.contains(old) else {
+            throw Failed(what: "finding '\(old)' in \(path)", output: Output(code: 0, text: content, errors: ""))
+        }
         try write(path, content.replacing(old, with: new))
     }
 

@@ -126,7 +126,8 @@ final class Program {
         while try pump(until: deadline) {}
         guard !sources.contains(where: \.isOpen) else {
             kill(pid, SIGKILL)
-            throw Timeout(waitedFor: "the end", output: text + sources.dropFirst().map { String(decoding: $0.bytes, as: UTF8.self) }.joined())
+            let all = sources.map { String(decoding: $0.bytes, as: UTF8.self) }
+            throw Timeout(waitedFor: "the end", output: all.joined(separator: "\n"))
         }
         return Output(
             code: wait(), text: text, errors: sources.count > 1 ? String(decoding: sources[1].bytes, as: UTF8.self) : "")

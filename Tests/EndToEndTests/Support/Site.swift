@@ -59,7 +59,9 @@ final class Site {
 
     /// Runs a command of the lab.
     private func lab(_ command: String, _ host: Host) throws {
-        let output = try Program([Tools.lab, command, lab, host.name], environment: ProcessInfo.processInfo.environment).finish()
+        let output = try Program(
+            [Tools.lab, command, lab, host.name], environment: ProcessInfo.processInfo.environment
+        ).finish()
         guard output.code == 0 else { throw Failed(what: "lab \(command)", output: output) }
     }
 
