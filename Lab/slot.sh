@@ -88,9 +88,10 @@ power_off() { # SLOT
   local group leader root tries
   group=$(cgroup "$1")
   [[ -d $group ]] || return 0
-  # Init first: the kernel then ends all of its pid namespace, and systemd-nspawn gets to clean up after itself.
+  # All of the host in one go, as when power goes: were it init first, the others would see it die and act on that.
+  # systemd-nspawn lives on, to clean up after itself.
   if leader=$(leader_of "$1"); then
-    kill -KILL "$leader" 2>/dev/null || true
+    { echo 1 >"$group/host/payload/cgroup.kill" || kill -KILL "$leader" || true; } 2>/dev/null
     echo 0 >"$group/cgroup.freeze"
     for ((tries = 0; tries < 100; tries++)); do
       running "$1" || break

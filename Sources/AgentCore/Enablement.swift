@@ -35,6 +35,19 @@ struct Enablement {
         for directory in try directories() { try system.removeIfThere(directory.withSuffix("/any").temporary) }
     }
 
+    /// Removes links to units of apps that are gone: systemd knows nothing of such a unit any more, so it cannot be disabled.
+    func removeDangling() throws(Failure) {
+        for directory in try directories() {
+            for name in try system.list(directory) {
+                guard let path = try? RelativePath(name), let target = try system.target(of: directory.appending(path)),
+                    target.hasPrefix(Layout.apps.text + "/"), let file = try? AbsolutePath(target),
+                    try system.status(of: file) == nil
+                else { continue }
+                try system.remove(directory.appending(path))
+            }
+        }
+    }
+
     /// The same path through the app's `current`; nil if it does not lead through a version.
     private func throughCurrent(_ target: String) -> String? {
         let prefix = Layout.apps.text + "/"

@@ -12,13 +12,17 @@ struct Rollback {
         var problems: [Failure] = []
         // So early nothing of it runs, and what is enabled will be started, as it is then.
         let isBooting = systemd?.isInitializing ?? false
-        let touched = stopNew(journal, isBooting: isBooting, &problems)
+        let touched = isBooting ? [] : stopNew(journal, &problems)
         let beforeFiles = problems.count
+        attempt(&problems) { () throws(Failure) in try disableNew(journal) }
         for prior in journal.priors.reversed() {
             do { try restore(prior) } catch { problems.append(error) }
         }
         if journal.units.contains(where: { $0.isEnablementTouched }) {
-            attempt(&problems) { () throws(Failure) in try Enablement(system: system).removeUnfinished() }
+            attempt(&problems) { () throws(Failure) in
+                try Enablement(system: system).removeUnfinished()
+                try Enablement(system: system).removeDangling()
+            }
         }
         let filesAreBack = problems.count == beforeFiles
         if journal.needsReload { attempt(&problems) { () throws(Failure) in try systemd?.daemonReload() } }
@@ -34,30 +38,36 @@ struct Rollback {
 
     // MARK: Units
 
-    /// Stops and disables what was not up or enabled, while its unit files are still there. Returns the units that were
-    /// up and were stopped or started since: those have to start again.
-    private func stopNew(_ journal: Journal, isBooting: Bool, _ problems: inout [Failure]) -> [UnitName] {
+    /// Stops what was not up, while its unit files are still there. Returns the units that were up and were stopped or
+    /// started since: those have to start again.
+    private func stopNew(_ journal: Journal, _ problems: inout [Failure]) -> [UnitName] {
         guard let systemd, !journal.units.isEmpty else { return [] }
         var touched: [UnitName] = []
         do {
             let statuses = try systemd.show(journal.units.map { $0.name })
             var stopping: [UnitName] = []
-            var disabling: [UnitName] = []
             for (unit, status) in zip(journal.units, statuses) {
-                if !isBooting && unit.isUp && (!status.isUp || status.invocation != unit.invocation) { touched.append(unit.name) }
-                if !isBooting && !unit.isUp && (status.isUp || status.activeState == "failed") { stopping.append(unit.name) }
-                if unit.isEnablementTouched && !unit.isEnabled && status.isEnabled { disabling.append(unit.name) }
+                if unit.isUp && (!status.isUp || status.invocation != unit.invocation) { touched.append(unit.name) }
+                if !unit.isUp && (status.isUp || status.activeState == "failed") { stopping.append(unit.name) }
             }
             if !stopping.isEmpty {
                 try systemd.stop(stopping)
                 // Else systemd remembers as failed what is gone.
                 systemd.resetFailed(stopping)
             }
-            if !disabling.isEmpty { try systemd.disable(disabling) }
         } catch {
             problems.append(error)
         }
         return touched
+    }
+
+    /// Disables what was not enabled, while its unit files are still there. That is a matter of files, the links of
+    /// `Enablement`: when it fails, the journal stands.
+    private func disableNew(_ journal: Journal) throws(Failure) {
+        let units = journal.units.filter { $0.isEnablementTouched && !$0.isEnabled }.map { $0.name }
+        guard let systemd, !units.isEmpty else { return }
+        let disabling = zip(units, try systemd.show(units)).filter { $0.1.isEnabled }.map { $0.0 }
+        if !disabling.isEmpty { try systemd.disable(disabling) }
     }
 
     /// Enables and starts what was enabled and up, and sees whether it stays up.

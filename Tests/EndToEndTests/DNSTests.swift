@@ -79,7 +79,7 @@ extension EndToEnd {
             #expect(output.code == 3)
             let message = output.stable.split(separator: "\n\n", omittingEmptySubsequences: false).suffix(2).joined(separator: "\n\n")
             #expect(message.hasPrefix("ns1: unit nsd.service failed (exit-code); its last journal lines:\n    | "))
-            #expect(message.contains("error: zones/example.com.zone:21: invalid IPv6 address '2001:db8::x'\n"), "\(message)")
+            #expect(message.contains("error: zones/example.com.zone:21: "), "\(message)")
             #expect(message.hasSuffix("\nThe previous state is back.\n\nDeployed to 1 host, rolled back 1 host, in N s.\n"))
 
             #expect(try ns1.dig("www.example.com") == "192.0.2.80\n")

@@ -116,7 +116,7 @@ extension EndToEnd {
 
         @Test func `when the connection is cut, the host rolls back by itself`() throws {
             let deploy = try startDeploy()
-            try host.run("pkill -KILL -f '^sshd: root@notty'")
+            try host.run("pkill -KILL -f '^sshd(-session)?: root@notty'")
             #expect(try deploy.finish().code == 1)
             try host.wait(for: hostIsFree)
             try expectOldState()

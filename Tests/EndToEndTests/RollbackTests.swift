@@ -139,6 +139,43 @@ extension EndToEnd {
             #expect(try host.enablement(of: "nsd") == "enabled")
         }
 
+        @Test func `what cannot be undone is told, and undone as soon as it can be`() throws {
+            try cluster.addService("web", on: "web1")
+            try cluster.deploy().require(0)
+            // A systemctl that does not disable anything for as long as there is this file.
+            try host.write(
+                "/root/systemctl", #"#!/bin/sh\ncase "$*" in *" disable "*) [ ! -e /run/broken ] || exit 9;; esac\nexec /usr/bin/systemctl.real "$@"\n"#
+                    .replacing(#"\n"#, with: "\n"))
+            try host.run("touch /run/broken; chmod 755 /root/systemctl; cd /usr/bin && cp systemctl systemctl.real && mv /root/systemctl .")
+            let before = try host.snapshot()
+            try cluster.addService("new", on: "web1")
+            try cluster.addService("web", on: "web1", run: "/bin/false")
+
+            let broken = try cluster.deploy()
+
+            #expect(broken.code == 4)
+            #expect(
+                broken.stable.hasSuffix(
+                    """
+                    Rolling back failed:
+                    `systemctl --no-reload --no-ask-password disable new.service` failed with status 9
+                    The host is neither in its old nor in its new state: it needs a person.
+
+                    1 host left broken, in N s.
+
+                    """), "\(broken)")
+            #expect(broken.text.contains("\n  web1: BROKEN: unit web.service failed (exit-code, status 1), and rolling back failed\n"))
+
+            try host.run("rm /run/broken")
+            let other = try Cluster(site, of: "Bob")
+            try other.write("web1/other/file", "")
+            try other.deploy().require(1)
+            expect(try host.snapshot(), is: before)
+            #expect(try host.state(of: "web") == "active")
+            try cluster.addService("web", on: "web1", run: "/bin/echo")
+            try cluster.deploy().require(0)
+        }
+
         @Test func `a stranger's file at a link's path is left alone`() throws {
             try host.write("/etc/app.conf", "theirs\n")
             try cluster.write("web1/app/app.conf", "ours\n")
@@ -182,10 +219,12 @@ extension EndToEnd {
             let output = try cluster.deploy()
             #expect(output.code == 3)
             expect(
-                output.stable.split(separator: "\n\n").suffix(2).joined(separator: "\n\n"),
+                // As systemd 252 says it.
+                output.stable.replacing("Unit file gone.service does not exist.", with: "Unit gone.service does not exist")
+                    .split(separator: "\n\n").suffix(2).joined(separator: "\n\n"),
                 is: """
                     web1: `systemctl --no-reload --no-ask-password enable gone.service` failed with status 1:
-                        | Failed to enable unit: Unit file gone.service does not exist.
+                        | Failed to enable unit: Unit gone.service does not exist
                     The previous state is back.
 
                     Rolled back 1 host, in N s.
