@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 agents := $(CURDIR)/build/agents
 
-.PHONY: build agents test demo lab install clean
+.PHONY: build agents test bench demo lab install clean
 
 # The tool, with the agents of all CPUs inside, and the agents by themselves.
 build: agents
@@ -23,6 +23,11 @@ test: build
 	@Scripts/need test
 	@Lab/lab deps
 	DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool swift test
+
+# Times, as medians and ratios, on two throwaway hosts.
+bench: build
+	@Lab/lab deps
+	@Benchmarks/run
 
 # Two throwaway name servers: deploy, change, break, roll back.
 demo: build

@@ -90,6 +90,6 @@ struct Forget: ParsableCommand {
         } catch let error as StoreError {
             throw Complaint(error.phrase, error.explanation)
         }
-        Terminal.write("Forgot what is deployed on \(name.text). `deptool sync` would ask it again.\n")
+        Terminal.write("Forgot what is deployed on \(name.text). The host is left as it is.\n")
     }
 }
