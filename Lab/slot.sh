@@ -37,7 +37,10 @@ claim_slot() { # HOST-DIRECTORY
   for ((slot = 0; slot < 16384; slot++)); do
     # A machine that is a lab's host itself, or has such a network of its own, keeps it.
     [[ -z $(ip -4 route show exact "$(address "$slot" 0)/30") ]] || continue
+    # Whoever has another /run but the same kernel, in a chroot say, sees our cgroups and not our slots.
+    mkdir "$(cgroup "$slot")" 2>/dev/null || continue
     ! ln -sT "$1" "$slots/$slot" 2>/dev/null || return 0
+    rmdir "$(cgroup "$slot")"
   done
   die "no address left in 10.213.0.0/16"
 }

@@ -201,7 +201,7 @@ extension EndToEnd {
             for number in 1...500 { try cluster.write("web1/app/many/\(number % 7)/\(number)", "\(number)\n") }
             try cluster.deploy().require(0)
             let script = "cd app && find . -type f -exec sha1sum {} + | LC_ALL=C sort -k 2"
-            let theirs = try host.run("mkdir /root/copy && cd /root/copy && cp -r /var/lib/deptool/apps/app/current app && \(script)")
+            let theirs = try host.run("mkdir /root/copy && cd /root/copy && cp -r /var/lib/deptool/apps/app/current/. app && \(script)")
             let ours = try Program(
                 ["sh", "-c", script], in: "\(cluster.directory)/prod/web1", environment: cluster.environment
             ).finish().text

@@ -53,6 +53,12 @@ final class Program {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
+        // `swift test` ignores SIGPIPE, and so would every program in a pipeline of a script.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGPIPE)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
 
         var theirs: [Int32] = []
         switch console {
@@ -67,7 +73,7 @@ final class Program {
         case .terminal:
             let (master, slave, path) = try makeTerminal()
             // The first terminal that a session's leader opens is the one whose keys reach it.
-            posix_spawnattr_setflags(&attributes, Linux.spawnInNewSession)
+            posix_spawnattr_setflags(&attributes, Linux.spawnInNewSession | Int16(POSIX_SPAWN_SETSIGDEF))
             posix_spawn_file_actions_addopen(&actions, 0, path, O_RDWR, 0)
             posix_spawn_file_actions_adddup2(&actions, 0, 1)
             posix_spawn_file_actions_adddup2(&actions, 0, 2)
