@@ -65,6 +65,7 @@ import Testing
     private var need: String { get throws { "DEPTOOL-NEED \(try output(["uname", "-m"]))" } }
 
     @Test func `the script has nothing that a login shell would take for its own`() throws {
+        defer { cleanUp() }
         let command = Bootstrap(agents: [
             CarriedAgent(cpu: "x86_64", sha256: "ab", bytes: .init(start: nil, count: 0)), CarriedAgent(cpu: "aarch64", sha256: "cd", bytes: .init(start: nil, count: 0)),
         ]).command
