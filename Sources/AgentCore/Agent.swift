@@ -42,6 +42,8 @@ public final class Agent {
                 do { port.send(.record(try Record.load(system))) } catch { return port.send(.refused(error)) }
             case .request(.fetch(let ids)):
                 do { try send(ids) } catch { return port.send(.refused(error)) }
+            case .request(.log):
+                do { port.send(.log(try HostLog(system: system).tail())) } catch { return port.send(.refused(error)) }
             case .request(.ping): port.send(.pong)
             case .request(.cancel): break  // nothing is under way
             case .request(.content): break  // the rest of a deploy that was turned down

@@ -32,6 +32,14 @@ struct HostLog {
         }
     }
 
+    /// The newest lines, of this log and the one before it.
+    func tail() throws(Failure) -> [UInt8] {
+        // Somebody else may append meanwhile.
+        let limit = Int(Self.limit) * 2
+        let before = try system.contents(of: Layout.log.withSuffix(".old"), limit: limit) ?? []
+        return Array((before + (try system.contents(of: Layout.log, limit: limit) ?? [])).suffix(Int(Self.limit)))
+    }
+
     /// Without control characters: what somebody else says about themselves must not look like a line of ours.
     private func oneLine(_ text: String) -> String {
         String(decoding: text.utf8.filter { $0 >= 0x20 && $0 != 0x7f }, as: UTF8.self)

@@ -134,14 +134,16 @@ final class Staging {
         try advance()
     }
 
-    /// Copies a file from a deployed version; false if there is none with that content, or not any more.
+    /// Copies a file from a deployed version, or from the one before it; false if there is none with that content, or not
+    /// any more.
     private func takeOver(
         _ file: FileEntry, of app: AppName, from existing: Existing, to destination: Destination
     ) throws(Failure) -> Bool {
-        guard let source = existing.path(of: file, in: app), let status = try system.status(of: source),
-            status.kind == csys_kind_regular
-        else { return false }
-        return try system.copy(source, to: destination.path, mode: destination.mode, id: file.id)
+        for case let source? in [existing.path(of: file, in: app), app.previous.appending(file.path)] {
+            guard let status = try system.status(of: source), status.kind == csys_kind_regular else { continue }
+            if try system.copy(source, to: destination.path, mode: destination.mode, id: file.id) { return true }
+        }
+        return false
     }
 
     /// Where the deployed versions have which content.

@@ -15,6 +15,12 @@ public enum ClusterError: Error, Hashable, Sendable {
     case notDeployed(Hostname)
     /// A host is in another cluster's directory too.
     case hostInTwoClusters(Hostname, other: String)
+    /// No deploy of this store is there to be undone.
+    case nothingToUndo
+    /// Another store deployed what these hosts run, so it is not known what they ran before.
+    case unknownBefore([Hostname])
+    /// The commit has no tree for these hosts, or the store does not have it.
+    case notInCommit([Hostname], ObjectID)
 }
 
 /// Reads config trees from the store and plans with them.
@@ -22,7 +28,7 @@ public struct ClusterReader {
     /// Bytes of a `manifest.json` or `host.json`.
     private static let manifestLimit = 1 << 20
 
-    private let store: Store
+    let store: Store
     private let safety: Safety
 
     public init(_ store: Store, safety: Safety = Safety()) {
@@ -157,7 +163,7 @@ public struct ClusterReader {
         }
     }
 
-    private func read<Result>(_ body: () throws(StoreError) -> Result) throws(ClusterError) -> Result {
+    func read<Result>(_ body: () throws(StoreError) -> Result) throws(ClusterError) -> Result {
         do { return try body() } catch { throw .store(error) }
     }
 }
@@ -166,8 +172,13 @@ public struct ClusterReader {
 enum DeployMessage {
     private static let trailer = "Cluster: "
 
-    static func make(cluster: String, hosts: [Hostname]) -> String {
-        "Deploy to \(hosts.count == 1 ? "1 host" : "\(hosts.count) hosts")\n\n\(trailer)\(cluster)\n"
+    static func make(_ kind: DeployNote.Kind, cluster: String, hosts: [Hostname]) -> String {
+        let subject =
+            switch kind {
+            case .deploy: "Deploy to"
+            case .undo: "Undo on"
+            }
+        return "\(subject) \(hosts.count == 1 ? "1 host" : "\(hosts.count) hosts")\n\n\(trailer)\(cluster)\n"
     }
 
     static func cluster(of message: String) -> String? {
@@ -182,6 +193,9 @@ public struct HostFilter: Sendable {
 
     public static let all = HostFilter([])
 
+    /// Whether no host was named.
+    var isAll: Bool { patterns.isEmpty }
+
     /// Each may be a list with commas. One without a name, as from a shell's unset variable, stands for no host, not for
     /// all.
     public init(_ lists: [String]) {
@@ -195,7 +209,8 @@ public struct HostFilter: Sendable {
         patterns.isEmpty || patterns.contains { Self.matches(host.text, $0) }
     }
 
-    func check(_ known: [Hostname]) throws(ClusterError) {
+    /// Complains of names that match none of the hosts.
+    public func check(_ known: [Hostname]) throws(ClusterError) {
         if known.isEmpty { throw .noHosts }
         let unknown = patterns.filter { pattern in !known.contains { Self.matches($0.text, pattern) } }
         guard unknown.isEmpty else { throw .unknownHosts(unknown, known: known) }

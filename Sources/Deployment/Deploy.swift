@@ -21,6 +21,7 @@ public final class Deploy: Sendable {
     private let access: Access
     private let options: DeployOptions
     private let report: @Sendable (Hostname, HostEvent) -> Void
+    private let phrase: @Sendable (HostResult) -> String
     private let decision = Monitor(Decision.open)
     /// Before anybody changes anything.
     private let meeting: MeetingPoint
@@ -29,15 +30,18 @@ public final class Deploy: Sendable {
     /// One for each host of the plan.
     private let interrupts: [Interrupt]
 
-    /// What happens is told to `report`, from the threads of the hosts, as it happens.
+    /// What happens is told to `report`, from the threads of the hosts, as it happens. `phrase` words how it ended, for the
+    /// history.
     public init(
         _ plan: Plan, store: Store, access: Access, options: DeployOptions,
+        phrase: @escaping @Sendable (HostResult) -> String,
         report: @escaping @Sendable (Hostname, HostEvent) -> Void
     ) throws(SSHError) {
         self.plan = plan
         self.access = access
         self.options = options
         self.report = report
+        self.phrase = phrase
         storePath = store.path
         meeting = MeetingPoint(plan.hosts.count)
         commitMeeting = MeetingPoint(plan.hosts.count)
@@ -54,6 +58,7 @@ public final class Deploy: Sendable {
                 group.addTask {
                     await onOwnThread {
                         let result = self.deploy(plan, interrupt)
+                        self.note(plan.host, result)
                         self.report(plan.host, .ended(result))
                         return (plan.host, result)
                     }
@@ -65,14 +70,32 @@ public final class Deploy: Sendable {
         }
     }
 
-    /// Makes the commit and lets every host go on with it.
-    public func go(root: ObjectID, cluster: String, store: Store) throws(StoreError) {
+    /// Makes the commit, notes in the store's history what is about to happen, and lets every host go on with it.
+    @discardableResult
+    public func go(
+        root: ObjectID, _ kind: DeployNote.Kind = .deploy, cluster: String, store: Store
+    ) throws(StoreError) -> ObjectID {
+        let (author, time) = (store.author(), csys_realtime_ns() / 1_000_000_000)
         let commit = try store.commit(
-            tree: root, parent: try store.lastCommit(), author: store.author(),
-            message: DeployMessage.make(cluster: cluster, hosts: plan.hosts.map(\.host)),
-            time: csys_realtime_ns() / 1_000_000_000)
-        try store.setLastCommit(commit, reason: "deploy")
+            tree: root, parent: try store.lastCommit(), author: author,
+            message: DeployMessage.make(kind, cluster: cluster, hosts: plan.hosts.map(\.host)), time: time
+        ) { commit throws(StoreError) in
+            let note = DeployNote(
+                time: time, commit: commit, kind: kind, cluster: cluster, author: author.text,
+                hosts: plan.hosts.map(HostNote.init))
+            try store.note([.begun(note)])
+        }
+        try store.setLastCommit(commit, reason: kind.rawValue)
         decision.update { $0 = .go(commit) }
+        return commit
+    }
+
+    /// Notes how it ended for a host, once it was decided that there is anything to end. What cannot be noted is known by
+    /// the host itself.
+    private func note(_ host: Hostname, _ result: HostResult) {
+        guard case .go(let commit) = decision.update({ $0 }), let store = try? Store.open(at: storePath) else { return }
+        let time = csys_realtime_ns() / 1_000_000_000
+        try? store.note([.ended(time: time, commit: commit, host, result.end, phrase(result))])
     }
 
     /// Leaves all hosts as they are; for as long as nothing was decided.

@@ -168,6 +168,16 @@ struct HostSession {
         }
     }
 
+    /// What the host has noted of its deploys.
+    mutating func log() throws(HostError) -> [HostLogEntry] {
+        try conversation.send(.log)
+        switch try conversation.receive(deadline: .after(Conversation.patience)) {
+        case .log(let bytes): return HostLogEntry.parse(bytes)
+        case .refused(let failure): throw .refused(failure)
+        default: throw .unexpected
+        }
+    }
+
     /// The time of one round trip to the agent.
     mutating func ping() throws(HostError) -> Duration {
         let begun = csys_monotonic_ns()
@@ -179,14 +189,17 @@ struct HostSession {
     /// Makes the store know what the host runs, and returns the commit; nil for nothing.
     mutating func takeOver(_ record: Record?, into store: Store) throws(HostError) -> ObjectID? {
         do {
-            guard let record else {
+            let before = try store.deployedCommit(host)
+            if let record {
+                let missing = try store.adopt(record, of: host)
+                try fetch(missing, into: store)
+                try store.setDeployed(host, record.commit, reason: "deployed by another store")
+            } else {
                 try store.setDeployed(host, nil, reason: "nothing is deployed there")
-                return nil
             }
-            let missing = try store.adopt(record, of: host)
-            try fetch(missing, into: store)
-            try store.setDeployed(host, record.commit, reason: "deployed by another store")
-            return record.commit
+            let time = csys_realtime_ns() / 1_000_000_000
+            try store.note([.found(time: time, host, commit: record?.commit, before: before)])
+            return record?.commit
         } catch let error as StoreError {
             throw .store(error)
         } catch AdoptionError.store(let error) {

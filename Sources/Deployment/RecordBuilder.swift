@@ -41,8 +41,19 @@ extension Store {
     /// together, and nothing else of the record is written. Returns the contents that the store lacks.
     func adopt(_ record: Record, of host: Hostname) throws(AdoptionError) -> [ObjectID] {
         let known = Dictionary(record.objects.map { ($0.id, $0) }) { first, _ in first }
+        guard let commit = known[record.commit], commit.kind == .commit else { throw .inconsistent }
+        _ = try reading { () throws(StoreError) in try write(commit) }
+        let root = try reading { () throws(StoreError) in try commitInfo(record.commit).tree }
+        return try take(root, of: [host], from: known)
+    }
+
+    /// Takes over a root tree and all trees of these hosts; nothing else that is offered is written. Returns the contents
+    /// that the store lacks.
+    func take(
+        _ root: ObjectID, of hosts: Set<Hostname>, from offered: [ObjectID: RecordedObject]
+    ) throws(AdoptionError) -> [ObjectID] {
         func take(_ kind: ObjectKind, _ id: ObjectID) throws(AdoptionError) {
-            guard let object = known[id], object.kind == kind else { throw .inconsistent }
+            guard let object = offered[id], object.kind == kind else { throw .inconsistent }
             _ = try reading { () throws(StoreError) in try write(object) }
         }
         var taken: [ObjectID: [TreeEntry]] = [:]
@@ -53,11 +64,11 @@ extension Store {
             taken[id] = entries
             return entries
         }
-        try take(.commit, record.commit)
-        let root = try reading { () throws(StoreError) in try commitInfo(record.commit).tree }
-        // All trees of the host must have come; other hosts' trees are nobody's business. A host that was emptied is not
+        // All trees of the hosts must have come; other hosts' trees are nobody's business. A host that was emptied is not
         // in the tree.
-        var pending = try entries(root).filter { $0.kind == .directory && $0.name == host.text }.map(\.id)
+        var pending = try entries(root).filter { entry in
+            entry.kind == .directory && Hostname(entry.name).map(hosts.contains) == true
+        }.map(\.id)
         var missing: Set<ObjectID> = []
         var seen = 1
         while let id = pending.popLast() {

@@ -2,7 +2,7 @@ import Git
 import Model
 import Planning
 
-/// Renders the line diff of a plan, one file after the other, as the lines of it come: nothing is held as a whole.
+/// Renders a line diff, one file after the other, as the lines of it come: nothing is held as a whole.
 public struct DiffText {
     private let style: Style
 
@@ -10,19 +10,13 @@ public struct DiffText {
 
     /// Hands the text of each changed file to `print`.
     public func render<Problem: Error>(
-        _ plan: Plan, diff: (FileChange) throws(Problem) -> FileDiff, print: (String) -> Void
+        _ files: [ChangedFile], diff: (ChangedFile) throws(Problem) -> FileDiff, print: (String) -> Void
     ) throws(Problem) {
-        for host in plan.hosts {
-            for change in host.changes {
-                for file in change.files {
-                    print(render(file, place: "\(host.host.text)/\(change.app.text)", try diff(file)))
-                }
-            }
-        }
+        for file in files { print(render(file, try diff(file))) }
     }
 
-    func render(_ file: FileChange, place: String, _ diff: FileDiff) -> String {
-        let path = "\(place)/\(visible(file.path.text))"
+    func render(_ file: ChangedFile, _ diff: FileDiff) -> String {
+        let path = visible(file.path)
         var text = style.heading("--- \(file.old == nil ? "/dev/null" : path)") + "\n"
         text += style.heading("+++ \(file.new == nil ? "/dev/null" : path)") + "\n"
         if let old = file.old, let new = file.new, old.isExecutable != new.isExecutable {
@@ -40,7 +34,7 @@ public struct DiffText {
         return text
     }
 
-    private func mode(_ file: FileEntry) -> String { file.isExecutable ? "0555" : "0444" }
+    private func mode(_ file: ChangedFile.Version) -> String { file.isExecutable ? "0555" : "0444" }
 
     private func render(_ line: TextDiff.Line) -> String {
         let text = visible(line.text)
@@ -55,27 +49,40 @@ public struct DiffText {
 
     /// One line per file with counts of lines, and a sum.
     public func stat<Problem: Error>(
-        _ plan: Plan, diff: (FileChange) throws(Problem) -> FileDiff
+        _ files: [ChangedFile], diff: (ChangedFile) throws(Problem) -> FileDiff
     ) throws(Problem) -> String {
         var rows: [(path: String, counts: String)] = []
-        var (files, added, removed) = (0, 0, 0)
-        for host in plan.hosts {
-            for change in host.changes {
-                for file in change.files {
-                    files += 1
-                    let path = "\(host.host.text)/\(change.app.text)/\(visible(file.path.text))"
-                    switch try diff(file) {
-                    case .text(let diff):
-                        added += diff.added
-                        removed += diff.removed
-                        rows.append((path, style.added("+\(diff.added)") + " " + style.removed("-\(diff.removed)")))
-                    case .binary: rows.append((path, "binary"))
-                    }
-                }
+        var (added, removed) = (0, 0)
+        for file in files {
+            let path = visible(file.path)
+            switch try diff(file) {
+            case .text(let diff):
+                added += diff.added
+                removed += diff.removed
+                rows.append((path, style.added("+\(diff.added)") + " " + style.removed("-\(diff.removed)")))
+            case .binary: rows.append((path, "binary"))
             }
         }
         let width = rows.map(\.path.count).max() ?? 0
         return rows.map { " \($0.path)\(String(repeating: " ", count: width - $0.path.count)) | \($0.counts)\n" }.joined()
-            + " \(count(files, "file")) changed, \(count(added, "line")) added, \(count(removed, "line")) removed\n"
+            + " \(count(files.count, "file")) changed, \(count(added, "line")) added, \(count(removed, "line")) removed\n"
     }
+}
+
+extension Plan {
+    /// Every file that changes, with the host's and the app's names in front of its path.
+    public var changedFiles: [ChangedFile] {
+        hosts.flatMap { host in
+            host.changes.flatMap { change in
+                change.files.map { file in
+                    let path = "\(host.host.text)/\(change.app.text)/\(file.path.text)"
+                    return ChangedFile(path: path, old: file.old.map(ChangedFile.Version.init), new: file.new.map(ChangedFile.Version.init))
+                }
+            }
+        }
+    }
+}
+
+extension ChangedFile.Version {
+    fileprivate init(_ file: FileEntry) { self.init(id: file.id, isExecutable: file.isExecutable) }
 }

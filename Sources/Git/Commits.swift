@@ -48,9 +48,10 @@ public struct Commit: Hashable, Sendable {
 
 extension Store {
     /// Makes a commit; no reference points to it yet. `time` is in seconds since the epoch, recorded as UTC. Everything
-    /// written so far is on the disk when this returns (syncfs(2)).
+    /// written so far, and what `note` writes about it, is on the disk when this returns (syncfs(2)).
     public func commit(
-        tree: ObjectID, parent: ObjectID?, author: Author, message: String, time: Int64
+        tree: ObjectID, parent: ObjectID?, author: Author, message: String, time: Int64,
+        note: (ObjectID) throws(StoreError) -> Void = { _ in }
     ) throws(StoreError) -> ObjectID {
         let signature = "\(author.text) \(max(time, 0)) +0000"
         var text = "tree \(tree.hex)\n"
@@ -58,8 +59,25 @@ extension Store {
         text += "author \(signature)\ncommitter \(signature)\n\n\(message)"
         if !text.hasSuffix("\n") { text += "\n" }
         let id = try write(RecordedObject(kind: .commit, bytes: Array(text.utf8)))
+        try note(id)
         try synchronize()
         return id
+    }
+
+    /// The commit whose id begins with these digits, at least four (git_commit_lookup_prefix).
+    public func commit(named digits: String) throws(StoreError) -> ObjectID {
+        var oid = git_oid()
+        let length = digits.utf8.count
+        guard (4...40).contains(length), digits.allSatisfy(\.isHexDigit),
+            unsafe git_oid_fromstrn(&oid, digits, length) == 0
+        else { throw .unknownCommit(digits) }
+        var made: OpaquePointer?
+        let code = unsafe git_commit_lookup_prefix(&made, repository, &oid, length)
+        if code == GIT_EAMBIGUOUS.rawValue { throw .ambiguousCommit(digits) }
+        guard code == 0, let commit = unsafe made else { throw .unknownCommit(digits) }
+        defer { unsafe git_commit_free(commit) }
+        guard let id = unsafe git_commit_id(commit) else { throw .unknownCommit(digits) }
+        return ObjectID(unsafe id.pointee)
     }
 
     /// What a commit says (git_commit_lookup).
@@ -86,7 +104,7 @@ extension Store {
     }
 
     /// Waits until what was written to the store's file system is on the disk.
-    func synchronize() throws(StoreError) {
+    public func synchronize() throws(StoreError) {
         let directory = unsafe csys_open_directory(path)
         guard directory >= 0 else { throw .file("open", path: path, errno: -directory) }
         defer { csys_close(directory) }

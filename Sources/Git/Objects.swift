@@ -63,6 +63,19 @@ extension Store {
         return ObjectID(oid)
     }
 
+    /// The root tree of these hosts.
+    public func writeRoot(_ hosts: [(host: Hostname, tree: ObjectID)]) throws(StoreError) -> ObjectID {
+        let writer = ObjectWriter(self)
+        var root = TreeBytes()
+        // Git's order, in which directories' names end in a slash.
+        for (host, tree) in hosts.sorted(by: { "\($0.host.text)/" < "\($1.host.text)/" }) {
+            root.add(.directory, Array(host.text.utf8), tree)
+        }
+        let id = try root.write(to: writer)
+        try writer.finish()
+        return id
+    }
+
     /// Whether the store has the object (git_odb_exists).
     public func contains(_ id: ObjectID) -> Bool {
         var oid = id.oid

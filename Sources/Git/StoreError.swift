@@ -12,6 +12,9 @@ public enum StoreError: Error, Hashable, Sendable {
     /// The store belongs to another user, and Git refuses it.
     case ownedByAnother(path: String)
     case missingObject(ObjectID)
+    /// No commit of the store begins with these digits, or several do.
+    case unknownCommit(String)
+    case ambiguousCommit(String)
     /// The object is not what its id or its place says.
     case damagedObject(ObjectID)
     /// Sizes in bytes.
@@ -33,6 +36,8 @@ public enum StoreError: Error, Hashable, Sendable {
         case .notAStore(let path): "\(path) is not a store"
         case .ownedByAnother(let path): "the store \(path) belongs to another user"
         case .missingObject(let id): "the store lacks object \(id.short)"
+        case .unknownCommit(let digits): "the store has no commit '\(digits)'"
+        case .ambiguousCommit(let digits): "several commits of the store begin with '\(digits)'"
         case .damagedObject(let id): "object \(id.short) of the store is damaged"
         case .objectTooLarge(let id, let size, let limit):
             "object \(id.short) has \(size) bytes, more than the limit of \(limit)"
@@ -54,6 +59,8 @@ public enum StoreError: Error, Hashable, Sendable {
             "Git does not trust repositories of other users. Run as the owner, or trust it with `git config --global --add safe.directory \(path)`."
         case .missingObject, .damagedObject:
             "The store is damaged, or was cleaned up with `git gc --prune=now`. Move it away and run `deptool init`, then `deptool sync` to fetch what the hosts know."
+        case .unknownCommit: "`deptool log` lists the commits; four digits or more of one will do."
+        case .ambiguousCommit: "Give more digits; `deptool log` shows ten."
         case .objectTooLarge:
             "Move the content elsewhere, or make it smaller."
         case .unusableHostname(let host):

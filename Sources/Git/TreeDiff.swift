@@ -13,20 +13,17 @@ public struct ChangedFile: Hashable, Sendable {
         }
     }
 
-    public enum Change: Hashable, Sendable {
-        case added(Version)
-        case removed(Version)
-        /// Content, mode or both.
-        case modified(old: Version, new: Version)
-    }
-
     /// Relative to the compared trees.
     public var path: String
-    public var change: Change
+    /// Nil when the file is new.
+    public var old: Version?
+    /// Nil when the file goes. Content, mode or both differ.
+    public var new: Version?
 
-    public init(path: String, change: Change) {
+    public init(path: String, old: Version?, new: Version?) {
         self.path = path
-        self.change = change
+        self.old = old
+        self.new = new
     }
 }
 
@@ -61,11 +58,8 @@ extension Store {
     private func compare(
         _ old: TreeEntry?, _ new: TreeEntry?, at path: String, depth: Int, into result: inout [ChangedFile]
     ) throws(StoreError) {
-        switch (old?.version, new?.version) {
-        case (nil, nil): break
-        case (let old?, nil): result.append(ChangedFile(path: path, change: .removed(old)))
-        case (nil, let new?): result.append(ChangedFile(path: path, change: .added(new)))
-        case (let old?, let new?): result.append(ChangedFile(path: path, change: .modified(old: old, new: new)))
+        if old?.version != nil || new?.version != nil {
+            result.append(ChangedFile(path: path, old: old?.version, new: new?.version))
         }
         try compare(old?.directory, new?.directory, at: path + "/", depth: depth + 1, into: &result)
     }

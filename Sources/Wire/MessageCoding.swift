@@ -20,6 +20,7 @@ extension Request: WireCodable {
             writer.list(ids)
         case .ping: writer.byte(7)
         case .confirm: writer.byte(8)
+        case .log: writer.byte(9)
         }
     }
 
@@ -34,6 +35,7 @@ extension Request: WireCodable {
         case 6: self = .fetch(try reader.list(of: ObjectID.self))
         case 7: self = .ping
         case 8: self = .confirm
+        case 9: self = .log
         default: throw .unknownCase
         }
     }
@@ -123,6 +125,9 @@ extension Reply: WireCodable {
             writer.byte(11)
             writer.blob(bytes)
         case .pong: writer.byte(12)
+        case .log(let bytes):
+            writer.byte(13)
+            writer.blob(bytes)
         }
     }
 
@@ -141,6 +146,7 @@ extension Reply: WireCodable {
         case 10: self = .file(size: try reader.bool() ? try reader.fileSize() : nil)
         case 11: self = .content(try reader.blob())
         case 12: self = .pong
+        case 13: self = .log(try reader.blob())
         default: throw .unknownCase
         }
     }

@@ -18,6 +18,8 @@ public enum Request: Hashable, Sendable {
     case record
     /// Send the content of these files of the record, those that are there as recorded.
     case fetch([ObjectID])
+    /// Send the newest lines of the host's own log.
+    case log
     case ping
 }
 
@@ -80,6 +82,8 @@ public enum Reply: Hashable, Sendable {
     /// bytes follow.
     case file(size: UInt64?)
     case content([UInt8])
+    /// The newest lines of the host's log as they are, the oldest of them maybe cut; empty where nothing was deployed.
+    case log([UInt8])
     case pong
 }
 

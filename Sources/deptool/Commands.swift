@@ -6,43 +6,12 @@ import Git
 import Model
 import Planning
 
-struct ClusterArgument: ParsableArguments {
-    @Argument(help: ArgumentHelp("The cluster's directory.", discussion: "Default: the one named with `deptool init`."))
-    var dir: String?
-
-    func workspace() throws -> Workspace { try Workspace(directory: dir) }
-}
-
-struct LimitOption: ParsableArguments {
-    @Option(
-        name: .long, parsing: .singleValue,
-        help: ArgumentHelp("Only these hosts: names, lists with commas, patterns such as 'web*'.", valueName: "hosts"))
-    var limit: [String] = []
-
-    var filter: HostFilter { HostFilter(limit) }
-}
-
-struct SafetyOptions: ParsableArguments {
-    @Option(
-        name: .customLong("guard"),
-        help: ArgumentHelp(
-            "When a host keeps its new state only after a new login to it has worked: 'auto' when the plan touches what "
-                + "the login depends on, 'always', or 'never'.", valueName: "when"))
-    var `guard` = Safety.Guard.auto
-    @Flag(help: "All hosts keep their new state, or all roll back.")
-    var atomic = false
-
-    var safety: Safety { Safety(guard: `guard`, isAtomic: atomic) }
-}
-
-extension Safety.Guard: ExpressibleByArgument {}
-
 struct Init: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Create the store '.deptool', and make a cluster the default.",
         discussion: "Example: `deptool init prod` beside or above the directory `prod`.")
 
-    @Argument(help: "The cluster's directory, which holds a directory per host; created if missing.")
+    @Argument(help: "The cluster's directory, which holds a directory per host; created if missing.", completion: .directory)
     var dir: String?
 
     func run() throws {
@@ -60,7 +29,7 @@ struct Init: ParsableCommand {
             try workspace.remember()
             Terminal.write("The default cluster is \(workspace.directory).\n")
         } catch let error as StoreError {
-            throw Complaint(error.phrase, error.explanation)
+            throw Complaint(error)
         }
     }
 }
@@ -68,16 +37,37 @@ struct Init: ParsableCommand {
 struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan", abstract: "Show exactly what a deploy would do, without connecting to anything.",
-        discussion: "Example: `deptool plan --limit 'web*'`")
+        discussion: """
+            With `--out`, the plan is also written to a file, which `deptool deploy` takes, here or elsewhere.
 
-    @OptionGroup var cluster: ClusterArgument
+            Example: `deptool plan --limit 'web*' --out web.plan`
+            """)
+
+    @OptionGroup var cluster: PlanArgument
     @OptionGroup var limit: LimitOption
     @OptionGroup var safety: SafetyOptions
+    @OptionGroup var rendering: RenderOption
+    @OptionGroup var output: OutputOption
+    @OptionGroup var exit: ExitCodeOption
+    @Option(help: ArgumentHelp("Also write the plan to this file.", valueName: "file"), completion: .file())
+    var out: String?
 
     func run() throws {
+        let planned = try ReadyPlan(cluster, limit, safety) ?? fromTree()
+        let (plan, workspace) = (planned.plan, planned.workspace)
+        if let out { try planned.write(to: out, safety.safety) }
+        output.write(
+            planJSON(plan, cluster: workspace.cluster),
+            or: plan.isEmpty ? nothingToDo(workspace, plan) : PlanText(style: Terminal.style).render(plan))
+        try exit.leave(!plan.isEmpty)
+    }
+
+    private func fromTree() throws -> ReadyPlan {
         let workspace = try cluster.workspace()
-        let plan = try workspace.plan(try workspace.importTree(), limit.filter, safety: safety.safety)
-        Terminal.write(plan.isEmpty ? nothingToDo(workspace, plan) : PlanText(style: Terminal.style).render(plan))
+        try rendering.render(workspace)
+        let root = try workspace.importTree()
+        return ReadyPlan(
+            workspace: workspace, plan: try workspace.plan(root, limit.filter, safety: safety.safety), root: root)
     }
 }
 
@@ -90,57 +80,30 @@ extension Plan {
     var isEmpty: Bool { hosts.isEmpty && orphans.isEmpty }
 }
 
-struct Diff: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Show every line that a deploy would change.",
-        discussion: "Goes through $PAGER on a terminal. Example: `deptool diff --stat`")
-
-    @OptionGroup var cluster: ClusterArgument
-    @OptionGroup var limit: LimitOption
-    @Flag(help: "Only count the changed lines of each file.")
-    var stat = false
-
-    func run() throws {
-        let workspace = try cluster.workspace()
-        let plan = try workspace.plan(try workspace.importTree(), limit.filter)
-        guard !plan.hosts.isEmpty else { return Terminal.write(nothingToDo(workspace, plan)) }
-        if stat {
-            Terminal.write(try DiffText(style: Terminal.style).stat(plan, diff: workspace.fileDiff))
-        } else {
-            try workspace.showDiff(plan)
-        }
-    }
-}
-
-extension Workspace {
-    func showDiff(_ plan: Plan) throws {
-        try Terminal.page { print in
-            try DiffText(style: Terminal.style).render(plan, diff: fileDiff, print: print)
-        }
-    }
-}
-
 struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show what every host runs, as far as is known without asking it.",
-        discussion: "Example: `deptool status`")
+        discussion: "Example: `deptool status --limit 'web*'`")
 
     @OptionGroup var cluster: ClusterArgument
     @OptionGroup var limit: LimitOption
+    @OptionGroup var output: OutputOption
 
     func run() throws {
         let workspace = try cluster.workspace()
         let root = try workspace.importTree()
         let plan = try workspace.plan(root, limit.filter)
         let statuses = try workspace.statuses(root, plan, limit.filter)
-        Terminal.write(StatusText(style: Terminal.style, time: localTime).render(statuses))
+        output.write(
+            statusJSON(statuses, cluster: workspace.cluster),
+            or: StatusText(style: Terminal.style, time: localTime).render(statuses))
     }
 }
 
 extension Workspace {
     /// The hosts of the tree and those that were removed from it, ordered by name.
     func statuses(_ root: ObjectID, _ plan: Plan, _ filter: HostFilter) throws -> [HostStatus] {
-        do {
+        try complaining {
             let hosts =
                 try ClusterReader(store).hosts(in: root).map(\.host).filter(filter.includes).map { ($0, true) }
                 + plan.orphans.map { ($0, false) }
@@ -150,10 +113,6 @@ extension Workspace {
                     host: host, deployed: try commit.map { try store.commitInfo($0) },
                     changed: plan.hosts.first { $0.host == host }?.changes ?? [], isInTree: isInTree)
             }
-        } catch let error as ClusterError {
-            throw Complaint(error, directory: directory)
-        } catch let error as StoreError {
-            throw Complaint(error.phrase, error.explanation)
         }
     }
 }

@@ -1,11 +1,7 @@
 import ArgumentParser
-import CSystem
 import Deployment
 import Display
-import Git
 import Model
-import Planning
-import SSH
 
 struct DeployCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,114 +16,76 @@ struct DeployCommand: AsyncParsableCommand {
             Example: `deptool deploy --limit ns1,ns2`
             """)
 
+    @OptionGroup var cluster: PlanArgument
+    @OptionGroup var limit: LimitOption
+    @OptionGroup var ssh: SSHOptions
+    @OptionGroup var safety: SafetyOptions
+    @OptionGroup var rendering: RenderOption
+    @OptionGroup var flags: DeployFlags
+    @Flag(help: "Show the plan and stop, as `deptool plan` does.")
+    var planOnly = false
+    @Option(
+        help: ArgumentHelp("Empty this host, which is not in the config tree any more.", valueName: "name"),
+        completion: Complete.hosts)
+    var removeHost: String?
+
+    func run() async throws {
+        let run = DeployRun(ssh: ssh, flags: flags, forgets: removeHost != nil, isPlanOnly: planOnly)
+        if let ready = try ReadyPlan(cluster, limit, safety) {
+            guard removeHost == nil else { throw Complaint("`--remove-host` does not go with a plan file") }
+            return try await run.run { ready }
+        }
+        let workspace = try cluster.workspace()
+        try rendering.render(workspace)
+        try await run.run { try plan(workspace) }
+    }
+
+    private func plan(_ workspace: Workspace) throws -> ReadyPlan {
+        let root = try workspace.importTree()
+        guard let removeHost else {
+            let plan = try workspace.plan(root, limit.filter, safety: safety.safety)
+            return ReadyPlan(workspace: workspace, plan: plan, root: root)
+        }
+        guard let host = Hostname(removeHost) else { throw Complaint("'\(visible(removeHost))' is no name for a host") }
+        let plan = try workspace.complaining {
+            try ClusterReader(workspace.store, safety: safety.safety).removalPlan(host, root: root)
+        }
+        return ReadyPlan(workspace: workspace, plan: plan, root: root)
+    }
+}
+
+struct Undo: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Bring hosts back to what they ran before.",
+        discussion: """
+            Undoes the last deploy on its hosts; with `--limit`, the last one on each of these hosts. It is planned, shown \
+            and carried out as any other deploy, so undoing twice returns. The config tree on disk stays as it is.
+
+            Example: `deptool undo --limit web1 --to 72565f27`
+            """)
+
     @OptionGroup var cluster: ClusterArgument
     @OptionGroup var limit: LimitOption
     @OptionGroup var ssh: SSHOptions
     @OptionGroup var safety: SafetyOptions
-    @Flag(help: "Do not ask.")
-    var noConfirm = false
-    @Flag(help: "Show the plan and stop, as `deptool plan` does.")
+    @OptionGroup var flags: DeployFlags
+    @Flag(help: "Show the plan and stop.")
     var planOnly = false
-    @Flag(help: "Go on without hosts that cannot be reached.")
-    var skipUnreachable = false
-    @Flag(help: "Do not connect before you have answered.")
-    var noPreconnect = false
-    @Option(help: ArgumentHelp("Empty this host, which is not in the config tree any more.", valueName: "name"))
-    var removeHost: String?
+    @Option(
+        help: ArgumentHelp("Bring them to what this commit has for them.", valueName: "commit"),
+        completion: Complete.commits)
+    var to: String?
 
     func run() async throws {
         let workspace = try cluster.workspace()
-        // Each time around, somebody else turned out to have deployed meanwhile.
-        while true {
-            let root = try workspace.importTree()
-            let plan = try plan(workspace, root)
-            Terminal.write(plan.isEmpty ? nothingToDo(workspace, plan) : PlanText(style: Terminal.style).render(plan))
-            if plan.hosts.isEmpty || planOnly { return }
-            Terminal.write("\n")
-            let results = try await carryOut(plan, root, workspace)
-            let isStale = results.contains { if case .stale = $0.result { true } else { false } }
-            guard isStale, !noConfirm else { throw ExitCode(Self.status(results.map(\.result))) }
-            Terminal.write("The store knows now what is deployed there. The new plan:\n\n")
-        }
-    }
-
-    private func plan(_ workspace: Workspace, _ root: ObjectID) throws -> Plan {
-        guard let removeHost else { return try workspace.plan(root, limit.filter, safety: safety.safety) }
-        guard let host = Hostname(removeHost) else { throw Complaint("'\(visible(removeHost))' is no name for a host") }
-        do {
-            return try ClusterReader(workspace.store, safety: safety.safety).removalPlan(host, root: root)
-        } catch {
-            throw Complaint(error, directory: workspace.directory)
-        }
-    }
-
-    private func carryOut(
-        _ plan: Plan, _ root: ObjectID, _ workspace: Workspace
-    ) async throws -> [(host: Hostname, result: HostResult)] {
-        let isAsking = !noConfirm
-        let screen = ProgressScreen(plan.hosts.map(\.host))
-        let options = DeployOptions(
-            connectsEarly: isAsking && !noPreconnect && Terminal.isInput && Terminal.isOutput,
-            skipsUnreachable: skipUnreachable, forgets: removeHost != nil)
-        let deploy: Deploy
-        do {
-            deploy = try Deploy(
-                plan, store: workspace.store, access: ssh.access(screen), options: options, report: screen.show)
-        } catch {
-            throw Complaint(error.phrase)
-        }
-        var begun = csys_monotonic_ns()
-        if !isAsking { screen.begin() }
-        async let running = deploy.run()
-        defer { Interruption.ignore() }
-        do {
-            if isAsking {
-                try confirm(plan, workspace, screen)
-                begun = csys_monotonic_ns()
-                screen.begin()
-            }
-            Interruption.handle { count in
-                guard count == 1 else { csys_exit(130) }
-                screen.note("Giving up: hosts that were being changed roll back. Ctrl-C again leaves at once.")
-                deploy.cancel()
-            }
-            try deploy.go(root: root, cluster: workspace.cluster, store: workspace.store)
-        } catch {
-            deploy.callOff()
-            _ = await running
-            throw (error as? StoreError).map { Complaint($0.phrase, $0.explanation) } ?? error
-        }
-        let results = await running
-        let took = Duration.nanoseconds(csys_monotonic_ns() - begun)
-        Terminal.write(SummaryText(style: Terminal.style).render(results, took: took))
-        return results
-    }
-
-    /// Returns when the operator says yes.
-    private func confirm(_ plan: Plan, _ workspace: Workspace, _ screen: ProgressScreen) throws {
-        let hosts = "\(plan.hosts.count) host\(plan.hosts.count == 1 ? "" : "s")"
-        while true {
-            guard let answer = screen.ask("Apply to \(hosts) in cluster '\(visible(workspace.cluster))'? [y/N/d] ") else {
-                throw Complaint("no answer, so nothing was changed", "Without a terminal, `--no-confirm` deploys without asking.")
-            }
-            switch answer.lowercased() {
-            case "y", "yes": return
-            case "d", "diff": try workspace.showDiff(plan)
-            default:
-                Terminal.write("Nothing was changed.\n")
-                throw ExitCode(1)
+        let run = DeployRun(ssh: ssh, flags: flags, kind: .undo, isPlanOnly: planOnly)
+        try await run.run(nothing: { _, _ in "Nothing to do: the hosts run that already.\n" }) {
+            try workspace.complaining {
+                let commit = try to.map { try workspace.store.commit(named: $0) }
+                let (plan, root) = try ClusterReader(workspace.store, safety: safety.safety).undoPlan(
+                    to: commit, cluster: workspace.cluster, filter: limit.filter)
+                return ReadyPlan(workspace: workspace, plan: plan, root: root)
             }
         }
-    }
-
-    private static func status(_ results: [HostResult]) -> Int32 {
-        results.map { result in
-            switch result {
-            case .deployed: 0
-            case .failed, .stale, .unknown: 1
-            case .rolledBack: 3
-            case .broken: 4
-            }
-        }.max() ?? 0
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CSystem
 import Deployment
 import Display
 import Git
@@ -13,6 +14,7 @@ struct Sync: AsyncParsableCommand {
     @OptionGroup var cluster: ClusterArgument
     @OptionGroup var limit: LimitOption
     @OptionGroup var ssh: SSHOptions
+    @OptionGroup var output: OutputOption
     @Flag(help: "Only hosts that a deploy would connect to.")
     var changed = false
 
@@ -24,12 +26,13 @@ struct Sync: AsyncParsableCommand {
             changed ? plan.hosts.map(\.host) : try workspace.statuses(root, plan, limit.filter).map(\.host)
         let style = Terminal.style
         let screen = ProgressScreen(hosts)
-        let storePath = workspace.store.path
+        let (storePath, isJSON) = (workspace.store.path, output.json)
         do {
-            let results = try await HostTask(hosts, access: ssh.access(screen)).sync(storePath: storePath) { host, result in
-                screen.write(SyncText(style: style).line(host, result))
+            let task = try HostTask(hosts, access: ssh.access(screen, asks: !isJSON))
+            let results = await task.sync(storePath: storePath) { host, result in
+                if !isJSON { screen.write(SyncText(style: style).line(host, result)) }
             }
-            Terminal.write(SyncText(style: style).summary(results))
+            output.write(syncJSON(results), or: SyncText(style: style).summary(results))
             if results.contains(where: { (try? $0.result.get()) == nil }) { throw ExitCode(1) }
         } catch let error as SSHError {
             throw Complaint(error.phrase)
@@ -45,6 +48,7 @@ struct Ping: AsyncParsableCommand {
     @OptionGroup var cluster: ClusterArgument
     @OptionGroup var limit: LimitOption
     @OptionGroup var ssh: SSHOptions
+    @OptionGroup var output: OutputOption
     @Option(name: .shortAndLong, help: "How many round trips to each host.")
     var count = 150
 
@@ -59,11 +63,18 @@ struct Ping: AsyncParsableCommand {
         let screen = PingScreen(hosts)
         do {
             let questions = ProgressScreen(hosts)
-            let task = try HostTask(hosts, access: ssh.access(questions))
+            let isJSON = output.json
+            let task = try HostTask(hosts, access: ssh.access(questions, asks: !isJSON))
             Interruption.handle { _ in task.cancel() }
-            let results = await task.ping(count: count) { host, trips in screen.show(host, .success(trips)) }
-            for (host, result) in results { screen.show(host, result) }
-            screen.finish()
+            let results = await task.ping(count: count) { host, trips in
+                if !isJSON { screen.show(host, .success(trips)) }
+            }
+            if isJSON {
+                JSONOutput.write(pingJSON(results))
+            } else {
+                for (host, result) in results { screen.show(host, result) }
+                screen.finish()
+            }
             if results.contains(where: { (try? $0.result.get()) == nil }) { throw ExitCode(1) }
         } catch let error as SSHError {
             throw Complaint(error.phrase)
@@ -76,19 +87,21 @@ struct Forget: ParsableCommand {
         abstract: "Forget what is deployed on a host that is not in the config tree any more.",
         discussion: "The host is left as it is. Example: `deptool forget web3`")
 
-    @Argument(help: "The host's name.")
+    @Argument(help: "The host's name.", completion: Complete.hosts)
     var host: String
 
     func run() throws {
-        let workspace = try Workspace.storeOnly()
+        let store = try Workspace.storeOnly()
         guard let name = Hostname(host) else { throw Complaint("'\(visible(host))' is no name for a host") }
-        do {
-            guard try workspace.deployedCommit(name) != nil else {
-                throw Complaint("nothing is known to be deployed on a host '\(name.text)'")
+        try complaining {
+            guard let commit = try store.deployedCommit(name) else {
+                let known = try store.deployedCommits().map(\.host.text)
+                throw Complaint(
+                    "nothing is known to be deployed on a host '\(name.text)'",
+                    near(name.text, among: known).map { "Did you mean '\($0)'?" })
             }
-            try workspace.setDeployed(name, nil, reason: "forgotten")
-        } catch let error as StoreError {
-            throw Complaint(error.phrase, error.explanation)
+            try store.setDeployed(name, nil, reason: "forgotten")
+            try store.note([.forgotten(time: csys_realtime_ns() / 1_000_000_000, name, commit: commit)])
         }
         Terminal.write("Forgot what is deployed on \(name.text). The host is left as it is.\n")
     }

@@ -6,7 +6,9 @@ import SSH
 import Synchronization
 
 struct SSHOptions: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("Use this ssh configuration instead of your own.", valueName: "file"))
+    @Option(
+        name: .long, help: ArgumentHelp("Use this ssh configuration instead of your own.", valueName: "file"),
+        completion: .file())
     var sshConfig: String?
     @Option(name: .long, help: "How many hosts to log in to at once.")
     var parallel = 32
@@ -16,8 +18,8 @@ struct SSHOptions: ParsableArguments {
     }
 
     /// Questions that come up are asked on the terminal, if there is one, below the lines of `screen`.
-    func access(_ screen: ProgressScreen) -> Access {
-        guard Terminal.isInput && Terminal.isOutput else {
+    func access(_ screen: ProgressScreen, asks: Bool = true) -> Access {
+        guard asks, Terminal.isInput && Terminal.isOutput else {
             return Access(sshConfiguration: sshConfig, parallel: parallel)
         }
         let passphrases = Passphrases(screen)

@@ -38,7 +38,7 @@ struct Workspace {
                 "no default cluster",
                 "Name the cluster's directory, as in `deptool plan prod`, or make one the default with `deptool init prod`.")
         } catch {
-            throw Complaint(error.phrase, error.explanation)
+            throw Complaint(error)
         }
     }
 
@@ -48,7 +48,7 @@ struct Workspace {
             if let path = environment("DEPTOOL_STORE") { return try Store.open(at: path) }
             return try Store.find(from: workingDirectory())
         } catch {
-            throw Complaint(error.phrase, error.explanation)
+            throw Complaint(error)
         }
     }
 
@@ -76,51 +76,66 @@ struct Workspace {
         let parent = Self.parent(of: store)
         let name = directory.hasPrefix(parent + "/") ? String(directory.dropFirst(parent.count + 1)) : directory
         if try store.configuration(Self.defaultKey) != name { try store.setConfiguration(Self.defaultKey, name) }
-        let known = try clusterNames()
+        let known = try Self.names(store)
         if !known.contains(name) {
             try store.setConfiguration(Self.allKey, (known + [name]).joined(separator: "\n"))
         }
     }
 
-    private func clusterNames() throws(StoreError) -> [String] {
-        (try store.configuration(Self.allKey) ?? "").split(separator: "\n").map(String.init)
+    /// All clusters that were ever named.
+    static func clusters(of store: Store) throws -> [Workspace] {
+        try deptool.complaining {
+            try names(store).map { Workspace(store: store, directory: absolute($0, in: parent(of: store))) }
+        }
+    }
+
+    private static func names(_ store: Store) throws(StoreError) -> [String] {
+        (try store.configuration(allKey) ?? "").split(separator: "\n").map(String.init)
+    }
+
+    /// Whether there is a directory.
+    var isThere: Bool {
+        var status = csys_stat()
+        return csys_lstat(directory, &status) == 0 && status.kind == csys_kind_directory
     }
 
     /// Clusters may share a store when their hosts differ.
-    private func checkOtherClusters(_ hosts: [Hostname]) throws(ClusterError) {
-        let names: [String]
-        do { names = try clusterNames() } catch { throw .store(error) }
-        let parent = Self.parent(of: store)
-        for other in names.map({ absolute($0, in: parent) }) where other != directory {
+    private func checkOtherClusters(_ hosts: [Hostname]) throws {
+        for other in try Self.clusters(of: store) where other.directory != directory {
             for host in hosts {
                 var status = csys_stat()
-                guard csys_lstat("\(other)/\(host.text)", &status) == 0, status.kind == csys_kind_directory else { continue }
-                throw .hostInTwoClusters(host, other: other)
+                let path = "\(other.directory)/\(host.text)"
+                guard csys_lstat(path, &status) == 0, status.kind == csys_kind_directory else { continue }
+                throw ClusterError.hostInTwoClusters(host, other: other.directory)
             }
         }
     }
 
     /// Plans, and makes the cluster the default, since there is nothing wrong with it.
     func plan(_ root: ObjectID, _ filter: HostFilter = .all, safety: Safety = Safety()) throws -> Plan {
-        do {
+        try complaining {
             let reader = ClusterReader(store, safety: safety)
             try checkOtherClusters(try reader.hosts(in: root).map(\.host))
             let plan = try reader.plan(root: root, cluster: cluster, filter: filter)
             try remember()
             return plan
-        } catch let error as ClusterError {
-            throw Complaint(error, directory: directory)
-        } catch let error as StoreError {
-            throw Complaint(error.phrase, error.explanation)
         }
     }
 
-    func fileDiff(_ file: FileChange) throws(Complaint) -> FileDiff {
-        do {
-            return try store.fileDiff(old: file.old?.id, new: file.new?.id, path: file.path.text)
-        } catch {
-            throw Complaint(error.phrase, error.explanation)
-        }
+    /// Turns errors into what the operator reads.
+    func complaining<Result>(_ body: () throws -> Result) throws -> Result {
+        try deptool.complaining(directory, body)
+    }
+}
+
+/// Turns errors into what the operator reads; `directory` is the cluster's, where there is one.
+func complaining<Result>(_ directory: String = "the cluster", _ body: () throws -> Result) throws -> Result {
+    do {
+        return try body()
+    } catch let error as ClusterError {
+        throw Complaint(error, directory: directory)
+    } catch let error as StoreError {
+        throw Complaint(error)
     }
 }
 
@@ -128,20 +143,38 @@ struct Workspace {
 struct Complaint: Error, CustomStringConvertible {
     let phrase: String
     let explanation: String?
+    /// What the program exits with.
+    let status: Int32
 
-    init(_ phrase: String, _ explanation: String? = nil) {
+    init(_ phrase: String, _ explanation: String? = nil, status: Int32 = 1) {
         self.phrase = phrase
         self.explanation = explanation
+        self.status = status
     }
+
+    init(_ error: StoreError) { self.init(error.phrase, error.explanation) }
 
     init(_ error: ClusterError, directory: String) {
         switch error {
-        case .store(let error): self.init(error.phrase, error.explanation)
+        case .store(let error): self.init(error)
         case .tree(let problem): self.init(visible("\(problem.place): \(problem.phrase)"))
         case .unknownHosts(let names, let known):
             self.init(
                 "no host matches \(names.map { "'\(visible($0))'" }.joined(separator: ", "))",
-                "The hosts are: \(known.map(\.text).joined(separator: ", "))")
+                (names.lazy.compactMap { near($0, among: known.map(\.text)) }.first.map { "Did you mean '\($0)'? " } ?? "")
+                    + "The hosts are: \(known.map(\.text).joined(separator: ", "))")
+        case .nothingToUndo:
+            self.init(
+                "nothing that this store deployed to the cluster is there to be undone",
+                "`deptool undo --to COMMIT` brings hosts to any commit of `deptool log`.")
+        case .unknownBefore(let hosts):
+            self.init(
+                "not known what ran before on \(hosts.map(\.text).joined(separator: ", ")), since another store deployed to it",
+                "`deptool log --remote HOST` shows the commits, and `deptool undo --limit HOST --to COMMIT` goes to one that this store has.")
+        case .notInCommit(let hosts, let commit):
+            self.init(
+                "this store does not have what commit \(commit.short) has for \(hosts.isEmpty ? "any host" : hosts.map(\.text).joined(separator: ", "))",
+                "Choose the hosts with `--limit`, or another commit of `deptool log`.")
         case .hostInTree(let host):
             self.init(
                 "the host '\(host.text)' is in the config tree",

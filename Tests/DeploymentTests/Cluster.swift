@@ -43,7 +43,7 @@ final class Cluster {
     func commit(cluster: String = "prod") throws -> ObjectID {
         try store.commit(
             tree: root(), parent: nil, author: Author(name: "Ada", email: "ada@example.com"),
-            message: DeployMessage.make(cluster: cluster, hosts: []), time: 1_700_000_000)
+            message: DeployMessage.make(.deploy, cluster: cluster, hosts: []), time: 1_700_000_000)
     }
 
     /// As if the tree had been deployed to these hosts.

@@ -51,10 +51,10 @@ import Testing
 
     @Test(arguments: ["prod", "with space", "Cluster: x", "grün", "a: b"]) func `a deploy's message names its cluster`(cluster: String) throws {
         let hosts = try ["a", "b"].map(hostname)
-        let message = DeployMessage.make(cluster: cluster, hosts: hosts)
+        let message = DeployMessage.make(.deploy, cluster: cluster, hosts: hosts)
         #expect(message == "Deploy to 2 hosts\n\nCluster: \(cluster)\n")
         #expect(DeployMessage.cluster(of: message) == cluster)
-        #expect(DeployMessage.make(cluster: cluster, hosts: [hosts[0]]).hasPrefix("Deploy to 1 host\n"))
+        #expect(DeployMessage.make(.deploy, cluster: cluster, hosts: [hosts[0]]).hasPrefix("Deploy to 1 host\n"))
     }
 
     @Test func `a message of something else names no cluster`() {

@@ -27,11 +27,11 @@ import Testing
         ]
     }
 
-    private func diff(_ file: FileChange) -> FileDiff { diffs[file.path.text] ?? .binary(oldSize: nil, newSize: nil) }
+    private func diff(_ file: ChangedFile) -> FileDiff { diffs[String(file.path.dropFirst("web1/a/".count))] ?? .binary(oldSize: nil, newSize: nil) }
 
     private func text(_ style: Style) -> String {
         var text = ""
-        DiffText(style: style).render(plan, diff: diff) { text += $0 }
+        DiffText(style: style).render(plan.changedFiles, diff: diff) { text += $0 }
         return text
     }
 
@@ -67,13 +67,13 @@ import Testing
     }
 
     @Test func `a new binary file was absent`() throws {
-        let change = FileChange(path: try RelativePath("x"), old: nil, new: try file("x", ""))
-        #expect(DiffText(style: .plain).render(change, place: "h/a", .binary(oldSize: nil, newSize: 7))
+        let change = ChangedFile(path: "h/a/x", old: nil, new: .init(id: .of(.blob, []), isExecutable: false))
+        #expect(DiffText(style: .plain).render(change, .binary(oldSize: nil, newSize: 7))
             == "--- /dev/null\n+++ h/a/x\nbinary file, absent -> 7 B\n")
     }
 
     @Test func `the statistics count lines`() {
-        #expect(DiffText(style: .plain).stat(plan, diff: diff) == """
+        #expect(DiffText(style: .plain).stat(plan.changedFiles, diff: diff) == """
              web1/a/a longer name | +2 -0
              web1/a/changed       | +1 -1
              web1/a/gone          | +0 -1
@@ -87,7 +87,7 @@ import Testing
     @Test func `a diff that cannot be made says so`() {
         struct Broken: Error {}
         #expect(throws: Broken.self) {
-            try DiffText(style: .plain).render(plan, diff: { _ throws(Broken) in throw Broken() }, print: { _ in })
+            try DiffText(style: .plain).render(plan.changedFiles, diff: { _ throws(Broken) in throw Broken() }, print: { _ in })
         }
     }
 }

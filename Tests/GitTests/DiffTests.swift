@@ -70,12 +70,12 @@ import Testing
             .init(id: .of(.blob, Array(text.utf8)), isExecutable: isExecutable)
         }
         #expect(try store.compareTrees(old: old, new: new) == [
-            ChangedFile(path: "new/app/file", change: .added(version("x"))),
-            ChangedFile(path: "web1/nginx/bin", change: .added(version("now a file\n"))),
-            ChangedFile(path: "web1/nginx/bin/run", change: .removed(version("#!/bin/sh\n", true))),
-            ChangedFile(path: "web1/nginx/manifest.json", change: .modified(old: version("{}\n"), new: version("{ }\n"))),
+            ChangedFile(path: "new/app/file", old: nil, new: version("x")),
+            ChangedFile(path: "web1/nginx/bin", old: nil, new: version("now a file\n")),
+            ChangedFile(path: "web1/nginx/bin/run", old: version("#!/bin/sh\n", true), new: nil),
+            ChangedFile(path: "web1/nginx/manifest.json", old: version("{}\n"), new: version("{ }\n")),
             ChangedFile(path: "web1/nginx/systemd/nginx.service",
-                change: .modified(old: version("[Service]\n"), new: version("[Service]\n", true))),
+                old: version("[Service]\n"), new: version("[Service]\n", true)),
         ])
         #expect(try store.compareTrees(old: new, new: new) == [])
         #expect(try store.compareTrees(old: nil, new: nil) == [])

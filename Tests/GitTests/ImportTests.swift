@@ -133,7 +133,7 @@ import Testing
         let changes = try store.compareTrees(old: nil, new: tree)
         #expect(changes.count == 300)
         for change in changes {
-            guard case .added(let file) = change.change else { continue }
+            guard let file = change.new else { continue }
             let bytes = try store.blob(file.id, limit: 10_000)
             #expect(ObjectID.of(.blob, bytes) == file.id)
         }

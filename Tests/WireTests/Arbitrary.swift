@@ -87,7 +87,7 @@ extension Seeded {
     }
 
     mutating func request() -> Request {
-        switch int(0...8) {
+        switch int(0...9) {
         case 0: .prepare(preparation())
         case 1: .content(bytes(int(0...300)))
         case 2: .supply(list { $0.content() })
@@ -96,6 +96,7 @@ extension Seeded {
         case 5: .record
         case 6: .fetch(list { $0.id() })
         case 7: .confirm
+        case 8: .log
         default: .ping
         }
     }
@@ -150,7 +151,7 @@ extension Seeded {
     }
 
     mutating func reply() -> Reply {
-        switch int(0...12) {
+        switch int(0...13) {
         case 0: .hello(hello())
         case 1: .locked
         case 2: .staged(missing: list { $0.id() })
@@ -163,6 +164,7 @@ extension Seeded {
         case 9: .record(optional { $0.record() })
         case 10: .file(size: optional { UInt64($0.number() & .max) })
         case 11: .content(bytes(int(0...300)))
+        case 12: .log(bytes(int(0...300)))
         default: .pong
         }
     }

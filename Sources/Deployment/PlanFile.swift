@@ -1,0 +1,181 @@
+import Git
+import Model
+import Planning
+import Wire
+
+/// A plan that waits for somebody's approval: what it starts from, the steps, and all that it takes to carry them out
+/// with another store. Whatever it holds is hostile until it was compared with a plan made here.
+public struct PlanFile {
+    public struct Host: Hashable, Sendable {
+        public var host: Hostname
+        public var base: ObjectID?
+        public var steps: [Step]
+    }
+
+    public var cluster: String
+    public var safety: Safety
+    /// The root tree.
+    public var root: ObjectID
+    public var hosts: [Host]
+    /// The root tree, the hosts' trees, and the contents that the hosts do not have yet.
+    var objects: [RecordedObject]
+
+    /// The first bytes of such a file.
+    public static let magic = Array("deptool plan 1\n".utf8)
+    /// Bytes.
+    public static let limit = 1 << 30
+
+    public enum Problem: Error, Hashable, Sendable {
+        case notAPlan
+        case malformed(DecodingProblem)
+        /// It does not hold what it speaks of.
+        case incomplete
+        case tooLarge
+        case store(StoreError)
+        case cluster(ClusterError)
+        /// The host runs something else than the plan starts from, as far as the store knows.
+        case hostMoved(Hostname, base: ObjectID?, deployed: ObjectID?)
+        /// The config tree here is another for this host.
+        case treeMoved(Hostname)
+        /// From the same trees, this tool makes another plan.
+        case otherPlan(Hostname)
+    }
+
+    /// Puts a plan into a file.
+    public init(_ plan: Plan, root: ObjectID, cluster: String, safety: Safety, store: Store) throws(Problem) {
+        self.cluster = cluster
+        self.safety = safety
+        self.root = root
+        hosts = plan.hosts.map { Host(host: $0.host, base: $0.base, steps: $0.steps) }
+        objects = []
+        var seen: Set<ObjectID> = []
+        var size = 0
+        do throws(StoreError) {
+            objects.append(try store.object(root))
+            var pending = plan.hosts.map(\.wanted.id)
+            while let id = pending.popLast() {
+                guard seen.insert(id).inserted else { continue }
+                objects.append(try store.object(id))
+                pending += try store.tree(id).filter { $0.kind == .directory }.map(\.id)
+            }
+            for host in plan.hosts {
+                for case let new? in host.changes.flatMap(\.files).map(\.new?.id) where !host.present.contains(new) {
+                    guard seen.insert(new).inserted else { continue }
+                    size += Int(clamping: try store.blobSize(new))
+                    guard size <= Self.limit else { break }
+                    objects.append(RecordedObject(kind: .blob, bytes: try store.blob(new, limit: Self.limit)))
+                }
+            }
+        } catch {
+            throw .store(error)
+        }
+        guard size <= Self.limit else { throw .tooLarge }
+    }
+
+    /// Plans the same here, with the objects of the file in the store, and returns that if it is the very same plan.
+    ///
+    /// `tree` is the root tree of the cluster's directory here, if there is one.
+    public func plan(store: Store, tree: ObjectID?) throws(Problem) -> Plan {
+        try takeObjects(store)
+        do {
+            let reader = ClusterReader(store, safety: safety)
+            let wanted = try trees(root, reader)
+            if let tree {
+                let here = try trees(tree, reader)
+                if let host = hosts.first(where: { here[$0.host] != wanted[$0.host] }) { throw Problem.treeMoved(host.host) }
+            }
+            for host in hosts {
+                let deployed = try reader.read { () throws(StoreError) in try store.deployedCommit(host.host) }
+                guard deployed == host.base else { throw Problem.hostMoved(host.host, base: host.base, deployed: deployed) }
+            }
+            if hosts.isEmpty { return Plan(hosts: []) }
+            var plan = try reader.plan(root: root, cluster: cluster, filter: HostFilter(hosts.map(\.host.text)))
+            plan.orphans = []
+            for host in hosts where plan.hosts.first(where: { $0.host == host.host })?.steps != host.steps {
+                throw Problem.otherPlan(host.host)
+            }
+            return plan
+        } catch let error as ClusterError {
+            throw .cluster(error)
+        } catch let error as Problem {
+            throw error
+        } catch {
+            throw .incomplete
+        }
+    }
+
+    private func trees(_ root: ObjectID, _ reader: ClusterReader) throws(ClusterError) -> [Hostname: ObjectID] {
+        Dictionary(try reader.hosts(in: root).map { ($0.host, $0.tree) }) { first, _ in first }
+    }
+
+    private func takeObjects(_ store: Store) throws(Problem) {
+        let offered = Dictionary(objects.map { ($0.id, $0) }) { first, _ in first }
+        do {
+            for id in try store.take(root, of: Set(hosts.map(\.host)), from: offered) {
+                guard let content = offered[id], content.kind == .blob else { throw AdoptionError.inconsistent }
+                _ = try store.write(content)
+            }
+        } catch AdoptionError.store(let error) {
+            throw .store(error)
+        } catch let error as StoreError {
+            throw .store(error)
+        } catch {
+            throw .incomplete
+        }
+    }
+}
+
+// MARK: Bytes
+
+extension PlanFile {
+    /// Nil for what is no plan at all, such as a directory's name that was mistyped.
+    public init(reading bytes: [UInt8]) throws(Problem) {
+        guard bytes.starts(with: Self.magic) else { throw .notAPlan }
+        do {
+            self = try PlanFile(decoding: Array(bytes.dropFirst(Self.magic.count)))
+        } catch {
+            throw .malformed(error)
+        }
+    }
+
+    public var bytes: [UInt8] { Self.magic + encoded }
+}
+
+extension PlanFile: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.text(cluster)
+        writer.text(safety.guard.rawValue)
+        writer.byte(safety.isAtomic ? 1 : 0)
+        writer.id(root)
+        writer.list(hosts)
+        writer.list(objects)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        cluster = try reader.text()
+        // A directory's name, and part of a commit's message.
+        guard !cluster.isEmpty, cluster.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "/") }) else { throw .badValue }
+        guard let when = Safety.Guard(rawValue: try reader.text()) else { throw .unknownCase }
+        let isAtomic = try reader.byte()
+        guard isAtomic <= 1 else { throw .unknownCase }
+        safety = Safety(guard: when, isAtomic: isAtomic == 1)
+        root = try reader.id()
+        hosts = try reader.list(of: Host.self)
+        objects = try reader.list(of: RecordedObject.self)
+    }
+}
+
+extension PlanFile.Host: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.text(host.text)
+        writer.optional(base)
+        writer.list(steps)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        guard let host = Hostname(try reader.text()) else { throw .badValue }
+        self.host = host
+        base = try reader.optional(ObjectID.self)
+        steps = try reader.list(of: Step.self)
+    }
+}

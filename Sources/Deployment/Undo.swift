@@ -1,0 +1,105 @@
+import Git
+import Model
+import Planning
+
+extension ClusterReader {
+    /// What brings hosts back to what they ran before, and the root tree of all that the cluster's hosts run then.
+    ///
+    /// Without a filter these are the hosts of the last deploy that changed something. With `commit`, hosts go back to what
+    /// that has for them instead; without a filter, all that run anything.
+    public func undoPlan(
+        to commit: ObjectID?, cluster: String, filter: HostFilter
+    ) throws(ClusterError) -> (plan: Plan, root: ObjectID) {
+        let deployed = try deployed(cluster)
+        guard !deployed.isEmpty else { throw .nothingToUndo }
+        try filter.check(deployed.keys.sorted())
+        let targets = if let commit { try targets(in: commit, deployed, filter) } else { try targets(deployed, filter) }
+        // What all hosts run, but for those that go back.
+        let empty = try read { () throws(StoreError) in try store.write(RecordedObject(kind: .tree, bytes: [])) }
+        var trees: [(host: Hostname, tree: ObjectID)] = []
+        for (host, running) in deployed {
+            if let target = targets[host] {
+                trees.append((host, target ?? empty))
+            } else if let tree = try hostTreeID(of: host, in: running) {
+                trees.append((host, tree))
+            }
+        }
+        let root = try read { () throws(StoreError) in try store.writeRoot(trees) }
+        var plan = try plan(root: root, cluster: cluster, filter: filter)
+        // Emptied hosts are in no tree; that is nothing to be told now.
+        plan.orphans = []
+        for index in plan.hosts.indices { try goBack(&plan.hosts[index], isUndo: commit == nil) }
+        return (plan, root)
+    }
+
+    private func goBack(_ plan: inout HostPlan, isUndo: Bool) throws(ClusterError) {
+        // The name check of a host that is emptied goes by what it was deployed with.
+        if plan.wanted.apps.isEmpty, let base = plan.base, let tree = try hostTreeID(of: plan.host, in: base) {
+            plan.wanted.options = try hostTree(plan.host, tree).options
+        }
+        // The host keeps the version before the one that runs.
+        guard isUndo else { return }
+        for change in plan.changes where change.kind == .update { plan.present.formUnion(change.files.compactMap(\.new?.id)) }
+    }
+
+    /// What runs on the cluster's hosts, as far as is known.
+    private func deployed(_ cluster: String) throws(ClusterError) -> [Hostname: ObjectID] {
+        var deployed: [Hostname: ObjectID] = [:]
+        var clusters: [ObjectID: String?] = [:]
+        for (host, commit) in try read({ () throws(StoreError) in try store.deployedCommits() }) {
+            if clusters[commit] == nil {
+                let info = try read { () throws(StoreError) in try store.commitInfo(commit) }
+                clusters[commit] = .some(DeployMessage.cluster(of: info.message))
+            }
+            if clusters[commit] == cluster { deployed[host] = commit }
+        }
+        return deployed
+    }
+
+    /// The trees of the hosts before what runs there now; nil for none.
+    private func targets(
+        _ deployed: [Hostname: ObjectID], _ filter: HostFilter
+    ) throws(ClusterError) -> [Hostname: ObjectID?] {
+        var known = try read { () throws(StoreError) in try store.replaced(by: deployed) }
+        if filter.isAll {
+            let last = try read { () throws(StoreError) in try store.lastDeploy(of: deployed) }
+            known = known.filter { deployed[$0.key] == last }
+            if known.isEmpty { throw .nothingToUndo }
+        }
+        let unknown = filter.isAll ? [] : deployed.keys.filter { filter.includes($0) && known[$0] == nil }
+        guard unknown.isEmpty else { throw .unknownBefore(unknown.sorted()) }
+        var targets: [Hostname: ObjectID?] = [:]
+        for (host, before) in known where filter.includes(host) {
+            targets[host] = .some(try before.map { commit throws(ClusterError) in try hostTreeID(of: host, in: commit) } ?? nil)
+        }
+        return targets
+    }
+
+    /// The trees that the commit has for the hosts.
+    private func targets(
+        in commit: ObjectID, _ deployed: [Hostname: ObjectID], _ filter: HostFilter
+    ) throws(ClusterError) -> [Hostname: ObjectID?] {
+        let root = try read { () throws(StoreError) in try store.commitInfo(commit).tree }
+        var targets: [Hostname: ObjectID?] = [:]
+        for (host, tree) in try hosts(in: root) where deployed[host] != nil && filter.includes(host) { targets[host] = tree }
+        // Of a commit that another store made, there are the trees of the hosts that were seen to run it.
+        let absent = targets.filter { $0.value.map(store.contains) == false }.keys
+        let unnamed = filter.isAll ? [] : deployed.keys.filter { filter.includes($0) && targets[$0] == nil }
+        guard absent.isEmpty, unnamed.isEmpty, !targets.isEmpty else {
+            throw .notInCommit((absent + unnamed).sorted(), commit)
+        }
+        return targets
+    }
+}
+
+extension Store {
+    /// The newest of this store's deploys whose commit a host runs still.
+    fileprivate func lastDeploy(of deployed: [Hostname: ObjectID]) throws(StoreError) -> ObjectID? {
+        var last: ObjectID?
+        try readHistory { event in
+            if case .begun(let note) = event, note.hosts.contains(where: { deployed[$0.host] == note.commit }) { last = note.commit }
+            return last == nil
+        }
+        return last
+    }
+}

@@ -1,0 +1,114 @@
+import Git
+import Model
+import Planning
+
+/// A plan as JSON. The keys and words are described in the manual and do not change.
+public func planJSON(_ plan: Plan, cluster: String) -> JSONValue {
+    [
+        "type": "plan", "cluster": .string(cluster), "hosts": .list(plan.hosts.map(json)),
+        "orphans": .list(plan.orphans.map { .string($0.text) }),
+    ]
+}
+
+private func json(_ plan: HostPlan) -> JSONValue {
+    [
+        "host": .string(plan.host.text), "base": JSONValue(plan.base?.hex), "tree": .string(plan.wanted.id.hex),
+        "apps": .list(plan.changes.map(json)), "steps": .list(plan.steps.map(stepJSON)),
+    ]
+}
+
+private func json(_ change: AppChange) -> JSONValue {
+    ["app": .string(change.app.text), "change": .string(change.word), "files": .list(change.files.map(json))]
+}
+
+extension AppChange {
+    var word: String {
+        switch kind {
+        case .add: "add"
+        case .update: "update"
+        case .remove: "remove"
+        }
+    }
+}
+
+private func json(_ file: FileChange) -> JSONValue {
+    let change: JSONValue = file.old == nil ? "add" : file.new == nil ? "remove" : "update"
+    return [
+        "path": .string(file.path.text), "change": change, "old": JSONValue(file.old?.id.hex),
+        "new": JSONValue(file.new?.id.hex), "executable": .bool((file.new ?? file.old)?.isExecutable ?? false),
+    ]
+}
+
+/// A step: its name, the app it belongs to, and what else there is to it.
+func stepJSON(_ step: Step) -> JSONValue {
+    var members: [(key: String, value: JSONValue)] = [
+        ("step", .string(step.action.name)), ("app", JSONValue(step.app?.text)),
+    ]
+    switch step.action {
+    case .checkout, .activate, .remove, .sysusers, .tmpfiles, .daemonReload: break
+    case .link(let path, let source):
+        members += [("path", .string(path.text)), ("source", .string(source.text))]
+    case .unlink(let path): members.append(("path", .string(path.text)))
+    case .disable(let unit), .start(let unit), .check(let unit, _): members.append(("unit", .string(unit.text)))
+    case .enable(let unit, let enablement):
+        members += [("unit", .string(unit.text)), ("again", .bool(enablement == .refreshed))]
+    case .restart(let unit, let because):
+        members += [
+            ("unit", .string(unit.text)), ("because", .string(because.path.text)), ("others", JSONValue(because.others)),
+        ]
+    case .confirm(_, .login(let touched)): members += [("confirmation", "login"), ("because", JSONValue(touched))]
+    case .confirm(_, .everyHost): members += [("confirmation", "every-host"), ("because", .null)]
+    }
+    return .object(members)
+}
+
+extension Step.Action {
+    fileprivate var name: String {
+        switch self {
+        case .checkout: "checkout"
+        case .activate: "activate"
+        case .remove: "remove"
+        case .link: "link"
+        case .unlink: "unlink"
+        case .sysusers: "sysusers"
+        case .tmpfiles: "tmpfiles"
+        case .disable: "disable"
+        case .daemonReload: "daemon-reload"
+        case .enable: "enable"
+        case .start: "start"
+        case .restart: "restart"
+        case .check: "check"
+        case .confirm: "confirm"
+        }
+    }
+}
+
+/// The counts of changed lines as JSON.
+public func diffJSON<Problem: Error>(
+    _ files: [ChangedFile], diff: (ChangedFile) throws(Problem) -> FileDiff
+) throws(Problem) -> JSONValue {
+    var rows: [JSONValue] = []
+    for file in files {
+        switch try diff(file) {
+        case .text(let diff):
+            rows.append([
+                "path": .string(file.path), "binary": false, "added": JSONValue(diff.added), "removed": JSONValue(diff.removed),
+            ])
+        case .binary: rows.append(["path": .string(file.path), "binary": true, "added": .null, "removed": .null])
+        }
+    }
+    return ["type": "diff", "files": .list(rows)]
+}
+
+/// What is known of the hosts as JSON.
+public func statusJSON(_ hosts: [HostStatus], cluster: String) -> JSONValue {
+    let rows = hosts.map { host -> JSONValue in
+        [
+            "host": .string(host.host.text), "commit": JSONValue(host.deployed?.id.hex),
+            "time": host.deployed.map { .number($0.time) } ?? .null, "author": JSONValue(host.deployed?.author.text),
+            "in_tree": .bool(host.isInTree),
+            "changes": .list(host.changed.map { ["app": .string($0.app.text), "change": .string($0.word)] }),
+        ]
+    }
+    return ["type": "status", "cluster": .string(cluster), "hosts": .list(rows)]
+}

@@ -1,0 +1,77 @@
+import CSystem
+import Model
+
+extension Store {
+    private var historyPath: String { path + "/history" }
+
+    /// Adds to the history. It is in the file when this returns, and on the disk after `synchronize`.
+    public func note(_ events: [HistoryEvent]) throws(StoreError) {
+        let descriptor = unsafe csys_open_append(historyPath, 0o600)
+        guard descriptor >= 0 else { throw .file("open", path: historyPath, errno: -descriptor) }
+        defer { csys_close(descriptor) }
+        var text = events.map(\.line).joined()
+        // What a power cut left of a line stays a line of its own.
+        if try !endsWithLine(descriptor) { text = "\n" + text }
+        // One call, so that nobody else's lines end up in between.
+        let written = text.withUTF8 { unsafe csys_write(descriptor, $0.baseAddress, $0.count) }
+        guard written == text.utf8.count else {
+            throw .file("write", path: historyPath, errno: written < 0 ? Int32(-written) : Int32(csys_enospc))
+        }
+    }
+
+    private func endsWithLine(_ descriptor: Int32) throws(StoreError) -> Bool {
+        var status = csys_stat()
+        let result = unsafe csys_fstat(descriptor, &status)
+        guard result == 0 else { throw .file("look at", path: historyPath, errno: -result) }
+        if status.size == 0 { return true }
+        var last: UInt8 = 0
+        guard csys_seek(descriptor, status.size - 1) == 0, unsafe csys_read(descriptor, &last, 1) == 1 else { return false }
+        return last == UInt8(ascii: "\n")
+    }
+
+    /// Hands the events to `body`, the newest first, until it returns false.
+    public func readHistory(_ body: (HistoryEvent) -> Bool) throws(StoreError) {
+        let descriptor = unsafe csys_open_read(historyPath)
+        if descriptor == -Int32(csys_enoent) { return }
+        guard descriptor >= 0 else { throw .file("open", path: historyPath, errno: -descriptor) }
+        defer { csys_close(descriptor) }
+        var status = csys_stat()
+        let result = unsafe csys_fstat(descriptor, &status)
+        guard result == 0 else { throw .file("look at", path: historyPath, errno: -result) }
+        var start = status.size
+        // The beginning of a line whose rest was in the piece after it.
+        var rest: [UInt8] = []
+        while start > 0 {
+            let count = min(start, Self.pieceSize)
+            start -= count
+            let piece = try read(descriptor, from: start, count: Int(count)) + rest
+            // What is before the first newline may begin in an earlier piece.
+            let complete = start == 0 ? piece.startIndex : (piece.firstIndex(of: newline).map { $0 + 1 } ?? piece.endIndex)
+            rest = Array(piece[..<complete])
+            for line in piece[complete...].split(separator: newline).reversed() {
+                let text = Substring(decoding: line, as: UTF8.self)
+                if let event = HistoryEvent(line: text.utf8), !body(event) { return }
+            }
+        }
+    }
+
+    /// Bytes.
+    private static var pieceSize: UInt64 { 64 << 10 }
+
+    private func read(_ descriptor: Int32, from offset: UInt64, count: Int) throws(StoreError) -> [UInt8] {
+        let result = csys_seek(descriptor, offset)
+        guard result == 0 else { throw .file("read", path: historyPath, errno: -result) }
+        var failure: Int32 = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            while filled < count {
+                let length = unsafe csys_read(descriptor, buffer.baseAddress.map { unsafe $0 + filled }, count - filled)
+                guard length > 0 else { return failure = length < 0 ? Int32(-length) : Int32(csys_eio) }
+                filled += Int(length)
+            }
+        }
+        guard failure == 0 else { throw .file("read", path: historyPath, errno: failure) }
+        return bytes
+    }
+}
+
+private let newline = UInt8(ascii: "\n")

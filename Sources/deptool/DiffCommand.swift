@@ -1,0 +1,101 @@
+import ArgumentParser
+import Deployment
+import Display
+import Git
+import Model
+import Planning
+
+struct Diff: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show every line that a deploy would change, or that differs between two deploys.",
+        discussion: """
+            Two commits of `deptool log`, as in `deptool diff 72565f27..7c8e44b8`, are compared for all hosts; what \
+            follows them limits that to hosts, or to apps as in `web1/nginx`.
+
+            Goes through $PAGER on a terminal. Example: `deptool diff --stat`
+            """)
+
+    @Argument(
+        help: ArgumentHelp(
+            "The cluster's directory; or two commits with '..' between them, and hosts or apps.",
+            discussion: "Default: the cluster that was named last.", valueName: "dir"),
+        completion: Complete.differences)
+    var words: [String] = []
+    @OptionGroup var limit: LimitOption
+    @OptionGroup var rendering: RenderOption
+    @OptionGroup var output: OutputOption
+    @OptionGroup var exit: ExitCodeOption
+    @Flag(help: "Only count the changed lines of each file.")
+    var stat = false
+
+    func validate() throws {
+        guard words.count < 2 || CommitRange(words[0]) != nil else {
+            throw ValidationError("There is one directory, or two commits with '..' between them and hosts.")
+        }
+        guard stat || !output.json else { throw ValidationError("'--json' goes with '--stat'.") }
+    }
+
+    func run() throws {
+        if let range = words.first.flatMap(CommitRange.init) { return try compare(range) }
+        let workspace = try Workspace(directory: words.first)
+        try rendering.render(workspace)
+        let plan = try workspace.plan(try workspace.importTree(), limit.filter)
+        try show(plan.changedFiles, workspace.store, orSay: nothingToDo(workspace, plan))
+    }
+
+    private func compare(_ range: CommitRange) throws {
+        let store = try Workspace.storeOnly()
+        try complaining {
+            let (old, new) = (try store.commit(named: range.old), try store.commit(named: range.new))
+            let difference = try ClusterReader(store).difference(from: old, to: new, limit.limit + words.dropFirst())
+            for host in difference.absent {
+                Terminal.complain("\(host.text) is left out: its files at one of the commits were never in this store.\n")
+            }
+            try show(
+                difference.files, store, orSay: "No difference between \(old.short) and \(new.short).\n")
+        }
+    }
+
+    private func show(_ files: [ChangedFile], _ store: Store, orSay nothing: String) throws {
+        let diff = { (file: ChangedFile) throws(StoreError) in
+            try store.fileDiff(old: file.old?.id, new: file.new?.id, path: file.path)
+        }
+        try complaining {
+            if output.json {
+                JSONOutput.write(try diffJSON(files, diff: diff))
+            } else if files.isEmpty {
+                Terminal.write(nothing)
+            } else if stat {
+                Terminal.write(try DiffText(style: Terminal.style).stat(files, diff: diff))
+            } else {
+                try store.showDiff(files)
+            }
+        }
+        try exit.leave(!files.isEmpty)
+    }
+}
+
+extension Store {
+    func showDiff(_ files: [ChangedFile]) throws {
+        try Terminal.page { print in
+            try DiffText(style: Terminal.style).render(
+                files,
+                diff: { file throws(StoreError) in
+                    try fileDiff(old: file.old?.id, new: file.new?.id, path: file.path)
+                }, print: print)
+        }
+    }
+}
+
+/// Two commits as `A..B`, each the beginning of an id.
+struct CommitRange {
+    let old, new: String
+
+    /// Nil for anything else, such as a directory's path.
+    init?(_ text: String) {
+        guard let dots = text.firstRange(of: "..") else { return nil }
+        old = String(text[..<dots.lowerBound])
+        new = String(text[dots.upperBound...])
+        guard [old, new].allSatisfy({ (4...40).contains($0.utf8.count) && $0.allSatisfy(\.isHexDigit) }) else { return nil }
+    }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Deployment
+import Display
+import Git
+import Model
+import SSH
+
+struct Log: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show who deployed what, when, where to, and how it ended; the newest first.",
+        discussion: """
+            What this store deployed, and what it found that others deployed. With `--remote`, the hosts are asked for \
+            their own logs.
+
+            Example: `deptool log web1 -n 5`
+            """)
+
+    @Argument(help: "Only these hosts: names, lists with commas, patterns such as 'web*'.", completion: Complete.hosts)
+    var hosts: [String] = []
+    @Option(
+        name: [.customLong("limit"), .customLong("host")], parsing: .singleValue,
+        help: ArgumentHelp("The same.", valueName: "hosts"), completion: Complete.hosts)
+    var limit: [String] = []
+    @Option(name: [.customShort("n"), .long], help: "How many, at most.")
+    var number = 20
+    @Flag(help: "Ask the hosts.")
+    var remote = false
+    @OptionGroup var ssh: SSHOptions
+    @OptionGroup var output: OutputOption
+
+    func validate() throws {
+        guard number > 0 else { throw ValidationError("'--number' takes a number from 1.") }
+    }
+
+    private var filter: HostFilter { HostFilter(hosts + limit) }
+
+    func run() async throws {
+        let store = try Workspace.storeOnly()
+        let known = try complaining { try store.deployedCommits().map(\.host) }
+        let text = LogText(style: Terminal.style, time: localTime)
+        if remote { return try await ask(known, text) }
+        let events = try complaining { try store.pastEvents(number, filter) }
+        if events.isEmpty, !(hosts + limit).isEmpty { try complaining { try filter.check(known) } }
+        output.write(logJSON(events), or: events.isEmpty ? "Nothing was deployed yet.\n" : text.render(events))
+    }
+
+    /// Hosts that are named are asked whether or not the store knows them.
+    private func ask(_ known: [Hostname], _ text: LogText) async throws {
+        let named = (hosts + limit).flatMap { $0.split(separator: ",") }.compactMap { Hostname(String($0)) }
+        let asked = Set(known.filter(filter.includes) + named).sorted()
+        guard !asked.isEmpty else { return try complaining { try filter.check(known) } }
+        let screen = ProgressScreen(asked)
+        do {
+            let task = try HostTask(asked, access: ssh.access(screen, asks: !output.json))
+            let results = await task.log().map { (host: $0.host, result: $0.result.map { Array($0.prefix(number)) }) }
+            output.write(hostLogJSON(results), or: text.render(results))
+            if results.contains(where: { (try? $0.result.get()) == nil }) { throw ExitCode(1) }
+        } catch let error as SSHError {
+            throw Complaint(error.phrase)
+        }
+    }
+}

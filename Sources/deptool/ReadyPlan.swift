@@ -1,0 +1,113 @@
+import CSystem
+import Deployment
+import Display
+import Git
+import Model
+import Planning
+
+/// A plan, and what it was made from.
+struct ReadyPlan {
+    let workspace: Workspace
+    let plan: Plan
+    let root: ObjectID
+    /// Whether there would be another one if the hosts turned out to run something else.
+    var canBeRemade = true
+
+    init(workspace: Workspace, plan: Plan, root: ObjectID) {
+        self.workspace = workspace
+        self.plan = plan
+        self.root = root
+    }
+
+    /// The plan of a file that `deptool plan --out` wrote; nil if that is not what was named.
+    init?(_ argument: PlanArgument, _ limit: LimitOption, _ safety: SafetyOptions) throws {
+        guard let path = argument.dir, let bytes = try Self.contents(of: absolute(path, in: workingDirectory())) else { return nil }
+        let store = try Workspace.storeOnly()
+        do {
+            let file = try PlanFile(reading: bytes)
+            guard limit.limit.isEmpty, safety.safety == Safety() else {
+                throw Complaint("the plan \(path) is what it is", "`--limit`, `--guard` and `--atomic` go with `deptool plan --out`.")
+            }
+            // The tree may be elsewhere, but where it is, it has to be the same.
+            let here = try Workspace.clusters(of: store).first { $0.cluster == file.cluster && $0.isThere }
+            workspace = here ?? Workspace(store: store, directory: Workspace.parent(of: store) + "/" + file.cluster)
+            plan = try file.plan(store: store, tree: try here?.importTree())
+            root = file.root
+            canBeRemade = false
+        } catch let problem as PlanFile.Problem {
+            throw Complaint(problem, path: path)
+        }
+    }
+
+    /// The content of a regular file; nil where there is none.
+    private static func contents(of path: String) throws -> [UInt8]? {
+        var status = csys_stat()
+        guard csys_lstat(path, &status) == 0, status.kind == csys_kind_regular else { return nil }
+        guard status.size <= UInt64(PlanFile.limit) * 2 else { throw Complaint(PlanFile.Problem.tooLarge, path: path) }
+        let descriptor = csys_open_read(path)
+        guard descriptor >= 0 else { throw Complaint("cannot open \(path): \(String(cString: csys_strerror(-descriptor)))") }
+        defer { csys_close(descriptor) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(Int(status.size))
+        var piece = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = csys_read(descriptor, &piece, piece.count)
+            guard count >= 0 else { throw Complaint("cannot read \(path): \(String(cString: csys_strerror(Int32(-count))))") }
+            if count == 0 { return bytes }
+            bytes += piece[..<Int(count)]
+            guard bytes.count <= PlanFile.limit * 2 else { throw Complaint(PlanFile.Problem.tooLarge, path: path) }
+        }
+    }
+
+    /// Writes the plan to a file that only its owner can read, since it holds what is to be deployed.
+    func write(to name: String, _ safety: Safety) throws {
+        let path = absolute(name, in: workingDirectory())
+        let file: PlanFile
+        do {
+            file = try PlanFile(plan, root: root, cluster: workspace.cluster, safety: safety, store: workspace.store)
+        } catch {
+            throw Complaint(error, path: name)
+        }
+        let temporary = "\(path).\(csys_getpid())"
+        let descriptor = csys_create_new(temporary, 0o600)
+        guard descriptor >= 0 else { throw Complaint("cannot create \(temporary): \(String(cString: csys_strerror(-descriptor)))") }
+        let isWritten = file.bytes.withUnsafeBytes { bytes in
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let count = csys_write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                guard count > 0 else { return false }
+                rest = rest.dropFirst(Int(count))
+            }
+            return true
+        }
+        csys_close(descriptor)
+        guard isWritten, csys_rename(temporary, path) == 0 else {
+            _ = csys_unlink(temporary)
+            throw Complaint("cannot write \(name)", "Is the disk full, or is it a directory?")
+        }
+    }
+}
+
+extension Complaint {
+    init(_ problem: PlanFile.Problem, path: String) {
+        let again = "Make a new plan with `deptool plan --out`."
+        switch problem {
+        case .notAPlan: self.init("\(path) is a file, but not a plan", "Name a cluster's directory, or what `deptool plan --out` wrote.")
+        case .malformed(let problem): self.init("cannot understand \(path): \(problem.phrase)", "It was damaged, or another version of deptool wrote it. \(again)")
+        case .incomplete: self.init("\(path) does not hold all that its plan takes", "It was damaged. \(again)")
+        case .tooLarge: self.init("\(path) would be too large: a plan file holds at most \(PlanFile.limit >> 20) MiB", "Deploy large files without a plan file, or host by host with `--limit`.")
+        case .store(let error): self.init(error)
+        case .cluster(let error): self.init(error, directory: path)
+        case .hostMoved(let host, let base, let deployed):
+            self.init(
+                "\(path) starts from another state of \(host.text): \(base?.short ?? "nothing deployed"), not \(deployed?.short ?? "nothing deployed")",
+                "If this store does not know yet what runs there, run `deptool sync`. Else somebody deployed to it since. \(again)")
+        case .treeMoved(let host):
+            self.init(
+                "the config tree has something else for \(host.text) than \(path)",
+                "It changed since the plan was made, or is another revision. Bring it to that revision, or: \(again)")
+        case .otherPlan(let host):
+            self.init("\(path) has other steps for \(host.text) than this deptool would take", "Another version of deptool made it. \(again)")
+        }
+    }
+}

@@ -1,0 +1,174 @@
+import Git
+import Model
+import Planning
+import TestSupport
+import Testing
+
+@testable import Deployment
+
+/// What `undo` plans, without hosts: deploys are noted as if they had been done.
+@Suite struct UndoTests {
+    private let cluster: Cluster
+    private let empty: ObjectID
+
+    init() throws {
+        cluster = try Cluster()
+        empty = try cluster.store.writeRoot([])
+    }
+
+    /// As if the tree had been deployed by this store.
+    @discardableResult
+    private func deploy(_ time: Int64, _ kind: DeployNote.Kind = .deploy, _ plan: Plan? = nil, root: ObjectID? = nil) throws -> ObjectID {
+        let plan = try plan ?? cluster.plan()
+        let commit = try cluster.store.commit(
+            tree: root ?? cluster.root(), parent: nil, author: Author(name: "Ada", email: "a@b"),
+            message: DeployMessage.make(kind, cluster: "prod", hosts: []), time: time)
+        try cluster.store.note([
+            .begun(DeployNote(time: time, commit: commit, kind: kind, cluster: "prod", author: "Ada <a@b>", hosts: plan.hosts.map(HostNote.init)))
+        ])
+        for host in plan.hosts {
+            try cluster.store.note([.ended(time: time, commit: commit, host.host, .done, "done")])
+            try cluster.store.setDeployed(host.host, commit, reason: "test")
+        }
+        return commit
+    }
+
+    private func undo(_ filter: HostFilter = .all, to commit: ObjectID? = nil) throws -> (plan: Plan, root: ObjectID) {
+        try ClusterReader(cluster.store).undoPlan(to: commit, cluster: "prod", filter: filter)
+    }
+
+    private func changes(_ plan: Plan) -> [String] {
+        plan.hosts.flatMap { host in
+            host.changes.flatMap { change in change.files.map { "\(host.host.text)/\(change.app.text)/\($0.path.text)" } }
+        }
+    }
+
+    @Test func `the last deploy is undone on its hosts, twice is back`() throws {
+        try cluster.write("web1/app/file", "one")
+        try cluster.write("web2/app/file", "one")
+        let first = try deploy(1)
+        try cluster.write("web1/app/file", "two")
+        let second = try deploy(2)
+
+        let (plan, root) = try undo()
+        #expect(changes(plan) == ["web1/app/file"])
+        #expect(plan.hosts[0].base == second)
+        // All that is deployed then, which is what the first commit had.
+        #expect(root == (try cluster.store.commitInfo(first).tree))
+        // The host has the content in the version before.
+        #expect(plan.hosts[0].present.isSuperset(of: plan.hosts[0].wanted.apps.flatMap { $0.files.map(\.id) }))
+
+        try deploy(3, .undo, plan, root: root)
+        let (again, newRoot) = try undo()
+        #expect(changes(again) == ["web1/app/file"])
+        #expect(newRoot == (try cluster.store.commitInfo(second).tree))
+    }
+
+    @Test func `hosts that are named go back each to what they ran`() throws {
+        try cluster.write("web1/app/file", "one")
+        try cluster.write("web2/app/file", "one")
+        let first = try deploy(1)
+        try cluster.write("web1/app/file", "two")
+        try deploy(2)
+        try cluster.write("web2/app/file", "three")
+        try deploy(3)
+        #expect(changes(try undo().plan) == ["web2/app/file"])
+        #expect(changes(try undo(HostFilter(["*"])).plan) == ["web1/app/file", "web2/app/file"])
+        #expect(changes(try undo(HostFilter(["web1"])).plan) == ["web1/app/file"])
+        #expect(changes(try undo(to: first).plan) == ["web1/app/file", "web2/app/file"])
+        #expect(changes(try undo(HostFilter(["web2"]), to: first).plan) == ["web2/app/file"])
+    }
+
+    @Test func `a first deploy is undone by removing all, and that is undone as well`() throws {
+        try cluster.write("web1/app/manifest.json", manifest(units: ["a.service"]))
+        try cluster.write("web1/app/systemd/a.service", "[Service]")
+        try cluster.write("web1/host.json", #"{"hostname": "other"}"#)
+        try deploy(1)
+        let (plan, root) = try undo()
+        #expect(plan.hosts[0].changes.map(\.kind) == [.remove])
+        #expect(plan.hosts[0].wanted.options.hostname == "other")
+        #expect(plan.orphans == [])
+        try deploy(2, .undo, plan, root: root)
+        #expect(try undo().plan.hosts[0].changes.map(\.kind) == [.add])
+    }
+
+    @Test func `a deploy that was rolled back is nothing to undo`() throws {
+        try cluster.write("web1/app/file", "one")
+        try deploy(1)
+        try cluster.write("web1/app/file", "two")
+        let plan = try cluster.plan()
+        let commit = try cluster.store.commit(
+            tree: cluster.root(), parent: nil, author: Author(name: "A", email: ""), message: "", time: 2)
+        try cluster.store.note([
+            .begun(DeployNote(time: 2, commit: commit, kind: .deploy, cluster: "prod", author: "A", hosts: plan.hosts.map(HostNote.init))),
+            .ended(time: 2, commit: commit, try hostname("web1"), .rolledBack, "rolled back"),
+        ])
+        // What is undone is what runs.
+        #expect(try undo().plan.hosts[0].changes.map(\.kind) == [.remove])
+    }
+
+    @Test func `what another store deployed is not guessed at`() throws {
+        let web1 = try hostname("web1")
+        #expect(throws: ClusterError.nothingToUndo) { try undo() }
+        try cluster.write("web1/app/file", "one")
+        let first = try cluster.deploy(to: "web1")
+        #expect(throws: ClusterError.nothingToUndo) { try undo() }
+        #expect(throws: ClusterError.unknownBefore([web1])) { try undo(HostFilter(["web1"])) }
+        #expect(throws: ClusterError.unknownHosts(["web2"], known: [web1])) { try undo(HostFilter(["web2"])) }
+        #expect(try undo(to: first).plan.hosts == [])
+        // Its root names a host whose files never came here.
+        let foreign = try cluster.store.commit(
+            tree: try cluster.store.writeRoot([(web1, .of(.tree, [1]))]), parent: nil, author: Author(name: "B", email: ""),
+            message: "", time: 1)
+        #expect(throws: ClusterError.notInCommit([web1], foreign)) { try undo(to: foreign) }
+    }
+
+    @Test func `hosts of other clusters are left alone`() throws {
+        try cluster.write("web1/app/file", "one")
+        try deploy(1)
+        try cluster.store.setDeployed(hostname("other"), try cluster.commit(cluster: "staging"), reason: "test")
+        let (plan, root) = try undo(HostFilter(["*"]))
+        #expect(plan.hosts.map(\.host.text) == ["web1"])
+        #expect(try cluster.store.tree(root).map(\.name) == ["web1"])
+    }
+
+    @Test func `commits are compared host by host`() throws {
+        try cluster.write("web1/app/file", "one")
+        try cluster.write("web2/app/file", "one")
+        let first = try deploy(1)
+        try cluster.write("web1/app/file", "two")
+        try cluster.write("web1/more/file", "two")
+        try cluster.write("web2/app/file", "two")
+        let second = try deploy(2)
+        func files(_ places: String...) throws -> [String] {
+            try ClusterReader(cluster.store).difference(from: first, to: second, places).files.map(\.path)
+        }
+        #expect(try files() == ["web1/app/file", "web1/more/file", "web2/app/file"])
+        #expect(try files("web1") == ["web1/app/file", "web1/more/file"])
+        #expect(try files("web1/more", "web2") == ["web1/more/file", "web2/app/file"])
+        #expect(try files("*/app") == ["web1/app/file", "web2/app/file"])
+        #expect(throws: ClusterError.unknownHosts(["db"], known: [try hostname("web1"), try hostname("web2")])) { try files("db") }
+    }
+
+    @Test func `past events know how deploys ended, also when that was found out later`() throws {
+        try cluster.write("web1/app/file", "one")
+        let (web1, web2) = (try hostname("web1"), try hostname("web2"))
+        let hosts = [HostNote(host: web1, before: nil, apps: []), HostNote(host: web2, before: nil, apps: [])]
+        let (one, two) = (ObjectID.of(.commit, [1]), ObjectID.of(.commit, [2]))
+        func note(_ time: Int64, _ commit: ObjectID) -> DeployNote {
+            DeployNote(time: time, commit: commit, kind: .deploy, cluster: "prod", author: "A", hosts: hosts)
+        }
+        try cluster.store.note([
+            .begun(note(1, one)), .ended(time: 2, commit: one, web1, .unknown, "lost"), .ended(time: 2, commit: one, web2, .done, "done"),
+            .begun(note(3, two)), .found(time: 4, web1, commit: one, before: nil),
+        ])
+        let events = try cluster.store.pastEvents(10)
+        #expect(events == [
+            .found(time: 4, web1, commit: one, before: nil), .deploy(PastDeploy(note: note(3, two), ends: [:])),
+            .deploy(PastDeploy(note: note(1, one), ends: [web1: .init(end: .done, phrase: ""), web2: .init(end: .done, phrase: "done")])),
+        ])
+        #expect(try cluster.store.pastEvents(2) == Array(events.prefix(2)))
+        guard case .deploy(let deploy)? = try cluster.store.pastEvents(1, HostFilter(["web2"])).first else { throw BadName(name: "") }
+        #expect(deploy.note.hosts.map(\.host) == [web2])
+    }
+}
