@@ -39,8 +39,13 @@ lab: build
 	@Lab/lab up $(CURDIR)/build/lab ns1 ns2
 	@echo "Log in with: ssh -F build/lab/ssh_config ns1     End them with: Lab/lab down build/lab"
 
+# The tool, its manual pages, and completions for bash, zsh and fish.
 install: build
 	install -D -m 755 build/deptool $(DESTDIR)$(PREFIX)/bin/deptool
+	@rm -rf build/share
+	@Scripts/man-pages build/deptool build/share/man/man1
+	@Scripts/completions build/deptool build/share
+	cd build/share && find . -type f -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/{} \;
 
 clean:
 	rm -rf build .build .build-*

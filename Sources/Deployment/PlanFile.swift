@@ -76,17 +76,17 @@ public struct PlanFile {
     ///
     /// `tree` is the root tree of the cluster's directory here, if there is one.
     public func plan(store: Store, tree: ObjectID?) throws(Problem) -> Plan {
-        try takeObjects(store)
         do {
             let reader = ClusterReader(store, safety: safety)
+            for host in hosts {
+                let deployed = try reader.read { () throws(StoreError) in try store.deployedCommit(host.host) }
+                guard deployed == host.base else { throw Problem.hostMoved(host.host, base: host.base, deployed: deployed) }
+            }
+            try takeObjects(store)
             let wanted = try trees(root, reader)
             if let tree {
                 let here = try trees(tree, reader)
                 if let host = hosts.first(where: { here[$0.host] != wanted[$0.host] }) { throw Problem.treeMoved(host.host) }
-            }
-            for host in hosts {
-                let deployed = try reader.read { () throws(StoreError) in try store.deployedCommit(host.host) }
-                guard deployed == host.base else { throw Problem.hostMoved(host.host, base: host.base, deployed: deployed) }
             }
             if hosts.isEmpty { return Plan(hosts: []) }
             var plan = try reader.plan(root: root, cluster: cluster, filter: HostFilter(hosts.map(\.host.text)))

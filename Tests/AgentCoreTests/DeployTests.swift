@@ -55,6 +55,24 @@ import Wire
         #expect(host.target("/var/lib/deptool/apps/dns/current") == versions[1])
     }
 
+    @Test func `content of the version before is taken from there, if it is there as it was`() throws {
+        let host = try TestHost()
+        try host.deploy(first, 1)
+        var second = first
+        second.apps["dns"]!.files["nsd.conf"] = .init("server: two")
+        second.apps["dns"]!.files["zones/a.zone"] = nil
+        try host.deploy(second, 2, after: (first, 1))
+        try host.write("/var/lib/deptool/apps/dns/previous/zones/a.zone", "edited")
+        var back = Plan(from: (second, 2), to: first, 3)
+        back.preparation.contents = []
+        let (laptop, _) = try host.session()
+        #expect(try laptop.deploy(back) == .finished(.deployed))
+        // The edited one is asked for, the other not.
+        #expect(laptop.replies.contains(.staged(missing: [Wanted.File("a").id])))
+        try host.end(laptop)
+        try host.expect(running: first, 3)
+    }
+
     @Test func `an app that did not change is left alone`() throws {
         let host = try TestHost()
         try host.deploy(first, 1)

@@ -53,6 +53,25 @@ import Wire
         #expect(try laptop.receive() == .file(size: nil))
     }
 
+    @Test func `the host's own log is told, its end if it is long`() throws {
+        let host = try TestHost()
+        var laptop = try host.session().laptop
+        laptop.send(.log)
+        #expect(try laptop.receive() == .log([]))
+        try host.end(laptop)
+        try host.deploy(wanted, 1)
+        laptop = try host.session().laptop
+        laptop.send(.log)
+        guard case .log(let bytes)? = try laptop.receive() else { throw Laptop.Gone() }
+        #expect(String(decoding: bytes, as: UTF8.self).contains(" none \(wanted.record(1).commit.hex) deployed "))
+        let long = String(repeating: "x", count: 300 << 10)
+        try host.write("/var/lib/deptool/store/log.old", long)
+        laptop.send(.log)
+        guard case .log(let tail)? = try laptop.receive() else { throw Laptop.Gone() }
+        #expect(tail.count == 256 << 10)
+        #expect(tail.suffix(bytes.count) == bytes[...])
+    }
+
     @Test func `a host that runs something else than expected says what, and nothing happens`() throws {
         let (host, plan, before) = try prepared()
         var other = plan

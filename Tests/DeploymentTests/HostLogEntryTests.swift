@@ -5,7 +5,8 @@ import Testing
 @testable import Deployment
 
 @Suite struct HostLogEntryTests {
-    private let (one, two) = (ObjectID.of(.commit, [1]), ObjectID.of(.commit, [2]))
+    private let one = ObjectID.of(.commit, [1])
+    private let two = ObjectID.of(.commit, [2])
 
     @Test func `the lines of a host's log, the newest first`() {
         let log = "1 none \(one.hex) deployed Ada <a@b>\n2 \(one.hex) \(two.hex) rolled-back Bob the  Builder <b@c>\n"

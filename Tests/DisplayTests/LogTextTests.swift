@@ -29,7 +29,7 @@ import Testing
             time 9  \(id(2).short)  forgotten on a
             time 8  \(id(3).short)  found on b, deployed by another store, instead of \(id(2).short)
             time 7  nothing     found nothing on b
-            time 5  \(id(1).short)  Ada ^[L  deploy prod
+            time 5  \(id(1).short)  Ada  L  deploy prod
                 a, b  ~ nsd: done
                 c  ~ nsd: rolled back: x
                 d  + nsd: not changed: no ^[
