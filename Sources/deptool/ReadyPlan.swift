@@ -100,7 +100,7 @@ extension Complaint {
         case .cluster(let error): self.init(error, directory: path)
         case .hostMoved(let host, let base, let deployed):
             self.init(
-                "\(path) starts from another state of \(host.text): \(base?.short ?? "nothing deployed"), not \(deployed?.short ?? "nothing deployed")",
+                "\(path) starts from another state of \(host.text): \(base?.short ?? "nothing"), while \(deployed?.short ?? "nothing") runs there",
                 "If this store does not know yet what runs there, run `deptool sync`. Else somebody deployed to it since. \(again)")
         case .treeMoved(let host):
             self.init(

@@ -120,7 +120,7 @@ extension EndToEnd {
             try cluster.deploy().require(0)
             try undo().require(0)
             #expect(try host.apps() == "")
-            #expect(try host.enablement(of: "clock.service") == "not-found")
+            #expect(try host.state(of: "clock.service") == "inactive")
             try undo().require(0)
             #expect(try host.state(of: "clock.service") == "active")
         }
