@@ -111,28 +111,62 @@ extension HistoryEvent {
     }
 
     /// Nil for a line that a power cut left half written, or a later version wrote.
-    init?(line: Substring.UTF8View) {
-        let fields = line.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false).map { String(Substring($0)) }
-        guard fields.count >= 4, let time = Int64(fields[1]), let commit = known(fields[2]) else { return nil }
-        switch (fields[0], fields.count, commit) {
-        case ("deploy", 6, let commit?), ("undo", 6, let commit?):
-            guard let kind = DeployNote.Kind(rawValue: fields[0]) else { return nil }
+    init?(line: ArraySlice<UInt8>) {
+        var fields = Fields(line)
+        let kind = fields.next()
+        guard let time = Int64(String(fields.next())), let commit = known(fields.next()) else { return nil }
+        switch (String(kind), commit) {
+        case ("deploy", let commit?), ("undo", let commit?):
+            let (cluster, author, hosts) = (String(fields.next()), String(fields.next()), fields.next())
+            guard fields.isComplete, let kind = DeployNote.Kind(rawValue: String(kind)) else { return nil }
             self = .begun(
                 DeployNote(
-                    time: time, commit: commit, kind: kind, cluster: fields[3], author: fields[4],
-                    hosts: fields[5].split(separator: " ").compactMap(HostNote.init)))
-        case ("end", 6, let commit?):
-            guard let host = Hostname(fields[3]), let end = DeployEnd(rawValue: fields[4]) else { return nil }
-            self = .ended(time: time, commit: commit, host, end, fields[5])
-        case ("found", 5, let commit):
-            guard let host = Hostname(fields[3]), let before = known(fields[4]) else { return nil }
+                    time: time, commit: commit, kind: kind, cluster: cluster, author: author,
+                    hosts: hosts.split(separator: UInt8(ascii: " ")).compactMap(HostNote.init)))
+        case ("end", let commit?):
+            let (host, end, phrase) = (Hostname(String(fields.next())), DeployEnd(rawValue: String(fields.next())), fields.next())
+            guard fields.isComplete, let host, let end else { return nil }
+            self = .ended(time: time, commit: commit, host, end, String(phrase))
+        case ("found", let commit):
+            let (host, before) = (Hostname(String(fields.next())), known(fields.next()))
+            guard fields.isComplete, let host, let before else { return nil }
             self = .found(time: time, host, commit: commit, before: before)
-        case ("forgotten", 4, let commit?):
-            guard let host = Hostname(fields[3]) else { return nil }
+        case ("forgotten", let commit?):
+            let host = Hostname(String(fields.next()))
+            guard fields.isComplete, let host else { return nil }
             self = .forgotten(time: time, host, commit: commit)
         default: return nil
         }
     }
+}
+
+/// The fields of a line, one after the other.
+private struct Fields {
+    private var rest: ArraySlice<UInt8>?
+    private var isShort = false
+
+    init(_ line: ArraySlice<UInt8>) { rest = line }
+
+    /// Empty when there is no field any more.
+    mutating func next() -> ArraySlice<UInt8> {
+        guard let line = rest else {
+            isShort = true
+            return []
+        }
+        guard let tab = line.firstIndex(of: UInt8(ascii: "\t")) else {
+            rest = nil
+            return line
+        }
+        rest = line[(tab + 1)...]
+        return line[..<tab]
+    }
+
+    /// Whether there were exactly the fields that were asked for.
+    var isComplete: Bool { rest == nil && !isShort }
+}
+
+extension String {
+    fileprivate init(_ bytes: ArraySlice<UInt8>) { self.init(decoding: bytes, as: UTF8.self) }
 }
 
 extension HostNote {
@@ -141,11 +175,12 @@ extension HostNote {
         "\(host.text)=\(before.text)=" + apps.map { "\($0.change.rawValue)\($0.name.text)" }.joined(separator: ",")
     }
 
-    fileprivate init?(_ text: Substring) {
-        let parts = text.split(separator: "=", omittingEmptySubsequences: false)
-        guard parts.count == 3, let host = Hostname(String(parts[0])), let before = known(String(parts[1])) else { return nil }
-        let apps = parts[2].split(separator: ",").compactMap { part -> App? in
-            guard let change = part.first.flatMap(App.Change.init), let name = AppName(String(part.dropFirst())) else { return nil }
+    fileprivate init?(_ text: ArraySlice<UInt8>) {
+        let parts = text.split(separator: UInt8(ascii: "="), omittingEmptySubsequences: false)
+        guard parts.count == 3, let host = Hostname(String(parts[0])), let before = known(parts[1]) else { return nil }
+        let apps = parts[2].split(separator: UInt8(ascii: ",")).compactMap { part -> App? in
+            let text = String(part)
+            guard let change = text.first.flatMap(App.Change.init), let name = AppName(String(text.dropFirst())) else { return nil }
             return App(change, name)
         }
         self.init(host: host, before: before, apps: apps)
@@ -159,7 +194,24 @@ extension ObjectID? {
 }
 
 /// A commit or, inside, nil for none; nil for what is neither.
-private func known(_ text: String) -> ObjectID?? {
-    if text == nothing { return .some(nil) }
-    return ObjectID(hex: text).map { .some($0) }
+private func known(_ text: ArraySlice<UInt8>) -> ObjectID?? {
+    guard text.count == 40 else { return text.elementsEqual(nothing.utf8) ? .some(nil) : nil }
+    // There may be hundreds of thousands of them.
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(20)
+    var index = text.startIndex
+    while index < text.endIndex {
+        guard let high = digit(text[index]), let low = digit(text[index + 1]) else { return nil }
+        bytes.append(high << 4 | low)
+        index += 2
+    }
+    return ObjectID(bytes).map { .some($0) }
+}
+
+private func digit(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+    default: nil
+    }
 }

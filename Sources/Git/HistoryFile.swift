@@ -49,8 +49,7 @@ extension Store {
             let complete = start == 0 ? piece.startIndex : (piece.firstIndex(of: newline).map { $0 + 1 } ?? piece.endIndex)
             rest = Array(piece[..<complete])
             for line in piece[complete...].split(separator: newline).reversed() {
-                let text = Substring(decoding: line, as: UTF8.self)
-                if let event = HistoryEvent(line: text.utf8), !body(event) { return }
+                if let event = HistoryEvent(line: line), !body(event) { return }
             }
         }
     }
