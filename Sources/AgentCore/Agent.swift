@@ -153,10 +153,26 @@ public final class Agent {
             port.send(.stale(old))
             return nil
         }
+        let staging = Staging(system: system, preparation: preparation)
+        let resumed = try staging.resume()
+        if !resumed.isEmpty { port.send(.resumed(resumed)) }
         port.send(.locked)
         // Only for the room: what stays is no obstacle.
         try? leftovers.sweep()
-        guard try stage(preparation, old: old) else { return nil }
+        do throws(Failure) {
+            guard try stage(staging, old: old) else {
+                staging.keepLarge()
+                return nil
+            }
+        } catch {
+            // Only what a lost connection cut off is worth keeping; a full disk must not stay full.
+            if case .unreadable(_, .truncated) = error.problem {
+                staging.keepLarge()
+            } else {
+                try? system.removeTree(Layout.partial)
+            }
+            throw error
+        }
         let outcome = apply(preparation)
         HostLog(system: system).append(preparation, from: old?.commit, outcome)
         if outcome == .deployed {
@@ -175,8 +191,7 @@ public final class Agent {
     }
 
     /// Stages, and waits for the word to apply. False when the operator gave up or is gone.
-    private func stage(_ preparation: Preparation, old: Record?) throws(Failure) -> Bool {
-        let staging = Staging(system: system, preparation: preparation)
+    private func stage(_ staging: Staging, old: Record?) throws(Failure) -> Bool {
         try staging.begin(old: old)
         var isReady = false
         while true {
