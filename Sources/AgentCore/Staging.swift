@@ -13,7 +13,7 @@ final class Staging {
     private var queueStart = 0
     private var incoming: Incoming?
     /// How many bytes of large contents there were already.
-    private var arrived: [ObjectID: UInt64] = [:]
+    private var arrived: [Content] = []
     /// Large contents that are complete, and where they go, or are once all is staged.
     private var completed: [(id: ObjectID, destinations: [Destination])] = []
 
@@ -45,20 +45,19 @@ final class Staging {
 
     /// What an earlier transfer that was cut off left of the announced contents. All else that it left goes.
     func resume() throws(Failure) -> [Content] {
-        var sizes: [ObjectID: UInt64] = [:]
-        for content in preparation.contents where content.isLarge { sizes[content.id] = content.size }
+        let large = preparation.contents.filter { $0.isLarge }
         for name in try system.list(Layout.partial) {
             guard let entry = try? RelativePath(name) else { continue }
             let path = Layout.partial.appending(entry)
-            if let id = ObjectID(hex: name), let size = sizes[id], let status = try system.status(of: path),
-                status.kind == csys_kind_regular, status.size > 0, status.size <= size
+            if let content = large.first(where: { $0.id.hex == name }), let status = try system.status(of: path),
+                status.kind == csys_kind_regular, status.size > 0, status.size <= content.size
             {
-                arrived[id] = status.size
+                arrived.append(Content(id: content.id, size: status.size))
             } else {
                 try system.removeTree(path)
             }
         }
-        return arrived.map { Content(id: $0.key, size: $0.value) }
+        return arrived
     }
 
     init(system: System, preparation: Preparation) {
@@ -169,14 +168,14 @@ final class Staging {
     /// A large content lies apart until all have come, so that what is there survives a lost connection.
     private func large(_ content: Content) throws(Failure) -> Incoming {
         let path = Layout.partial(content.id)
-        guard let count = arrived.removeValue(forKey: content.id) else {
+        guard let index = arrived.firstIndex(where: { $0.id == content.id }) else {
             try system.makeDirectories(Layout.partial, mode: 0o700)
             try system.removeIfThere(path)
             return Incoming(content, file: try system.create(path, mode: 0o600))
         }
         let incoming = Incoming(content, file: try system.openAppending(path, mode: 0o600), isResumed: true)
-        incoming.remaining -= count
-        var rest = count
+        var rest = arrived.remove(at: index).size
+        incoming.remaining -= rest
         while rest > 0 {
             let piece = try incoming.file.read(upTo: Int(min(rest, 128 << 10)))
             guard !piece.isEmpty else { throw Failure(.corrupt(path: path.text)) }

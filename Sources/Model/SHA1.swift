@@ -15,19 +15,18 @@ public struct SHA1: Sendable {
 
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
         length &+= UInt64(bytes.count)
-        var rest = bytes[...]
+        var at = 0
         if !pending.isEmpty {
-            let missing = rest.prefix(64 - pending.count)
-            pending.append(contentsOf: missing)
-            rest = rest.dropFirst(missing.count)
+            at = min(64 - pending.count, bytes.count)
+            for index in 0..<at { pending.append(bytes[index]) }
             guard pending.count == 64 else { return }
             let block = pending
-            block.withUnsafeBytes { compress($0) }
+            block.withUnsafeBytes { compress($0, at: 0, count: 1) }
             pending.removeAll(keepingCapacity: true)
         }
-        let blocks = rest.prefix(rest.count & ~63)
-        compress(UnsafeRawBufferPointer(rebasing: blocks))
-        pending.append(contentsOf: rest.dropFirst(blocks.count))
+        let count = (bytes.count - at) / 64
+        compress(bytes, at: at, count: count)
+        for index in at + 64 * count..<bytes.count { pending.append(bytes[index]) }
     }
 
     public mutating func finish() -> ObjectID {
@@ -39,11 +38,11 @@ public struct SHA1: Sendable {
         return ObjectID(words: state)
     }
 
-    /// `bytes` are whole blocks.
-    private mutating func compress(_ bytes: UnsafeRawBufferPointer) {
-        guard !bytes.isEmpty else { return }
+    /// `count` whole blocks.
+    private mutating func compress(_ bytes: UnsafeRawBufferPointer, at offset: Int, count: Int) {
+        guard count > 0, let start = bytes.baseAddress else { return }
         withUnsafeMutableBytes(of: &state) { state in
-            csha1_compress(state.assumingMemoryBound(to: UInt32.self).baseAddress, bytes.baseAddress, bytes.count / 64)
+            csha1_compress(state.assumingMemoryBound(to: UInt32.self).baseAddress, start + offset, count)
         }
     }
 }
