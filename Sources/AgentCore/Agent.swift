@@ -124,6 +124,7 @@ public final class Agent {
         switch try HostLock.acquire(system, for: Holder(name: preparation.holder, since: now)) {
         case .held(let holder): port.send(.busy(holder))
         case .acquired(let lock):
+            if hasSystemd { ControlGroup(system: system).enter() }
             let outcome: Outcome?
             do {
                 outcome = try deployLocked(preparation)
