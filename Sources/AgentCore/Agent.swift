@@ -139,7 +139,7 @@ public final class Agent {
         }
     }
 
-    /// Nil when it did not come to the steps: the host is not as expected, or the operator gave up or is gone.
+    /// Nil when it did not come to the steps: the host is not as expected, or the operator gave up.
     private func deployLocked(_ preparation: Preparation) throws(Failure) -> Outcome? {
         let leftovers = Leftovers(system: system)
         // A transaction that somebody else's agent left since this session began. While it cannot be undone, what undoing
@@ -175,7 +175,8 @@ public final class Agent {
         try system.makeDirectories(Layout.store, mode: 0o700)
     }
 
-    /// Stages, and waits for the word to apply. False when the operator gave up or is gone.
+    /// Stages, and waits for the word to apply. False when the operator gave up; one who is gone, or silent for too long, is
+    /// an error.
     private func stage(_ preparation: Preparation, old: Record?) throws(Failure) -> Bool {
         let staging = Staging(system: system, preparation: preparation)
         try staging.begin(old: old)
@@ -203,7 +204,7 @@ public final class Agent {
                 case .request(.cancel):
                     port.send(.refused(Failure(.cancelled)))
                     return false
-                case .ended, .none: return false
+                case .ended, .none: throw Failure(.disconnected)
                 case .malformed(let problem): throw Failure(.unreadable(path: "request", problem))
                 case .request: throw Failure(.protocolViolation)
                 }

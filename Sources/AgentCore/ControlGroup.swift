@@ -12,7 +12,7 @@ struct ControlGroup {
     /// Leaves the login's group. Where that is impossible, all goes on in it.
     func enter() {
         for group in Layout.controlGroups {
-            guard let slice = group.parent, let status = try? system.status(of: slice), status != nil else { continue }
+            guard let slice = group.parent, (try? system.status(of: slice)) != nil else { continue }
             _ = try? system.makeDirectories(group, mode: 0o755)
             guard let members = try? system.openAppending(group.withSuffix("/cgroup.procs"), mode: 0o644) else { continue }
             // Whoever writes it.

@@ -47,6 +47,12 @@ final class ChildAgent {
         return csys_wait(pid, true)
     }
 
+    /// Leaves, and waits for the agent to see it; the exit status.
+    func abandon() -> Int32 {
+        laptop.close()
+        return csys_wait(pid, true)
+    }
+
     /// A session that only begins and ends; the greeting, if it came to that.
     static func start(_ host: TestHost, fault: Fault? = nil) throws -> (status: Int32, hello: Reply?) {
         let child = try ChildAgent(host, fault: fault)

@@ -131,7 +131,7 @@ extension EndToEnd {
             case servers = "pkill -KILL sshd"
         }
 
-        @Test(arguments: EndOfLogin.allCases, ["root", "operator"])
+        @Test(arguments: EndOfLogin.allCases, Torture.isWhole ? ["root", "operator"] : ["operator"])
         func `when the login ends, the host rolls back by itself`(end: EndOfLogin, login: String) throws {
             try cluster.write(outside: "ssh_config", "User \(login)\nInclude \(site.lab)/ssh_config\n")
             cluster.sshConfiguration = "\(cluster.directory)/ssh_config"

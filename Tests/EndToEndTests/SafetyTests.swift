@@ -32,7 +32,7 @@ extension EndToEnd {
                     """
                     web1: no new login to the host worked, so this would have locked you out:
                         | web1 does not let root in.
-                        |     \(site.lab)/key (ED25519): refused
+                        |     \(site.lab)/key (ssh-ed25519): refused
                     The previous state is back.
 
                     Rolled back 1 host, in N s.

@@ -53,11 +53,20 @@ extension EndToEnd {
             }
         }
 
-        @Test func `wherever the connection is cut, the host is in the old or the new state`() throws {
+        /// One after the other, on one host.
+        @Test func `however a connection is disturbed, the host is in the old or the new state`() throws {
             var random = Seeded()
             #expect(try round(.none, "undisturbed"))
+            try cut(&random)
+            try cutWhileTheAgentIsBrought(&random)
+            try states.host.run("rm \(bin)/*")
+            #expect(try round(.drip, "byte by byte"))
+            try fallSilent(&random)
+        }
+
+        private func cut(_ random: inout Seeded) throws {
             var (old, new) = (0, 0)
-            let both = Proxy.Direction.allCases.map { ($0, offsets($0, count: Torture.isWhole ? 60 : 3, &random)) }
+            let both = Proxy.Direction.allCases.map { ($0, offsets($0, count: Torture.isWhole ? 60 : 2, &random)) }
             for (direction, offsets) in both {
                 for offset in offsets {
                     let what = "seed \(random.seed): cut after \(offset) bytes \(direction)"
@@ -67,36 +76,39 @@ extension EndToEnd {
             print("connections cut, seed \(random.seed): \(old) times old, \(new) times new")
         }
 
-        @Test func `wherever the connection is cut while the agent is brought, none is there or a whole one`() throws {
-            var random = Seeded()
-            let bin = "/var/lib/deptool/bin"
+        private let bin = "/var/lib/deptool/bin"
+
+        /// Under an agent's name there is a whole one or nothing.
+        private func cutWhileTheAgentIsBrought(_ random: inout Seeded) throws {
             try states.host.run("rm \(bin)/*")
-            #expect(try round(.none, "undisturbed"))
-            for offset in offsets(.up, count: Torture.isWhole ? 40 : 2, &random) {
-                let what = "seed \(random.seed): cut after \(offset) bytes"
+            #expect(try round(.none, "undisturbed, with the agent"))
+            let offsets = offsets(.up, count: Torture.isWhole ? 40 : 1, &random)
+            for offset in offsets {
+                let what = "seed \(random.seed): cut after \(offset) bytes with the agent"
                 try states.host.run("rm \(bin)/*")
                 proxy.disturb(.cut(.up, after: offset))
                 let output = try states.start().finish()
-                let agents = "for file in deptool-agent-*; do [ ! -e $file ] || case $file in"
-                    + " *-$(sha256sum <$file | head -c 10)) ;; *) echo $file ;; esac; done"
-                #expect(try states.host.run("cd \(bin); \(agents)") == "", "\(what)\n\(output)")
+                let damaged = """
+                    cd \(bin); for file in deptool-agent-*; do
+                        [ ! -e $file ] || case $file in *-$(sha256sum <$file | head -c 10)) ;; *) echo $file ;; esac
+                    done
+                    """
+                #expect(try states.host.run(damaged) == "", "\(what)\n\(output)")
                 _ = try states.settle(after: output.code, "\(what)\n\(output)")
                 #expect(try states.host.run("ls \(bin) | wc -l") == "1\n", "\(what)")
             }
+            print("cut while the agent is brought: \(offsets.count) times")
         }
 
-        @Test func `bytes may come one by one`() throws {
-            try states.host.run("rm /var/lib/deptool/bin/*")
-            #expect(try round(.drip, "dripping"))
-        }
-
-        @Test func `a server that falls silent is given up, and the host goes back by itself`() throws {
-            var random = Seeded()
+        private func fallSilent(_ random: inout Seeded) throws {
             // While keys are exchanged, the tool waits as long as ConnectTimeout says.
             #expect(try !round(.stall(.down, after: 100), "silent from the beginning on"))
             guard Torture.isWhole else { return }
-            for offset in offsets(.down, count: 12, &random) {
-                _ = try round(.stall(.down, after: offset), "seed \(random.seed): silent after \(offset) bytes")
+            #expect(try round(.none, "undisturbed"))
+            for direction in Proxy.Direction.allCases {
+                for offset in offsets(direction, count: 6, &random) {
+                    _ = try round(.stall(direction, after: offset), "seed \(random.seed): silent after \(offset) bytes \(direction)")
+                }
             }
         }
     }
