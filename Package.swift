@@ -49,7 +49,7 @@ let laptop: [Target] = [
 
 #if os(Linux)
     // Real hosts are containers of this machine.
-    let endToEnd: [Target] = [.testTarget(name: "EndToEndTests", dependencies: ["CSystem", "Model", "Wire"])]
+    let endToEnd: [Target] = [.testTarget(name: "EndToEndTests", dependencies: ["CSystem", "Model", "TestSupport", "Wire"])]
 #else
     let endToEnd: [Target] = []
 #endif

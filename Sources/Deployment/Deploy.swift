@@ -93,6 +93,7 @@ public final class Deploy: Sendable {
     private func deploy(_ plan: HostPlan, _ interrupt: Interrupt) -> HostResult {
         var vote = MeetingPoint.Vote.against
         var hasVoted = false
+        var refusedLogin: HostError?
         // How this host votes on whether all keep their new state, if it does not get as far as to be asked.
         var commitVote: MeetingPoint.Vote? = .against
         defer {
@@ -124,10 +125,13 @@ public final class Deploy: Sendable {
                 return .failed(.otherHostNotReady)
             }
             let outcome = try session.apply(
-                plan, confirm: { confirm($0, plan.host, $1, &commitVote) }, report: { report(plan.host, $0) })
+                plan, confirm: { confirm($0, plan.host, $1, &refusedLogin, &commitVote) }, report: { report(plan.host, $0) })
             // If the store cannot take it, the host says so at the next deploy.
             if outcome == .deployed {
                 try? store.setDeployed(plan.host, plan.wanted.apps.isEmpty && options.forgets ? nil : commit, reason: "deploy")
+            }
+            if case .rolledBack(let failure) = outcome, case .notConfirmed = failure.problem, let refusedLogin {
+                return .lockedOut(refusedLogin)
             }
             return HostResult(outcome)
         } catch {
@@ -140,24 +144,37 @@ public final class Deploy: Sendable {
     }
 
     private func confirm(
-        _ because: Step.Confirmation, _ host: Hostname, _ signOfLife: () -> Void, _ commitVote: inout MeetingPoint.Vote?
+        _ because: Step.Confirmation, _ host: Hostname, _ signOfLife: () -> Void, _ refusedLogin: inout HostError?,
+        _ commitVote: inout MeetingPoint.Vote?
     ) -> Problem? {
         switch because {
         case .login:
-            // Not through the session's own interrupt: giving up is told to the host over the connection there is.
-            guard let interrupt = try? Interrupt() else { return .notConfirmed(seconds: 0) }
             // A server that was just restarted may need a moment.
             for _ in 0..<3 {
-                if (try? access.start("exit 0", on: host, .none, interrupt)) != nil { return nil }
+                do throws(HostError) {
+                    try logInAgain(host)
+                    return nil
+                } catch {
+                    refusedLogin = error
+                }
                 signOfLife()
                 _ = csys_poll(nil, 0, 1000)
             }
             return .notConfirmed(seconds: 0)
         case .everyHost:
+            refusedLogin = nil
             commitVote = nil
             commitMeeting.vote(.ready)
             return commitMeeting.decision(whileWaiting: signOfLife) ? nil : .otherHostFailed
         }
+    }
+
+    /// All that the next deploy will need, as far as to an agent that greets: the login, the login shell, sudo.
+    private func logInAgain(_ host: Hostname) throws(HostError) {
+        // Not through the session's own interrupt: giving up is told to the host over the connection there is.
+        let interrupt: Interrupt
+        do { interrupt = try Interrupt() } catch { throw .ssh(error) }
+        try HostSession(host, access: access, questions: .none, interrupt: interrupt, report: { _ in }).close()
     }
 
     /// Waits for `go`.

@@ -145,6 +145,7 @@ struct HostSession {
                     }
                 case .undoing(let failure): report(.undoing(refusal ?? failure))
                 case .finished(.rolledBack(let failure)): return .rolledBack(refusal ?? failure)
+                case .finished(.broken(let failure, let undoing)): return .broken(refusal ?? failure, undoing: undoing)
                 case .finished(let outcome): return outcome
                 case .refused(let failure): throw .refused(failure)
                 default: throw .unexpected

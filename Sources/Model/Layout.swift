@@ -29,6 +29,10 @@ public enum Layout {
     public static var unitLinks: AbsolutePath { AbsolutePath(unchecked: "/etc/systemd/system") }
     public static var hostname: AbsolutePath { AbsolutePath(unchecked: "/etc/hostname") }
     public static var machineID: AbsolutePath { AbsolutePath(unchecked: "/etc/machine-id") }
+    /// The agent's control group: in cgroups v2, in systemd's hybrid layout, in cgroups v1.
+    public static var controlGroups: [AbsolutePath] {
+        ["", "/unified", "/systemd"].map { AbsolutePath(unchecked: "/sys/fs/cgroup\($0)/system.slice/deptool-agent") }
+    }
     /// Exists where systemd is the running init (sd_booted(3)).
     public static var systemdRunning: AbsolutePath { AbsolutePath(unchecked: "/run/systemd/system") }
 }

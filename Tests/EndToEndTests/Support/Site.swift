@@ -29,9 +29,9 @@ final class Site {
 
     static let temporary = "/tmp"
 
-    /// Boots a host that nothing was ever deployed to.
-    func boot(_ name: String = "web1") throws -> Host {
-        let address = try up([name])[name] ?? ""
+    /// Boots a host that nothing was ever deployed to, with more of the distribution's packages if need be.
+    func boot(_ name: String = "web1", packages: String = "") throws -> Host {
+        let address = try up([name], packages: packages)[name] ?? ""
         return Host(name: name, address: address, lab: lab)
     }
 
@@ -45,10 +45,13 @@ final class Site {
     }
 
     /// Returns the addresses of the hosts.
-    private func up(_ names: [String]) throws -> [String: String] {
+    private func up(_ names: [String], packages: String = "") throws -> [String: String] {
         // The keeper waits for this lock, so that it never takes down a lab that is only half there.
         let command = ["flock", "--shared", "--close", "\(directory)/booting", Tools.lab, "up", lab] + names
-        let output = try Program(command, environment: ProcessInfo.processInfo.environment).finish(within: .seconds(180))
+        var environment = ProcessInfo.processInfo.environment
+        // The first time, there is an image to be made.
+        if !packages.isEmpty { environment["LAB_PACKAGES"] = packages }
+        let output = try Program(command, environment: environment).finish(within: .seconds(packages.isEmpty ? 180 : 600))
         guard output.code == 0 else { throw Failed(what: "booting \(names)", output: output) }
         let lines = output.text.split(separator: "\n").map { $0.split(separator: " ") }
         return Dictionary(uniqueKeysWithValues: lines.map { (String($0[0]), String($0[1])) })
