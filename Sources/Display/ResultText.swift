@@ -150,6 +150,14 @@ public struct SummaryText {
         return text + lastLine(results.map(\.result), took) + "\n"
     }
 
+    /// How to go on, where nothing but hosts that cannot be reached stood in the way.
+    private func hint(_ results: [HostResult]) -> String {
+        let others = results.filter { $0 != .failed(.otherHostNotReady) }
+        let isOnlyUnreachable = others.allSatisfy { if case .failed(.ssh) = $0 { true } else { false } }
+        guard isOnlyUnreachable, others.count < results.count else { return "" }
+        return " `--skip-unreachable` goes on without such hosts."
+    }
+
     private func lastLine(_ results: [HostResult], _ took: Duration) -> String {
         let deployed = results.count { $0 == .deployed }
         if deployed == results.count { return "Deployed to \(count(deployed, "host")) in \(seconds(took))." }
@@ -161,7 +169,7 @@ public struct SummaryText {
         if broken > 0 { parts.append(style.bad("\(count(broken, "host")) left broken")) }
         let unknown = results.count { if case .unknown = $0 { true } else { false } }
         if unknown > 0 { parts.append("lost the connection to \(count(unknown, "host"))") }
-        guard !parts.isEmpty else { return "Nothing was changed." }
+        guard !parts.isEmpty else { return "Nothing was changed." + hint(results) }
         let rest = results.count - deployed - rolledBack - broken - unknown
         if rest > 0 { parts.append("\(count(rest, "host")) not changed") }
         let line = parts.joined(separator: ", ")
