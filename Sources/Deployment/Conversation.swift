@@ -37,8 +37,13 @@ struct Conversation {
                 guard let agent = agents.first(where: { $0.cpu == cpu }) else { throw .unexpected }
                 try beforeInstall()
                 let answer = Array("go\n".utf8) + agent.bytes
-                try ssh { () throws(SSHError) in try stream.write(answer, deadline: .after(.seconds(600))) }
                 installed = true
+                do throws(SSHError) {
+                    try stream.write(answer, deadline: .after(.seconds(600)))
+                } catch {
+                    // A host that gives up while it is sent the agent says why, in what it has printed by then.
+                    guard case .connectionLost = error else { throw .ssh(error) }
+                }
             }
             let bytes = try ssh { () throws(SSHError) in try stream.read(max: 64 << 10, deadline: .after(Self.patience)) }
             if bytes.isEmpty {

@@ -25,9 +25,7 @@ struct HostSession {
         guard !agents.isEmpty else { throw .noAgents }
         let stream: any RemoteStream
         do {
-            (connection, stream) = try access.turnstile.enter { () throws(SSHError) in
-                try access.start(Bootstrap(agents: agents).command, on: host, questions, interrupt)
-            }
+            (connection, stream) = try access.start(Bootstrap(agents: agents).command, on: host, questions, interrupt)
         } catch {
             throw .ssh(error)
         }
@@ -35,8 +33,11 @@ struct HostSession {
             try beforeInstall()
             report(.installingAgent)
         }
-        guard case .hello(let hello) = try conversation.receive(deadline: .after(Conversation.patienceForWork)) else { throw .unexpected }
-        self.hello = hello
+        switch try conversation.receive(deadline: .after(Conversation.patienceForWork)) {
+        case .hello(let hello): self.hello = hello
+        case .refused(let failure): throw .refused(failure)
+        default: throw .unexpected
+        }
         if case .broken(let failure, let undoing) = hello.recovery { throw .broken(failure, undoing: undoing) }
     }
 
@@ -68,6 +69,7 @@ struct HostSession {
             sent += count
             report(.staging(bytes: sent, of: total))
         }
+        var hasSupplied = false
         while true {
             switch try conversation.receive(deadline: .after(Conversation.patienceForWork)) {
             case .locked: report(.staging(bytes: sent, of: total))
@@ -77,7 +79,11 @@ struct HostSession {
                 report(.staged)
                 return .ready
             case .staged(let missing):
-                // Files that were edited on the host, or are gone there.
+                // Files that were edited on the host, or are gone there. Nothing but what it is to have, and that once: a
+                // host could ask for what is other hosts' business.
+                let files = Set(preparation.record.apps.flatMap(\.files).map(\.id))
+                guard !hasSupplied, Set(missing).count == missing.count, files.isSuperset(of: missing) else { throw .unexpected }
+                hasSupplied = true
                 let supply = try missing.map { id throws(HostError) in
                     Content(id: id, size: try open(id, contents).size)
                 }
@@ -117,12 +123,14 @@ struct HostSession {
     ) throws(HostError) -> Outcome {
         // The host knows only that it was told to undo.
         var refusal: Failure?
+        var next = 0
         do throws(HostError) {
             try conversation.send(.apply)
             while true {
                 switch try receiveOrCancel() {
                 case .began(let index):
-                    guard plan.steps.indices.contains(index) else { throw .unexpected }
+                    guard index >= next, plan.steps.indices.contains(index) else { throw .unexpected }
+                    next = index + 1
                     report(.applying(plan.steps[index]))
                     if case .confirm(_, let because) = plan.steps[index].action {
                         refusal = confirm(because) { giveSignOfLife() }.map { Failure(step: index, $0) }
@@ -198,31 +206,45 @@ struct HostSession {
         }
     }
 
-    /// The largest file that is fetched from a host, in bytes: it is held in memory as a whole.
-    private static let largestFetched: UInt64 = 1 << 30
+    /// How much is fetched from a host at most, in bytes: a host must not fill the operator's disk.
+    private static let mostFetched: UInt64 = 16 << 30
 
     private mutating func fetch(_ ids: [ObjectID], into store: Store) throws(HostError) {
         guard !ids.isEmpty else { return }
         try conversation.send(.fetch(ids))
+        var rest = Self.mostFetched
         for id in ids {
-            guard case .file(let size) = try conversation.receive(deadline: .after(Conversation.patienceForWork)) else { throw .unexpected }
+            guard case .file(let size) = try receiveFetched() else { throw .unexpected }
             // A file that was edited on the host: its recorded content is nowhere to be had.
             guard let size else { continue }
-            guard size <= Self.largestFetched else { throw .inconsistentRecord }
-            var bytes: [UInt8] = []
-            while UInt64(bytes.count) < size {
-                guard case .content(let piece) = try conversation.receive(deadline: .after(Conversation.patienceForWork)), !piece.isEmpty else {
-                    throw .unexpected
-                }
-                bytes += piece
-            }
-            guard ObjectID.of(.blob, bytes) == id else { throw .inconsistentRecord }
-            do {
-                _ = try store.write(RecordedObject(kind: .blob, bytes: bytes))
-            } catch {
-                throw .store(error)
-            }
+            guard size <= rest else { throw .inconsistentRecord }
+            rest -= size
+            try fetch(id, size: size, into: store)
         }
+    }
+
+    private mutating func fetch(_ id: ObjectID, size: UInt64, into store: Store) throws(HostError) {
+        do {
+            let blob = try IncomingBlob(store, size: size)
+            var left = size
+            while left > 0 {
+                guard case .content(let piece) = try receiveFetched(), !piece.isEmpty, UInt64(piece.count) <= left,
+                    try blob.add(piece)
+                else { throw HostError.unexpected }
+                left -= UInt64(piece.count)
+            }
+            guard try blob.finish(as: id) else { throw HostError.inconsistentRecord }
+        } catch let error as StoreError {
+            throw .store(error)
+        } catch let error as HostError {
+            throw error
+        } catch {
+            throw .unexpected
+        }
+    }
+
+    private mutating func receiveFetched() throws(HostError) -> Reply {
+        try conversation.receive(deadline: .after(Conversation.patienceForWork))
     }
 
     /// Tells the host that nothing comes of it, and leaves.

@@ -88,6 +88,10 @@ extension HostError {
             switch stage {
             case "mkdir": "Creating its directory below /var/lib/deptool failed."
             case "write": "Writing it to /var/lib/deptool failed, or the connection was cut: is the disk full?"
+            case "noexec":
+                "Nothing in /var/lib/deptool can be run: /var is mounted with noexec, presumably. Allow it there with\n"
+                    + "    mount --bind /var/lib/deptool /var/lib/deptool && mount -o remount,bind,exec /var/lib/deptool\n"
+                    + "and see that it stays so, in /etc/fstab."
             case "hash": "What arrived on the host is not what was sent."
             default: "Putting it into place in /var/lib/deptool failed."
             }

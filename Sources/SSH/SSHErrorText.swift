@@ -1,3 +1,5 @@
+import Model
+
 extension SSHError {
     /// One short phrase for a status line.
     public var phrase: String {
@@ -107,11 +109,11 @@ extension SSHError {
             "The connection to \(host) broke while Deptool was \(phase.doing)."
         case .commandRefused(let message):
             """
-            \(host) let you in, but does not run commands for you: \(message). Look for ForceCommand, PermitTTY or \
+            \(host) let you in, but does not run commands for you: \(visible(message)). Look for ForceCommand, PermitTTY or \
             MaxSessions in its sshd_config, and at your login shell there.
             """
         case .protocolError(let phase, let message):
-            "Something went wrong with the SSH connection to \(host) while Deptool was \(phase.doing): \(message)."
+            "Something went wrong with the SSH connection to \(host) while Deptool was \(phase.doing): \(visible(message))."
         case .interrupted:
             "Interrupted."
         case .system(let operation, let code):
@@ -181,7 +183,7 @@ extension Offer {
 extension Offer.Source {
     fileprivate var text: String {
         switch self {
-        case .agent(let comment): comment.isEmpty ? "a key of the agent" : "key \(comment) of the agent"
+        case .agent(let comment): comment.isEmpty ? "a key of the agent" : "key \(visible(comment)) of the agent"
         case .file(let path): path
         }
     }
@@ -203,7 +205,7 @@ extension Offer.Outcome {
 
 /// Every line four spaces in.
 private func indented(_ text: String) -> String {
-    text.split(whereSeparator: \.isNewline).map { "    \($0)" }.joined(separator: "\n")
+    text.split(whereSeparator: \.isNewline).map { "    " + visible(String($0)) }.joined(separator: "\n")
 }
 
 extension String {
