@@ -43,15 +43,15 @@ extension SSHError {
             """
         case .settingInvalid(let keyword, let value):
             """
-            Deptool cannot use the setting `\(keyword) \(value)` that ssh has for \(host). See what `ssh -G \(host)` \
+            Deptool cannot use the setting `\(visible("\(keyword) \(value)"))` that ssh has for \(host). See what `ssh -G \(host)` \
             prints.
             """
         case .unknownName(let name):
             """
-            There is no address for \(name). Check the name, or give \(host) a HostName in ~/.ssh/config.
+            There is no address for \(visible(name)). Check the name, or give \(host) a HostName in ~/.ssh/config.
             """
         case .resolverSilent(let name):
-            "The name server did not say what the address of \(name) is. Check your network and try again."
+            "The name server did not say what the address of \(visible(name)) is. Check your network and try again."
         case .refused(let endpoint):
             """
             \(endpoint.text) refuses connections. Either sshd does not run on \(host), or it listens on another port: \
@@ -79,7 +79,7 @@ extension SSHError {
             """
         case .proxyFailed(let command, let printed):
             """
-            The way to \(host) is closed. Deptool ran `\(command)`\(printed.isEmpty ? ", which ended." : ", which said:")
+            The way to \(host) is closed. Deptool ran `\(visible(command))`\(printed.isEmpty ? ", which ended." : ", which said:")
             \(indented(printed))
             """.trimmed
         case .hostKeyUnknown(let question): Self.unknownKey(question, host)
@@ -87,7 +87,7 @@ extension SSHError {
             "You did not accept the \(question.type) key \(question.fingerprint) of \(host)."
         case .hostKeyChanged(let question, let place):
             """
-            \(question.host) shows another \(question.type) key than the one in \(place.path), line \(place.line). \
+            \(question.host) shows another \(question.type) key than the one in \(visible(place.path)), line \(place.line). \
             Somebody may be listening in, or \(host) was installed anew.
             It shows \(question.fingerprint). If you know that this is right, run
                 ssh-keygen -f \(place.path) -R '\(question.host)'
@@ -98,7 +98,7 @@ extension SSHError {
             \(place.line). Whoever shows it must not be trusted.
             """
         case .knownHostsUnusable(let path, let code):
-            "\(path) cannot be used: \(code.text.lowercased()). Without it, no host key can be verified."
+            "\(visible(path)) cannot be used: \(code.text.lowercased()). Without it, no host key can be verified."
         case .loginFailed(let failure): failure.explanation(host: host)
         case .noCommonAlgorithm:
             """
@@ -184,7 +184,7 @@ extension Offer.Source {
     fileprivate var text: String {
         switch self {
         case .agent(let comment): comment.isEmpty ? "a key of the agent" : "key \(visible(comment)) of the agent"
-        case .file(let path): path
+        case .file(let path): visible(path)
         }
     }
 }
@@ -197,7 +197,7 @@ extension Offer.Outcome {
         case .agentWouldNotSign: "the agent would not sign with it"
         case .noPassphrase: "needs a passphrase"
         case .wrongPassphrase: "wrong passphrase"
-        case .unreadable(let message): "cannot be read\(message.isEmpty ? "" : ": \(message)")"
+        case .unreadable(let message): "cannot be read\(message.isEmpty ? "" : ": \(visible(message))")"
         case .unsupported: "of a kind that Deptool's SSH library cannot use"
         }
     }

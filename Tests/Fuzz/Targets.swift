@@ -38,7 +38,7 @@ private func decode<Value: WireCodable>(_ type: Value.Type, _ input: [UInt8]) th
 /// What a person reads has no control characters but ends of lines.
 private func expectHarmless(_ text: String) throws {
     let harmful = text.unicodeScalars.first { $0 != "\n" && ($0.properties.generalCategory == .control || $0 == "\u{202e}") }
-    if let harmful { throw Broken("U+\(String(harmful.value, radix: 16)) gets to the terminal") }
+    if let harmful { throw Broken("U+\(String(harmful.value, radix: 16)) gets to the terminal in: \(visible(text))") }
 }
 
 private func render(_ result: HostResult) throws {
