@@ -31,14 +31,16 @@ public let toolVersion = "0.1.0"
 /// nothing but words in single quotes, and the script itself contains no single quote, backslash or `!`.
 struct Bootstrap {
     let agents: [CarriedAgent]
+    /// What sudo writes to standard error when it wants a password: nobody else's words.
+    let passwordPrompt = "DEPTOOL-PASSWORD-\(UInt64.random(in: 0 ... .max))"
 
     /// In front of what the script says to the laptop.
     static let need = "DEPTOOL-NEED "
     static let failed = "DEPTOOL-FAILED "
 
-    /// Root needs no sudo.
+    /// Root needs no sudo. sudo reads a password, if it wants one, from the stream, byte by byte up to the end of the line.
     var command: String {
-        #"sh -c 'if [ "$(id -u)" = 0 ]; then exec sh -c "$0"; else exec sudo -n sh -c "$0"; fi' '\#(script)'"#
+        #"sh -c 'if [ "$(id -u)" = 0 ]; then exec sh -c "$0"; fi; LC_ALL=C exec sudo -S -p \#(passwordPrompt) sh -c "$0"' '\#(script)'"#
     }
 
     /// An upload goes to a name of its own; only when its hash is right does it get the final one, so that a cut

@@ -148,7 +148,7 @@ public final class Deploy: Sendable {
             guard let interrupt = try? Interrupt() else { return .notConfirmed(seconds: 0) }
             // A server that was just restarted may need a moment.
             for _ in 0..<3 {
-                if (try? access.start("exit 0", on: host, .none, interrupt)) != nil { return nil }
+                if (try? access.start("exit 0", on: host, sharing: .none, .none, interrupt)) != nil { return nil }
                 signOfLife()
                 _ = csys_poll(nil, 0, 1000)
             }
@@ -232,7 +232,7 @@ extension HostError {
     /// Whether the operator has to be asked something first.
     var isQuestion: Bool {
         switch self {
-        case .ssh(.hostKeyUnknown), .ssh(.loginFailed): true
+        case .ssh(.hostKeyUnknown), .ssh(.loginFailed), .ssh(.systemSSHFailed), .sudo(.passwordNeeded, _): true
         default: false
         }
     }

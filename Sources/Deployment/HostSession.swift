@@ -9,7 +9,6 @@ import Wire
 struct HostSession {
     private let host: Hostname
     private let interrupt: Interrupt
-    private let connection: Connection
     private var conversation: Conversation
     let hello: Hello
 
@@ -23,13 +22,16 @@ struct HostSession {
         report(.connecting)
         let agents = CarriedAgent.all
         guard !agents.isEmpty else { throw .noAgents }
+        let bootstrap = Bootstrap(agents: agents)
         let stream: any RemoteStream
+        let user: String
         do {
-            (connection, stream) = try access.start(Bootstrap(agents: agents).command, on: host, questions, interrupt)
+            (stream, user) = try access.start(bootstrap.command, on: host, questions, interrupt)
         } catch {
             throw .ssh(error)
         }
-        conversation = try Conversation(stream, agents: agents) { () throws(HostError) in
+        let password = questions.sudoPassword.map { ask in { (wrong: [UInt8]?) in ask(host, user, wrong) } }
+        conversation = try Conversation(stream, bootstrap: bootstrap, sudoPassword: password) { () throws(HostError) in
             try beforeInstall()
             report(.installingAgent)
         }

@@ -24,6 +24,7 @@ extension SSHError {
         case .noCommonAlgorithm: "no common algorithm"
         case .connectionLost: "connection lost"
         case .commandRefused: "command refused"
+        case .systemSSHFailed: "ssh failed"
         case .protocolError: "SSH protocol error"
         case .interrupted: "interrupted"
         case .system(_, let code): code.text.lowercased()
@@ -100,17 +101,24 @@ extension SSHError {
         case .knownHostsUnusable(let path, let code):
             "\(visible(path)) cannot be used: \(code.text.lowercased()). Without it, no host key can be verified."
         case .loginFailed(let failure): failure.explanation(host: host)
-        case .noCommonAlgorithm:
+        case .noCommonAlgorithm(let said):
             """
-            \(host) accepts none of the algorithms that Deptool's SSH library has. See KexAlgorithms, Ciphers and MACs \
-            in its sshd_config.
-            """
+            \(host) accepts none of the algorithms that this machine has\(said.isEmpty ? "" : ", or the other way round"). \
+            See KexAlgorithms, Ciphers and MACs in its sshd_config, and what `ssh \(host)` says.
+            \(indented(said))
+            """.trimmed
         case .connectionLost(let phase):
             "The connection to \(host) broke while Deptool was \(phase.doing)."
         case .commandRefused(let message):
             """
             \(host) let you in, but does not run commands for you: \(visible(message)). Look for ForceCommand, PermitTTY or \
             MaxSessions in its sshd_config, and at your login shell there.
+            """
+        case .systemSSHFailed(let printed):
+            """
+            ssh could not log in to \(host). It said:
+            \(indented(printed))
+            Once `ssh \(host)` works, so will this.
             """
         case .protocolError(let phase, let message):
             "Something went wrong with the SSH connection to \(host) while Deptool was \(phase.doing): \(visible(message))."
@@ -169,6 +177,10 @@ extension LoginFailure {
                 refuse. Add the key to ssh-agent, or use an Ed25519 key.
                 """
         }
+        let others = methods.filter { $0 != "publickey" }
+        if !methods.isEmpty, !methods.contains("publickey") || !others.isEmpty {
+            text += "\nThe server offers: \(methods.joined(separator: ", "))."
+        }
         if offers.contains(where: { $0.outcome == .noPassphrase }) {
             text += "\nAdd keys with a passphrase to ssh-agent: `ssh-add`."
         }
@@ -185,6 +197,7 @@ extension Offer.Source {
         switch self {
         case .agent(let comment): comment.isEmpty ? "a key of the agent" : "key \(visible(comment)) of the agent"
         case .file(let path): visible(path)
+        case .method(let name): visible(name)
         }
     }
 }

@@ -132,7 +132,7 @@ import CSystem
             // During a login, it is the server that hangs up.
             phase == .login ? .connectionLost(phase) : transport.proxyFailure() ?? .connectionLost(phase)
         case LIBSSH2_ERROR_KEX_FAILURE, LIBSSH2_ERROR_METHOD_NONE, LIBSSH2_ERROR_METHOD_NOT_SUPPORTED:
-            .noCommonAlgorithm
+            .noCommonAlgorithm(said: "")
         case LIBSSH2_ERROR_CHANNEL_FAILURE, LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED:
             .commandRefused(message: message)
         default:

@@ -33,7 +33,7 @@ final class Transport {
     ) throws(SSHError) {
         while true {
             let ready = try interrupt.wait(
-                for: wanted, on: socket.number, aside: proxy?.errors ?? -1, until: deadline, in: phase)
+                for: wanted, on: socket.number, asides: [proxy?.errors ?? -1], until: deadline, in: phase)
             if !ready.isEmpty { return }
             proxy?.collect()
         }

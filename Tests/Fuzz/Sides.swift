@@ -23,6 +23,7 @@ private final class Replayed: RemoteStream {
     }
 
     func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError) {}
+    func waitForOutput(deadline: Deadline) throws(SSHError) -> Bool { true }
     func closeWrite(deadline: Deadline) throws(SSHError) {}
     func exitStatus(deadline: Deadline) throws(SSHError) -> SSH.ExitStatus { .code(1) }
 
@@ -46,7 +47,7 @@ let conversations: [[UInt8]] = {
 @Sendable func converse(_ input: [UInt8]) throws {
     let agents = [CarriedAgent(cpu: "x86_64", sha256: "ab", bytes: UnsafeBufferPointer(start: nil, count: 0))]
     do throws(HostError) {
-        var conversation = try Conversation(Replayed(input), agents: agents) {}
+        var conversation = try Conversation(Replayed(input), bootstrap: Bootstrap(agents: agents)) {}
         while true { _ = try conversation.receive(deadline: .never) }
     } catch {
         _ = error
