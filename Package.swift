@@ -49,13 +49,21 @@ let laptop: [Target] = [
 
 #if os(Linux)
     // Real hosts are containers of this machine.
-    let endToEnd: [Target] = [.testTarget(name: "EndToEndTests", dependencies: ["CSystem", "Model", "TestSupport", "Wire"])]
+    let endToEnd: [Target] = [
+        .testTarget(name: "EndToEndTests", dependencies: ["CSystem", "Model", "TestSupport", "Wire"]),
+        // What feeds the parsers with damaged input, in a process of its own.
+        .executableTarget(
+            name: "fuzz",
+            dependencies: ["AgentCore", "CSystem", "Deployment", "Display", "Git", "Model", "Planning", "SSH", "TestSupport", "Wire"],
+            path: "Tests/Fuzz"),
+        .testTarget(name: "FuzzTests", dependencies: ["TestSupport", "fuzz"], exclude: ["Kept"]),
+    ]
 #else
     let endToEnd: [Target] = []
 #endif
 
 let tests: [Target] = [
-    .target(name: "TestSupport", dependencies: ["Model", "Planning"], path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["Model", "Planning", "Wire"], path: "Tests/TestSupport"),
     .testTarget(name: "ModelTests", dependencies: ["CSHA1", "Model", "TestSupport"]),
     .testTarget(name: "WireTests", dependencies: ["Model", "TestSupport", "Wire"]),
     // The agent that a test can let fail at any of its operations.

@@ -191,7 +191,11 @@ public final class Deploy: Sendable {
         // Not through the session's own interrupt: giving up is told to the host over the connection there is.
         let interrupt: Interrupt
         do { interrupt = try Interrupt() } catch { throw .ssh(error) }
-        try HostSession(host, access: access, questions: .none, interrupt: interrupt, report: { _ in }).close()
+        // sudo may want the password again that it got before; nothing else may need an answer.
+        var questions = Questions.none
+        questions.sudoPassword = access.questions.sudoPassword
+        try HostSession(
+            host, access: access, sharing: .none, questions: questions, interrupt: interrupt, report: { _ in }).close()
     }
 
     /// Waits for `go`.
@@ -281,7 +285,7 @@ extension HostError {
     /// Whether the operator has to be asked something first.
     var isQuestion: Bool {
         switch self {
-        case .ssh(.hostKeyUnknown), .ssh(.loginFailed): true
+        case .ssh(.hostKeyUnknown), .ssh(.loginFailed), .ssh(.systemSSHFailed), .sudo(.passwordNeeded, _): true
         default: false
         }
     }

@@ -1,5 +1,4 @@
 import Model
-import TestSupport
 import Wire
 
 /// Random values of everything that is sent or kept.
