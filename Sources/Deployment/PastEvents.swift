@@ -96,7 +96,7 @@ extension HostResult {
     var end: DeployEnd {
         switch self {
         case .deployed: .done
-        case .rolledBack: .rolledBack
+        case .rolledBack, .lockedOut: .rolledBack
         case .broken: .broken
         case .failed, .stale: .failed
         case .unknown: .unknown

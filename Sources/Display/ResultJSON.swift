@@ -33,7 +33,7 @@ extension HostResult {
     var word: String {
         switch self {
         case .deployed: DeployEnd.done.rawValue
-        case .rolledBack: DeployEnd.rolledBack.rawValue
+        case .rolledBack, .lockedOut: DeployEnd.rolledBack.rawValue
         case .broken: DeployEnd.broken.rawValue
         case .failed: DeployEnd.failed.rawValue
         case .stale: "stale"

@@ -11,7 +11,8 @@ struct DeployCommand: AsyncParsableCommand {
             goes back to what it ran before. Ctrl-C does the same; a second one leaves at once, and the hosts go back \
             by themselves.
 
-            Exit status: 0 done or nothing to do, 1 error and nothing changed, 3 rolled back, 4 a host is left broken.
+            Exit status: 0 done or nothing to do, 1 error and nothing changed, 3 rolled back, 5 the connection to a host \
+            was lost before it said how it ended, 4 a host is left broken. Of several, the last in this list.
 
             Example: `deptool deploy --limit ns1,ns2`
             """)

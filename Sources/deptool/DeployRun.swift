@@ -57,7 +57,8 @@ struct DeployRun {
         let screen = ProgressScreen(plan.hosts.map(\.host))
         let options = DeployOptions(
             connectsEarly: isAsking && !flags.noPreconnect && Terminal.isInput && Terminal.isOutput,
-            skipsUnreachable: flags.skipUnreachable, forgets: forgets)
+            unreachable: flags.skipUnreachable ? .skip : !isAsking || !Terminal.isInput ? .stop : .ask(screen.askWhetherToGoOn),
+            forgets: forgets)
         let isJSON = isJSON
         let deploy: Deploy
         do {
@@ -119,14 +120,17 @@ struct DeployRun {
     }
 
     private static func status(_ results: [HostResult]) -> Int32 {
-        results.map { result in
+        let codes: [Int32] = results.map { result in
             switch result {
             case .deployed: 0
-            case .failed, .stale, .unknown: 1
-            case .rolledBack: 3
+            case .failed, .stale: 1
+            case .rolledBack, .lockedOut: 3
+            case .unknown: 5
             case .broken: 4
             }
-        }.max() ?? 0
+        }
+        // From what needs a person first of all to what needs none.
+        return [4, 5, 3, 1].first { codes.contains($0) } ?? 0
     }
 }
 

@@ -1,6 +1,8 @@
 import ArgumentParser
+import CSystem
 import Deployment
 import Display
+import SSH
 
 struct Deptool: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -12,7 +14,8 @@ struct Deptool: AsyncParsableCommand {
             anything fails, the host is back in its old state.
 
             Exit status: 0 done or nothing to do, 1 error or a host that was not changed, 2 something to do (with \
-            `--exit-code`), 3 rolled back, 4 a host is left broken, 64 wrong command line, 130 left by Ctrl-C.
+            `--exit-code`), 3 rolled back, 4 a host is left broken, 5 the connection to a host was lost before it said how it \
+            ended, 64 wrong command line, 130 left by Ctrl-C.
 
             Example: `deptool init prod && deptool plan && deptool deploy`
             """,
@@ -26,6 +29,10 @@ struct Deptool: AsyncParsableCommand {
 @main
 enum Main {
     static func main() async {
+        // An ssh that this program has started starts it again for each of its questions.
+        if let socket = environment(Askpass.variable), CommandLine.arguments.count == 2 {
+            csys_exit(Askpass.relay(CommandLine.arguments[1], to: socket))
+        }
         let arguments = Array(CommandLine.arguments.dropFirst())
         let isJSON = arguments.contains("--json")
         do {

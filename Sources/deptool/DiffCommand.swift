@@ -12,7 +12,7 @@ struct Diff: ParsableCommand {
             Two commits of `deptool log`, as in `deptool diff 72565f27..7c8e44b8`, are compared for all hosts; what \
             follows them limits that to hosts, or to apps as in `web1/nginx`.
 
-            Goes through $PAGER on a terminal. Example: `deptool diff --stat`
+            Goes through $PAGER or less on a terminal. Example: `deptool diff --stat`
             """)
 
     @Argument(
@@ -77,12 +77,15 @@ struct Diff: ParsableCommand {
 
 extension Store {
     func showDiff(_ files: [ChangedFile]) throws {
-        try Terminal.page { print in
+        let pager = Pager()
+        // Ctrl-C is the pager's.
+        try Interruption.handled(by: { _ in }) {
+            defer { pager.finish() }
             try DiffText(style: Terminal.style).render(
                 files,
                 diff: { file throws(StoreError) in
                     try fileDiff(old: file.old?.id, new: file.new?.id, path: file.path)
-                }, print: print)
+                }, print: pager.write)
         }
     }
 }

@@ -1,162 +1,100 @@
 import Foundation
 import Testing
 
-/// What makes life at a shell easier: completions, manual pages, hints at the right word, the render hook.
-@Suite(.enabled(if: Tools.hasDeptool, Tools.whyNoDeptool)) final class ShellTests {
-    private let site: Site
-    private let cluster: Cluster
+extension EndToEnd {
+    /// Login shells, and what keeps an agent from being put onto a host.
+    @Suite final class ShellTests {
+        let site: Site
+        let cluster: Cluster
 
-    init() throws {
-        site = try Site()
-        cluster = try Cluster(site)
-        try cluster.write("web1/nginx/file", "")
-        try cluster.write("db1/postgres/file", "")
-        let scripts = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Scripts").path
-        for arguments in [["completions", Tools.deptool, "share"], ["man-pages", Tools.deptool, "man"]] {
-            try Program(
-                ["\(scripts)/\(arguments[0])"] + arguments.dropFirst(), in: cluster.directory, environment: cluster.environment
-            ).finish().require(0)
+        init() throws {
+            site = try Site()
+            cluster = try Cluster(site)
+            try cluster.write("web1/app/file", "0")
         }
-        // Completions call the tool by its name.
-        try FileManager.default.createDirectory(atPath: "\(cluster.directory)/bin", withIntermediateDirectories: true)
-        try FileManager.default.createSymbolicLink(atPath: "\(cluster.directory)/bin/deptool", withDestinationPath: Tools.deptool)
-        cluster.environment["PATH"] = "\(cluster.directory)/bin:/usr/local/bin:/usr/bin:/bin"
-        cluster.environment["TERM"] = "dumb"
-        // A deploy that reached nobody is in the log as well.
-        cluster.environment["NO_COLOR"] = "1"
-        try cluster.write(outside: "ssh_config", "Host *\n  ProxyCommand false\n")
-        #expect(try cluster.deptool("deploy", "--no-confirm", "--ssh-config", "ssh_config").code == 1)
-    }
 
-    private func commit() throws -> String {
-        String(try cluster.deptool("log", "-n", "1").require(0).text.split(separator: " ")[2])
-    }
-
-    private static let shells: [(arguments: [String], setup: String)] = [
-        (["bash", "--norc", "--noprofile", "-i"], "stty echo; source share/bash-completion/completions/deptool"),
-        (["zsh", "-f", "-i"], "fpath=(share/zsh/site-functions $fpath); autoload -U compinit; compinit -u -D"),
-        (["fish", "--no-config"], "source share/fish/vendor_completions.d/deptool.fish"),
-    ]
-
-    @Test(arguments: shells.indices)
-    func `Tab completes commands, hosts, apps, directories and commits`(index: Int) throws {
-        let commit = try commit()
-        let shell = Self.shells[index]
-        let program = try Program(shell.arguments, in: cluster.directory, environment: cluster.environment, console: .terminal)
-        program.type(line: shell.setup + "; echo re''ady")
-        try program.expect("ready")
-        // What is typed, and what is there after Tab. Ctrl-U clears the line.
-        for (typed, completed) in [
-            ("deptool und", "deptool undo"), ("deptool log w", "deptool log web1"), ("deptool plan --limit web1,d", "deptool plan --limit web1,db1"),
-            ("deptool forget d", "deptool forget db1"), ("deptool status pro", "deptool status prod"),
-            ("deptool undo --to \(commit.prefix(2))", "deptool undo --to \(commit)"),
-            ("deptool diff \(commit)..\(commit.prefix(2))", "deptool diff \(commit)..\(commit)"),
-            ("deptool diff \(commit)..\(commit) web1/n", "\(commit) web1/nginx"),
-            ("deptool plan --gua", "deptool plan --guard"),
-        ] {
-            program.type(typed + "\t")
-            try program.expect(completed)
-            program.type("\u{15}")
+        /// From now on, logins are by this user.
+        private func login(as user: String) throws {
+            let lab = try String(contentsOfFile: "\(site.lab)/ssh_config", encoding: .utf8)
+            try cluster.write(outside: "ssh_config", lab.replacing("User root", with: "User \(user)"))
+            cluster.sshConfiguration = "\(cluster.directory)/ssh_config"
         }
-        program.type(line: "exit")
-        #expect(try program.finish().code == 0)
-    }
 
-    @Test func `every command has a manual page without mistakes, and a help with an example`() throws {
-        let pages = try FileManager.default.contentsOfDirectory(atPath: "\(cluster.directory)/man").sorted()
-        #expect(pages.contains("deptool.1") && pages.contains("deptool-plan.1") && pages.contains("deptool-undo.1"))
-        let lint = try Program(
-            ["mandoc", "-T", "lint", "-W", "warning"] + pages.map { "man/\($0)" }, in: cluster.directory,
-            environment: cluster.environment
-        ).finish()
-        #expect(lint == Output(code: 0, text: "", errors: ""))
-        for page in pages {
-            let command = page.dropLast(2).dropFirst("deptool-".count)
-            let help = try (command.isEmpty ? cluster.deptool("--help") : cluster.deptool(String(command), "--help")).require(0).text
-            #expect(help.split(whereSeparator: \.isWhitespace).joined(separator: " ").contains("Example: `deptool "), "\(page)")
-            let text = try Program(
-                ["mandoc", "-T", "html", "man/\(page)"], in: cluster.directory, environment: cluster.environment
-            ).finish().require(0).text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-            #expect(text.contains(">OPTIONS<") && text.replacing(/<[^>]*>/, with: "").contains("Example: deptool "), "\(page)")
+        @Test func `every login shell will do, and profiles may print`() throws {
+            let host = try site.boot()
+            // By name: the shell, the file that it reads at every login, and what is in that.
+            let shells = [
+                ("dash", "/bin/dash", ".profile", "echo hello"), ("bash", "/bin/bash", ".bashrc", "echo hello; echo to you >&2"),
+                ("zsh", "/bin/zsh", ".zshenv", "printf 'no newline'; echo to you >&2"),
+                ("fish", "/usr/bin/fish", ".config/fish/config.fish", "echo hello; echo to you >&2"),
+                ("ash", "/usr/local/bin/ash", ".profile", "echo hello"),
+            ]
+            try host.run("ln -s /usr/bin/busybox /usr/local/bin/ash")
+            for (name, shell, file, text) in shells {
+                try host.run(
+                    """
+                    useradd --create-home --shell \(shell) \(name)
+                    cp -r /root/.ssh /home/\(name)
+                    echo '\(name) ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/\(name)
+                    """)
+                try host.write("/home/\(name)/\(file)", text + "\n")
+                try host.run("chown -R \(name) /home/\(name)")
+            }
+            for (index, shell) in shells.enumerated() {
+                try login(as: shell.0)
+                // Once with an agent to install, once with one that is there.
+                try host.run("rm -rf /var/lib/deptool/bin")
+                for turn in 1...2 {
+                    try cluster.write("web1/app/file", "\(index * 2 + turn)")
+                    let output = try cluster.deploy()
+                    #expect(output.code == 0 && output.text.contains("installing the agent") == (turn == 1), "\(shell.0): \(output)")
+                    #expect(try host.read("/var/lib/deptool/apps/app/current/file") == "\(index * 2 + turn)")
+                }
+            }
         }
-    }
 
-    @Test func `what is misspelt is met with what was meant`() throws {
-        func complaint(_ arguments: String...) throws -> Output {
-            try Program([Tools.deptool] + arguments, in: cluster.directory, environment: cluster.environment).finish()
-        }
-        #expect(
-            try complaint("paln")
-                == Output(code: 64, text: "", errors: "Error: there is no command 'paln'\nDid you mean 'plan'? `deptool --help` lists the commands.\n"))
-        #expect(
-            try complaint("something")
-                == Output(code: 64, text: "", errors: "Error: there is no command 'something'\n`deptool --help` lists the commands.\n"))
-        #expect(
-            try complaint("plan", "--limit", "wbe1")
-                == Output(code: 1, text: "", errors: "Error: no host matches 'wbe1'\nDid you mean 'web1'? The hosts are: db1, web1\n"))
-        let option = try complaint("plan", "--limti", "web1")
-        #expect(option.code == 64)
-        #expect(option.errors.hasPrefix("Error: Unknown option '--limti'. Did you mean '--limit'?\n"))
-    }
+        @Test func `a host that cannot take or run the agent says why, and what to do`() throws {
+            let host = try site.boot()
+            func deploy() throws -> String {
+                let output = try cluster.deploy().require(1)
+                return output.text.split(separator: "\n\n").dropFirst(2).first.map(String.init) ?? output.text
+            }
+            func mount(_ options: String) throws { try host.run("mkdir -p /var/lib/deptool && mount -t tmpfs -o \(options) none /var/lib/deptool") }
+            func unmount() throws { try host.run("umount /var/lib/deptool") }
 
-    @Test func `the render hook makes the tree first, and stops all if it fails`() throws {
-        func configure(_ hook: String) throws {
-            try Program(
-                ["git", "-C", "\(cluster.directory)/.deptool", "config", "deptool.prod.render", hook], environment: cluster.environment
-            ).finish().require(0)
-        }
-        try cluster.remove("db1")
-        try configure("mkdir -p $DEPTOOL_CLUSTER/web2/app && echo made in $(pwd) >prod/web2/app/file && echo shown && echo too >&2")
-        let plan = try cluster.deptool("plan", "--limit", "web2").require(0)
-        #expect(plan == Output(code: 0, text: "web2 (new host)\n    add app\n        + file\n", errors: "shown\ntoo\n"))
-        #expect(try cluster.read("web2/app/file") == "made in \(cluster.directory)\n")
-        try configure("echo no such template; exit 7")
-        for command in ["plan", "deploy", "diff"] {
-            let output = try cluster.deptool(command)
-            #expect(
-                output
-                    == Output(
-                        code: 1, text: "",
-                        errors: """
-                            no such template
-                            Error: the render hook `echo no such template; exit 7` failed with status 7
-                            Nothing was planned. It ran in \(cluster.directory); `--no-render` takes the config tree as it is.
+            try mount("noexec")
+            expect(
+                try deploy(),
+                is: """
+                    web1: Nothing in /var/lib/deptool can be run: /var is mounted with noexec, presumably. Allow it there with
+                        mount --bind /var/lib/deptool /var/lib/deptool && mount -o remount,bind,exec /var/lib/deptool
+                    and see that it stays so, in /etc/fstab.
+                    """)
+            #expect(try host.run("find /var/lib/deptool -type f") == "")
+            // What the message says helps.
+            try host.run("mount --bind /var/lib/deptool /var/lib/deptool && mount -o remount,bind,exec /var/lib/deptool")
+            try cluster.deploy().require(0)
+            try unmount()
+            try unmount()
 
-                            """))
-            #expect(try cluster.deptool(command, "--no-render", command == "deploy" ? "--plan-only" : "--limit=web1").code == 0)
-        }
-        // Another cluster's hook is none of this one's business.
-        try cluster.deptool("init", "staging").require(0)
-        try cluster.write(outside: "staging/other/app/file", "")
-        try cluster.deptool("plan", "staging").require(0)
-    }
+            try mount("size=100k")
+            let full = try deploy()
+            #expect(full.hasPrefix("web1: Writing it to /var/lib/deptool failed, or the connection was cut: is the disk full? The host says:\n"))
+            #expect(full.contains("No space left on device"))
+            #expect(try host.run("find /var/lib/deptool -type f") == "")
+            try unmount()
 
-    @Test func `exit codes are told by --help and the manual alike`() throws {
-        let help = try cluster.deptool("--help").require(0).text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-        let manual = try String(
-            contentsOf: URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Manual/commands.md"), encoding: .utf8)
-        for code in ["0", "1", "2", "3", "4", "64", "130"] {
-            #expect(manual.contains("\n| \(code) | "))
-            #expect(help.contains(" \(code) "), "\(code)")
-        }
-        #expect(try cluster.deptool("plan", "--exit-code").code == 2)
-        #expect(try cluster.deptool("plan").code == 0)
-        #expect(try cluster.deptool("diff", "--exit-code").code == 2)
-    }
+            try mount("size=600k")
+            try cluster.write("web1/app/large", String(repeating: "x", count: 500_000))
+            #expect(try deploy().contains("no space left on the disk"))
+            #expect(try host.run("ls /var/lib/deptool/apps") == "")
+            try unmount()
 
-    @Test func `a file that is no plan is refused, whatever it is`() throws {
-        try cluster.write(outside: "notes.txt", "hello\n")
-        #expect(
-            try cluster.deptool("deploy", "notes.txt").errors
-                == "Error: notes.txt is a file, but not a plan\nName a cluster's directory, or what `deptool plan --out` wrote.\n")
-        #expect(try cluster.deptool("plan", "--out", "p").code == 0)
-        let plan = try Data(contentsOf: URL(filePath: "\(cluster.directory)/p"))
-        #expect(try FileManager.default.attributesOfItem(atPath: "\(cluster.directory)/p")[.posixPermissions] as? Int == 0o600)
-        for length in [plan.count - 1, plan.count / 2, 20] {
-            try plan.prefix(length).write(to: URL(filePath: "\(cluster.directory)/p"))
-            #expect(try cluster.deptool("plan", "p").require(1).errors.hasPrefix("Error: cannot understand p: "))
+            try host.write("/usr/local/bin/uname", "#!/bin/sh\necho NetBSD riscv64")
+            try host.run("chmod 755 /usr/local/bin/uname")
+            let output = try cluster.deploy().require(1).text
+            #expect(output.contains("  web1: no agent for NetBSD riscv64\n"), "\(output)")
+            #expect(output.contains("\nweb1: Deptool has agents for Linux on x86_64 and aarch64.\n"), "\(output)")
         }
-        #expect(try cluster.deptool("plan", "--out", "nowhere/p").require(1).errors.hasPrefix("Error: cannot create "))
-        #expect(try FileManager.default.contentsOfDirectory(atPath: cluster.directory).filter { $0.hasPrefix("p.") } == [])
     }
 }

@@ -1,0 +1,162 @@
+import Foundation
+import Testing
+
+/// What makes life at a shell easier: completions, manual pages, hints at the right word, the render hook.
+@Suite(.enabled(if: Tools.hasDeptool, Tools.whyNoDeptool)) final class CommandLineTests {
+    private let site: Site
+    private let cluster: Cluster
+
+    init() throws {
+        site = try Site()
+        cluster = try Cluster(site)
+        try cluster.write("web1/nginx/file", "")
+        try cluster.write("db1/postgres/file", "")
+        let scripts = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Scripts").path
+        for arguments in [["completions", Tools.deptool, "share"], ["man-pages", Tools.deptool, "man"]] {
+            try Program(
+                ["\(scripts)/\(arguments[0])"] + arguments.dropFirst(), in: cluster.directory, environment: cluster.environment
+            ).finish().require(0)
+        }
+        // Completions call the tool by its name.
+        try FileManager.default.createDirectory(atPath: "\(cluster.directory)/bin", withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(atPath: "\(cluster.directory)/bin/deptool", withDestinationPath: Tools.deptool)
+        cluster.environment["PATH"] = "\(cluster.directory)/bin:/usr/local/bin:/usr/bin:/bin"
+        cluster.environment["TERM"] = "dumb"
+        // A deploy that reached nobody is in the log as well.
+        cluster.environment["NO_COLOR"] = "1"
+        try cluster.write(outside: "ssh_config", "Host *\n  ProxyCommand false\n")
+        #expect(try cluster.deptool("deploy", "--no-confirm", "--ssh-config", "ssh_config").code == 1)
+    }
+
+    private func commit() throws -> String {
+        String(try cluster.deptool("log", "-n", "1").require(0).text.split(separator: " ")[2])
+    }
+
+    private static let shells: [(arguments: [String], setup: String)] = [
+        (["bash", "--norc", "--noprofile", "-i"], "stty echo; source share/bash-completion/completions/deptool"),
+        (["zsh", "-f", "-i"], "fpath=(share/zsh/site-functions $fpath); autoload -U compinit; compinit -u -D"),
+        (["fish", "--no-config"], "source share/fish/vendor_completions.d/deptool.fish"),
+    ]
+
+    @Test(arguments: shells.indices)
+    func `Tab completes commands, hosts, apps, directories and commits`(index: Int) throws {
+        let commit = try commit()
+        let shell = Self.shells[index]
+        let program = try Program(shell.arguments, in: cluster.directory, environment: cluster.environment, console: .terminal)
+        program.type(line: shell.setup + "; echo re''ady")
+        try program.expect("ready")
+        // What is typed, and what is there after Tab. Ctrl-U clears the line.
+        for (typed, completed) in [
+            ("deptool und", "deptool undo"), ("deptool log w", "deptool log web1"), ("deptool plan --limit web1,d", "deptool plan --limit web1,db1"),
+            ("deptool forget d", "deptool forget db1"), ("deptool status pro", "deptool status prod"),
+            ("deptool undo --to \(commit.prefix(2))", "deptool undo --to \(commit)"),
+            ("deptool diff \(commit)..\(commit.prefix(2))", "deptool diff \(commit)..\(commit)"),
+            ("deptool diff \(commit)..\(commit) web1/n", "\(commit) web1/nginx"),
+            ("deptool plan --gua", "deptool plan --guard"),
+        ] {
+            program.type(typed + "\t")
+            try program.expect(completed)
+            program.type("\u{15}")
+        }
+        program.type(line: "exit")
+        #expect(try program.finish().code == 0)
+    }
+
+    @Test func `every command has a manual page without mistakes, and a help with an example`() throws {
+        let pages = try FileManager.default.contentsOfDirectory(atPath: "\(cluster.directory)/man").sorted()
+        #expect(pages.contains("deptool.1") && pages.contains("deptool-plan.1") && pages.contains("deptool-undo.1"))
+        let lint = try Program(
+            ["mandoc", "-T", "lint", "-W", "warning"] + pages.map { "man/\($0)" }, in: cluster.directory,
+            environment: cluster.environment
+        ).finish()
+        #expect(lint == Output(code: 0, text: "", errors: ""))
+        for page in pages {
+            let command = page.dropLast(2).dropFirst("deptool-".count)
+            let help = try (command.isEmpty ? cluster.deptool("--help") : cluster.deptool(String(command), "--help")).require(0).text
+            #expect(help.split(whereSeparator: \.isWhitespace).joined(separator: " ").contains("Example: `deptool "), "\(page)")
+            let text = try Program(
+                ["mandoc", "-T", "html", "man/\(page)"], in: cluster.directory, environment: cluster.environment
+            ).finish().require(0).text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            #expect(text.contains(">OPTIONS<") && text.replacing(/<[^>]*>/, with: "").contains("Example: deptool "), "\(page)")
+        }
+    }
+
+    @Test func `what is misspelt is met with what was meant`() throws {
+        func complaint(_ arguments: String...) throws -> Output {
+            try Program([Tools.deptool] + arguments, in: cluster.directory, environment: cluster.environment).finish()
+        }
+        #expect(
+            try complaint("paln")
+                == Output(code: 64, text: "", errors: "Error: there is no command 'paln'\nDid you mean 'plan'? `deptool --help` lists the commands.\n"))
+        #expect(
+            try complaint("something")
+                == Output(code: 64, text: "", errors: "Error: there is no command 'something'\n`deptool --help` lists the commands.\n"))
+        #expect(
+            try complaint("plan", "--limit", "wbe1")
+                == Output(code: 1, text: "", errors: "Error: no host matches 'wbe1'\nDid you mean 'web1'? The hosts are: db1, web1\n"))
+        let option = try complaint("plan", "--limti", "web1")
+        #expect(option.code == 64)
+        #expect(option.errors.hasPrefix("Error: Unknown option '--limti'. Did you mean '--limit'?\n"))
+    }
+
+    @Test func `the render hook makes the tree first, and stops all if it fails`() throws {
+        func configure(_ hook: String) throws {
+            try Program(
+                ["git", "-C", "\(cluster.directory)/.deptool", "config", "deptool.prod.render", hook], environment: cluster.environment
+            ).finish().require(0)
+        }
+        try cluster.remove("db1")
+        try configure("mkdir -p $DEPTOOL_CLUSTER/web2/app && echo made in $(pwd) >prod/web2/app/file && echo shown && echo too >&2")
+        let plan = try cluster.deptool("plan", "--limit", "web2").require(0)
+        #expect(plan == Output(code: 0, text: "web2 (new host)\n    add app\n        + file\n", errors: "shown\ntoo\n"))
+        #expect(try cluster.read("web2/app/file") == "made in \(cluster.directory)\n")
+        try configure("echo no such template; exit 7")
+        for command in ["plan", "deploy", "diff"] {
+            let output = try cluster.deptool(command)
+            #expect(
+                output
+                    == Output(
+                        code: 1, text: "",
+                        errors: """
+                            no such template
+                            Error: the render hook `echo no such template; exit 7` failed with status 7
+                            Nothing was planned. It ran in \(cluster.directory); `--no-render` takes the config tree as it is.
+
+                            """))
+            #expect(try cluster.deptool(command, "--no-render", command == "deploy" ? "--plan-only" : "--limit=web1").code == 0)
+        }
+        // Another cluster's hook is none of this one's business.
+        try cluster.deptool("init", "staging").require(0)
+        try cluster.write(outside: "staging/other/app/file", "")
+        try cluster.deptool("plan", "staging").require(0)
+    }
+
+    @Test func `exit codes are told by --help and the manual alike`() throws {
+        let help = try cluster.deptool("--help").require(0).text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        let manual = try String(
+            contentsOf: URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Manual/commands.md"), encoding: .utf8)
+        for code in ["0", "1", "2", "3", "4", "64", "130"] {
+            #expect(manual.contains("\n| \(code) | "))
+            #expect(help.contains(" \(code) "), "\(code)")
+        }
+        #expect(try cluster.deptool("plan", "--exit-code").code == 2)
+        #expect(try cluster.deptool("plan").code == 0)
+        #expect(try cluster.deptool("diff", "--exit-code").code == 2)
+    }
+
+    @Test func `a file that is no plan is refused, whatever it is`() throws {
+        try cluster.write(outside: "notes.txt", "hello\n")
+        #expect(
+            try cluster.deptool("deploy", "notes.txt").errors
+                == "Error: notes.txt is a file, but not a plan\nName a cluster's directory, or what `deptool plan --out` wrote.\n")
+        #expect(try cluster.deptool("plan", "--out", "p").code == 0)
+        let plan = try Data(contentsOf: URL(filePath: "\(cluster.directory)/p"))
+        #expect(try FileManager.default.attributesOfItem(atPath: "\(cluster.directory)/p")[.posixPermissions] as? Int == 0o600)
+        for length in [plan.count - 1, plan.count / 2, 20] {
+            try plan.prefix(length).write(to: URL(filePath: "\(cluster.directory)/p"))
+            #expect(try cluster.deptool("plan", "p").require(1).errors.hasPrefix("Error: cannot understand p: "))
+        }
+        #expect(try cluster.deptool("plan", "--out", "nowhere/p").require(1).errors.hasPrefix("Error: cannot create "))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: cluster.directory).filter { $0.hasPrefix("p.") } == [])
+    }
+}
