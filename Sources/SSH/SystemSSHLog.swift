@@ -26,6 +26,8 @@ struct SystemSSHLog {
 
     mutating func add(_ bytes: [UInt8]) {
         if hasStarted { count += bytes.count }
+        // Nothing more of it is kept, however much comes.
+        guard said.count < Self.mostStandardError else { return }
         for byte in bytes {
             if line.count < Self.longestLine || byte == UInt8(ascii: "\n") { line.append(byte) }
             guard byte == UInt8(ascii: "\n") else { continue }

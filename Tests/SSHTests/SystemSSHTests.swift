@@ -86,7 +86,7 @@ private func processes(with text: String) throws -> [String] {
 
     @Test func `megabytes there and back are the same`() throws {
         let stream = try systemSSH(settings, "cat")
-        let block = (0..<8 << 20).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 9) }
+        let block = (0..<2 << 20).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 9) }
         for _ in 0..<4 { try stream.write(block, deadline: soon) }
         try stream.closeWrite(deadline: soon)
         var received: [UInt8] = []
