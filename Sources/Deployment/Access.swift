@@ -18,7 +18,13 @@ public struct Access: Sendable {
     /// Is told why a host is reached through the system's ssh, on that host's thread.
     public var explain: (@Sendable (Hostname, SystemSSHReason) -> Void)?
     /// How many log in at once.
-    let turnstile: Turnstile
+    private let turnstile: Turnstile
+
+    /// How many log in at once to one server, or through one jump host. sshd begins to turn some away when ten have not
+    /// logged in yet (`MaxStartups 10:30:100`), and others may be about to log in there, too.
+    private static let mostPerServer = 8
+    /// How long a server that turns connections away is tried again.
+    private static let patience = Duration.seconds(30)
 
     public init(
         sshConfiguration: String? = nil, questions: Questions = .none, transport: Transport = .auto, parallel: Int = 32
@@ -26,7 +32,7 @@ public struct Access: Sendable {
         self.sshConfiguration = sshConfiguration
         self.questions = questions
         self.transport = transport
-        turnstile = Turnstile(parallel)
+        turnstile = Turnstile(parallel, atDoor: Self.mostPerServer)
     }
 
     /// Logs in and runs a command; whose login it was. A server that turns connections away because there are too many (sshd's
@@ -35,12 +41,14 @@ public struct Access: Sendable {
         _ command: String, on host: Hostname, sharing: SystemSSH.Sharing = .allowed, _ questions: Questions,
         _ interrupt: Interrupt
     ) throws(SSHError) -> (stream: any RemoteStream, user: String) {
-        let deadline = Deadline.after(.seconds(60))
         var reason: SystemSSHReason?
         let settings: HostSettings
         do {
-            settings = try .ask(
-                for: host, configurationFile: sshConfiguration, local: .current(), interrupt: interrupt, deadline: deadline)
+            settings = try turnstile.enter(by: []) { () throws(SSHError) in
+                try .ask(
+                    for: host, configurationFile: sshConfiguration, local: .current(), interrupt: interrupt,
+                    deadline: .after(.seconds(60)))
+            }
         } catch {
             guard transport != .libssh2, case .settingInvalid(let keyword, _) = error else { throw error }
             settings = .named(host, user: LocalUser.current().name, configurationFile: sshConfiguration)
@@ -51,23 +59,32 @@ public struct Access: Sendable {
         case .libssh2: reason = nil
         case .openssh: reason = .chosen
         }
+        let stream = try turnstile.enter(by: settings.servers) { () throws(SSHError) in
+            try start(command, settings, because: reason, sharing, questions, interrupt)
+        }
+        return (stream, settings.user)
+    }
+
+    /// Over the system's ssh if there is a reason for that. Tries again while the server is only too busy.
+    private func start(
+        _ command: String, _ settings: HostSettings, because reason: SystemSSHReason?, _ sharing: SystemSSH.Sharing,
+        _ questions: Questions, _ interrupt: Interrupt
+    ) throws(SSHError) -> any RemoteStream {
+        let deadline = Deadline.after(.seconds(60)), retries = Deadline.after(Self.patience)
         var pause = 100
         while true {
             do throws(SSHError) {
-                if let reason {
-                    explain?(host, reason)
-                    let stream = try SystemSSH(
-                        command, on: settings, sharing: sharing, questions: questions, interrupt: interrupt, deadline: deadline)
-                    return (stream, settings.user)
-                }
-                return (try overLibrary(command, settings, questions, interrupt, deadline), settings.user)
+                guard let reason else { return try overLibrary(command, settings, questions, interrupt, deadline) }
+                explain?(settings.name, reason)
+                return try SystemSSH(
+                    command, on: settings, sharing: sharing, questions: questions, interrupt: interrupt, deadline: deadline)
             } catch {
                 if reason == nil, transport == .auto, error.systemSSHMayWork(questions) {
-                    return (try overSystemSSH(after: error, command, settings, sharing, questions, interrupt), settings.user)
+                    return try overSystemSSH(after: error, command, settings, sharing, questions, interrupt)
                 }
-                guard error.isWorthRetrying, pause < 10_000 else { throw error }
+                guard error.isWorthRetrying, !retries.hasPassed else { throw error }
                 try interrupt.pause(.milliseconds(Int.random(in: pause / 2...pause)), deadline: deadline)
-                pause *= 2
+                pause = min(pause * 2, 5000)
             }
         }
     }
@@ -97,5 +114,14 @@ public struct Access: Sendable {
             default: throw error
             }
         }
+    }
+}
+
+extension HostSettings {
+    /// The servers that a login concerns, as far as Deptool knows: the host itself, and the jump hosts before it.
+    var servers: Set<String> {
+        var servers: Set = ["\(hostName):\(port)"]
+        if case .jump(let hosts) = route { for host in hosts { servers.insert("jump \(host)") } }
+        return servers
     }
 }

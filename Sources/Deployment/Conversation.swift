@@ -41,8 +41,13 @@ struct Conversation {
                 guard let agent = agents.first(where: { $0.cpu == cpu }) else { throw .unexpected }
                 try beforeInstall()
                 let answer = Array("go\n".utf8) + agent.bytes
-                try ssh { () throws(SSHError) in try stream.write(answer, deadline: .after(.seconds(600))) }
                 installed = true
+                do throws(SSHError) {
+                    try stream.write(answer, deadline: .after(.seconds(600)))
+                } catch {
+                    // A host that gives up while it is sent the agent says why, in what it has printed by then.
+                    guard case .connectionLost = error else { throw .ssh(error) }
+                }
             }
             try sudo.answer(stream)
             guard try ssh({ () throws(SSHError) in try stream.waitForOutput(deadline: .after(Self.patience)) }) else { continue }

@@ -99,6 +99,10 @@ extension SSHError {
         case .closedEarly(let printed):
             ["", "Exceeded MaxStartups", "Not allowed at this time"].contains(
                 String(printed.prefix { !$0.isNewline }))
+        // A jump host that was too busy for `ssh -W`, or a host behind it.
+        case .proxyFailed(_, let printed):
+            printed.isEmpty
+                || ["kex_exchange_identification", "Exceeded MaxStartups", "Not allowed at this time"].contains(where: printed.contains)
         case .connectionLost(.handshake), .resolverSilent: true
         default: false
         }

@@ -1,3 +1,5 @@
+import Model
+
 extension SSHError {
     /// One short phrase for a status line.
     public var phrase: String {
@@ -42,15 +44,15 @@ extension SSHError {
             """
         case .settingInvalid(let keyword, let value):
             """
-            Deptool cannot use the setting `\(keyword) \(value)` that ssh has for \(host). See what `ssh -G \(host)` \
+            Deptool cannot use the setting `\(visible("\(keyword) \(value)"))` that ssh has for \(host). See what `ssh -G \(host)` \
             prints.
             """
         case .unknownName(let name):
             """
-            There is no address for \(name). Check the name, or give \(host) a HostName in ~/.ssh/config.
+            There is no address for \(visible(name)). Check the name, or give \(host) a HostName in ~/.ssh/config.
             """
         case .resolverSilent(let name):
-            "The name server did not say what the address of \(name) is. Check your network and try again."
+            "The name server did not say what the address of \(visible(name)) is. Check your network and try again."
         case .refused(let endpoint):
             """
             \(endpoint.text) refuses connections. Either sshd does not run on \(host), or it listens on another port: \
@@ -78,7 +80,7 @@ extension SSHError {
             """
         case .proxyFailed(let command, let printed):
             """
-            The way to \(host) is closed. Deptool ran `\(command)`\(printed.isEmpty ? ", which ended." : ", which said:")
+            The way to \(host) is closed. Deptool ran `\(visible(command))`\(printed.isEmpty ? ", which ended." : ", which said:")
             \(indented(printed))
             """.trimmed
         case .hostKeyUnknown(let question): Self.unknownKey(question, host)
@@ -86,7 +88,7 @@ extension SSHError {
             "You did not accept the \(question.type) key \(question.fingerprint) of \(host)."
         case .hostKeyChanged(let question, let place):
             """
-            \(question.host) shows another \(question.type) key than the one in \(place.path), line \(place.line). \
+            \(question.host) shows another \(question.type) key than the one in \(visible(place.path)), line \(place.line). \
             Somebody may be listening in, or \(host) was installed anew.
             It shows \(question.fingerprint). If you know that this is right, run
                 ssh-keygen -f \(place.path) -R '\(question.host)'
@@ -97,7 +99,7 @@ extension SSHError {
             \(place.line). Whoever shows it must not be trusted.
             """
         case .knownHostsUnusable(let path, let code):
-            "\(path) cannot be used: \(code.text.lowercased()). Without it, no host key can be verified."
+            "\(visible(path)) cannot be used: \(code.text.lowercased()). Without it, no host key can be verified."
         case .loginFailed(let failure): failure.explanation(host: host)
         case .noCommonAlgorithm(let said):
             """
@@ -109,7 +111,7 @@ extension SSHError {
             "The connection to \(host) broke while Deptool was \(phase.doing)."
         case .commandRefused(let message):
             """
-            \(host) let you in, but does not run commands for you: \(message). Look for ForceCommand, PermitTTY or \
+            \(host) let you in, but does not run commands for you: \(visible(message)). Look for ForceCommand, PermitTTY or \
             MaxSessions in its sshd_config, and at your login shell there.
             """
         case .systemSSHFailed(let printed):
@@ -119,7 +121,7 @@ extension SSHError {
             Once `ssh \(host)` works, so will this.
             """
         case .protocolError(let phase, let message):
-            "Something went wrong with the SSH connection to \(host) while Deptool was \(phase.doing): \(message)."
+            "Something went wrong with the SSH connection to \(host) while Deptool was \(phase.doing): \(visible(message))."
         case .interrupted:
             "Interrupted."
         case .system(let operation, let code):
@@ -193,9 +195,9 @@ extension Offer {
 extension Offer.Source {
     fileprivate var text: String {
         switch self {
-        case .agent(let comment): comment.isEmpty ? "a key of the agent" : "key \(comment) of the agent"
-        case .file(let path): path
-        case .method(let name): name
+        case .agent(let comment): comment.isEmpty ? "a key of the agent" : "key \(visible(comment)) of the agent"
+        case .file(let path): visible(path)
+        case .method(let name): visible(name)
         }
     }
 }
@@ -208,7 +210,7 @@ extension Offer.Outcome {
         case .agentWouldNotSign: "the agent would not sign with it"
         case .noPassphrase: "needs a passphrase"
         case .wrongPassphrase: "wrong passphrase"
-        case .unreadable(let message): "cannot be read\(message.isEmpty ? "" : ": \(message)")"
+        case .unreadable(let message): "cannot be read\(message.isEmpty ? "" : ": \(visible(message))")"
         case .unsupported: "of a kind that Deptool's SSH library cannot use"
         }
     }
@@ -216,7 +218,7 @@ extension Offer.Outcome {
 
 /// Every line four spaces in.
 private func indented(_ text: String) -> String {
-    text.split(whereSeparator: \.isNewline).map { "    \($0)" }.joined(separator: "\n")
+    text.split(whereSeparator: \.isNewline).map { "    " + visible(String($0)) }.joined(separator: "\n")
 }
 
 extension String {

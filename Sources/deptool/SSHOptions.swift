@@ -2,6 +2,7 @@ import ArgumentParser
 import CSystem
 import Deployment
 import Display
+import Model
 import SSH
 import Synchronization
 
@@ -24,6 +25,8 @@ struct SSHOptions: ParsableArguments {
 
     /// Questions that come up are asked on the terminal, if there is one, below the lines of `screen`.
     func access(_ screen: ProgressScreen) -> Access {
+        // A connection takes three to six of them, and a thousand hosts are one deploy. macOS has no more than these.
+        csys_allow_descriptors(10240)
         var access = Access(sshConfiguration: sshConfig, transport: transport, parallel: parallel)
         if verbose {
             access.explain = { host, reason in

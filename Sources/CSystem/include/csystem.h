@@ -163,6 +163,9 @@ int64_t csys_working_directory(char *buffer, size_t size);
 // Runs `body(context)` on a thread of its own, which ends with it. EAGAIN when there can be no more threads.
 int csys_thread_start(void (*body)(void *context), void *context);
 
+// Lets this process have so many files open at once, or as many as it may.
+void csys_allow_descriptors(uint64_t count);
+
 uint64_t csys_thread_id(void);  // tells the threads of this process apart
 
 // A place where threads wait for one another: a mutex and a condition variable.
