@@ -16,7 +16,8 @@ let embeddable: [SwiftSetting] = embedded
 
 let core: [Target] = [
     .target(name: "CSystem", cSettings: embedded ? [.define("DEPTOOL_EMBEDDED")] : []),
-    .target(name: "Model", swiftSettings: embeddable),
+    .target(name: "CSHA1"),
+    .target(name: "Model", dependencies: ["CSHA1"], swiftSettings: embeddable),
     .target(name: "Wire", dependencies: ["Model"], swiftSettings: embeddable),
     .target(name: "AgentCore", dependencies: ["CSystem", "Model", "Wire"], swiftSettings: embeddable),
     .executableTarget(name: "deptool-agent", dependencies: ["AgentCore"], swiftSettings: embeddable),
@@ -49,7 +50,7 @@ let laptop: [Target] = [
 #if os(Linux)
     // Real hosts are containers of this machine.
     let endToEnd: [Target] = [
-        .testTarget(name: "EndToEndTests", dependencies: ["CSystem", "Model", "Wire"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["CSystem", "Model", "TestSupport", "Wire"]),
         // What feeds the parsers with damaged input, in a process of its own.
         .executableTarget(
             name: "fuzz",
@@ -63,7 +64,7 @@ let laptop: [Target] = [
 
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["Model", "Planning", "Wire"], path: "Tests/TestSupport"),
-    .testTarget(name: "ModelTests", dependencies: ["Model", "TestSupport"]),
+    .testTarget(name: "ModelTests", dependencies: ["CSHA1", "Model", "TestSupport"]),
     .testTarget(name: "WireTests", dependencies: ["Model", "TestSupport", "Wire"]),
     // The agent that a test can let fail at any of its operations.
     .executableTarget(name: "agent-under-test", dependencies: ["AgentCore", "CSystem"], path: "Tests/AgentUnderTest"),

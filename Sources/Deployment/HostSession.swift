@@ -14,7 +14,8 @@ struct HostSession {
 
     /// Logs in and waits for the agent's greeting. Where there is no agent, nothing changes before `beforeInstall` returns.
     init(
-        _ host: Hostname, access: Access, questions: Questions, interrupt: Interrupt, report: (HostEvent) -> Void,
+        _ host: Hostname, access: Access, sharing: SystemSSH.Sharing = .allowed, questions: Questions,
+        interrupt: Interrupt, report: (HostEvent) -> Void,
         beforeInstall: () throws(HostError) -> Void = {}
     ) throws(HostError) {
         self.host = host
@@ -26,7 +27,7 @@ struct HostSession {
         let stream: any RemoteStream
         let user: String
         do {
-            (stream, user) = try access.start(bootstrap.command, on: host, questions, interrupt)
+            (stream, user) = try access.start(bootstrap.command, on: host, sharing: sharing, questions, interrupt)
         } catch {
             throw .ssh(error)
         }
@@ -67,14 +68,22 @@ struct HostSession {
         try conversation.send(.prepare(preparation))
         let total = preparation.contents.reduce(0) { $0 + $1.size }
         var sent: UInt64 = 0
-        try send(preparation.contents, from: contents) { count in
+        func progress(_ count: UInt64) {
             sent += count
             report(.staging(bytes: sent, of: total))
         }
+        let small = preparation.contents.prefix { !$0.isLarge }
+        try send(small, from: contents, onProgress: progress)
+        var resumed: [ObjectID: UInt64] = [:]
         var hasSupplied = false
         while true {
             switch try conversation.receive(deadline: .after(Conversation.patienceForWork)) {
-            case .locked: report(.staging(bytes: sent, of: total))
+            case .resumed(let parts):
+                for part in parts { resumed[part.id] = part.size }
+            case .locked:
+                progress(0)
+                let large = preparation.contents.dropFirst(small.count)
+                try send(large, from: contents, after: resumed, onProgress: progress)
             case .busy(let holder): return .busy(holder)
             case .stale(let record): return .stale(record)
             case .staged(let missing) where missing.isEmpty:
@@ -90,18 +99,25 @@ struct HostSession {
                     Content(id: id, size: try open(id, contents).size)
                 }
                 try conversation.send(.supply(supply))
-                try send(supply, from: contents) { _ in }
+                try send(supply[...], from: contents) { _ in }
             case .refused(let failure): throw .refused(failure)
             default: throw .unexpected
             }
         }
     }
 
+    /// `resumed` says how much of which content the host has.
     private func send(
-        _ contents: [Content], from reader: BlobReader, onProgress: (UInt64) -> Void
+        _ contents: ArraySlice<Content>, from reader: BlobReader, after resumed: [ObjectID: UInt64] = [:],
+        onProgress: (UInt64) -> Void
     ) throws(HostError) {
         for content in contents {
             let blob = try open(content.id, reader)
+            if let count = resumed[content.id] {
+                guard count <= blob.size else { throw .unexpected }
+                do { try blob.skip(count) } catch { throw .store(error) }
+                onProgress(count)
+            }
             while true {
                 let piece: [UInt8]
                 do { piece = try blob.next(Frame.contentLimit) } catch { throw .store(error) }
@@ -140,6 +156,7 @@ struct HostSession {
                     }
                 case .undoing(let failure): report(.undoing(refusal ?? failure))
                 case .finished(.rolledBack(let failure)): return .rolledBack(refusal ?? failure)
+                case .finished(.broken(let failure, let undoing)): return .broken(refusal ?? failure, undoing: undoing)
                 case .finished(let outcome): return outcome
                 case .refused(let failure): throw .refused(failure)
                 default: throw .unexpected

@@ -10,6 +10,7 @@ extension HostResult {
         switch self {
         case .deployed: "done"
         case .rolledBack(let failure): "rolled back: \(failure.phrase)"
+        case .lockedOut(let error): "rolled back: no new login to the host worked (\(error.phrase)), so this would have locked you out"
         case .broken(let failure, _): "BROKEN: \(failure.phrase), and rolling back failed"
         case .failed(let error): error.phrase
         case .stale: "somebody else deployed to it since"
@@ -24,6 +25,9 @@ extension HostResult {
         case .stale(let commit?): return "It runs \(commit.short), which the store did not know. Run `deptool deploy` again for the new plan."
         case .stale(nil): return "Nothing is deployed on it any more. Run `deptool deploy` again for the new plan."
         case .rolledBack(let failure): return failure.explanation + "\nThe previous state is back."
+        case .lockedOut(let error):
+            return "no new login to the host worked, so this would have locked you out:\n"
+                + quoted(error.explanation(host) ?? error.phrase) + "\nThe previous state is back."
         case .broken(let failure, let undoing):
             return failure.explanation + "\nRolling back failed:\n" + undoing.map(\.explanation).joined(separator: "\n")
                 + "\nThe host is neither in its old nor in its new state: it needs a person."
@@ -31,6 +35,15 @@ extension HostResult {
         case .unknown(let error):
             return error.explanation(host: host.text)
                 + "\nThe host rolls back by itself unless the deploy was complete. `deptool deploy` finds out which it was."
+        }
+    }
+}
+
+extension HostResult {
+    fileprivate var isRolledBack: Bool {
+        switch self {
+        case .rolledBack, .lockedOut: true
+        default: false
         }
     }
 }
@@ -174,18 +187,26 @@ public struct SummaryText {
         return text + lastLine(results.map(\.result), took) + "\n"
     }
 
+    /// How to go on, where nothing but hosts that cannot be reached stood in the way.
+    private func hint(_ results: [HostResult]) -> String {
+        let others = results.filter { $0 != .failed(.otherHostNotReady) }
+        let isOnlyUnreachable = others.allSatisfy { if case .failed(.ssh) = $0 { true } else { false } }
+        guard isOnlyUnreachable, others.count < results.count else { return "" }
+        return " `--skip-unreachable` goes on without such hosts."
+    }
+
     private func lastLine(_ results: [HostResult], _ took: Duration) -> String {
         let deployed = results.count { $0 == .deployed }
         if deployed == results.count { return "Deployed to \(count(deployed, "host")) in \(seconds(took))." }
         var parts: [String] = []
         if deployed > 0 { parts.append("deployed to \(count(deployed, "host"))") }
-        let rolledBack = results.count { if case .rolledBack = $0 { true } else { false } }
+        let rolledBack = results.count(where: \.isRolledBack)
         if rolledBack > 0 { parts.append("rolled back \(count(rolledBack, "host"))") }
         let broken = results.count { if case .broken = $0 { true } else { false } }
         if broken > 0 { parts.append(style.bad("\(count(broken, "host")) left broken")) }
         let unknown = results.count { if case .unknown = $0 { true } else { false } }
         if unknown > 0 { parts.append("lost the connection to \(count(unknown, "host"))") }
-        guard !parts.isEmpty else { return "Nothing was changed." }
+        guard !parts.isEmpty else { return "Nothing was changed." + hint(results) }
         let rest = results.count - deployed - rolledBack - broken - unknown
         if rest > 0 { parts.append("\(count(rest, "host")) not changed") }
         let line = parts.joined(separator: ", ")

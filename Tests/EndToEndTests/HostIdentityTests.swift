@@ -37,7 +37,7 @@ extension EndToEnd {
                 is: """
                     web2: web2 did not answer in time while Deptool was connecting. Check your network, and that web2 is up.
 
-                    Nothing was changed.
+                    Nothing was changed. `--skip-unreachable` goes on without such hosts.
 
                     """)
             #expect(output.text.contains("\n  web1: not changed, since another host is not ready\n"))
@@ -52,10 +52,38 @@ extension EndToEnd {
             let asking = try cluster.startAsking()
             try asking.expect("[y/N/d] ")
             try asking.expect("\n  web2: no answer while connecting\nApply to 2 hosts in cluster 'prod'? [y/N/d] ")
+            // And asked about once all others are ready.
+            let question = "\nGo on without it? [y/N] "
+            asking.type(line: "y")
+            try asking.expect(question)
+            #expect(asking.text.contains(#/\n\n  web2: (no answer while connecting|no route to host)\nGo on/#))
+            #expect(try web1.isLocked)
             asking.type(line: "n")
             #expect(try asking.finish().code == 1)
+            #expect(try web1.apps() == "")
+            #expect(try web1.isLocked == false)
 
-            // On request, the others are deployed to.
+            let leaving = try cluster.startAsking()
+            try leaving.expect("[y/N/d] ")
+            leaving.type(line: "y")
+            try leaving.expect(question)
+            leaving.type("\u{3}")
+            #expect(try leaving.finish().code == 130)
+            try web1.wait(for: "flock --nonblock /var/lib/deptool/store/lock true")
+            #expect(try web1.links() == "")
+
+            let goingOn = try cluster.startAsking()
+            try goingOn.expect("[y/N/d] ")
+            goingOn.type(line: "y")
+            try goingOn.expect(question)
+            goingOn.type(line: "y")
+            let done = try goingOn.finish()
+            #expect(done.code == 1)
+            #expect(done.stable.hasSuffix("\n\nDeployed to 1 host, 1 host not changed, in N s.\n"), "\(done)")
+            #expect(try web1.state(of: "app") == "active")
+
+            // On request, without a question.
+            try cluster.write("web1/app/more", "")
             let rest = try cluster.deploy("--skip-unreachable")
             #expect(rest.code == 1)
             #expect(rest.stable.hasSuffix("\n\nDeployed to 1 host, 1 host not changed, in N s.\n"), "\(rest)")
@@ -152,6 +180,15 @@ extension EndToEnd {
             #expect(refused.text.contains("You did not accept the ssh-ed25519 key \(try fingerprint(of: host)) of web1."))
             #expect(try host.attempt("test -e /var/lib/deptool").code == 1)
             #expect(!FileManager.default.fileExists(atPath: "\(cluster.directory)/known_hosts"))
+
+            // Ctrl-C is an answer, too.
+            let leaving = try cluster.startAsking()
+            try leaving.expect("[y/N/d] ")
+            leaving.type(line: "y")
+            try leaving.expect(String(question))
+            leaving.type("\u{3}")
+            #expect(try leaving.finish().code == 130)
+            #expect(try host.attempt("test -e /var/lib/deptool").code == 1)
 
             let accepting = try cluster.startAsking()
             try accepting.expect("[y/N/d] ")

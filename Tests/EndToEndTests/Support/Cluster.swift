@@ -85,7 +85,9 @@ final class Cluster {
     func deptool(_ arguments: String...) throws -> Output { try start(arguments, .pipes).finish() }
 
     /// Deploys without asking.
-    func deploy(_ arguments: String...) throws -> Output {
+    func deploy(_ arguments: String...) throws -> Output { try deploy(arguments) }
+
+    func deploy(_ arguments: [String]) throws -> Output {
         try start(["deploy", "--no-confirm", "--ssh-config", sshConfiguration] + arguments, .pipes).finish()
     }
 

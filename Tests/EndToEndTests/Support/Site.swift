@@ -51,9 +51,9 @@ final class Site {
         }
     }
 
-    /// Boots a host that nothing was ever deployed to.
-    func boot(_ name: String = "web1", _ flavour: Flavour = .debian12) throws -> Host {
-        let addresses = try up([name], flavour)[name] ?? []
+    /// Boots a host that nothing was ever deployed to, with more of the distribution's packages if need be.
+    func boot(_ name: String = "web1", _ flavour: Flavour = .debian12, packages: String = "") throws -> Host {
+        let addresses = try up([name], flavour, packages: packages)[name] ?? []
         return Host(name: name, addresses: addresses, lab: lab)
     }
 
@@ -67,11 +67,15 @@ final class Site {
     }
 
     /// Returns the addresses of each host, of IPv4 and of IPv6.
-    private func up(_ names: [String], _ flavour: Flavour = .debian12) throws -> [String: [String]] {
+    private func up(
+        _ names: [String], _ flavour: Flavour = .debian12, packages: String = ""
+    ) throws -> [String: [String]] {
         // The keeper waits for this lock, so that it never takes down a lab that is only half there.
         let command = ["flock", "--shared", "--close", "\(directory)/booting", Tools.lab, "up", lab] + names
-        let environment = ProcessInfo.processInfo.environment.merging(flavour.environment) { $1 }
-        let output = try Program(command, environment: environment).finish(within: .seconds(180))
+        var environment = ProcessInfo.processInfo.environment.merging(flavour.environment) { $1 }
+        // The first time, there is an image to be made.
+        if !packages.isEmpty { environment["LAB_PACKAGES"] = packages }
+        let output = try Program(command, environment: environment).finish(within: .seconds(packages.isEmpty ? 180 : 600))
         guard output.code == 0 else { throw Failed(what: "booting \(names)", output: output) }
         let lines = output.text.split(separator: "\n").map { $0.split(separator: " ") }
         return Dictionary(uniqueKeysWithValues: lines.map { (String($0[0]), $0.dropFirst().map(String.init)) })
