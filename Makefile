@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 agents := $(CURDIR)/build/agents
 
-.PHONY: build agents test bench demo lab install clean
+.PHONY: build agents test examples bench demo lab install clean
 
 # The tool, with the agents of all CPUs inside, and the agents by themselves.
 build: agents
@@ -21,8 +21,12 @@ agents:
 # Unit tests, and end-to-end tests against real hosts in containers.
 test: build
 	@Scripts/need test
-	@Lab/lab deps
-	DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool swift test
+	@Lab/lab images
+	DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool swift test $(filter)
+
+# Only what is in examples/, deployed to throwaway hosts and checked.
+examples: filter := --filter 'ExampleTests|DNSTests'
+examples: test
 
 # Times, as medians and ratios, on two throwaway hosts.
 bench: build

@@ -9,9 +9,11 @@ import Testing
 final class Site {
     let directory: String
     private let keeper: Keeper
-    private var names: [String] = []
+    private let environment: [String: String]
 
-    init() throws {
+    /// Hosts have what a flavour of `Lab/image.sh` has.
+    init(flavour: String = "debian") throws {
+        environment = ProcessInfo.processInfo.environment.merging(["LAB_FLAVOUR": flavour]) { $1 }
         // The lab takes no path with other characters than those.
         var template = Array("\(Self.temporary)/deptool-test.XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw POSIXError(.ENOENT) }
@@ -30,25 +32,25 @@ final class Site {
     static let temporary = "/tmp"
 
     /// Boots a host that nothing was ever deployed to.
-    func boot(_ name: String = "web1") throws -> Host {
-        let address = try up([name])[name] ?? ""
-        return Host(name: name, address: address, lab: lab)
-    }
+    func boot(_ name: String = "web1") throws -> Host { try boot([name])[0] }
 
     /// Boots two at once.
     func boot(_ one: String, _ other: String) throws -> (Host, Host) {
-        let addresses = try up([one, other])
-        return (
-            Host(name: one, address: addresses[one] ?? "", lab: lab),
-            Host(name: other, address: addresses[other] ?? "", lab: lab)
-        )
+        let hosts = try boot([one, other])
+        return (hosts[0], hosts[1])
+    }
+
+    /// Boots several at once.
+    func boot(_ names: [String]) throws -> [Host] {
+        let addresses = try up(names)
+        return names.map { Host(name: $0, address: addresses[$0] ?? "", lab: lab) }
     }
 
     /// Returns the addresses of the hosts.
     private func up(_ names: [String]) throws -> [String: String] {
         // The keeper waits for this lock, so that it never takes down a lab that is only half there.
         let command = ["flock", "--shared", "--close", "\(directory)/booting", Tools.lab, "up", lab] + names
-        let output = try Program(command, environment: ProcessInfo.processInfo.environment).finish(within: .seconds(180))
+        let output = try Program(command, environment: environment).finish(within: .seconds(180))
         guard output.code == 0 else { throw Failed(what: "booting \(names)", output: output) }
         let lines = output.text.split(separator: "\n").map { $0.split(separator: " ") }
         return Dictionary(uniqueKeysWithValues: lines.map { (String($0[0]), String($0[1])) })
