@@ -9,9 +9,9 @@ extension EndToEnd {
         let bern, oslo, rome: Host
 
         init() throws {
-            site = try Site(flavour: "services")
+            site = try Site()
             cluster = try Cluster(site)
-            let hosts = try site.boot(["bern", "oslo", "rome"])
+            let hosts = try site.boot(["bern", "oslo", "rome"], .services)
             (bern, oslo, rome) = (hosts[0], hosts[1], hosts[2])
             // A network between the hosts, with the public addresses of the inventory.
             try cluster.run(

@@ -9,9 +9,9 @@ extension EndToEnd {
         let web1: Host
 
         init() throws {
-            site = try Site(flavour: "services")
+            site = try Site()
             cluster = try Cluster(site)
-            web1 = try site.boot()
+            web1 = try site.boot("web1", .services)
         }
 
         @Test func `a web server is taken over, configured, and answers all the while`() throws {

@@ -9,11 +9,8 @@ import Testing
 final class Site {
     let directory: String
     private let keeper: Keeper
-    private let environment: [String: String]
 
-    /// Hosts have what a flavour of `Lab/image.sh` has.
-    init(flavour: String = "debian") throws {
-        environment = ProcessInfo.processInfo.environment.merging(["LAB_FLAVOUR": flavour]) { $1 }
+    init() throws {
         // The lab takes no path with other characters than those.
         var template = Array("\(Self.temporary)/deptool-test.XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw POSIXError(.ENOENT) }
@@ -31,8 +28,34 @@ final class Site {
 
     static let temporary = "/tmp"
 
+    /// What a host runs.
+    enum Flavour: String, CustomTestStringConvertible {
+        case debian12 = "Debian 12"
+        case debian13 = "Debian 13"
+        case readonly = "systemd, bash and coreutils, a read-only /usr"
+        case busybox = "busybox and dropbear alone"
+        case aarch64 = "busybox and dropbear alone, on aarch64"
+        case services = "Debian 12 with nginx, WireGuard and nftables"
+        case podman = "Debian 13 with Podman"
+
+        var testDescription: String { rawValue }
+        var hasSystemd: Bool { self != .busybox && self != .aarch64 }
+
+        fileprivate var environment: [String: String] {
+            switch self {
+            case .debian12: [:]
+            case .debian13: ["LAB_SUITE": "trixie"]
+            case .readonly: ["LAB_FLAVOUR": "readonly"]
+            case .busybox: ["LAB_FLAVOUR": "busybox"]
+            case .aarch64: ["LAB_FLAVOUR": "aarch64"]
+            case .services: ["LAB_FLAVOUR": "services"]
+            case .podman: ["LAB_FLAVOUR": "podman"]
+            }
+        }
+    }
+
     /// Boots a host that nothing was ever deployed to.
-    func boot(_ name: String = "web1") throws -> Host { try boot([name])[0] }
+    func boot(_ name: String = "web1", _ flavour: Flavour = .debian12) throws -> Host { try boot([name], flavour)[0] }
 
     /// Boots two at once.
     func boot(_ one: String, _ other: String) throws -> (Host, Host) {
@@ -41,19 +64,20 @@ final class Site {
     }
 
     /// Boots several at once.
-    func boot(_ names: [String]) throws -> [Host] {
-        let addresses = try up(names)
-        return names.map { Host(name: $0, address: addresses[$0] ?? "", lab: lab) }
+    func boot(_ names: [String], _ flavour: Flavour = .debian12) throws -> [Host] {
+        let addresses = try up(names, flavour)
+        return names.map { Host(name: $0, addresses: addresses[$0] ?? [], lab: lab) }
     }
 
-    /// Returns the addresses of the hosts.
-    private func up(_ names: [String]) throws -> [String: String] {
+    /// Returns the addresses of each host, of IPv4 and of IPv6.
+    private func up(_ names: [String], _ flavour: Flavour) throws -> [String: [String]] {
         // The keeper waits for this lock, so that it never takes down a lab that is only half there.
         let command = ["flock", "--shared", "--close", "\(directory)/booting", Tools.lab, "up", lab] + names
+        let environment = ProcessInfo.processInfo.environment.merging(flavour.environment) { $1 }
         let output = try Program(command, environment: environment).finish(within: .seconds(180))
         guard output.code == 0 else { throw Failed(what: "booting \(names)", output: output) }
         let lines = output.text.split(separator: "\n").map { $0.split(separator: " ") }
-        return Dictionary(uniqueKeysWithValues: lines.map { (String($0[0]), String($0[1])) })
+        return Dictionary(uniqueKeysWithValues: lines.map { (String($0[0]), $0.dropFirst().map(String.init)) })
     }
 
     /// The lab's directory.
@@ -66,6 +90,10 @@ final class Site {
         ).finish()
         guard output.code == 0 else { throw Failed(what: "lab \(command)", output: output) }
     }
+
+    /// Freezes every process of the host; its kernel still answers.
+    func pause(_ host: Host) throws { try lab("pause", host) }
+    func resume(_ host: Host) throws { try lab("resume", host) }
 
     /// Pulls the plug.
     func kill(_ host: Host) throws { try lab("kill", host) }
