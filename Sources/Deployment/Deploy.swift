@@ -107,6 +107,7 @@ public final class Deploy: Sendable {
     private func deploy(_ plan: HostPlan, _ interrupt: Interrupt) -> HostResult {
         var vote = MeetingPoint.Vote.against
         var hasVoted = false
+        var refusedLogin: HostError?
         // How this host votes on whether all keep their new state, if it does not get as far as to be asked.
         var commitVote: MeetingPoint.Vote? = .against
         defer {
@@ -141,10 +142,13 @@ public final class Deploy: Sendable {
                 return .failed(.otherHostNotReady)
             }
             let outcome = try session.apply(
-                plan, confirm: { confirm($0, plan.host, $1, &commitVote) }, report: { report(plan.host, $0) })
+                plan, confirm: { confirm($0, plan.host, $1, &refusedLogin, &commitVote) }, report: { report(plan.host, $0) })
             // If the store cannot take it, the host says so at the next deploy.
             if outcome == .deployed {
                 try? store.setDeployed(plan.host, plan.wanted.apps.isEmpty && options.forgets ? nil : commit, reason: "deploy")
+            }
+            if case .rolledBack(let failure) = outcome, case .notConfirmed = failure.problem, let refusedLogin {
+                return .lockedOut(refusedLogin)
             }
             return HostResult(outcome)
         } catch {
@@ -157,24 +161,41 @@ public final class Deploy: Sendable {
     }
 
     private func confirm(
-        _ because: Step.Confirmation, _ host: Hostname, _ signOfLife: () -> Void, _ commitVote: inout MeetingPoint.Vote?
+        _ because: Step.Confirmation, _ host: Hostname, _ signOfLife: () -> Void, _ refusedLogin: inout HostError?,
+        _ commitVote: inout MeetingPoint.Vote?
     ) -> Problem? {
         switch because {
         case .login:
-            // Not through the session's own interrupt: giving up is told to the host over the connection there is.
-            guard let interrupt = try? Interrupt() else { return .notConfirmed(seconds: 0) }
             // A server that was just restarted may need a moment.
             for _ in 0..<3 {
-                if (try? access.start("exit 0", on: host, .none, interrupt)) != nil { return nil }
+                do throws(HostError) {
+                    try logInAgain(host)
+                    return nil
+                } catch {
+                    refusedLogin = error
+                }
                 signOfLife()
                 _ = csys_poll(nil, 0, 1000)
             }
             return .notConfirmed(seconds: 0)
         case .everyHost:
+            refusedLogin = nil
             commitVote = nil
             commitMeeting.vote(.ready)
             return commitMeeting.decision(whileWaiting: signOfLife) ? nil : .otherHostFailed
         }
+    }
+
+    /// All that the next deploy will need, as far as to an agent that greets: the login, the login shell, sudo.
+    private func logInAgain(_ host: Hostname) throws(HostError) {
+        // Not through the session's own interrupt: giving up is told to the host over the connection there is.
+        let interrupt: Interrupt
+        do { interrupt = try Interrupt() } catch { throw .ssh(error) }
+        // sudo may want the password again that it got before; nothing else may need an answer.
+        var questions = Questions.none
+        questions.sudoPassword = access.questions.sudoPassword
+        try HostSession(
+            host, access: access, sharing: .none, questions: questions, interrupt: interrupt, report: { _ in }).close()
     }
 
     /// Waits for `go`.
@@ -264,7 +285,7 @@ extension HostError {
     /// Whether the operator has to be asked something first.
     var isQuestion: Bool {
         switch self {
-        case .ssh(.hostKeyUnknown), .ssh(.loginFailed): true
+        case .ssh(.hostKeyUnknown), .ssh(.loginFailed), .ssh(.systemSSHFailed), .sudo(.passwordNeeded, _): true
         default: false
         }
     }

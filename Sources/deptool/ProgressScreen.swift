@@ -72,6 +72,18 @@ final class ProgressScreen: Sendable {
     /// Writes a line of its own.
     func write(_ text: String) { state.withLock { _ in Terminal.write(text) } }
 
+    /// Says something about one host, whatever else is going on.
+    func remark(_ text: String) {
+        state.withLock { state in
+            switch state.mode {
+            case .asking(let question): Terminal.write((Terminal.canRedraw ? "\r\u{1b}[K" : "\n") + "  \(text)\n" + question)
+            case .waiting, .showing:
+                Terminal.write("  \(text)\n")
+                state.drawn = 0
+            }
+        }
+    }
+
     /// Says something above the lines.
     func note(_ text: String) {
         state.withLock { state in

@@ -1,5 +1,6 @@
 import CSystem
 import Display
+import Model
 
 /// Standard output and the person before it, if there is one.
 enum Terminal {
