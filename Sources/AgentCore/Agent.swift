@@ -154,10 +154,25 @@ public final class Agent {
             port.send(.stale(old))
             return nil
         }
+        let staging = Staging(system: system, preparation: preparation)
+        let resumed = try staging.resume()
+        if !resumed.isEmpty { port.send(.resumed(resumed)) }
         port.send(.locked)
         // Only for the room: what stays is no obstacle.
         try? leftovers.sweep()
-        guard try stage(preparation, old: old) else { return nil }
+        do throws(Failure) {
+            guard try stage(staging, old: old) else {
+                staging.keepLarge()
+                return nil
+            }
+        } catch {
+            // Only what a lost connection cut off is worth keeping; a full disk must not stay full.
+            switch error.problem {
+            case .disconnected, .unreadable(_, .truncated): staging.keepLarge()
+            default: try? system.removeTree(Layout.partial)
+            }
+            throw error
+        }
         let outcome = apply(preparation)
         HostLog(system: system).append(preparation, from: old?.commit, outcome)
         if outcome == .deployed {
@@ -177,8 +192,7 @@ public final class Agent {
 
     /// Stages, and waits for the word to apply. False when the operator gave up; one who is gone, or silent for too long, is
     /// an error.
-    private func stage(_ preparation: Preparation, old: Record?) throws(Failure) -> Bool {
-        let staging = Staging(system: system, preparation: preparation)
+    private func stage(_ staging: Staging, old: Record?) throws(Failure) -> Bool {
         try staging.begin(old: old)
         var isReady = false
         while true {

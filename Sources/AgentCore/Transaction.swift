@@ -56,6 +56,7 @@ struct Transaction {
             if let unit = step.unit, !units.contains(unit) { units.append(unit) }
         }
         if let systemd {
+            if preparation.steps.contains(where: { $0.action.touchesEnablement }) { try noteUnitFiles(in: &journal) }
             let statuses = try systemd.show(units)
             for (unit, status) in zip(units, statuses) {
                 journal.units.append(
@@ -70,6 +71,15 @@ struct Transaction {
         if systemd != nil, !agent.isEmpty { try BootUnit(system: system).link(agent) }
         try journal.save(system)
         return journal
+    }
+
+    /// `systemctl disable`, now or when enabling is undone, takes away the links of the unit files along with its own.
+    private func noteUnitFiles(in journal: inout Journal) throws(Failure) {
+        for link in preparation.record.links where link.path.isInside(Layout.unitLinks) {
+            guard let target = try system.target(of: link.path), Layout.isOurs(target) else { continue }
+            journal.priors.append(.path(link.path, .symlink(to: target)))
+            journal.needsReload = true
+        }
     }
 
     private func note(_ step: Step, in journal: inout Journal) throws(Failure) {
@@ -169,6 +179,10 @@ struct Transaction {
             if !loaded.isEmpty {
                 try systemd.stop(loaded)
                 try systemd.disable(loaded)
+                // No other step has changed a link yet: what is missing went with the unit.
+                for case .path(let path, .symlink(let target)) in journal.priors where try system.occupant(of: path) == nil {
+                    try system.replaceSymlink(path, target: target)
+                }
             }
         case .enable:
             guard let systemd else { return }
@@ -237,7 +251,7 @@ struct Transaction {
             if let parent = path.parent { try system.makeDirectories(parent, mode: 0o755) }
             try system.replaceSymlink(path, target: Link(path: path, app: app, source: source).target.text)
         case (.unlink(let path), _):
-            // systemctl may have removed it when it disabled the unit; what is not ours stays.
+            // What is not ours stays.
             if let target = try system.target(of: path), Layout.isOurs(target) { try system.remove(path) }
         default: break
         }

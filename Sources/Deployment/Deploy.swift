@@ -24,6 +24,10 @@ public final class Deploy: Sendable {
     private let decision = Monitor(Decision.open)
     /// Before anybody changes anything.
     private let meeting: MeetingPoint
+    /// Hosts that could not be reached, and that the others may do without.
+    private let missing = Monitor<[MissingHost]>([])
+    /// Whether all who have met may go on: one vote, that of the operator where somebody is missing.
+    private let consent = MeetingPoint(1)
     /// Before anybody keeps the new state, when all or none shall.
     private let commitMeeting: MeetingPoint
     /// One for each host of the plan.
@@ -59,10 +63,20 @@ public final class Deploy: Sendable {
                     }
                 }
             }
+            async let asking: Void = onOwnThread { self.consent.vote(self.mayGoOn() ? .ready : .against) }
             var results: [(host: Hostname, result: HostResult)] = []
             for await result in group { results.append(result) }
+            await asking
             return results.sorted { $0.host < $1.host }
         }
+    }
+
+    /// Waits until all have met, and asks the operator whether to go on without those who are missing.
+    private func mayGoOn() -> Bool {
+        guard meeting.decision(whileWaiting: {}) else { return false }
+        let missing = missing.update { $0.sorted { $0.host < $1.host } }
+        guard !missing.isEmpty, missing.count < plan.hosts.count, case .ask(let ask) = options.unreachable else { return true }
+        return ask(missing)
     }
 
     /// Makes the commit and lets every host go on with it.
@@ -107,7 +121,10 @@ public final class Deploy: Sendable {
             do throws(HostError) {
                 if let early { session = early } else { session = try connect(plan, access.questions, interrupt) }
             } catch {
-                if case .ssh = error, options.skipsUnreachable { vote = .absent }
+                if case .ssh(let reason) = error, reason != .interrupted, options.unreachable.isBearable {
+                    missing.update { $0.append((plan.host, reason)) }
+                    vote = .absent
+                }
                 throw error
             }
             defer { session.close() }
@@ -120,7 +137,7 @@ public final class Deploy: Sendable {
             }
             hasVoted = true
             meeting.vote(.ready)
-            guard meeting.decision(whileWaiting: { session.giveSignOfLife() }) else {
+            guard consent.decision(whileWaiting: { session.giveSignOfLife() }) else {
                 session.abandon()
                 return .failed(.otherHostNotReady)
             }
@@ -174,7 +191,11 @@ public final class Deploy: Sendable {
         // Not through the session's own interrupt: giving up is told to the host over the connection there is.
         let interrupt: Interrupt
         do { interrupt = try Interrupt() } catch { throw .ssh(error) }
-        try HostSession(host, access: access, questions: .none, interrupt: interrupt, report: { _ in }).close()
+        // sudo may want the password again that it got before; nothing else may need an answer.
+        var questions = Questions.none
+        questions.sudoPassword = access.questions.sudoPassword
+        try HostSession(
+            host, access: access, sharing: .none, questions: questions, interrupt: interrupt, report: { _ in }).close()
     }
 
     /// Waits for `go`.
@@ -232,16 +253,31 @@ public final class Deploy: Sendable {
 public struct DeployOptions: Sendable {
     /// Connect before the operator has decided.
     public var connectsEarly: Bool
-    /// Go on without hosts that cannot be reached.
-    public var skipsUnreachable: Bool
-
+    public var unreachable: Unreachable
     /// Forget hosts on which nothing is left.
     public var forgets: Bool
 
-    public init(connectsEarly: Bool = false, skipsUnreachable: Bool = false, forgets: Bool = false) {
+    public init(connectsEarly: Bool = false, unreachable: Unreachable = .stop, forgets: Bool = false) {
         self.connectsEarly = connectsEarly
-        self.skipsUnreachable = skipsUnreachable
+        self.unreachable = unreachable
         self.forgets = forgets
+    }
+}
+
+/// A host that could not be reached, and why.
+public typealias MissingHost = (host: Hostname, reason: SSHError)
+
+/// What becomes of the other hosts when some cannot be reached.
+public enum Unreachable: Sendable {
+    /// They are left as they are.
+    case stop
+    /// They go on.
+    case skip
+    /// They go on if the operator says so; asked once, when all others are locked and have their files.
+    case ask(@Sendable ([MissingHost]) -> Bool)
+
+    fileprivate var isBearable: Bool {
+        if case .stop = self { false } else { true }
     }
 }
 
@@ -249,7 +285,7 @@ extension HostError {
     /// Whether the operator has to be asked something first.
     var isQuestion: Bool {
         switch self {
-        case .ssh(.hostKeyUnknown), .ssh(.loginFailed): true
+        case .ssh(.hostKeyUnknown), .ssh(.loginFailed), .ssh(.systemSSHFailed), .sudo(.passwordNeeded, _): true
         default: false
         }
     }

@@ -123,6 +123,9 @@ extension Reply: WireCodable {
             writer.byte(11)
             writer.blob(bytes)
         case .pong: writer.byte(12)
+        case .resumed(let contents):
+            writer.byte(13)
+            writer.list(contents)
         }
     }
 
@@ -141,6 +144,7 @@ extension Reply: WireCodable {
         case 10: self = .file(size: try reader.bool() ? try reader.fileSize() : nil)
         case 11: self = .content(try reader.blob())
         case 12: self = .pong
+        case 13: self = .resumed(try reader.list(of: Content.self))
         default: throw .unknownCase
         }
     }

@@ -69,7 +69,8 @@ struct DeployCommand: AsyncParsableCommand {
         let screen = ProgressScreen(plan.hosts.map(\.host))
         let options = DeployOptions(
             connectsEarly: isAsking && !noPreconnect && Terminal.isInput && Terminal.isOutput,
-            skipsUnreachable: skipUnreachable, forgets: removeHost != nil)
+            unreachable: skipUnreachable ? .skip : !isAsking || !Terminal.isInput ? .stop : .ask(screen.askWhetherToGoOn),
+            forgets: removeHost != nil)
         let deploy: Deploy
         do {
             deploy = try Deploy(

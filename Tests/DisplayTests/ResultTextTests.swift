@@ -83,6 +83,13 @@ import Wire
             Nothing was changed.
 
             """)
+        let isDown = HostResult.failed(.ssh(.timedOut(.connecting)))
+        #expect(
+            try summary([("a", isDown), ("b", .failed(.otherHostNotReady))]).hasSuffix(
+                "\nNothing was changed. `--skip-unreachable` goes on without such hosts.\n"))
+        for results in [[("a", isDown)], [("a", isDown), ("b", .failed(.noAgents)), ("c", .failed(.otherHostNotReady))]] {
+            #expect(try summary(results).hasSuffix("\nNothing was changed.\n"))
+        }
         #expect(try summary([("a", .rolledBack(Failure(.cancelled)))]).hasSuffix("\nRolled back 1 host, in 1.43 s.\n"))
     }
 
