@@ -48,9 +48,7 @@ struct DeployCommand: AsyncParsableCommand {
             return ReadyPlan(workspace: workspace, plan: plan, root: root)
         }
         guard let host = Hostname(removeHost) else { throw Complaint("'\(visible(removeHost))' is no name for a host") }
-        let plan = try workspace.complaining {
-            try ClusterReader(workspace.store, safety: safety.safety).removalPlan(host, root: root)
-        }
+        let plan = try workspace.removalPlan(host, root, safety: safety.safety)
         return ReadyPlan(workspace: workspace, plan: plan, root: root)
     }
 }

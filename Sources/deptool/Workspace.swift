@@ -64,6 +64,7 @@ struct Workspace {
 
     /// Reads the config tree into the store.
     func importTree() throws -> ObjectID {
+        try checkPlace()
         do {
             return try store.importCluster(at: directory)
         } catch {
@@ -94,20 +95,45 @@ struct Workspace {
     }
 
     /// Whether there is a directory.
-    var isThere: Bool {
-        var status = csys_stat()
-        return csys_lstat(directory, &status) == 0 && status.kind == csys_kind_directory
+    var isThere: Bool { Self.isDirectory(directory) }
+
+    /// The directories of the other clusters of the store.
+    private func otherClusters() throws(StoreError) -> [String] {
+        let parent = Self.parent(of: store)
+        return try Self.names(store).map { absolute($0, in: parent) }.filter { $0 != directory && Self.isDirectory($0) }
     }
 
-    /// Clusters may share a store when their hosts differ.
-    private func checkOtherClusters(_ hosts: [Hostname]) throws {
-        for other in try Self.clusters(of: store) where other.directory != directory {
-            for host in hosts {
-                var status = csys_stat()
-                let path = "\(other.directory)/\(host.text)"
-                guard csys_lstat(path, &status) == 0, status.kind == csys_kind_directory else { continue }
-                throw ClusterError.hostInTwoClusters(host, other: other.directory)
+    private static func isDirectory(_ path: String) -> Bool {
+        var status = csys_stat()
+        return csys_lstat(path, &status) == 0 && status.kind == csys_kind_directory
+    }
+
+    /// A cluster's directory neither holds another one's nor lies in it.
+    func checkPlace() throws {
+        let others = try complaining(otherClusters)
+        let rule = "Name the directory that holds one directory per host."
+        if let outer = others.first(where: { directory.hasPrefix($0 + "/") }) {
+            throw Complaint("\(directory) is inside the cluster \(outer)", rule)
+        }
+        if let inner = others.first(where: { $0.hasPrefix(directory + "/") }) {
+            throw Complaint(
+                "\(directory) is around the cluster \(inner)",
+                rule + " Was the other one a mistake, take it out of \(Self.allKey) in \(store.path)/config.")
+        }
+    }
+
+    /// Clusters may share a store when their hosts differ: one of `others` that has the host as well.
+    private static func cluster(of host: Hostname, among others: [String]) -> String? {
+        others.first { isDirectory("\($0)/\(host.text)") }
+    }
+
+    /// What empties a host that is in no tree any more.
+    func removalPlan(_ host: Hostname, _ root: ObjectID, safety: Safety) throws -> Plan {
+        try complaining {
+            if let other = Self.cluster(of: host, among: try otherClusters()) {
+                throw Complaint(.hostInTree(host), directory: other)
             }
+            return try ClusterReader(store, safety: safety).removalPlan(host, root: root)
         }
     }
 
@@ -115,7 +141,10 @@ struct Workspace {
     func plan(_ root: ObjectID, _ filter: HostFilter = .all, safety: Safety = Safety()) throws -> Plan {
         try complaining {
             let reader = ClusterReader(store, safety: safety)
-            try checkOtherClusters(try reader.hosts(in: root).map(\.host))
+            let others = try otherClusters()
+            for (host, _) in try reader.hosts(in: root) {
+                if let other = Self.cluster(of: host, among: others) { throw ClusterError.hostInTwoClusters(host, other: other) }
+            }
             let plan = try reader.plan(root: root, cluster: cluster, filter: filter)
             try remember()
             return plan
