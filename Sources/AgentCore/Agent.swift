@@ -22,8 +22,10 @@ public final class Agent {
 
     private var hasSystemd: Bool { ((try? system.status(of: Layout.systemdRunning)) ?? nil) != nil }
 
-    private func systemd(_ interruption: any Interruption) -> Systemd? {
-        hasSystemd ? Systemd(command: Command(system: system, interruption: interruption)) : nil
+    /// Nobody watches where nobody may interrupt.
+    private func systemd(_ supervisor: (any Supervisor)?) -> Systemd? {
+        guard hasSystemd else { return nil }
+        return Systemd(command: Command(system: system, interruption: supervisor ?? Uninterrupted()), audience: supervisor)
     }
 
     public func run() {
@@ -104,7 +106,7 @@ public final class Agent {
             try Leftovers(system: system).closeJournal()
             return .deployed
         }
-        return Rollback(system: system, systemd: systemd(Uninterrupted())).run(journal, because: failure)
+        return Rollback(system: system, systemd: systemd(nil)).run(journal, because: failure)
     }
 
     /// Removes what no deploy needs any more. What cannot be removed now is when the next agent starts, because the lock

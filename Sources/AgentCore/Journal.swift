@@ -38,6 +38,8 @@ public struct Journal: Hashable, Sendable {
         public var isEnabled: Bool
         /// Whether the steps enable or disable it.
         public var isEnablementTouched: Bool
+        /// How long the steps let it take to start or to stop.
+        public var limit: Duration
         /// Differs from the unit's present invocation if it was stopped or started since.
         public var invocation: String
     }
@@ -152,6 +154,7 @@ extension Journal.PriorUnit: WireCodable {
         writer.byte(isUp ? 1 : 0)
         writer.byte(isEnabled ? 1 : 0)
         writer.byte(isEnablementTouched ? 1 : 0)
+        writer.duration(limit)
         writer.text(invocation)
     }
 
@@ -160,6 +163,7 @@ extension Journal.PriorUnit: WireCodable {
         isUp = try reader.bool()
         isEnabled = try reader.bool()
         isEnablementTouched = try reader.bool()
+        limit = try reader.duration()
         invocation = try reader.text()
     }
 }

@@ -44,6 +44,8 @@ struct Rollback {
         guard let systemd, !journal.units.isEmpty else { return [] }
         var touched: [UnitName] = []
         do {
+            // The process that asked for them may have been killed.
+            systemd.cancel(journal.units.map { $0.name })
             let statuses = try systemd.show(journal.units.map { $0.name })
             var stopping: [UnitName] = []
             for (unit, status) in zip(journal.units, statuses) {
@@ -51,7 +53,7 @@ struct Rollback {
                 if !unit.isUp && (status.isUp || status.activeState == "failed") { stopping.append(unit.name) }
             }
             if !stopping.isEmpty {
-                try systemd.stop(stopping)
+                try systemd.stop(jobs(stopping, journal))
                 // Else systemd remembers as failed what is gone.
                 systemd.resetFailed(stopping)
             }
@@ -59,6 +61,12 @@ struct Rollback {
             problems.append(error)
         }
         return touched
+    }
+
+    /// Undoing has the time that systemd itself gives a unit to stop and then to start, if it gives no more than usual.
+    private func jobs(_ units: [UnitName], _ journal: Journal) -> [Systemd.Job] {
+        journal.units.filter { units.contains($0.name) }
+            .map { Systemd.Job(unit: $0.name, limit: max($0.limit, .seconds(90)) * 2) }
     }
 
     /// Disables what was not enabled, while its unit files are still there. That is a matter of files, the links of
@@ -83,9 +91,10 @@ struct Rollback {
         guard !touched.isEmpty else { return }
         attempt(&problems) { () throws(Failure) in
             systemd.resetFailed(touched)
-            _ = try systemd.restart(touched)
+            let jobs = jobs(touched, journal)
+            _ = try systemd.restart(jobs)
             try UnitCheck(systemd: systemd, interruption: Uninterrupted()).judge(
-                touched.map { .init(step: nil, unit: $0, settle: .milliseconds(300), invocation: nil) })
+                jobs.map { .init(unit: $0.unit, settle: nil, limit: $0.limit, invocation: nil) })
         }
     }
 

@@ -36,7 +36,8 @@ struct Transaction {
 
     /// Undoing heeds nobody: it goes on to its end.
     private var rollbackSystemd: Systemd? {
-        systemd == nil ? nil : Systemd(command: Command(system: system, interruption: Uninterrupted()))
+        systemd == nil
+            ? nil : Systemd(command: Command(system: system, interruption: Uninterrupted()), audience: supervisor)
     }
 
     // MARK: Begin
@@ -62,6 +63,7 @@ struct Transaction {
                     Journal.PriorUnit(
                         name: unit, isUp: status.isUp, isEnabled: status.isEnabled,
                         isEnablementTouched: preparation.steps.contains { $0.unit == unit && $0.action.touchesEnablement },
+                        limit: preparation.steps.compactMap { $0.unit == unit ? $0.action.limit : nil }.max() ?? .zero,
                         invocation: status.isUp ? status.invocation : ""))
             }
         }
@@ -146,7 +148,9 @@ struct Transaction {
             do {
                 try execute(index..<end, journal)
             } catch {
-                throw Failure(step: error.step ?? index, error.problem)
+                var failed = index
+                if case .unit(let unit, _, _) = error.problem { failed = (index..<end).first { steps[$0].unit == unit } ?? index }
+                throw Failure(step: failed, error.problem)
             }
             index = end
         }
@@ -164,11 +168,11 @@ struct Transaction {
         case .daemonReload: try systemd?.daemonReload()
         case .disable:
             guard let systemd else { return }
-            let units = preparation.steps[range].compactMap { $0.unit }
-            let loaded = zip(units, try systemd.show(units)).filter { $0.1.loadState != "not-found" }.map { $0.0 }
+            let jobs = preparation.steps[range].compactMap { $0.job }
+            let loaded = zip(jobs, try systemd.show(jobs.map { $0.unit })).filter { $0.1.loadState != "not-found" }.map { $0.0 }
             if !loaded.isEmpty {
                 try systemd.stop(loaded)
-                try systemd.disable(loaded)
+                try systemd.disable(loaded.map { $0.unit })
             }
         case .enable:
             guard let systemd else { return }
@@ -179,8 +183,8 @@ struct Transaction {
             guard let systemd else { return }
             try UnitCheck(systemd: systemd, interruption: supervisor).judge(
                 range.compactMap { index in
-                    guard case .check(let unit, let settle) = preparation.steps[index].action else { return nil }
-                    return .init(step: index, unit: unit, settle: settle, invocation: journal.invocation(of: unit))
+                    guard case .check(let unit, let settle, let limit) = preparation.steps[index].action else { return nil }
+                    return .init(unit: unit, settle: settle, limit: limit, invocation: journal.invocation(of: unit))
                 })
         }
     }
@@ -200,26 +204,25 @@ struct Transaction {
 
     private func restart(_ range: Range<Int>, _ journal: Journal) throws(Failure) {
         guard let systemd else { return }
-        let units = preparation.steps[range].compactMap { $0.unit }
-        var result = try systemd.restart(units)
+        let jobs = preparation.steps[range].compactMap { $0.job }
+        let units = jobs.map { $0.unit }
+        var result = try systemd.restart(jobs)
         guard result.status != 0 else { return }
         var statuses = try systemd.show(units)
         // systemd counts our restarts too: several deploys in a short time are no reason to fail.
         if statuses.contains(where: { $0.result == "start-limit-hit" }) {
             systemd.resetFailed(units)
-            result = try systemd.restart(units)
+            result = try systemd.restart(jobs)
             guard result.status != 0 else { return }
             statuses = try systemd.show(units)
         }
         // Say which unit it was, in its own words.
-        for (index, status) in zip(range, statuses) {
-            if let unit = preparation.steps[index].unit,
-                case .unwell(let problem) = status.verdict(before: journal.invocation(of: unit))
-            {
-                throw Failure(step: index, .unit(unit, problem, journal: systemd.journal(unit)))
+        for (unit, status) in zip(units, statuses) {
+            if case .unwell(let problem) = status.verdict(before: journal.invocation(of: unit)) {
+                throw Failure(.unit(unit, problem, journal: systemd.journal(unit)))
             }
         }
-        let arguments = ["systemctl", "restart"] + units.map { $0.text }
+        let arguments = systemd.arguments("restart", jobs)
         throw Failure(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
     }
 
@@ -284,13 +287,29 @@ extension Step {
     /// The unit that the step is about.
     var unit: UnitName? {
         switch action {
-        case .disable(let unit), .enable(let unit, _), .start(let unit), .restart(let unit, _), .check(let unit, _): unit
+        case .disable(let unit, _), .enable(let unit, _), .start(let unit, _), .restart(let unit, _, _),
+            .check(let unit, _, _):
+            unit
         default: nil
         }
+    }
+
+    /// What systemd is asked to do.
+    var job: Systemd.Job? {
+        guard let unit, let limit = action.limit else { return nil }
+        return Systemd.Job(unit: unit, limit: limit)
     }
 }
 
 extension Step.Action {
+    /// How long the unit may take.
+    var limit: Duration? {
+        switch self {
+        case .disable(_, let limit), .start(_, let limit), .restart(_, _, let limit), .check(_, _, let limit): limit
+        default: nil
+        }
+    }
+
     var touchesEnablement: Bool {
         switch self {
         case .enable, .disable: true

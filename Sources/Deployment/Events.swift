@@ -14,6 +14,8 @@ public enum HostEvent: Sendable {
     /// Locked, with all files; waits for the other hosts.
     case staged
     case applying(Step)
+    /// A unit takes its time; comes every second.
+    case waiting(Waiting)
     case undoing(Failure)
     case ended(HostResult)
 }

@@ -128,6 +128,7 @@ struct HostSession {
                         refusal = confirm(because) { giveSignOfLife() }.map { Failure(step: index, $0) }
                         try conversation.send(refusal == nil ? .confirm : .cancel)
                     }
+                case .waiting(let waiting): report(.waiting(waiting))
                 case .undoing(let failure): report(.undoing(refusal ?? failure))
                 case .finished(.rolledBack(let failure)): return .rolledBack(refusal ?? failure)
                 case .finished(let outcome): return outcome

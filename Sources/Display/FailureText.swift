@@ -9,8 +9,9 @@ extension Failure {
     /// What went wrong, with the words of the programs involved.
     public var explanation: String {
         switch problem {
-        case .unit(_, _, let journal) where !journal.isEmpty:
-            problem.phrase + "; its last journal lines:\n" + quoted(journal)
+        case .unit(_, .tooSlow(_, let seconds), let journal):
+            withJournal(journal) + "\nIf it needs that long, say so in its app's manifest.json: \"timeout\": \(seconds * 2)"
+        case .unit(_, _, let journal): withJournal(journal)
         case .command(_, _, let output) where !output.isEmpty: problem.phrase + ":\n" + quoted(output)
         case .occupied(let path, .file):
             problem.phrase + ", and differs from the one that would be linked there.\n"
@@ -23,6 +24,10 @@ extension Failure {
             problem.phrase + ".\nIf nothing else explains it, the file was damaged: move \(visible(path)) away on the host."
         default: problem.phrase
         }
+    }
+
+    private func withJournal(_ journal: String) -> String {
+        journal.isEmpty ? problem.phrase : problem.phrase + "; its last journal lines:\n" + quoted(journal)
     }
 }
 
@@ -72,7 +77,8 @@ extension UnitProblem {
         case .exited(let status): "exited with status \(status) although it should keep running"
         case .restarting(0): "crashed and is being restarted"
         case .restarting(let times): "crashed and was restarted \(times == 1 ? "once" : "\(times) times")"
-        case .notReady(let state): "did not become ready: \(visible(state))"
+        case .tooSlow(let state, let seconds):
+            "did not \(state.hasPrefix("deactivating") ? "stop" : "become ready") within \(seconds) s: it is \(visible(state))"
         }
     }
 }

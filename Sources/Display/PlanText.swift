@@ -90,11 +90,11 @@ extension Step {
         case .confirm(_, .login(let touched?)): "keep it only if a new login works (\(visible(touched)) is touched)"
         case .confirm(_, .login(nil)): "keep it only if a new login works"
         case .confirm(_, .everyHost): "keep it only if every host succeeds"
-        case .disable(let unit): "stop and disable unit \(unit.text)"
+        case .disable(let unit, _): "stop and disable unit \(unit.text)"
         case .daemonReload: "reload systemd"
         case .enable(let unit, .new): "enable unit \(unit.text)"
-        case .start(let unit): "start unit \(unit.text)"
-        case .restart(let unit, let because):
+        case .start(let unit, _): "start unit \(unit.text)"
+        case .restart(let unit, let because, _):
             "restart unit \(unit.text) (\(visible(because.path.text))"
                 + (because.others == 0 ? " changed)" : " and \(count(because.others, "other file")) changed)")
         }
@@ -116,12 +116,12 @@ extension Step {
         case .confirm(_, .everyHost): "waiting for the other hosts"
         case .sysusers: "creating users"
         case .tmpfiles: "creating temporary files"
-        case .disable(let unit): "stopping \(unit.text)"
+        case .disable(let unit, _): "stopping \(unit.text)"
         case .daemonReload: "reloading systemd"
         case .enable(let unit, _): "enabling \(unit.text)"
-        case .start(let unit): "starting \(unit.text)"
-        case .restart(let unit, _): "restarting \(unit.text)"
-        case .check(let unit, _): "checking \(unit.text)"
+        case .start(let unit, _): "starting \(unit.text)"
+        case .restart(let unit, _, _): "restarting \(unit.text)"
+        case .check(let unit, _, _): "checking \(unit.text)"
         }
     }
 }

@@ -6,6 +6,10 @@ public struct Manifest: Hashable, Sendable {
     public var units: [UnitName] = []
     /// Symlinks on the host, from their path to the file or directory in the app, ordered by path.
     public var symlinks: [Symlink] = []
+    /// How long the units have to stay well once they are up; nil for a moment, where systemd cannot tell that they are ready.
+    public var settle: Duration?
+    /// How long systemd may take to start or stop one of the units.
+    public var timeout = Duration.seconds(90)
 
     public struct Symlink: Hashable, Sendable {
         public var path: AbsolutePath
@@ -22,9 +26,23 @@ public struct Manifest: Hashable, Sendable {
             switch key {
             case "systemd": try readSystemd(value)
             case "symlinks": try readSymlinks(value)
-            default: throw .unknownKey(key, line: value.line, known: ["systemd", "symlinks"])
+            case "settle": settle = try .seconds(Self.number(value, key, "a number of seconds from 0 to 3600") { 0...3600 ~= $0 })
+            case "timeout":
+                timeout = try .seconds(
+                    Self.number(value, key, "a whole number of seconds from 1 to 86400") { 1...86400 ~= $0 && $0 == $0.rounded() })
+            default: throw .unknownKey(key, line: value.line, known: ["systemd", "symlinks", "settle", "timeout"])
             }
         }
+    }
+
+    private static func number(
+        _ json: JSON, _ key: String, _ expected: String, isValid: (Double) -> Bool
+    ) throws(FormatProblem) -> Double {
+        guard case .number(let text) = json.value, let number = Double(text), isValid(number) else {
+            let found = if case .number(let text) = json.value { text } else { json.kind }
+            throw .wrongType(key, line: json.line, expected: expected, found: found)
+        }
+        return number
     }
 
     private mutating func readSystemd(_ json: JSON) throws(FormatProblem) {
@@ -109,7 +127,8 @@ public enum FormatProblem: Error, Hashable, Sendable {
             "\(key.map { "'\($0)'" } ?? "the file") must be \(expected), not \(found)"
         case .unknownKey(let key, _, let known):
             "unknown key '\(key)'; " + (known.count == 1 ? "the only one is " : "there are ")
-                + known.map { "'\($0)'" }.joined(separator: " and ")
+                + known.dropLast().map { "'\($0)'" }.joined(separator: ", ") + (known.count == 1 ? "" : " and ")
+                + known.suffix(1).map { "'\($0)'" }.joined()
         case .duplicate(let what, _): "\(what) is there twice"
         case .badUnit(let name, _): "'\(name)' is no name of a systemd unit, such as 'nginx.service'"
         case .badLink(let path, _, let problem): "the link '\(path)' is not a path that Deptool takes: \(problem.phrase)"

@@ -15,9 +15,6 @@ struct StepBuilder {
     let new: [AppTree]
     let changes: [AppChange]
 
-    /// How long a unit that does not announce its readiness has to stay up.
-    static let settle = Duration.milliseconds(300)
-
     private var checkedOut: [AppName] { changes.filter { $0.kind != .remove }.map(\.app) }
 
     func steps() -> [Step] {
@@ -68,7 +65,8 @@ struct StepBuilder {
     private func disableSteps() -> [Step] {
         let kept = Set(new.flatMap(\.manifest.units))
         return old.flatMap { app in
-            app.manifest.units.filter { !kept.contains($0) }.map { Step(app.name, .disable($0)) }
+            app.manifest.units.filter { !kept.contains($0) }
+                .map { Step(app.name, .disable($0, within: app.manifest.timeout)) }
         }
     }
 
@@ -77,19 +75,20 @@ struct StepBuilder {
         var (enable, start, check): ([Step], [Step], [Step]) = ([], [], [])
         for change in changes {
             guard let app = new.first(where: { $0.name == change.app }) else { continue }
+            let (settle, limit) = (app.manifest.settle, app.manifest.timeout)
             for unit in app.manifest.units {
                 if !before.contains(unit) {
                     enable.append(Step(app.name, .enable(unit, .new)))
-                    start.append(Step(app.name, .start(unit)))
+                    start.append(Step(app.name, .start(unit, within: limit)))
                 } else {
                     if change.files.contains(where: { $0.path.below("systemd") != nil }) {
                         enable.append(Step(app.name, .enable(unit, .refreshed)))
                     }
                     guard let first = change.files.first else { continue }
                     let reason = Step.Reason(path: first.path, others: change.files.count - 1)
-                    start.append(Step(app.name, .restart(unit, because: reason)))
+                    start.append(Step(app.name, .restart(unit, because: reason, within: limit)))
                 }
-                check.append(Step(app.name, .check(unit, settle: Self.settle)))
+                check.append(Step(app.name, .check(unit, settle: settle, within: limit)))
             }
         }
         return enable + start + check

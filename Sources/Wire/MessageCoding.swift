@@ -123,6 +123,9 @@ extension Reply: WireCodable {
             writer.byte(11)
             writer.blob(bytes)
         case .pong: writer.byte(12)
+        case .waiting(let waiting):
+            writer.byte(13)
+            waiting.encode(to: &writer)
         }
     }
 
@@ -141,8 +144,25 @@ extension Reply: WireCodable {
         case 10: self = .file(size: try reader.bool() ? try reader.fileSize() : nil)
         case 11: self = .content(try reader.blob())
         case 12: self = .pong
+        case 13: self = .waiting(try Waiting(from: &reader))
         default: throw .unknownCase
         }
+    }
+}
+
+extension Waiting: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        unit.encode(to: &writer)
+        writer.byte(goal.rawValue)
+        writer.number(UInt64(elapsed))
+        writer.number(UInt64(limit))
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let unit = try UnitName(from: &reader)
+        guard let goal = Goal(rawValue: try reader.byte()) else { throw .unknownCase }
+        let elapsed = try reader.count(limit: Int(Int32.max))
+        self.init(unit, goal, elapsed: elapsed, limit: try reader.count(limit: Int(Int32.max)))
     }
 }
 
@@ -356,9 +376,10 @@ extension UnitProblem: WireCodable {
         case .restarting(let times):
             writer.byte(3)
             writer.signed(Int64(times))
-        case .notReady(let state):
+        case .tooSlow(let state, let seconds):
             writer.byte(4)
             writer.text(state)
+            writer.signed(Int64(seconds))
         }
     }
 
@@ -370,7 +391,9 @@ extension UnitProblem: WireCodable {
             self = .failed(result: result, status: Int(try reader.signed()))
         case 2: self = .exited(status: Int(try reader.signed()))
         case 3: self = .restarting(times: Int(try reader.signed()))
-        case 4: self = .notReady(state: try reader.text())
+        case 4:
+            let state = try reader.text()
+            self = .tooSlow(state: state, seconds: Int(try reader.signed()))
         default: throw .unknownCase
         }
     }

@@ -70,6 +70,8 @@ public enum Reply: Hashable, Sendable {
     case stale(Record?)
     /// The step with this index began.
     case began(step: Int)
+    /// A unit takes its time; said every second.
+    case waiting(Waiting)
     /// The steps failed at this one and are being undone.
     case undoing(Failure)
     case finished(Outcome)
@@ -81,6 +83,27 @@ public enum Reply: Hashable, Sendable {
     case file(size: UInt64?)
     case content([UInt8])
     case pong
+}
+
+/// What a host waits for: a job of systemd, or the end of the time that a unit has to stay well.
+public struct Waiting: Hashable, Sendable {
+    public enum Goal: UInt8, Hashable, Sendable {
+        case ready, stopped, settled
+    }
+
+    public var unit: UnitName
+    public var goal: Goal
+    /// In seconds.
+    public var elapsed: Int
+    /// When it will be given up, or is over; in seconds.
+    public var limit: Int
+
+    public init(_ unit: UnitName, _ goal: Goal, elapsed: Int, limit: Int) {
+        self.unit = unit
+        self.goal = goal
+        self.elapsed = elapsed
+        self.limit = limit
+    }
 }
 
 /// Who holds a host's lock.
@@ -186,6 +209,6 @@ public enum UnitProblem: Hashable, Sendable {
     case exited(status: Int)
     /// It restarted while it was watched, or waits to be restarted.
     case restarting(times: Int)
-    /// It was not up when the time to wait was over (ActiveState, SubState).
-    case notReady(state: String)
+    /// It was not up when the time to wait was over, or not stopped (ActiveState, SubState).
+    case tooSlow(state: String, seconds: Int)
 }

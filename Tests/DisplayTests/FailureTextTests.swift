@@ -41,7 +41,8 @@ import Wire
         (.restarting(times: 0), "crashed and is being restarted"),
         (.restarting(times: 1), "crashed and was restarted once"),
         (.restarting(times: 5), "crashed and was restarted 5 times"),
-        (.notReady(state: "activating, start"), "did not become ready: activating, start"),
+        (.tooSlow(state: "activating (start)", seconds: 90), "did not become ready within 90 s: it is activating (start)"),
+        (.tooSlow(state: "deactivating (stop-sigterm)", seconds: 5), "did not stop within 5 s: it is deactivating (stop-sigterm)"),
     ])
     func `a unit that is unwell has a phrase`(problem: UnitProblem, phrase: String) throws {
         #expect(self.phrase(.unit(try unitName("a.service"), problem, journal: "line")) == "unit a.service " + phrase)
@@ -69,6 +70,11 @@ import Wire
             unit a.service crashed and is being restarted; its last journal lines:
                 | one
                 | ^[[31mtwo
+            """)
+        #expect(Failure(.unit(unit, .tooSlow(state: "activating (start)", seconds: 90), journal: "one")).explanation == """
+            unit a.service did not become ready within 90 s: it is activating (start); its last journal lines:
+                | one
+            If it needs that long, say so in its app's manifest.json: "timeout": 180
             """)
         #expect(Failure(.unit(unit, .restarting(times: 0), journal: "")).explanation == "unit a.service crashed and is being restarted")
         #expect(Failure(.command(arguments: ["x"], status: 1, output: "no")).explanation == "`x` failed with status 1:\n    | no")

@@ -181,8 +181,9 @@ import Testing
     @Test func `a step of a unit names it`() throws {
         let unit = try unitName("a.service")
         let actions: [Step.Action] = [
-            .disable(unit), .enable(unit, .new), .start(unit), .restart(unit, because: .init(path: try RelativePath("f"), others: 0)),
-            .check(unit, settle: .zero),
+            .disable(unit, within: .zero), .enable(unit, .new), .start(unit, within: .zero),
+            .restart(unit, because: .init(path: try RelativePath("f"), others: 0), within: .zero),
+            .check(unit, settle: nil, within: .zero),
         ]
         #expect(actions.map { Step(nil, $0).progress } == [
             "stopping a.service", "enabling a.service", "starting a.service", "restarting a.service", "checking a.service",

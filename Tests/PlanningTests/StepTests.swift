@@ -26,7 +26,7 @@ import Testing
             "daemon-reload",
             "nsd: enable nsd.service",
             "nsd: start nsd.service",
-            "nsd: check nsd.service 0.3 seconds",
+            "nsd: check nsd.service",
         ])
     }
 
@@ -35,7 +35,7 @@ import Testing
             "nsd: checkout",
             "nsd: activate",
             "nsd: restart nsd.service (conf/zones/a.zone +0)",
-            "nsd: check nsd.service 0.3 seconds",
+            "nsd: check nsd.service",
         ])
     }
 
@@ -51,7 +51,25 @@ import Testing
             "daemon-reload",
             "nsd: enable nsd.service again",
             "nsd: restart nsd.service (systemd/nsd.service +0)",
-            "nsd: check nsd.service 0.3 seconds",
+            "nsd: check nsd.service",
+        ])
+    }
+
+    @Test func `every step with a unit carries the times of the app that has it`() throws {
+        func app(_ units: String, _ settings: String) -> [String: String] {
+            ["manifest.json": #"{"systemd": {"units_enabled": [\#(units)]}, \#(settings)}"#]
+        }
+        let old = app(#""a.service", "b.service""#, #""timeout": 10"#)
+        let new = app(#""b.service", "c.service""#, #""timeout": 20, "settle": 2.5"#)
+        #expect(try steps(from: ["app": old], to: ["app": new]) == [
+            "app: checkout",
+            "app: disable a.service within 10.0 seconds",
+            "app: activate",
+            "app: enable c.service",
+            "app: restart b.service (manifest.json +0) within 20.0 seconds",
+            "app: start c.service within 20.0 seconds",
+            "app: check b.service for 2.5 seconds within 20.0 seconds",
+            "app: check c.service for 2.5 seconds within 20.0 seconds",
         ])
     }
 
@@ -73,8 +91,8 @@ import Testing
             "nsd: enable nsd.service again",
             "nsd: start nsd-exporter.service",
             "nsd: restart nsd.service (manifest.json +1)",
-            "nsd: check nsd-exporter.service 0.3 seconds",
-            "nsd: check nsd.service 0.3 seconds",
+            "nsd: check nsd-exporter.service",
+            "nsd: check nsd.service",
         ])
     }
 
@@ -116,7 +134,7 @@ import Testing
             "nsd: remove",
             "dns: enable nsd.service again",
             "dns: restart nsd.service (conf/nsd.conf +5)",
-            "dns: check nsd.service 0.3 seconds",
+            "dns: check nsd.service",
         ])
     }
 
@@ -131,7 +149,7 @@ import Testing
             "daemon-reload",
             "b: enable x.service again",
             "b: restart x.service (manifest.json +1)",
-            "b: check x.service 0.3 seconds",
+            "b: check x.service",
         ])
     }
 
@@ -239,7 +257,7 @@ import Testing
         let plan = try #require(HostPlan(
             base: nil, deployed: nil, wanted: try tree(["nsd": dns]), safety: Safety(guard: .always, isAtomic: true)))
         #expect(plan.steps.map(text).suffix(3) == [
-            "nsd: check nsd.service 0.3 seconds", "confirm login (always) 45.0 seconds", "confirm every host 600.0 seconds",
+            "nsd: check nsd.service", "confirm login (always) 45.0 seconds", "confirm every host 600.0 seconds",
         ])
     }
 }

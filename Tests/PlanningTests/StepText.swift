@@ -13,18 +13,23 @@ func text(_ step: Step) -> String {
         case .unlink(let path): "unlink \(path.text)"
         case .sysusers: "sysusers"
         case .tmpfiles: "tmpfiles"
-        case .disable(let unit): "disable \(unit.text)"
+        case .disable(let unit, let limit): "disable \(unit.text)" + within(limit)
         case .daemonReload: "daemon-reload"
         case .enable(let unit, .new): "enable \(unit.text)"
         case .enable(let unit, .refreshed): "enable \(unit.text) again"
-        case .start(let unit): "start \(unit.text)"
-        case .restart(let unit, let because): "restart \(unit.text) (\(because.path.text) +\(because.others))"
-        case .check(let unit, let settle): "check \(unit.text) \(settle)"
+        case .start(let unit, let limit): "start \(unit.text)" + within(limit)
+        case .restart(let unit, let because, let limit):
+            "restart \(unit.text) (\(because.path.text) +\(because.others))" + within(limit)
+        case .check(let unit, let settle, let limit):
+            "check \(unit.text)" + (settle.map { " for \($0)" } ?? "") + within(limit)
         case .confirm(let limit, .login(let touched)): "confirm login (\(touched ?? "always")) \(limit)"
         case .confirm(let limit, .everyHost): "confirm every host \(limit)"
         }
     return (step.app.map { $0.text + ": " } ?? "") + what
 }
+
+/// The usual limit goes without saying.
+private func within(_ limit: Duration) -> String { limit == .seconds(90) ? "" : " within \(limit)" }
 
 /// The steps from one set of apps to another; nil when there is nothing to do.
 func steps(

@@ -35,6 +35,7 @@ extension Seeded {
     }
 
     mutating func app() -> AppName { AppName("a" + word("abcXYZ019.-_@+"))! }
+    mutating func duration() -> Duration { .milliseconds(int(0...24 * 3600 * 1000)) }
     mutating func unit() -> UnitName { UnitName(word("abc019_") + word("a:-_.\\@") + pick(UnitName.suffixes))! }
 
     mutating func relativePath() -> RelativePath {
@@ -67,15 +68,15 @@ extension Seeded {
             case 4: .unlink(path: absolutePath())
             case 5: .sysusers
             case 6: .tmpfiles
-            case 7: .disable(unit())
+            case 7: .disable(unit(), within: duration())
             case 8: .daemonReload
             case 9: .enable(unit(), .new)
             case 10: .enable(unit(), .refreshed)
-            case 11: .start(unit())
-            case 12: .restart(unit(), because: .init(path: relativePath(), others: int(0...Int(Int32.max))))
-            case 13: .confirm(within: .milliseconds(int(0...24 * 3600 * 1000)), because: .login(touched: optional { $0.text() }))
-            case 14: .confirm(within: .milliseconds(int(0...24 * 3600 * 1000)), because: .everyHost)
-            default: .check(unit(), settle: .milliseconds(int(0...24 * 3600 * 1000)))
+            case 11: .start(unit(), within: duration())
+            case 12: .restart(unit(), because: .init(path: relativePath(), others: int(0...Int(Int32.max))), within: duration())
+            case 13: .confirm(within: duration(), because: .login(touched: optional { $0.text() }))
+            case 14: .confirm(within: duration(), because: .everyHost)
+            default: .check(unit(), settle: int(0...1) == 0 ? nil : duration(), within: duration())
             }
         return Step(optional { $0.app() }, action)
     }
@@ -110,7 +111,7 @@ extension Seeded {
         case 1: .failed(result: text(), status: number())
         case 2: .exited(status: number())
         case 3: .restarting(times: number())
-        default: .notReady(state: text())
+        default: .tooSlow(state: text(), seconds: int(0...1000))
         }
     }
 
@@ -150,7 +151,7 @@ extension Seeded {
     }
 
     mutating func reply() -> Reply {
-        switch int(0...12) {
+        switch int(0...13) {
         case 0: .hello(hello())
         case 1: .locked
         case 2: .staged(missing: list { $0.id() })
@@ -163,6 +164,7 @@ extension Seeded {
         case 9: .record(optional { $0.record() })
         case 10: .file(size: optional { UInt64($0.number() & .max) })
         case 11: .content(bytes(int(0...300)))
+        case 12: .waiting(Waiting(unit(), pick([.ready, .stopped, .settled]), elapsed: int(0...99), limit: int(0...999)))
         default: .pong
         }
     }
