@@ -65,7 +65,7 @@ struct Workspace {
     /// Reads the config tree into the store.
     func importTree() throws -> ObjectID {
         do {
-            return try store.importCluster(at: directory)
+            return try store.importCluster(at: directory) { Terminal.complain("warning: \(visible($0.phrase))\n") }
         } catch {
             throw Complaint(error.phrase, error.explanation)
         }
