@@ -59,23 +59,15 @@ public final class Agent {
     private func hello(_ recovery: Outcome?) throws(Failure) -> Hello {
         let record = try Record.load(system)
         return Hello(
-            hostname: hostname(), machineID: firstLine(of: Layout.machineID) ?? "", hasSystemd: hasSystemd,
+            hostname: hostname(), machineID: system.machineID, hasSystemd: hasSystemd,
             commit: record?.commit, recovery: recovery)
     }
 
     private func hostname() -> String {
-        if let name = firstLine(of: Layout.hostname), !name.isEmpty { return name }
+        if let name = system.firstLine(of: Layout.hostname), !name.isEmpty { return name }
         var buffer = [CChar](repeating: 0, count: 256)
         let length = csys_nodename(&buffer, buffer.count)
         return String(decoding: buffer[..<max(0, Int(length))].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    /// The first line that is no comment (hostname(5) has such).
-    private func firstLine(of path: AbsolutePath) -> String? {
-        guard let contents = try? system.contents(of: path, limit: 4096) else { return nil }
-        let lines = contents.split(separator: UInt8(ascii: "\n"))
-        guard let line = lines.first(where: { $0.first != UInt8(ascii: "#") }) else { return nil }
-        return String(decoding: line.filter { $0 > 0x20 && $0 != 0x7f }, as: UTF8.self)
     }
 
     /// Undoes a transaction that was never finished, and removes what a killed agent left. Nothing else is answered before
@@ -145,7 +137,7 @@ public final class Agent {
         let leftovers = Leftovers(system: system)
         // A transaction that somebody else's agent left since this session began. While it cannot be undone, what undoing
         // it takes must stay.
-        if case .broken(_, let undoing) = try finishTransaction(because: Failure(.interrupted)),
+        if case .broken(_, let undoing, _) = try finishTransaction(because: Failure(.interrupted)),
             try system.status(of: Layout.journal) != nil, let problem = undoing.first
         {
             throw problem
@@ -186,6 +178,7 @@ public final class Agent {
                 let missing = staging.missing
                 if missing.isEmpty {
                     try staging.finish()
+                    try Obstacles(system: system, preparation: preparation).check()
                     isReady = true
                 }
                 port.send(.staged(missing: missing))
@@ -225,7 +218,7 @@ public final class Agent {
             let failure = Failure(.agentDied)
             return try finishTransaction(because: failure) ?? .rolledBack(failure)
         } catch {
-            return .broken(Failure(.agentDied), undoing: [error])
+            return .broken(Failure(.agentDied), undoing: [error], .files)
         }
     }
 

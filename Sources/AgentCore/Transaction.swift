@@ -40,100 +40,6 @@ struct Transaction {
             ? nil : Systemd(command: Command(system: system, interruption: Uninterrupted()), audience: supervisor)
     }
 
-    // MARK: Begin
-
-    /// Looks at all that the steps will change and writes down how to bring it back.
-    private func begin() throws(Failure) -> Journal {
-        var journal = Journal(commit: preparation.record.commit, priors: [], units: [], needsReload: false)
-        var units: [UnitName] = []
-        try system.removeTree(Layout.undo)
-        try system.makeDirectory(Layout.undo, mode: 0o700)
-        for (index, step) in preparation.steps.enumerated() {
-            do {
-                try note(step, in: &journal)
-            } catch {
-                throw Failure(step: index, error.problem)
-            }
-            if let unit = step.unit, !units.contains(unit) { units.append(unit) }
-        }
-        if let systemd {
-            let statuses = try systemd.show(units)
-            for (unit, status) in zip(units, statuses) {
-                journal.units.append(
-                    Journal.PriorUnit(
-                        name: unit, isUp: status.isUp, isEnabled: status.isEnabled,
-                        isEnablementTouched: preparation.steps.contains { $0.unit == unit && $0.action.touchesEnablement },
-                        limit: preparation.steps.compactMap { $0.unit == unit ? $0.action.limit : nil }.max() ?? .zero,
-                        invocation: status.isUp ? status.invocation : ""))
-            }
-        }
-        if let reason = supervisor.reason { throw Failure(reason) }
-        try system.syncParent(of: Layout.undo.withSuffix("/any"))
-        if systemd != nil, !agent.isEmpty { try BootUnit(system: system).link(agent) }
-        try journal.save(system)
-        return journal
-    }
-
-    private func note(_ step: Step, in journal: inout Journal) throws(Failure) {
-        switch (step.action, step.app) {
-        case (.activate, let app?):
-            journal.priors.append(
-                .versions(
-                    app, current: try system.target(of: app.current), previous: try system.target(of: app.previous)))
-        case (.remove, let app?):
-            if try system.status(of: app.directory) != nil { journal.priors.append(.app(app)) }
-        case (.link(let path, let source), let app?):
-            for directory in try missingDirectories(above: path) where !journal.priors.contains(.noDirectory(directory)) {
-                journal.priors.append(.noDirectory(directory))
-            }
-            let link = Link(path: path, app: app, source: source)
-            journal.priors.append(.path(path, try displaced(by: link, copies: journal.priors.count)))
-            if path.isInside(Layout.unitLinks) { journal.needsReload = true }
-        case (.unlink(let path), _):
-            if let target = try system.target(of: path), Layout.isOurs(target) {
-                journal.priors.append(.path(path, .symlink(to: target)))
-            }
-            if path.isInside(Layout.unitLinks) { journal.needsReload = true }
-        case (.daemonReload, _):
-            journal.needsReload = true
-        case (.activate, nil), (.remove, nil), (.link, nil), (.checkout, nil):
-            throw Failure(.protocolViolation)
-        case (.confirm, _), (.checkout, _), (.sysusers, _), (.tmpfiles, _), (.disable, _), (.enable, _), (.start, _),
-            (.restart, _), (.check, _):
-            break
-        }
-    }
-
-    /// The directories that a link at `path` takes; the one that holds them has to be there.
-    private func missingDirectories(above path: AbsolutePath) throws(Failure) -> [AbsolutePath] {
-        guard let parent = path.parent else { return [] }
-        let missing = try system.missingDirectories(parent)
-        if let existing = missing.isEmpty ? parent : missing[0].parent, try !system.isDirectory(existing) {
-            throw Failure(.occupied(existing, by: try system.occupant(of: existing) ?? .other))
-        }
-        return missing
-    }
-
-    /// What a link will take the place of. A file with the same content is adopted; anything else that is not ours is
-    /// an error, before anything has changed.
-    private func displaced(by link: Link, copies: Int) throws(Failure) -> Journal.PriorPath {
-        guard let occupant = try system.occupant(of: link.path) else { return .nothing }
-        switch occupant {
-        case .symlink(let target) where Layout.isOurs(target): return .symlink(to: target)
-        case .file:
-            guard let file = newFile(link), try system.hash(link.path) == file.id else { break }
-            try system.duplicate(link.path, to: Journal.copy(copies))
-            return .file(copy: copies)
-        default: break
-        }
-        throw Failure(.occupied(link.path, by: occupant))
-    }
-
-    /// The file that a link will show.
-    private func newFile(_ link: Link) -> FileEntry? {
-        preparation.record.apps.first { $0.name == link.app }?.files.first { $0.path == link.source }
-    }
-
     // MARK: Execute
 
     private func execute(_ journal: Journal) throws(Failure) {
@@ -161,7 +67,7 @@ struct Transaction {
         switch step.action {
         case .checkout: break  // staged already
         case .confirm(let limit, _): try waitForConfirmation(limit)
-        case .activate, .remove, .link, .unlink:
+        case .activate, .remove, .link, .unlink, .grant:
             try change(step)
         case .sysusers: try systemd?.sysusers()
         case .tmpfiles: try systemd?.tmpfiles()
@@ -230,10 +136,14 @@ struct Transaction {
     private func change(_ step: Step) throws(Failure) {
         switch (step.action, step.app) {
         case (.activate, let app?):
+            if let old = try versionToClose(app) { try system.setReaders(old, gid: 0, mode: 0o700) }
+            // Where the group is there already, its members never miss a file.
+            if let group = group(of: app), let id = try? system.id(of: group) { try grant(app, id) }
             if let current = try system.target(of: app.current) {
                 try system.replaceSymlink(app.previous, target: current)
             }
             try system.replaceSymlink(app.current, target: preparation.version.text)
+        case (.grant(let group), let app?): try grant(app, try system.id(of: group))
         case (.remove, let app?):
             if try system.status(of: app.directory) != nil { try system.rename(app.directory, to: app.removed) }
         case (.link(let path, let source), let app?):
@@ -246,85 +156,25 @@ struct Transaction {
         }
     }
 
-    // MARK: Commit
+    // MARK: Readers
 
-    private func commit(_ journal: Journal) throws(Failure) {
-        for directory in try directories(journal) { try system.syncParent(of: directory.withSuffix("/any")) }
-        if let reason = supervisor.reason { throw Failure(reason) }
-        // The commit point. Nothing may fail after it: the host would be undone, and its record say otherwise.
-        try system.replace(Layout.record, with: preparation.record.encoded, mode: 0o600)
+    private func grant(_ app: AppName, _ group: UInt32) throws(Failure) {
+        try system.setReaders(app.version(preparation.version), gid: group, mode: 0o750)
     }
 
-    /// The directories whose entries the steps changed, systemd's own links included.
-    private func directories(_ journal: Journal) throws(Failure) -> [AbsolutePath] {
-        var directories: [AbsolutePath] = []
-        func add(_ directory: AbsolutePath?) throws(Failure) {
-            guard let directory, !directories.contains(directory), try system.status(of: directory) != nil else { return }
-            directories.append(directory)
+    private func group(of app: AppName) -> GroupName? {
+        for step in preparation.steps where step.app == app {
+            if case .grant(let group) = step.action { return group }
         }
-        for prior in journal.priors {
-            switch prior {
-            case .versions(let app, _, _): try add(app.directory)
-            case .app: try add(Layout.apps)
-            case .path(let path, _), .noDirectory(let path): try add(path.parent)
-            }
-        }
-        if journal.units.contains(where: { $0.isEnablementTouched }) {
-            for directory in try Enablement(system: system).directories() { try add(directory) }
-        }
-        return directories
-    }
-}
-
-extension Journal {
-    /// The invocation of a unit before the transaction; nil if it was not up.
-    func invocation(of unit: UnitName) -> String? {
-        units.first { $0.name == unit && $0.isUp }?.invocation
-    }
-}
-
-extension Step {
-    /// The unit that the step is about.
-    var unit: UnitName? {
-        switch action {
-        case .disable(let unit, _), .enable(let unit, _), .start(let unit, _), .restart(let unit, _, _),
-            .check(let unit, _, _):
-            unit
-        default: nil
-        }
+        return nil
     }
 
-    /// What systemd is asked to do.
-    var job: Systemd.Job? {
-        guard let unit, let limit = action.limit else { return nil }
-        return Systemd.Job(unit: unit, limit: limit)
-    }
-}
-
-extension Step.Action {
-    /// How long the unit may take.
-    var limit: Duration? {
-        switch self {
-        case .disable(_, let limit), .start(_, let limit), .restart(_, _, let limit), .check(_, _, let limit): limit
-        default: nil
-        }
-    }
-
-    var touchesEnablement: Bool {
-        switch self {
-        case .enable, .disable: true
-        default: false
-        }
-    }
-
-    /// Whether a step of this kind can be done together with one of the other's.
-    func canJoin(_ other: Step.Action) -> Bool {
-        switch (self, other) {
-        case (.disable, .disable), (.enable, .enable), (.check, .check),
-            (.start, .start), (.restart, .restart), (.start, .restart), (.restart, .start):
-            true
-        default: false
-        }
+    /// The present version of an app that becomes private, or is: what it holds may be the same.
+    func versionToClose(_ app: AppName) throws(Failure) -> AbsolutePath? {
+        guard preparation.steps.contains(Step(app, .checkout(for: .root))), let current = try system.target(of: app.current),
+            let version = Version(current)
+        else { return nil }
+        return app.version(version)
     }
 }
 

@@ -25,7 +25,7 @@ public enum HostResult: Hashable, Sendable {
     case deployed
     case rolledBack(Failure)
     /// The host is in neither state.
-    case broken(Failure, undoing: [Failure])
+    case broken(Failure, undoing: [Failure], Outcome.Remainder)
     /// Nothing was changed.
     case failed(HostError)
     /// Nothing was changed: the host runs another commit, nil for none, which the store knows now.

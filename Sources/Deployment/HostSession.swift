@@ -37,7 +37,9 @@ struct HostSession {
         }
         guard case .hello(let hello) = try conversation.receive(deadline: .after(Conversation.patienceForWork)) else { throw .unexpected }
         self.hello = hello
-        if case .broken(let failure, let undoing) = hello.recovery { throw .broken(failure, undoing: undoing) }
+        if case .broken(let failure, let undoing, let remainder) = hello.recovery {
+            throw .broken(failure, undoing: undoing, remainder)
+        }
     }
 
     /// Whether the host is the one that is meant.

@@ -22,7 +22,7 @@ extension Store {
 
     /// What a host is asked to do, with the contents that it is not known to have.
     func preparation(
-        for plan: HostPlan, commit: ObjectID, holder: String
+        for plan: HostPlan, commit: ObjectID, holder: String, leavesNothing: Bool = false
     ) throws(StoreError) -> Preparation {
         var contents: [Content] = []
         var seen = plan.present
@@ -34,7 +34,7 @@ extension Store {
         }
         return Preparation(
             expected: plan.base, holder: holder, record: try record(for: plan.wanted, commit: commit),
-            contents: contents, steps: plan.steps)
+            contents: contents, steps: plan.steps, leavesNothing: leavesNothing)
     }
 
     /// Takes over what a host says is deployed there: verified by its ids, so a host can only speak of what really hangs
@@ -58,6 +58,7 @@ extension Store {
         // All trees of the host must have come; other hosts' trees are nobody's business. A host that was emptied is not
         // in the tree.
         var pending = try entries(root).filter { $0.kind == .directory && $0.name == host.text }.map(\.id)
+        if let tree = pending.first { remember(tree, of: host, in: record.commit) }
         var missing: Set<ObjectID> = []
         var seen = 1
         while let id = pending.popLast() {

@@ -20,6 +20,8 @@ public struct PlanText {
 
     func render(_ plan: HostPlan) -> String {
         var text = style.heading(plan.host.text) + (plan.base == nil ? " (new host)" : "") + "\n"
+        if plan.hasNewOptions { text += "    \(style.changed("~ host.json"))\n" }
+        if plan.isRemoval, plan.changes.isEmpty { text += "    nothing is left to remove\n" }
         for change in plan.changes {
             text += "    \(word(change.kind)) \(change.app.text)\n"
             for file in change.files { text += "        \(line(file))\n" }
@@ -82,7 +84,9 @@ extension Step {
     var phrase: String? {
         switch action {
         // The files of the app are listed, and every plan has them checked out, activated and checked.
-        case .checkout, .activate, .remove, .check, .enable(_, .refreshed): nil
+        case .checkout(for: .everybody), .activate, .remove, .check, .enable(_, .refreshed): nil
+        case .checkout(for: .root): "only root can read it"
+        case .grant(let group): "let the group \(group.text) read it"
         case .link(let path, let source): link("link", path) { "\(visible(path.text)) -> \(visible(source.text))" }
         case .unlink(let path): link("unlink", path) { visible(path.text) }
         case .sysusers: "run systemd-sysusers"
@@ -111,7 +115,7 @@ extension Step {
     public var progress: String {
         switch action {
         // Done before anybody could read which.
-        case .checkout, .activate, .remove, .link, .unlink: "changing files and links"
+        case .checkout, .activate, .remove, .link, .unlink, .grant: "changing files and links"
         case .confirm(_, .login): "trying a new login"
         case .confirm(_, .everyHost): "waiting for the other hosts"
         case .sysusers: "creating users"

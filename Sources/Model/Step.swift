@@ -12,7 +12,7 @@ public struct Step: Hashable, Sendable {
 
     public enum Action: Hashable, Sendable {
         /// Materialize the app's files as a new version; done while staging, before the first other step.
-        case checkout
+        case checkout(for: Readers)
         /// Point `current` at the new version.
         case activate
         /// Take the app's directory away.
@@ -23,6 +23,8 @@ public struct Step: Hashable, Sendable {
         case unlink(path: AbsolutePath)
         /// Run systemd-sysusers(8); users stay when undone.
         case sysusers
+        /// Let a group read the new version, which only root can before that.
+        case grant(GroupName)
         /// Run systemd-tmpfiles(8) with `--create`.
         case tmpfiles
         /// Stop and disable a unit. Here as below, systemd may take the time `within` for the job; then it is given up.
@@ -46,6 +48,11 @@ public struct Step: Hashable, Sendable {
         case login(touched: String?)
         /// Every other host is ready to commit, too.
         case everyHost
+    }
+
+    /// Who can read a version when it is made.
+    public enum Readers: Hashable, Sendable {
+        case everybody, root
     }
 
     public enum Enablement: Hashable, Sendable {

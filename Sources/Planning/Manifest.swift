@@ -11,6 +11,15 @@ public struct Manifest: Hashable, Sendable {
     /// How long systemd may take to start or stop one of the units.
     public var timeout = Duration.seconds(90)
 
+    /// Who can read the app's files on the host.
+    public var readers = Readers.everybody
+
+    public enum Readers: Hashable, Sendable {
+        case everybody, root
+        /// And root.
+        case group(GroupName)
+    }
+
     public struct Symlink: Hashable, Sendable {
         public var path: AbsolutePath
         public var source: RelativePath
@@ -22,6 +31,7 @@ public struct Manifest: Hashable, Sendable {
 
     public init(parsing bytes: [UInt8]) throws(FormatProblem) {
         self.init()
+        var (isPrivate, group): (Bool, (name: GroupName, line: Int)?) = (false, nil)
         for (key, value) in try FormatProblem.object(bytes) {
             switch key {
             case "systemd": try readSystemd(value)
@@ -30,8 +40,27 @@ public struct Manifest: Hashable, Sendable {
             case "timeout":
                 timeout = try .seconds(
                     Self.number(value, key, "a whole number of seconds from 1 to 86400") { 1...86400 ~= $0 && $0 == $0.rounded() })
-            default: throw .unknownKey(key, line: value.line, known: ["systemd", "symlinks", "settle", "timeout"])
+            case "private":
+                guard case .bool(let value) = value.value else {
+                    throw .wrongType(key, line: value.line, expected: "true or false", found: value.kind)
+                }
+                isPrivate = value
+            case "group":
+                guard case .string(let text) = value.value else {
+                    throw .wrongType(key, line: value.line, expected: "a group's name", found: value.kind)
+                }
+                guard let name = GroupName(text) else { throw .badGroup(text, line: value.line) }
+                group = (name, value.line)
+            default:
+                let known = ["systemd", "symlinks", "settle", "timeout", "private", "group"]
+                throw .unknownKey(key, line: value.line, known: known)
             }
+        }
+        if let group {
+            guard isPrivate else { throw .groupOfPublic(line: group.line) }
+            readers = .group(group.name)
+        } else if isPrivate {
+            readers = .root
         }
     }
 
@@ -109,13 +138,16 @@ public enum FormatProblem: Error, Hashable, Sendable {
     case unknownKey(String, line: Int, known: [String])
     case duplicate(String, line: Int)
     case badUnit(String, line: Int)
+    case badGroup(String, line: Int)
+    /// A group that may read what everybody can.
+    case groupOfPublic(line: Int)
     case badLink(String, line: Int, PathProblem)
     case badSource(String, line: Int, PathProblem)
 
     public var line: Int {
         switch self {
         case .syntax(let line, _), .wrongType(_, let line, _, _), .unknownKey(_, let line, _), .duplicate(_, let line),
-            .badUnit(_, let line), .badLink(_, let line, _), .badSource(_, let line, _):
+            .badUnit(_, let line), .badGroup(_, let line), .groupOfPublic(let line), .badLink(_, let line, _), .badSource(_, let line, _):
             line
         }
     }
@@ -131,6 +163,8 @@ public enum FormatProblem: Error, Hashable, Sendable {
                 + known.suffix(1).map { "'\($0)'" }.joined()
         case .duplicate(let what, _): "\(what) is there twice"
         case .badUnit(let name, _): "'\(name)' is no name of a systemd unit, such as 'nginx.service'"
+        case .badGroup(let name, _): "'\(name)' is no name of a group"
+        case .groupOfPublic: "'group' says who else can read a private app, and this one is not: add \"private\": true"
         case .badLink(let path, _, let problem): "the link '\(path)' is not a path that Deptool takes: \(problem.phrase)"
         case .badSource(let path, _, let problem): "the link source '\(path)' is no path in the app: \(problem.phrase)"
         }

@@ -46,6 +46,7 @@ extension Preparation: WireCodable {
         record.encode(to: &writer)
         writer.list(contents)
         writer.list(steps)
+        writer.byte(leavesNothing ? 1 : 0)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingProblem) {
@@ -53,9 +54,10 @@ extension Preparation: WireCodable {
         let holder = try reader.text()
         let record = try Record(from: &reader)
         let contents = try reader.list(of: Content.self)
+        let steps = try reader.list(of: Step.self)
         self.init(
-            expected: expected, holder: holder, record: record, contents: contents,
-            steps: try reader.list(of: Step.self))
+            expected: expected, holder: holder, record: record, contents: contents, steps: steps,
+            leavesNothing: try reader.bool())
     }
 }
 
@@ -205,10 +207,11 @@ extension Outcome: WireCodable {
         case .rolledBack(let failure):
             writer.byte(1)
             failure.encode(to: &writer)
-        case .broken(let failure, let undoing):
+        case .broken(let failure, let undoing, let remainder):
             writer.byte(2)
             failure.encode(to: &writer)
             writer.list(undoing)
+            writer.byte(remainder.rawValue)
         case .unchanged(let failure):
             writer.byte(3)
             failure.encode(to: &writer)
@@ -221,7 +224,9 @@ extension Outcome: WireCodable {
         case 1: self = .rolledBack(try Failure(from: &reader))
         case 2:
             let failure = try Failure(from: &reader)
-            self = .broken(failure, undoing: try reader.list(of: Failure.self))
+            let undoing = try reader.list(of: Failure.self)
+            guard let remainder = Remainder(rawValue: try reader.byte()) else { throw .unknownCase }
+            self = .broken(failure, undoing: undoing, remainder)
         case 3: self = .unchanged(try Failure(from: &reader))
         default: throw .unknownCase
         }
@@ -262,10 +267,11 @@ extension Problem: WireCodable {
             unit.encode(to: &writer)
             problem.encode(to: &writer)
             writer.text(journal)
-        case .occupied(let path, let occupant):
+        case .occupied(let path, let occupant, let link):
             writer.byte(4)
             path.encode(to: &writer)
             occupant.encode(to: &writer)
+            writer.optional(link)
         case .corrupt(let path):
             writer.byte(5)
             writer.text(path)
@@ -282,6 +288,9 @@ extension Problem: WireCodable {
             writer.byte(12)
             writer.signed(Int64(seconds))
         case .otherHostFailed: writer.byte(13)
+        case .noGroup(let group):
+            writer.byte(14)
+            writer.text(group.text)
         }
     }
 
@@ -304,7 +313,8 @@ extension Problem: WireCodable {
             self = .unit(unit, problem, journal: try reader.text())
         case 4:
             let path = try AbsolutePath(from: &reader)
-            self = .occupied(path, by: try Occupant(from: &reader))
+            let occupant = try Occupant(from: &reader)
+            self = .occupied(path, by: occupant, for: try reader.optional(Link.self))
         case 5: self = .corrupt(path: try reader.text())
         case 6: self = .cancelled
         case 7: self = .disconnected
@@ -316,6 +326,9 @@ extension Problem: WireCodable {
             self = .unreadable(path: path, try DecodingProblem(from: &reader))
         case 12: self = .notConfirmed(seconds: Int(try reader.signed()))
         case 13: self = .otherHostFailed
+        case 14:
+            guard let group = GroupName(try reader.text()) else { throw .badValue }
+            self = .noGroup(group)
         default: throw .unknownCase
         }
     }

@@ -32,13 +32,18 @@ public struct Preparation: Hashable, Sendable {
     /// The contents that the host lacks, in the order in which they are sent.
     public var contents: [Content]
     public var steps: [Step]
+    /// Whether the host keeps no record, as one that nothing was ever deployed to.
+    public var leavesNothing: Bool
 
-    public init(expected: ObjectID?, holder: String, record: Record, contents: [Content], steps: [Step]) {
+    public init(
+        expected: ObjectID?, holder: String, record: Record, contents: [Content], steps: [Step], leavesNothing: Bool = false
+    ) {
         self.expected = expected
         self.holder = holder
         self.record = record
         self.contents = contents
         self.steps = steps
+        self.leavesNothing = leavesNothing
     }
 
     /// The name of the checkouts that this deploy makes.
@@ -150,7 +155,15 @@ public enum Outcome: Hashable, Sendable {
     /// The host is in its old state again, because of a failure.
     case rolledBack(Failure)
     /// Undoing failed as well: the host is in neither state, and needs a person.
-    case broken(Failure, undoing: [Failure])
+    case broken(Failure, undoing: [Failure], Remainder)
+
+    /// What is not as it was.
+    public enum Remainder: UInt8, Hashable, Sendable {
+        /// Files or links: the next agent tries again to undo it.
+        case files
+        /// Units alone. Nothing tries again, so that the host can be deployed to.
+        case units
+    }
 }
 
 /// Something that went wrong on a host.
@@ -173,8 +186,11 @@ public enum Problem: Hashable, Sendable {
     /// A program did not end in time.
     case timeout(arguments: [String], seconds: Int)
     case unit(UnitName, UnitProblem, journal: String)
-    /// Something that is not Deptool's is where a link should be, and differs from what the link would show.
-    case occupied(AbsolutePath, by: Occupant)
+    /// Something that is not Deptool's is where a link should be, and differs from what the link would show; or where a
+    /// directory should be that holds links, and then there is no link.
+    case occupied(AbsolutePath, by: Occupant, for: Link?)
+    /// `/etc/group` has no such group, or not in a way that can be understood.
+    case noGroup(GroupName)
     /// The content that arrived, or that was on disk, is not the one announced.
     case corrupt(path: String)
     /// The operator gave up.

@@ -155,7 +155,8 @@ extension Step: WireCodable {
     public func encode(to writer: inout ByteWriter) {
         writer.optional(app)
         switch action {
-        case .checkout: writer.byte(0)
+        case .checkout(for: .everybody): writer.byte(0)
+        case .checkout(for: .root): writer.byte(16)
         case .activate: writer.byte(1)
         case .remove: writer.byte(2)
         case .link(let path, let source):
@@ -201,6 +202,9 @@ extension Step: WireCodable {
         case .confirm(let limit, .everyHost):
             writer.byte(15)
             writer.duration(limit)
+        case .grant(let group):
+            writer.byte(17)
+            writer.text(group.text)
         }
     }
 
@@ -208,7 +212,7 @@ extension Step: WireCodable {
         let app = try reader.optional(AppName.self)
         let action: Action
         switch try reader.byte() {
-        case 0: action = .checkout
+        case 0: action = .checkout(for: .everybody)
         case 1: action = .activate
         case 2: action = .remove
         case 3:
@@ -239,6 +243,10 @@ extension Step: WireCodable {
             action = .confirm(within: limit, because: .login(touched: try reader.bool() ? try reader.text() : nil))
         case 15:
             action = .confirm(within: try reader.duration(), because: .everyHost)
+        case 16: action = .checkout(for: .root)
+        case 17:
+            guard let group = GroupName(try reader.text()) else { throw .badValue }
+            action = .grant(group)
         default: throw .unknownCase
         }
         self.init(app, action)

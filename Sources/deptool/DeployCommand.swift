@@ -45,8 +45,7 @@ struct DeployCommand: AsyncParsableCommand {
             if plan.hosts.isEmpty || planOnly { return }
             Terminal.write("\n")
             let results = try await carryOut(plan, root, workspace)
-            let isStale = results.contains { if case .stale = $0.result { true } else { false } }
-            guard isStale, !noConfirm else { throw ExitCode(Self.status(results.map(\.result))) }
+            guard replans(results) else { throw ExitCode(Self.status(results.map(\.result))) }
             Terminal.write("The store knows now what is deployed there. The new plan:\n\n")
         }
     }
@@ -99,8 +98,14 @@ struct DeployCommand: AsyncParsableCommand {
         }
         let results = await running
         let took = Duration.nanoseconds(csys_monotonic_ns() - begun)
-        Terminal.write(SummaryText(style: Terminal.style).render(results, took: took))
+        let next: SummaryText.Next = replans(results) ? .newPlan : .nothing
+        Terminal.write(SummaryText(style: Terminal.style).render(results, took: took, next: next))
         return results
+    }
+
+    /// Whether somebody else turned out to have deployed, and there is an operator to look at the new plan.
+    private func replans(_ results: [(host: Hostname, result: HostResult)]) -> Bool {
+        !noConfirm && results.contains { if case .stale = $0.result { true } else { false } }
     }
 
     /// Returns when the operator says yes.

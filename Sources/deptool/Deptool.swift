@@ -1,4 +1,5 @@
 import ArgumentParser
+import CSystem
 import Deployment
 
 @main
@@ -13,4 +14,20 @@ struct Deptool: AsyncParsableCommand {
             """,
         version: toolVersion,
         subcommands: [Init.self, PlanCommand.self, Diff.self, DeployCommand.self, Status.self, Sync.self, Ping.self, Forget.self])
+
+    /// As ArgumentParser's own, but that a wrong command line is an error like any other: exit code 1.
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            Terminal.complain(fullMessage(for: error) + "\n")
+            csys_exit(1)
+        }
+    }
 }

@@ -50,17 +50,22 @@ import Wire
 
     @Test func `what is in the way of a link is named`() throws {
         let path = try AbsolutePath("/etc/x")
-        #expect([Occupant.file, .directory, .symlink(to: "/y\n"), .other].map { phrase(.occupied(path, by: $0)) } == [
+        #expect([Occupant.file, .directory, .symlink(to: "/y\n"), .other].map { phrase(.occupied(path, by: $0, for: nil)) } == [
             "/etc/x is a file that is not Deptool's", "/etc/x is a directory that is not Deptool's",
             "/etc/x is a symlink to /y^J that is not Deptool's", "/etc/x is something that is not Deptool's",
         ])
-        #expect(Failure(.occupied(path, by: .file)).explanation == """
-            /etc/x is a file that is not Deptool's, and differs from the one that would be linked there.
+        let link = Link(path: path, app: try #require(AppName("base")), source: try RelativePath("dir/x"))
+        #expect(Failure(.occupied(path, by: .file, for: link)).explanation == """
+            /etc/x is a file that is not Deptool's, and differs from the config tree's base/dir/x, which would be linked there.
             Compare the two. Move /etc/x away on the host, or take its content over into the config tree.
             """)
-        #expect(Failure(.occupied(path, by: .directory)).explanation == """
-            /etc/x is a directory that is not Deptool's.
-            Move /etc/x away on the host, or remove the link from the manifest.
+        #expect(Failure(.occupied(path, by: .directory, for: link)).explanation == """
+            /etc/x is a directory that is not Deptool's, where the config tree's base/dir/x would be linked.
+            Move /etc/x away on the host, or remove the link from the config tree.
+            """)
+        #expect(Failure(.occupied(path, by: .file, for: nil)).explanation == """
+            /etc/x is a file that is not Deptool's, and is in the way of a link.
+            Move /etc/x away on the host.
             """)
     }
 
@@ -84,6 +89,11 @@ import Wire
         #expect(Failure(.unreadable(path: "/r", .notUTF8)).explanation == """
             cannot understand /r: it holds text that is not UTF-8.
             If nothing else explains it, the file was damaged: move /r away on the host.
+            """)
+        #expect(Failure(.noGroup(try #require(GroupName("nsd")))).explanation == """
+            /etc/group has no group 'nsd'.
+            Correct "group" in the app's manifest.json, or have the group made: a line `g nsd -` in a file of the app's \
+            sysusers directory does that.
             """)
         #expect(Failure(.cancelled).explanation == "given up by the operator")
     }

@@ -169,7 +169,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (Step.Action.checkout, "changing files and links"), (.activate, "changing files and links"), (.remove, "changing files and links"),
+        (Step.Action.checkout(for: .everybody), "changing files and links"), (.activate, "changing files and links"), (.remove, "changing files and links"),
         (.sysusers, "creating users"), (.tmpfiles, "creating temporary files"), (.daemonReload, "reloading systemd"),
         (.confirm(within: .seconds(1), because: .login(touched: nil)), "trying a new login"),
         (.confirm(within: .seconds(1), because: .everyHost), "waiting for the other hosts"),

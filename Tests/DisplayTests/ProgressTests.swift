@@ -24,7 +24,7 @@ import Wire
     @Test func `only what changes a word is news`() {
         var board = ProgressBoard([short], style: .plain)
         let events: [HostEvent] = [
-            .connecting, .connecting, .staging(bytes: 0, of: 0), .staging(bytes: 10, of: 20), .applying(Step(nil, .checkout)),
+            .connecting, .connecting, .staging(bytes: 0, of: 0), .staging(bytes: 10, of: 20), .applying(Step(nil, .checkout(for: .everybody))),
             .applying(Step(nil, .activate)),
         ]
         var news: [Bool] = []

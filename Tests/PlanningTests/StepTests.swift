@@ -73,6 +73,57 @@ import Testing
         ])
     }
 
+    @Test func `an app that becomes private, or public again, is a change`() throws {
+        func app(_ manifest: String) -> [String: String] { ["manifest.json": manifest, "key": "secret", "sysusers/a.conf": ""] }
+        let (open, closed) = (app("{}"), app(#"{"private": true}"#))
+        let shared = app(#"{"private": true, "group": "nsd"}"#)
+        #expect(try steps(from: ["app": open], to: ["app": closed]) == ["app: checkout for root", "app: activate"])
+        #expect(try steps(from: ["app": closed], to: ["app": shared]) == ["app: checkout for root", "app: activate", "app: grant nsd"])
+        #expect(try steps(from: ["app": shared], to: ["app": open]) == ["app: checkout", "app: activate"])
+        // After the group was made.
+        #expect(try steps(from: [:], to: ["app": shared]) == [
+            "app: checkout for root", "app: activate", "app: link /etc/sysusers.d/a.conf -> sysusers/a.conf", "sysusers",
+            "app: grant nsd",
+        ])
+    }
+
+    @Test func `a unit restarts when its file or drop-in in another app changes`() throws {
+        func site(_ dropIn: String?, unit: String = "1") -> [String: [String: String]] {
+            var files = ["systemd/web@.service": unit, "readme": "", "systemd/other.service": ""]
+            files["systemd/web@1.service.d/limits.conf"] = dropIn
+            return ["app": ["manifest.json": manifest(units: ["web@1.service"])], "base": files]
+        }
+        #expect(try steps(from: site("1"), to: site("2")) == [
+            "base: checkout", "base: activate", "daemon-reload", "base: enable web@1.service again",
+            "base: restart web@1.service (base/systemd/web@1.service.d/limits.conf +0)", "base: check web@1.service",
+        ])
+        #expect(try steps(from: site("1"), to: site(nil, unit: "2")) == [
+            "base: checkout", "base: activate", "base: unlink /etc/systemd/system/web@1.service.d/limits.conf", "daemon-reload",
+            "base: enable web@1.service again", "base: restart web@1.service (base/systemd/web@.service +1)",
+            "base: check web@1.service",
+        ])
+        var other = site("1")
+        other["base"]?["systemd/other.service"] = "2"
+        other["base"]?["readme"] = "2"
+        #expect(try steps(from: site("1"), to: other) == ["base: checkout", "base: activate", "daemon-reload"])
+        // The app's own changes come first.
+        var both = site("2")
+        both["app"]?["file"] = ""
+        #expect(try steps(from: site("1"), to: both)?.contains("app: restart web@1.service (file +1)") == true)
+    }
+
+    @Test func `host.json alone is a plan without steps`() throws {
+        let old = try tree(["a": ["f": ""]])
+        var new = old
+        new.options.hostname = "web1.example.com"
+        let plan = try #require(HostPlan(base: nil, deployed: old, wanted: new))
+        #expect(plan.changes == [])
+        #expect(plan.steps == [])
+        #expect(plan.hasNewOptions)
+        #expect(HostPlan(base: nil, deployed: new, wanted: new) == nil)
+        #expect(HostPlan(base: nil, deployed: nil, wanted: try tree([:])) == nil)
+    }
+
     @Test func `a mode that changed is a change`() throws {
         #expect(try steps(from: ["a": ["run": ""]], to: ["a": ["run*": ""]]) == ["a: checkout", "a: activate"])
     }

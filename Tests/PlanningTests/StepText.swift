@@ -6,7 +6,9 @@ import TestSupport
 func text(_ step: Step) -> String {
     let what =
         switch step.action {
-        case .checkout: "checkout"
+        case .checkout(for: .everybody): "checkout"
+        case .checkout(for: .root): "checkout for root"
+        case .grant(let group): "grant \(group.text)"
         case .activate: "activate"
         case .remove: "remove"
         case .link(let path, let source): "link \(path.text) -> \(source.text)"

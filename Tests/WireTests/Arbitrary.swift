@@ -60,8 +60,8 @@ extension Seeded {
 
     mutating func step() -> Step {
         let action: Step.Action =
-            switch int(0...15) {
-            case 0: .checkout
+            switch int(0...16) {
+            case 0: .checkout(for: pick([.everybody, .root]))
             case 1: .activate
             case 2: .remove
             case 3: .link(path: absolutePath(), source: relativePath())
@@ -75,6 +75,7 @@ extension Seeded {
             case 11: .start(unit(), within: duration())
             case 12: .restart(unit(), because: .init(path: relativePath(), others: int(0...Int(Int32.max))), within: duration())
             case 13: .confirm(within: duration(), because: .login(touched: optional { $0.text() }))
+            case 15: .grant(GroupName("g" + word("abc019_.-"))!)
             case 14: .confirm(within: duration(), because: .everyHost)
             default: .check(unit(), settle: int(0...1) == 0 ? nil : duration(), within: duration())
             }
@@ -84,7 +85,7 @@ extension Seeded {
     mutating func preparation() -> Preparation {
         Preparation(
             expected: optional { $0.id() }, holder: text(), record: record(), contents: list { $0.content() },
-            steps: list(upTo: 12) { $0.step() })
+            steps: list(upTo: 12) { $0.step() }, leavesNothing: bool())
     }
 
     mutating func request() -> Request {
@@ -116,12 +117,12 @@ extension Seeded {
     }
 
     mutating func problem() -> Problem {
-        switch int(0...13) {
+        switch int(0...14) {
         case 0: .system(operation: text(), path: text(), code: number())
         case 1: .command(arguments: list { $0.text() }, status: number(), output: text())
         case 2: .timeout(arguments: list { $0.text() }, seconds: number())
         case 3: .unit(unit(), unitProblem(), journal: text())
-        case 4: .occupied(absolutePath(), by: pick([.file, .directory, .symlink(to: text()), .other]))
+        case 4: .occupied(absolutePath(), by: pick([.file, .directory, .symlink(to: text()), .other]), for: optional { $0.link() })
         case 5: .corrupt(path: text())
         case 6: .cancelled
         case 7: .disconnected
@@ -130,6 +131,7 @@ extension Seeded {
         case 10: .protocolViolation
         case 11: .notConfirmed(seconds: number())
         case 12: .otherHostFailed
+        case 13: .noGroup(GroupName("g" + word("abc019_.-"))!)
         default: .unreadable(path: text(), decodingProblem())
         }
     }
@@ -140,7 +142,7 @@ extension Seeded {
         switch int(0...2) {
         case 0: .deployed
         case 1: .rolledBack(failure())
-        default: .broken(failure(), undoing: list { $0.failure() })
+        default: .broken(failure(), undoing: list { $0.failure() }, pick([.files, .units]))
         }
     }
 
