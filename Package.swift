@@ -16,7 +16,8 @@ let embeddable: [SwiftSetting] = embedded
 
 let core: [Target] = [
     .target(name: "CSystem", cSettings: embedded ? [.define("DEPTOOL_EMBEDDED")] : []),
-    .target(name: "Model", swiftSettings: embeddable),
+    .target(name: "CSHA1"),
+    .target(name: "Model", dependencies: ["CSHA1"], swiftSettings: embeddable),
     .target(name: "Wire", dependencies: ["Model"], swiftSettings: embeddable),
     .target(name: "AgentCore", dependencies: ["CSystem", "Model", "Wire"], swiftSettings: embeddable),
     .executableTarget(name: "deptool-agent", dependencies: ["AgentCore"], swiftSettings: embeddable),
@@ -48,14 +49,22 @@ let laptop: [Target] = [
 
 #if os(Linux)
     // Real hosts are containers of this machine.
-    let endToEnd: [Target] = [.testTarget(name: "EndToEndTests", dependencies: ["CSystem", "Model", "Wire"])]
+    let endToEnd: [Target] = [
+        .testTarget(name: "EndToEndTests", dependencies: ["CSystem", "Model", "TestSupport", "Wire"]),
+        // What feeds the parsers with damaged input, in a process of its own.
+        .executableTarget(
+            name: "fuzz",
+            dependencies: ["AgentCore", "CSystem", "Deployment", "Display", "Git", "Model", "Planning", "SSH", "TestSupport", "Wire"],
+            path: "Tests/Fuzz"),
+        .testTarget(name: "FuzzTests", dependencies: ["TestSupport", "fuzz"], exclude: ["Kept"]),
+    ]
 #else
     let endToEnd: [Target] = []
 #endif
 
 let tests: [Target] = [
-    .target(name: "TestSupport", dependencies: ["Model", "Planning"], path: "Tests/TestSupport"),
-    .testTarget(name: "ModelTests", dependencies: ["Model", "TestSupport"]),
+    .target(name: "TestSupport", dependencies: ["Model", "Planning", "Wire"], path: "Tests/TestSupport"),
+    .testTarget(name: "ModelTests", dependencies: ["CSHA1", "Model", "TestSupport"]),
     .testTarget(name: "WireTests", dependencies: ["Model", "TestSupport", "Wire"]),
     // The agent that a test can let fail at any of its operations.
     .executableTarget(name: "agent-under-test", dependencies: ["AgentCore", "CSystem"], path: "Tests/AgentUnderTest"),

@@ -2,11 +2,12 @@
 # shellcheck shell=bash disable=SC2154
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/deptool-lab
-packages=systemd,systemd-sysv,libpam-systemd,dbus,openssh-server,sudo,procps,iproute2,netbase,bash,nsd${LAB_PACKAGES:+,$LAB_PACKAGES}
+packages=systemd,systemd-sysv,libpam-systemd,dbus,openssh-server,sudo,procps,iproute2,netbase,bash,zsh,fish,busybox-static,nsd${LAB_PACKAGES:+,$LAB_PACKAGES}
 
-image() { # prints the directory of the cached image, building it first if need be
-  local name lock
-  name=$cache/$suite-$({ echo "$flavour $packages"; declare -f "image_$flavour"; } | sha256sum | head -c 10)
+image() { # [FLAVOUR]: prints the directory of the cached image, building it first if need be
+  local flavour=${1:-$flavour} name lock
+  [[ $(type -t "image_$flavour") == function ]] || die "no flavour '$flavour'"
+  name=$cache/$suite-$({ echo "$flavour $packages"; declare -f small_root "image_$flavour"; } | sha256sum | head -c 10)
   if [[ ! -d $name ]]; then
     mkdir -p "$cache"
     exec {lock}>"$name.lock"
@@ -39,6 +40,56 @@ image_debian() { # DIRECTORY
   touch "$1/etc/.updated" "$1/var/.updated"
   # What makes a host itself is made when it is.
   rm -f "$1"/etc/ssh/ssh_host_* "$1/etc/machine-id" "$1/etc/hostname" "$1/etc/resolv.conf"
+}
+
+# In the manner of distributions whose /usr is an image: read-only, systemd, bash and coreutils, and no package manager,
+# Perl or sudo.
+image_readonly() { # DIRECTORY
+  local debian
+  debian=$(image debian)
+  cp --archive --link "$debian" "$1"
+  rm -rf "$1"/usr/bin/{apt*,dpkg*,perl*,python*,deb*,dash,sudo*,busybox,zsh*,fish*} "$1"/usr/lib/{apt,dpkg,python3*} "$1"/etc/sudoers.d \
+    "$1"/usr/lib/*/perl* "$1"/usr/share/perl* "$1"/var/lib/{apt,dpkg} "$1"/etc/{apt,dpkg}
+  ln -sf bash "$1/usr/bin/sh"
+  printf '%s\n' '[Unit]' DefaultDependencies=no Before=sysinit.target \
+    '[Service]' Type=oneshot 'ExecStart=mount -o bind,ro /usr /usr' >"$1/etc/systemd/system/readonly-usr.service"
+  mkdir -p "$1/etc/systemd/system/sysinit.target.wants"
+  ln -s ../readonly-usr.service "$1/etc/systemd/system/sysinit.target.wants"
+}
+
+# Nothing but busybox, and dropbear with the libraries that it needs.
+image_busybox() { small_root "$1" "$(dpkg --print-architecture)"; } # DIRECTORY
+
+# The same for 64-bit ARM: everything in it runs under emulation.
+image_aarch64() { # DIRECTORY
+  emulate aarch64
+  small_root "$1" arm64
+}
+
+small_root() { # DIRECTORY ARCHITECTURE
+  mmdebstrap --mode=root --variant=extract --architectures="$2" --include=busybox-static,dropbear-bin \
+    --aptopt='Acquire::Retries "3"' "$suite" "$1"
+  rm -rf "$1"/usr/share/{doc,man,locale,lintian} "$1"/var/lib/{apt,dpkg} "$1"/var/cache
+  mkdir -p "$1"/{dev,proc,sys,run,root,sbin,tmp,usr/sbin,etc/ssh,etc/dropbear}
+  chmod 1777 "$1/tmp"
+  chroot "$1" /bin/busybox --install -s
+  echo root:x:0:0:root:/root:/bin/sh >"$1/etc/passwd"
+  echo root:x:0: >"$1/etc/group"
+  echo /bin/sh >"$1/etc/shells"
+  echo ID=busybox >"$1/etc/os-release" # systemd-nspawn asks for it
+  printf '127.0.0.1 localhost\n::1 localhost\n' >"$1/etc/hosts"
+  cat >"$1/etc/inittab" <<'INIT'
+::sysinit:/bin/sh -c 'cd /etc/dropbear && [ -e ed25519 ] || dropbearconvert openssh dropbear /etc/ssh/ssh_host_ed25519_key ed25519'
+::respawn:/usr/sbin/dropbear -F -E -s -r /etc/dropbear/ed25519
+INIT
+}
+
+# Lets the kernel run programs for another CPU, for as long as this machine is up, as the package of the emulator has it
+# done where systemd runs.
+emulate() { # CPU
+  local formats=/proc/sys/fs/binfmt_misc
+  [[ -e $formats/register ]] || mount -t binfmt_misc binfmt_misc "$formats"
+  [[ -e $formats/qemu-$1 ]] || cat "/usr/lib/binfmt.d/qemu-$1.conf" >"$formats/register"
 }
 
 personalize() { # ROOT NAME: what one host has of its own

@@ -1,4 +1,4 @@
-# What a host takes up on this machine besides disk: an address, an interface, a network namespace, a cgroup.
+# What a host takes up on this machine besides disk: addresses, an interface, a network namespace, a cgroup.
 # shellcheck shell=bash
 
 # A host holds a slot, a number unique on this machine from which the names of all these derive. The slot is a symlink
@@ -54,6 +54,8 @@ release_slot() { # SLOT
 address() { # SLOT 0|1|2: the network, this machine's and the host's end of it, a /30
   echo "10.213.$(($1 / 64)).$(($1 % 64 * 4 + $2))"
 }
+
+address6() { printf 'fd10:213:0:%x::%d\n' "$1" "$2"; } # SLOT 1|2: the same of a /64
 
 cgroup() { echo "$(hierarchies | head -n 1)/deptool-lab-$1"; } # SLOT
 
@@ -124,9 +126,11 @@ connect() { # HOST-DIRECTORY SLOT
   else
     ip link add "ve-lab$2" type veth peer name host0 netns "$next"
     ip address add "$(address "$2" 1)/30" dev "ve-lab$2"
+    ip address add "$(address6 "$2" 1)/64" dev "ve-lab$2" nodad
     ip link set "ve-lab$2" up
   fi
   nsenter --net="$next" ip address add "$(address "$2" 2)/30" dev host0
+  nsenter --net="$next" ip address add "$(address6 "$2" 2)/64" dev host0 nodad
   nsenter --net="$next" ip link set host0 up
   nsenter --net="$next" ip link set lo up
   ! mountpoint -q "$1/netns" || umount "$1/netns"

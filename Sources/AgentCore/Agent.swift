@@ -118,6 +118,7 @@ public final class Agent {
         switch try HostLock.acquire(system, for: Holder(name: preparation.holder, since: now)) {
         case .held(let holder): port.send(.busy(holder))
         case .acquired(let lock):
+            if hasSystemd { ControlGroup(system: system).enter() }
             let outcome: Outcome?
             do {
                 outcome = try deployLocked(preparation)
@@ -132,7 +133,7 @@ public final class Agent {
         }
     }
 
-    /// Nil when it did not come to the steps: the host is not as expected, or the operator gave up or is gone.
+    /// Nil when it did not come to the steps: the host is not as expected, or the operator gave up.
     private func deployLocked(_ preparation: Preparation) throws(Failure) -> Outcome? {
         let leftovers = Leftovers(system: system)
         // A transaction that somebody else's agent left since this session began. While it cannot be undone, what undoing
@@ -147,10 +148,25 @@ public final class Agent {
             port.send(.stale(old))
             return nil
         }
+        let staging = Staging(system: system, preparation: preparation)
+        let resumed = try staging.resume()
+        if !resumed.isEmpty { port.send(.resumed(resumed)) }
         port.send(.locked)
         // Only for the room: what stays is no obstacle.
         try? leftovers.sweep()
-        guard try stage(preparation, old: old) else { return nil }
+        do throws(Failure) {
+            guard try stage(staging, preparation, old: old) else {
+                staging.keepLarge()
+                return nil
+            }
+        } catch {
+            // Only what a lost connection cut off is worth keeping; a full disk must not stay full.
+            switch error.problem {
+            case .disconnected, .unreadable(_, .truncated): staging.keepLarge()
+            default: try? system.removeTree(Layout.partial)
+            }
+            throw error
+        }
         let outcome = apply(preparation)
         HostLog(system: system).append(preparation, from: old?.commit, outcome)
         if outcome == .deployed {
@@ -168,9 +184,9 @@ public final class Agent {
         try system.makeDirectories(Layout.store, mode: 0o700)
     }
 
-    /// Stages, and waits for the word to apply. False when the operator gave up or is gone.
-    private func stage(_ preparation: Preparation, old: Record?) throws(Failure) -> Bool {
-        let staging = Staging(system: system, preparation: preparation)
+    /// Stages, and waits for the word to apply. False when the operator gave up; one who is gone, or silent for too long, is
+    /// an error.
+    private func stage(_ staging: Staging, _ preparation: Preparation, old: Record?) throws(Failure) -> Bool {
         try staging.begin(old: old)
         var isReady = false
         while true {
@@ -197,7 +213,7 @@ public final class Agent {
                 case .request(.cancel):
                     port.send(.refused(Failure(.cancelled)))
                     return false
-                case .ended, .none: return false
+                case .ended, .none: throw Failure(.disconnected)
                 case .malformed(let problem): throw Failure(.unreadable(path: "request", problem))
                 case .request: throw Failure(.protocolViolation)
                 }

@@ -12,25 +12,52 @@ final class Staging {
     private var queue: [Content] = []
     private var queueStart = 0
     private var incoming: Incoming?
+    /// How many bytes of large contents there were already.
+    private var arrived: [Content] = []
+    /// Large contents that are complete, and where they go, or are once all is staged.
+    private var completed: [(id: ObjectID, destinations: [Destination])] = []
 
     private struct Destination {
-        var path: AbsolutePath
-        var mode: UInt32
+        var app: AppName
+        var file: FileEntry
+        var version: Version
+
+        var path: AbsolutePath { app.staging(version).appending(file.path) }
+        var finalPath: AbsolutePath { app.version(version).appending(file.path) }
     }
 
     /// A content of which some bytes are still to come.
     private final class Incoming {
         let content: Content
         let file: File
+        let isResumed: Bool
         var hasher: ObjectHasher
         var remaining: UInt64
 
-        init(_ content: Content, file: consuming File) {
+        init(_ content: Content, file: consuming File, isResumed: Bool = false) {
             self.content = content
             self.file = file
+            self.isResumed = isResumed
             hasher = ObjectHasher(.blob, size: content.size)
             remaining = content.size
         }
+    }
+
+    /// What an earlier transfer that was cut off left of the announced contents. All else that it left goes.
+    func resume() throws(Failure) -> [Content] {
+        let large = preparation.contents.filter { $0.isLarge }
+        for name in try system.list(Layout.partial) {
+            guard let entry = try? RelativePath(name) else { continue }
+            let path = Layout.partial.appending(entry)
+            if let content = large.first(where: { $0.id.hex == name }), let status = try system.status(of: path),
+                status.kind == csys_kind_regular, status.size > 0, status.size <= content.size
+            {
+                arrived.append(Content(id: content.id, size: status.size))
+            } else {
+                try system.removeTree(path)
+            }
+        }
+        return arrived
     }
 
     init(system: System, preparation: Preparation) {
@@ -69,7 +96,7 @@ final class Staging {
                     try system.makeDirectories(parent, mode: 0o755)
                     made[parent.text] = true
                 }
-                let destination = Destination(path: path, mode: file.mode)
+                let destination = Destination(app: app.name, file: file, version: preparation.version)
                 if sent[file.id] == nil, try takeOver(file, of: app.name, from: existing, to: destination) {
                     continue
                 }
@@ -96,7 +123,7 @@ final class Staging {
         while !rest.isEmpty {
             guard let current = incoming else { throw Failure(.protocolViolation) }
             let piece = rest.prefix(Int(min(UInt64(rest.count), current.remaining)))
-            current.hasher.update(Array(piece))
+            piece.withUnsafeBytes { current.hasher.update($0) }
             try current.file.write(piece)
             current.remaining -= UInt64(piece.count)
             rest = rest.dropFirst(piece.count)
@@ -106,12 +133,25 @@ final class Staging {
 
     /// Makes everything durable and gives the checkouts their names.
     func finish() throws(Failure) {
+        for content in completed {
+            try place(content.id, at: Layout.partial(content.id), content.destinations)
+        }
+        try system.removeTree(Layout.partial)
         guard !apps.isEmpty else { return }
         try system.syncFileSystem(of: Layout.apps)
         for app in apps {
             let version = app.name.version(preparation.version)
             try system.rename(app.name.staging(preparation.version), to: version)
             try system.syncParent(of: version)
+        }
+    }
+
+    /// Keeps what is large of a deploy that comes to nothing, for the next to take up.
+    func keepLarge() {
+        for content in completed {
+            guard let path = content.destinations.first?.finalPath, (try? system.status(of: path)) != nil else { continue }
+            _ = try? system.makeDirectories(Layout.partial, mode: 0o700)
+            try? system.rename(path, to: Layout.partial(content.id))
         }
     }
 
@@ -122,23 +162,67 @@ final class Staging {
             queueStart += 1
             guard let first = wanted[content.id]?.first else { throw Failure(.protocolViolation) }
             let next: Incoming
-            next = Incoming(content, file: try system.create(first.path, mode: first.mode))
+            if content.isLarge {
+                next = try large(content)
+            } else {
+                next = Incoming(content, file: try system.create(first.path, mode: first.file.mode))
+            }
             incoming = next
-            if content.size == 0 { try complete(next) }
+            if next.remaining == 0 { try complete(next) }
         }
+    }
+
+    /// A large content lies apart until all have come, so that what is there survives a lost connection.
+    private func large(_ content: Content) throws(Failure) -> Incoming {
+        let path = Layout.partial(content.id)
+        guard let index = arrived.firstIndex(where: { $0.id == content.id }) else {
+            try system.makeDirectories(Layout.partial, mode: 0o700)
+            try system.removeIfThere(path)
+            return Incoming(content, file: try system.create(path, mode: 0o600))
+        }
+        let incoming = Incoming(content, file: try system.openAppending(path, mode: 0o600), isResumed: true)
+        var rest = arrived.remove(at: index).size
+        incoming.remaining -= rest
+        while rest > 0 {
+            let piece = try incoming.file.read(upTo: Int(min(rest, 128 << 10)))
+            guard !piece.isEmpty else { throw Failure(.corrupt(path: path.text)) }
+            incoming.hasher.update(piece)
+            rest -= UInt64(piece.count)
+        }
+        return incoming
     }
 
     private func complete(_ content: Incoming) throws(Failure) {
         incoming = nil
-        guard let destinations = wanted.removeValue(forKey: content.content.id), let first = destinations.first,
-            content.hasher.finish() == content.content.id
-        else { throw Failure(.corrupt(path: content.file.path.text)) }
+        let path = content.file.path
+        guard content.hasher.finish() == content.content.id else {
+            guard content.isResumed else { throw Failure(.corrupt(path: path.text)) }
+            // The first part was damaged, by a power loss say: it is missing as a whole.
+            try system.remove(path)
+            return try advance()
+        }
+        let id = content.content.id
+        guard let destinations = wanted.removeValue(forKey: id) else { throw Failure(.protocolViolation) }
+        if content.content.isLarge {
+            completed.append((id, destinations))
+        } else {
+            try place(id, at: path, destinations)
+        }
+        try advance()
+    }
+
+    /// Puts a file that is complete where it goes. It may be at the first of these places.
+    private func place(_ id: ObjectID, at path: AbsolutePath, _ destinations: [Destination]) throws(Failure) {
+        guard let first = destinations.first else { return }
+        if path != first.path {
+            try system.setMode(path, first.file.mode)
+            try system.rename(path, to: first.path)
+        }
         for other in destinations.dropFirst() {
-            guard try system.copy(first.path, to: other.path, mode: other.mode, id: content.content.id) else {
+            guard try system.copy(first.path, to: other.path, mode: other.file.mode, id: id) else {
                 throw Failure(.corrupt(path: first.path.text))
             }
         }
-        try advance()
     }
 
     /// Copies a file from a deployed version; false if there is none with that content, or not any more.
@@ -148,7 +232,7 @@ final class Staging {
         guard let source = existing.path(of: file, in: app), let status = try system.status(of: source),
             status.kind == csys_kind_regular
         else { return false }
-        return try system.copy(source, to: destination.path, mode: destination.mode, id: file.id)
+        return try system.copy(source, to: destination.path, mode: file.mode, id: file.id)
     }
 
     /// Where the deployed versions have which content.

@@ -79,6 +79,10 @@ struct Transaction {
             if !loaded.isEmpty {
                 try systemd.stop(loaded)
                 try systemd.disable(loaded.map { $0.unit })
+                // No other step has changed a link yet: what is missing went with the unit.
+                for case .path(let path, .symlink(let target)) in journal.priors where try system.occupant(of: path) == nil {
+                    try system.replaceSymlink(path, target: target)
+                }
             }
         case .enable:
             guard let systemd else { return }
@@ -150,7 +154,7 @@ struct Transaction {
             if let parent = path.parent { try system.makeDirectories(parent, mode: 0o755) }
             try system.replaceSymlink(path, target: Link(path: path, app: app, source: source).target.text)
         case (.unlink(let path), _):
-            // systemctl may have removed it when it disabled the unit; what is not ours stays.
+            // What is not ours stays.
             if let target = try system.target(of: path), Layout.isOurs(target) { try system.remove(path) }
         default: break
         }

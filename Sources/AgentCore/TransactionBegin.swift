@@ -20,6 +20,7 @@ extension Transaction {
             if let unit = step.unit, !units.contains(unit) { units.append(unit) }
         }
         if let systemd {
+            if preparation.steps.contains(where: { $0.action.touchesEnablement }) { try noteUnitFiles(in: &journal) }
             let statuses = try systemd.show(units)
             for (unit, status) in zip(units, statuses) {
                 journal.units.append(
@@ -35,6 +36,15 @@ extension Transaction {
         if systemd != nil, !agent.isEmpty { try BootUnit(system: system).link(agent) }
         try journal.save(system)
         return journal
+    }
+
+    /// `systemctl disable`, now or when enabling is undone, takes away the links of the unit files along with its own.
+    private func noteUnitFiles(in journal: inout Journal) throws(Failure) {
+        for link in preparation.record.links where link.path.isInside(Layout.unitLinks) {
+            guard let target = try system.target(of: link.path), Layout.isOurs(target) else { continue }
+            journal.priors.append(.path(link.path, .symlink(to: target)))
+            journal.needsReload = true
+        }
     }
 
     private func note(_ step: Step, made: [AbsolutePath], in journal: inout Journal) throws(Failure) {

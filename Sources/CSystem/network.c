@@ -173,10 +173,11 @@ int64_t csys_address_text(csys_lookup *lookup, size_t index, char *buffer, size_
     return (int64_t)strlen(buffer);
 }
 
-int csys_connect_unix(const char *path) {
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof to.sun_path) return -ENAMETOOLONG;
-    strcpy(to.sun_path, path);
+// A socket of the file system, prepared, and its address.
+static int unix_socket(const char *path, struct sockaddr_un *at) {
+    *at = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof at->sun_path) return -ENAMETOOLONG;
+    strcpy(at->sun_path, path);
 #ifdef SOCK_CLOEXEC
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 #else
@@ -184,9 +185,28 @@ int csys_connect_unix(const char *path) {
 #endif
     if (fd < 0) return -errno;
     int error = prepared(fd);
-    if (error < 0) return closed(fd, error);
-    if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0) return closed(fd, -errno);
+    return error < 0 ? closed(fd, error) : fd;
+}
+
+int csys_connect_unix(const char *path) {
+    struct sockaddr_un to;
+    int fd = unix_socket(path, &to);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) < 0) return closed(fd, -errno);
     return fd;
+}
+
+int csys_listen_unix(const char *path) {
+    struct sockaddr_un at;
+    int fd = unix_socket(path, &at);
+    if (fd >= 0 && (bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || listen(fd, 16) < 0)) return closed(fd, -errno);
+    return fd;
+}
+
+int csys_accept(int listener) {
+    int fd = accept(listener, NULL, NULL);
+    if (fd < 0) return -errno;
+    int error = prepared(fd);
+    return error < 0 ? closed(fd, error) : fd;
 }
 
 int64_t csys_receive(int fd, void *buffer, size_t count) {
@@ -213,6 +233,7 @@ int64_t csys_send(int fd, const void *buffer, size_t count) {
     }
 }
 
+int csys_shutdown_writing(int fd) { return RESULT(shutdown(fd, SHUT_WR)); }
 int csys_shutdown(int fd) { return RESULT(shutdown(fd, SHUT_RDWR)); }
 
 static int opened(int fd) { return fd < 0 ? -errno : fd; }

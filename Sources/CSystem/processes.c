@@ -67,6 +67,12 @@ int csys_spawn_foreground(const void *arguments, size_t size, size_t count, int 
     return start(arguments, size, count, in, out, err, 0);
 }
 
+#ifndef DEPTOOL_EMBEDDED
+int csys_spawn_session(const void *arguments, size_t size, size_t count, int in, int out, int err) {
+    return start(arguments, size, count, in, out, err, POSIX_SPAWN_SETSID);
+}
+#endif
+
 int csys_wait(int pid, bool wait) {
     for (;;) {
         int status;

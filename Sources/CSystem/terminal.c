@@ -8,12 +8,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __APPLE__
+#include <mach-o/dyld.h>
+#endif
 
 int csys_set_echo(int fd, bool shown) {
     struct termios settings;
@@ -70,6 +75,23 @@ int64_t csys_local_time(int64_t seconds, char *buffer, size_t size) {
 int csys_duplicate(int fd) {
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     return copy < 0 ? -errno : copy;
+}
+
+int64_t csys_own_path(char *buffer, size_t size) {
+#ifdef __APPLE__
+    uint32_t length = (uint32_t)size;
+    return _NSGetExecutablePath(buffer, &length) == 0 ? (int64_t)strlen(buffer) : -ERANGE;
+#else
+    ssize_t length = readlink("/proc/self/exe", buffer, size);
+    return length < 0 ? -errno : (size_t)length == size ? -ERANGE : length;
+#endif
+}
+
+int64_t csys_make_temporary_directory(char *buffer, size_t size) {
+    const char *parent = getenv("TMPDIR");
+    int length = snprintf(buffer, size, "%s/deptool-XXXXXX", parent && *parent ? parent : "/tmp");
+    if (length < 0 || (size_t)length >= size) return -ERANGE;
+    return mkdtemp(buffer) ? length : -errno;
 }
 
 int csys_make_directory_plain(const char *path) { return mkdir(path, 0777) < 0 ? -errno : 0; }

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 typedef struct {
@@ -33,6 +34,13 @@ int csys_thread_start(void (*body)(void *context), void *context) {
     pthread_attr_destroy(&attributes);
     if (error) free(it);
     return -error;
+}
+
+void csys_allow_descriptors(uint64_t count) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= count) return;
+    limit.rlim_cur = limit.rlim_max < count ? limit.rlim_max : (rlim_t)count;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 uint64_t csys_thread_id(void) { return (uint64_t)(uintptr_t)pthread_self(); }

@@ -31,33 +31,39 @@ public let toolVersion = "0.1.0"
 /// nothing but words in single quotes, and the script itself contains no single quote, backslash or `!`.
 struct Bootstrap {
     let agents: [CarriedAgent]
+    /// What sudo writes to standard error when it wants a password: nobody else's words.
+    let passwordPrompt = "DEPTOOL-PASSWORD-\(UInt64.random(in: 0 ... .max))"
 
     /// In front of what the script says to the laptop.
     static let need = "DEPTOOL-NEED "
     static let failed = "DEPTOOL-FAILED "
 
-    /// Root needs no sudo.
+    /// Root needs no sudo. sudo reads a password, if it wants one, from the stream, byte by byte up to the end of the line.
     var command: String {
-        #"sh -c 'if [ "$(id -u)" = 0 ]; then exec sh -c "$0"; else exec sudo -n sh -c "$0"; fi' '\#(script)'"#
+        #"sh -c 'if [ "$(id -u)" = 0 ]; then exec sh -c "$0"; fi; LC_ALL=C exec sudo -S -p \#(passwordPrompt) sh -c "$0"' '\#(script)'"#
     }
 
     /// An upload goes to a name of its own; only when its hash is right does it get the final one, so that a cut
-    /// connection never leaves something there that would be run. `dd` reads exactly the agent from the stream and leaves
-    /// what follows to the agent itself. Nothing is written before the laptop has answered with a line.
+    /// connection never leaves something there that would be run. A small script by that name shows first whether anything
+    /// can be run there. `dd` reads exactly the agent from the stream and leaves what follows to the agent itself. Nothing
+    /// is written before the laptop has answered with a line.
     private var script: String {
         let cases = agents.map { #""Linux \#($0.cpu)") c=\#($0.cpu) n=\#($0.name) s=\#($0.bytes.count) h=\#($0.sha256);;"# }
         return [
             #"case "$(uname -sm)" in \#(cases.joined(separator: " ")) *) echo "\#(Self.failed)cpu $(uname -sm)"; exit 1;; esac"#,
-            "d=\(Layout.agents.text) f=$d/$n t=$d/new.$$",
-            "[ -x $f ] && exec $f",
+            "d=\(Layout.agents.text) a=$d/$n t=$d/new.$$",
+            "[ -x $a ] && exec $a",
             "umask 022",
             #"echo "\#(Self.need)$c""#,
             "read -r go || exit 1",
-            #"mkdir -p $d || { echo "\#(Self.failed)mkdir"; exit 1; }"#,
-            #"dd of=$t bs=$s count=1 iflag=fullblock conv=fsync 2>/dev/null || { rm -f $t; echo "\#(Self.failed)write"; exit 1; }"#,
-            #"[ "$(sha256sum <$t)" = "$h  -" ] || { rm -f $t; echo "\#(Self.failed)hash"; exit 1; }"#,
-            #"chmod 755 $t && mv $t $f || { rm -f $t; echo "\#(Self.failed)mv"; exit 1; }"#,
-            "exec $f",
+            #"f() { rm -f $t; echo "\#(Self.failed)$1"; exit 1; }"#,
+            "mkdir -p $d || f mkdir",
+            "{ echo exit >$t && chmod 755 $t; } || f write",
+            "$t </dev/null || f noexec",
+            #"e=$(dd of=$t bs=$s count=1 iflag=fullblock conv=fsync 2>&1) || { echo "$e" >&2; f write; }"#,
+            #"[ "$(sha256sum <$t)" = "$h  -" ] || f hash"#,
+            "mv $t $a || f mv",
+            "exec $a",
         ].joined(separator: "; ")
     }
 }

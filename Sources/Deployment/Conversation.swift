@@ -17,13 +17,17 @@ struct Conversation {
     /// After how long a silent host is asked for a sign of life.
     private static let silence = Duration.seconds(10)
 
-    /// Waits for the agent's magic, and brings the agent if the host asks for it, once `beforeInstall` returns.
+    /// Waits for the agent's magic, and brings the agent if the host asks for it, once `beforeInstall` returns. A password
+    /// for sudo is asked for with the one that was wrong, if any.
     ///
     /// What a login prints first is skipped.
     init(
-        _ stream: any RemoteStream, agents: [CarriedAgent], beforeInstall: () throws(HostError) -> Void
+        _ stream: any RemoteStream, bootstrap: Bootstrap, sudoPassword: ((_ wrong: [UInt8]?) -> [UInt8]?)? = nil,
+        beforeInstall: () throws(HostError) -> Void
     ) throws(HostError) {
         self.stream = stream
+        let agents = bootstrap.agents
+        var sudo = SudoPassword(prompt: bootstrap.passwordPrompt, ask: sudoPassword)
         var printed: [UInt8] = []
         var installed = false
         while true {
@@ -37,14 +41,25 @@ struct Conversation {
                 guard let agent = agents.first(where: { $0.cpu == cpu }) else { throw .unexpected }
                 try beforeInstall()
                 let answer = Array("go\n".utf8) + agent.bytes
-                try ssh { () throws(SSHError) in try stream.write(answer, deadline: .after(.seconds(600))) }
                 installed = true
+                do throws(SSHError) {
+                    try stream.write(answer, deadline: .after(.seconds(600)))
+                } catch {
+                    // A host that gives up while it is sent the agent says why, in what it has printed by then.
+                    guard case .connectionLost = error else { throw .ssh(error) }
+                }
             }
+            try sudo.answer(stream)
+            guard try ssh({ () throws(SSHError) in try stream.waitForOutput(deadline: .after(Self.patience)) }) else { continue }
             let bytes = try ssh { () throws(SSHError) in try stream.read(max: 64 << 10, deadline: .after(Self.patience)) }
             if bytes.isEmpty {
                 if let stage = line(after: Bootstrap.failed, in: printed) { throw try failure(stage, printed) }
-                let status = try? stream.exitStatus(deadline: .after(.seconds(5)))
-                throw .noAgentSpoke(status, printed: printed + stream.standardError)
+                let status = try ssh { () throws(SSHError) in try stream.exitStatus(deadline: .after(.seconds(5))) }
+                let all = printed + sudo.cleaned(stream.standardError)
+                if status != .code(0), let problem = SudoProblem(String(decoding: all, as: UTF8.self)) {
+                    throw .sudo(problem, printed: all)
+                }
+                throw .noAgentSpoke(status, printed: all)
             }
             printed += bytes
         }

@@ -24,6 +24,10 @@ public final class Deploy: Sendable {
     private let decision = Monitor(Decision.open)
     /// Before anybody changes anything.
     private let meeting: MeetingPoint
+    /// Hosts that could not be reached, and that the others may do without.
+    private let missing = Monitor<[MissingHost]>([])
+    /// Whether all who have met may go on: one vote, that of the operator where somebody is missing.
+    private let consent = MeetingPoint(1)
     /// Before anybody keeps the new state, when all or none shall.
     private let commitMeeting: MeetingPoint
     /// One for each host of the plan.
@@ -59,10 +63,20 @@ public final class Deploy: Sendable {
                     }
                 }
             }
+            async let asking: Void = onOwnThread { self.consent.vote(self.mayGoOn() ? .ready : .against) }
             var results: [(host: Hostname, result: HostResult)] = []
             for await result in group { results.append(result) }
+            await asking
             return results.sorted { $0.host < $1.host }
         }
+    }
+
+    /// Waits until all have met, and asks the operator whether to go on without those who are missing.
+    private func mayGoOn() -> Bool {
+        guard meeting.decision(whileWaiting: {}) else { return false }
+        let missing = missing.update { $0.sorted { $0.host < $1.host } }
+        guard !missing.isEmpty, missing.count < plan.hosts.count, case .ask(let ask) = options.unreachable else { return true }
+        return ask(missing)
     }
 
     /// Makes the commit and lets every host go on with it.
@@ -93,6 +107,7 @@ public final class Deploy: Sendable {
     private func deploy(_ plan: HostPlan, _ interrupt: Interrupt) -> HostResult {
         var vote = MeetingPoint.Vote.against
         var hasVoted = false
+        var refusedLogin: HostError?
         // How this host votes on whether all keep their new state, if it does not get as far as to be asked.
         var commitVote: MeetingPoint.Vote? = .against
         defer {
@@ -106,7 +121,10 @@ public final class Deploy: Sendable {
             do throws(HostError) {
                 if let early { session = early } else { session = try connect(plan, access.questions, interrupt) }
             } catch {
-                if case .ssh = error, options.skipsUnreachable { vote = .absent }
+                if case .ssh(let reason) = error, reason != .interrupted, options.unreachable.isBearable {
+                    missing.update { $0.append((plan.host, reason)) }
+                    vote = .absent
+                }
                 throw error
             }
             defer { session.close() }
@@ -119,16 +137,19 @@ public final class Deploy: Sendable {
             }
             hasVoted = true
             meeting.vote(.ready)
-            guard meeting.decision(whileWaiting: { session.giveSignOfLife() }) else {
+            guard consent.decision(whileWaiting: { session.giveSignOfLife() }) else {
                 session.abandon()
                 return .failed(.otherHostNotReady)
             }
             let outcome = try session.apply(
-                plan, confirm: { confirm($0, plan.host, $1, &commitVote) }, report: { report(plan.host, $0) })
+                plan, confirm: { confirm($0, plan.host, $1, &refusedLogin, &commitVote) }, report: { report(plan.host, $0) })
             // If the store cannot take it, the host says so at the next deploy.
             if outcome == .deployed {
                 if !options.forgets { store.remember(plan.wanted.id, of: plan.host, in: commit) }
                 try? store.setDeployed(plan.host, options.forgets ? nil : commit, reason: "deploy")
+            }
+            if case .rolledBack(let failure) = outcome, case .notConfirmed = failure.problem, let refusedLogin {
+                return .lockedOut(refusedLogin)
             }
             return HostResult(outcome)
         } catch {
@@ -141,24 +162,41 @@ public final class Deploy: Sendable {
     }
 
     private func confirm(
-        _ because: Step.Confirmation, _ host: Hostname, _ signOfLife: () -> Void, _ commitVote: inout MeetingPoint.Vote?
+        _ because: Step.Confirmation, _ host: Hostname, _ signOfLife: () -> Void, _ refusedLogin: inout HostError?,
+        _ commitVote: inout MeetingPoint.Vote?
     ) -> Problem? {
         switch because {
         case .login:
-            // Not through the session's own interrupt: giving up is told to the host over the connection there is.
-            guard let interrupt = try? Interrupt() else { return .notConfirmed(seconds: 0) }
             // A server that was just restarted may need a moment.
             for _ in 0..<3 {
-                if (try? access.start("exit 0", on: host, .none, interrupt)) != nil { return nil }
+                do throws(HostError) {
+                    try logInAgain(host)
+                    return nil
+                } catch {
+                    refusedLogin = error
+                }
                 signOfLife()
                 _ = csys_poll(nil, 0, 1000)
             }
             return .notConfirmed(seconds: 0)
         case .everyHost:
+            refusedLogin = nil
             commitVote = nil
             commitMeeting.vote(.ready)
             return commitMeeting.decision(whileWaiting: signOfLife) ? nil : .otherHostFailed
         }
+    }
+
+    /// All that the next deploy will need, as far as to an agent that greets: the login, the login shell, sudo.
+    private func logInAgain(_ host: Hostname) throws(HostError) {
+        // Not through the session's own interrupt: giving up is told to the host over the connection there is.
+        let interrupt: Interrupt
+        do { interrupt = try Interrupt() } catch { throw .ssh(error) }
+        // sudo may want the password again that it got before; nothing else may need an answer.
+        var questions = Questions.none
+        questions.sudoPassword = access.questions.sudoPassword
+        try HostSession(
+            host, access: access, sharing: .none, questions: questions, interrupt: interrupt, report: { _ in }).close()
     }
 
     /// Waits for `go`.
@@ -217,16 +255,31 @@ public final class Deploy: Sendable {
 public struct DeployOptions: Sendable {
     /// Connect before the operator has decided.
     public var connectsEarly: Bool
-    /// Go on without hosts that cannot be reached.
-    public var skipsUnreachable: Bool
-
+    public var unreachable: Unreachable
     /// Forget hosts on which nothing is left.
     public var forgets: Bool
 
-    public init(connectsEarly: Bool = false, skipsUnreachable: Bool = false, forgets: Bool = false) {
+    public init(connectsEarly: Bool = false, unreachable: Unreachable = .stop, forgets: Bool = false) {
         self.connectsEarly = connectsEarly
-        self.skipsUnreachable = skipsUnreachable
+        self.unreachable = unreachable
         self.forgets = forgets
+    }
+}
+
+/// A host that could not be reached, and why.
+public typealias MissingHost = (host: Hostname, reason: SSHError)
+
+/// What becomes of the other hosts when some cannot be reached.
+public enum Unreachable: Sendable {
+    /// They are left as they are.
+    case stop
+    /// They go on.
+    case skip
+    /// They go on if the operator says so; asked once, when all others are locked and have their files.
+    case ask(@Sendable ([MissingHost]) -> Bool)
+
+    fileprivate var isBearable: Bool {
+        if case .stop = self { false } else { true }
     }
 }
 
@@ -234,7 +287,7 @@ extension HostError {
     /// Whether the operator has to be asked something first.
     var isQuestion: Bool {
         switch self {
-        case .ssh(.hostKeyUnknown), .ssh(.loginFailed): true
+        case .ssh(.hostKeyUnknown), .ssh(.loginFailed), .ssh(.systemSSHFailed), .sudo(.passwordNeeded, _): true
         default: false
         }
     }

@@ -24,6 +24,8 @@ public enum HostEvent: Sendable {
 public enum HostResult: Hashable, Sendable {
     case deployed
     case rolledBack(Failure)
+    /// The host is in its old state again, because no new login worked; how the last of them ended.
+    case lockedOut(HostError)
     /// The host is in neither state.
     case broken(Failure, undoing: [Failure], Outcome.Remainder)
     /// Nothing was changed.

@@ -14,6 +14,8 @@ public enum HostError: Error, Hashable, Sendable {
     case bootstrap(stage: String, printed: [UInt8])
     /// What was run ended without a word from the agent: its status, and what was printed.
     case noAgentSpoke(ExitStatus?, printed: [UInt8])
+    /// The login is not root's, and sudo did not help; what was printed.
+    case sudo(SudoProblem, printed: [UInt8])
     /// `/etc/hostname` names another host.
     case wrongHostname(expected: String, found: String)
     /// An earlier transaction could not be undone.

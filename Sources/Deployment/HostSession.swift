@@ -9,13 +9,13 @@ import Wire
 struct HostSession {
     private let host: Hostname
     private let interrupt: Interrupt
-    private let connection: Connection
     private var conversation: Conversation
     let hello: Hello
 
     /// Logs in and waits for the agent's greeting. Where there is no agent, nothing changes before `beforeInstall` returns.
     init(
-        _ host: Hostname, access: Access, questions: Questions, interrupt: Interrupt, report: (HostEvent) -> Void,
+        _ host: Hostname, access: Access, sharing: SystemSSH.Sharing = .allowed, questions: Questions,
+        interrupt: Interrupt, report: (HostEvent) -> Void,
         beforeInstall: () throws(HostError) -> Void = {}
     ) throws(HostError) {
         self.host = host
@@ -23,20 +23,24 @@ struct HostSession {
         report(.connecting)
         let agents = CarriedAgent.all
         guard !agents.isEmpty else { throw .noAgents }
+        let bootstrap = Bootstrap(agents: agents)
         let stream: any RemoteStream
+        let user: String
         do {
-            (connection, stream) = try access.turnstile.enter { () throws(SSHError) in
-                try access.start(Bootstrap(agents: agents).command, on: host, questions, interrupt)
-            }
+            (stream, user) = try access.start(bootstrap.command, on: host, sharing: sharing, questions, interrupt)
         } catch {
             throw .ssh(error)
         }
-        conversation = try Conversation(stream, agents: agents) { () throws(HostError) in
+        let password = questions.sudoPassword.map { ask in { (wrong: [UInt8]?) in ask(host, user, wrong) } }
+        conversation = try Conversation(stream, bootstrap: bootstrap, sudoPassword: password) { () throws(HostError) in
             try beforeInstall()
             report(.installingAgent)
         }
-        guard case .hello(let hello) = try conversation.receive(deadline: .after(Conversation.patienceForWork)) else { throw .unexpected }
-        self.hello = hello
+        switch try conversation.receive(deadline: .after(Conversation.patienceForWork)) {
+        case .hello(let hello): self.hello = hello
+        case .refused(let failure): throw .refused(failure)
+        default: throw .unexpected
+        }
         if case .broken(let failure, let undoing, let remainder) = hello.recovery {
             throw .broken(failure, undoing: undoing, remainder)
         }
@@ -66,36 +70,56 @@ struct HostSession {
         try conversation.send(.prepare(preparation))
         let total = preparation.contents.reduce(0) { $0 + $1.size }
         var sent: UInt64 = 0
-        try send(preparation.contents, from: contents) { count in
+        func progress(_ count: UInt64) {
             sent += count
             report(.staging(bytes: sent, of: total))
         }
+        let small = preparation.contents.prefix { !$0.isLarge }
+        try send(small, from: contents, onProgress: progress)
+        var resumed: [ObjectID: UInt64] = [:]
+        var hasSupplied = false
         while true {
             switch try conversation.receive(deadline: .after(Conversation.patienceForWork)) {
-            case .locked: report(.staging(bytes: sent, of: total))
+            case .resumed(let parts):
+                for part in parts { resumed[part.id] = part.size }
+            case .locked:
+                progress(0)
+                let large = preparation.contents.dropFirst(small.count)
+                try send(large, from: contents, after: resumed, onProgress: progress)
             case .busy(let holder): return .busy(holder)
             case .stale(let record): return .stale(record)
             case .staged(let missing) where missing.isEmpty:
                 report(.staged)
                 return .ready
             case .staged(let missing):
-                // Files that were edited on the host, or are gone there.
+                // Files that were edited on the host, or are gone there. Nothing but what it is to have, and that once: a
+                // host could ask for what is other hosts' business.
+                let files = Set(preparation.record.apps.flatMap(\.files).map(\.id))
+                guard !hasSupplied, Set(missing).count == missing.count, files.isSuperset(of: missing) else { throw .unexpected }
+                hasSupplied = true
                 let supply = try missing.map { id throws(HostError) in
                     Content(id: id, size: try open(id, contents).size)
                 }
                 try conversation.send(.supply(supply))
-                try send(supply, from: contents) { _ in }
+                try send(supply[...], from: contents) { _ in }
             case .refused(let failure): throw .refused(failure)
             default: throw .unexpected
             }
         }
     }
 
+    /// `resumed` says how much of which content the host has.
     private func send(
-        _ contents: [Content], from reader: BlobReader, onProgress: (UInt64) -> Void
+        _ contents: ArraySlice<Content>, from reader: BlobReader, after resumed: [ObjectID: UInt64] = [:],
+        onProgress: (UInt64) -> Void
     ) throws(HostError) {
         for content in contents {
             let blob = try open(content.id, reader)
+            if let count = resumed[content.id] {
+                guard count <= blob.size else { throw .unexpected }
+                do { try blob.skip(count) } catch { throw .store(error) }
+                onProgress(count)
+            }
             while true {
                 let piece: [UInt8]
                 do { piece = try blob.next(Frame.contentLimit) } catch { throw .store(error) }
@@ -119,12 +143,14 @@ struct HostSession {
     ) throws(HostError) -> Outcome {
         // The host knows only that it was told to undo.
         var refusal: Failure?
+        var next = 0
         do throws(HostError) {
             try conversation.send(.apply)
             while true {
                 switch try receiveOrCancel() {
                 case .began(let index):
-                    guard plan.steps.indices.contains(index) else { throw .unexpected }
+                    guard index >= next, plan.steps.indices.contains(index) else { throw .unexpected }
+                    next = index + 1
                     report(.applying(plan.steps[index]))
                     if case .confirm(_, let because) = plan.steps[index].action {
                         refusal = confirm(because) { giveSignOfLife() }.map { Failure(step: index, $0) }
@@ -133,6 +159,8 @@ struct HostSession {
                 case .waiting(let waiting): report(.waiting(waiting))
                 case .undoing(let failure): report(.undoing(refusal ?? failure))
                 case .finished(.rolledBack(let failure)): return .rolledBack(refusal ?? failure)
+                case .finished(.broken(let failure, let undoing, let remainder)):
+                    return .broken(refusal ?? failure, undoing: undoing, remainder)
                 case .finished(let outcome): return outcome
                 case .refused(let failure): throw .refused(failure)
                 default: throw .unexpected
@@ -201,31 +229,45 @@ struct HostSession {
         }
     }
 
-    /// The largest file that is fetched from a host, in bytes: it is held in memory as a whole.
-    private static let largestFetched: UInt64 = 1 << 30
+    /// How much is fetched from a host at most, in bytes: a host must not fill the operator's disk.
+    private static let mostFetched: UInt64 = 16 << 30
 
     private mutating func fetch(_ ids: [ObjectID], into store: Store) throws(HostError) {
         guard !ids.isEmpty else { return }
         try conversation.send(.fetch(ids))
+        var rest = Self.mostFetched
         for id in ids {
-            guard case .file(let size) = try conversation.receive(deadline: .after(Conversation.patienceForWork)) else { throw .unexpected }
+            guard case .file(let size) = try receiveFetched() else { throw .unexpected }
             // A file that was edited on the host: its recorded content is nowhere to be had.
             guard let size else { continue }
-            guard size <= Self.largestFetched else { throw .inconsistentRecord }
-            var bytes: [UInt8] = []
-            while UInt64(bytes.count) < size {
-                guard case .content(let piece) = try conversation.receive(deadline: .after(Conversation.patienceForWork)), !piece.isEmpty else {
-                    throw .unexpected
-                }
-                bytes += piece
-            }
-            guard ObjectID.of(.blob, bytes) == id else { throw .inconsistentRecord }
-            do {
-                _ = try store.write(RecordedObject(kind: .blob, bytes: bytes))
-            } catch {
-                throw .store(error)
-            }
+            guard size <= rest else { throw .inconsistentRecord }
+            rest -= size
+            try fetch(id, size: size, into: store)
         }
+    }
+
+    private mutating func fetch(_ id: ObjectID, size: UInt64, into store: Store) throws(HostError) {
+        do {
+            let blob = try IncomingBlob(store, size: size)
+            var left = size
+            while left > 0 {
+                guard case .content(let piece) = try receiveFetched(), !piece.isEmpty, UInt64(piece.count) <= left,
+                    try blob.add(piece)
+                else { throw HostError.unexpected }
+                left -= UInt64(piece.count)
+            }
+            guard try blob.finish(as: id) else { throw HostError.inconsistentRecord }
+        } catch let error as StoreError {
+            throw .store(error)
+        } catch let error as HostError {
+            throw error
+        } catch {
+            throw .unexpected
+        }
+    }
+
+    private mutating func receiveFetched() throws(HostError) -> Reply {
+        try conversation.receive(deadline: .after(Conversation.patienceForWork))
     }
 
     /// Tells the host that nothing comes of it, and leaves.

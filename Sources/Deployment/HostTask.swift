@@ -22,22 +22,23 @@ public struct HostTask: Sendable {
         for interrupt in interrupts { interrupt.fire() }
     }
 
-    /// Logs in everywhere and calls `body` with each session, on that host's thread.
+    /// Logs in everywhere and calls `body` with each session, and `report` with what came of it, on that host's thread.
     func run<Success: Sendable>(
+        _ report: @escaping @Sendable (Hostname, Result<Success, HostError>) -> Void = { _, _ in },
         _ body: @escaping @Sendable (Hostname, inout HostSession) throws(HostError) -> Success
     ) async -> [(host: Hostname, result: Result<Success, HostError>)] {
         await withTaskGroup { group in
             for (host, interrupt) in zip(hosts, interrupts) {
                 group.addTask {
-                    await onOwnThread { () -> (host: Hostname, result: Result<Success, HostError>) in
-                        do throws(HostError) {
+                    await onOwnThread {
+                        let result = Result { () throws(HostError) in
                             var session = try HostSession(
                                 host, access: access, questions: access.questions, interrupt: interrupt, report: { _ in })
                             defer { session.close() }
-                            return (host, .success(try body(host, &session)))
-                        } catch {
-                            return (host, .failure(error))
+                            return try body(host, &session)
                         }
+                        report(host, result)
+                        return (host, result)
                     }
                 }
             }
@@ -61,16 +62,7 @@ extension HostTask {
     public func sync(
         storePath: String, report: @escaping @Sendable (Hostname, Result<SyncResult, HostError>) -> Void
     ) async -> [(host: Hostname, result: Result<SyncResult, HostError>)] {
-        await run { (host, session) throws(HostError) in
-            do throws(HostError) {
-                let result = try Self.sync(host, &session, storePath)
-                report(host, .success(result))
-                return result
-            } catch {
-                report(host, .failure(error))
-                throw error
-            }
-        }
+        await run(report) { (host, session) throws(HostError) in try Self.sync(host, &session, storePath) }
     }
 
     private static func sync(

@@ -32,6 +32,8 @@ extension Store {
                 contents.append(Content(id: new.id, size: try blobSize(new.id)))
             }
         }
+        // Large ones wait for the host's word, so the others go first.
+        contents = contents.filter { !$0.isLarge } + contents.filter(\.isLarge)
         return Preparation(
             expected: plan.base, holder: holder, record: try record(for: plan.wanted, commit: commit),
             contents: contents, steps: plan.steps, leavesNothing: leavesNothing)

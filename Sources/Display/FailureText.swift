@@ -43,7 +43,7 @@ extension Failure {
 extension Problem {
     var phrase: String {
         switch self {
-        case .system(let operation, let path, let code): "cannot \(operation) \(visible(path)): \(linuxError(code))"
+        case .system(let operation, let path, let code): "cannot \(visible(operation)) \(visible(path)): \(linuxError(code))"
         case .command(let arguments, let status, _) where status > 128:
             "`\(visible(arguments.joined(separator: " ")))` was killed by signal \(status - 128)"
         case .command(let arguments, let status, _):

@@ -10,6 +10,7 @@ extension HostResult {
         switch self {
         case .deployed: "done"
         case .rolledBack(let failure): "rolled back: \(failure.phrase)"
+        case .lockedOut(let error): "rolled back: no new login to the host worked (\(error.phrase)), so this would have locked you out"
         case .broken(let failure, _, _): "BROKEN: \(failure.phrase), and rolling back failed"
         case .failed(let error): error.phrase
         case .stale: "somebody else deployed to it since"
@@ -26,6 +27,9 @@ extension HostResult {
                 ?? "Nothing is deployed on it any more: it was installed anew, or emptied."
             return next == .newPlan ? found : found + " Run `deptool deploy` again for the new plan."
         case .rolledBack(let failure): return failure.explanation + "\nThe previous state is back."
+        case .lockedOut(let error):
+            return "no new login to the host worked, so this would have locked you out:\n"
+                + quoted(error.explanation(host) ?? error.phrase) + "\nThe previous state is back."
         case .broken(let failure, let undoing, let remainder):
             return failure.explanation + "\nRolling back failed:\n" + undoing.map(\.explanation).joined(separator: "\n")
                 + "\n" + remainder.advice
@@ -51,6 +55,15 @@ extension Outcome.Remainder {
     }
 }
 
+extension HostResult {
+    fileprivate var isRolledBack: Bool {
+        switch self {
+        case .rolledBack, .lockedOut: true
+        default: false
+        }
+    }
+}
+
 extension HostError {
     /// For the line of the host.
     public var phrase: String {
@@ -60,6 +73,7 @@ extension HostError {
         case .unknownCPU(let machine, _): "no agent for \(visible(machine))"
         case .bootstrap(let stage, _): "cannot install the agent (\(visible(stage)))"
         case .noAgentSpoke: "the agent did not start"
+        case .sudo(let problem, _): problem.phrase
         case .wrongHostname(_, let found): "is another host: its name is '\(visible(found))'"
         case .broken(let failure, _, _): "an earlier deploy could not be undone: \(failure.phrase)"
         case .refused(let failure): failure.phrase
@@ -82,6 +96,8 @@ extension HostError {
         case .unknownCPU(_, let cpus): "Deptool has agents for Linux on \(cpus.joined(separator: " and "))."
         case .bootstrap(let stage, let printed): bootstrap(stage, printed)
         case .noAgentSpoke(let status, let printed): silence(status, printed)
+        case .sudo(let problem, let printed):
+            problem.explanation + (printed.isEmpty ? "" : "\nWhat was printed:\n" + quoted(tail(printed)))
         case .wrongHostname(let expected, let found):
             """
             The login leads to a host whose /etc/hostname says '\(visible(found))', not '\(visible(expected))'.
@@ -104,6 +120,10 @@ extension HostError {
             switch stage {
             case "mkdir": "Creating its directory below /var/lib/deptool failed."
             case "write": "Writing it to /var/lib/deptool failed, or the connection was cut: is the disk full?"
+            case "noexec":
+                "Nothing in /var/lib/deptool can be run: /var is mounted with noexec, presumably. Allow it there with\n"
+                    + "    mount --bind /var/lib/deptool /var/lib/deptool && mount -o remount,bind,exec /var/lib/deptool\n"
+                    + "and see that it stays so, in /etc/fstab."
             case "hash": "What arrived on the host is not what was sent."
             default: "Putting it into place in /var/lib/deptool failed."
             }
@@ -125,6 +145,36 @@ extension HostError {
     /// The end of what a host printed, as much as is useful to read.
     private func tail(_ bytes: [UInt8]) -> String {
         bytes.suffix(2000).split(separator: 10).suffix(12).map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
+    }
+}
+
+extension SudoProblem {
+    var phrase: String {
+        switch self {
+        case .passwordNeeded: "sudo wants a password"
+        case .passwordWrong: "wrong password for sudo"
+        case .terminalNeeded: "sudo wants a terminal"
+        case .notAllowed: "sudo does not allow it"
+        case .notInstalled: "no sudo there"
+        }
+    }
+
+    var explanation: String {
+        switch self {
+        case .passwordNeeded:
+            """
+            The login is not root's, and sudo wants a password, for which nobody could be asked.
+            Deploy from a terminal, log in as root, or allow the user to run `sh` without: `NOPASSWD:` in sudoers.
+            """
+        case .passwordWrong: "sudo did not take the password, and nothing was run."
+        case .terminalNeeded:
+            """
+            sudo only works at a terminal there, which would spoil what Deptool sends.
+            Exempt the user in sudoers, as in `Defaults:deploy !requiretty`, or log in as root.
+            """
+        case .notAllowed: "The user of the login may not use sudo to become root. Allow it in sudoers, or log in as root."
+        case .notInstalled: "The login is not root's, and there is no sudo. Install it, or log in as root."
+        }
     }
 }
 
@@ -160,18 +210,26 @@ public struct SummaryText {
         return text + lastLine(results.map(\.result), took) + "\n"
     }
 
+    /// How to go on, where nothing but hosts that cannot be reached stood in the way.
+    private func hint(_ results: [HostResult]) -> String {
+        let others = results.filter { $0 != .failed(.otherHostNotReady) }
+        let isOnlyUnreachable = others.allSatisfy { if case .failed(.ssh) = $0 { true } else { false } }
+        guard isOnlyUnreachable, others.count < results.count else { return "" }
+        return " `--skip-unreachable` goes on without such hosts."
+    }
+
     private func lastLine(_ results: [HostResult], _ took: Duration) -> String {
         let deployed = results.count { $0 == .deployed }
         if deployed == results.count { return "Deployed to \(count(deployed, "host")) in \(seconds(took))." }
         var parts: [String] = []
         if deployed > 0 { parts.append("deployed to \(count(deployed, "host"))") }
-        let rolledBack = results.count { if case .rolledBack = $0 { true } else { false } }
+        let rolledBack = results.count(where: \.isRolledBack)
         if rolledBack > 0 { parts.append("rolled back \(count(rolledBack, "host"))") }
         let broken = results.count { if case .broken = $0 { true } else { false } }
         if broken > 0 { parts.append(style.bad("\(count(broken, "host")) left broken")) }
         let unknown = results.count { if case .unknown = $0 { true } else { false } }
         if unknown > 0 { parts.append("lost the connection to \(count(unknown, "host"))") }
-        guard !parts.isEmpty else { return "Nothing was changed." }
+        guard !parts.isEmpty else { return "Nothing was changed." + hint(results) }
         let rest = results.count - deployed - rolledBack - broken - unknown
         if rest > 0 { parts.append("\(count(rest, "host")) not changed") }
         let line = parts.joined(separator: ", ")

@@ -71,6 +71,16 @@ import Model
         }
     }
 
+    /// Leaves out the next `count` bytes, of which there must be as many.
+    public func skip(_ count: UInt64) throws(StoreError) {
+        var rest = count
+        while rest > 0 {
+            let piece = try next(Int(min(rest, 1 << 20)))
+            guard !piece.isEmpty else { throw .damagedObject(id) }
+            rest -= UInt64(piece.count)
+        }
+    }
+
     /// The next bytes, at most `count`; empty at the end. A streamed file is not verified: the host that receives it
     /// does that.
     public func next(_ count: Int) throws(StoreError) -> [UInt8] {

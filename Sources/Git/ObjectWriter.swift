@@ -132,15 +132,39 @@ final class LargeBlobWriter {
         return true
     }
 
-    /// Puts the object into the store unless it is there; nil if there was less than the size said.
-    func finish() throws(StoreError) -> ObjectID? {
+    /// Puts the object into the store unless it is there; nil if there was less than the size said, or another content
+    /// than `expected` names.
+    func finish(expecting expected: ObjectID? = nil) throws(StoreError) -> ObjectID? {
         guard left == 0 else { return nil }
         zlib.finish(into: &data)
         try file.write(data)
         let id = hasher.finish()
+        guard expected == nil || id == expected else { return nil }
         if !writer.store.has(id) { try file.finish(as: try writer.place(of: id), .later) }
         return id
     }
+}
+
+/// A file from elsewhere on its way into the store, in pieces: never in memory as a whole.
+public final class IncomingBlob {
+    private let writer: LargeBlobWriter
+
+    /// `size` in bytes.
+    public init(_ store: Store, size: UInt64) throws(StoreError) {
+        writer = try LargeBlobWriter(ObjectWriter(store), size: size)
+    }
+
+    /// Adds a piece; false if there is more than the size said.
+    public func add(_ piece: [UInt8]) throws(StoreError) -> Bool {
+        var result = Result<Bool, StoreError>.success(false)
+        unsafe piece.withUnsafeBytes { bytes in
+            do throws(StoreError) { result = .success(try unsafe writer.add(bytes)) } catch { result = .failure(error) }
+        }
+        return try result.get()
+    }
+
+    /// Puts it into the store; false if that is not its id.
+    public func finish(as id: ObjectID) throws(StoreError) -> Bool { try writer.finish(expecting: id) != nil }
 }
 
 extension Store {

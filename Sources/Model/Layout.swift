@@ -9,6 +9,11 @@ public enum Layout {
     public static var lock: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/lock") }
     public static var journal: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/journal") }
     public static var undo: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/undo") }
+    /// Large files of which only a part has arrived, by their ids.
+    public static var partial: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/partial") }
+    public static func partial(_ content: ObjectID) -> AbsolutePath {
+        AbsolutePath(unchecked: partial.text + "/" + content.hex)
+    }
     public static var log: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/log") }
     /// The unit that recovers at boot, linked for as long as a transaction is open.
     public static var bootUnit: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/deptool-recover.service") }
@@ -25,6 +30,10 @@ public enum Layout {
     public static var groups: AbsolutePath { AbsolutePath(unchecked: "/etc/group") }
     public static var hostname: AbsolutePath { AbsolutePath(unchecked: "/etc/hostname") }
     public static var machineID: AbsolutePath { AbsolutePath(unchecked: "/etc/machine-id") }
+    /// The agent's control group: in cgroups v2, in systemd's hybrid layout, in cgroups v1.
+    public static var controlGroups: [AbsolutePath] {
+        ["", "/unified", "/systemd"].map { AbsolutePath(unchecked: "/sys/fs/cgroup\($0)/system.slice/deptool-agent") }
+    }
     /// Exists where systemd is the running init (sd_booted(3)).
     public static var systemdRunning: AbsolutePath { AbsolutePath(unchecked: "/run/systemd/system") }
 }

@@ -1,3 +1,5 @@
+import CSHA1
+
 /// SHA-1 (RFC 3174), fed in pieces. Git's object ids are made with it.
 public struct SHA1: Sendable {
     private var state: (UInt32, UInt32, UInt32, UInt32, UInt32) =
@@ -15,22 +17,16 @@ public struct SHA1: Sendable {
         length &+= UInt64(bytes.count)
         var at = 0
         if !pending.isEmpty {
-            let taken = min(64 - pending.count, bytes.count)
-            for index in 0..<taken { pending.append(bytes[index]) }
-            at = taken
+            at = min(64 - pending.count, bytes.count)
+            for index in 0..<at { pending.append(bytes[index]) }
             guard pending.count == 64 else { return }
             let block = pending
-            block.withUnsafeBytes { compress($0, at: 0) }
+            block.withUnsafeBytes { compress($0, at: 0, count: 1) }
             pending.removeAll(keepingCapacity: true)
         }
-        while bytes.count - at >= 64 {
-            compress(bytes, at: at)
-            at += 64
-        }
-        while at < bytes.count {
-            pending.append(bytes[at])
-            at += 1
-        }
+        let count = (bytes.count - at) / 64
+        compress(bytes, at: at, count: count)
+        for index in at + 64 * count..<bytes.count { pending.append(bytes[index]) }
     }
 
     public mutating func finish() -> ObjectID {
@@ -42,30 +38,11 @@ public struct SHA1: Sendable {
         return ObjectID(words: state)
     }
 
-    // The message schedule lives on the stack: nothing is allocated per block.
-    private mutating func compress(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
-        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 80) { w in
-            for i in 0..<16 {
-                w[i] = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset &+ i &* 4, as: UInt32.self))
-            }
-            for i in 16..<80 {
-                let mixed = w[i &- 3] ^ w[i &- 8] ^ w[i &- 14] ^ w[i &- 16]
-                w[i] = mixed << 1 | mixed >> 31
-            }
-            var (a, b, c, d, e) = state
-            func round(_ f: UInt32, _ k: UInt32, _ word: UInt32) {
-                let next = (a << 5 | a >> 27) &+ f &+ e &+ k &+ word
-                e = d
-                d = c
-                c = b << 30 | b >> 2
-                b = a
-                a = next
-            }
-            for i in 0..<20 { round((b & c) | (~b & d), 0x5A82_7999, w[i]) }
-            for i in 20..<40 { round(b ^ c ^ d, 0x6ED9_EBA1, w[i]) }
-            for i in 40..<60 { round((b & c) | (b & d) | (c & d), 0x8F1B_BCDC, w[i]) }
-            for i in 60..<80 { round(b ^ c ^ d, 0xCA62_C1D6, w[i]) }
-            state = (state.0 &+ a, state.1 &+ b, state.2 &+ c, state.3 &+ d, state.4 &+ e)
+    /// `count` whole blocks.
+    private mutating func compress(_ bytes: UnsafeRawBufferPointer, at offset: Int, count: Int) {
+        guard count > 0, let start = bytes.baseAddress else { return }
+        withUnsafeMutableBytes(of: &state) { state in
+            csha1_compress(state.assumingMemoryBound(to: UInt32.self).baseAddress, start + offset, count)
         }
     }
 }

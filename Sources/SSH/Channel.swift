@@ -76,13 +76,21 @@ import CSSH2
     /// `libssh2_channel_read_ex`.
     public func read(max: Int, deadline: Deadline) throws(SSHError) -> [UInt8] {
         guard max > 0 else { return [] }
-        try session.checkInterrupt()
-        while incoming.isEmpty {
-            if hasEnded { return [] }
-            try collect()
-            if incoming.isEmpty, !hasEnded { try session.wait(.transferring, until: deadline) }
-        }
+        while try !waitForOutput(deadline: deadline) {}
         return incoming.take(max)
+    }
+
+    public func waitForOutput(deadline: Deadline) throws(SSHError) -> Bool {
+        try session.checkInterrupt()
+        let known = standardError.count
+        while incoming.isEmpty, !hasEnded {
+            try collect()
+            if incoming.isEmpty, !hasEnded {
+                if standardError.count > known { return false }
+                try session.wait(.transferring, until: deadline)
+            }
+        }
+        return true
     }
 
     /// `libssh2_channel_send_eof`.

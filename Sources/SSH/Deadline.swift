@@ -19,6 +19,13 @@ public struct Deadline: Hashable, Comparable, Sendable {
 
     public static func < (a: Self, b: Self) -> Bool { a.nanoseconds < b.nanoseconds }
 
+    /// The end of the first of `parts` equal parts of the time left.
+    func share(of parts: Int) -> Self {
+        guard self != .never, parts > 1 else { return self }
+        let now = csys_monotonic_ns()
+        return Self(nanoseconds: now + max(0, nanoseconds - now) / Int64(parts))
+    }
+
     /// Milliseconds left, rounded up; 0 when passed, -1 for `never`: what poll(2) takes.
     var pollTimeout: Int64 {
         if self == .never { return -1 }

@@ -1,3 +1,5 @@
+import Model
+
 /// A host key that known_hosts does not vouch for.
 public struct HostKeyQuestion: Hashable, Sendable {
     /// The name as known_hosts has it: `host`, or `[host]:port`.
@@ -36,20 +38,35 @@ public enum HostKeyAnswer: Sendable {
 /// Questions that only a person can answer. Nil: nobody is there, so the answer is no.
 ///
 /// Called on the connection's thread, which waits; deadlines stand still meanwhile. Several connections ask at once
-/// unless the closures queue them.
+/// unless the closures queue them. Secrets that they return are zeroed after use.
 public struct Questions: Sendable {
     public var confirm: (@Sendable (HostKeyQuestion) -> HostKeyAnswer)?
     /// The passphrase of the key file at this path, nil to do without that key. Asked again, at most three times,
-    /// when it was wrong. The bytes are zeroed after use.
-    public var passphrase: (@Sendable (_ path: String) -> [UInt8]?)?
+    /// when one was wrong, which it then gets.
+    public var passphrase: (@Sendable (_ path: String, _ wrong: [UInt8]?) -> [UInt8]?)?
+    /// What else ssh wants to know for a login, such as a password or the PIN of a security key.
+    public var secret: (@Sendable (_ host: Hostname, _ question: String) -> [UInt8]?)?
+    /// The password of this user for sudo; asked again when one was wrong, which it then gets.
+    public var sudoPassword: (@Sendable (_ host: Hostname, _ user: String, _ wrong: [UInt8]?) -> [UInt8]?)?
+    /// Tells that a security key wants to be touched.
+    public var notice: (@Sendable (_ host: Hostname, _ text: String) -> Void)?
 
     public init(
         confirm: (@Sendable (HostKeyQuestion) -> HostKeyAnswer)? = nil,
-        passphrase: (@Sendable (_ path: String) -> [UInt8]?)? = nil
+        passphrase: (@Sendable (_ path: String, _ wrong: [UInt8]?) -> [UInt8]?)? = nil,
+        secret: (@Sendable (_ host: Hostname, _ question: String) -> [UInt8]?)? = nil,
+        sudoPassword: (@Sendable (_ host: Hostname, _ user: String, _ wrong: [UInt8]?) -> [UInt8]?)? = nil,
+        notice: (@Sendable (_ host: Hostname, _ text: String) -> Void)? = nil
     ) {
         self.confirm = confirm
         self.passphrase = passphrase
+        self.secret = secret
+        self.sudoPassword = sudoPassword
+        self.notice = notice
     }
 
     public static let none = Self()
+
+    /// Whether nobody is there to answer anything about a login.
+    var isEmpty: Bool { confirm == nil && passphrase == nil && secret == nil }
 }

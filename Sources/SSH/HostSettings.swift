@@ -21,7 +21,7 @@ public struct HostSettings: Hashable, Sendable {
     public var connectTimeout: Duration?
     public var addressFamily: AddressFamily = .any
     public var controlPath: String?
-    /// Settings that are in force and that only the system's `ssh` follows, such as `pkcs11provider`.
+    /// Settings that are in force and that only the system's `ssh` follows, such as `PKCS11Provider`.
     public var unsupported: [String] = []
     /// The configuration file that was named, for the `ssh` that reaches through a jump host.
     public var configurationFile: String?
@@ -30,6 +30,13 @@ public struct HostSettings: Hashable, Sendable {
         self.name = name
         self.hostName = hostName
         self.user = user
+    }
+
+    /// For a host of whose settings nothing is known but that ssh knows them.
+    public static func named(_ name: Hostname, user: String, configurationFile: String?) -> HostSettings {
+        var settings = HostSettings(name: name, hostName: name.text, user: user)
+        settings.configurationFile = configurationFile
+        return settings
     }
 
     public enum Identities: Hashable, Sendable {

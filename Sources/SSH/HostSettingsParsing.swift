@@ -43,10 +43,22 @@ extension HostSettings {
             guard let seconds = UInt32(text) else { throw .settingInvalid(keyword: "connecttimeout", value: text) }
             connectTimeout = seconds == 0 ? nil : .seconds(Int64(seconds))
         }
-        unsupported = ["pkcs11provider", "certificatefile", "proxyusefdpass"].filter {
-            values.first($0).map { $0 != "none" && $0 != "no" } ?? false
+        unsupported = Self.beyondLibrary.filter { keyword in
+            values.first(keyword.lowercased()).map { !["none", "no", "false"].contains($0) } ?? false
+        }
+        if !(values.first("preferredauthentications") ?? "publickey").contains("publickey") {
+            unsupported.append("PreferredAuthentications")
+        }
+        if let value = values.first("pubkeyauthentication"), value == "no" || value == "false" {
+            unsupported.append("PubkeyAuthentication")
         }
     }
+
+    /// Settings that only the system's `ssh` follows, and that matter when they have a value.
+    private static let beyondLibrary = [
+        "PKCS11Provider", "CertificateFile", "ProxyUseFdpass", "KnownHostsCommand", "VerifyHostKeyDNS", "BindAddress",
+        "BindInterface",
+    ]
 
     private static func agent(_ value: String?, _ tokens: Tokens) -> AgentSocket {
         let path: String?

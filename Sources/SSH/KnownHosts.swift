@@ -1,6 +1,6 @@
 /// The lines of known_hosts files that Deptool understands (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT).
 ///
-/// Lines with `@cert-authority` are left out, as are those that make no sense: sshd does the same.
+/// Keys with `@cert-authority` vouch for no key; lines that make no sense are left out, as ssh does.
 struct KnownHosts {
     private var entries: [Entry] = []
 
@@ -12,7 +12,7 @@ struct KnownHosts {
     }
 
     enum Marker {
-        case none, revoked
+        case none, revoked, authority
     }
 
     enum Verdict: Equatable {
@@ -48,8 +48,11 @@ struct KnownHosts {
             return word
         }
         if first == UInt8(ascii: "@") {
-            guard word().elementsEqual("@revoked".utf8) else { return nil }
-            marker = .revoked
+            switch String(decoding: word(), as: UTF8.self) {
+            case "@revoked": marker = .revoked
+            case "@cert-authority": marker = .authority
+            default: return nil
+            }
         }
         guard let hosts = HostPattern(word()), let key = PublicKey(line: rest) else { return nil }
         return Entry(hosts: hosts, key: key, marker: marker, place: place)
@@ -70,6 +73,14 @@ struct KnownHosts {
     /// The types of the keys known for the host, in the order of the files.
     func types(of name: String) -> [String] {
         Self.types(entries.filter { $0.marker == .none && $0.hosts.matches(name) })
+    }
+
+    /// Whether certificates are trusted for the host.
+    func hasAuthority(_ name: String) -> Bool { entries.contains { $0.marker == .authority && $0.hosts.matches(name) } }
+
+    /// Where a key of this type is revoked for the host.
+    func revoked(_ name: String, type: String) -> KnownHostsPlace? {
+        entries.first { $0.marker == .revoked && $0.key.type == type && $0.hosts.matches(name) }?.place
     }
 
     private static func types(_ entries: [Entry]) -> [String] {

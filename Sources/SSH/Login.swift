@@ -46,7 +46,7 @@ struct Login {
                 if outcome.wasAnswered { refusals += 1 }
             }
         }
-        throw failed(.allTried)
+        throw failed(.allTried, methods: refusals < Self.mostRefusals - 1 ? methods(deadline) : [])
     }
 
     private enum Attempt {
@@ -54,14 +54,26 @@ struct Login {
         case failed(Offer.Outcome)
     }
 
-    private func failed(_ end: LoginFailure.End) -> SSHError {
-        .loginFailed(LoginFailure(user: settings.user, offers: offers, end: end))
+    private func failed(_ end: LoginFailure.End, methods: [String] = []) -> SSHError {
+        .loginFailed(LoginFailure(user: settings.user, offers: offers, end: end, methods: methods))
+    }
+
+    /// `libssh2_userauth_list`: what else the server would take. Asked only after all else has failed.
+    private func methods(_ deadline: Deadline) -> [String] {
+        let user = settings.user
+        var list: UnsafeMutablePointer<CChar>?
+        _ = try? unsafe session.drive(.login, until: deadline) { handle in
+            unsafe list = libssh2_userauth_list(handle, user, UInt32(user.utf8.count))
+            return unsafe list == nil ? Int(unsafe libssh2_session_last_errno(handle)) : 0
+        }
+        guard let list = unsafe list else { return [] }
+        return unsafe String(cString: list).prefix(256).split(separator: ",").map(String.init)
     }
 
     // MARK: Keys of the agent
 
     private func offer(_ key: AgentKey, _ agent: Agent?, _ deadline: Deadline) throws(SSHError) -> Attempt {
-        guard let agent, !key.key.isSecurityKey else { return .failed(.unsupported) }
+        guard let agent, !key.key.isBeyondLibrary else { return .failed(.unsupported) }
         let signer = Signer { data, algorithm throws(SSHError) in
             try agent.sign(data, with: key.key, algorithm: algorithm, deadline: deadline)
         }
@@ -98,7 +110,7 @@ struct Login {
     // MARK: Key files
 
     private func offer(_ file: KeyFile, _ deadline: inout Deadline) throws(SSHError) -> Attempt {
-        if let key = file.publicKey, key.isSecurityKey { return .failed(.unsupported) }
+        if let key = file.publicKey, key.isBeyondLibrary { return .failed(.unsupported) }
         let isSHA1 = Library.rsaSignatures == .sha1 && file.publicKey?.isRSA ?? false
         switch file.content {
         case .publicOnly: return .failed(.unsupported)
@@ -110,11 +122,13 @@ struct Login {
                 return .failed(isSHA1 ? .refusedForSHA1 : .refused)
             }
             guard let ask = questions.passphrase else { return .failed(.noPassphrase) }
+            var wrong: [UInt8]?
+            defer { wrong.map { wrong in var wrong = wrong; wipe(&wrong) } }
             for _ in 0..<3 {
-                guard var passphrase = deadline.paused(during: { ask(file.path) }) else {
+                guard let passphrase = deadline.paused(during: { ask(file.path, wrong) }) else {
                     return .failed(.noPassphrase)
                 }
-                defer { wipe(&passphrase) }
+                wrong = passphrase
                 var terminated = passphrase + [0]
                 defer { wipe(&terminated) }
                 let attempt = try offer(text, passphrase: terminated, deadline, isSHA1)

@@ -5,15 +5,18 @@ public struct LoginFailure: Hashable, Sendable {
     public let offers: [Offer]
     /// The server hung up after too many tries, or Deptool stopped before it would.
     public let end: End
+    /// The ways to log in that the server offers, such as `publickey`; empty when unknown.
+    public let methods: [String]
 
     public enum End: Hashable, Sendable {
         case allTried, serverHungUp, stoppedEarly
     }
 
-    public init(user: String, offers: [Offer], end: End) {
+    public init(user: String, offers: [Offer], end: End, methods: [String] = []) {
         self.user = user
         self.offers = offers
         self.end = end
+        self.methods = methods
     }
 }
 
@@ -27,6 +30,8 @@ public struct Offer: Hashable, Sendable {
     public enum Source: Hashable, Sendable {
         case agent(comment: String)
         case file(path: String)
+        /// Not a key but another way, such as `password`.
+        case method(String)
     }
 
     public enum Outcome: Hashable, Sendable {

@@ -9,6 +9,9 @@ public protocol RemoteStream: AnyObject {
     /// At least one and at most `max` bytes of its standard output; none at its end.
     func read(max: Int, deadline: Deadline) throws(SSHError) -> [UInt8]
 
+    /// Waits until there is output to read, or its end, and then says yes; no when more of standard error has come.
+    func waitForOutput(deadline: Deadline) throws(SSHError) -> Bool
+
     /// Ends its standard input.
     func closeWrite(deadline: Deadline) throws(SSHError)
 

@@ -31,10 +31,12 @@ public enum SSHError: Error, Hashable, Sendable {
     case loginFailed(LoginFailure)
 
     /// This client and the server have no key exchange, host key, cipher or MAC algorithm in common.
-    case noCommonAlgorithm
+    case noCommonAlgorithm(said: String)
     case connectionLost(Phase)
     /// The server would not open a channel or run the command.
     case commandRefused(message: String)
+    /// The system's ssh ended before it had logged in, for a reason that Deptool does not know; its own words.
+    case systemSSHFailed(printed: String)
     /// libssh2's own words.
     case protocolError(Phase, message: String)
     case interrupted
@@ -75,15 +77,17 @@ public struct Endpoint: Hashable, Sendable {
 }
 
 extension SSHError {
-    /// Whether the system's `ssh`, which knows more algorithms, keys and ways to log in than libssh2, may succeed.
-    public var systemSSHMayWork: Bool {
+    /// Whether the system's `ssh`, which knows more algorithms, keys and ways to log in than libssh2, may succeed where
+    /// libssh2 has failed; `questions` are those it may ask.
+    public func systemSSHMayWork(_ questions: Questions) -> Bool {
         switch self {
-        case .loginFailed, .noCommonAlgorithm: true
-        case .hostKeyUnknown(let question), .hostKeyDeclined(let question): !question.knownTypes.isEmpty
+        case .loginFailed(let failure): failure.systemSSHMayWork(questions)
+        case .noCommonAlgorithm: true
+        case .hostKeyUnknown(let question): !question.knownTypes.isEmpty
         case .settingInvalid: true
         case .sshNotFound, .configurationRefused, .unknownName, .resolverSilent, .refused, .unreachable, .timedOut,
-            .closedEarly, .proxyFailed, .hostKeyChanged, .hostKeyRevoked, .knownHostsUnusable, .connectionLost,
-            .commandRefused, .protocolError, .interrupted, .system:
+            .closedEarly, .proxyFailed, .hostKeyDeclined, .hostKeyChanged, .hostKeyRevoked, .knownHostsUnusable, .connectionLost,
+            .commandRefused, .systemSSHFailed, .protocolError, .interrupted, .system:
             false
         }
     }
@@ -95,8 +99,38 @@ extension SSHError {
         case .closedEarly(let printed):
             ["", "Exceeded MaxStartups", "Not allowed at this time"].contains(
                 String(printed.prefix { !$0.isNewline }))
+        // A jump host that was too busy for `ssh -W`, or a host behind it.
+        case .proxyFailed(_, let printed):
+            printed.isEmpty
+                || ["kex_exchange_identification", "Exceeded MaxStartups", "Not allowed at this time"].contains(where: printed.contains)
         case .connectionLost(.handshake), .resolverSilent: true
         default: false
         }
+    }
+}
+
+extension LoginFailure {
+    fileprivate func systemSSHMayWork(_ questions: Questions) -> Bool {
+        let isBeyondLibrary = offers.contains { offer in
+            switch offer.outcome {
+            case .refusedForSHA1, .unreadable, .unsupported: true
+            case .refused, .agentWouldNotSign, .noPassphrase, .wrongPassphrase: false
+            }
+        }
+        let others = questions.secret == nil ? Self.silentMethods : Self.silentMethods + ["keyboard-interactive", "password"]
+        return isBeyondLibrary || methods.contains(where: others.contains)
+    }
+
+    /// Ways to log in that ask nothing, and that libssh2 does not have.
+    private static let silentMethods = ["gssapi-with-mic", "hostbased"]
+
+    /// This failure of ssh's, with the keys that libssh2 knew more about.
+    public func completed(by other: LoginFailure) -> LoginFailure {
+        let missing = other.offers.filter { offer in
+            (offer.outcome == .noPassphrase || offer.outcome == .wrongPassphrase)
+                && !offers.contains { $0.source == offer.source && $0.outcome != .refused }
+        }
+        let rest = offers.filter { offer in !missing.contains { $0.source == offer.source } }
+        return LoginFailure(user: user, offers: missing + rest, end: end, methods: methods)
     }
 }

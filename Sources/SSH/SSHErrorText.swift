@@ -1,3 +1,5 @@
+import Model
+
 extension SSHError {
     /// One short phrase for a status line.
     public var phrase: String {
@@ -22,6 +24,7 @@ extension SSHError {
         case .noCommonAlgorithm: "no common algorithm"
         case .connectionLost: "connection lost"
         case .commandRefused: "command refused"
+        case .systemSSHFailed: "ssh failed"
         case .protocolError: "SSH protocol error"
         case .interrupted: "interrupted"
         case .system(_, let code): code.text.lowercased()
@@ -41,15 +44,15 @@ extension SSHError {
             """
         case .settingInvalid(let keyword, let value):
             """
-            Deptool cannot use the setting `\(keyword) \(value)` that ssh has for \(host). See what `ssh -G \(host)` \
+            Deptool cannot use the setting `\(visible("\(keyword) \(value)"))` that ssh has for \(host). See what `ssh -G \(host)` \
             prints.
             """
         case .unknownName(let name):
             """
-            There is no address for \(name). Check the name, or give \(host) a HostName in ~/.ssh/config.
+            There is no address for \(visible(name)). Check the name, or give \(host) a HostName in ~/.ssh/config.
             """
         case .resolverSilent(let name):
-            "The name server did not say what the address of \(name) is. Check your network and try again."
+            "The name server did not say what the address of \(visible(name)) is. Check your network and try again."
         case .refused(let endpoint):
             """
             \(endpoint.text) refuses connections. Either sshd does not run on \(host), or it listens on another port: \
@@ -77,7 +80,7 @@ extension SSHError {
             """
         case .proxyFailed(let command, let printed):
             """
-            The way to \(host) is closed. Deptool ran `\(command)`\(printed.isEmpty ? ", which ended." : ", which said:")
+            The way to \(host) is closed. Deptool ran `\(visible(command))`\(printed.isEmpty ? ", which ended." : ", which said:")
             \(indented(printed))
             """.trimmed
         case .hostKeyUnknown(let question): Self.unknownKey(question, host)
@@ -85,7 +88,7 @@ extension SSHError {
             "You did not accept the \(question.type) key \(question.fingerprint) of \(host)."
         case .hostKeyChanged(let question, let place):
             """
-            \(question.host) shows another \(question.type) key than the one in \(place.path), line \(place.line). \
+            \(question.host) shows another \(question.type) key than the one in \(visible(place.path)), line \(place.line). \
             Somebody may be listening in, or \(host) was installed anew.
             It shows \(question.fingerprint). If you know that this is right, run
                 ssh-keygen -f \(place.path) -R '\(question.host)'
@@ -96,22 +99,29 @@ extension SSHError {
             \(place.line). Whoever shows it must not be trusted.
             """
         case .knownHostsUnusable(let path, let code):
-            "\(path) cannot be used: \(code.text.lowercased()). Without it, no host key can be verified."
+            "\(visible(path)) cannot be used: \(code.text.lowercased()). Without it, no host key can be verified."
         case .loginFailed(let failure): failure.explanation(host: host)
-        case .noCommonAlgorithm:
+        case .noCommonAlgorithm(let said):
             """
-            \(host) accepts none of the algorithms that Deptool's SSH library has. See KexAlgorithms, Ciphers and MACs \
-            in its sshd_config.
-            """
+            \(host) accepts none of the algorithms that this machine has\(said.isEmpty ? "" : ", or the other way round"). \
+            See KexAlgorithms, Ciphers and MACs in its sshd_config, and what `ssh \(host)` says.
+            \(indented(said))
+            """.trimmed
         case .connectionLost(let phase):
             "The connection to \(host) broke while Deptool was \(phase.doing)."
         case .commandRefused(let message):
             """
-            \(host) let you in, but does not run commands for you: \(message). Look for ForceCommand, PermitTTY or \
+            \(host) let you in, but does not run commands for you: \(visible(message)). Look for ForceCommand, PermitTTY or \
             MaxSessions in its sshd_config, and at your login shell there.
             """
+        case .systemSSHFailed(let printed):
+            """
+            ssh could not log in to \(host). It said:
+            \(indented(printed))
+            Once `ssh \(host)` works, so will this.
+            """
         case .protocolError(let phase, let message):
-            "Something went wrong with the SSH connection to \(host) while Deptool was \(phase.doing): \(message)."
+            "Something went wrong with the SSH connection to \(host) while Deptool was \(phase.doing): \(visible(message))."
         case .interrupted:
             "Interrupted."
         case .system(let operation, let code):
@@ -167,6 +177,10 @@ extension LoginFailure {
                 refuse. Add the key to ssh-agent, or use an Ed25519 key.
                 """
         }
+        let others = methods.filter { $0 != "publickey" }
+        if !methods.isEmpty, !methods.contains("publickey") || !others.isEmpty {
+            text += "\nThe server offers: \(methods.joined(separator: ", "))."
+        }
         if offers.contains(where: { $0.outcome == .noPassphrase }) {
             text += "\nAdd keys with a passphrase to ssh-agent: `ssh-add`."
         }
@@ -181,8 +195,9 @@ extension Offer {
 extension Offer.Source {
     fileprivate var text: String {
         switch self {
-        case .agent(let comment): comment.isEmpty ? "a key of the agent" : "key \(comment) of the agent"
-        case .file(let path): path
+        case .agent(let comment): comment.isEmpty ? "a key of the agent" : "key \(visible(comment)) of the agent"
+        case .file(let path): visible(path)
+        case .method(let name): visible(name)
         }
     }
 }
@@ -195,7 +210,7 @@ extension Offer.Outcome {
         case .agentWouldNotSign: "the agent would not sign with it"
         case .noPassphrase: "needs a passphrase"
         case .wrongPassphrase: "wrong passphrase"
-        case .unreadable(let message): "cannot be read\(message.isEmpty ? "" : ": \(message)")"
+        case .unreadable(let message): "cannot be read\(message.isEmpty ? "" : ": \(visible(message))")"
         case .unsupported: "of a kind that Deptool's SSH library cannot use"
         }
     }
@@ -203,7 +218,7 @@ extension Offer.Outcome {
 
 /// Every line four spaces in.
 private func indented(_ text: String) -> String {
-    text.split(whereSeparator: \.isNewline).map { "    \($0)" }.joined(separator: "\n")
+    text.split(whereSeparator: \.isNewline).map { "    " + visible(String($0)) }.joined(separator: "\n")
 }
 
 extension String {

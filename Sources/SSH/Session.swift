@@ -81,13 +81,36 @@ import CSystem
     /// Throws ``SSHError/interrupted`` once that is so.
     func checkInterrupt() throws(SSHError) { try interrupt.throwIfFired() }
 
-    /// Waits for what the last call wanted (`libssh2_session_block_directions`).
+    /// After how long without a word a server is asked for one (`libssh2_keepalive_send`), and how often, before it is given
+    /// up: it answers whatever the command that runs there is at.
+    private static let silence = Duration.seconds(10)
+    private static let mostUnanswered = 2
+
+    /// Waits for what the last call wanted (`libssh2_session_block_directions`), of a server that shows signs of life.
     func wait(_ phase: Phase, until deadline: Deadline) throws(SSHError) {
         let directions = unsafe libssh2_session_block_directions(handle)
         var wanted: Readiness = []
         if directions & LIBSSH2_SESSION_BLOCK_OUTBOUND != 0 { wanted.insert(.writable) }
         if directions & LIBSSH2_SESSION_BLOCK_INBOUND != 0 || wanted.isEmpty { wanted.insert(.readable) }
-        try transport.wait(for: wanted, interrupt: interrupt, until: deadline, in: phase)
+        let isLoggedIn = unsafe libssh2_userauth_authenticated(handle) == 1
+        var unanswered = 0
+        while true {
+            do throws(SSHError) {
+                let end = isLoggedIn ? min(deadline, .after(Self.silence)) : deadline
+                return try transport.wait(for: wanted, interrupt: interrupt, until: end, in: phase)
+            } catch {
+                guard error == .timedOut(phase), !deadline.hasPassed, unanswered < Self.mostUnanswered else { throw error }
+                unanswered += 1
+                // What is half sent comes first.
+                if wanted == .readable { askForSignOfLife() }
+            }
+        }
+    }
+
+    private func askForSignOfLife() {
+        var next: Int32 = 0
+        unsafe libssh2_keepalive_config(handle, 1, 2)
+        _ = unsafe libssh2_keepalive_send(handle, &next)
     }
 
     /// Whether the last call stopped because the network takes no more.
@@ -109,7 +132,7 @@ import CSystem
             // During a login, it is the server that hangs up.
             phase == .login ? .connectionLost(phase) : transport.proxyFailure() ?? .connectionLost(phase)
         case LIBSSH2_ERROR_KEX_FAILURE, LIBSSH2_ERROR_METHOD_NONE, LIBSSH2_ERROR_METHOD_NOT_SUPPORTED:
-            .noCommonAlgorithm
+            .noCommonAlgorithm(said: "")
         case LIBSSH2_ERROR_CHANNEL_FAILURE, LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED:
             .commandRefused(message: message)
         default:

@@ -3,14 +3,24 @@ import CSystem
 /// A program that runs beside us, in a process group of its own; ended when this goes away.
 final class Subprocess {
     private let pid: Int32
-    private var isReaped = false
+    private var status: Int32?
+
+    enum Session {
+        /// Ours, so that it may ask at our terminal.
+        case shared
+        /// One of its own, without a terminal.
+        case own
+    }
 
     /// Starts `arguments[0]`, searched in `PATH`, without a shell (posix_spawnp(3)).
-    init(_ arguments: [String], input: Int32, output: Int32, error: Int32) throws(SSHError) {
+    init(
+        _ arguments: [String], session: Session = .shared, input: Int32, output: Int32, error: Int32
+    ) throws(SSHError) {
         var bytes: [UInt8] = []
         for argument in arguments { bytes += Array(argument.utf8) + [0] }
+        let spawn = unsafe session == .own ? csys_spawn_session : csys_spawn
         let result = unsafe bytes.withUnsafeBytes { buffer in
-            unsafe csys_spawn(buffer.baseAddress, buffer.count, arguments.count, input, output, error)
+            unsafe spawn(buffer.baseAddress, buffer.count, arguments.count, input, output, error)
         }
         if result == -Int32(csys_enoent), arguments.first == "ssh" { throw .sshNotFound }
         pid = try check("posix_spawn", result)
@@ -20,25 +30,34 @@ final class Subprocess {
 
     /// The exit status as a shell counts it, once it is there.
     func wait() -> Int32 {
-        isReaped = true
-        return csys_wait(pid, true)
+        if let status { return status }
+        let status = csys_wait(pid, true)
+        self.status = status
+        return status
+    }
+
+    /// The same, if it comes by the deadline.
+    func wait(until deadline: Deadline) -> Int32? {
+        while status == nil {
+            let result = csys_wait(pid, false)
+            if result != -csys_eagain() {
+                status = result
+            } else if deadline.hasPassed {
+                return nil
+            } else {
+                _ = csys_poll(nil, 0, 2)
+            }
+        }
+        return status
     }
 
     /// Gives it 50 ms to end by itself, now that its input has ended; asks it to, and gives it 200 ms; then ends it.
     private func end() {
-        guard !isReaped, !hasEnded(within: 50) else { return }
+        guard wait(until: .after(.milliseconds(50))) == nil else { return }
         csys_kill_group(pid, SubprocessSignal.terminate.rawValue)
-        guard !hasEnded(within: 200) else { return }
+        guard wait(until: .after(.milliseconds(200))) == nil else { return }
         csys_kill_group(pid, SubprocessSignal.kill.rawValue)
         _ = wait()
-    }
-
-    private func hasEnded(within milliseconds: Int) -> Bool {
-        for _ in 0..<milliseconds / 2 {
-            if csys_wait(pid, false) != -csys_eagain() { return true }
-            _ = csys_poll(nil, 0, 2)
-        }
-        return false
     }
 }
 
@@ -72,7 +91,7 @@ extension Subprocess {
             let watched = output.isAtEnd ? errorEnd.number : outputEnd.number
             let aside = output.isAtEnd || error.isAtEnd ? -1 : errorEnd.number
             let ready = try interrupt.wait(
-                for: .readable, on: watched, aside: aside, until: deadline, in: phase)
+                for: .readable, on: watched, asides: [aside], until: deadline, in: phase)
             if ready.isEmpty || output.isAtEnd {
                 error.read(from: errorEnd.number)
             } else {

@@ -5,7 +5,7 @@ final class Transport {
     private let socket: Descriptor
     private let proxy: ProxyCommand?
 
-    /// Reaches the host as its settings say. `deadline` ends it all; each address gets the connect timeout.
+    /// Reaches the host as its settings say. `deadline` ends it all; the addresses share the connect timeout.
     init(to settings: HostSettings, interrupt: Interrupt, deadline: Deadline) throws(SSHError) {
         switch settings.route {
         case .direct:
@@ -33,7 +33,7 @@ final class Transport {
     ) throws(SSHError) {
         while true {
             let ready = try interrupt.wait(
-                for: wanted, on: socket.number, aside: proxy?.errors ?? -1, until: deadline, in: phase)
+                for: wanted, on: socket.number, asides: [proxy?.errors ?? -1], until: deadline, in: phase)
             if !ready.isEmpty { return }
             proxy?.collect()
         }
@@ -60,9 +60,11 @@ final class Transport {
             settings.hostName, port: settings.port, family: settings.addressFamily, interrupt: interrupt,
             deadline: min(deadline, .after(timeout)))
         var failure: SSHError?
+        let end = min(deadline, .after(timeout))
         for index in 0..<lookup.count {
             do throws(SSHError) {
-                return try lookup.connect(index, interrupt: interrupt, deadline: min(deadline, .after(timeout)))
+                // Each of the addresses left gets an equal share of the time left: a dead one does not use it up.
+                return try lookup.connect(index, interrupt: interrupt, deadline: end.share(of: lookup.count - index))
             } catch {
                 if error == .interrupted || deadline.hasPassed { throw error }
                 // The first address is the one people know; the others' failures say less.

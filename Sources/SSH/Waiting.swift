@@ -11,18 +11,18 @@ struct Readiness: OptionSet {
 extension Interrupt {
     /// Waits until `descriptor` is ready for one of `wanted`, and says for which (poll(2)).
     ///
-    /// `aside`, when not negative, is a descriptor whose readability ends the wait too, with an empty answer.
+    /// `asides` are descriptors whose readability ends the wait too, with an empty answer; negative ones are ignored.
     /// Throws ``SSHError/interrupted`` when fired, else ``SSHError/timedOut(_:)`` when the deadline passes.
     func wait(
-        for wanted: Readiness, on descriptor: Int32, aside: Int32 = -1, until deadline: Deadline, in phase: Phase
+        for wanted: Readiness, on descriptor: Int32, asides: [Int32] = [], until deadline: Deadline, in phase: Phase
     ) throws(SSHError) -> Readiness {
         while true {
-            var items = [
-                csys_poll_item(fd: self.descriptor, readable: true, writable: false),
-                csys_poll_item(
-                    fd: descriptor, readable: wanted.contains(.readable), writable: wanted.contains(.writable)),
-                csys_poll_item(fd: aside, readable: aside >= 0, writable: false),
-            ]
+            var items =
+                [
+                    csys_poll_item(fd: self.descriptor, readable: true, writable: false),
+                    csys_poll_item(
+                        fd: descriptor, readable: wanted.contains(.readable), writable: wanted.contains(.writable)),
+                ] + asides.map { csys_poll_item(fd: $0, readable: $0 >= 0, writable: false) }
             let timeout = deadline.pollTimeout
             let ready = unsafe csys_poll(&items, items.count, timeout)
             if ready == -Int32(csys_eintr) { continue }
@@ -31,7 +31,7 @@ extension Interrupt {
             var answer: Readiness = []
             if items[1].readable { answer.insert(.readable) }
             if items[1].writable { answer.insert(.writable) }
-            if !answer.isEmpty || items[2].readable { return answer }
+            if !answer.isEmpty || items[2...].contains(where: \.readable) { return answer }
             if deadline.hasPassed { throw .timedOut(phase) }
         }
     }

@@ -65,7 +65,7 @@ struct PublicKey: Hashable {
         self = key
     }
 
-    /// FIDO keys sign in a form that libssh2 cannot pass on.
-    var isSecurityKey: Bool { type.hasPrefix("sk-") }
+    /// FIDO keys sign in a form that libssh2 cannot pass on, and certificates by another name than it would.
+    var isBeyondLibrary: Bool { type.hasPrefix("sk-") || type.contains("-cert-v01@") }
     var isRSA: Bool { type == "ssh-rsa" }
 }

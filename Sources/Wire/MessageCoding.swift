@@ -125,8 +125,11 @@ extension Reply: WireCodable {
             writer.byte(11)
             writer.blob(bytes)
         case .pong: writer.byte(12)
-        case .waiting(let waiting):
+        case .resumed(let contents):
             writer.byte(13)
+            writer.list(contents)
+        case .waiting(let waiting):
+            writer.byte(14)
             waiting.encode(to: &writer)
         }
     }
@@ -146,7 +149,8 @@ extension Reply: WireCodable {
         case 10: self = .file(size: try reader.bool() ? try reader.fileSize() : nil)
         case 11: self = .content(try reader.blob())
         case 12: self = .pong
-        case 13: self = .waiting(try Waiting(from: &reader))
+        case 13: self = .resumed(try reader.list(of: Content.self))
+        case 14: self = .waiting(try Waiting(from: &reader))
         default: throw .unknownCase
         }
     }

@@ -60,6 +60,10 @@ public struct Content: Hashable, Sendable {
         self.id = id
         self.size = size
     }
+
+    /// Whether it is sent only once the host has said that it is locked (1 MiB and more): a host that turns the deploy
+    /// down would get it for nothing, and one may have a part of it already.
+    public var isLarge: Bool { size >= 1 << 20 }
 }
 
 /// What the agent answers.
@@ -67,6 +71,9 @@ public enum Reply: Hashable, Sendable {
     /// The first message of every session.
     case hello(Hello)
     case locked
+    /// Comes before `locked`: how much there is of large contents whose transfer was cut off in an earlier deploy. They
+    /// are sent from there on.
+    case resumed([Content])
     /// Every announced content is on disk, and so is all else but `missing`. Empty: ready to apply.
     case staged(missing: [ObjectID])
     /// Another deploy holds the lock; nothing was done.

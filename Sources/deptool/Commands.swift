@@ -93,7 +93,7 @@ extension Plan {
 struct Diff: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show every line that a deploy would change.",
-        discussion: "Goes through $PAGER on a terminal. Example: `deptool diff --stat`")
+        discussion: "Goes through $PAGER or less on a terminal. Example: `deptool diff --stat`")
 
     @OptionGroup var cluster: ClusterArgument
     @OptionGroup var limit: LimitOption
@@ -114,8 +114,11 @@ struct Diff: ParsableCommand {
 
 extension Workspace {
     func showDiff(_ plan: Plan) throws {
-        try Terminal.page { print in
-            try DiffText(style: Terminal.style).render(plan, diff: fileDiff, print: print)
+        let pager = Pager()
+        // Ctrl-C is the pager's.
+        try Interruption.handled(by: { _ in }) {
+            defer { pager.finish() }
+            try DiffText(style: Terminal.style).render(plan, diff: fileDiff, print: pager.write)
         }
     }
 }

@@ -15,7 +15,8 @@ struct DeployCommand: AsyncParsableCommand {
             goes back to what it ran before. Ctrl-C does the same; a second one leaves at once, and the hosts go back \
             by themselves.
 
-            Exit status: 0 done or nothing to do, 1 error and nothing changed, 3 rolled back, 4 a host is left broken.
+            Exit status: 0 done or nothing to do, 1 error and nothing changed, 3 rolled back, 5 the connection to a host \
+            was lost before it said how it ended, 4 a host is left broken. Of several, the last in this list.
 
             Example: `deptool deploy --limit ns1,ns2`
             """)
@@ -67,7 +68,8 @@ struct DeployCommand: AsyncParsableCommand {
         let screen = ProgressScreen(plan.hosts.map(\.host))
         let options = DeployOptions(
             connectsEarly: isAsking && !noPreconnect && Terminal.isInput && Terminal.isOutput,
-            skipsUnreachable: skipUnreachable, forgets: removeHost != nil)
+            unreachable: skipUnreachable ? .skip : !isAsking || !Terminal.isInput ? .stop : .ask(screen.askWhetherToGoOn),
+            forgets: removeHost != nil)
         let deploy: Deploy
         do {
             deploy = try Deploy(
@@ -126,13 +128,16 @@ struct DeployCommand: AsyncParsableCommand {
     }
 
     private static func status(_ results: [HostResult]) -> Int32 {
-        results.map { result in
+        let codes: [Int32] = results.map { result in
             switch result {
             case .deployed: 0
-            case .failed, .stale, .unknown: 1
-            case .rolledBack: 3
+            case .failed, .stale: 1
+            case .rolledBack, .lockedOut: 3
+            case .unknown: 5
             case .broken: 4
             }
-        }.max() ?? 0
+        }
+        // From what needs a person first of all to what needs none.
+        return [4, 5, 3, 1].first { codes.contains($0) } ?? 0
     }
 }

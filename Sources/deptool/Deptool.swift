@@ -1,8 +1,19 @@
 import ArgumentParser
 import CSystem
 import Deployment
+import SSH
 
+/// An ssh that this program has started starts it again for each of its questions.
 @main
+enum Main {
+    static func main() async {
+        if let socket = environment(Askpass.variable), CommandLine.arguments.count == 2 {
+            csys_exit(Askpass.relay(CommandLine.arguments[1], to: socket))
+        }
+        await Deptool.main()
+    }
+}
+
 struct Deptool: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "deptool",

@@ -31,6 +31,25 @@ enum Interruption {
         state.withLock { $0.body = nil }
     }
 
+    /// For as long as `work` runs, Ctrl-C is for `body`.
+    static func handled<Result>(by body: @escaping @Sendable (Int) -> Void, _ work: () throws -> Result) rethrows -> Result {
+        let before = state.withLock { $0.body }
+        handle(body)
+        defer { if let before { handle(before) } else { ignore() } }
+        return try work()
+    }
+
+    /// Lets Ctrl-C end the program while `ask` waits for the operator. Whatever is asked is asked before any host is changed.
+    static func leavingAtOnce<Result>(_ ask: () -> Result) -> Result {
+        handled(
+            by: { _ in
+                // A passphrase may have been asked for.
+                _ = csys_set_echo(0, true)
+                Terminal.write("\n")
+                csys_exit(130)
+            }, ask)
+    }
+
     private static func listen() {
         while csys_wait_interrupt() == 0 {
             let (body, count) = state.withLock { state in

@@ -38,6 +38,15 @@ final class ProgressScreen: Sendable {
         return Terminal.ask(question)
     }
 
+    /// Asks whether to go on without hosts that cannot be reached.
+    func askWhetherToGoOn(without hosts: [MissingHost]) -> Bool {
+        interlude {
+            let lines = hosts.map { "  \($0.host.text): \($0.reason.phrase)\n" }.joined()
+            let answer = Terminal.ask("\n\(lines)Go on without \(hosts.count == 1 ? "it" : "them")? [y/N] ")?.lowercased()
+            return answer == "y" || answer == "yes"
+        }
+    }
+
     /// From now on, the lines are shown.
     func begin() {
         state.withLock { state in
@@ -68,6 +77,18 @@ final class ProgressScreen: Sendable {
     /// Writes a line of its own.
     func write(_ text: String) { state.withLock { _ in Terminal.write(text) } }
 
+    /// Says something about one host, whatever else is going on.
+    func remark(_ text: String) {
+        state.withLock { state in
+            switch state.mode {
+            case .asking(let question): Terminal.write((Terminal.canRedraw ? "\r\u{1b}[K" : "\n") + "  \(text)\n" + question)
+            case .waiting, .showing:
+                Terminal.write("  \(text)\n")
+                state.drawn = 0
+            }
+        }
+    }
+
     /// Says something above the lines.
     func note(_ text: String) {
         state.withLock { state in
@@ -77,11 +98,11 @@ final class ProgressScreen: Sendable {
         }
     }
 
-    /// Lets `body` use the terminal; the lines are drawn anew below what it leaves.
+    /// Lets `body` ask something on the terminal; the lines are drawn anew below what it leaves.
     func interlude<Result: Sendable>(_ body: () -> Result) -> Result {
         state.withLock { state in
             defer { state.drawn = 0 }
-            return body()
+            return Interruption.leavingAtOnce(body)
         }
     }
 

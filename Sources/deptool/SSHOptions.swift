@@ -2,6 +2,7 @@ import ArgumentParser
 import CSystem
 import Deployment
 import Display
+import Model
 import SSH
 import Synchronization
 
@@ -10,6 +11,13 @@ struct SSHOptions: ParsableArguments {
     var sshConfig: String?
     @Option(name: .long, help: "How many hosts to log in to at once.")
     var parallel = 32
+    @Option(
+        help: ArgumentHelp(
+            "What carries the connections: 'libssh2', the system's 'openssh', or 'auto', which is libssh2 where it can.",
+            valueName: "how"))
+    var transport = Access.Transport.auto
+    @Flag(name: .long, help: "Say how hosts are reached.")
+    var verbose = false
 
     func validate() throws {
         guard (1...1000).contains(parallel) else { throw ValidationError("'--parallel' takes a number from 1 to 1000.") }
@@ -17,14 +25,27 @@ struct SSHOptions: ParsableArguments {
 
     /// Questions that come up are asked on the terminal, if there is one, below the lines of `screen`.
     func access(_ screen: ProgressScreen) -> Access {
-        guard Terminal.isInput && Terminal.isOutput else {
-            return Access(sshConfiguration: sshConfig, parallel: parallel)
+        // A connection takes three to six of them, and a thousand hosts are one deploy. macOS has no more than these.
+        csys_allow_descriptors(10240)
+        var access = Access(sshConfiguration: sshConfig, transport: transport, parallel: parallel)
+        if verbose {
+            access.explain = { host, reason in
+                screen.remark("\(host.text): over the system's ssh: \(visible(reason.phrase))")
+            }
         }
-        let passphrases = Passphrases(screen)
-        let questions = Questions(
+        guard Terminal.isInput && Terminal.isOutput else { return access }
+        let passphrases = SharedSecrets(screen), passwords = SharedSecrets(screen)
+        access.questions = Questions(
             confirm: { question in Self.confirm(question, screen) },
-            passphrase: { path in passphrases.answer(path) })
-        return Access(sshConfiguration: sshConfig, questions: questions, parallel: parallel)
+            passphrase: { path, wrong in passphrases.answer("Passphrase of \(visible(path))", wrong: wrong) },
+            secret: { host, question in
+                screen.interlude { Terminal.askSecret("\n\(host.text) asks: \(visible(question))") }
+            },
+            sudoPassword: { host, user, wrong in
+                passwords.answer("Password of \(visible(user)) for sudo, on \(host.text) and others that ask", wrong: wrong)
+            },
+            notice: { host, text in screen.remark("\(host.text): \(visible(text))") })
+        return access
     }
 
     private static func confirm(_ question: HostKeyQuestion, _ screen: ProgressScreen) -> HostKeyAnswer {
@@ -38,35 +59,30 @@ struct SSHOptions: ParsableArguments {
     }
 }
 
-/// Passphrases of key files, each asked for once for all hosts. One that is asked for again was wrong.
-private final class Passphrases: Sendable {
-    private struct State {
-        var known: [String: [UInt8]] = [:]
-        /// How often the threads were given each of them: a thread that comes back got a wrong one.
-        var given: [String: Set<UInt64>] = [:]
-    }
+extension Access.Transport: ExpressibleByArgument {}
 
-    private let state = Mutex(State())
+/// Secrets that are asked for once for all hosts, each by its question; anew when one was wrong.
+private final class SharedSecrets: Sendable {
+    private let known = Mutex<[String: [UInt8]]>([:])
     private let screen: ProgressScreen
 
     init(_ screen: ProgressScreen) { self.screen = screen }
 
     deinit {
-        state.withLock { state in
-            for path in state.known.keys {
-                state.known[path]?.withUnsafeMutableBytes { csys_zero($0.baseAddress, $0.count) }
+        known.withLock { known in
+            for question in known.keys {
+                known[question]?.withUnsafeMutableBytes { csys_zero($0.baseAddress, $0.count) }
             }
         }
     }
 
-    func answer(_ path: String) -> [UInt8]? {
-        let thread = csys_thread_id()
-        return state.withLock { state in
-            if let known = state.known[path], state.given[path, default: []].insert(thread).inserted { return known }
-            let wrong = state.known[path] == nil ? "" : "That was not it. "
-            let answer = screen.interlude { Terminal.askSecret("\n\(wrong)Passphrase of \(visible(path)): ") }
-            state.known[path] = answer
-            state.given[path] = [thread]
+    /// The others wait while one asks, and then get the same answer.
+    func answer(_ question: String, wrong: [UInt8]?) -> [UInt8]? {
+        known.withLock { known in
+            if let answer = known[question], answer != wrong { return answer }
+            let remark = wrong == nil ? "" : "That was not it. "
+            let answer = screen.interlude { Terminal.askSecret("\n\(remark)\(question): ") }
+            known[question] = answer
             return answer
         }
     }

@@ -1,5 +1,6 @@
 import CSystem
 import Display
+import Model
 
 /// Standard output and the person before it, if there is one.
 enum Terminal {
@@ -63,30 +64,5 @@ enum Terminal {
             secret.append(byte)
         }
         return nil
-    }
-
-    /// Shows text through `$PAGER`, where that is set and there is a terminal, else as it is.
-    static func page(_ produce: ((String) -> Void) throws -> Void) throws {
-        guard isOutput, let pager = environment("PAGER"), pager != "cat" else { return try produce { write($0) } }
-        var (output, input): (Int32, Int32) = (-1, -1)
-        guard csys_pipe(&output, &input) == 0 else { return try produce { write($0) } }
-        // The pager's own words are the operator's: it is run as other programs run it, by the shell.
-        let pid = spawnPager(pager, input: output)
-        _ = csys_close(output)
-        defer {
-            _ = csys_close(input)
-            if pid > 0 { _ = csys_wait(pid, true) }
-        }
-        guard pid > 0 else { return try produce { write($0) } }
-        var isTaken = true
-        try produce { text in if isTaken { isTaken = write(text, to: input) } }
-    }
-
-    private static func spawnPager(_ pager: String, input: Int32) -> Int32 {
-        let (output, error) = (csys_duplicate(1), csys_duplicate(2))
-        defer { for descriptor in [output, error] where descriptor >= 0 { _ = csys_close(descriptor) } }
-        var bytes: [UInt8] = []
-        for argument in ["sh", "-c", pager] { bytes += Array(argument.utf8) + [0] }
-        return bytes.withUnsafeBytes { csys_spawn_foreground($0.baseAddress, $0.count, 3, input, output, error) }
     }
 }

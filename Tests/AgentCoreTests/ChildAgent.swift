@@ -20,12 +20,14 @@ final class ChildAgent {
         return URL(filePath: tests).deletingLastPathComponent().path + "/agent-under-test"
     }
 
-    init(_ host: TestHost, executor: String = "inline", fault: Fault? = nil) throws {
+    /// `patience` is in milliseconds.
+    init(_ host: TestHost, executor: String = "inline", fault: Fault? = nil, patience: Int? = nil) throws {
         var (ours, theirs): (Int32, Int32) = (-1, -1)
         try #require(csys_socketpair(&ours, &theirs) == 0)
         let null = csys_open_null()
         defer { for descriptor in [theirs, null] { _ = csys_close(descriptor) } }
         var arguments = [try Self.program(), host.root, executor]
+        if let patience { arguments = ["env", "DEPTOOL_PATIENCE=\(patience)"] + arguments }
         if let fault { arguments += ["\(fault.number)", fault.kind] }
         var bytes: [UInt8] = []
         for argument in arguments { bytes += Array(argument.utf8) + [0] }
@@ -41,6 +43,12 @@ final class ChildAgent {
     func finish() throws -> Int32 {
         laptop.hangUp()
         while try laptop.receive() != nil {}
+        laptop.close()
+        return csys_wait(pid, true)
+    }
+
+    /// Leaves, and waits for the agent to see it; the exit status.
+    func abandon() -> Int32 {
         laptop.close()
         return csys_wait(pid, true)
     }

@@ -48,6 +48,12 @@ final class Laptop {
         return reply
     }
 
+    /// Reads that many bytes of whatever comes, or all there is.
+    func skip(_ count: Int) {
+        var rest = count
+        while rest > 0, let bytes = read(upTo: rest) { rest -= bytes.count }
+    }
+
     /// The next message; nil when the agent is gone.
     func receive() throws -> Reply? {
         while true {

@@ -11,6 +11,8 @@ import CSystem
 // and with `detached`, where only the operations of the process that runs the steps count:
 //   kill-child   that process ends
 //   kill-parent  the other one ends
+//
+// DEPTOOL_PATIENCE, in milliseconds, is how long the laptop may say nothing while a deploy is under way.
 
 final class Fault: OperationGate {
     private enum Kind {
@@ -71,7 +73,9 @@ csys_set_umask(0o022)
 let arguments = CommandLine.arguments
 var gate: Fault?
 if arguments.count == 5, let number = Int(arguments[3]) { gate = Fault(number: number, fault: arguments[4]) }
+let patience = csys_getenv("DEPTOOL_PATIENCE").flatMap { Int(String(cString: $0)) }
 Agent(
-    system: System(root: arguments[1], gate: gate), port: Port(input: 0, output: 1),
+    system: System(root: arguments[1], gate: gate),
+    port: Port(input: 0, output: 1, patience: patience.map { .milliseconds($0) } ?? .seconds(60)),
     executor: arguments[2] == "detached" ? DetachedExecutor() : InlineExecutor(), ownName: "deptool-agent-1-aaaaaaaaaa"
 ).run()

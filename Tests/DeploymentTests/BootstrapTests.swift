@@ -29,9 +29,12 @@ import Testing
         defer { buffer.deallocate() }
         _ = buffer.initialize(from: agent)
         let carried = CarriedAgent(cpu: cpu, sha256: sha256, bytes: UnsafeBufferPointer(buffer))
-        let command = Bootstrap(agents: [carried]).command
-            .replacingOccurrences(of: "/var/lib/deptool/bin", with: bin).replacingOccurrences(of: "exec sudo -n sh", with: "exec sh")
+        let command = withoutSudo(Bootstrap(agents: [carried])).replacingOccurrences(of: "/var/lib/deptool/bin", with: bin)
         return (carried.name, command)
+    }
+
+    private func withoutSudo(_ bootstrap: Bootstrap) -> String {
+        bootstrap.command.replacingOccurrences(of: "exec sudo -S -p \(bootstrap.passwordPrompt) sh", with: "exec sh")
     }
 
     private func output(_ arguments: [String], input: [UInt8] = []) throws -> String { try run(arguments, input: input).output }
@@ -135,7 +138,7 @@ import Testing
 
     @Test func `a CPU without an agent and a directory that cannot be made are told`() throws {
         defer { cleanUp() }
-        let none = Bootstrap(agents: []).command.replacingOccurrences(of: "exec sudo -n sh", with: "exec sh")
+        let none = withoutSudo(Bootstrap(agents: []))
         #expect(try run(["sh", "-c", none], input: []).output == "DEPTOOL-FAILED cpu \(try output(["uname", "-sm"]))")
         try Data().write(to: URL(fileURLWithPath: bin))
         let result = try run(["sh", "-c", try bootstrap().command], input: Array("go\n".utf8) + agent)

@@ -17,6 +17,7 @@ private final class Printed: RemoteStream {
 
     func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError) { written += bytes }
     func read(max: Int, deadline: Deadline) throws(SSHError) -> [UInt8] { pieces.isEmpty ? [] : pieces.removeFirst() }
+    func waitForOutput(deadline: Deadline) throws(SSHError) -> Bool { true }
     func closeWrite(deadline: Deadline) throws(SSHError) {}
     func exitStatus(deadline: Deadline) throws(SSHError) -> SSH.ExitStatus { .code(1) }
 }
@@ -28,7 +29,7 @@ private final class Printed: RemoteStream {
 
     private func begin(_ stream: Printed) throws(HostError) -> (reply: Reply, installed: Bool) {
         var installed = false
-        var conversation = try Conversation(stream, agents: agents) { installed = true }
+        var conversation = try Conversation(stream, bootstrap: Bootstrap(agents: agents)) { installed = true }
         return (try conversation.receive(deadline: .after(.seconds(1))), installed)
     }
 

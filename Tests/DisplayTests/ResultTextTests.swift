@@ -83,6 +83,18 @@ import Wire
             """)
     }
 
+    @Test func `a new login that did not work says why`() throws {
+        #expect(try summary([("a", .lockedOut(.ssh(refused)))]) == """
+
+            a: no new login to the host worked, so this would have locked you out:
+                | 10.0.0.1:22 refuses connections. Either sshd does not run on a, or it listens on another port: give a a Port in ~/.ssh/config.
+            The previous state is back.
+
+            Rolled back 1 host, in 1.43 s.
+
+            """)
+    }
+
     @Test func `a deploy that changed nothing says so`() throws {
         #expect(try summary([("a", .failed(.noAgents)), ("b", .failed(.otherHostNotReady))]) == """
 
@@ -91,6 +103,13 @@ import Wire
             Nothing was changed.
 
             """)
+        let isDown = HostResult.failed(.ssh(.timedOut(.connecting)))
+        #expect(
+            try summary([("a", isDown), ("b", .failed(.otherHostNotReady))]).hasSuffix(
+                "\nNothing was changed. `--skip-unreachable` goes on without such hosts.\n"))
+        for results in [[("a", isDown)], [("a", isDown), ("b", .failed(.noAgents)), ("c", .failed(.otherHostNotReady))]] {
+            #expect(try summary(results).hasSuffix("\nNothing was changed.\n"))
+        }
         #expect(try summary([("a", .rolledBack(Failure(.cancelled)))]).hasSuffix("\nRolled back 1 host, in 1.43 s.\n"))
     }
 
@@ -103,9 +122,11 @@ import Wire
     @Test func `every result has a phrase`() throws {
         let failure = Failure(.cancelled)
         #expect([
-            HostResult.deployed, .rolledBack(failure), .broken(failure, undoing: [], .units), .failed(.calledOff), .stale(nil), .unknown(refused),
+            HostResult.deployed, .rolledBack(failure), .lockedOut(.ssh(refused)), .broken(failure, undoing: [], .units), .failed(.calledOff),
+            .stale(nil), .unknown(refused),
         ].map(\.phrase) == [
-            "done", "rolled back: given up by the operator", "BROKEN: given up by the operator, and rolling back failed",
+            "done", "rolled back: given up by the operator",
+            "rolled back: no new login to the host worked (connection refused), so this would have locked you out", "BROKEN: given up by the operator, and rolling back failed",
             "not changed, as you wished", "somebody else deployed to it since",
             "connection lost (connection refused); unknown whether it was deployed",
         ])

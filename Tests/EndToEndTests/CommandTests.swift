@@ -148,7 +148,20 @@ import Testing
         cluster.environment["NO_COLOR"] = "1"
         let paged = try cluster.start("diff", on: .terminal).finish().require(0).text
         expect(paged, is: "paged:--- /dev/null\npaged:+++ web1/app/list\npaged:@@ -0,0 +1 @@\npaged:+one\n")
-        expect(try cluster.deptool("diff").text, is: paged.replacing("paged:", with: ""))
+        let plain = paged.replacing("paged:", with: "")
+        expect(try cluster.deptool("diff").text, is: plain)
+
+        // Where none is set, less, for what does not fit on the screen.
+        cluster.environment["PAGER"] = nil
+        try cluster.write(outside: "bin/less", "#!/bin/sh\nsed s/^/less:/\n")
+        try FileManager.default.setAttributes(
+            [.posixPermissions: 0o700], ofItemAtPath: "\(cluster.directory)/bin/less")
+        cluster.environment["PATH", default: ""] = "\(cluster.directory)/bin:" + cluster.environment["PATH", default: ""]
+        expect(try cluster.start("diff", on: .terminal).finish().require(0).text, is: plain)
+        try cluster.write("web1/app/list", String(repeating: "one\n", count: 40))
+        let long = try cluster.deptool("diff").text
+        let shown = try cluster.start("diff", on: .terminal).finish().require(0).text
+        expect(shown, is: long.split(separator: "\n").map { "less:\($0)\n" }.joined())
     }
 
     @Test func `control characters of a file are shown, not obeyed`() throws {

@@ -12,14 +12,6 @@ extension EndToEnd {
             cluster = try Cluster(site)
         }
 
-        /// Writes an ssh configuration that has the lab's with some of it replaced.
-        private func configure(_ replacements: (String, String)...) throws {
-            var text = try String(contentsOfFile: "\(site.lab)/ssh_config", encoding: .utf8)
-            for (old, new) in replacements { text = text.replacing(old, with: new) }
-            try cluster.write(outside: "ssh_config", text)
-            cluster.sshConfiguration = "\(cluster.directory)/ssh_config"
-        }
-
         /// The host's Ed25519 key, as ssh-keygen(1) shows it.
         private func fingerprint(of host: Host) throws -> String {
             String(try host.run("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split(separator: " ")[1])
@@ -34,7 +26,7 @@ extension EndToEnd {
         @Test func `a host that is down is named, and no host changes`() throws {
             let (web1, web2) = try site.boot("web1", "web2")
             for host in ["web1", "web2"] { try cluster.addService("app", on: host) }
-            try configure(("ControlMaster no", "ConnectTimeout 1"))
+            try cluster.configure(("ControlMaster no", "ConnectTimeout 1"))
             try site.kill(web2)
 
             let output = try cluster.deploy()
@@ -45,7 +37,7 @@ extension EndToEnd {
                 is: """
                     web2: web2 did not answer in time while Deptool was connecting. Check your network, and that web2 is up.
 
-                    Nothing was changed.
+                    Nothing was changed. `--skip-unreachable` goes on without such hosts.
 
                     """)
             #expect(output.text.contains("\n  web1: not changed, since another host is not ready\n"))
@@ -60,10 +52,38 @@ extension EndToEnd {
             let asking = try cluster.startAsking()
             try asking.expect("[y/N/d] ")
             try asking.expect("\n  web2: no answer while connecting\nApply to 2 hosts in cluster 'prod'? [y/N/d] ")
+            // And asked about once all others are ready.
+            let question = "\nGo on without it? [y/N] "
+            asking.type(line: "y")
+            try asking.expect(question)
+            #expect(asking.text.contains(#/\n\n  web2: (no answer while connecting|no route to host)\nGo on/#))
+            #expect(try web1.isLocked)
             asking.type(line: "n")
             #expect(try asking.finish().code == 1)
+            #expect(try web1.apps() == "")
+            #expect(try web1.isLocked == false)
 
-            // On request, the others are deployed to.
+            let leaving = try cluster.startAsking()
+            try leaving.expect("[y/N/d] ")
+            leaving.type(line: "y")
+            try leaving.expect(question)
+            leaving.type("\u{3}")
+            #expect(try leaving.finish().code == 130)
+            try web1.wait(for: "flock --nonblock /var/lib/deptool/store/lock true")
+            #expect(try web1.links() == "")
+
+            let goingOn = try cluster.startAsking()
+            try goingOn.expect("[y/N/d] ")
+            goingOn.type(line: "y")
+            try goingOn.expect(question)
+            goingOn.type(line: "y")
+            let done = try goingOn.finish()
+            #expect(done.code == 1)
+            #expect(done.stable.hasSuffix("\n\nDeployed to 1 host, 1 host not changed, in N s.\n"), "\(done)")
+            #expect(try web1.state(of: "app") == "active")
+
+            // On request, without a question.
+            try cluster.write("web1/app/more", "")
             let rest = try cluster.deploy("--skip-unreachable")
             #expect(rest.code == 1)
             #expect(rest.stable.hasSuffix("\n\nDeployed to 1 host, 1 host not changed, in N s.\n"), "\(rest)")
@@ -77,7 +97,7 @@ extension EndToEnd {
         @Test func `a host that refuses connections is told apart from one that is down`() throws {
             let host = try site.boot()
             try cluster.addService("app", on: "web1")
-            try configure(("Port 22", "Port 23"))
+            try cluster.configure(("Port 22", "Port 23"))
             let output = try cluster.deploy()
             #expect(output.code == 1)
             expect(
@@ -119,7 +139,7 @@ extension EndToEnd {
         @Test func `an unknown host key is refused where nobody can be asked`() throws {
             let host = try site.boot()
             try cluster.addService("app", on: "web1")
-            try configure(("\(site.lab)/known_hosts", "\(cluster.directory)/known_hosts"), ("Checking yes", "Checking ask"))
+            try cluster.configure(("\(site.lab)/known_hosts", "\(cluster.directory)/known_hosts"), ("Checking yes", "Checking ask"))
 
             let output = try cluster.deploy()
 
@@ -141,7 +161,7 @@ extension EndToEnd {
         @Test func `an unknown host key is asked about, and remembered`() throws {
             let host = try site.boot()
             try cluster.addService("app", on: "web1")
-            try configure(("\(site.lab)/known_hosts", "\(cluster.directory)/known_hosts"), ("Checking yes", "Checking ask"))
+            try cluster.configure(("\(site.lab)/known_hosts", "\(cluster.directory)/known_hosts"), ("Checking yes", "Checking ask"))
             let question = """
 
                 The host '\(host.address)' has a key that is not known yet:
@@ -161,6 +181,15 @@ extension EndToEnd {
             #expect(try host.attempt("test -e /var/lib/deptool").code == 1)
             #expect(!FileManager.default.fileExists(atPath: "\(cluster.directory)/known_hosts"))
 
+            // Ctrl-C is an answer, too.
+            let leaving = try cluster.startAsking()
+            try leaving.expect("[y/N/d] ")
+            leaving.type(line: "y")
+            try leaving.expect(String(question))
+            leaving.type("\u{3}")
+            #expect(try leaving.finish().code == 130)
+            #expect(try host.attempt("test -e /var/lib/deptool").code == 1)
+
             let accepting = try cluster.startAsking()
             try accepting.expect("[y/N/d] ")
             accepting.type(line: "y")
@@ -179,7 +208,7 @@ extension EndToEnd {
             let host = try site.boot()
             try cluster.addService("app", on: "web1")
             let path = "\(cluster.directory)/known_hosts"
-            try configure(("\(site.lab)/known_hosts", path), ("Checking yes", "Checking ask"))
+            try cluster.configure(("\(site.lab)/known_hosts", path), ("Checking yes", "Checking ask"))
             try Program(
                 ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "other"], in: cluster.directory,
                 environment: cluster.environment
@@ -208,7 +237,7 @@ extension EndToEnd {
         @Test func `a user with sudo will do`() throws {
             let host = try site.boot()
             try cluster.addService("app", on: "web1")
-            try configure(("User root", "User operator"))
+            try cluster.configure(("User root", "User operator"))
             try cluster.deploy().require(0)
             #expect(try host.state(of: "app") == "active")
             let owners = try host.run("cd /var/lib/deptool && stat -c '%U %a' . store bin/*")
@@ -223,15 +252,14 @@ extension EndToEnd {
             let host = try site.boot()
             try host.run("rm /etc/sudoers.d/operator")
             try cluster.addService("app", on: "web1")
-            try configure(("User root", "User operator"))
+            try cluster.configure(("User root", "User operator"))
             let output = try cluster.deploy()
             #expect(output.code == 1)
             expect(
                 summary(output),
                 is: """
-                    web1: The login worked, but instead of the agent a command ended with status 1; Deptool needs a login as \
-                    root, or sudo without a password. What was printed:
-                        | sudo: a password is required
+                    web1: The login is not root's, and sudo wants a password, for which nobody could be asked.
+                    Deploy from a terminal, log in as root, or allow the user to run `sh` without: `NOPASSWD:` in sudoers.
 
                     Nothing was changed.
 
@@ -245,7 +273,7 @@ extension EndToEnd {
             try host.run("sed -i '1i echo Welcome; echo to web1 >&2' /root/.bashrc")
             try cluster.addService("app", on: "web1")
             try cluster.deploy().require(0)
-            try configure(("User root", "User operator"))
+            try cluster.configure(("User root", "User operator"))
             try cluster.write("web1/app/more", "")
             try cluster.deploy().require(0)
         }
@@ -261,6 +289,7 @@ extension EndToEnd {
                 is: """
                     web1: web1 does not let root in.
                         \(site.lab)/key (ssh-ed25519): refused
+                    The server offers: publickey, password.
 
                     Nothing was changed.
 

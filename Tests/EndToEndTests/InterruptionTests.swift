@@ -68,7 +68,7 @@ extension EndToEnd {
             let deploy = try startDeploy()
             try host.run("kill -9 \(try host.agents().map(String.init).joined(separator: " "))")
             let output = try deploy.finish()
-            #expect(output.code == 1)
+            #expect(output.code == 5)
             expect(
                 output.stable.split(separator: "\n\n").suffix(2).joined(separator: "\n\n"),
                 is: """
@@ -97,7 +97,7 @@ extension EndToEnd {
         @Test func `when the process that listens is killed, the steps are undone`() throws {
             let deploy = try startDeploy()
             try host.run("kill -9 \(try #require(host.agents().first))")
-            #expect(try deploy.finish().code == 1)
+            #expect(try deploy.finish().code == 5)
             try host.wait(for: hostIsFree)
             #expect(try host.state(of: "web") == "active")
             #expect(try host.state(of: "new") == "inactive")
@@ -119,9 +119,33 @@ extension EndToEnd {
         @Test func `when the connection is cut, the host rolls back by itself`() throws {
             let deploy = try startDeploy()
             try host.run("pkill -KILL -f '^sshd(-session)?: root@notty'")
-            #expect(try deploy.finish().code == 1)
+            #expect(try deploy.finish().code == 5)
             try host.wait(for: hostIsFree)
             try expectOldState()
+        }
+
+        /// Ways in which all that hangs on a login ends.
+        enum EndOfLogin: String, CaseIterable {
+            case scope = "systemctl kill --signal=KILL $(systemctl list-units --plain --no-legend 'session-*.scope' | cut -d ' ' -f 1)"
+            case user = "loginctl terminate-user LOGIN"
+            case servers = "pkill -KILL sshd"
+        }
+
+        @Test(arguments: EndOfLogin.allCases, Torture.isWhole ? ["root", "operator"] : ["operator"])
+        func `when the login ends, the host rolls back by itself`(end: EndOfLogin, login: String) throws {
+            try cluster.write(outside: "ssh_config", "User \(login)\nInclude \(site.lab)/ssh_config\n")
+            cluster.sshConfiguration = "\(cluster.directory)/ssh_config"
+            let deploy = try startDeploy()
+            try host.run(end.rawValue.replacing("LOGIN", with: login))
+            #expect(try deploy.finish().code == 5)
+            try host.wait(for: hostIsFree)
+            #expect(try host.state(of: "web") == "active")
+            #expect(try host.state(of: "new") == "inactive")
+            // sudo passes SIGTERM on to the process that listens, which then leaves the new files behind.
+            try host.wait(for: "pgrep -x sshd && systemctl is-active ssh")
+            try recover()
+            try expectOldState()
+            try expectDeployable()
         }
 
         @Test func `Ctrl-C rolls back and says so`() throws {
@@ -155,7 +179,7 @@ extension EndToEnd {
             let deploy = try startDeploy()
             try site.kill(host)
             let output = try deploy.finish(within: .seconds(60))
-            #expect(output.code == 1)
+            #expect(output.code == 5)
             #expect(output.stable.hasSuffix("\n\nLost the connection to 1 host, in N s.\n"), "\(output)")
         }
 

@@ -26,7 +26,18 @@ extension EndToEnd {
 
             #expect(output.code == 3)
             #expect(output.text.contains("    keep it only if a new login works (/etc/ssh/sshd_config.d/deny.conf is touched)\n"))
-            #expect(output.text.contains("web1: rolled back: no new login to the host worked"))
+            #expect(output.text.contains("web1: rolled back: no new login to the host worked (login failed), so this would have locked you out\n"))
+            #expect(
+                output.stable.hasSuffix(
+                    """
+                    web1: no new login to the host worked, so this would have locked you out:
+                        | web1 does not let root in.
+                        |     \(site.lab)/key (ssh-ed25519): refused
+                    The previous state is back.
+
+                    Rolled back 1 host, in N s.
+
+                    """), "\(output)")
             #expect(try host.run("ls /etc/ssh/sshd_config.d /var/lib/deptool/apps") == "/etc/ssh/sshd_config.d:\n\n/var/lib/deptool/apps:\n")
             #expect(try host.state(of: "ssh") == "active")
             #expect(try cluster.references() == "")
@@ -37,6 +48,62 @@ extension EndToEnd {
             let refused = try cluster.deploy()
             #expect(refused.code == 1)
             #expect(refused.text.contains("Nothing was changed."))
+        }
+
+        @Test func `a deploy that takes sudo from the operator undoes itself`() throws {
+            let host = try site.boot()
+            try cluster.write(outside: "ssh_config", "User operator\nInclude \(site.lab)/ssh_config\n")
+            cluster.sshConfiguration = "\(cluster.directory)/ssh_config"
+            try cluster.write("web1/sudo/rules", "operator ALL=(ALL) PASSWD: ALL\n")
+            try cluster.write("web1/sudo/manifest.json", #"{"symlinks": {"/etc/sudoers.d/zz-deptool": "rules"}}"#)
+            let plan = "    keep it only if a new login works (/etc/sudoers.d/zz-deptool is touched)\n"
+            #expect(try cluster.deptool("plan").text.contains(plan))
+            #expect(try cluster.deptool("plan", "--guard", "never").text.contains(plan) == false)
+
+            let output = try cluster.deploy()
+
+            #expect(output.code == 3)
+            #expect(output.text.contains("Deptool needs a login as root, or sudo without a password"), "\(output)")
+            #expect(try host.run("ls /etc/sudoers.d") == "README\noperator\n")
+            #expect(try host.isLocked == false)
+            try cluster.edit("web1/sudo/rules", replacing: "PASSWD", with: "NOPASSWD")
+            try cluster.deploy().require(0)
+        }
+
+        @Test(.enabled(if: Torture.isWhole, "the host waits for 45 s"))
+        func `a firewall that drops the operator's packets undoes itself`() throws {
+            let host = try site.boot(packages: "nftables")
+            try cluster.write(
+                "web1/firewall/systemd/nftables.service",
+                """
+                [Service]
+                Type=oneshot
+                RemainAfterExit=yes
+                ExecStart=/usr/sbin/nft -f /var/lib/deptool/apps/firewall/current/rules
+                ExecStop=/usr/sbin/nft flush ruleset
+
+                [Install]
+                WantedBy=multi-user.target
+
+                """)
+            func rules(_ port: Int) -> String {
+                "flush ruleset\ntable inet filter {\n chain input {\n  type filter hook input priority 0;\n  tcp dport \(port) drop\n }\n}\n"
+            }
+            try cluster.write("web1/firewall/rules", rules(23))
+            try cluster.write("web1/firewall/manifest.json", #"{"systemd": {"units_enabled": ["nftables.service"]}}"#)
+            try cluster.deploy().require(0)
+            let before = try host.snapshot()
+            try cluster.write("web1/firewall/rules", rules(22))
+
+            let output = try cluster.startDeploy().finish(within: .seconds(150))
+
+            #expect(output.code == 3, "\(output)")
+            #expect(output.text.contains("    keep it only if a new login works (nftables.service is touched)\n"))
+            #expect(output.text.contains("no new login to the host worked (no answer while"), "\(output)")
+            try host.wait(for: "flock --nonblock /var/lib/deptool/store/lock true", within: .seconds(100))
+            expect(try host.snapshot(), is: before)
+            #expect(try host.run("nft list ruleset").contains("tcp dport 23 drop"))
+            #expect(try cluster.deptool("ping", "--count", "1", "--ssh-config", cluster.sshConfiguration).code == 0)
         }
 
         @Test func `a harmless change of what the login depends on is kept`() throws {

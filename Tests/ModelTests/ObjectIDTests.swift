@@ -1,3 +1,4 @@
+import CSHA1
 import Foundation
 import Model
 import TestSupport
@@ -36,6 +37,18 @@ import Testing
                 rest = rest.dropFirst(piece.count)
             }
             #expect(pieces.finish() == whole.finish(), "length \(length), seed \(random.seed)")
+        }
+    }
+
+    @Test func `the CPU's own instructions give what plain ones give`() {
+        var random = Seeded()
+        for count in [1, 2, 3, 1000] {
+            let blocks = random.bytes(64 * count)
+            var state: [UInt32] = (0..<5).map { _ in .random(in: 0 ... .max, using: &random) }
+            var plain = state
+            csha1_compress(&state, blocks, count)
+            csha1_compress_portably(&plain, blocks, count)
+            #expect(state == plain, "\(count) blocks, seed \(random.seed)")
         }
     }
 

@@ -64,7 +64,7 @@ import Testing
         settings.agent = .path(agent.socket)
         settings.identities = .onlyConfigured
         #expect(
-            try failure(settings) == .loginFailed(LoginFailure(user: settings.user, offers: [], end: .allTried)))
+            try failure(settings) == .loginFailed(LoginFailure(user: settings.user, offers: [], end: .allTried, methods: ["publickey"])))
     }
 
     @Test(arguments: [("ed25519", nil), ("ecdsa", "PEM")] as [(String, String?)])
@@ -76,7 +76,7 @@ import Testing
         settings.identityFiles = [key]
 
         let asked = Mutex<[String]>([])
-        let questions = Questions(passphrase: { path in
+        let questions = Questions(passphrase: { path, _ in
             Array((asked.withLock { asked in
                 asked.append(path)
                 return asked.count == 2 ? "opensesame" : "wrong"
@@ -88,18 +88,18 @@ import Testing
         let type = try server.scratch.publicKey("id").type
         let wrong = Offer(source: .file(path: key), type: type, outcome: .wrongPassphrase)
         #expect(
-            try failure(settings, Questions(passphrase: { _ in Array("wrong".utf8) }))
-                == .loginFailed(LoginFailure(user: settings.user, offers: [wrong], end: .allTried)))
+            try failure(settings, Questions(passphrase: { _, _ in Array("wrong".utf8) }))
+                == .loginFailed(LoginFailure(user: settings.user, offers: [wrong], end: .allTried, methods: ["publickey"])))
         let none = Offer(source: .file(path: key), type: type, outcome: .noPassphrase)
         #expect(
-            try failure(settings) == .loginFailed(LoginFailure(user: settings.user, offers: [none], end: .allTried)))
+            try failure(settings) == .loginFailed(LoginFailure(user: settings.user, offers: [none], end: .allTried, methods: ["publickey"])))
     }
 
     @Test func `nobody is asked for the passphrase of a key that the server refuses`() throws {
         let server = try Server()
         var settings = try server.settings()
         settings.identityFiles = [try server.scratch.key("id", passphrase: "opensesame")]
-        let questions = Questions(passphrase: { _ in
+        let questions = Questions(passphrase: { _, _ in
             Issue.record("asked")
             return nil
         })
@@ -125,7 +125,7 @@ import Testing
                 Deptool's SSH library (libssh2 before 1.11) signs with RSA keys in a way that OpenSSH 8.8 and later \
                 refuse. Add the key to ssh-agent, or use an Ed25519 key.
                 """)
-        #expect(error?.systemSSHMayWork == true)
+        #expect(error?.systemSSHMayWork(.none) == true)
     }
 
     @Test func `a login without any key says so`() throws {

@@ -131,7 +131,7 @@ import Testing
         #expect(settings.addressFamily == .inet6)
         #expect(settings.controlPath == "/run/web1")
         #expect(settings.route == .jump(["j1", "u@j2:23"]))
-        #expect(settings.unsupported == ["certificatefile"])
+        #expect(settings.unsupported == ["CertificateFile"])
     }
 
     @Test func `a broken configuration is shown in ssh's words`() throws {

@@ -1,5 +1,5 @@
 import Model
-import TestSupport
+@testable import TestSupport
 import Testing
 import Wire
 

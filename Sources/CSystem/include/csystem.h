@@ -149,6 +149,11 @@ int csys_wait_interrupt(void);  // waits for the next of them, once they are cau
 int csys_duplicate(int fd);  // above the standard ones, close-on-exec
 // As csys_spawn, but in this process's own group, so that the program may read from the terminal.
 int csys_spawn_foreground(const void *arguments, size_t size, size_t count, int in, int out, int err);
+// As csys_spawn, but in a session of its own, so that the program has no terminal to ask at.
+int csys_spawn_session(const void *arguments, size_t size, size_t count, int in, int out, int err);
+int64_t csys_own_path(char *buffer, size_t size);  // of the running program; the length
+// A new directory for us alone in the directory for temporary files; the length of its path.
+int64_t csys_make_temporary_directory(char *buffer, size_t size);
 int csys_make_directory_plain(const char *path);  // with the umask; EEXIST if there is anything
 int64_t csys_working_directory(char *buffer, size_t size);
 #endif
@@ -157,6 +162,9 @@ int64_t csys_working_directory(char *buffer, size_t size);
 
 // Runs `body(context)` on a thread of its own, which ends with it. EAGAIN when there can be no more threads.
 int csys_thread_start(void (*body)(void *context), void *context);
+
+// Lets this process have so many files open at once, or as many as it may.
+void csys_allow_descriptors(uint64_t count);
 
 uint64_t csys_thread_id(void);  // tells the threads of this process apart
 
@@ -193,12 +201,15 @@ int csys_connect_start(csys_lookup *lookup, size_t index);
 int csys_connect_result(int fd);  // 0, or why it failed
 int64_t csys_address_text(csys_lookup *lookup, size_t index, char *buffer, size_t size);  // numeric; the length
 int csys_connect_unix(const char *path);  // non-blocking afterwards
+int csys_listen_unix(const char *path);  // non-blocking
+int csys_accept(int listener);  // non-blocking afterwards, close-on-exec
 
 // As read(2) and write(2), on a socket: no SIGPIPE; EINTR retried; -EAGAIN when it would wait.
 int64_t csys_receive(int fd, void *buffer, size_t count);
 int64_t csys_peek(int fd, void *buffer, size_t count);  // leaves it there to be received
 int64_t csys_send(int fd, const void *buffer, size_t count);
 int csys_shutdown(int fd);  // both directions
+int csys_shutdown_writing(int fd);
 int csys_set_nonblocking(int fd);
 
 // The operator's own files, which may well be symlinks: followed, unlike above.

@@ -8,6 +8,8 @@ final class Cluster {
     var environment: [String: String]
     /// What ssh gets as its configuration.
     var sshConfiguration: String
+    /// `--transport`; nil for what the tool chooses.
+    var transport = ProcessInfo.processInfo.environment["DEPTOOL_TRANSPORT"]
 
     /// With an empty tree. The store is there unless it is to be made later.
     init(_ site: Site, of person: String = "Ann", isInitialized: Bool = true) throws {
@@ -74,14 +76,18 @@ final class Cluster {
     }
 
     private func start(_ arguments: [String], _ console: Program.Console) throws -> Program {
-        try Program([Tools.deptool] + arguments, in: directory, environment: environment, console: console)
+        let connects = ["deploy", "sync", "ping"].contains(arguments.first)
+        let transport = connects ? transport.map { ["--transport", $0] } ?? [] : []
+        return try Program([Tools.deptool] + arguments + transport, in: directory, environment: environment, console: console)
     }
 
     @discardableResult
     func deptool(_ arguments: String...) throws -> Output { try start(arguments, .pipes).finish() }
 
     /// Deploys without asking.
-    func deploy(_ arguments: String...) throws -> Output {
+    func deploy(_ arguments: String...) throws -> Output { try deploy(arguments) }
+
+    func deploy(_ arguments: [String]) throws -> Output {
         try start(["deploy", "--no-confirm", "--ssh-config", sshConfiguration] + arguments, .pipes).finish()
     }
 
@@ -91,7 +97,23 @@ final class Cluster {
     }
 
     /// Starts to deploy on a terminal, where it will ask.
-    func startAsking() throws -> Program { try start(["deploy", "--ssh-config", sshConfiguration], .terminal) }
+    func startAsking(_ arguments: String...) throws -> Program {
+        try start(["deploy", "--ssh-config", sshConfiguration] + arguments, .terminal)
+    }
+
+    /// Makes ssh's configuration the lab's with some of it replaced.
+    func configure(_ replacements: (String, String)...) throws {
+        var text = try String(contentsOfFile: "\(site.lab)/ssh_config", encoding: .utf8)
+        for (old, new) in replacements { text = text.replacing(old, with: new) }
+        try write(outside: "ssh_config", text)
+        sshConfiguration = "\(directory)/ssh_config"
+    }
+
+    /// Runs a program beside the tree, which must succeed.
+    @discardableResult
+    func run(_ arguments: String...) throws -> String {
+        try Program(arguments, in: directory, environment: environment).finish().require(0).text
+    }
 
     /// What the store knows of the hosts.
     func references() throws -> String {

@@ -3,8 +3,12 @@ import Foundation
 /// A host of the lab, looked at from the inside, without SSH.
 struct Host {
     let name: String
-    let address: String
+    /// Of IPv4, and of IPv6.
+    let addresses: [String]
     let lab: String
+
+    var address: String { addresses.first ?? "" }
+    var address6: String { addresses.last ?? "" }
 
     /// Runs a shell script there as root, which must succeed, and returns what it prints.
     @discardableResult

@@ -154,10 +154,15 @@ final class Program {
         return true
     }
 
+    /// The most memory that it had at once, in kilobytes, once it has ended; what it started counts as well.
+    private(set) var peakMemory = 0
+
     private func wait() -> Int32 {
         if let status { return status }
         var raw: Int32 = 0
-        while waitpid(pid, &raw, 0) < 0 && errno == EINTR {}
+        var usage = rusage()
+        while wait4(pid, &raw, 0, &usage) < 0 && errno == EINTR {}
+        peakMemory = Int(usage.ru_maxrss)
         let code = raw & 0x7f == 0 ? raw >> 8 & 0xff : 128 + raw & 0x7f
         status = code
         return code

@@ -29,29 +29,56 @@ final class Site {
 
     static let temporary = "/tmp"
 
-    /// Boots a host that nothing was ever deployed to.
-    func boot(_ name: String = "web1") throws -> Host {
-        let address = try up([name])[name] ?? ""
-        return Host(name: name, address: address, lab: lab)
+    /// What a host runs.
+    enum Flavour: String, CaseIterable, CustomTestStringConvertible {
+        case debian12 = "Debian 12"
+        case debian13 = "Debian 13"
+        case readonly = "systemd, bash and coreutils, a read-only /usr"
+        case busybox = "busybox and dropbear alone"
+        case aarch64 = "busybox and dropbear alone, on aarch64"
+
+        var testDescription: String { rawValue }
+        var hasSystemd: Bool { self != .busybox && self != .aarch64 }
+
+        fileprivate var environment: [String: String] {
+            switch self {
+            case .debian12: [:]
+            case .debian13: ["LAB_SUITE": "trixie"]
+            case .readonly: ["LAB_FLAVOUR": "readonly"]
+            case .busybox: ["LAB_FLAVOUR": "busybox"]
+            case .aarch64: ["LAB_FLAVOUR": "aarch64"]
+            }
+        }
+    }
+
+    /// Boots a host that nothing was ever deployed to, with more of the distribution's packages if need be.
+    func boot(_ name: String = "web1", _ flavour: Flavour = .debian12, packages: String = "") throws -> Host {
+        let addresses = try up([name], flavour, packages: packages)[name] ?? []
+        return Host(name: name, addresses: addresses, lab: lab)
     }
 
     /// Boots two at once.
     func boot(_ one: String, _ other: String) throws -> (Host, Host) {
         let addresses = try up([one, other])
         return (
-            Host(name: one, address: addresses[one] ?? "", lab: lab),
-            Host(name: other, address: addresses[other] ?? "", lab: lab)
+            Host(name: one, addresses: addresses[one] ?? [], lab: lab),
+            Host(name: other, addresses: addresses[other] ?? [], lab: lab)
         )
     }
 
-    /// Returns the addresses of the hosts.
-    private func up(_ names: [String]) throws -> [String: String] {
+    /// Returns the addresses of each host, of IPv4 and of IPv6.
+    private func up(
+        _ names: [String], _ flavour: Flavour = .debian12, packages: String = ""
+    ) throws -> [String: [String]] {
         // The keeper waits for this lock, so that it never takes down a lab that is only half there.
         let command = ["flock", "--shared", "--close", "\(directory)/booting", Tools.lab, "up", lab] + names
-        let output = try Program(command, environment: ProcessInfo.processInfo.environment).finish(within: .seconds(180))
+        var environment = ProcessInfo.processInfo.environment.merging(flavour.environment) { $1 }
+        // The first time, there is an image to be made.
+        if !packages.isEmpty { environment["LAB_PACKAGES"] = packages }
+        let output = try Program(command, environment: environment).finish(within: .seconds(packages.isEmpty ? 180 : 600))
         guard output.code == 0 else { throw Failed(what: "booting \(names)", output: output) }
         let lines = output.text.split(separator: "\n").map { $0.split(separator: " ") }
-        return Dictionary(uniqueKeysWithValues: lines.map { (String($0[0]), String($0[1])) })
+        return Dictionary(uniqueKeysWithValues: lines.map { (String($0[0]), $0.dropFirst().map(String.init)) })
     }
 
     /// The lab's directory.
@@ -64,6 +91,10 @@ final class Site {
         ).finish()
         guard output.code == 0 else { throw Failed(what: "lab \(command)", output: output) }
     }
+
+    /// Freezes every process of the host; its kernel still answers.
+    func pause(_ host: Host) throws { try lab("pause", host) }
+    func resume(_ host: Host) throws { try lab("resume", host) }
 
     /// Pulls the plug.
     func kill(_ host: Host) throws { try lab("kill", host) }

@@ -1,5 +1,4 @@
 import Model
-import TestSupport
 import Wire
 
 /// Random values of everything that is sent or kept.
@@ -153,7 +152,7 @@ extension Seeded {
     }
 
     mutating func reply() -> Reply {
-        switch int(0...13) {
+        switch int(0...14) {
         case 0: .hello(hello())
         case 1: .locked
         case 2: .staged(missing: list { $0.id() })
@@ -166,7 +165,8 @@ extension Seeded {
         case 9: .record(optional { $0.record() })
         case 10: .file(size: optional { UInt64($0.number() & .max) })
         case 11: .content(bytes(int(0...300)))
-        case 12: .waiting(Waiting(unit(), pick([.ready, .stopped, .settled]), elapsed: int(0...99), limit: int(0...999)))
+        case 12: .resumed(list { $0.content() })
+        case 13: .waiting(Waiting(unit(), pick([.ready, .stopped, .settled]), elapsed: int(0...99), limit: int(0...999)))
         default: .pong
         }
     }

@@ -1,0 +1,28 @@
+/// Why sudo on a host did not start the agent.
+public enum SudoProblem: Hashable, Sendable {
+    /// It wants a password, and nobody could be asked or gave one.
+    case passwordNeeded
+    case passwordWrong
+    /// `Defaults requiretty`.
+    case terminalNeeded
+    /// The user may not run the agent as root.
+    case notAllowed
+    case notInstalled
+
+    /// Finds out from what sudo, whose messages are English here, wrote to standard error.
+    init?(_ text: String) {
+        if text.contains("you must have a tty") {
+            self = .terminalNeeded
+        } else if text.contains("incorrect password attempt") {
+            self = .passwordWrong
+        } else if text.contains("is not in the sudoers file") || text.contains("is not allowed to ") || text.contains("may not run sudo") {
+            self = .notAllowed
+        } else if text.contains("sudo: not found") || text.contains("sudo: command not found") {
+            self = .notInstalled
+        } else if text.contains("a password is required") || text.contains("no password was provided") {
+            self = .passwordNeeded
+        } else {
+            return nil
+        }
+    }
+}

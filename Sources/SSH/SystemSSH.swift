@@ -1,0 +1,179 @@
+import CSystem
+import Model
+
+/// A command on a host that the system's `ssh` runs (ssh(1)): for what libssh2 cannot do.
+///
+/// Its questions are put to `questions`; without any, it asks nothing (BatchMode). It never outlives this object.
+public final class SystemSSH: RemoteStream {
+    private let process: Subprocess
+    private let socket: Descriptor
+    private let errors: Descriptor
+    private let interrupt: Interrupt
+    private var log: SystemSSHLog
+    private var incoming = ByteQueue()
+    private var hasEnded = false
+    private var haveErrorsEnded = false
+    private var isWriteClosed = false
+
+    /// What is kept of the output that arrives during a write. Beyond it, the host waits until we read.
+    private static let mostKept = 64 << 20
+
+    /// Whether a connection that ssh has already may be used.
+    public enum Sharing: Sendable {
+        /// A living master of ControlMaster.
+        case allowed
+        /// It must be a new login.
+        case none
+    }
+
+    /// Starts ssh, and returns when it has logged in. Throws any ``SSHError`` but ``SSHError/protocolError``.
+    public init(
+        _ command: String, on settings: HostSettings, sharing: Sharing, questions: Questions, interrupt: Interrupt,
+        deadline: Deadline
+    ) throws(SSHError) {
+        let dialogue = questions.isEmpty ? nil : try SystemSSHDialogue(settings, questions)
+        var words = ["env"]
+        words += try dialogue?.askpass.environment() ?? ["SSH_ASKPASS_REQUIRE=never"]
+        words += Self.arguments(settings, sharing, canAsk: dialogue != nil) + ["--", settings.name.text, command]
+        let (ours, theirs) = try Descriptor.socketPair()
+        let (errors, errorStart) = try Descriptor.pipe()
+        process = try Subprocess(
+            words, session: .own, input: theirs.number, output: theirs.number, error: errorStart.number)
+        theirs.close()
+        errorStart.close()
+        try check("fcntl", csys_set_nonblocking(ours.number))
+        try check("fcntl", csys_set_nonblocking(errors.number))
+        (socket, self.errors, self.interrupt, log) = (ours, errors, interrupt, SystemSSHLog())
+        try logIn(settings, dialogue, deadline)
+    }
+
+    /// What ssh is to do otherwise than the configuration may say: no forwarding, no terminal, no command of its own, and
+    /// no process that stays behind. Its debug messages tell how far it has come.
+    static func arguments(_ settings: HostSettings, _ sharing: Sharing, canAsk: Bool) -> [String] {
+        var options = [
+            "LogLevel=DEBUG1", "BatchMode=\(canAsk ? "no" : "yes")", "ControlMaster=no", "ClearAllForwardings=yes",
+            "RemoteCommand=none", "PermitLocalCommand=no", "EscapeChar=none", "ServerAliveInterval=10",
+            "ServerAliveCountMax=3",
+        ]
+        if settings.connectTimeout == nil { options.append("ConnectTimeout=10") }
+        if sharing == .none { options.append("ControlPath=none") }
+        let file = settings.configurationFile.map { ["-F", $0] } ?? []
+        return ["ssh", "-T", "-x", "-a"] + file + options.flatMap { ["-o", $0] }
+    }
+
+    private func logIn(
+        _ settings: HostSettings, _ dialogue: SystemSSHDialogue?, _ deadline: Deadline
+    ) throws(SSHError) {
+        var deadline = deadline
+        while true {
+            try interrupt.throwIfFired()
+            collect()
+            if log.hasStarted || !incoming.isEmpty { return }
+            if hasEnded { throw failure(settings, dialogue) }
+            do throws(SSHError) {
+                try dialogue?.serve(interrupt, log, &deadline)
+                _ = try wait(for: .readable, and: dialogue?.askpass.descriptor ?? -1, until: deadline)
+            } catch .timedOut {
+                throw .timedOut(log.phase)
+            }
+        }
+    }
+
+    /// Why it ended before it had logged in.
+    private func failure(_ settings: HostSettings, _ dialogue: SystemSSHDialogue?) -> SSHError {
+        let deadline = Deadline.after(.milliseconds(500))
+        while !haveErrorsEnded {
+            var item = csys_poll_item(fd: errors.number, readable: true, writable: false)
+            guard unsafe csys_poll(&item, 1, deadline.pollTimeout) > 0 else { break }
+            collect()
+        }
+        return log.failure(settings, dialogue)
+    }
+
+    public var standardError: [UInt8] { log.standardError }
+
+    public func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError) {
+        var sent = 0
+        while sent < bytes.count {
+            try interrupt.throwIfFired()
+            let count = Int(
+                unsafe bytes.withUnsafeBytes { buffer in
+                    unsafe csys_send(socket.number, buffer.baseAddress.map { unsafe $0 + sent }, buffer.count - sent)
+                })
+            if count > 0 {
+                sent += count
+                if sent < bytes.count, deadline.hasPassed { throw .timedOut(.transferring) }
+            } else if count == -Int(csys_eagain()) {
+                collect()
+                if hasEnded { throw .connectionLost(.transferring) }
+                let isFull = incoming.count >= Self.mostKept
+                _ = try wait(for: isFull ? .writable : [.readable, .writable], until: deadline)
+            } else {
+                throw .connectionLost(.transferring)
+            }
+        }
+    }
+
+    public func read(max: Int, deadline: Deadline) throws(SSHError) -> [UInt8] {
+        guard max > 0 else { return [] }
+        while try !waitForOutput(deadline: deadline) {}
+        return incoming.take(max)
+    }
+
+    public func waitForOutput(deadline: Deadline) throws(SSHError) -> Bool {
+        try interrupt.throwIfFired()
+        let known = log.count
+        while true {
+            collect()
+            if !incoming.isEmpty || hasEnded { return true }
+            if log.count > known { return false }
+            _ = try wait(for: .readable, until: deadline)
+        }
+    }
+
+    public func closeWrite(deadline: Deadline) throws(SSHError) {
+        guard !isWriteClosed else { return }
+        isWriteClosed = true
+        _ = csys_shutdown_writing(socket.number)
+    }
+
+    public func exitStatus(deadline: Deadline) throws(SSHError) -> ExitStatus {
+        while try !read(max: .max, deadline: deadline).isEmpty {
+            if deadline.hasPassed { throw .timedOut(.ending) }
+        }
+        guard let status = process.wait(until: deadline) else { throw .timedOut(.ending) }
+        collect()
+        // ssh's own trouble, or a command that ended with the same status.
+        if status == 255, let failure = log.lateFailure { throw failure }
+        return .code(status)
+    }
+
+    /// Also ends when something was written to standard error.
+    private func wait(
+        for wanted: Readiness, and other: Int32 = -1, until deadline: Deadline
+    ) throws(SSHError) -> Readiness {
+        try interrupt.wait(
+            for: wanted, on: socket.number, asides: [haveErrorsEnded ? -1 : errors.number, other], until: deadline,
+            in: .transferring)
+    }
+
+    /// Takes over all that has arrived of both streams, without waiting.
+    private func collect() {
+        while !haveErrorsEnded, let chunk = Self.receive(errors, 8 << 10) {
+            if chunk.isEmpty { haveErrorsEnded = true } else { log.add(chunk) }
+        }
+        while !hasEnded, incoming.count < Self.mostKept, let chunk = Self.receive(socket, 64 << 10) {
+            if chunk.isEmpty { hasEnded = true } else { incoming.append(chunk) }
+        }
+    }
+
+    /// Nil when nothing has arrived, empty at the end.
+    private static func receive(_ from: Descriptor, _ most: Int) -> [UInt8]? {
+        var count: Int64 = 0
+        let chunk = unsafe [UInt8](unsafeUninitializedCapacity: most) { buffer, filled in
+            count = unsafe csys_read(from.number, buffer.baseAddress, buffer.count)
+            filled = max(Int(count), 0)
+        }
+        return count == -Int64(csys_eagain()) ? nil : chunk
+    }
+}

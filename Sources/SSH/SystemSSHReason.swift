@@ -1,0 +1,47 @@
+import CSystem
+
+/// Why the system's `ssh` carries a connection rather than libssh2.
+public enum SystemSSHReason: Hashable, Sendable {
+    case chosen
+    /// ssh has a connection to the host already (ControlMaster).
+    case controlMaster
+    /// These settings are in force, by their keywords.
+    case settings([String])
+    /// There is a certificate to log in with, at this path.
+    case certificate(path: String)
+    /// known_hosts trusts certificates of this host.
+    case certificateAuthority
+    /// libssh2 failed in a way that ssh need not.
+    case failure(SSHError)
+
+    /// As in "over the system's ssh: …".
+    public var phrase: String {
+        switch self {
+        case .chosen: "as you said"
+        case .controlMaster: "it has a connection already"
+        case .settings(let keywords): "only it follows \(keywords.joined(separator: ", "))"
+        case .certificate(let path): "only it can log in with the certificate \(path)"
+        case .certificateAuthority: "only it verifies certificates of hosts"
+        case .failure(let error): "libssh2 could not: \(error.phrase)"
+        }
+    }
+}
+
+extension HostSettings {
+    /// What about the host is known to be beyond libssh2, before anything is tried.
+    public func reasonForSystemSSH(_ sharing: SystemSSH.Sharing) throws(SSHError) -> SystemSSHReason? {
+        if sharing == .allowed, let controlPath, Self.isSomebodyListening(at: controlPath) { return .controlMaster }
+        if !unsupported.isEmpty { return .settings(unsupported) }
+        for path in identityFiles.map({ $0 + "-cert.pub" }) where try readOwnFile(path, limit: 1 << 20) != nil {
+            return .certificate(path: path)
+        }
+        let known = try KnownHosts(reading: userKnownHostsFiles + globalKnownHostsFiles)
+        return known.hasAuthority(knownHostsName) ? .certificateAuthority : nil
+    }
+
+    private static func isSomebodyListening(at path: String) -> Bool {
+        let descriptor = unsafe csys_connect_unix(path)
+        if descriptor >= 0 { csys_close(descriptor) }
+        return descriptor >= 0
+    }
+}

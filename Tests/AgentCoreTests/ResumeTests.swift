@@ -1,0 +1,133 @@
+import Foundation
+import Model
+import TestSupport
+import Testing
+import Wire
+
+@Suite struct `A large file whose transfer was cut off` {
+    private static let partial = "/var/lib/deptool/store/partial"
+    private let bytes: [UInt8]
+    private let wanted: Wanted
+    private let id: ObjectID
+
+    init() {
+        var random = Seeded()
+        bytes = random.bytes(3 << 19)
+        var file = Wanted.File(bytes: bytes)
+        file.isExecutable = true
+        id = file.id
+        wanted = Wanted(["app": .init(["big": file, "copy": .init(bytes: bytes), "small": .init("small")])])
+    }
+
+    private func plan(_ number: Int = 1) -> Plan { Plan(from: nil, to: wanted, number) }
+
+    private func pieces(_ bytes: some Collection<UInt8>) -> [Request] {
+        stride(from: 0, to: bytes.count, by: Frame.contentLimit).map {
+            .content(Array(bytes.dropFirst($0).prefix(Frame.contentLimit)))
+        }
+    }
+
+    /// A host that got `count` bytes of it, in the middle of a message, before the connection was lost.
+    private func host(after count: Int) throws -> TestHost {
+        let host = try TestHost()
+        let laptop = try host.session().laptop
+        laptop.send(.prepare(plan().preparation))
+        for content in plan().preparation.contents {
+            if content.id != id { laptop.send(.content(Array("small".utf8))) } else { laptop.send(pieces(bytes.prefix(count))) }
+            if content.id == id { break }
+        }
+        laptop.send(bytes: [0, 0])
+        try host.end(laptop)
+        #expect(host.names(Self.partial) == [id.hex])
+        #expect(host.mode(Self.partial) == "700")
+        #expect(!host.exists("/var/lib/deptool/apps/app"))
+        return host
+    }
+
+    /// Deploys, sending only what the host says it lacks; returns the replies up to `locked` and what was missing then.
+    private func deploy(_ plan: Plan, to host: TestHost) throws -> (resumed: [Content], missing: [[ObjectID]]) {
+        let laptop = try host.session().laptop
+        laptop.send(.prepare(plan.preparation))
+        var resumed: [Content] = []
+        var missing: [[ObjectID]] = []
+        while let reply = try laptop.receive() {
+            switch reply {
+            case .resumed(let contents): resumed = contents
+            case .locked:
+                for content in plan.preparation.contents {
+                    let there = resumed.first { $0.id == content.id }?.size ?? 0
+                    laptop.send(pieces(plan.contents[content.id]!.dropFirst(Int(there))))
+                }
+            case .staged(let ids):
+                missing.append(ids)
+                guard !ids.isEmpty else {
+                    laptop.send(.apply)
+                    continue
+                }
+                laptop.send(.supply(ids.map { Content(id: $0, size: UInt64(plan.contents[$0]!.count)) }))
+                for id in ids { laptop.send(pieces(plan.contents[id]!)) }
+            case .finished(.deployed):
+                try host.end(laptop)
+                #expect(!host.exists(Self.partial))
+                return (resumed, missing)
+            case .finished, .refused, .busy, .stale: throw Unexpected(reply: reply)
+            default: continue
+            }
+        }
+        throw Laptop.Gone()
+    }
+
+    private struct Unexpected: Error { var reply: Reply }
+
+    @Test(arguments: [1, 700_000, 3 << 19])
+    func `goes on where it stopped`(count: Int) throws {
+        let host = try host(after: count)
+        let (resumed, missing) = try deploy(plan(2), to: host)
+        #expect(resumed == [Content(id: id, size: UInt64(count))])
+        #expect(missing == [[]])
+        try host.expect(running: wanted, 2)
+    }
+
+    @Test func `is sent as a whole when the part that is there was damaged`() throws {
+        let host = try host(after: 700_000)
+        try host.write(Self.partial + "/" + id.hex, String(repeating: "x", count: 700_000))
+        let (resumed, missing) = try deploy(plan(2), to: host)
+        #expect(resumed == [Content(id: id, size: 700_000)])
+        #expect(missing == [[id], []])
+        try host.expect(running: wanted, 2)
+    }
+
+    @Test(arguments: ["too long", "symlink", "directory"])
+    func `is sent as a whole when something else is there`(what: String) throws {
+        let host = try host(after: 700_000)
+        let path = Self.partial + "/" + id.hex
+        try host.remove(path)
+        try host.write("/etc/precious", String(repeating: "x", count: 1000))
+        switch what {
+        case "too long": try host.write(path, String(repeating: "x", count: bytes.count + 1))
+        case "symlink": try host.symlink(path, to: host.real("/etc/precious"))
+        default: try host.makeDirectory(path + "/below")
+        }
+        #expect(try deploy(plan(2), to: host).resumed == [])
+        try host.expect(running: wanted, 2)
+        #expect(host.read("/etc/precious")?.count == 1000)
+    }
+
+    @Test func `goes when the next deploy does not want it`() throws {
+        let host = try host(after: 700_000)
+        let other = Wanted(["app": .init(["small": .init("small")])])
+        try host.deploy(other, 2)
+        #expect(!host.exists(Self.partial))
+    }
+
+    @Test func `goes when the disk is full`() throws {
+        let host = try TestHost()
+        // ENOSPC
+        let laptop = try host.session(gate: Breaker(error: 28) { $0 == .write && $1.hasPrefix(Self.partial) }).laptop
+        laptop.send(.prepare(plan().preparation))
+        laptop.send(plan().preparation.contents.map { .content(plan().contents[$0.id]!) })
+        while let reply = try laptop.receive() { if case .refused = reply { break } }
+        try host.end(laptop)
+        #expect(!host.exists(Self.partial))
+    }
+}

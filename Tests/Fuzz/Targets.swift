@@ -1,0 +1,192 @@
+import Foundation
+@testable import AgentCore
+@testable import Deployment
+@testable import Display
+import Git
+import Model
+@testable import Planning
+@testable import SSH
+@testable import TestSupport
+import Wire
+
+/// Something that parses what somebody else made.
+struct Target: Sendable {
+    /// Valid input, or nearly so.
+    var samples: [[UInt8]]
+    /// Throws ``Broken`` when what is promised of any input does not hold. A refusal is no error.
+    var run: @Sendable ([UInt8]) throws -> Void
+}
+
+struct Broken: Error, CustomStringConvertible {
+    var description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+private func samples<Value: WireCodable>(_ make: (inout Seeded) -> Value) -> [[UInt8]] {
+    var random = Seeded(1)
+    return (0..<200).map { _ in make(&random).encoded }
+}
+
+/// Decodes, and expects that a value has one form in bytes.
+private func decode<Value: WireCodable>(_ type: Value.Type, _ input: [UInt8]) throws -> Value? {
+    guard let value = try? Value(decoding: input) else { return nil }
+    guard value.encoded == input else { throw Broken("it is written in another way than it was read") }
+    return value
+}
+
+/// What a person reads has no control characters but ends of lines.
+private func expectHarmless(_ text: String) throws {
+    let harmful = text.unicodeScalars.first { $0 != "\n" && ($0.properties.generalCategory == .control || $0 == "\u{202e}") }
+    if let harmful { throw Broken("U+\(String(harmful.value, radix: 16)) gets to the terminal in: \(visible(text))") }
+}
+
+private func render(_ result: HostResult) throws {
+    guard let host = Hostname("web1") else { return }
+    try expectHarmless(SummaryText(style: .plain).render([(host, result)], took: .seconds(1)))
+    if case .failed(let error) = result { try expectHarmless(error.phrase) }
+}
+
+/// Every text that a reply can become.
+private func render(_ reply: Reply) throws {
+    switch reply {
+    case .finished(.rolledBack(let failure)): try render(.rolledBack(failure))
+    case .finished(.broken(let failure, let undoing)): try render(.broken(failure, undoing: undoing))
+    case .finished(.unchanged(let failure)), .refused(let failure), .undoing(let failure): try render(.failed(.refused(failure)))
+    case .busy(let holder): try render(.failed(.busy(holder)))
+    case .hello(let hello):
+        try render(.failed(.wrongHostname(expected: "web1", found: hello.hostname)))
+        if case .broken(let failure, let undoing)? = hello.recovery { try render(.failed(.broken(failure, undoing: undoing))) }
+    case .stale(let record?), .record(let record?): try render(.stale(record.commit))
+    default: break
+    }
+}
+
+private let knownHosts = """
+    web1,10.0.0.1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl comment
+    |1|F1E1KeoE/eEWhi10WpGv4OdiO6Y=|3988QV0VE8wmZL7suNrYQLITLCg= ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl
+    @revoked *.example.com,!web?.example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl
+    [web1]:2222 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl
+    @cert-authority * ssh-rsa AAAA
+
+    """
+
+private let settings = """
+    host web1
+    user root
+    hostname 10.0.0.1
+    port 22
+    addressfamily any
+    stricthostkeychecking ask
+    identityfile ~/.ssh/id_%h
+    identityfile ${HOME}/.ssh/id_ed25519
+    identityagent SSH_AUTH_SOCK
+    userknownhostsfile /root/.ssh/known_hosts /root/.ssh/%k
+    globalknownhostsfile /etc/ssh/ssh_known_hosts
+    connecttimeout 10
+    controlpath ~/.ssh/%C-%r@%h:%p
+    hostkeyalias web1
+    proxyjump ann@jump:2222,[::1]:22
+    proxycommand ssh -W %h:%p jump
+
+    """
+
+private let agentKeys: [[UInt8]] = {
+    var key = WireWriter(), answer = WireWriter(), signature = WireWriter(), signed = WireWriter()
+    key.string("ssh-ed25519".utf8)
+    key.string([UInt8](repeating: 7, count: 32))
+    answer.byte(12)
+    answer.number(1)
+    answer.string(key.bytes)
+    answer.string("ann@laptop".utf8)
+    signature.string("ssh-ed25519".utf8)
+    signature.string([UInt8](repeating: 9, count: 64))
+    signed.byte(14)
+    signed.string(signature.bytes)
+    return [answer.bytes, signed.bytes]
+}()
+
+let targets: [String: Target] = [
+    "request": Target(samples: samples { $0.request() }) { input in
+        if case .prepare(let preparation)? = try decode(Request.self, input) { _ = preparation.isConsistent }
+    },
+    "reply": Target(samples: samples { $0.reply() }) { input in
+        if let reply = try decode(Reply.self, input) { try render(reply) }
+    },
+    "record": Target(samples: samples { $0.record() }) { input in _ = try decode(Record.self, input)?.isConsistent },
+    "journal": Target(samples: journals) { input in _ = try decode(Journal.self, input) },
+    "frames": Target(samples: samples { $0.reply() }.map { Frame.length($0) }) { input in
+        var (whole, pieces) = (FrameDecoder(), FrameDecoder())
+        whole.append(input)
+        var left = input[...]
+        while true {
+            let expected = Result { try whole.next(Reply.self) }
+            var found = Result { try pieces.next(Reply.self) }
+            while case .success(nil) = found, let byte = left.popFirst() {
+                pieces.append([byte])
+                found = Result { try pieces.next(Reply.self) }
+            }
+            switch (expected, found) {
+            case (.success(let one?), .success(let other?)) where one == other: continue
+            case (.success(nil), .success(nil)), (.failure, .failure): return
+            default: throw Broken("it matters in which pieces the bytes come")
+            }
+        }
+    },
+    "conversation": Target(samples: conversations, run: converse),
+    "agent": Target(samples: sessions, run: serve),
+    "adopt": Target(samples: records, run: adopt),
+    "known-hosts": Target(samples: [Array(knownHosts.utf8)]) { input in
+        var known = KnownHosts()
+        known.parse(input, path: "known_hosts")
+        guard let key = PublicKey(line: Array(knownHosts.utf8).split(separator: 10)[0].drop { $0 != 32 }.dropFirst()) else {
+            throw Broken("the sample has no key")
+        }
+        for name in ["web1", "web2.example.com", "[web1]:2222"] { _ = (known.lookup(name, key), known.types(of: name)) }
+    },
+    "settings": Target(samples: [Array(settings.utf8)]) { input in
+        guard let name = Hostname("web1") else { return }
+        let local = LocalUser(name: "ann", home: "/home/ann", id: 1000, machine: "laptop") { _ in "value" }
+        do throws(SSHError) {
+            let found = try HostSettings(name: name, printed: String(decoding: input, as: UTF8.self), local: local)
+            if case .jump(let hosts) = found.route { _ = ProxyCommand.jumpArguments(hosts, found) }
+            _ = found.knownHostsName
+        } catch {
+            try expectHarmless(error.explanation(host: "web1"))
+        }
+    },
+    "agent-keys": Target(samples: agentKeys) { input in _ = (AgentMessages.keys(input), AgentMessages.signature(input)) },
+    "manifest": Target(samples: manifests) { input in
+        do throws(FormatProblem) { _ = try Manifest(parsing: input) } catch { _ = "\(error)" }
+        do throws(FormatProblem) { _ = try HostOptions(parsing: input) } catch { _ = "\(error)" }
+    },
+    // What a login, sshd, sudo or ssh prints.
+    "output": Target(samples: [Array("motd\r\n\u{1b}]0;title\u{7}\u{9b}2J \u{202e}ä€😀".utf8)]) { input in
+        let text = String(decoding: input, as: UTF8.self)
+        try expectHarmless(visible(text))
+        try expectHarmless(quoted(text))
+        for error in [
+            SSHError.closedEarly(printed: text), .commandRefused(message: text), .protocolError(.handshake, message: text),
+            .proxyFailed(command: "ssh", printed: text), .configurationRefused(printed: text),
+        ] {
+            try render(.failed(.ssh(error)))
+            try render(.unknown(error))
+        }
+        try render(.failed(.bootstrap(stage: text, printed: input)))
+        try render(.failed(.noAgentSpoke(.signal(text), printed: input)))
+        try render(.failed(.unknownCPU(text, carried: ["x86_64"])))
+    },
+]
+
+private let manifests = [
+    #"{"systemd": {"units_enabled": ["a.service"]}, "symlinks": {"/etc/a": "b/c"}}"#,
+    #"{"hostname": "web1.example.com"}"#, #"{"a": [1, -2.5e9, true, null, "\u00e4\ud83d\ude00\n"]}"#,
+].map { Array($0.utf8) }
+
+extension Frame {
+    /// A message with its length in front.
+    static func length(_ message: [UInt8]) -> [UInt8] {
+        let count = UInt32(message.count)
+        return [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: count >> $0) } + message
+    }
+}

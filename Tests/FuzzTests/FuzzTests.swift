@@ -1,0 +1,42 @@
+import Foundation
+import Testing
+import TestSupport
+
+/// Everything that parses what the other side sent, fed with damaged input for a short while; with DEPTOOL_TORTURE=1 for
+/// two minutes each. Inputs that once broke something are in `Kept`, by target.
+@Suite struct FuzzTests {
+    private static let milliseconds = ProcessInfo.processInfo.environment["DEPTOOL_TORTURE"] == nil ? 400 : 120_000
+
+    private static let program: String = {
+        let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        return URL(filePath: tests).deletingLastPathComponent().path + "/fuzz"
+    }()
+
+    static let targets = [
+        "adopt", "agent", "agent-keys", "conversation", "frames", "journal", "known-hosts", "manifest", "output", "record",
+        "reply", "request", "settings",
+    ]
+
+    private func kept(_ target: String) -> [String] {
+        let directory = URL(filePath: #filePath).deletingLastPathComponent().path + "/Kept/\(target)"
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        return names.sorted().map { "\(directory)/\($0)" }
+    }
+
+    @Test(arguments: targets) func `damaged input is refused or read`(target: String) throws {
+        let seed = Seeded().seed
+        let input = FileManager.default.temporaryDirectory.path + "/deptool-fuzz-\(target)-\(UUID())"
+        let process = Process()
+        process.executableURL = URL(filePath: Self.program)
+        process.arguments = [target, "\(seed)", "\(Self.milliseconds)", input] + kept(target)
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        let isWell = process.terminationReason == .exit && process.terminationStatus == 0
+        #expect(isWell, "\(target), seed \(seed): status \(process.terminationStatus), the input is in \(input)\n\(text.suffix(4000))")
+        if isWell { try? FileManager.default.removeItem(atPath: input) }
+    }
+}
