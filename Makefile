@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 agents := $(CURDIR)/build/agents
 
-.PHONY: build agents test torture bench demo lab install clean
+.PHONY: build agents test examples torture bench demo lab install clean
 
 # The tool, with the agents of all CPUs inside, and the agents by themselves.
 build: agents
@@ -21,14 +21,18 @@ agents:
 # Unit tests, and end-to-end tests against real hosts in containers.
 test: build
 	@Scripts/need test
-	@Lab/lab deps
-	DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool swift test
+	@Lab/lab images
+	DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool swift test $(filter)
+
+# Only what is in examples/, deployed to throwaway hosts and checked.
+examples: filter := --filter 'ExampleTests|DNSTests'
+examples: test
 
 # What `make test` tries a share of, as a whole: every operation fails, at every byte a connection is cut, processes and hosts
 # are killed at random moments, operators do this and that. Hours; DEPTOOL_SEED repeats a run's random choices.
 torture: build
 	@Scripts/need test
-	@Lab/lab deps
+	@Lab/lab images
 	DEPTOOL_TORTURE=1 DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool swift test \
 	    --filter 'FaultTests|A deploy in which|PowerLoss|CutTests|SilenceTests|EndToEnd.*(Kill|Disk|Network|RandomOperators|Interruption|Safety)'
 

@@ -4,10 +4,13 @@
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/deptool-lab
 packages=systemd,systemd-sysv,libpam-systemd,dbus,openssh-server,sudo,procps,iproute2,netbase,bash,zsh,fish,busybox-static,nsd${LAB_PACKAGES:+,$LAB_PACKAGES}
 
+# The flavours that tests boot, for `lab images`.
+flavours=(debian readonly busybox aarch64 services podman)
+
 image() { # [FLAVOUR]: prints the directory of the cached image, building it first if need be
   local flavour=${1:-$flavour} name lock
   [[ $(type -t "image_$flavour") == function ]] || die "no flavour '$flavour'"
-  name=$cache/$suite-$({ echo "$flavour $packages"; declare -f small_root "image_$flavour"; } | sha256sum | head -c 10)
+  name=$cache/$suite-$({ echo "$flavour $packages"; declare -f image_debian small_root "image_$flavour"; } | sha256sum | head -c 10)
   if [[ ! -d $name ]]; then
     mkdir -p "$cache"
     exec {lock}>"$name.lock"
@@ -40,6 +43,28 @@ image_debian() { # DIRECTORY
   touch "$1/etc/.updated" "$1/var/.updated"
   # What makes a host itself is made when it is.
   rm -f "$1"/etc/ssh/ssh_host_* "$1/etc/machine-id" "$1/etc/hostname" "$1/etc/resolv.conf"
+}
+
+# What examples/web and examples/mesh configure.
+image_services() { # DIRECTORY
+  packages+=,nginx-light,logrotate,wireguard-tools,wireguard-go,nftables
+  image_debian "$1"
+}
+
+# Hosts that run containers. What is set here makes up for their being containers themselves: no overlay file system on
+# another one, /proc/sys read-only, and a kernel that limits processes by the other kind of cgroup.
+image_podman() { # DIRECTORY
+  packages+=,podman,crun,netavark,aardvark-dns,nftables
+  image_debian "$1"
+  mkdir -p "$1/etc/containers/containers.conf.d"
+  printf '[containers]\npids_limit = 0\n' >"$1/etc/containers/containers.conf.d/lab.conf"
+  printf '[storage]\ndriver = "vfs"\nrunroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n' \
+    >"$1/etc/containers/storage.conf"
+  printf '[Service]\nType=oneshot\nExecStart=mount -o remount,rw,bind /proc/sys\n[Install]\nWantedBy=sysinit.target\n' \
+    >"$1/etc/systemd/system/lab-writable-sysctl.service"
+  chroot "$1" systemctl --quiet enable lab-writable-sysctl.service
+  # The containers' own name server does not start without one to ask.
+  echo 'nameserver 127.0.0.1' >"$1/etc/resolv.conf"
 }
 
 # In the manner of distributions whose /usr is an image: read-only, systemd, bash and coreutils, and no package manager,

@@ -10,7 +10,7 @@ struct Rollback {
     /// Undoes, and judges the result. The journal goes away when every file is as it was.
     func run(_ journal: Journal, because failure: Failure) -> Outcome {
         var problems: [Failure] = []
-        // So early nothing of it runs, and what is enabled will be started, as it is then.
+        // So early nothing of it runs, and what is enabled will be started.
         let isBooting = systemd?.isInitializing ?? false
         let touched = isBooting ? [] : stopNew(journal, &problems)
         let beforeFiles = problems.count
@@ -25,8 +25,11 @@ struct Rollback {
             }
         }
         let filesAreBack = problems.count == beforeFiles
-        if journal.needsReload { attempt(&problems) { () throws(Failure) in try systemd?.daemonReload() } }
-        bringBack(journal, touched, &problems)
+        attempt(&problems) { () throws(Failure) in try enableOld(journal) }
+        if journal.needsReload || isBooting { attempt(&problems) { () throws(Failure) in try systemd?.daemonReload() } }
+        attempt(&problems) { () throws(Failure) in
+            if isBooting { try systemd?.continueBoot() } else { try restartOld(touched, journal) }
+        }
         // If that fails, the journal stands and the next agent does all of this again; the host is right all the same.
         if filesAreBack { try? close(journal) }
         return problems.isEmpty
@@ -79,24 +82,21 @@ struct Rollback {
         if !disabling.isEmpty { try systemd.disable(disabling) }
     }
 
-    /// Enables and starts what was enabled and up, and sees whether it stays up.
-    private func bringBack(_ journal: Journal, _ touched: [UnitName], _ problems: inout [Failure]) {
-        guard let systemd else { return }
+    private func enableOld(_ journal: Journal) throws(Failure) {
         let enabled = journal.units.filter { $0.isEnabled && $0.isEnablementTouched }.map { $0.name }
-        if !enabled.isEmpty {
-            attempt(&problems) { () throws(Failure) in
-                try systemd.enable(enabled)
-                try Enablement(system: system).leadThroughCurrent()
-            }
-        }
-        guard !touched.isEmpty else { return }
-        attempt(&problems) { () throws(Failure) in
-            systemd.resetFailed(touched)
-            let jobs = jobs(touched, journal)
-            _ = try systemd.restart(jobs)
-            try UnitCheck(systemd: systemd, interruption: Uninterrupted()).judge(
-                jobs.map { .init(unit: $0.unit, settle: nil, limit: $0.limit, invocation: nil) })
-        }
+        guard let systemd, !enabled.isEmpty else { return }
+        try systemd.enable(enabled)
+        try Enablement(system: system).leadThroughCurrent()
+    }
+
+    /// Starts what was up, and sees whether it stays up.
+    private func restartOld(_ units: [UnitName], _ journal: Journal) throws(Failure) {
+        guard let systemd, !units.isEmpty else { return }
+        systemd.resetFailed(units)
+        let jobs = jobs(units, journal)
+        _ = try systemd.restart(jobs)
+        try UnitCheck(systemd: systemd, interruption: Uninterrupted()).judge(
+            jobs.map { .init(unit: $0.unit, settle: nil, limit: $0.limit, invocation: nil) })
     }
 
     // MARK: Files

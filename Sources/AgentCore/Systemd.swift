@@ -30,6 +30,14 @@ struct Systemd {
         return result.text.hasPrefix("initializing")
     }
 
+    /// Has a boot that is under way start what is enabled now: it began with what was enabled then.
+    func continueBoot() throws(Failure) {
+        let job = try command.run(["systemctl", "show", "--property=Job", "--value", "default.target"])
+        // A boot may also lead elsewhere, to a rescue shell say.
+        guard let first = job.output.first, first > UInt8(ascii: "0"), first <= UInt8(ascii: "9") else { return }
+        try succeed(["systemctl", "--no-block", "--no-ask-password", "start", "default.target"])
+    }
+
     func daemonReload() throws(Failure) { try succeed(["systemctl", "daemon-reload"]) }
     func sysusers() throws(Failure) { try succeed(["systemd-sysusers"]) }
 

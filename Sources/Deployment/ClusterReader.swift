@@ -42,10 +42,11 @@ public struct ClusterReader {
     /// Compares the root tree with what every host is known to run. Unchanged hosts are not looked into.
     public func plan(root: ObjectID, cluster: String, filter: HostFilter = .all) throws(ClusterError) -> Plan {
         let hosts = try hosts(in: root)
-        try filter.check(hosts.map(\.host))
         let deployed = Dictionary(
             try read { () throws(StoreError) in try store.deployedCommits() }.map { ($0.host, $0.commit) }
         ) { first, _ in first }
+        let orphans = try orphans(hosts.map(\.host), deployed, cluster)
+        try filter.check((hosts.map(\.host) + orphans).sorted())
         var plans: [HostPlan] = []
         for (host, tree) in hosts where filter.includes(host) {
             let base = deployed[host]
@@ -56,16 +57,16 @@ public struct ClusterReader {
             let known = try old.map { id throws(ClusterError) in try hostTree(host, id) }
             if let plan = HostPlan(base: base, deployed: known, wanted: wanted, safety: safety) { plans.append(plan) }
         }
-        return Plan(hosts: plans, orphans: try orphans(hosts.map(\.host), deployed, cluster, filter))
+        return Plan(hosts: plans, orphans: orphans.filter(filter.includes))
     }
 
     /// Hosts of the cluster that are deployed to but not in its tree any more.
     private func orphans(
-        _ hosts: [Hostname], _ deployed: [Hostname: ObjectID], _ cluster: String, _ filter: HostFilter
+        _ hosts: [Hostname], _ deployed: [Hostname: ObjectID], _ cluster: String
     ) throws(ClusterError) -> [Hostname] {
         let present = Set(hosts)
         var orphans: [Hostname] = []
-        for (host, commit) in deployed where !present.contains(host) && filter.includes(host) {
+        for (host, commit) in deployed where !present.contains(host) {
             let info = try read { () throws(StoreError) in try store.commitInfo(commit) }
             if DeployMessage.cluster(of: info.message) == cluster { orphans.append(host) }
         }

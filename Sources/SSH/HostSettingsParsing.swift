@@ -4,7 +4,7 @@ extension HostSettings {
     /// Reads what `ssh -G name` printed.
     ///
     /// ssh leaves `~`, tokens and variables in some values; they are expanded here, as ssh_config(5) says under
-    /// TOKENS. Paths with spaces in UserKnownHostsFile are printed unquoted and cannot be told apart.
+    /// TOKENS.
     public init(name: Hostname, printed: String, local: LocalUser, configurationFile: String? = nil) throws(SSHError) {
         let values = SettingValues(printed)
         guard let hostName = values.first("hostname") else { throw .settingInvalid(keyword: "hostname", value: "") }
@@ -87,8 +87,17 @@ extension HostSettings {
         return .jump(hosts)
     }
 
+    /// A list of paths, which ssh prints without quotes: what cannot begin a path goes on with the one before.
     private static func files(_ value: String?, _ tokens: Tokens) -> [String] {
-        (value ?? "").split(separator: " ").map(String.init).filter { $0 != "none" }.compactMap(tokens.path)
+        var paths: [String] = []
+        for piece in (value ?? "").split(separator: " ", omittingEmptySubsequences: false) {
+            if paths.isEmpty || "/~%$".contains(piece.first ?? " ") {
+                paths.append(String(piece))
+            } else {
+                paths[paths.count - 1] += " " + piece
+            }
+        }
+        return paths.filter { $0 != "none" && !$0.isEmpty }.compactMap(tokens.path)
     }
 }
 

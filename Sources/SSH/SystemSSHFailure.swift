@@ -9,6 +9,7 @@ extension SystemSSHLog {
         if complaints.contains(where: { $0.contains("Bad configuration option") || $0.contains("terminating, ") }) {
             return .configurationRefused(printed: text)
         }
+        if let line = complaints.first(where: { $0.contains(": open failed: ") }) { return .commandRefused(message: line) }
         if phase == .login, let error = loginFailure(settings, dialogue) { return error }
         if case .command(let command) = settings.route, !hasGreeted { return .proxyFailed(command: command, printed: text) }
         if case .jump(let hosts) = settings.route, !hasGreeted {
@@ -18,8 +19,13 @@ extension SystemSSHLog {
             if let error = Self.networkFailure(line, settings) { return error }
         }
         if complaints.contains(where: { $0.hasPrefix("Unable to negotiate with ") }) { return .noCommonAlgorithm(said: text) }
-        if hasGreeted { return text.isEmpty ? .connectionLost(phase) : .systemSSHFailed(printed: text) }
+        if hasGreeted { return isCut ? .connectionLost(phase) : .systemSSHFailed(printed: text) }
         return Self.greetingFailure(complaints, phase)
+    }
+
+    /// Whether all that ssh complains of is the end of the connection.
+    private var isCut: Bool {
+        complaints.allSatisfy { $0.hasPrefix("Connection closed by ") || $0.hasPrefix("Connection reset by ") }
     }
 
     private func hostKeyFailure(_ settings: HostSettings) -> SSHError? {
@@ -58,15 +64,13 @@ extension SystemSSHLog {
     }
 
     private func loginFailure(_ settings: HostSettings, _ dialogue: SystemSSHDialogue?) -> SSHError? {
-        let isTooMany = complaints.contains { $0.contains("Too many authentication failures") }
-        guard isTooMany || complaints.contains(where: { $0.contains("Permission denied (") || $0.hasSuffix("Permission denied.") })
-            || complaints.contains(where: { $0.hasPrefix("Connection closed by ") || $0.hasPrefix("Connection reset by ") })
-        else { return nil }
-        let isClosed = !complaints.contains { $0.contains("Permission denied") }
+        let offers = offers(dialogue?.outcomes ?? [:])
+        let isRefused = complaints.contains { $0.contains("Permission denied") }
+        let hasHungUp = complaints.contains { $0.contains("Too many authentication failures") } || isCut && !offers.isEmpty
+        guard isRefused || hasHungUp else { return nil }
         return .loginFailed(
             LoginFailure(
-                user: settings.user, offers: offers(dialogue?.outcomes ?? [:]), end: isTooMany || isClosed ? .serverHungUp : .allTried,
-                methods: methods))
+                user: settings.user, offers: offers, end: isRefused ? .allTried : .serverHungUp, methods: methods))
     }
 
     /// From `ssh: connect to host NAME port NUMBER: WHY` and its like.

@@ -26,6 +26,8 @@ struct SystemSSHLog {
 
     mutating func add(_ bytes: [UInt8]) {
         if hasStarted { count += bytes.count }
+        // Nothing more of it is kept, however much comes.
+        guard said.count < Self.mostStandardError else { return }
         for byte in bytes {
             if line.count < Self.longestLine || byte == UInt8(ascii: "\n") { line.append(byte) }
             guard byte == UInt8(ascii: "\n") else { continue }
@@ -36,7 +38,7 @@ struct SystemSSHLog {
 
     /// What the host wrote: the first 64 KiB.
     var standardError: [UInt8] {
-        let rest = hasStarted && !line.starts(with: Self.debug) && !Self.debug.starts(with: line) ? line : []
+        let rest = hasStarted && !Self.debug.starts(with: line) ? Self.hostsPart(line) : []
         return said + rest.prefix(Self.mostStandardError - said.count)
     }
 
@@ -58,9 +60,16 @@ struct SystemSSHLog {
     ]
 
     private mutating func keep() {
-        guard !line.starts(with: Self.debug) else { return }
-        said += line.prefix(Self.mostStandardError - said.count)
+        said += Self.hostsPart(line).prefix(Self.mostStandardError - said.count)
     }
+
+    /// A line without what ssh adds, which may stand behind words of the host's that have no newline.
+    private static func hostsPart(_ line: [UInt8]) -> ArraySlice<UInt8> {
+        if statistics.contains(where: line.starts) { return [] }
+        return line.firstRange(of: debug).map { line[..<$0.lowerBound] } ?? line[...]
+    }
+
+    private static let statistics = [Array("Transferred: sent ".utf8), Array("Bytes per second: sent ".utf8)]
 
     private mutating func read() {
         var text = String(decoding: line, as: UTF8.self)

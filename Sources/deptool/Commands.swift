@@ -53,6 +53,7 @@ struct Init: ParsableCommand {
             Terminal.write("The store is \(path).\n")
             guard let dir else { return }
             let workspace = Workspace(store: store, directory: absolute(dir, in: here))
+            try workspace.checkPlace()
             let made = csys_make_directory_plain(workspace.directory)
             guard made >= 0 || made == -Int32(csys_eexist) else {
                 throw Complaint("cannot create \(workspace.directory): \(String(cString: csys_strerror(-made)))")

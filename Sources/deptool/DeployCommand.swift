@@ -54,11 +54,7 @@ struct DeployCommand: AsyncParsableCommand {
     private func plan(_ workspace: Workspace, _ root: ObjectID) throws -> Plan {
         guard let removeHost else { return try workspace.plan(root, limit.filter, safety: safety.safety) }
         guard let host = Hostname(removeHost) else { throw Complaint("'\(visible(removeHost))' is no name for a host") }
-        do {
-            return try ClusterReader(workspace.store, safety: safety.safety).removalPlan(host, root: root)
-        } catch {
-            throw Complaint(error, directory: workspace.directory)
-        }
+        return try workspace.removalPlan(host, root, safety: safety.safety)
     }
 
     private func carryOut(

@@ -37,12 +37,12 @@ struct SSHOptions: ParsableArguments {
         let passphrases = SharedSecrets(screen), passwords = SharedSecrets(screen)
         access.questions = Questions(
             confirm: { question in Self.confirm(question, screen) },
-            passphrase: { path, wrong in passphrases.answer("Passphrase of \(visible(path))", wrong: wrong) },
+            passphrase: { path, wrong in passphrases.answer(path, "Passphrase of \(visible(path))", wrong: wrong) },
             secret: { host, question in
                 screen.interlude { Terminal.askSecret("\n\(host.text) asks: \(visible(question))") }
             },
             sudoPassword: { host, user, wrong in
-                passwords.answer("Password of \(visible(user)) for sudo, on \(host.text) and others that ask", wrong: wrong)
+                passwords.answer(user, "Password of \(visible(user)) for sudo, on \(host.text) and others that ask", wrong: wrong)
             },
             notice: { host, text in screen.remark("\(host.text): \(visible(text))") })
         return access
@@ -61,7 +61,7 @@ struct SSHOptions: ParsableArguments {
 
 extension Access.Transport: ExpressibleByArgument {}
 
-/// Secrets that are asked for once for all hosts, each by its question; anew when one was wrong.
+/// Secrets that are asked for once for all hosts, each by what it is for; anew when one was wrong.
 private final class SharedSecrets: Sendable {
     private let known = Mutex<[String: [UInt8]]>([:])
     private let screen: ProgressScreen
@@ -70,19 +70,19 @@ private final class SharedSecrets: Sendable {
 
     deinit {
         known.withLock { known in
-            for question in known.keys {
-                known[question]?.withUnsafeMutableBytes { csys_zero($0.baseAddress, $0.count) }
+            for purpose in known.keys {
+                known[purpose]?.withUnsafeMutableBytes { csys_zero($0.baseAddress, $0.count) }
             }
         }
     }
 
     /// The others wait while one asks, and then get the same answer.
-    func answer(_ question: String, wrong: [UInt8]?) -> [UInt8]? {
+    func answer(_ purpose: String, _ question: String, wrong: [UInt8]?) -> [UInt8]? {
         known.withLock { known in
-            if let answer = known[question], answer != wrong { return answer }
+            if let answer = known[purpose], answer != wrong { return answer }
             let remark = wrong == nil ? "" : "That was not it. "
             let answer = screen.interlude { Terminal.askSecret("\n\(remark)\(question): ") }
-            known[question] = answer
+            known[purpose] = answer
             return answer
         }
     }

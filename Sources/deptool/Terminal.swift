@@ -50,8 +50,9 @@ enum Terminal {
 
     /// Asks for a secret, which is not shown as it is typed; nil at the end of input. The caller wipes it.
     static func askSecret(_ question: String) -> [UInt8]? {
-        write(question)
+        // First of all, since this drops what was typed before.
         guard csys_set_echo(0, false) == 0 else { return nil }
+        write(question)
         defer {
             _ = csys_set_echo(0, true)
             write("\n")

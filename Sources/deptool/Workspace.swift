@@ -64,6 +64,7 @@ struct Workspace {
 
     /// Reads the config tree into the store.
     func importTree() throws -> ObjectID {
+        try checkPlace()
         do {
             return try store.importCluster(at: directory) { Terminal.complain("warning: \(visible($0.phrase))\n") }
         } catch {
@@ -86,17 +87,48 @@ struct Workspace {
         (try store.configuration(Self.allKey) ?? "").split(separator: "\n").map(String.init)
     }
 
-    /// Clusters may share a store when their hosts differ.
-    private func checkOtherClusters(_ hosts: [Hostname]) throws(ClusterError) {
-        let names: [String]
-        do { names = try clusterNames() } catch { throw .store(error) }
+    /// The directories of the other clusters of the store.
+    private func otherClusters() throws(StoreError) -> [String] {
         let parent = Self.parent(of: store)
-        for other in names.map({ absolute($0, in: parent) }) where other != directory {
-            for host in hosts {
-                var status = csys_stat()
-                guard csys_lstat("\(other)/\(host.text)", &status) == 0, status.kind == csys_kind_directory else { continue }
-                throw .hostInTwoClusters(host, other: other)
+        return try clusterNames().map { absolute($0, in: parent) }.filter { $0 != directory && Self.isDirectory($0) }
+    }
+
+    private static func isDirectory(_ path: String) -> Bool {
+        var status = csys_stat()
+        return csys_lstat(path, &status) == 0 && status.kind == csys_kind_directory
+    }
+
+    /// A cluster's directory neither holds another one's nor lies in it.
+    func checkPlace() throws {
+        let others: [String]
+        do { others = try otherClusters() } catch { throw Complaint(error.phrase, error.explanation) }
+        let rule = "Name the directory that holds one directory per host."
+        if let outer = others.first(where: { directory.hasPrefix($0 + "/") }) {
+            throw Complaint("\(directory) is inside the cluster \(outer)", rule)
+        }
+        if let inner = others.first(where: { $0.hasPrefix(directory + "/") }) {
+            throw Complaint(
+                "\(directory) is around the cluster \(inner)",
+                rule + " Was the other one a mistake, take it out of \(Self.allKey) in \(store.path)/config.")
+        }
+    }
+
+    /// Clusters may share a store when their hosts differ: one of `others` that has the host as well.
+    private static func cluster(of host: Hostname, among others: [String]) -> String? {
+        others.first { isDirectory("\($0)/\(host.text)") }
+    }
+
+    /// What empties a host that is in no tree any more.
+    func removalPlan(_ host: Hostname, _ root: ObjectID, safety: Safety) throws -> Plan {
+        do {
+            if let other = Self.cluster(of: host, among: try otherClusters()) {
+                throw Complaint(.hostInTree(host), directory: other)
             }
+            return try ClusterReader(store, safety: safety).removalPlan(host, root: root)
+        } catch let error as ClusterError {
+            throw Complaint(error, directory: directory)
+        } catch let error as StoreError {
+            throw Complaint(error.phrase, error.explanation)
         }
     }
 
@@ -104,7 +136,10 @@ struct Workspace {
     func plan(_ root: ObjectID, _ filter: HostFilter = .all, safety: Safety = Safety()) throws -> Plan {
         do {
             let reader = ClusterReader(store, safety: safety)
-            try checkOtherClusters(try reader.hosts(in: root).map(\.host))
+            let others = try otherClusters()
+            for (host, _) in try reader.hosts(in: root) {
+                if let other = Self.cluster(of: host, among: others) { throw ClusterError.hostInTwoClusters(host, other: other) }
+            }
             let plan = try reader.plan(root: root, cluster: cluster, filter: filter)
             try remember()
             return plan

@@ -16,11 +16,11 @@ extension EndToEnd {
             cluster = try Cluster(site)
             host = try site.boot()
             try cluster.addService("web", on: "web1")
-            try cluster.write("web1/gone/file", "")
+            try cluster.addService("gone", on: "web1")
             try cluster.deploy().require(0)
             before = try host.snapshot()
             references = try cluster.references()
-            try cluster.addService("web", on: "web1", before: "/bin/sleep 2")
+            try cluster.addService("web", on: "web1", before: "/bin/sleep 30")
             try cluster.addService("new", on: "web1")
             try cluster.remove("web1/gone")
         }
@@ -38,6 +38,7 @@ extension EndToEnd {
         private func expectOldState(sourceLocation: SourceLocation = #_sourceLocation) throws {
             expect(try host.snapshot(), is: before, sourceLocation: sourceLocation)
             #expect(try host.state(of: "web") == "active", sourceLocation: sourceLocation)
+            #expect(try host.state(of: "gone") == "active", sourceLocation: sourceLocation)
             #expect(try host.state(of: "new") == "inactive", sourceLocation: sourceLocation)
             #expect(try host.enablement(of: "web") == "enabled", sourceLocation: sourceLocation)
             #expect(try cluster.references() == references, sourceLocation: sourceLocation)
@@ -79,8 +80,13 @@ extension EndToEnd {
 
                     """)
             #expect(try host.snapshot() != before)
+            // Nothing calls that up to date.
+            #expect(try cluster.deptool("plan").text.hasPrefix("web1\n    remove gone\n"))
+            #expect(try cluster.deptool("status").text.hasSuffix("  undeployed changes: - gone, + new, ~ web\n"))
             try recover()
             try expectOldState()
+            #expect(try cluster.deptool("sync", "--ssh-config", cluster.sshConfiguration).require(0).text.contains(", as known\n"))
+            #expect(try cluster.deptool("plan").text.hasPrefix("web1\n    remove gone\n"))
             try expectDeployable()
         }
 
@@ -131,7 +137,7 @@ extension EndToEnd {
             case servers = "pkill -KILL sshd"
         }
 
-        @Test(arguments: EndOfLogin.allCases, Torture.isWhole ? ["root", "operator"] : ["operator"])
+        @Test(arguments: Torture.isWhole ? EndOfLogin.allCases : [.scope, .user], Torture.isWhole ? ["root", "operator"] : ["operator"])
         func `when the login ends, the host rolls back by itself`(end: EndOfLogin, login: String) throws {
             try cluster.write(outside: "ssh_config", "User \(login)\nInclude \(site.lab)/ssh_config\n")
             cluster.sshConfiguration = "\(cluster.directory)/ssh_config"
@@ -185,7 +191,6 @@ extension EndToEnd {
 
         @Test func `after power loss the host recovers when it boots`() throws {
             let deploy = try startDeploy()
-            try host.run("sync")
             try site.kill(host)
             deploy.signal(SIGKILL)
             _ = try deploy.finish()

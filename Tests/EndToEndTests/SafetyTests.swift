@@ -72,7 +72,7 @@ extension EndToEnd {
 
         @Test(.enabled(if: Torture.isWhole, "the host waits for 45 s"))
         func `a firewall that drops the operator's packets undoes itself`() throws {
-            let host = try site.boot(packages: "nftables")
+            let host = try site.boot("web1", .services)
             try cluster.write(
                 "web1/firewall/systemd/nftables.service",
                 """

@@ -48,4 +48,65 @@ import Testing
         try FileManager.default.removeItem(atPath: "\(cluster.directory)/staging/web1")
         try cluster.deptool("plan", "prod").require(0)
     }
+
+    @Test func `a directory of one is none itself`() throws {
+        try cluster.deptool("plan", "prod").require(0)
+        let rule = "\nName the directory that holds one directory per host."
+        let hint = " Was the other one a mistake, take it out of deptool.clusters in \(cluster.directory)/.deptool/config."
+        for (name, complaint) in [
+            ("prod/web1", "\(cluster.directory)/prod/web1 is inside the cluster \(cluster.directory)/prod\(rule)"),
+            (".", "\(cluster.directory) is around the cluster \(cluster.directory)/prod\(rule)\(hint)"),
+        ] {
+            let output = try cluster.deptool("plan", name)
+            #expect(output.code == 1)
+            expect(output.errors, is: "Error: \(complaint)\n")
+            #expect(try cluster.deptool("init", name).code == 1)
+        }
+        #expect(try cluster.deptool("status").text == "web1  new host\n")
+    }
+
+    @Test func `a host of another one is not removed`() throws {
+        try cluster.deptool("plan", "prod").require(0)
+        try pretendDeploy()
+        #expect(try cluster.deptool("status").text.contains("new host") == false)
+        let output = try cluster.deptool("deploy", "staging", "--remove-host", "web1")
+        #expect(output.code == 1)
+        expect(
+            output.errors,
+            is: """
+                Error: the host 'web1' is in the config tree
+                `--remove-host` empties hosts that are not. Remove the directory \(cluster.directory)/prod/web1 first.
+
+                """)
+    }
+
+    @Test func `the last host that leaves the tree is still named`() throws {
+        try cluster.deptool("plan", "prod").require(0)
+        try pretendDeploy()
+        try cluster.remove("web1")
+        let named = "\nNot in the config tree any more, but still deployed:\n    web1\n"
+        #expect(try cluster.deptool("plan").require(0).text.hasPrefix(named))
+        #expect(try cluster.deptool("plan", "--limit", "web1").require(0).text.hasPrefix(named))
+        #expect(try cluster.deptool("status").require(0).text.hasPrefix("web1  "))
+        let output = try cluster.deptool("plan", "--limit", "web2")
+        #expect(output.errors == "Error: no host matches 'web2'\nThe hosts are: web1\n")
+        try cluster.deptool("forget", "web1").require(0)
+        #expect(try cluster.deptool("plan").errors.hasPrefix("Error: there are no hosts in "))
+    }
+
+    /// Lets the store believe that all of `prod` was deployed to `web1`.
+    private func pretendDeploy() throws {
+        try Program(
+            [
+                "sh", "-ec",
+                """
+                export GIT_DIR=.deptool
+                git --work-tree=prod add -A
+                commit=$(printf 'x\n\nCluster: prod\n' | git commit-tree $(git write-tree))
+                git update-ref refs/remotes/web1 $commit
+                rm .deptool/index
+                """,
+            ], in: cluster.directory, environment: cluster.environment
+        ).finish().require(0)
+    }
 }

@@ -31,7 +31,7 @@ extension EndToEnd {
             #expect(try host.state(of: "app") == "active")
 
             // Many more bytes than any buffer on the way has.
-            let large = String(repeating: "0123456789abcdef", count: 1 << 20)
+            let large = String(repeating: "0123456789abcdef", count: 1 << 18)
             try cluster.write("web1/app/large", large)
             try cluster.deploy().require(0)
             #expect(try host.run("sha256sum </var/lib/deptool/apps/app/current/large") == cluster.run("sha256sum", "prod/web1/app/large").replacing("prod/web1/app/large", with: "-"))

@@ -68,6 +68,26 @@ final class Cluster {
             """)
     }
 
+    // MARK: Examples
+
+    /// Copies what is in `examples/NAME` beside the store, the config tree `prod` included.
+    func copyExample(_ name: String) throws {
+        try run("cp -R \(Self.examples)/\(name)/. .")
+    }
+
+    /// Runs a shell script beside the store, as the operator would; it must succeed. Returns what it prints.
+    @discardableResult
+    func run(_ script: String) throws -> String {
+        try startScript(script).finish(within: .seconds(120)).require(0).text
+    }
+
+    func startScript(_ script: String) throws -> Program {
+        try Program(["sh", "-euc", script], in: directory, environment: environment)
+    }
+
+    static let examples = URL(filePath: Tools.lab).deletingLastPathComponent().appending(path: "../examples")
+        .standardizedFileURL.path
+
     // MARK: The tool
 
     /// Starts the tool.

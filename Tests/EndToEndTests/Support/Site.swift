@@ -9,7 +9,6 @@ import Testing
 final class Site {
     let directory: String
     private let keeper: Keeper
-    private var names: [String] = []
 
     init() throws {
         // The lab takes no path with other characters than those.
@@ -30,12 +29,14 @@ final class Site {
     static let temporary = "/tmp"
 
     /// What a host runs.
-    enum Flavour: String, CaseIterable, CustomTestStringConvertible {
+    enum Flavour: String, CustomTestStringConvertible {
         case debian12 = "Debian 12"
         case debian13 = "Debian 13"
         case readonly = "systemd, bash and coreutils, a read-only /usr"
         case busybox = "busybox and dropbear alone"
         case aarch64 = "busybox and dropbear alone, on aarch64"
+        case services = "Debian 12 with nginx, WireGuard and nftables"
+        case podman = "Debian 13 with Podman"
 
         var testDescription: String { rawValue }
         var hasSystemd: Bool { self != .busybox && self != .aarch64 }
@@ -47,35 +48,33 @@ final class Site {
             case .readonly: ["LAB_FLAVOUR": "readonly"]
             case .busybox: ["LAB_FLAVOUR": "busybox"]
             case .aarch64: ["LAB_FLAVOUR": "aarch64"]
+            case .services: ["LAB_FLAVOUR": "services"]
+            case .podman: ["LAB_FLAVOUR": "podman"]
             }
         }
     }
 
-    /// Boots a host that nothing was ever deployed to, with more of the distribution's packages if need be.
-    func boot(_ name: String = "web1", _ flavour: Flavour = .debian12, packages: String = "") throws -> Host {
-        let addresses = try up([name], flavour, packages: packages)[name] ?? []
-        return Host(name: name, addresses: addresses, lab: lab)
-    }
+    /// Boots a host that nothing was ever deployed to.
+    func boot(_ name: String = "web1", _ flavour: Flavour = .debian12) throws -> Host { try boot([name], flavour)[0] }
 
     /// Boots two at once.
     func boot(_ one: String, _ other: String) throws -> (Host, Host) {
-        let addresses = try up([one, other])
-        return (
-            Host(name: one, addresses: addresses[one] ?? [], lab: lab),
-            Host(name: other, addresses: addresses[other] ?? [], lab: lab)
-        )
+        let hosts = try boot([one, other])
+        return (hosts[0], hosts[1])
+    }
+
+    /// Boots several at once.
+    func boot(_ names: [String], _ flavour: Flavour = .debian12) throws -> [Host] {
+        let addresses = try up(names, flavour)
+        return names.map { Host(name: $0, addresses: addresses[$0] ?? [], lab: lab) }
     }
 
     /// Returns the addresses of each host, of IPv4 and of IPv6.
-    private func up(
-        _ names: [String], _ flavour: Flavour = .debian12, packages: String = ""
-    ) throws -> [String: [String]] {
+    private func up(_ names: [String], _ flavour: Flavour) throws -> [String: [String]] {
         // The keeper waits for this lock, so that it never takes down a lab that is only half there.
         let command = ["flock", "--shared", "--close", "\(directory)/booting", Tools.lab, "up", lab] + names
-        var environment = ProcessInfo.processInfo.environment.merging(flavour.environment) { $1 }
-        // The first time, there is an image to be made.
-        if !packages.isEmpty { environment["LAB_PACKAGES"] = packages }
-        let output = try Program(command, environment: environment).finish(within: .seconds(packages.isEmpty ? 180 : 600))
+        let environment = ProcessInfo.processInfo.environment.merging(flavour.environment) { $1 }
+        let output = try Program(command, environment: environment).finish(within: .seconds(180))
         guard output.code == 0 else { throw Failed(what: "booting \(names)", output: output) }
         let lines = output.text.split(separator: "\n").map { $0.split(separator: " ") }
         return Dictionary(uniqueKeysWithValues: lines.map { (String($0[0]), $0.dropFirst().map(String.init)) })

@@ -66,7 +66,7 @@ extension EndToEnd {
 
         private func cut(_ random: inout Seeded) throws {
             var (old, new) = (0, 0)
-            let both = Proxy.Direction.allCases.map { ($0, offsets($0, count: Torture.isWhole ? 60 : 2, &random)) }
+            let both = Proxy.Direction.allCases.map { ($0, offsets($0, count: Torture.isWhole ? 60 : 1, &random)) }
             for (direction, offsets) in both {
                 for offset in offsets {
                     let what = "seed \(random.seed): cut after \(offset) bytes \(direction)"

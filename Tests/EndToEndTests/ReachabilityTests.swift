@@ -3,7 +3,7 @@ import Testing
 
 extension EndToEnd {
     /// Addresses, and hosts that fall silent.
-    @Suite(.timeLimit(.minutes(10))) final class NetworkTests {
+    @Suite(.timeLimit(.minutes(10))) final class ReachabilityTests {
         let site: Site
         let cluster: Cluster
         let host: Host, other: Host

@@ -1,0 +1,109 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// `examples/web`, deployed to a web server that was there before.
+    @Suite final class WebExampleTests {
+        let site: Site
+        let cluster: Cluster
+        let web1: Host
+
+        init() throws {
+            site = try Site()
+            cluster = try Cluster(site)
+            web1 = try site.boot("web1", .services)
+        }
+
+        @Test func `a web server is taken over, configured, and answers all the while`() throws {
+            // The file as the distribution has it, and then ours in its place.
+            let distribution = try web1.read("/etc/nginx/nginx.conf")
+            try cluster.write("web1/nginx/nginx.conf", distribution)
+            try cluster.write("web1/nginx/manifest.json", #"{"symlinks": {"/etc/nginx/nginx.conf": "nginx.conf"}}"#)
+            try cluster.deploy().require(0)
+            #expect(try web1.run("readlink /etc/nginx/nginx.conf") == "/var/lib/deptool/apps/nginx/current/nginx.conf\n")
+            #expect(try web1.read("/etc/nginx/nginx.conf") == distribution)
+            try cluster.copyExample("web")
+            try cluster.run("./certificates")
+            #expect(try cluster.run("git init --quiet && git status --porcelain --untracked-files=all | grep -E 'tls|ca/' || true") == "")
+            try cluster.deploy().require(0)
+
+            // Both sites, by our own authority; other names get nothing.
+            try waitFor("Three kinds of tea.", from: "shop")
+            try waitFor("Nothing new.", from: "blog")
+            #expect(try curl("http://shop.example.com/").text.contains("301 Moved Permanently"))
+            #expect(try curl("https://other.example.com/").code == 35)
+
+            // Neither a good change nor a bad one, which rolls back, lets a client go without an answer.
+            let client = try cluster.startScript(
+                """
+                until [ -e stop ]; do
+                    curl --silent --output /dev/null --write-out '%{http_code} %{exitcode}\\n' --max-time 10 --cacert ca/ca.crt \\
+                        --resolve 'shop.example.com:443:\(web1.address)' https://shop.example.com/ || true
+                done
+                """)
+            try client.expect("200 0\n")
+            let process = try web1.run("systemctl show --value -p MainPID nginx")
+            try cluster.edit("web1/nginx/nginx.conf", replacing: "gzip on;", with: "gzip on;\n    add_header x-change good;")
+            try cluster.deploy().require(0)
+            try waitFor("x-change: good", from: "shop", option: "--include")
+            try client.expect("200 0\n")
+
+            let before = try web1.snapshot()
+            try cluster.edit("web1/nginx/nginx.conf", replacing: "x-change good", with: "x-change bad; listen nowhere")
+            let output = try cluster.deploy().require(3)
+            let message = output.stable.split(separator: "\n\n").suffix(2).joined(separator: "\n\n")
+            #expect(message.hasPrefix("web1: unit nginx-config.service failed (exit-code, status 1); its last journal lines:\n"))
+            #expect(message.contains(#""listen" directive is not allowed here in /etc/nginx/nginx.conf:19"#), "\(message)")
+            #expect(message.hasSuffix("\nThe previous state is back.\n\nRolled back 1 host, in N s.\n"))
+            expect(try web1.snapshot(), is: before)
+            #expect(try curl("https://shop.example.com/", "--include").text.contains("x-change: good"))
+            try client.expect("200 0\n")
+
+            try cluster.write(outside: "stop", "")
+            let answers = Set(try client.finish().require(0).text.split(separator: "\n"))
+            #expect(answers == ["200 0"])
+            #expect(try web1.run("systemctl show --value -p MainPID nginx") == process)
+            #expect(try web1.state(of: "nginx") == "active")
+            try cluster.edit("web1/nginx/nginx.conf", replacing: "x-change bad; listen nowhere", with: "x-change good")
+
+            // Pages are an app of their own: new ones are there at once, and nothing is restarted for them.
+            let invocation = try web1.invocation(of: "nginx-config")
+            try cluster.edit("web1/pages/shop/index.html", replacing: "Three", with: "Four")
+            try cluster.deploy().require(0)
+            #expect(try curl("https://shop.example.com/").text.contains("Four kinds of tea."))
+            #expect(try web1.invocation(of: "nginx-config") == invocation)
+
+            // Logs are rotated, by the distribution's logrotate, and nginx writes to the new one.
+            #expect(try web1.run("stat -c '%a %U:%G' /var/log/sites") == "750 www-data:adm\n")
+            try web1.run("logrotate --force /etc/logrotate.conf")
+            try web1.wait(for: "test -s /var/log/sites/shop.log.1 -a -e /var/log/sites/shop.log")
+            _ = try curl("https://shop.example.com/")
+            try web1.wait(for: "test -s /var/log/sites/shop.log")
+
+            // The way out: the host's own file again, in place of the link that goes.
+            try cluster.remove("web1")
+            try cluster.deploy("--remove-host", "web1").require(0)
+            #expect(try web1.links() == "")
+            #expect(try web1.attempt("ls /var/lib/deptool/apps").text == "")
+        }
+
+        private func curl(_ url: String, _ options: String...) throws -> Output {
+            let name = try #require(URL(string: url)?.host())
+            return try Program(
+                ["curl", "--silent", "--max-time", "10", "--cacert", "ca/ca.crt"] + options
+                    + [80, 443].flatMap { ["--resolve", "\(name):\($0):\(web1.address)"] } + [url],
+                in: cluster.directory, environment: cluster.environment
+            ).finish()
+        }
+
+        /// A reload is over before the last request is answered the old way.
+        private func waitFor(_ text: String, from name: String, option: String = "--fail") throws {
+            try cluster.startScript(
+                """
+                until curl --silent --max-time 10 --cacert ca/ca.crt --resolve '\(name).example.com:443:\(web1.address)' \\
+                    \(option) https://\(name).example.com/ | grep -F '\(text)'; do sleep 0.05; done
+                """
+            ).finish(within: .seconds(20)).require(0)
+        }
+    }
+}
