@@ -22,8 +22,10 @@ public final class Agent {
 
     private var hasSystemd: Bool { ((try? system.status(of: Layout.systemdRunning)) ?? nil) != nil }
 
-    private func systemd(_ interruption: any Interruption) -> Systemd? {
-        hasSystemd ? Systemd(command: Command(system: system, interruption: interruption)) : nil
+    /// Nobody watches where nobody may interrupt.
+    private func systemd(_ supervisor: (any Supervisor)?) -> Systemd? {
+        guard hasSystemd else { return nil }
+        return Systemd(command: Command(system: system, interruption: supervisor ?? Uninterrupted()), audience: supervisor)
     }
 
     public func run() {
@@ -59,23 +61,15 @@ public final class Agent {
     private func hello(_ recovery: Outcome?) throws(Failure) -> Hello {
         let record = try Record.load(system)
         return Hello(
-            hostname: hostname(), machineID: firstLine(of: Layout.machineID) ?? "", hasSystemd: hasSystemd,
+            hostname: hostname(), machineID: system.machineID, hasSystemd: hasSystemd,
             commit: record?.commit, recovery: recovery)
     }
 
     private func hostname() -> String {
-        if let name = firstLine(of: Layout.hostname), !name.isEmpty { return name }
+        if let name = system.firstLine(of: Layout.hostname), !name.isEmpty { return name }
         var buffer = [CChar](repeating: 0, count: 256)
         let length = csys_nodename(&buffer, buffer.count)
         return String(decoding: buffer[..<max(0, Int(length))].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    /// The first line that is no comment (hostname(5) has such).
-    private func firstLine(of path: AbsolutePath) -> String? {
-        guard let contents = try? system.contents(of: path, limit: 4096) else { return nil }
-        let lines = contents.split(separator: UInt8(ascii: "\n"))
-        guard let line = lines.first(where: { $0.first != UInt8(ascii: "#") }) else { return nil }
-        return String(decoding: line.filter { $0 > 0x20 && $0 != 0x7f }, as: UTF8.self)
     }
 
     /// Undoes a transaction that was never finished, and removes what a killed agent left. Nothing else is answered before
@@ -106,7 +100,7 @@ public final class Agent {
             try Leftovers(system: system).closeJournal()
             return .deployed
         }
-        return Rollback(system: system, systemd: systemd(Uninterrupted())).run(journal, because: failure)
+        return Rollback(system: system, systemd: systemd(nil)).run(journal, because: failure)
     }
 
     /// Removes what no deploy needs any more. What cannot be removed now is when the next agent starts, because the lock
@@ -146,7 +140,7 @@ public final class Agent {
         let leftovers = Leftovers(system: system)
         // A transaction that somebody else's agent left since this session began. While it cannot be undone, what undoing
         // it takes must stay.
-        if case .broken(_, let undoing) = try finishTransaction(because: Failure(.interrupted)),
+        if case .broken(_, let undoing, _) = try finishTransaction(because: Failure(.interrupted)),
             try system.status(of: Layout.journal) != nil, let problem = undoing.first
         {
             throw problem
@@ -163,7 +157,7 @@ public final class Agent {
         // Only for the room: what stays is no obstacle.
         try? leftovers.sweep()
         do throws(Failure) {
-            guard try stage(staging, old: old) else {
+            guard try stage(staging, preparation, old: old) else {
                 staging.keepLarge()
                 return nil
             }
@@ -194,7 +188,7 @@ public final class Agent {
 
     /// Stages, and waits for the word to apply. False when the operator gave up; one who is gone, or silent for too long, is
     /// an error.
-    private func stage(_ staging: Staging, old: Record?) throws(Failure) -> Bool {
+    private func stage(_ staging: Staging, _ preparation: Preparation, old: Record?) throws(Failure) -> Bool {
         try staging.begin(old: old)
         var isReady = false
         while true {
@@ -202,6 +196,7 @@ public final class Agent {
                 let missing = staging.missing
                 if missing.isEmpty {
                     try staging.finish()
+                    try Obstacles(system: system, preparation: preparation).check()
                     isReady = true
                 }
                 port.send(.staged(missing: missing))
@@ -241,7 +236,7 @@ public final class Agent {
             let failure = Failure(.agentDied)
             return try finishTransaction(because: failure) ?? .rolledBack(failure)
         } catch {
-            return .broken(Failure(.agentDied), undoing: [error])
+            return .broken(Failure(.agentDied), undoing: [error], .files)
         }
     }
 

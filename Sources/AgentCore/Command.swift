@@ -26,17 +26,29 @@ public struct Command {
 
     /// Runs a program and waits for it, at most `limit`.
     ///
-    /// When the time is over, or an interruption comes and `stopping` asks to heed it, the program is killed; what it
-    /// asked systemd to do goes on.
+    /// When the time is over, an interruption comes that is to be heeded, or `everySecond` throws, the program is killed;
+    /// what it asked systemd to do goes on. `everySecond` gets the number of seconds that have gone by.
     func run(
-        _ arguments: [String], limit: Duration = .seconds(90), heeding interrupts: Bool = true
+        _ arguments: [String], limit: Duration = .seconds(90), heeding interrupts: Bool = true,
+        everySecond: ((Int) throws(Failure) -> Void)? = nil
     ) throws(Failure) -> Result {
         try start(arguments) { pid, output throws(Failure) in
-            let deadline = csys_monotonic_ns() + Int64(limit.wholeMilliseconds) * 1_000_000
+            let begun = csys_monotonic_ns()
+            let whole = Int64(limit.wholeMilliseconds)
+            var seconds: Int64 = 0
             var collected: [UInt8] = []
             while true {
                 if interrupts, let reason = interruption.reason { throw Failure(reason) }
-                let remaining = (deadline - csys_monotonic_ns() + 999_999) / 1_000_000
+                let elapsed = (csys_monotonic_ns() - begun) / 1_000_000
+                var remaining = whole - elapsed
+                if let everySecond {
+                    if elapsed / 1000 > seconds {
+                        seconds = elapsed / 1000
+                        try everySecond(Int(seconds))
+                        continue
+                    }
+                    remaining = min(remaining, (seconds + 1) * 1000 - elapsed)
+                }
                 guard remaining > 0 else {
                     throw Failure(.timeout(arguments: arguments, seconds: Int(limit.wholeMilliseconds / 1000)))
                 }

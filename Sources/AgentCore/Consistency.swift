@@ -7,6 +7,8 @@ extension Preparation {
     var isConsistent: Bool {
         // The old record and the new one are told apart by their commits.
         expected != record.commit && record.isConsistent && stepsFitRecord
+            // Without a record, a host that keeps none looks the same before and after.
+            && (!leavesNothing || (expected != nil && record.apps.isEmpty))
     }
 
     private var stepsFitRecord: Bool {
@@ -19,6 +21,8 @@ extension Preparation {
             case (.checkout, let app?):
                 guard apps[app] == .untouched else { return false }
                 apps[app] = .checkedOut
+            case (.grant, let app?):
+                guard apps[app] == .activated else { return false }
             case (.activate, let app?):
                 guard apps[app] == .checkedOut else { return false }
                 apps[app] = .activated
@@ -29,7 +33,7 @@ extension Preparation {
                 guard links[path] == Link(path: path, app: app, source: source) else { return false }
             case (.unlink(let path), _):
                 guard links[path] == nil, !path.touches(Layout.root) else { return false }
-            case (.checkout, nil), (.activate, nil), (.remove, nil), (.link, nil): return false
+            case (.checkout, nil), (.activate, nil), (.remove, nil), (.link, nil), (.grant, nil): return false
             case (.confirm, _), (.sysusers, _), (.tmpfiles, _), (.disable, _), (.daemonReload, _), (.enable, _), (.start, _),
                 (.restart, _), (.check, _):
                 break

@@ -5,8 +5,8 @@ import Wire
 /// What the host looked like before a transaction: enough to make it look so again, whichever of the steps ran. It is on
 /// disk from before the first change until after the commit.
 public struct Journal: Hashable, Sendable {
-    /// The commit that the record names once the transaction is committed.
-    public var commit: ObjectID
+    /// The commit that the record names once the transaction is committed; nil when there is no record then.
+    public var commit: ObjectID?
     /// In the order of the steps; undone in reverse.
     public var priors: [Prior]
     /// Every unit that the steps touch.
@@ -23,6 +23,10 @@ public struct Journal: Hashable, Sendable {
         case path(AbsolutePath, PriorPath)
         /// A directory that was not there.
         case noDirectory(AbsolutePath)
+        /// A directory that was made for links, and may go with the last of them.
+        case directory(AbsolutePath, mode: UInt32, uid: UInt32, gid: UInt32)
+        /// Who could read a directory.
+        case readers(AbsolutePath, mode: UInt32, gid: UInt32)
     }
 
     public enum PriorPath: Hashable, Sendable {
@@ -38,6 +42,8 @@ public struct Journal: Hashable, Sendable {
         public var isEnabled: Bool
         /// Whether the steps enable or disable it.
         public var isEnablementTouched: Bool
+        /// How long the steps let it take to start or to stop.
+        public var limit: Duration
         /// Differs from the unit's present invocation if it was stopped or started since.
         public var invocation: String
     }
@@ -66,30 +72,16 @@ public struct Journal: Hashable, Sendable {
     }
 }
 
-extension Record {
-    /// What is deployed on this host; nil for nothing.
-    static func load(_ system: System) throws(Failure) -> Record? {
-        let bytes: [UInt8]?
-        bytes = try system.contents(of: Layout.record, limit: Frame.limit)
-        guard let bytes else { return nil }
-        do {
-            return try Record(decoding: bytes)
-        } catch {
-            throw Failure(.unreadable(path: Layout.record.text, error))
-        }
-    }
-}
-
 extension Journal: WireCodable {
     public func encode(to writer: inout ByteWriter) {
-        writer.id(commit)
+        writer.optional(commit)
         writer.list(priors)
         writer.list(units)
         writer.byte(needsReload ? 1 : 0)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingProblem) {
-        commit = try reader.id()
+        commit = try reader.optional(ObjectID.self)
         priors = try reader.list(of: Prior.self)
         units = try reader.list(of: PriorUnit.self)
         needsReload = try reader.bool()
@@ -121,6 +113,15 @@ extension Journal.Prior: WireCodable {
         case .noDirectory(let path):
             writer.byte(5)
             path.encode(to: &writer)
+        case .directory(let path, let mode, let uid, let gid):
+            writer.byte(7)
+            path.encode(to: &writer)
+            for number in [mode, uid, gid] { writer.number(UInt64(number)) }
+        case .readers(let path, let mode, let gid):
+            writer.byte(6)
+            path.encode(to: &writer)
+            writer.number(UInt64(mode))
+            writer.number(UInt64(gid))
         }
     }
 
@@ -141,6 +142,15 @@ extension Journal.Prior: WireCodable {
             let path = try AbsolutePath(from: &reader)
             self = .path(path, .file(copy: try reader.count(limit: Int(Int32.max))))
         case 5: self = .noDirectory(try AbsolutePath(from: &reader))
+        case 6:
+            let path = try AbsolutePath(from: &reader)
+            let mode = try reader.word()
+            self = .readers(path, mode: mode, gid: try reader.word())
+        case 7:
+            let path = try AbsolutePath(from: &reader)
+            let mode = try reader.word()
+            let uid = try reader.word()
+            self = .directory(path, mode: mode, uid: uid, gid: try reader.word())
         default: throw .unknownCase
         }
     }
@@ -152,6 +162,7 @@ extension Journal.PriorUnit: WireCodable {
         writer.byte(isUp ? 1 : 0)
         writer.byte(isEnabled ? 1 : 0)
         writer.byte(isEnablementTouched ? 1 : 0)
+        writer.duration(limit)
         writer.text(invocation)
     }
 
@@ -160,6 +171,12 @@ extension Journal.PriorUnit: WireCodable {
         isUp = try reader.bool()
         isEnabled = try reader.bool()
         isEnablementTouched = try reader.bool()
+        limit = try reader.duration()
         invocation = try reader.text()
     }
+}
+
+extension ByteReader {
+    /// A mode, or the number of a user or a group.
+    fileprivate mutating func word() throws(DecodingProblem) -> UInt32 { UInt32(try count(limit: Int(UInt32.max))) }
 }

@@ -66,9 +66,15 @@ final class Staging {
     }
 
     private var apps: [DeployedApp] {
-        preparation.record.apps.filter { app in
-            preparation.steps.contains { $0.app == app.name && $0.action == .checkout }
+        preparation.record.apps.filter { readers(of: $0.name) != nil }
+    }
+
+    /// Who may read the app's new version; nil when there is none.
+    private func readers(of app: AppName) -> Step.Readers? {
+        for step in preparation.steps where step.app == app {
+            if case .checkout(let readers) = step.action { return readers }
         }
+        return nil
     }
 
     /// Makes the directories, takes over what the host has already (`old` says where), and waits for the rest.
@@ -81,7 +87,8 @@ final class Staging {
             guard try system.status(of: version) == nil else { throw Failure(.protocolViolation) }
             let staging = app.name.staging(preparation.version)
             try system.removeTree(staging)
-            try system.makeDirectories(staging, mode: 0o755)
+            try system.makeDirectories(app.name.directory, mode: 0o755)
+            try system.makeDirectory(staging, mode: readers(of: app.name) == .root ? 0o700 : 0o755)
             var made: [String: Bool] = [:]
             for file in app.files {
                 let path = staging.appending(file.path)

@@ -6,10 +6,23 @@ import Wire
 /// whose output is read, since its format is meant to be (systemctl(1), "Parsable Output").
 struct Systemd {
     private let command: Command
+    /// Who is told what is waited for.
+    private let audience: (any Supervisor)?
     /// By the host's clock, in nanoseconds since the epoch.
     private let begun = csys_realtime_ns()
 
-    init(command: Command) { self.command = command }
+    init(command: Command, audience: (any Supervisor)?) {
+        self.command = command
+        self.audience = audience
+    }
+
+    /// Something that systemd is to do with a unit, and how long it may take.
+    struct Job {
+        var unit: UnitName
+        var limit: Duration
+    }
+
+    func report(_ waiting: Waiting) { audience?.report(.waiting(waiting)) }
 
     /// Whether the host is so early in its boot that no service can be started yet (systemctl(1), is-system-running).
     var isInitializing: Bool {
@@ -40,8 +53,11 @@ struct Systemd {
         try succeed(["systemctl", "--no-reload", "--no-ask-password", "disable"] + units.map { $0.text })
     }
 
-    func stop(_ units: [UnitName]) throws(Failure) {
-        try succeed(["systemctl", "--no-ask-password", "stop"] + units.map { $0.text }, limit: UnitCheck.patience)
+    func stop(_ jobs: [Job]) throws(Failure) {
+        let result = try run("stop", jobs, until: .stopped)
+        guard result.status == 0 else {
+            throw Failure(.command(arguments: arguments("stop", jobs), status: result.status, output: lastLines(result.text)))
+        }
     }
 
     /// Forgets failures, so that the limit on starts does not stand in the way. Units that did not fail are no error.
@@ -51,15 +67,49 @@ struct Systemd {
 
     /// Starts units, anew if they run, and waits until systemd is done with that. Whether they are well is for a check to
     /// say, so a status that is not zero is returned, not thrown.
-    func restart(_ units: [UnitName]) throws(Failure) -> Command.Result {
-        try command.run(["systemctl", "--no-ask-password", "restart"] + units.map { $0.text }, limit: UnitCheck.patience)
+    func restart(_ jobs: [Job]) throws(Failure) -> Command.Result { try run("restart", jobs, until: .ready) }
+
+    func arguments(_ verb: String, _ jobs: [Job]) -> [String] {
+        ["systemctl", "--no-ask-password", verb] + jobs.map { $0.unit.text }
+    }
+
+    /// Waits until systemd has done the jobs, tells what for, and fails when one of them takes too long. Whatever ends the
+    /// wait early, systemd gives up what it has not done.
+    private func run(_ verb: String, _ jobs: [Job], until goal: Waiting.Goal) throws(Failure) -> Command.Result {
+        // What is waited for is found out every second; if that does not end it, something is wrong with systemd.
+        let longest = jobs.map { $0.limit }.max() ?? .zero
+        do {
+            return try command.run(arguments(verb, jobs), limit: longest + .seconds(30)) { seconds throws(Failure) in
+                var isTold = false
+                for (job, status) in zip(jobs, try show(jobs.map { $0.unit })) where status.job != nil {
+                    let limit = job.limit.wholeSeconds
+                    if seconds >= limit { throw tooSlow(job.unit, status, seconds: limit) }
+                    if !isTold { report(Waiting(job.unit, goal, elapsed: seconds, limit: limit)) }
+                    isTold = true
+                }
+            }
+        } catch {
+            cancel(jobs.map { $0.unit })
+            throw error
+        }
+    }
+
+    func tooSlow(_ unit: UnitName, _ status: UnitStatus, seconds: Int) -> Failure {
+        let state = status.activeState + " (" + status.subState + ")"
+        return Failure(.unit(unit, .tooSlow(state: state, seconds: seconds), journal: journal(unit)))
+    }
+
+    /// Lets systemd forget what it still has to do with the units. A job that is done meanwhile is no error.
+    func cancel(_ units: [UnitName]) {
+        let jobs = ((try? show(units, heeding: false)) ?? []).compactMap { $0.job }
+        if !jobs.isEmpty { _ = try? command.run(["systemctl", "cancel"] + jobs, heeding: false) }
     }
 
     /// What systemd says of units, in the order asked for.
-    func show(_ units: [UnitName]) throws(Failure) -> [UnitStatus] {
+    func show(_ units: [UnitName], heeding interrupts: Bool = true) throws(Failure) -> [UnitStatus] {
         guard !units.isEmpty else { return [] }
         let arguments = ["systemctl", "show", "--property=" + UnitStatus.properties, "--"] + units.map { $0.text }
-        let result = try command.run(arguments)
+        let result = try command.run(arguments, heeding: interrupts)
         let statuses = UnitStatus.parse(result.text)
         guard result.status == 0, statuses.count == units.count else {
             throw Failure(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
@@ -81,8 +131,8 @@ struct Systemd {
         return result.map { lastLines($0.text) } ?? ""
     }
 
-    private func succeed(_ arguments: [String], limit: Duration = .seconds(90)) throws(Failure) {
-        let result = try command.run(arguments, limit: limit)
+    private func succeed(_ arguments: [String]) throws(Failure) {
+        let result = try command.run(arguments)
         guard result.status == 0 else {
             throw Failure(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
         }
@@ -113,10 +163,12 @@ struct UnitStatus: Equatable {
     var invocation = ""
     var unitFileState = ""
     var conditionsHold = true
+    /// The number of the job that systemd has for it; nil for none.
+    var job: String?
 
     static let properties =
         "Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,InvocationID,UnitFileState,ConditionResult,"
-        + "AssertResult"
+        + "AssertResult,Job"
 
     /// Active, or on the way there: what a rollback has to bring back.
     var isUp: Bool { activeState == "active" || activeState == "reloading" || activeState == "activating" }
@@ -153,6 +205,7 @@ struct UnitStatus: Equatable {
         case "InvocationID": invocation = value
         case "UnitFileState": unitFileState = value
         case "ConditionResult", "AssertResult": conditionsHold = conditionsHold && value != "no"
+        case "Job": job = value.isEmpty || value == "0" ? nil : value
         default: break
         }
     }

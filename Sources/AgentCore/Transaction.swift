@@ -36,110 +36,8 @@ struct Transaction {
 
     /// Undoing heeds nobody: it goes on to its end.
     private var rollbackSystemd: Systemd? {
-        systemd == nil ? nil : Systemd(command: Command(system: system, interruption: Uninterrupted()))
-    }
-
-    // MARK: Begin
-
-    /// Looks at all that the steps will change and writes down how to bring it back.
-    private func begin() throws(Failure) -> Journal {
-        var journal = Journal(commit: preparation.record.commit, priors: [], units: [], needsReload: false)
-        var units: [UnitName] = []
-        try system.removeTree(Layout.undo)
-        try system.makeDirectory(Layout.undo, mode: 0o700)
-        for (index, step) in preparation.steps.enumerated() {
-            do {
-                try note(step, in: &journal)
-            } catch {
-                throw Failure(step: index, error.problem)
-            }
-            if let unit = step.unit, !units.contains(unit) { units.append(unit) }
-        }
-        if let systemd {
-            if preparation.steps.contains(where: { $0.action.touchesEnablement }) { try noteUnitFiles(in: &journal) }
-            let statuses = try systemd.show(units)
-            for (unit, status) in zip(units, statuses) {
-                journal.units.append(
-                    Journal.PriorUnit(
-                        name: unit, isUp: status.isUp, isEnabled: status.isEnabled,
-                        isEnablementTouched: preparation.steps.contains { $0.unit == unit && $0.action.touchesEnablement },
-                        invocation: status.isUp ? status.invocation : ""))
-            }
-        }
-        if let reason = supervisor.reason { throw Failure(reason) }
-        try system.syncParent(of: Layout.undo.withSuffix("/any"))
-        if systemd != nil, !agent.isEmpty { try BootUnit(system: system).link(agent) }
-        try journal.save(system)
-        return journal
-    }
-
-    /// `systemctl disable`, now or when enabling is undone, takes away the links of the unit files along with its own.
-    private func noteUnitFiles(in journal: inout Journal) throws(Failure) {
-        for link in preparation.record.links where link.path.isInside(Layout.unitLinks) {
-            guard let target = try system.target(of: link.path), Layout.isOurs(target) else { continue }
-            journal.priors.append(.path(link.path, .symlink(to: target)))
-            journal.needsReload = true
-        }
-    }
-
-    private func note(_ step: Step, in journal: inout Journal) throws(Failure) {
-        switch (step.action, step.app) {
-        case (.activate, let app?):
-            journal.priors.append(
-                .versions(
-                    app, current: try system.target(of: app.current), previous: try system.target(of: app.previous)))
-        case (.remove, let app?):
-            if try system.status(of: app.directory) != nil { journal.priors.append(.app(app)) }
-        case (.link(let path, let source), let app?):
-            for directory in try missingDirectories(above: path) where !journal.priors.contains(.noDirectory(directory)) {
-                journal.priors.append(.noDirectory(directory))
-            }
-            let link = Link(path: path, app: app, source: source)
-            journal.priors.append(.path(path, try displaced(by: link, copies: journal.priors.count)))
-            if path.isInside(Layout.unitLinks) { journal.needsReload = true }
-        case (.unlink(let path), _):
-            if let target = try system.target(of: path), Layout.isOurs(target) {
-                journal.priors.append(.path(path, .symlink(to: target)))
-            }
-            if path.isInside(Layout.unitLinks) { journal.needsReload = true }
-        case (.daemonReload, _):
-            journal.needsReload = true
-        case (.activate, nil), (.remove, nil), (.link, nil), (.checkout, nil):
-            throw Failure(.protocolViolation)
-        case (.confirm, _), (.checkout, _), (.sysusers, _), (.tmpfiles, _), (.disable, _), (.enable, _), (.start, _),
-            (.restart, _), (.check, _):
-            break
-        }
-    }
-
-    /// The directories that a link at `path` takes; the one that holds them has to be there.
-    private func missingDirectories(above path: AbsolutePath) throws(Failure) -> [AbsolutePath] {
-        guard let parent = path.parent else { return [] }
-        let missing = try system.missingDirectories(parent)
-        if let existing = missing.isEmpty ? parent : missing[0].parent, try !system.isDirectory(existing) {
-            throw Failure(.occupied(existing, by: try system.occupant(of: existing) ?? .other))
-        }
-        return missing
-    }
-
-    /// What a link will take the place of. A file with the same content is adopted; anything else that is not ours is
-    /// an error, before anything has changed.
-    private func displaced(by link: Link, copies: Int) throws(Failure) -> Journal.PriorPath {
-        guard let occupant = try system.occupant(of: link.path) else { return .nothing }
-        switch occupant {
-        case .symlink(let target) where Layout.isOurs(target): return .symlink(to: target)
-        case .file:
-            guard let file = newFile(link), try system.hash(link.path) == file.id else { break }
-            try system.duplicate(link.path, to: Journal.copy(copies))
-            return .file(copy: copies)
-        default: break
-        }
-        throw Failure(.occupied(link.path, by: occupant))
-    }
-
-    /// The file that a link will show.
-    private func newFile(_ link: Link) -> FileEntry? {
-        preparation.record.apps.first { $0.name == link.app }?.files.first { $0.path == link.source }
+        systemd == nil
+            ? nil : Systemd(command: Command(system: system, interruption: Uninterrupted()), audience: supervisor)
     }
 
     // MARK: Execute
@@ -156,7 +54,9 @@ struct Transaction {
             do {
                 try execute(index..<end, journal)
             } catch {
-                throw Failure(step: error.step ?? index, error.problem)
+                var failed = index
+                if case .unit(let unit, _, _) = error.problem { failed = (index..<end).first { steps[$0].unit == unit } ?? index }
+                throw Failure(step: failed, error.problem)
             }
             index = end
         }
@@ -167,18 +67,18 @@ struct Transaction {
         switch step.action {
         case .checkout: break  // staged already
         case .confirm(let limit, _): try waitForConfirmation(limit)
-        case .activate, .remove, .link, .unlink:
+        case .activate, .remove, .link, .unlink, .grant:
             try change(step)
         case .sysusers: try systemd?.sysusers()
         case .tmpfiles: try systemd?.tmpfiles()
         case .daemonReload: try systemd?.daemonReload()
         case .disable:
             guard let systemd else { return }
-            let units = preparation.steps[range].compactMap { $0.unit }
-            let loaded = zip(units, try systemd.show(units)).filter { $0.1.loadState != "not-found" }.map { $0.0 }
+            let jobs = preparation.steps[range].compactMap { $0.job }
+            let loaded = zip(jobs, try systemd.show(jobs.map { $0.unit })).filter { $0.1.loadState != "not-found" }.map { $0.0 }
             if !loaded.isEmpty {
                 try systemd.stop(loaded)
-                try systemd.disable(loaded)
+                try systemd.disable(loaded.map { $0.unit })
                 // No other step has changed a link yet: what is missing went with the unit.
                 for case .path(let path, .symlink(let target)) in journal.priors where try system.occupant(of: path) == nil {
                     try system.replaceSymlink(path, target: target)
@@ -193,8 +93,8 @@ struct Transaction {
             guard let systemd else { return }
             try UnitCheck(systemd: systemd, interruption: supervisor).judge(
                 range.compactMap { index in
-                    guard case .check(let unit, let settle) = preparation.steps[index].action else { return nil }
-                    return .init(step: index, unit: unit, settle: settle, invocation: journal.invocation(of: unit))
+                    guard case .check(let unit, let settle, let limit) = preparation.steps[index].action else { return nil }
+                    return .init(unit: unit, settle: settle, limit: limit, invocation: journal.invocation(of: unit))
                 })
         }
     }
@@ -214,26 +114,25 @@ struct Transaction {
 
     private func restart(_ range: Range<Int>, _ journal: Journal) throws(Failure) {
         guard let systemd else { return }
-        let units = preparation.steps[range].compactMap { $0.unit }
-        var result = try systemd.restart(units)
+        let jobs = preparation.steps[range].compactMap { $0.job }
+        let units = jobs.map { $0.unit }
+        var result = try systemd.restart(jobs)
         guard result.status != 0 else { return }
         var statuses = try systemd.show(units)
         // systemd counts our restarts too: several deploys in a short time are no reason to fail.
         if statuses.contains(where: { $0.result == "start-limit-hit" }) {
             systemd.resetFailed(units)
-            result = try systemd.restart(units)
+            result = try systemd.restart(jobs)
             guard result.status != 0 else { return }
             statuses = try systemd.show(units)
         }
         // Say which unit it was, in its own words.
-        for (index, status) in zip(range, statuses) {
-            if let unit = preparation.steps[index].unit,
-                case .unwell(let problem) = status.verdict(before: journal.invocation(of: unit))
-            {
-                throw Failure(step: index, .unit(unit, problem, journal: systemd.journal(unit)))
+        for (unit, status) in zip(units, statuses) {
+            if case .unwell(let problem) = status.verdict(before: journal.invocation(of: unit)) {
+                throw Failure(.unit(unit, problem, journal: systemd.journal(unit)))
             }
         }
-        let arguments = ["systemctl", "restart"] + units.map { $0.text }
+        let arguments = systemd.arguments("restart", jobs)
         throw Failure(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
     }
 
@@ -241,10 +140,14 @@ struct Transaction {
     private func change(_ step: Step) throws(Failure) {
         switch (step.action, step.app) {
         case (.activate, let app?):
+            if let old = try versionToClose(app) { try system.setReaders(old, gid: 0, mode: 0o700) }
+            // Where the group is there already, its members never miss a file.
+            if let group = group(of: app), let id = try? system.id(of: group) { try grant(app, id) }
             if let current = try system.target(of: app.current) {
                 try system.replaceSymlink(app.previous, target: current)
             }
             try system.replaceSymlink(app.current, target: preparation.version.text)
+        case (.grant(let group), let app?): try grant(app, try system.id(of: group))
         case (.remove, let app?):
             if try system.status(of: app.directory) != nil { try system.rename(app.directory, to: app.removed) }
         case (.link(let path, let source), let app?):
@@ -257,69 +160,25 @@ struct Transaction {
         }
     }
 
-    // MARK: Commit
+    // MARK: Readers
 
-    private func commit(_ journal: Journal) throws(Failure) {
-        for directory in try directories(journal) { try system.syncParent(of: directory.withSuffix("/any")) }
-        if let reason = supervisor.reason { throw Failure(reason) }
-        // The commit point. Nothing may fail after it: the host would be undone, and its record say otherwise.
-        try system.replace(Layout.record, with: preparation.record.encoded, mode: 0o600)
+    private func grant(_ app: AppName, _ group: UInt32) throws(Failure) {
+        try system.setReaders(app.version(preparation.version), gid: group, mode: 0o750)
     }
 
-    /// The directories whose entries the steps changed, systemd's own links included.
-    private func directories(_ journal: Journal) throws(Failure) -> [AbsolutePath] {
-        var directories: [AbsolutePath] = []
-        func add(_ directory: AbsolutePath?) throws(Failure) {
-            guard let directory, !directories.contains(directory), try system.status(of: directory) != nil else { return }
-            directories.append(directory)
+    private func group(of app: AppName) -> GroupName? {
+        for step in preparation.steps where step.app == app {
+            if case .grant(let group) = step.action { return group }
         }
-        for prior in journal.priors {
-            switch prior {
-            case .versions(let app, _, _): try add(app.directory)
-            case .app: try add(Layout.apps)
-            case .path(let path, _), .noDirectory(let path): try add(path.parent)
-            }
-        }
-        if journal.units.contains(where: { $0.isEnablementTouched }) {
-            for directory in try Enablement(system: system).directories() { try add(directory) }
-        }
-        return directories
-    }
-}
-
-extension Journal {
-    /// The invocation of a unit before the transaction; nil if it was not up.
-    func invocation(of unit: UnitName) -> String? {
-        units.first { $0.name == unit && $0.isUp }?.invocation
-    }
-}
-
-extension Step {
-    /// The unit that the step is about.
-    var unit: UnitName? {
-        switch action {
-        case .disable(let unit), .enable(let unit, _), .start(let unit), .restart(let unit, _), .check(let unit, _): unit
-        default: nil
-        }
-    }
-}
-
-extension Step.Action {
-    var touchesEnablement: Bool {
-        switch self {
-        case .enable, .disable: true
-        default: false
-        }
+        return nil
     }
 
-    /// Whether a step of this kind can be done together with one of the other's.
-    func canJoin(_ other: Step.Action) -> Bool {
-        switch (self, other) {
-        case (.disable, .disable), (.enable, .enable), (.check, .check),
-            (.start, .start), (.restart, .restart), (.start, .restart), (.restart, .start):
-            true
-        default: false
-        }
+    /// The present version of an app that becomes private, or is: what it holds may be the same.
+    func versionToClose(_ app: AppName) throws(Failure) -> AbsolutePath? {
+        guard preparation.steps.contains(Step(app, .checkout(for: .root))), let current = try system.target(of: app.current),
+            let version = Version(current)
+        else { return nil }
+        return app.version(version)
     }
 }
 

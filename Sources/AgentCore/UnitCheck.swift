@@ -5,16 +5,20 @@ import Wire
 /// Judges units after they were started (DESIGN: "Judging a unit").
 struct UnitCheck {
     struct Item {
-        var step: Int?
         var unit: UnitName
-        /// How long a unit that does not announce its readiness has to stay up.
-        var settle: Duration
+        /// How long the unit has to stay up; nil for a moment, unless it announces its readiness.
+        var settle: Duration?
+        /// How long it may take to come up once systemd's own start job is done.
+        var limit: Duration
         /// The unit's invocation before the transaction, if it was up.
         var invocation: String?
-    }
 
-    /// How long a unit may take to come up once systemd's own start job is done.
-    static let patience = Duration.seconds(90)
+        func settle(_ status: UnitStatus) -> Duration {
+            // Of what ended well, nothing can fail any more.
+            if status.type == "oneshot" { return .zero }
+            return settle ?? (status.announcesReadiness ? .zero : .milliseconds(300))
+        }
+    }
 
     let systemd: Systemd
     let interruption: any Interruption
@@ -24,32 +28,39 @@ struct UnitCheck {
         guard !items.isEmpty else { return }
         let begun = csys_monotonic_ns()
         var waited = Duration.zero
+        var told = 0
         var rest = items
         while true {
             let statuses = try systemd.show(rest.map { $0.unit })
             var pending: [Item] = []
+            var waiting: Waiting?
             // The next look is when the first settle window ends, or soon if a unit is still on its way up.
-            var pause: Duration?
+            var pause = Duration.seconds(1)
             for (item, status) in zip(rest, statuses) {
+                let limit: Duration
+                let goal: Waiting.Goal
                 switch status.verdict(before: item.invocation) {
                 case .unwell(let problem):
-                    throw Failure(step: item.step, .unit(item.unit, problem, journal: systemd.journal(item.unit)))
+                    throw Failure(.unit(item.unit, problem, journal: systemd.journal(item.unit)))
                 case .healthy:
-                    if status.announcesReadiness || waited >= item.settle { continue }
-                    pending.append(item)
-                    pause = min(pause ?? .seconds(3600), item.settle - waited)
+                    (limit, goal) = (item.settle(status), .settled)
+                    if waited >= limit { continue }
+                    pause = min(pause, limit - waited)
                 case .pending:
-                    if waited > Self.patience {
-                        let state = status.activeState + " (" + status.subState + ")"
-                        throw Failure(
-                            step: item.step,
-                            .unit(item.unit, .notReady(state: state), journal: systemd.journal(item.unit)))
-                    }
-                    pending.append(item)
-                    pause = min(pause ?? .seconds(3600), .milliseconds(100))
+                    (limit, goal) = (item.limit, .ready)
+                    if waited >= limit { throw systemd.tooSlow(item.unit, status, seconds: limit.wholeSeconds) }
+                    pause = min(pause, .milliseconds(100))
+                }
+                pending.append(item)
+                if waiting == nil {
+                    waiting = Waiting(item.unit, goal, elapsed: waited.wholeSeconds, limit: limit.wholeSeconds)
                 }
             }
-            guard let pause else { return }
+            guard let waiting else { return }
+            if waiting.elapsed > told {
+                systemd.report(waiting)
+                told = waiting.elapsed
+            }
             rest = pending
             try wait(pause)
             waited = .nanoseconds(csys_monotonic_ns() - begun)
@@ -66,4 +77,9 @@ struct UnitCheck {
             _ = csys_poll(&items, items.count, remaining)
         }
     }
+}
+
+extension Duration {
+    /// Rounded down.
+    var wholeSeconds: Int { Int(wholeMilliseconds / 1000) }
 }

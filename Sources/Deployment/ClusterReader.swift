@@ -89,15 +89,12 @@ public struct ClusterReader {
         let known = try old.map { id throws(ClusterError) in try hostTree(host, id) }
         // The name check goes by what the host was deployed with.
         let wanted = HostTree(host: host, id: empty, options: known?.options ?? HostOptions(), apps: [])
-        return Plan(hosts: [HostPlan(base: base, deployed: known, wanted: wanted, safety: safety)].compactMap { $0 })
+        return Plan(hosts: [HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, isRemoval: true)].compactMap { $0 })
     }
 
     /// The tree of one host in a commit; nil when the commit does not have it.
     func hostTreeID(of host: Hostname, in commit: ObjectID) throws(ClusterError) -> ObjectID? {
-        try read { () throws(StoreError) in
-            let root = try store.commitInfo(commit).tree
-            return try store.tree(root).first { $0.kind == .directory && $0.name == host.text }?.id
-        }
+        try read { () throws(StoreError) in try store.tree(of: host, in: commit) }
     }
 
     func hostTree(_ host: Hostname, _ id: ObjectID) throws(ClusterError) -> HostTree {

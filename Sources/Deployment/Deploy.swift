@@ -168,7 +168,8 @@ public final class Deploy: Sendable {
                 plan, confirm: { confirm($0, plan.host, $1, &refusedLogin, &commitVote) }, report: { report(plan.host, $0) })
             // If the store cannot take it, the host says so at the next deploy.
             if outcome == .deployed {
-                try? store.setDeployed(plan.host, plan.wanted.apps.isEmpty && options.forgets ? nil : commit, reason: "deploy")
+                if !options.forgets { store.remember(plan.wanted.id, of: plan.host, in: commit) }
+                try? store.setDeployed(plan.host, options.forgets ? nil : commit, reason: "deploy")
             }
             if case .rolledBack(let failure) = outcome, case .notConfirmed = failure.problem, let refusedLogin {
                 return .lockedOut(refusedLogin)
@@ -261,7 +262,8 @@ public final class Deploy: Sendable {
 
     private func prepared(_ plan: HostPlan, _ commit: ObjectID, _ store: Store) throws(HostError) -> Preparation {
         do {
-            return try store.preparation(for: plan, commit: commit, holder: store.author().text)
+            return try store.preparation(
+                for: plan, commit: commit, holder: store.author().text, leavesNothing: options.forgets)
         } catch {
             throw .store(error)
         }
@@ -321,7 +323,7 @@ extension HostResult {
             case .deployed: .deployed
             case .unchanged(let failure): .failed(.refused(failure))
             case .rolledBack(let failure): .rolledBack(failure)
-            case .broken(let failure, let undoing): .broken(failure, undoing: undoing)
+            case .broken(let failure, let undoing, let remainder): .broken(failure, undoing: undoing, remainder)
             }
     }
 }

@@ -14,6 +14,8 @@ public enum HostEvent: Sendable {
     /// Locked, with all files; waits for the other hosts.
     case staged
     case applying(Step)
+    /// A unit takes its time; comes every second.
+    case waiting(Waiting)
     case undoing(Failure)
     case ended(HostResult)
 }
@@ -25,7 +27,7 @@ public enum HostResult: Hashable, Sendable {
     /// The host is in its old state again, because no new login worked; how the last of them ended.
     case lockedOut(HostError)
     /// The host is in neither state.
-    case broken(Failure, undoing: [Failure])
+    case broken(Failure, undoing: [Failure], Outcome.Remainder)
     /// Nothing was changed.
     case failed(HostError)
     /// Nothing was changed: the host runs another commit, nil for none, which the store knows now.

@@ -19,7 +19,7 @@ public enum HostError: Error, Hashable, Sendable {
     /// `/etc/hostname` names another host.
     case wrongHostname(expected: String, found: String)
     /// An earlier transaction could not be undone.
-    case broken(Failure, undoing: [Failure])
+    case broken(Failure, undoing: [Failure], Outcome.Remainder)
     /// The agent refused what it was asked.
     case refused(Failure)
     /// What the host sent is no message.

@@ -41,7 +41,9 @@ struct HostSession {
         case .refused(let failure): throw .refused(failure)
         default: throw .unexpected
         }
-        if case .broken(let failure, let undoing) = hello.recovery { throw .broken(failure, undoing: undoing) }
+        if case .broken(let failure, let undoing, let remainder) = hello.recovery {
+            throw .broken(failure, undoing: undoing, remainder)
+        }
     }
 
     /// Whether the host is the one that is meant.
@@ -154,9 +156,11 @@ struct HostSession {
                         refusal = confirm(because) { giveSignOfLife() }.map { Failure(step: index, $0) }
                         try conversation.send(refusal == nil ? .confirm : .cancel)
                     }
+                case .waiting(let waiting): report(.waiting(waiting))
                 case .undoing(let failure): report(.undoing(refusal ?? failure))
                 case .finished(.rolledBack(let failure)): return .rolledBack(refusal ?? failure)
-                case .finished(.broken(let failure, let undoing)): return .broken(refusal ?? failure, undoing: undoing)
+                case .finished(.broken(let failure, let undoing, let remainder)):
+                    return .broken(refusal ?? failure, undoing: undoing, remainder)
                 case .finished(let outcome): return outcome
                 case .refused(let failure): throw .refused(failure)
                 default: throw .unexpected

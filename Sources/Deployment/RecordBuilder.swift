@@ -22,7 +22,7 @@ extension Store {
 
     /// What a host is asked to do, with the contents that it is not known to have.
     func preparation(
-        for plan: HostPlan, commit: ObjectID, holder: String
+        for plan: HostPlan, commit: ObjectID, holder: String, leavesNothing: Bool = false
     ) throws(StoreError) -> Preparation {
         var contents: [Content] = []
         var seen = plan.present
@@ -36,7 +36,7 @@ extension Store {
         contents = contents.filter { !$0.isLarge } + contents.filter(\.isLarge)
         return Preparation(
             expected: plan.base, holder: holder, record: try record(for: plan.wanted, commit: commit),
-            contents: contents, steps: plan.steps)
+            contents: contents, steps: plan.steps, leavesNothing: leavesNothing)
     }
 
     /// Takes over what a host says is deployed there: verified by its ids, so a host can only speak of what really hangs
@@ -46,7 +46,10 @@ extension Store {
         guard let commit = known[record.commit], commit.kind == .commit else { throw .inconsistent }
         _ = try reading { () throws(StoreError) in try write(commit) }
         let root = try reading { () throws(StoreError) in try commitInfo(record.commit).tree }
-        return try take(root, of: [host], from: known)
+        let missing = try take(root, of: [host], from: known)
+        let hosts = try reading { () throws(StoreError) in try tree(root) }
+        if let tree = hosts.first(where: { $0.name == host.text })?.id { remember(tree, of: host, in: record.commit) }
+        return missing
     }
 
     /// Takes over a root tree and all trees of these hosts; nothing else that is offered is written. Returns the contents

@@ -9,20 +9,34 @@ extension Failure {
     /// What went wrong, with the words of the programs involved.
     public var explanation: String {
         switch problem {
-        case .unit(_, _, let journal) where !journal.isEmpty:
-            problem.phrase + "; its last journal lines:\n" + quoted(journal)
+        case .unit(_, .tooSlow(_, let seconds), let journal):
+            withJournal(journal) + "\nIf it needs that long, say so in its app's manifest.json: \"timeout\": \(seconds * 2)"
+        case .unit(_, _, let journal): withJournal(journal)
         case .command(_, _, let output) where !output.isEmpty: problem.phrase + ":\n" + quoted(output)
-        case .occupied(let path, .file):
-            problem.phrase + ", and differs from the one that would be linked there.\n"
+        case .occupied(let path, .file, let link?):
+            problem.phrase + ", and differs from \(source(link)), which would be linked there.\n"
                 + "Compare the two. Move \(visible(path.text)) away on the host, or take its content over into the config tree."
-        case .occupied(let path, _):
-            problem.phrase + ".\nMove \(visible(path.text)) away on the host, or remove the link from the manifest."
+        case .occupied(let path, _, let link?):
+            problem.phrase + ", where \(source(link)) would be linked.\n"
+                + "Move \(visible(path.text)) away on the host, or remove the link from the config tree."
+        case .occupied(let path, _, nil):
+            problem.phrase + ", and is in the way of a link.\nMove \(visible(path.text)) away on the host."
+        case .noGroup(let group):
+            problem.phrase + ".\nCorrect \"group\" in the app's manifest.json, or have the group made: "
+                + "a line `g \(group.text) -` in a file of the app's sysusers directory does that."
         case .disconnected:
             problem.phrase + ". Deptool only finishes under the eyes of the operator; run `deptool deploy` again."
         case .unreadable(let path, _):
             problem.phrase + ".\nIf nothing else explains it, the file was damaged: move \(visible(path)) away on the host."
         default: problem.phrase
         }
+    }
+
+    /// In the config tree, below the host.
+    private func source(_ link: Link) -> String { "the config tree's \(link.app.text)/\(visible(link.source.text))" }
+
+    private func withJournal(_ journal: String) -> String {
+        journal.isEmpty ? problem.phrase : problem.phrase + "; its last journal lines:\n" + quoted(journal)
     }
 }
 
@@ -37,7 +51,8 @@ extension Problem {
         case .timeout(let arguments, let seconds):
             "`\(visible(arguments.joined(separator: " ")))` did not end within \(seconds) s"
         case .unit(let unit, let problem, _): "unit \(unit.text) \(problem.phrase)"
-        case .occupied(let path, let occupant): "\(visible(path.text)) is \(occupant.phrase) that is not Deptool's"
+        case .occupied(let path, let occupant, _): "\(visible(path.text)) is \(occupant.phrase) that is not Deptool's"
+        case .noGroup(let group): "/etc/group has no group '\(group.text)'"
         case .corrupt(let path): "the content of \(visible(path)) is not what it should be"
         case .cancelled: "given up by the operator"
         case .disconnected: "the connection to the operator was lost"
@@ -72,7 +87,8 @@ extension UnitProblem {
         case .exited(let status): "exited with status \(status) although it should keep running"
         case .restarting(0): "crashed and is being restarted"
         case .restarting(let times): "crashed and was restarted \(times == 1 ? "once" : "\(times) times")"
-        case .notReady(let state): "did not become ready: \(visible(state))"
+        case .tooSlow(let state, let seconds):
+            "did not \(state.hasPrefix("deactivating") ? "stop" : "become ready") within \(seconds) s: it is \(visible(state))"
         }
     }
 }

@@ -20,6 +20,8 @@ public struct PlanText {
 
     func render(_ plan: HostPlan) -> String {
         var text = style.heading(plan.host.text) + (plan.base == nil ? " (new host)" : "") + "\n"
+        if plan.hasNewOptions { text += "    \(style.changed("~ host.json"))\n" }
+        if plan.isRemoval, plan.changes.isEmpty { text += "    nothing is left to remove\n" }
         for change in plan.changes {
             text += "    \(word(change.kind)) \(change.app.text)\n"
             for file in change.files { text += "        \(line(file))\n" }
@@ -82,7 +84,9 @@ extension Step {
     var phrase: String? {
         switch action {
         // The files of the app are listed, and every plan has them checked out, activated and checked.
-        case .checkout, .activate, .remove, .check, .enable(_, .refreshed): nil
+        case .checkout(for: .everybody), .activate, .remove, .check, .enable(_, .refreshed): nil
+        case .checkout(for: .root): "only root can read it"
+        case .grant(let group): "let the group \(group.text) read it"
         case .link(let path, let source): link("link", path) { "\(visible(path.text)) -> \(visible(source.text))" }
         case .unlink(let path): link("unlink", path) { visible(path.text) }
         case .sysusers: "run systemd-sysusers"
@@ -90,11 +94,11 @@ extension Step {
         case .confirm(_, .login(let touched?)): "keep it only if a new login works (\(visible(touched)) is touched)"
         case .confirm(_, .login(nil)): "keep it only if a new login works"
         case .confirm(_, .everyHost): "keep it only if every host succeeds"
-        case .disable(let unit): "stop and disable unit \(unit.text)"
+        case .disable(let unit, _): "stop and disable unit \(unit.text)"
         case .daemonReload: "reload systemd"
         case .enable(let unit, .new): "enable unit \(unit.text)"
-        case .start(let unit): "start unit \(unit.text)"
-        case .restart(let unit, let because):
+        case .start(let unit, _): "start unit \(unit.text)"
+        case .restart(let unit, let because, _):
             "restart unit \(unit.text) (\(visible(because.path.text))"
                 + (because.others == 0 ? " changed)" : " and \(count(because.others, "other file")) changed)")
         }
@@ -111,17 +115,17 @@ extension Step {
     public var progress: String {
         switch action {
         // Done before anybody could read which.
-        case .checkout, .activate, .remove, .link, .unlink: "changing files and links"
+        case .checkout, .activate, .remove, .link, .unlink, .grant: "changing files and links"
         case .confirm(_, .login): "trying a new login"
         case .confirm(_, .everyHost): "waiting for the other hosts"
         case .sysusers: "creating users"
         case .tmpfiles: "creating temporary files"
-        case .disable(let unit): "stopping \(unit.text)"
+        case .disable(let unit, _): "stopping \(unit.text)"
         case .daemonReload: "reloading systemd"
         case .enable(let unit, _): "enabling \(unit.text)"
-        case .start(let unit): "starting \(unit.text)"
-        case .restart(let unit, _): "restarting \(unit.text)"
-        case .check(let unit, _): "checking \(unit.text)"
+        case .start(let unit, _): "starting \(unit.text)"
+        case .restart(let unit, _, _): "restarting \(unit.text)"
+        case .check(let unit, _, _): "checking \(unit.text)"
         }
     }
 }

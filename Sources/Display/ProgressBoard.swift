@@ -1,11 +1,13 @@
 import Deployment
 import Model
+import Wire
 
 /// The state of every host of a deploy, as lines.
 public struct ProgressBoard {
     private let style: Style
     private let width: Int
     private var lines: [Hostname: String] = [:]
+    private var undoing: Set<Hostname> = []
     private let hosts: [Hostname]
 
     public init(_ hosts: [Hostname], style: Style) {
@@ -17,7 +19,8 @@ public struct ProgressBoard {
 
     /// Takes note of what happened; false when that changes no words.
     public mutating func update(_ host: Hostname, _ event: HostEvent) -> Bool {
-        let phrase = phrase(event)
+        if case .undoing = event { undoing.insert(host) }
+        let phrase = phrase(event, isUndoing: undoing.contains(host))
         guard lines[host] != phrase else { return false }
         lines[host] = phrase
         return true
@@ -34,7 +37,7 @@ public struct ProgressBoard {
         }
     }
 
-    private func phrase(_ event: HostEvent) -> String {
+    private func phrase(_ event: HostEvent, isUndoing: Bool) -> String {
         switch event {
         case .connecting: "connecting"
         case .installingAgent: "installing the agent"
@@ -46,8 +49,21 @@ public struct ProgressBoard {
             total < 1 << 20 ? "staging" : "staging, \(size(sent)) of \(size(total))"
         case .staged: "ready"
         case .applying(let step): step.progress
+        case .waiting(let waiting): (isUndoing ? "rolling back: " : "") + waiting.phrase
         case .undoing(let failure): "rolling back: \(failure.phrase)"
         case .ended(let result): result.phrase
         }
+    }
+}
+
+extension Waiting {
+    var phrase: String {
+        let what =
+            switch goal {
+            case .ready: "waiting for \(unit.text) to become ready"
+            case .stopped: "waiting for \(unit.text) to stop"
+            case .settled: "watching \(unit.text)"
+            }
+        return what + " (\(elapsed) s of \(limit) s)"
     }
 }

@@ -11,7 +11,7 @@ extension HostResult {
         case .deployed: "done"
         case .rolledBack(let failure): "rolled back: \(failure.phrase)"
         case .lockedOut(let error): "rolled back: no new login to the host worked (\(error.phrase)), so this would have locked you out"
-        case .broken(let failure, _): "BROKEN: \(failure.phrase), and rolling back failed"
+        case .broken(let failure, _, _): "BROKEN: \(failure.phrase), and rolling back failed"
         case .failed(let error): error.phrase
         case .stale: "somebody else deployed to it since"
         case .unknown(let error): "connection lost (\(error.phrase)); unknown whether it was deployed"
@@ -19,22 +19,38 @@ extension HostResult {
     }
 
     /// More than the phrase, where there is more to say.
-    func explanation(_ host: Hostname) -> String? {
+    func explanation(_ host: Hostname, next: SummaryText.Next) -> String? {
         switch self {
         case .deployed: return nil
-        case .stale(let commit?): return "It runs \(commit.short), which the store did not know. Run `deptool deploy` again for the new plan."
-        case .stale(nil): return "Nothing is deployed on it any more. Run `deptool deploy` again for the new plan."
+        case .stale(let commit):
+            let found = commit.map { "It runs \($0.short), which the store did not know." }
+                ?? "Nothing is deployed on it any more: it was installed anew, or emptied."
+            return next == .newPlan ? found : found + " Run `deptool deploy` again for the new plan."
         case .rolledBack(let failure): return failure.explanation + "\nThe previous state is back."
         case .lockedOut(let error):
             return "no new login to the host worked, so this would have locked you out:\n"
                 + quoted(error.explanation(host) ?? error.phrase) + "\nThe previous state is back."
-        case .broken(let failure, let undoing):
+        case .broken(let failure, let undoing, let remainder):
             return failure.explanation + "\nRolling back failed:\n" + undoing.map(\.explanation).joined(separator: "\n")
-                + "\nThe host is neither in its old nor in its new state: it needs a person."
+                + "\n" + remainder.advice
         case .failed(let error): return error.explanation(host)
         case .unknown(let error):
             return error.explanation(host: host.text)
                 + "\nThe host rolls back by itself unless the deploy was complete. `deptool deploy` finds out which it was."
+        }
+    }
+}
+
+extension Outcome.Remainder {
+    /// What a person has to do who reads it at midnight.
+    fileprivate var advice: String {
+        switch self {
+        case .files:
+            "The host is neither in its old nor in its new state. Remove what is in the way on it; whenever Deptool connects next "
+                + "(`deptool deploy`, `sync` or `ping`), it tries again to undo this."
+        case .units:
+            "All files on the host are as they were before, but not all units. Nothing tries that again: log in and see to "
+                + "them, or deploy what mends them."
         }
     }
 }
@@ -59,7 +75,7 @@ extension HostError {
         case .noAgentSpoke: "the agent did not start"
         case .sudo(let problem, _): problem.phrase
         case .wrongHostname(_, let found): "is another host: its name is '\(visible(found))'"
-        case .broken(let failure, _): "an earlier deploy could not be undone: \(failure.phrase)"
+        case .broken(let failure, _, _): "an earlier deploy could not be undone: \(failure.phrase)"
         case .refused(let failure): failure.phrase
         case .malformed(let problem): "sent something that is no message: \(problem.phrase)"
         case .unexpected: "sent a message that makes no sense here"
@@ -87,8 +103,8 @@ extension HostError {
             The login leads to a host whose /etc/hostname says '\(visible(found))', not '\(visible(expected))'.
             If it is the right host all the same, say so in its host.json: {"hostname": "\(visible(found))"}
             """
-        case .broken(let failure, let undoing):
-            ([failure.explanation] + undoing.map(\.explanation)).joined(separator: "\n")
+        case .broken(let failure, let undoing, let remainder):
+            ([failure.explanation] + undoing.map(\.explanation) + [remainder.advice]).joined(separator: "\n")
         case .refused(let failure): failure.explanation
         case .malformed, .unexpected: "The agent on the host may have been tampered with, or something else answers there."
         case .store(let error): error.explanation
@@ -164,15 +180,22 @@ extension SudoProblem {
 
 /// What is said at the end of a deploy.
 public struct SummaryText {
+    /// What comes after the summary.
+    public enum Next: Sendable {
+        case nothing, newPlan
+    }
+
     private let style: Style
 
     public init(style: Style) { self.style = style }
 
     /// Explanations, each once for all the hosts that share it, and a last line.
-    public func render(_ results: [(host: Hostname, result: HostResult)], took: Duration) -> String {
+    public func render(
+        _ results: [(host: Hostname, result: HostResult)], took: Duration, next: Next = .nothing
+    ) -> String {
         var groups: [(explanation: String, hosts: [Hostname])] = []
         for (host, result) in results {
-            guard let explanation = result.explanation(host) else { continue }
+            guard let explanation = result.explanation(host, next: next) else { continue }
             if let index = groups.firstIndex(where: { $0.explanation == explanation }) {
                 groups[index].hosts.append(host)
             } else {

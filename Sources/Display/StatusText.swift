@@ -9,12 +9,15 @@ public struct HostStatus {
     public var deployed: Commit?
     /// Apps that differ from the config tree.
     public var changed: [AppChange]
+    /// Whether its `host.json` differs, too.
+    public var hasNewOptions: Bool
     public var isInTree: Bool
 
-    public init(host: Hostname, deployed: Commit?, changed: [AppChange], isInTree: Bool) {
+    public init(host: Hostname, deployed: Commit?, changed: [AppChange], hasNewOptions: Bool = false, isInTree: Bool) {
         self.host = host
         self.deployed = deployed
         self.changed = changed
+        self.hasNewOptions = hasNewOptions
         self.isInTree = isInTree
     }
 }
@@ -39,10 +42,11 @@ public struct StatusText {
             if let commit = host.deployed {
                 let name = commit.author.name
                 text += "\(time(commit.time))  \(commit.id.short)  \(visible(name))"
-                if !host.changed.isEmpty || !host.isInTree {
+                let changes = changes(host)
+                if !changes.isEmpty || !host.isInTree {
                     text += String(repeating: " ", count: authors - name.count) + "  "
                 }
-                text += host.changed.isEmpty ? "" : "undeployed changes: \(apps(host.changed))"
+                text += changes.isEmpty ? "" : "undeployed changes: \(changes)"
             } else {
                 text += "new host"
             }
@@ -50,13 +54,18 @@ public struct StatusText {
         }.joined()
     }
 
-    private func apps(_ changes: [AppChange]) -> String {
+    private func changes(_ host: HostStatus) -> String {
+        let options = host.hasNewOptions ? [style.changed("~ " + HostOptions.fileName)] : []
+        return (options + apps(host.changed)).joined(separator: ", ")
+    }
+
+    private func apps(_ changes: [AppChange]) -> [String] {
         changes.map { change in
             switch change.kind {
             case .add: style.added("+ " + change.app.text)
             case .update: style.changed("~ " + change.app.text)
             case .remove: style.removed("- " + change.app.text)
             }
-        }.joined(separator: ", ")
+        }
     }
 }

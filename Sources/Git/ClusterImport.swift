@@ -13,9 +13,11 @@ extension Store {
     /// with another size, mtime, ctime, inode or executable bit than then, or that changed so shortly before that import
     /// that a later change might have left the same ctime.
     ///
-    /// Objects are on the disk for good after the next `commit`.
-    public func importCluster(at directory: String) throws(ImportError) -> ObjectID {
-        try ClusterImport(self, directory).run()
+    /// Objects are on the disk for good after the next `commit`. `warn` gets what is probably a mistake.
+    public func importCluster(
+        at directory: String, warn: (ImportWarning) -> Void = { _ in }
+    ) throws(ImportError) -> ObjectID {
+        try ClusterImport(self, directory).run(warn)
     }
 }
 
@@ -36,7 +38,7 @@ private struct ClusterImport {
         key = .of(.blob, Array(self.directory.utf8))
     }
 
-    func run() throws(ImportError) -> ObjectID {
+    func run(_ warn: (ImportWarning) -> Void) throws(ImportError) -> ObjectID {
         let hosts = try hosts()
         let scans = try HostScans(of: hosts, in: directory)
         let cache = TreeCache.read(store: store.path, cluster: key)
@@ -50,7 +52,8 @@ private struct ClusterImport {
         for (index, host) in hosts.enumerated() {
             results.append(
                 try unsafe scans.withScan(index) { scan throws(ImportError) in
-                    try unsafe one(host, scan, sections[host.text], in: cache?.bytes ?? [], files)
+                    unsafe look(host, scan, warn)
+                    return try unsafe one(host, scan, sections[host.text], in: cache?.bytes ?? [], files)
                 })
         }
         do throws(StoreError) {
@@ -63,6 +66,18 @@ private struct ClusterImport {
         } catch {
             throw .store(error)
         }
+    }
+
+    /// Empty directories hide mistakes: what should have filled them has not.
+    private func look(_ host: Hostname, _ scan: UnsafeRawBufferPointer, _ warn: (ImportWarning) -> Void) {
+        var hasApps = false
+        for record in unsafe scanRecords(scan, in: 0..<scan.count) ?? [] where record.kind == .directory {
+            hasApps = true
+            let below = unsafe scanRecords(scan, in: record.below, from: record.index + 1) ?? []
+            // One that holds nothing but directories is rare, and not looked for.
+            if below.isEmpty { unsafe warn(.emptyApp(host, shown(scan[record.name]))) }
+        }
+        if !hasApps { warn(.noApps(host)) }
     }
 
     /// What came of one host.

@@ -22,21 +22,23 @@ extension Store {
         }
     }
 
-    /// Who deploys: `user.name` and `user.email` of the user's Git configuration or the store's, else the login name
-    /// at this machine.
+    /// Who deploys, as git-commit(1) finds it: `GIT_AUTHOR_NAME` and `GIT_AUTHOR_EMAIL`, `user.name` and `user.email` of the
+    /// Git configuration, `EMAIL`, and last the login name at this machine.
     public func author() -> Author {
         let login = environment("USER") ?? environment("LOGNAME") ?? "uid\(csys_getuid())"
-        let name = (try? setting("user.name")).flatMap { $0 }
-        let email = (try? setting("user.email")).flatMap { $0 }
+        let name = environment("GIT_AUTHOR_NAME") ?? setting("author.name") ?? setting("user.name")
+        let email =
+            environment("GIT_AUTHOR_EMAIL") ?? setting("author.email") ?? setting("user.email") ?? environment("EMAIL")
         let author = Author(name: name ?? login, email: email ?? "\(login)@\(nodeName())")
         return author.name.isEmpty ? Author(name: login, email: author.email) : author
     }
 
-    /// A setting of the store or, failing that, of the user or the system.
-    private func setting(_ key: String) throws(StoreError) -> String? {
-        try unsafe withConfiguration(nil) { configuration throws(StoreError) in
-            try unsafe value(key, in: configuration)
+    /// A setting of the store or, failing that, of the user or the system. What cannot be read counts as unset.
+    private func setting(_ key: String) -> String? {
+        let found = try? unsafe withConfiguration(nil) { configuration throws(StoreError) in
+            return try unsafe value(key, in: configuration)
         }
+        return found ?? nil
     }
 
     private func withConfiguration<T>(
@@ -44,6 +46,12 @@ extension Store {
     ) throws(StoreError) -> T {
         let all = try unsafe handle("read the configuration") { unsafe git_repository_config(&$0, repository) }
         defer { unsafe git_config_free(all) }
+        // git(1) reads this instead of the user's two files; libgit2 has to be told.
+        if let path = environment("GIT_CONFIG_GLOBAL") {
+            for level in [GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_GLOBAL] {
+                try check("read \(path)") { unsafe git_config_add_file_ondisk(all, path, level, repository, 1) }
+            }
+        }
         guard let level else { return try unsafe body(all) }
         let one = try unsafe handle("read the store's configuration") { unsafe git_config_open_level(&$0, all, level) }
         defer { unsafe git_config_free(one) }

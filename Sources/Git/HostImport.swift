@@ -47,6 +47,8 @@ import Model
             let bytes = unsafe scan[record.name]
             let name = unsafe shown(bytes)
             switch record.kind {
+            case .directory where name == Self.hostFile:
+                throw .special(ImportError.Place(host: host, app: nil, path: name), .directory)
             case .directory:
                 guard let app = AppName(name) else { throw .badAppName(host, name) }
                 if let id = try directory(record, before, Location(app: app, path: "")) {

@@ -27,6 +27,8 @@ public enum ImportError: Error, Hashable, Sendable {
 
     public enum SpecialFile: Hashable, Sendable {
         case symlink, fifo, socket, device
+        /// Where a file has to be.
+        case directory
 
         public var phrase: String {
             switch self {
@@ -34,6 +36,7 @@ public enum ImportError: Error, Hashable, Sendable {
             case .fifo: "a FIFO"
             case .socket: "a socket"
             case .device: "a device"
+            case .directory: "a directory"
             }
         }
     }
@@ -86,6 +89,8 @@ public enum ImportError: Error, Hashable, Sendable {
             "Hosts and apps are real directories, so that what is deployed is what is seen. Copy what the symlink points to."
         case .special(_, .symlink):
             "Apps hold files and directories. Put the file itself there; `symlinks` in manifest.json makes symlinks on the host."
+        case .special(_, .directory):
+            "`host.json` is a file with the host's own settings. Rename the directory if it is an app."
         case .special, .badPath, .notUTF8, .gitDirectory:
             "Apps hold files and directories with plain names. Rename or remove it."
         case .unreadable:
@@ -93,6 +98,21 @@ public enum ImportError: Error, Hashable, Sendable {
         case .changing:
             "Try again when whatever writes it is done."
         case .store(let error): error.explanation
+        }
+    }
+}
+
+/// Something in a cluster directory that is probably a mistake, though it can be deployed.
+public enum ImportWarning: Hashable, Sendable {
+    /// A host without a directory of an app.
+    case noApps(Hostname)
+    /// A directory where an app should be. Git knows no empty ones.
+    case emptyApp(Hostname, String)
+
+    public var phrase: String {
+        switch self {
+        case .noApps(let host): "\(host.text) has no apps, so nothing shall be deployed on it"
+        case .emptyApp(let host, let app): "\(host.text)/\(app) has no files, so there is no such app"
         }
     }
 }

@@ -24,10 +24,12 @@ public struct TreeEntry: Hashable, Sendable {
 extension Store {
     /// The entries of a directory, in Git's order: by the bytes of their names, directories as if theirs ended in `/`.
     public func tree(_ id: ObjectID) throws(StoreError) -> [TreeEntry] {
-        try unsafe withObject(id, .tree, limit: .max) { bytes throws(StoreError) in
+        let entries = try unsafe withObject(id, .tree, limit: .max) { bytes throws(StoreError) in
             guard let entries = unsafe parseTree(bytes) else { throw .damagedObject(id) }
             return entries
         }
+        treeEntriesRead += entries.count
+        return entries
     }
 
     /// The whole content of a file; for those that are read into memory anyway, such as a manifest.

@@ -13,6 +13,8 @@ import Model
     public let path: String
     let repository: OpaquePointer
     let database: OpaquePointer
+    /// The work that reading has been, for tests of how it grows.
+    var treeEntriesRead = 0
 
     private init(path: String, repository: OpaquePointer, database: OpaquePointer) {
         self.path = path

@@ -27,6 +27,7 @@ public enum Layout {
     public static func isOurs(_ target: String) -> Bool { target.hasPrefix(root.text + "/") }
 
     public static var unitLinks: AbsolutePath { AbsolutePath(unchecked: "/etc/systemd/system") }
+    public static var groups: AbsolutePath { AbsolutePath(unchecked: "/etc/group") }
     public static var hostname: AbsolutePath { AbsolutePath(unchecked: "/etc/hostname") }
     public static var machineID: AbsolutePath { AbsolutePath(unchecked: "/etc/machine-id") }
     /// The agent's control group: in cgroups v2, in systemd's hybrid layout, in cgroups v1.

@@ -41,6 +41,16 @@ public struct AppName: Hashable, Comparable, Sendable {
     public static func < (a: Self, b: Self) -> Bool { a.text < b.text }
 }
 
+/// The name of a group of users: at most 32 letters, digits, `.`, `-`, `_`; the first a letter, digit or `_`.
+public struct GroupName: Hashable, Sendable {
+    public let text: String
+
+    public init?(_ text: String) {
+        guard isName(text, longest: 32, extra: ".-_", first: "_") else { return nil }
+        self.text = text
+    }
+}
+
 /// The full name of a systemd unit (systemd.unit(5)): at most 255 of its characters and one of its suffixes.
 public struct UnitName: Hashable, Comparable, Sendable {
     public let text: String
@@ -55,6 +65,14 @@ public struct UnitName: Hashable, Comparable, Sendable {
             Self.suffixes.contains(where: { text.utf8.count > $0.utf8.count && text.hasSuffix($0) })
         else { return nil }
         self.text = text
+    }
+
+    /// The template that a unit is an instance of, `a@.service` for `a@b.service`; the unit itself if it is none.
+    public var template: String {
+        guard let at = text.utf8.firstIndex(of: UInt8(ascii: "@")), let dot = text.utf8.lastIndex(of: UInt8(ascii: ".")),
+            at < dot
+        else { return text }
+        return String(text[...at]) + String(text[dot...])
     }
 
     public static func < (a: Self, b: Self) -> Bool { a.text < b.text }

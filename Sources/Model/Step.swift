@@ -12,7 +12,7 @@ public struct Step: Hashable, Sendable {
 
     public enum Action: Hashable, Sendable {
         /// Materialize the app's files as a new version; done while staging, before the first other step.
-        case checkout
+        case checkout(for: Readers)
         /// Point `current` at the new version.
         case activate
         /// Take the app's directory away.
@@ -23,18 +23,21 @@ public struct Step: Hashable, Sendable {
         case unlink(path: AbsolutePath)
         /// Run systemd-sysusers(8); users stay when undone.
         case sysusers
+        /// Let a group read the new version, which only root can before that.
+        case grant(GroupName)
         /// Run systemd-tmpfiles(8) with `--create`.
         case tmpfiles
-        /// Stop and disable a unit.
-        case disable(UnitName)
+        /// Stop and disable a unit. Here as below, systemd may take the time `within` for the job; then it is given up.
+        case disable(UnitName, within: Duration)
         case daemonReload
         /// Enable a unit, or do so again because its file, which says where it is wanted, may say something else now.
         case enable(UnitName, Enablement)
         /// Start a unit that was not enabled before; if it runs all the same, anew, since its configuration is.
-        case start(UnitName)
-        case restart(UnitName, because: Reason)
-        /// Wait for the unit to settle, then judge it.
-        case check(UnitName, settle: Duration)
+        case start(UnitName, within: Duration)
+        case restart(UnitName, because: Reason, within: Duration)
+        /// Wait for the unit to come up, and judge it for as long as it has to settle; nil for the agent's own measure: a
+        /// moment where systemd cannot tell that the unit is ready.
+        case check(UnitName, settle: Duration?, within: Duration)
         /// Wait for the laptop to say that all is well; without a word in time, everything is undone.
         case confirm(within: Duration, because: Confirmation)
     }
@@ -45,6 +48,11 @@ public struct Step: Hashable, Sendable {
         case login(touched: String?)
         /// Every other host is ready to commit, too.
         case everyHost
+    }
+
+    /// Who can read a version when it is made.
+    public enum Readers: Hashable, Sendable {
+        case everybody, root
     }
 
     public enum Enablement: Hashable, Sendable {

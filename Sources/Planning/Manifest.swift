@@ -6,6 +6,19 @@ public struct Manifest: Hashable, Sendable {
     public var units: [UnitName] = []
     /// Symlinks on the host, from their path to the file or directory in the app, ordered by path.
     public var symlinks: [Symlink] = []
+    /// How long the units have to stay well once they are up; nil for a moment, where systemd cannot tell that they are ready.
+    public var settle: Duration?
+    /// How long systemd may take to start or stop one of the units.
+    public var timeout = Duration.seconds(90)
+
+    /// Who can read the app's files on the host.
+    public var readers = Readers.everybody
+
+    public enum Readers: Hashable, Sendable {
+        case everybody, root
+        /// And root.
+        case group(GroupName)
+    }
 
     public struct Symlink: Hashable, Sendable {
         public var path: AbsolutePath
@@ -18,13 +31,47 @@ public struct Manifest: Hashable, Sendable {
 
     public init(parsing bytes: [UInt8]) throws(FormatProblem) {
         self.init()
+        var (isPrivate, group): (Bool, (name: GroupName, line: Int)?) = (false, nil)
         for (key, value) in try FormatProblem.object(bytes) {
             switch key {
             case "systemd": try readSystemd(value)
             case "symlinks": try readSymlinks(value)
-            default: throw .unknownKey(key, line: value.line, known: ["systemd", "symlinks"])
+            case "settle": settle = try .seconds(Self.number(value, key, "a number of seconds from 0 to 3600") { 0...3600 ~= $0 })
+            case "timeout":
+                timeout = try .seconds(
+                    Self.number(value, key, "a whole number of seconds from 1 to 86400") { 1...86400 ~= $0 && $0 == $0.rounded() })
+            case "private":
+                guard case .bool(let value) = value.value else {
+                    throw .wrongType(key, line: value.line, expected: "true or false", found: value.kind)
+                }
+                isPrivate = value
+            case "group":
+                guard case .string(let text) = value.value else {
+                    throw .wrongType(key, line: value.line, expected: "a group's name", found: value.kind)
+                }
+                guard let name = GroupName(text) else { throw .badGroup(text, line: value.line) }
+                group = (name, value.line)
+            default:
+                let known = ["systemd", "symlinks", "settle", "timeout", "private", "group"]
+                throw .unknownKey(key, line: value.line, known: known)
             }
         }
+        if let group {
+            guard isPrivate else { throw .groupOfPublic(line: group.line) }
+            readers = .group(group.name)
+        } else if isPrivate {
+            readers = .root
+        }
+    }
+
+    private static func number(
+        _ json: JSON, _ key: String, _ expected: String, isValid: (Double) -> Bool
+    ) throws(FormatProblem) -> Double {
+        guard case .number(let text) = json.value, let number = Double(text), isValid(number) else {
+            let found = if case .number(let text) = json.value { text } else { json.kind }
+            throw .wrongType(key, line: json.line, expected: expected, found: found)
+        }
+        return number
     }
 
     private mutating func readSystemd(_ json: JSON) throws(FormatProblem) {
@@ -91,13 +138,16 @@ public enum FormatProblem: Error, Hashable, Sendable {
     case unknownKey(String, line: Int, known: [String])
     case duplicate(String, line: Int)
     case badUnit(String, line: Int)
+    case badGroup(String, line: Int)
+    /// A group that may read what everybody can.
+    case groupOfPublic(line: Int)
     case badLink(String, line: Int, PathProblem)
     case badSource(String, line: Int, PathProblem)
 
     public var line: Int {
         switch self {
         case .syntax(let line, _), .wrongType(_, let line, _, _), .unknownKey(_, let line, _), .duplicate(_, let line),
-            .badUnit(_, let line), .badLink(_, let line, _), .badSource(_, let line, _):
+            .badUnit(_, let line), .badGroup(_, let line), .groupOfPublic(let line), .badLink(_, let line, _), .badSource(_, let line, _):
             line
         }
     }
@@ -109,9 +159,12 @@ public enum FormatProblem: Error, Hashable, Sendable {
             "\(key.map { "'\($0)'" } ?? "the file") must be \(expected), not \(found)"
         case .unknownKey(let key, _, let known):
             "unknown key '\(key)'; " + (known.count == 1 ? "the only one is " : "there are ")
-                + known.map { "'\($0)'" }.joined(separator: " and ")
+                + known.dropLast().map { "'\($0)'" }.joined(separator: ", ") + (known.count == 1 ? "" : " and ")
+                + known.suffix(1).map { "'\($0)'" }.joined()
         case .duplicate(let what, _): "\(what) is there twice"
         case .badUnit(let name, _): "'\(name)' is no name of a systemd unit, such as 'nginx.service'"
+        case .badGroup(let name, _): "'\(name)' is no name of a group"
+        case .groupOfPublic: "'group' says who else can read a private app, and this one is not: add \"private\": true"
         case .badLink(let path, _, let problem): "the link '\(path)' is not a path that Deptool takes: \(problem.phrase)"
         case .badSource(let path, _, let problem): "the link source '\(path)' is no path in the app: \(problem.phrase)"
         }

@@ -26,11 +26,21 @@ public struct HostPlan: Hashable, Sendable {
     /// The contents that the host has already, as far as is known.
     public var present: Set<ObjectID>
 
+    /// Whether the host is to be emptied and forgotten.
+    public var isRemoval: Bool
+    /// Whether the host's own `host.json` says something else than when it was deployed. The host does nothing about that,
+    /// but what is known of it changes.
+    public var hasNewOptions: Bool
+
     /// Nil when there is nothing to do. The wanted tree must be valid.
-    public init?(base: ObjectID?, deployed: HostTree?, wanted: HostTree, safety: Safety = Safety()) {
+    public init?(
+        base: ObjectID?, deployed: HostTree?, wanted: HostTree, safety: Safety = Safety(), isRemoval: Bool = false
+    ) {
         let old = deployed?.apps ?? []
         changes = AppChange.between(old, wanted.apps)
-        guard !changes.isEmpty else { return nil }
+        self.isRemoval = isRemoval
+        hasNewOptions = deployed.map { $0.options != wanted.options } ?? false
+        guard !changes.isEmpty || hasNewOptions || isRemoval else { return nil }
         host = wanted.host
         self.base = base
         self.wanted = wanted

@@ -5,7 +5,7 @@ import Model
 /// 1. check out all apps;
 /// 2. stop and disable units that go, while their files are still there;
 /// 3. activate the new versions;
-/// 4. links, sysusers, tmpfiles;
+/// 4. links, sysusers, readers of private apps, tmpfiles;
 /// 5. links of units, daemon-reload;
 /// 6. remove apps that go;
 /// 7. enable and start, or restart;
@@ -15,24 +15,29 @@ struct StepBuilder {
     let new: [AppTree]
     let changes: [AppChange]
 
-    /// How long a unit that does not announce its readiness has to stay up.
-    static let settle = Duration.milliseconds(300)
-
     private var checkedOut: [AppName] { changes.filter { $0.kind != .remove }.map(\.app) }
 
     func steps() -> [Step] {
         let links = linkSteps()
-        var steps = checkedOut.map { Step($0, .checkout) }
+        var steps = checkedOut.map { Step($0, .checkout(for: readers(of: $0) == .everybody ? .everybody : .root)) }
         steps += disableSteps()
         steps += checkedOut.map { Step($0, .activate) }
         steps += links.filter { !isUnitLink($0) }
         if touches(.sysusers) { steps.append(Step(nil, .sysusers)) }
+        // The group may be one that systemd-sysusers just made.
+        for app in checkedOut {
+            if case .group(let group) = readers(of: app) { steps.append(Step(app, .grant(group))) }
+        }
         if touches(.tmpfiles) { steps.append(Step(nil, .tmpfiles)) }
         steps += links.filter(isUnitLink)
         if touches(.daemonReload) { steps.append(Step(nil, .daemonReload)) }
         steps += changes.filter { $0.kind == .remove }.map { Step($0.app, .remove) }
         steps += unitSteps()
         return steps
+    }
+
+    private func readers(of app: AppName) -> Manifest.Readers {
+        new.first { $0.name == app }?.manifest.readers ?? .everybody
     }
 
     // MARK: Links
@@ -68,31 +73,50 @@ struct StepBuilder {
     private func disableSteps() -> [Step] {
         let kept = Set(new.flatMap(\.manifest.units))
         return old.flatMap { app in
-            app.manifest.units.filter { !kept.contains($0) }.map { Step(app.name, .disable($0)) }
+            app.manifest.units.filter { !kept.contains($0) }
+                .map { Step(app.name, .disable($0, within: app.manifest.timeout)) }
         }
     }
 
     private func unitSteps() -> [Step] {
         let before = Set(old.flatMap(\.manifest.units))
         var (enable, start, check): ([Step], [Step], [Step]) = ([], [], [])
-        for change in changes {
-            guard let app = new.first(where: { $0.name == change.app }) else { continue }
+        for app in new {
+            let (settle, limit) = (app.manifest.settle, app.manifest.timeout)
+            let own = changes.first { $0.app == app.name }
             for unit in app.manifest.units {
+                let others = own == nil && !before.contains(unit) ? [] : changesElsewhere(of: unit, in: app.name)
+                // Where the change is listed, there it is said what comes of it.
+                guard let shown = own?.app ?? others.first?.app else { continue }
                 if !before.contains(unit) {
-                    enable.append(Step(app.name, .enable(unit, .new)))
-                    start.append(Step(app.name, .start(unit)))
+                    enable.append(Step(shown, .enable(unit, .new)))
+                    start.append(Step(shown, .start(unit, within: limit)))
                 } else {
-                    if change.files.contains(where: { $0.path.below("systemd") != nil }) {
-                        enable.append(Step(app.name, .enable(unit, .refreshed)))
+                    if own?.files.contains(where: { $0.path.below("systemd") != nil }) == true || !others.isEmpty {
+                        enable.append(Step(shown, .enable(unit, .refreshed)))
                     }
-                    guard let first = change.files.first else { continue }
-                    let reason = Step.Reason(path: first.path, others: change.files.count - 1)
-                    start.append(Step(app.name, .restart(unit, because: reason)))
+                    let files = (own?.files.map(\.path) ?? []) + others.map(\.path)
+                    guard let first = files.first else { continue }
+                    let reason = Step.Reason(path: first, others: files.count - 1)
+                    start.append(Step(shown, .restart(unit, because: reason, within: limit)))
                 }
-                check.append(Step(app.name, .check(unit, settle: Self.settle)))
+                check.append(Step(shown, .check(unit, settle: settle, within: limit)))
             }
         }
         return enable + start + check
+    }
+
+    /// The changed files of other apps that make up the unit: its own file, its template's, and their drop-ins. The paths
+    /// begin with the name of the app.
+    private func changesElsewhere(of unit: UnitName, in app: AppName) -> [(app: AppName, path: RelativePath)] {
+        changes.filter { $0.app != app }.flatMap { change in
+            change.files.compactMap { file -> (app: AppName, path: RelativePath)? in
+                guard let path = file.path.below("systemd") else { return nil }
+                let isPart = [unit.text, unit.template].contains { path.text == $0 || path.below($0 + ".d") != nil }
+                guard isPart, let whole = try? RelativePath("\(change.app.text)/\(file.path.text)") else { return nil }
+                return (change.app, whole)
+            }
+        }
     }
 }
 

@@ -23,6 +23,8 @@ public struct TreeProblem: Error, Hashable, Sendable {
         /// One link lies below another.
         case nestedLinks(AbsolutePath, inside: AbsolutePath, of: AppName)
         case unitTwice(UnitName, other: AppName)
+        /// A unit that Podman makes of a file of `quadlets/`, with the app that has it.
+        case quadletUnit(UnitName, RelativePath, of: AppName)
         case missingSource(AbsolutePath, RelativePath)
         /// A link into a directory where Deptool makes the links itself.
         case managedDirectory(AbsolutePath, instead: String?)
@@ -54,6 +56,9 @@ public struct TreeProblem: Error, Hashable, Sendable {
         case .nestedLinks(let path, let outer, let other):
             "the link '\(path.text)' would lie behind the link '\(outer.text)' of the app '\(other.text)'"
         case .unitTwice(let unit, let other): "the unit '\(unit.text)' is also enabled by the app '\(other.text)'"
+        case .quadletUnit(let unit, let file, let other):
+            "the unit '\(unit.text)' is made of the app \(other.text)'s '\(file.text)', and systemd cannot enable such units; take it "
+                + "out of 'systemd.units_enabled' and give the quadlet an [Install] section, such as 'WantedBy=multi-user.target'"
         case .missingSource(let path, let source):
             "the link '\(path.text)' points to '\(source.text)', which the app does not have"
         case .managedDirectory(let path, let instead?):
@@ -80,6 +85,7 @@ extension HostTree {
     public func validate() throws(TreeProblem) {
         var links: [AbsolutePath: AppName] = [:]
         var units: [UnitName: AppName] = [:]
+        let quadlets = quadletUnits()
         for app in apps {
             for link in app.manifest.symlinks { try validate(link, of: app) }
             for file in app.files { try validate(file, of: app) }
@@ -96,6 +102,9 @@ extension HostTree {
             for unit in app.manifest.units {
                 if let other = units[unit] { throw problem(app, .unitTwice(unit, other: other)) }
                 units[unit] = app.name
+                if let (file, other) = quadlets[unit.text] ?? quadlets[unit.template] {
+                    throw problem(app, .quadletUnit(unit, file, of: other))
+                }
             }
         }
         for (path, name) in links.sorted(by: { $0.key < $1.key }) {
@@ -108,6 +117,23 @@ extension HostTree {
                 outer = here.parent
             }
         }
+    }
+
+    /// The units that Podman makes of quadlets (podman-systemd.unit(5)), and of which file of which app.
+    private func quadletUnits() -> [String: (RelativePath, AppName)] {
+        var units: [String: (RelativePath, AppName)] = [:]
+        for app in apps {
+            for file in app.files {
+                guard let name = file.path.below("quadlets")?.text else { continue }
+                for (suffix, ending) in [
+                    (".container", ""), (".kube", ""), (".pod", "-pod"), (".volume", "-volume"), (".network", "-network"),
+                    (".image", "-image"), (".build", "-build"),
+                ] where name.hasSuffix(suffix) {
+                    units[name.dropLast(suffix.count) + ending + ".service"] = (file.path, app.name)
+                }
+            }
+        }
+        return units
     }
 
     private func problem(_ app: AppTree, _ kind: TreeProblem.Kind) -> TreeProblem {

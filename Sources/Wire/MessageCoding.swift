@@ -48,6 +48,7 @@ extension Preparation: WireCodable {
         record.encode(to: &writer)
         writer.list(contents)
         writer.list(steps)
+        writer.byte(leavesNothing ? 1 : 0)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingProblem) {
@@ -55,9 +56,10 @@ extension Preparation: WireCodable {
         let holder = try reader.text()
         let record = try Record(from: &reader)
         let contents = try reader.list(of: Content.self)
+        let steps = try reader.list(of: Step.self)
         self.init(
-            expected: expected, holder: holder, record: record, contents: contents,
-            steps: try reader.list(of: Step.self))
+            expected: expected, holder: holder, record: record, contents: contents, steps: steps,
+            leavesNothing: try reader.bool())
     }
 }
 
@@ -131,6 +133,9 @@ extension Reply: WireCodable {
         case .log(let bytes):
             writer.byte(14)
             writer.blob(bytes)
+        case .waiting(let waiting):
+            writer.byte(15)
+            waiting.encode(to: &writer)
         }
     }
 
@@ -151,8 +156,25 @@ extension Reply: WireCodable {
         case 12: self = .pong
         case 13: self = .resumed(try reader.list(of: Content.self))
         case 14: self = .log(try reader.blob())
+        case 15: self = .waiting(try Waiting(from: &reader))
         default: throw .unknownCase
         }
+    }
+}
+
+extension Waiting: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        unit.encode(to: &writer)
+        writer.byte(goal.rawValue)
+        writer.number(UInt64(elapsed))
+        writer.number(UInt64(limit))
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let unit = try UnitName(from: &reader)
+        guard let goal = Goal(rawValue: try reader.byte()) else { throw .unknownCase }
+        let elapsed = try reader.count(limit: Int(Int32.max))
+        self.init(unit, goal, elapsed: elapsed, limit: try reader.count(limit: Int(Int32.max)))
     }
 }
 
@@ -195,10 +217,11 @@ extension Outcome: WireCodable {
         case .rolledBack(let failure):
             writer.byte(1)
             failure.encode(to: &writer)
-        case .broken(let failure, let undoing):
+        case .broken(let failure, let undoing, let remainder):
             writer.byte(2)
             failure.encode(to: &writer)
             writer.list(undoing)
+            writer.byte(remainder.rawValue)
         case .unchanged(let failure):
             writer.byte(3)
             failure.encode(to: &writer)
@@ -211,7 +234,9 @@ extension Outcome: WireCodable {
         case 1: self = .rolledBack(try Failure(from: &reader))
         case 2:
             let failure = try Failure(from: &reader)
-            self = .broken(failure, undoing: try reader.list(of: Failure.self))
+            let undoing = try reader.list(of: Failure.self)
+            guard let remainder = Remainder(rawValue: try reader.byte()) else { throw .unknownCase }
+            self = .broken(failure, undoing: undoing, remainder)
         case 3: self = .unchanged(try Failure(from: &reader))
         default: throw .unknownCase
         }
@@ -252,10 +277,11 @@ extension Problem: WireCodable {
             unit.encode(to: &writer)
             problem.encode(to: &writer)
             writer.text(journal)
-        case .occupied(let path, let occupant):
+        case .occupied(let path, let occupant, let link):
             writer.byte(4)
             path.encode(to: &writer)
             occupant.encode(to: &writer)
+            writer.optional(link)
         case .corrupt(let path):
             writer.byte(5)
             writer.text(path)
@@ -272,6 +298,9 @@ extension Problem: WireCodable {
             writer.byte(12)
             writer.signed(Int64(seconds))
         case .otherHostFailed: writer.byte(13)
+        case .noGroup(let group):
+            writer.byte(14)
+            writer.text(group.text)
         }
     }
 
@@ -294,7 +323,8 @@ extension Problem: WireCodable {
             self = .unit(unit, problem, journal: try reader.text())
         case 4:
             let path = try AbsolutePath(from: &reader)
-            self = .occupied(path, by: try Occupant(from: &reader))
+            let occupant = try Occupant(from: &reader)
+            self = .occupied(path, by: occupant, for: try reader.optional(Link.self))
         case 5: self = .corrupt(path: try reader.text())
         case 6: self = .cancelled
         case 7: self = .disconnected
@@ -306,6 +336,9 @@ extension Problem: WireCodable {
             self = .unreadable(path: path, try DecodingProblem(from: &reader))
         case 12: self = .notConfirmed(seconds: Int(try reader.signed()))
         case 13: self = .otherHostFailed
+        case 14:
+            guard let group = GroupName(try reader.text()) else { throw .badValue }
+            self = .noGroup(group)
         default: throw .unknownCase
         }
     }
@@ -366,9 +399,10 @@ extension UnitProblem: WireCodable {
         case .restarting(let times):
             writer.byte(3)
             writer.signed(Int64(times))
-        case .notReady(let state):
+        case .tooSlow(let state, let seconds):
             writer.byte(4)
             writer.text(state)
+            writer.signed(Int64(seconds))
         }
     }
 
@@ -380,7 +414,9 @@ extension UnitProblem: WireCodable {
             self = .failed(result: result, status: Int(try reader.signed()))
         case 2: self = .exited(status: Int(try reader.signed()))
         case 3: self = .restarting(times: Int(try reader.signed()))
-        case 4: self = .notReady(state: try reader.text())
+        case 4:
+            let state = try reader.text()
+            self = .tooSlow(state: state, seconds: Int(try reader.signed()))
         default: throw .unknownCase
         }
     }

@@ -34,13 +34,18 @@ public struct Preparation: Hashable, Sendable {
     /// The contents that the host lacks, in the order in which they are sent.
     public var contents: [Content]
     public var steps: [Step]
+    /// Whether the host keeps no record, as one that nothing was ever deployed to.
+    public var leavesNothing: Bool
 
-    public init(expected: ObjectID?, holder: String, record: Record, contents: [Content], steps: [Step]) {
+    public init(
+        expected: ObjectID?, holder: String, record: Record, contents: [Content], steps: [Step], leavesNothing: Bool = false
+    ) {
         self.expected = expected
         self.holder = holder
         self.record = record
         self.contents = contents
         self.steps = steps
+        self.leavesNothing = leavesNothing
     }
 
     /// The name of the checkouts that this deploy makes.
@@ -79,6 +84,8 @@ public enum Reply: Hashable, Sendable {
     case stale(Record?)
     /// The step with this index began.
     case began(step: Int)
+    /// A unit takes its time; said every second.
+    case waiting(Waiting)
     /// The steps failed at this one and are being undone.
     case undoing(Failure)
     case finished(Outcome)
@@ -92,6 +99,27 @@ public enum Reply: Hashable, Sendable {
     /// The newest lines of the host's log as they are, the oldest of them maybe cut; empty where nothing was deployed.
     case log([UInt8])
     case pong
+}
+
+/// What a host waits for: a job of systemd, or the end of the time that a unit has to stay well.
+public struct Waiting: Hashable, Sendable {
+    public enum Goal: UInt8, Hashable, Sendable {
+        case ready, stopped, settled
+    }
+
+    public var unit: UnitName
+    public var goal: Goal
+    /// In seconds.
+    public var elapsed: Int
+    /// When it will be given up, or is over; in seconds.
+    public var limit: Int
+
+    public init(_ unit: UnitName, _ goal: Goal, elapsed: Int, limit: Int) {
+        self.unit = unit
+        self.goal = goal
+        self.elapsed = elapsed
+        self.limit = limit
+    }
 }
 
 /// Who holds a host's lock.
@@ -138,7 +166,15 @@ public enum Outcome: Hashable, Sendable {
     /// The host is in its old state again, because of a failure.
     case rolledBack(Failure)
     /// Undoing failed as well: the host is in neither state, and needs a person.
-    case broken(Failure, undoing: [Failure])
+    case broken(Failure, undoing: [Failure], Remainder)
+
+    /// What is not as it was.
+    public enum Remainder: UInt8, Hashable, Sendable {
+        /// Files or links: the next agent tries again to undo it.
+        case files
+        /// Units alone. Nothing tries again, so that the host can be deployed to.
+        case units
+    }
 }
 
 /// Something that went wrong on a host.
@@ -161,8 +197,11 @@ public enum Problem: Hashable, Sendable {
     /// A program did not end in time.
     case timeout(arguments: [String], seconds: Int)
     case unit(UnitName, UnitProblem, journal: String)
-    /// Something that is not Deptool's is where a link should be, and differs from what the link would show.
-    case occupied(AbsolutePath, by: Occupant)
+    /// Something that is not Deptool's is where a link should be, and differs from what the link would show; or where a
+    /// directory should be that holds links, and then there is no link.
+    case occupied(AbsolutePath, by: Occupant, for: Link?)
+    /// `/etc/group` has no such group, or not in a way that can be understood.
+    case noGroup(GroupName)
     /// The content that arrived, or that was on disk, is not the one announced.
     case corrupt(path: String)
     /// The operator gave up.
@@ -197,6 +236,6 @@ public enum UnitProblem: Hashable, Sendable {
     case exited(status: Int)
     /// It restarted while it was watched, or waits to be restarted.
     case restarting(times: Int)
-    /// It was not up when the time to wait was over (ActiveState, SubState).
-    case notReady(state: String)
+    /// It was not up when the time to wait was over, or not stopped (ActiveState, SubState).
+    case tooSlow(state: String, seconds: Int)
 }

@@ -155,7 +155,8 @@ extension Step: WireCodable {
     public func encode(to writer: inout ByteWriter) {
         writer.optional(app)
         switch action {
-        case .checkout: writer.byte(0)
+        case .checkout(for: .everybody): writer.byte(0)
+        case .checkout(for: .root): writer.byte(16)
         case .activate: writer.byte(1)
         case .remove: writer.byte(2)
         case .link(let path, let source):
@@ -167,9 +168,10 @@ extension Step: WireCodable {
             path.encode(to: &writer)
         case .sysusers: writer.byte(5)
         case .tmpfiles: writer.byte(6)
-        case .disable(let unit):
+        case .disable(let unit, let limit):
             writer.byte(7)
             unit.encode(to: &writer)
+            writer.duration(limit)
         case .daemonReload: writer.byte(8)
         case .enable(let unit, .new):
             writer.byte(9)
@@ -177,25 +179,32 @@ extension Step: WireCodable {
         case .enable(let unit, .refreshed):
             writer.byte(10)
             unit.encode(to: &writer)
-        case .start(let unit):
+        case .start(let unit, let limit):
             writer.byte(11)
             unit.encode(to: &writer)
-        case .restart(let unit, let because):
+            writer.duration(limit)
+        case .restart(let unit, let because, let limit):
             writer.byte(12)
             unit.encode(to: &writer)
             because.encode(to: &writer)
-        case .check(let unit, let settle):
+            writer.duration(limit)
+        case .check(let unit, let settle, let limit):
             writer.byte(13)
             unit.encode(to: &writer)
-            writer.number(settle.wholeMilliseconds)
+            writer.byte(settle == nil ? 0 : 1)
+            if let settle { writer.duration(settle) }
+            writer.duration(limit)
         case .confirm(let limit, .login(let touched)):
             writer.byte(14)
-            writer.number(limit.wholeMilliseconds)
+            writer.duration(limit)
             writer.byte(touched == nil ? 0 : 1)
             if let touched { writer.text(touched) }
         case .confirm(let limit, .everyHost):
             writer.byte(15)
-            writer.number(limit.wholeMilliseconds)
+            writer.duration(limit)
+        case .grant(let group):
+            writer.byte(17)
+            writer.text(group.text)
         }
     }
 
@@ -203,7 +212,7 @@ extension Step: WireCodable {
         let app = try reader.optional(AppName.self)
         let action: Action
         switch try reader.byte() {
-        case 0: action = .checkout
+        case 0: action = .checkout(for: .everybody)
         case 1: action = .activate
         case 2: action = .remove
         case 3:
@@ -212,22 +221,32 @@ extension Step: WireCodable {
         case 4: action = .unlink(path: try AbsolutePath(from: &reader))
         case 5: action = .sysusers
         case 6: action = .tmpfiles
-        case 7: action = .disable(try UnitName(from: &reader))
+        case 7:
+            let unit = try UnitName(from: &reader)
+            action = .disable(unit, within: try reader.duration())
         case 8: action = .daemonReload
         case 9: action = .enable(try UnitName(from: &reader), .new)
         case 10: action = .enable(try UnitName(from: &reader), .refreshed)
-        case 11: action = .start(try UnitName(from: &reader))
+        case 11:
+            let unit = try UnitName(from: &reader)
+            action = .start(unit, within: try reader.duration())
         case 12:
             let unit = try UnitName(from: &reader)
-            action = .restart(unit, because: try Reason(from: &reader))
+            let reason = try Reason(from: &reader)
+            action = .restart(unit, because: reason, within: try reader.duration())
         case 13:
             let unit = try UnitName(from: &reader)
-            action = .check(unit, settle: .milliseconds(try reader.count(limit: 24 * 3600 * 1000)))
+            let settle = try reader.bool() ? try reader.duration() : nil
+            action = .check(unit, settle: settle, within: try reader.duration())
         case 14:
-            let limit = Duration.milliseconds(try reader.count(limit: 24 * 3600 * 1000))
+            let limit = try reader.duration()
             action = .confirm(within: limit, because: .login(touched: try reader.bool() ? try reader.text() : nil))
         case 15:
-            action = .confirm(within: .milliseconds(try reader.count(limit: 24 * 3600 * 1000)), because: .everyHost)
+            action = .confirm(within: try reader.duration(), because: .everyHost)
+        case 16: action = .checkout(for: .root)
+        case 17:
+            guard let group = GroupName(try reader.text()) else { throw .badValue }
+            action = .grant(group)
         default: throw .unknownCase
         }
         self.init(app, action)
@@ -242,7 +261,17 @@ extension Duration {
     }
 }
 
+extension ByteWriter {
+    /// In milliseconds.
+    public mutating func duration(_ duration: Duration) { number(duration.wholeMilliseconds) }
+}
+
 extension ByteReader {
+    /// At most a day.
+    public mutating func duration() throws(DecodingProblem) -> Duration {
+        .milliseconds(try count(limit: 24 * 3600 * 1000))
+    }
+
     public mutating func bool() throws(DecodingProblem) -> Bool {
         switch try byte() {
         case 0: false

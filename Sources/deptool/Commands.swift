@@ -108,11 +108,13 @@ extension Workspace {
             let hosts =
                 try ClusterReader(store).hosts(in: root).map(\.host).filter(filter.includes).map { ($0, true) }
                 + plan.orphans.map { ($0, false) }
+            let plans = Dictionary(plan.hosts.map { ($0.host, $0) }) { first, _ in first }
             return try hosts.sorted { $0.0 < $1.0 }.map { host, isInTree in
                 let commit = try store.deployedCommit(host)
                 return HostStatus(
                     host: host, deployed: try commit.map { try store.commitInfo($0) },
-                    changed: plan.hosts.first { $0.host == host }?.changes ?? [], isInTree: isInTree)
+                    changed: plans[host]?.changes ?? [], hasNewOptions: plans[host]?.hasNewOptions ?? false,
+                    isInTree: isInTree)
             }
         }
     }

@@ -45,8 +45,7 @@ struct DeployRun {
             if plan.hosts.isEmpty || isPlanOnly { return }
             if !isJSON { Terminal.write("\n") }
             let results = try await carryOut(ready)
-            let isStale = results.contains { if case .stale = $0 { true } else { false } }
-            guard isStale, !flags.noConfirm, ready.canBeRemade else { throw ExitCode(Self.status(results)) }
+            guard replans(results, ready) else { throw ExitCode(Self.status(results)) }
             Terminal.write("The store knows now what is deployed there. The new plan:\n\n")
         }
     }
@@ -96,10 +95,16 @@ struct DeployRun {
         }
         let results = await running
         let took = Duration.nanoseconds(csys_monotonic_ns() - begun)
+        let next: SummaryText.Next = replans(results.map(\.result), ready) ? .newPlan : .nothing
         flags.output.write(
             summaryJSON(commit: commit, exit: Self.status(results.map(\.result)), took: took),
-            or: SummaryText(style: Terminal.style).render(results, took: took))
+            or: SummaryText(style: Terminal.style).render(results, took: took, next: next))
         return results.map(\.result)
+    }
+
+    /// Whether somebody else turned out to have deployed, and there is an operator to look at the new plan.
+    private func replans(_ results: [HostResult], _ ready: ReadyPlan) -> Bool {
+        !flags.noConfirm && ready.canBeRemade && results.contains { if case .stale = $0 { true } else { false } }
     }
 
     /// Returns when the operator says yes.

@@ -15,7 +15,7 @@ struct Deptool: AsyncParsableCommand {
 
             Exit status: 0 done or nothing to do, 1 error or a host that was not changed, 2 something to do (with \
             `--exit-code`), 3 rolled back, 4 a host is left broken, 5 the connection to a host was lost before it said how it \
-            ended, 64 wrong command line, 130 left by Ctrl-C.
+            ended, 130 left by Ctrl-C.
 
             Example: `deptool init prod && deptool plan && deptool deploy`
             """,
@@ -42,18 +42,20 @@ enum Main {
         } catch let complaint as Complaint {
             if isJSON {
                 let help = complaint.explanation
-                Terminal.write(errorJSON(complaint.phrase, help: help, exit: complaint.status).text + "\n")
+                Terminal.write(errorJSON(complaint.phrase, help: help, exit: 1).text + "\n")
             } else {
                 Terminal.complain("Error: \(complaint)\n")
             }
-            Deptool.exit(withError: ExitCode(complaint.status))
+            Deptool.exit(withError: ExitCode.failure)
         } catch {
-            let code = Deptool.exitCode(for: error)
-            if isJSON, code.rawValue != 0, !(error is ExitCode) {
-                Terminal.write(errorJSON(Deptool.message(for: error), help: nil, exit: code.rawValue).text + "\n")
-                Deptool.exit(withError: code)
+            // A wrong command line is an error like any other.
+            guard Deptool.exitCode(for: error) == .validationFailure else { Deptool.exit(withError: error) }
+            if isJSON {
+                Terminal.write(errorJSON(Deptool.message(for: error), help: nil, exit: 1).text + "\n")
+            } else {
+                Terminal.complain(Deptool.fullMessage(for: error) + "\n")
             }
-            Deptool.exit(withError: error)
+            csys_exit(1)
         }
     }
 
@@ -63,7 +65,6 @@ enum Main {
         guard let word = arguments.first(where: { $0 != "help" }), !word.hasPrefix("-"), !commands.contains(word) else { return }
         throw Complaint(
             "there is no command '\(visible(word))'",
-            (near(word, among: commands).map { "Did you mean '\($0)'? " } ?? "") + "`deptool --help` lists the commands.",
-            status: ExitCode.validationFailure.rawValue)
+            (near(word, among: commands).map { "Did you mean '\($0)'? " } ?? "") + "`deptool --help` lists the commands.")
     }
 }

@@ -3,6 +3,7 @@ import Display
 import Model
 import SSH
 import Synchronization
+import Wire
 
 /// The lines of the hosts: redrawn in place on a terminal, one after the other elsewhere. Questions and what else is to
 /// be said meanwhile go through it, so that nothing is written over.
@@ -64,7 +65,11 @@ final class ProgressScreen: Sendable {
                 if event.isTrouble { Terminal.write(start + state.board.line(host) + "\n" + question) }
             case .showing:
                 guard isNew else { return }
-                if isRedrawn { draw(&state) } else { Terminal.write(state.board.line(host) + "\n") }
+                if isRedrawn {
+                    draw(&state)
+                } else if event.isWorthALine {
+                    Terminal.write(state.board.line(host) + "\n")
+                }
             }
         }
     }
@@ -117,6 +122,11 @@ extension HostEvent {
         case .ended: true
         default: false
         }
+    }
+
+    /// Worth a line that stays, since it does not come again a moment later.
+    fileprivate var isWorthALine: Bool {
+        if case .waiting(let waiting) = self { waiting.elapsed % 10 == 0 } else { true }
     }
 }
 

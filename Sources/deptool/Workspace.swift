@@ -66,7 +66,7 @@ struct Workspace {
     func importTree() throws -> ObjectID {
         try checkPlace()
         do {
-            return try store.importCluster(at: directory)
+            return try store.importCluster(at: directory) { Terminal.complain("warning: \(visible($0.phrase))\n") }
         } catch {
             throw Complaint(error.phrase, error.explanation)
         }
@@ -172,13 +172,10 @@ func complaining<Result>(_ directory: String = "the cluster", _ body: () throws 
 struct Complaint: Error, CustomStringConvertible {
     let phrase: String
     let explanation: String?
-    /// What the program exits with.
-    let status: Int32
 
-    init(_ phrase: String, _ explanation: String? = nil, status: Int32 = 1) {
+    init(_ phrase: String, _ explanation: String? = nil) {
         self.phrase = phrase
         self.explanation = explanation
-        self.status = status
     }
 
     init(_ error: StoreError) { self.init(error.phrase, error.explanation) }

@@ -11,6 +11,12 @@ import Wire
         Wanted(["dns": .init(["a": .init(content), "b": .init("b")], links: [path: "a"])])
     }
 
+    private func occupied(_ path: String, by occupant: Occupant) throws -> Problem {
+        let (path, source) = (try AbsolutePath(path), try RelativePath("a"))
+        let link = AppName("dns").map { Link(path: path, app: $0, source: source) }
+        return .occupied(path, by: occupant, for: path.text == "/etc/file" ? nil : link)
+    }
+
     private func isRolledBack(_ ending: Laptop.Ending) -> Bool {
         if case .finished(.rolledBack) = ending { return true }
         Issue.record("\(ending)")
@@ -26,7 +32,7 @@ import Wire
         var both = wanted
         both.apps["other"] = other.apps["other"]
         #expect(
-            try host.deploy(Plan(from: (other, 1), to: both, 2)) == .finished(.unchanged(Failure(step: step, problem))))
+            try host.deploy(Plan(from: (other, 1), to: both, 2)) == .refused(Failure(step: step, problem)))
         try host.expect(unchangedSince: before)
         try host.expect(running: other, 1)
     }
@@ -51,6 +57,44 @@ import Wire
         try host.expect(running: Wanted(), 4)
     }
 
+    @Test func `directories that were made for links go with the last of them`() throws {
+        let host = try TestHost()
+        try host.makeDirectory("/srv/theirs")
+        let links = ["/srv/theirs/made/deep/one": "a", "/srv/theirs/made/two": "b"]
+        let both = Wanted(["dns": .init(["a": .init("1"), "b": .init("2")], links: links)])
+        try host.deploy(both, 1)
+        var one = both
+        one.apps["dns"]?.links["/srv/theirs/made/deep/one"] = nil
+        try host.deploy(one, 2, after: (both, 1))
+        #expect(host.names("/srv/theirs/made") == ["two"])
+        try host.write("/srv/theirs/made/precious", "precious")
+        try host.deploy(Wanted(), 3, after: (one, 2))
+        // It is not empty; and what Deptool did not make stays anyway.
+        #expect(host.names("/srv/theirs/made") == ["precious"])
+        try host.deploy(one, 4, after: (Wanted(), 3))
+        try host.remove("/srv/theirs/made/precious")
+        try host.deploy(Wanted(), 5, after: (one, 4))
+        #expect(host.names("/srv/theirs") == [])
+        #expect(host.names("/srv") == ["theirs"])
+    }
+
+    @Test func `a directory that went with its last link comes back when that is undone`() throws {
+        let host = try TestHost()
+        let first = app("one", at: "/srv/made/deep/link")
+        try host.deploy(first, 1)
+        try FileManager.default.setAttributes([.posixPermissions: 0o711], ofItemAtPath: host.real("/srv/made/deep"))
+        let before = try host.listing()
+        var plan = Plan(from: (first, 1), to: Wanted(), 2)
+        // A record that cannot be written is the last thing that can fail.
+        try host.makeDirectory("/var/lib/deptool/store/record.new/in-the-way")
+        #expect(isRolledBack(try host.deploy(plan)))
+        try host.remove("/var/lib/deptool/store/record.new")
+        try host.expect(unchangedSince: before)
+        plan = Plan(from: (first, 1), to: Wanted(), 3)
+        #expect(try host.deploy(plan) == .finished(.deployed))
+        #expect(!host.exists("/srv"))
+    }
+
     @Test func `a file with the same content becomes the link`() throws {
         let host = try TestHost()
         try host.write("/etc/a", "one", mode: 0o640)
@@ -61,14 +105,14 @@ import Wire
     @Test func `a file with other content is not touched`() throws {
         let host = try TestHost()
         try host.write("/etc/a", "precious")
-        try expectRefusal(host, app("one", at: "/etc/a"), .occupied(try AbsolutePath("/etc/a"), by: .file), step: 2)
+        try expectRefusal(host, app("one", at: "/etc/a"), try occupied("/etc/a", by: .file), step: 2)
         #expect(host.read("/etc/a") == "precious")
     }
 
     @Test func `a directory is not touched`() throws {
         let host = try TestHost()
         try host.makeDirectory("/etc/a")
-        try expectRefusal(host, app("one", at: "/etc/a"), .occupied(try AbsolutePath("/etc/a"), by: .directory), step: 2)
+        try expectRefusal(host, app("one", at: "/etc/a"), try occupied("/etc/a", by: .directory), step: 2)
     }
 
     @Test(arguments: ["/etc/other", "../opt/x", "/var/lib/deptoolx/y", "dangling"])
@@ -76,13 +120,13 @@ import Wire
         let host = try TestHost()
         try host.symlink("/etc/a", to: target)
         try expectRefusal(
-            host, app("one", at: "/etc/a"), .occupied(try AbsolutePath("/etc/a"), by: .symlink(to: target)), step: 2)
+            host, app("one", at: "/etc/a"), try occupied("/etc/a", by: .symlink(to: target)), step: 2)
     }
 
     @Test func `something else is not touched`() throws {
         let host = try TestHost()
         #expect(mkfifo(host.real("/etc/a"), 0o600) == 0)
-        try expectRefusal(host, app("one", at: "/etc/a"), .occupied(try AbsolutePath("/etc/a"), by: .other), step: 2)
+        try expectRefusal(host, app("one", at: "/etc/a"), try occupied("/etc/a", by: .other), step: 2)
     }
 
     @Test func `a symlink of Deptool's own is taken over, even if nobody remembers it`() throws {
@@ -123,7 +167,7 @@ import Wire
     func `a link below a file is refused`(path: String, occupant: Occupant) throws {
         let host = try TestHost()
         try host.write("/etc/file", "x")
-        try expectRefusal(host, app("one", at: path), .occupied(try AbsolutePath("/etc/file"), by: occupant), step: 2)
+        try expectRefusal(host, app("one", at: path), try occupied("/etc/file", by: occupant), step: 2)
     }
 
     @Test func `a link may have a name as long as names can be`() throws {

@@ -256,10 +256,10 @@ import Wire
     @Test func `steps that do not fit the record are refused`() throws {
         let (dns, other) = (AppName("dns")!, AppName("other")!)
         let path = try AbsolutePath("/etc/new")
-        try expectRefusal { $0.steps.append(Step(other, .checkout)) }
+        try expectRefusal { $0.steps.append(Step(other, .checkout(for: .everybody))) }
         try expectRefusal { $0.steps.append(Step(other, .activate)) }
         try expectRefusal { $0.steps.append(Step(nil, .activate)) }
-        try expectRefusal { $0.steps.append(Step(nil, .checkout)) }
+        try expectRefusal { $0.steps.append(Step(nil, .checkout(for: .everybody))) }
         try expectRefusal { $0.steps.append(Step(nil, .remove)) }
         try expectRefusal { $0.steps.append(Step(dns, .remove)) }
         try expectRefusal { $0.steps.removeFirst() }  // activated, but never checked out

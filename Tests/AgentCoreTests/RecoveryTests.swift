@@ -124,7 +124,7 @@ import Wire
         let broken = try host.listing()
         for _ in 0..<2 {
             let (laptop, hello) = try host.session()
-            guard case .broken(Failure(.interrupted), let undoing) = hello.recovery else {
+            guard case .broken(Failure(.interrupted), let undoing, .files) = hello.recovery else {
                 Issue.record("\(String(describing: hello.recovery))")
                 return
             }
@@ -146,8 +146,8 @@ import Wire
         let (host, _, before) = try interrupted()
         if how == "file" { try host.write("/etc/b", "precious") } else { try host.symlink("/etc/b", to: "precious") }
         let occupant = how == "file" ? Occupant.file : .symlink(to: "precious")
-        let problem = Failure(.occupied(try AbsolutePath("/etc/b"), by: occupant))
-        #expect(try host.session().hello.recovery == .broken(Failure(.interrupted), undoing: [problem]))
+        let problem = Failure(.occupied(try AbsolutePath("/etc/b"), by: occupant, for: nil))
+        #expect(try host.session().hello.recovery == .broken(Failure(.interrupted), undoing: [problem], .files))
         #expect(host.read("/etc/b") == "precious" || host.target("/etc/b") == "precious")
         try host.remove("/etc/b")
         #expect(try host.session().hello.recovery == .rolledBack(Failure(.interrupted)))

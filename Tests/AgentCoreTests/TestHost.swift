@@ -1,4 +1,4 @@
-import AgentCore
+@testable import AgentCore
 import CSystem
 import Foundation
 import Model
@@ -166,7 +166,7 @@ final class TestHost {
         func expect(_ condition: Bool, _ text: @autoclosure () -> String) { if !condition { problems.append(text()) } }
         let record = wanted.record(number)
         let stored = FileManager.default.contents(atPath: real("/var/lib/deptool/store/record"))
-        expect(stored.map(Array.init) == record.encoded, "the record is another")
+        expect((try? stored.map { try StoredRecord(decoding: Array($0)).record }) == record, "the record is another")
         expect(
             Set(names("/var/lib/deptool/store")).subtracting(["log"]) == ["lock", "record"],
             "store has \(names("/var/lib/deptool/store"))")

@@ -83,7 +83,7 @@ struct Plan {
         let changed = record.apps.filter { app in oldRecord?.apps.contains(app) != true }.map(\.name)
         let removed = (oldRecord?.apps ?? []).map(\.name).filter { wanted.apps[$0.text] == nil }
         let oldLinks = oldRecord?.links ?? []
-        var steps = changed.map { Step($0, .checkout) } + changed.map { Step($0, .activate) }
+        var steps = changed.map { Step($0, .checkout(for: .everybody)) } + changed.map { Step($0, .activate) }
         steps += oldLinks.filter { link in !record.links.contains { $0.path == link.path } }
             .map { Step($0.app, .unlink(path: $0.path)) }
         steps += record.links.filter { !oldLinks.contains($0) }.map { Step($0.app, .link(path: $0.path, source: $0.source)) }

@@ -1,11 +1,11 @@
 import Foundation
-import Git
 import Model
 import Planning
 import TestSupport
 import Testing
 
 @testable import Deployment
+@testable import Git
 
 @Suite struct ClusterReaderTests {
     private let cluster: Cluster
@@ -90,6 +90,44 @@ import Testing
         #expect(error { _ = try reader.removalPlan(hostname("web9"), root: cluster.root()) } == .notDeployed(try hostname("web9")))
     }
 
+    /// Entries of trees that a plan reads when each of so many hosts runs a commit of its own.
+    private func work(hosts: Int) throws -> Int {
+        let cluster = try Cluster()
+        for number in 0..<hosts { try cluster.write("host\(number)/app/file", "\(number)") }
+        for number in 0..<hosts {
+            try cluster.write("host\(number)/app/file", "new \(number)")
+            let commit = try cluster.deploy(to: "host\(number)")
+            let reader = ClusterReader(cluster.store)
+            // As a deploy to the host does.
+            let tree = try #require(try reader.hosts(in: cluster.root()).first { $0.host.text == "host\(number)" }?.tree)
+            cluster.store.remember(tree, of: try hostname("host\(number)"), in: commit)
+        }
+        let before = cluster.store.treeEntriesRead
+        #expect(try cluster.plan().hosts == [])
+        return cluster.store.treeEntriesRead - before
+    }
+
+    @Test func `planning for hosts at as many commits reads no more than for hosts at one`() throws {
+        // The root of the config tree itself, with an entry for each host.
+        #expect(try work(hosts: 10) == 10)
+        #expect(try work(hosts: 40) == 40)
+    }
+
+    @Test func `what is remembered of a host counts for its commit only`() throws {
+        let first = try cluster.deploy(to: "web1", "web2")
+        try cluster.write("web1/nginx/nginx.conf", "changed\n")
+        let second = try cluster.commit()
+        let (store, web1) = (cluster.store, try hostname("web1"))
+        let reader = ClusterReader(store)
+        let trees = (try reader.hostTreeID(of: web1, in: first), try reader.hostTreeID(of: web1, in: second))
+        #expect(trees.0 != trees.1)
+        #expect(try reader.hostTreeID(of: web1, in: first) == trees.0)
+        for content in ["", "garbage", "\(first.hex) \(trees.1?.hex ?? "")", "\(first.hex) \(first.hex.replacing("a", with: "b"))\n"] {
+            try Data(content.utf8).write(to: URL(filePath: store.path + "/deptool-trees/web1"))
+            #expect(try reader.hostTreeID(of: web1, in: first) == trees.0)
+        }
+    }
+
     @Test func `a tree without hosts has no plan`() throws {
         try cluster.remove("web1")
         try cluster.remove("web2")
@@ -102,7 +140,8 @@ import Testing
             return "\(problem.place): \(problem.phrase)"
         }
         try cluster.write("web2/nginx/manifest.json", "{\n\"links\": {}}")
-        #expect(problem() == "web2/nginx/manifest.json:2: unknown key 'links'; there are 'systemd' and 'symlinks'")
+        #expect(problem() == "web2/nginx/manifest.json:2: unknown key 'links'; there are 'systemd', 'symlinks', "
+            + "'settle', 'timeout', 'private' and 'group'")
         try cluster.write("web2/nginx/manifest.json", String(repeating: " ", count: 1 << 20) + "{}")
         #expect(problem() == "web2/nginx/manifest.json: larger than 1024 KiB")
         try cluster.write("web2/nginx/manifest.json", manifest(links: ["/etc/x": "nothing"]))

@@ -41,7 +41,8 @@ import Wire
         (.restarting(times: 0), "crashed and is being restarted"),
         (.restarting(times: 1), "crashed and was restarted once"),
         (.restarting(times: 5), "crashed and was restarted 5 times"),
-        (.notReady(state: "activating, start"), "did not become ready: activating, start"),
+        (.tooSlow(state: "activating (start)", seconds: 90), "did not become ready within 90 s: it is activating (start)"),
+        (.tooSlow(state: "deactivating (stop-sigterm)", seconds: 5), "did not stop within 5 s: it is deactivating (stop-sigterm)"),
     ])
     func `a unit that is unwell has a phrase`(problem: UnitProblem, phrase: String) throws {
         #expect(self.phrase(.unit(try unitName("a.service"), problem, journal: "line")) == "unit a.service " + phrase)
@@ -49,17 +50,22 @@ import Wire
 
     @Test func `what is in the way of a link is named`() throws {
         let path = try AbsolutePath("/etc/x")
-        #expect([Occupant.file, .directory, .symlink(to: "/y\n"), .other].map { phrase(.occupied(path, by: $0)) } == [
+        #expect([Occupant.file, .directory, .symlink(to: "/y\n"), .other].map { phrase(.occupied(path, by: $0, for: nil)) } == [
             "/etc/x is a file that is not Deptool's", "/etc/x is a directory that is not Deptool's",
             "/etc/x is a symlink to /y^J that is not Deptool's", "/etc/x is something that is not Deptool's",
         ])
-        #expect(Failure(.occupied(path, by: .file)).explanation == """
-            /etc/x is a file that is not Deptool's, and differs from the one that would be linked there.
+        let link = Link(path: path, app: try #require(AppName("base")), source: try RelativePath("dir/x"))
+        #expect(Failure(.occupied(path, by: .file, for: link)).explanation == """
+            /etc/x is a file that is not Deptool's, and differs from the config tree's base/dir/x, which would be linked there.
             Compare the two. Move /etc/x away on the host, or take its content over into the config tree.
             """)
-        #expect(Failure(.occupied(path, by: .directory)).explanation == """
-            /etc/x is a directory that is not Deptool's.
-            Move /etc/x away on the host, or remove the link from the manifest.
+        #expect(Failure(.occupied(path, by: .directory, for: link)).explanation == """
+            /etc/x is a directory that is not Deptool's, where the config tree's base/dir/x would be linked.
+            Move /etc/x away on the host, or remove the link from the config tree.
+            """)
+        #expect(Failure(.occupied(path, by: .file, for: nil)).explanation == """
+            /etc/x is a file that is not Deptool's, and is in the way of a link.
+            Move /etc/x away on the host.
             """)
     }
 
@@ -70,6 +76,11 @@ import Wire
                 | one
                 | ^[[31mtwo
             """)
+        #expect(Failure(.unit(unit, .tooSlow(state: "activating (start)", seconds: 90), journal: "one")).explanation == """
+            unit a.service did not become ready within 90 s: it is activating (start); its last journal lines:
+                | one
+            If it needs that long, say so in its app's manifest.json: "timeout": 180
+            """)
         #expect(Failure(.unit(unit, .restarting(times: 0), journal: "")).explanation == "unit a.service crashed and is being restarted")
         #expect(Failure(.command(arguments: ["x"], status: 1, output: "no")).explanation == "`x` failed with status 1:\n    | no")
         #expect(Failure(.command(arguments: ["x"], status: 1, output: "")).explanation == "`x` failed with status 1")
@@ -78,6 +89,11 @@ import Wire
         #expect(Failure(.unreadable(path: "/r", .notUTF8)).explanation == """
             cannot understand /r: it holds text that is not UTF-8.
             If nothing else explains it, the file was damaged: move /r away on the host.
+            """)
+        #expect(Failure(.noGroup(try #require(GroupName("nsd")))).explanation == """
+            /etc/group has no group 'nsd'.
+            Correct "group" in the app's manifest.json, or have the group made: a line `g nsd -` in a file of the app's \
+            sysusers directory does that.
             """)
         #expect(Failure(.cancelled).explanation == "given up by the operator")
     }

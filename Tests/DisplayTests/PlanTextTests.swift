@@ -169,7 +169,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (Step.Action.checkout, "changing files and links"), (.activate, "changing files and links"), (.remove, "changing files and links"),
+        (Step.Action.checkout(for: .everybody), "changing files and links"), (.activate, "changing files and links"), (.remove, "changing files and links"),
         (.sysusers, "creating users"), (.tmpfiles, "creating temporary files"), (.daemonReload, "reloading systemd"),
         (.confirm(within: .seconds(1), because: .login(touched: nil)), "trying a new login"),
         (.confirm(within: .seconds(1), because: .everyHost), "waiting for the other hosts"),
@@ -181,8 +181,9 @@ import Testing
     @Test func `a step of a unit names it`() throws {
         let unit = try unitName("a.service")
         let actions: [Step.Action] = [
-            .disable(unit), .enable(unit, .new), .start(unit), .restart(unit, because: .init(path: try RelativePath("f"), others: 0)),
-            .check(unit, settle: .zero),
+            .disable(unit, within: .zero), .enable(unit, .new), .start(unit, within: .zero),
+            .restart(unit, because: .init(path: try RelativePath("f"), others: 0), within: .zero),
+            .check(unit, settle: nil, within: .zero),
         ]
         #expect(actions.map { Step(nil, $0).progress } == [
             "stopping a.service", "enabling a.service", "starting a.service", "restarting a.service", "checking a.service",

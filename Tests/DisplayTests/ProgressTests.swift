@@ -24,7 +24,7 @@ import Wire
     @Test func `only what changes a word is news`() {
         var board = ProgressBoard([short], style: .plain)
         let events: [HostEvent] = [
-            .connecting, .connecting, .staging(bytes: 0, of: 0), .staging(bytes: 10, of: 20), .applying(Step(nil, .checkout)),
+            .connecting, .connecting, .staging(bytes: 0, of: 0), .staging(bytes: 10, of: 20), .applying(Step(nil, .checkout(for: .everybody))),
             .applying(Step(nil, .activate)),
         ]
         var news: [Bool] = []
@@ -37,8 +37,9 @@ import Wire
         let failure = Failure(step: 3, .unit(unit, .failed(result: "exit-code", status: 1), journal: "boom"))
         let events: [HostEvent] = [
             .connecting, .installingAgent, .connected(isStale: false), .connected(isStale: true), .locking, .staging(bytes: 0, of: 0),
-            .staging(bytes: 5, of: 1 << 19), .staging(bytes: 5, of: 1 << 20), .staged, .applying(Step(nil, .start(unit))), .undoing(failure),
-            .ended(.deployed),
+            .staging(bytes: 5, of: 1 << 19), .staging(bytes: 5, of: 1 << 20), .staged, .applying(Step(nil, .start(unit, within: .zero))),
+            .waiting(Waiting(unit, .ready, elapsed: 12, limit: 90)), .waiting(Waiting(unit, .settled, elapsed: 1, limit: 5)),
+            .undoing(failure), .waiting(Waiting(unit, .stopped, elapsed: 3, limit: 180)), .ended(.deployed),
         ]
         var board = ProgressBoard([short], style: .plain)
         var lines: [String] = []
@@ -48,7 +49,9 @@ import Wire
         }
         #expect(lines == [
             "connecting", "installing the agent", "connected", "somebody else deployed to it since", "locking", "staging", "staging",
-            "staging, 5 B of 1.0 MB", "ready", "starting a.service", "rolling back: unit a.service failed (exit-code, status 1)", "done",
+            "staging, 5 B of 1.0 MB", "ready", "starting a.service", "waiting for a.service to become ready (12 s of 90 s)",
+            "watching a.service (1 s of 5 s)", "rolling back: unit a.service failed (exit-code, status 1)",
+            "rolling back: waiting for a.service to stop (3 s of 180 s)", "done",
         ])
     }
 

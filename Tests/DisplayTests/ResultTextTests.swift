@@ -34,11 +34,30 @@ import Wire
             """)
     }
 
+    @Test func `a stale plan says to run again, unless the new plan follows`() throws {
+        let results = [(host: try hostname("a"), result: HostResult.stale(commit))]
+        let text = SummaryText(style: .plain)
+        #expect(text.render(results, took: .zero) == """
+
+            a: It runs \(commit.short), which the store did not know. Run `deptool deploy` again for the new plan.
+
+            Nothing was changed.
+
+            """)
+        #expect(text.render(results, took: .zero, next: .newPlan) == """
+
+            a: It runs \(commit.short), which the store did not know.
+
+            Nothing was changed.
+
+            """)
+    }
+
     @Test func `every way to end is counted`() throws {
         let failure = Failure(.cancelled)
         let undoing = [Failure(.system(operation: "rename", path: "/x", code: 5))]
         let text = try summary([
-            ("a", .deployed), ("b", .rolledBack(failure)), ("c", .broken(failure, undoing: undoing)), ("d", .unknown(refused)),
+            ("a", .deployed), ("b", .rolledBack(failure)), ("c", .broken(failure, undoing: undoing, .files)), ("d", .unknown(refused)),
             ("e", .failed(.calledOff)), ("f", .failed(.otherHostNotReady)), ("g", .stale(commit)), ("h", .stale(nil)),
         ])
         #expect(text == """
@@ -49,14 +68,15 @@ import Wire
             c: given up by the operator
             Rolling back failed:
             cannot rename /x: input/output error
-            The host is neither in its old nor in its new state: it needs a person.
+            The host is neither in its old nor in its new state. Remove what is in the way on it; whenever Deptool connects next \
+            (`deptool deploy`, `sync` or `ping`), it tries again to undo this.
 
             d: 10.0.0.1:22 refuses connections. Either sshd does not run on d, or it listens on another port: give d a Port in ~/.ssh/config.
             The host rolls back by itself unless the deploy was complete. `deptool deploy` finds out which it was.
 
             g: It runs \(commit.short), which the store did not know. Run `deptool deploy` again for the new plan.
 
-            h: Nothing is deployed on it any more. Run `deptool deploy` again for the new plan.
+            h: Nothing is deployed on it any more: it was installed anew, or emptied. Run `deptool deploy` again for the new plan.
 
             Deployed to 1 host, rolled back 1 host, 1 host left broken, lost the connection to 1 host, 4 hosts not changed, in 1.43 s.
 
@@ -94,7 +114,7 @@ import Wire
     }
 
     @Test func `colour adds nothing but colour`() throws {
-        let results: [(String, HostResult)] = [("a", .broken(Failure(.cancelled), undoing: [])), ("b", .rolledBack(Failure(.cancelled)))]
+        let results: [(String, HostResult)] = [("a", .broken(Failure(.cancelled), undoing: [], .units)), ("b", .rolledBack(Failure(.cancelled)))]
         #expect(try withoutColor(summary(results, style: .color)) == summary(results))
         #expect(try summary(results, style: .color).contains("\u{1b}[1;31m1 host left broken\u{1b}[0m"))
     }
@@ -102,7 +122,7 @@ import Wire
     @Test func `every result has a phrase`() throws {
         let failure = Failure(.cancelled)
         #expect([
-            HostResult.deployed, .rolledBack(failure), .lockedOut(.ssh(refused)), .broken(failure, undoing: []), .failed(.calledOff),
+            HostResult.deployed, .rolledBack(failure), .lockedOut(.ssh(refused)), .broken(failure, undoing: [], .units), .failed(.calledOff),
             .stale(nil), .unknown(refused),
         ].map(\.phrase) == [
             "done", "rolled back: given up by the operator",
@@ -119,7 +139,7 @@ import Wire
         (.bootstrap(stage: "hash", printed: []), "cannot install the agent (hash)"),
         (.noAgentSpoke(nil, printed: []), "the agent did not start"),
         (.wrongHostname(expected: "a", found: "b\nc"), "is another host: its name is 'b^Jc'"),
-        (.broken(Failure(.agentDied), undoing: []), "an earlier deploy could not be undone: the agent was killed"),
+        (.broken(Failure(.agentDied), undoing: [], .units), "an earlier deploy could not be undone: the agent was killed"),
         (.refused(Failure(.agentDied)), "the agent was killed"),
         (.malformed(.truncated), "sent something that is no message: it ends too early"),
         (.unexpected, "sent a message that makes no sense here"),
@@ -145,7 +165,9 @@ import Wire
         (.noAgentSpoke(.signal("KILL"), printed: []), "The login worked, but instead of the agent a command was killed by SIGKILL."),
         (.noAgentSpoke(nil, printed: Array("hi".utf8)), "The login worked, but instead of the agent something else answered. What was printed:\n    | hi"),
         (.wrongHostname(expected: "a", found: "b"), "The login leads to a host whose /etc/hostname says 'b', not 'a'.\nIf it is the right host all the same, say so in its host.json: {\"hostname\": \"b\"}"),
-        (.broken(Failure(.agentDied), undoing: [Failure(.cancelled)]), "the agent was killed\ngiven up by the operator"),
+        (.broken(Failure(.agentDied), undoing: [Failure(.cancelled)], .units), "the agent was killed\ngiven up by the operator\n"
+            + "All files on the host are as they were before, but not all units. Nothing tries that again: log in and see to them, "
+            + "or deploy what mends them."),
         (.unexpected, "The agent on the host may have been tampered with, or something else answers there."),
         (.inconsistentRecord, "What the host says is deployed cannot be verified. It was left alone."),
         (.busy(Holder(name: "Ada", since: 0)), "Ada is deploying to it. Wait until that is done, then run `deptool deploy` again."),

@@ -167,7 +167,8 @@ extension EndToEnd {
                     """
                     Rolling back failed:
                     `systemctl --no-reload --no-ask-password disable new.service` failed with status 9
-                    The host is neither in its old nor in its new state: it needs a person.
+                    The host is neither in its old nor in its new state. Remove what is in the way on it; whenever Deptool \
+                    connects next (`deptool deploy`, `sync` or `ping`), it tries again to undo this.
 
                     1 host left broken, in N s.
 

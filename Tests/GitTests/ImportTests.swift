@@ -232,6 +232,29 @@ import Testing
         } == "PATH/cluster is not a directory")
     }
 
+    @Test func `what is empty is warned of, also the next time`() throws {
+        let workshop = try Workshop()
+        try workshop.write("web1/nginx/nginx.conf", "")
+        try workshop.directory("web1/empty")
+        try workshop.directory("web1/.hidden")
+        try workshop.write("web2/host.json", "{}")
+        try workshop.directory("web3")
+        workshop.settle()
+        let store = try workshop.store()
+        for _ in 0..<2 {
+            var warnings: [String] = []
+            _ = try store.importCluster(at: workshop.cluster) { warnings.append($0.phrase) }
+            #expect(warnings == [
+                "web1/empty has no files, so there is no such app", "web2 has no apps, so nothing shall be deployed on it",
+                "web3 has no apps, so nothing shall be deployed on it",
+            ])
+        }
+    }
+
+    @Test func `a directory in place of host.json is named`() throws {
+        #expect(try phrase { try $0.write("web1/host.json/manifest.json", "{}") } == "host web1: host.json is a directory")
+    }
+
     @Test func `a tree that is too deep is named`() throws {
         let deep = String(repeating: "d/", count: 70)
         #expect(try phrase { try $0.write("web1/nginx/\(deep)x", "") }.hasSuffix(": File name too long"))

@@ -91,7 +91,7 @@ import Testing
         // Every app that gets new files has its units restarted or started, and judged.
         for app in new.apps {
             let before = old.apps.first { $0.name == app.name }
-            let judged = steps.compactMap { if case .check(let unit, _) = $0.action, $0.app == app.name { unit } else { nil } }
+            let judged = steps.compactMap { if case .check(let unit, _, _) = $0.action, $0.app == app.name { unit } else { nil } }
             #expect(judged == (before?.id == app.id ? [] : app.manifest.units), comment)
         }
         let reloads = steps.contains(Step(nil, .daemonReload))
@@ -122,8 +122,8 @@ import Testing
             case (.remove, let app?): state.apps[app] = nil
             case (.link(let path, let source), let app?): state.links[path] = app.current.appending(source)
             case (.unlink(let path), _): state.links[path] = nil
-            case (.disable(let unit), _): state.units.remove(unit)
-            case (.start(let unit), _): state.units.insert(unit)
+            case (.disable(let unit, _), _): state.units.remove(unit)
+            case (.start(let unit, _), _): state.units.insert(unit)
             default: break
             }
         }

@@ -20,6 +20,19 @@ import Testing
         #expect(manifest.symlinks.map(\.source.text) == ["dir", "dir/file", "a"])
     }
 
+    @Test func `an app can be private`() throws {
+        #expect(try Manifest(parsing: Array(#"{"private": false}"#.utf8)).readers == .everybody)
+        #expect(try Manifest(parsing: Array(#"{"private": true}"#.utf8)).readers == .root)
+        let group = try #require(GroupName("nsd"))
+        #expect(try Manifest(parsing: Array(#"{"group": "nsd", "private": true}"#.utf8)).readers == .group(group))
+    }
+
+    @Test func `times are in seconds`() throws {
+        let manifest = try Manifest(parsing: Array(#"{"settle": 0.25, "timeout": 300}"#.utf8))
+        #expect(manifest.settle == .milliseconds(250))
+        #expect(manifest.timeout == .seconds(300))
+    }
+
     @Test(arguments: [
         ("", 1, "not valid JSON: expected a value"),
         ("{\n\"symlinks\" {}}", 2, "not valid JSON: expected ':' behind the key \"symlinks\""),
@@ -29,7 +42,7 @@ import Testing
         (#"{"systemd": null}"#, 1, "'systemd' must be an object, not null"),
         (#"{"symlinks": true}"#, 1, "'symlinks' must be an object, not true or false"),
         (#"{"symlinks": ["/a"]}"#, 1, "'symlinks' must be an object, not a list"),
-        ("{\n \"unit\": {}}", 2, "unknown key 'unit'; there are 'systemd' and 'symlinks'"),
+        ("{\n \"unit\": {}}", 2, "unknown key 'unit'; there are 'systemd', 'symlinks', 'settle', 'timeout', 'private' and 'group'"),
         (#"{"systemd": {"enabled": []}}"#, 1, "unknown key 'systemd.enabled'; the only one is 'systemd.units_enabled'"),
         (#"{"systemd": {"units_enabled": "a.service"}}"#, 1, "'systemd.units_enabled' must be a list, not a string"),
         (#"{"systemd": {"units_enabled": [{}]}}"#, 1, "'systemd.units_enabled' must be unit names, not an object"),
@@ -50,6 +63,17 @@ import Testing
         (#"{"symlinks": {"/etc/a": ""}}"#, 1, "the link source '' is no path in the app: it is empty"),
         (#"{"symlinks": {"/etc/a": "b/../../c"}}"#, 1, "the link source 'b/../../c' is no path in the app: it has an empty, '.' or '..' component"),
         (#"{"symlinks": {"/etc/a": "b\u0000"}}"#, 1, "the link source 'b\0' is no path in the app: it has a control character"),
+        (#"{"private": "yes"}"#, 1, "'private' must be true or false, not a string"),
+        (#"{"private": true, "group": 3}"#, 1, "'group' must be a group's name, not a number"),
+        (#"{"private": true, "group": "a:b"}"#, 1, "'a:b' is no name of a group"),
+        ("{\n\"group\": \"nsd\"}", 2, #"'group' says who else can read a private app, and this one is not: add "private": true"#),
+        ("{\"private\": false,\n\"group\": \"nsd\"}", 2, #"'group' says who else can read a private app, and this one is not: add "private": true"#),
+        (#"{"settle": "3"}"#, 1, "'settle' must be a number of seconds from 0 to 3600, not a string"),
+        (#"{"settle": -1}"#, 1, "'settle' must be a number of seconds from 0 to 3600, not -1"),
+        (#"{"settle": 1e999}"#, 1, "'settle' must be a number of seconds from 0 to 3600, not 1e999"),
+        ("{\n\"timeout\": 0}", 2, "'timeout' must be a whole number of seconds from 1 to 86400, not 0"),
+        (#"{"timeout": 1.5}"#, 1, "'timeout' must be a whole number of seconds from 1 to 86400, not 1.5"),
+        (#"{"timeout": 86401}"#, 1, "'timeout' must be a whole number of seconds from 1 to 86400, not 86401"),
     ])
     func `what is wrong with a manifest is said`(text: String, line: Int, phrase: String) {
         let problem = #expect(throws: FormatProblem.self) { try Manifest(parsing: Array(text.utf8)) }

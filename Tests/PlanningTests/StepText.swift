@@ -6,25 +6,32 @@ import TestSupport
 func text(_ step: Step) -> String {
     let what =
         switch step.action {
-        case .checkout: "checkout"
+        case .checkout(for: .everybody): "checkout"
+        case .checkout(for: .root): "checkout for root"
+        case .grant(let group): "grant \(group.text)"
         case .activate: "activate"
         case .remove: "remove"
         case .link(let path, let source): "link \(path.text) -> \(source.text)"
         case .unlink(let path): "unlink \(path.text)"
         case .sysusers: "sysusers"
         case .tmpfiles: "tmpfiles"
-        case .disable(let unit): "disable \(unit.text)"
+        case .disable(let unit, let limit): "disable \(unit.text)" + within(limit)
         case .daemonReload: "daemon-reload"
         case .enable(let unit, .new): "enable \(unit.text)"
         case .enable(let unit, .refreshed): "enable \(unit.text) again"
-        case .start(let unit): "start \(unit.text)"
-        case .restart(let unit, let because): "restart \(unit.text) (\(because.path.text) +\(because.others))"
-        case .check(let unit, let settle): "check \(unit.text) \(settle)"
+        case .start(let unit, let limit): "start \(unit.text)" + within(limit)
+        case .restart(let unit, let because, let limit):
+            "restart \(unit.text) (\(because.path.text) +\(because.others))" + within(limit)
+        case .check(let unit, let settle, let limit):
+            "check \(unit.text)" + (settle.map { " for \($0)" } ?? "") + within(limit)
         case .confirm(let limit, .login(let touched)): "confirm login (\(touched ?? "always")) \(limit)"
         case .confirm(let limit, .everyHost): "confirm every host \(limit)"
         }
     return (step.app.map { $0.text + ": " } ?? "") + what
 }
+
+/// The usual limit goes without saying.
+private func within(_ limit: Duration) -> String { limit == .seconds(90) ? "" : " within \(limit)" }
 
 /// The steps from one set of apps to another; nil when there is nothing to do.
 func steps(

@@ -34,6 +34,7 @@ extension Seeded {
     }
 
     mutating func app() -> AppName { AppName("a" + word("abcXYZ019.-_@+"))! }
+    mutating func duration() -> Duration { .milliseconds(int(0...24 * 3600 * 1000)) }
     mutating func unit() -> UnitName { UnitName(word("abc019_") + word("a:-_.\\@") + pick(UnitName.suffixes))! }
 
     mutating func relativePath() -> RelativePath {
@@ -58,23 +59,24 @@ extension Seeded {
 
     mutating func step() -> Step {
         let action: Step.Action =
-            switch int(0...15) {
-            case 0: .checkout
+            switch int(0...16) {
+            case 0: .checkout(for: pick([.everybody, .root]))
             case 1: .activate
             case 2: .remove
             case 3: .link(path: absolutePath(), source: relativePath())
             case 4: .unlink(path: absolutePath())
             case 5: .sysusers
             case 6: .tmpfiles
-            case 7: .disable(unit())
+            case 7: .disable(unit(), within: duration())
             case 8: .daemonReload
             case 9: .enable(unit(), .new)
             case 10: .enable(unit(), .refreshed)
-            case 11: .start(unit())
-            case 12: .restart(unit(), because: .init(path: relativePath(), others: int(0...Int(Int32.max))))
-            case 13: .confirm(within: .milliseconds(int(0...24 * 3600 * 1000)), because: .login(touched: optional { $0.text() }))
-            case 14: .confirm(within: .milliseconds(int(0...24 * 3600 * 1000)), because: .everyHost)
-            default: .check(unit(), settle: .milliseconds(int(0...24 * 3600 * 1000)))
+            case 11: .start(unit(), within: duration())
+            case 12: .restart(unit(), because: .init(path: relativePath(), others: int(0...Int(Int32.max))), within: duration())
+            case 13: .confirm(within: duration(), because: .login(touched: optional { $0.text() }))
+            case 15: .grant(GroupName("g" + word("abc019_.-"))!)
+            case 14: .confirm(within: duration(), because: .everyHost)
+            default: .check(unit(), settle: int(0...1) == 0 ? nil : duration(), within: duration())
             }
         return Step(optional { $0.app() }, action)
     }
@@ -82,7 +84,7 @@ extension Seeded {
     mutating func preparation() -> Preparation {
         Preparation(
             expected: optional { $0.id() }, holder: text(), record: record(), contents: list { $0.content() },
-            steps: list(upTo: 12) { $0.step() })
+            steps: list(upTo: 12) { $0.step() }, leavesNothing: bool())
     }
 
     mutating func request() -> Request {
@@ -110,17 +112,17 @@ extension Seeded {
         case 1: .failed(result: text(), status: number())
         case 2: .exited(status: number())
         case 3: .restarting(times: number())
-        default: .notReady(state: text())
+        default: .tooSlow(state: text(), seconds: int(0...1000))
         }
     }
 
     mutating func problem() -> Problem {
-        switch int(0...13) {
+        switch int(0...14) {
         case 0: .system(operation: text(), path: text(), code: number())
         case 1: .command(arguments: list { $0.text() }, status: number(), output: text())
         case 2: .timeout(arguments: list { $0.text() }, seconds: number())
         case 3: .unit(unit(), unitProblem(), journal: text())
-        case 4: .occupied(absolutePath(), by: pick([.file, .directory, .symlink(to: text()), .other]))
+        case 4: .occupied(absolutePath(), by: pick([.file, .directory, .symlink(to: text()), .other]), for: optional { $0.link() })
         case 5: .corrupt(path: text())
         case 6: .cancelled
         case 7: .disconnected
@@ -129,6 +131,7 @@ extension Seeded {
         case 10: .protocolViolation
         case 11: .notConfirmed(seconds: number())
         case 12: .otherHostFailed
+        case 13: .noGroup(GroupName("g" + word("abc019_.-"))!)
         default: .unreadable(path: text(), decodingProblem())
         }
     }
@@ -139,7 +142,7 @@ extension Seeded {
         switch int(0...2) {
         case 0: .deployed
         case 1: .rolledBack(failure())
-        default: .broken(failure(), undoing: list { $0.failure() })
+        default: .broken(failure(), undoing: list { $0.failure() }, pick([.files, .units]))
         }
     }
 
@@ -150,7 +153,7 @@ extension Seeded {
     }
 
     mutating func reply() -> Reply {
-        switch int(0...14) {
+        switch int(0...15) {
         case 0: .hello(hello())
         case 1: .locked
         case 2: .staged(missing: list { $0.id() })
@@ -165,6 +168,7 @@ extension Seeded {
         case 11: .content(bytes(int(0...300)))
         case 12: .resumed(list { $0.content() })
         case 13: .log(bytes(int(0...300)))
+        case 14: .waiting(Waiting(unit(), pick([.ready, .stopped, .settled]), elapsed: int(0...99), limit: int(0...999)))
         default: .pong
         }
     }

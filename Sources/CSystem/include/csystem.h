@@ -237,6 +237,7 @@ const char *csys_own_name(void);
 // errno values that callers tell apart.
 enum {
     csys_enoent = 2,
+    csys_esrch = 3,
     csys_eintr = 4,
     csys_eio = 5,
     csys_eexist = 17,

@@ -1,0 +1,34 @@
+import CSystem
+import Model
+import Wire
+
+extension System {
+    /// A copy of a file with its mode, owner, modification time and extended attributes, durable.
+    func duplicate(_ source: AbsolutePath, to destination: AbsolutePath) throws(Failure) {
+        try removeIfThere(destination)
+        let from = try open(source)
+        let status = try from.status()
+        let to = try create(destination, mode: 0o600)
+        while true {
+            let piece = try from.read(upTo: 128 << 10)
+            if piece.isEmpty { break }
+            try to.write(piece)
+        }
+        try setOwner(destination, uid: status.uid, gid: status.gid)
+        try setMode(destination, status.mode)
+        for attribute in try extendedAttributes(of: source) { try setExtendedAttribute(destination, attribute) }
+        try setModificationTime(destination, status.mtime_ns)
+        try to.sync()
+    }
+
+    /// The blob id of a file's content.
+    func hash(_ path: AbsolutePath) throws(Failure) -> ObjectID {
+        let file = try open(path)
+        var hasher = ObjectHasher(.blob, size: try file.status().size)
+        while true {
+            let piece = try file.read(upTo: 128 << 10)
+            if piece.isEmpty { return hasher.finish() }
+            hasher.update(piece)
+        }
+    }
+}

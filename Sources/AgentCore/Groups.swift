@@ -1,0 +1,26 @@
+import CSystem
+import Model
+import Wire
+
+extension System {
+    /// The number of a group, as `/etc/group` has it (group(5)).
+    func id(of group: GroupName) throws(Failure) -> UInt32 {
+        let name = Array(group.text.utf8)
+        for line in try contents(of: Layout.groups, limit: 16 << 20)?.split(separator: 10) ?? [] {
+            let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 3, omittingEmptySubsequences: false)
+            guard fields.count == 4, fields[0].elementsEqual(name) else { continue }
+            // The last of all numbers means "leave it as it is" to chown(2).
+            if let id = Int(String(decoding: fields[2], as: UTF8.self)), 0..<Int(UInt32.max) ~= id { return UInt32(id) }
+            break
+        }
+        throw Failure(.noGroup(group))
+    }
+
+    /// Lets root and perhaps a group into a directory. At no moment does the mode let anybody in who is not meant.
+    func setReaders(_ directory: AbsolutePath, gid: UInt32, mode: UInt32) throws(Failure) {
+        guard let status = try status(of: directory), status.mode != mode || status.gid != gid else { return }
+        try setMode(directory, status.mode & mode & 0o700)
+        try setOwner(directory, uid: status.uid, gid: gid)
+        try setMode(directory, mode)
+    }
+}

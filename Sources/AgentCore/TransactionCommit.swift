@@ -1,0 +1,57 @@
+import CSystem
+import Model
+import Wire
+
+extension Transaction {
+    func commit(_ journal: Journal) throws(Failure) {
+        let made = try removeEmptyDirectories(journal)
+        for directory in try directories(journal) { try system.syncParent(of: directory.withSuffix("/any")) }
+        if let reason = supervisor.reason { throw Failure(reason) }
+        // The commit point. Nothing may fail after it: the host would be undone, and its record say otherwise.
+        if preparation.leavesNothing { return try system.removeIfThere(Layout.record) }
+        let stored = StoredRecord(machineID: system.machineID, record: preparation.record, madeDirectories: made)
+        try system.replace(Layout.record, with: stored.encoded, mode: 0o600)
+    }
+
+    /// Removes the directories that were made for links of which the last is gone. Returns those that there are still.
+    private func removeEmptyDirectories(_ journal: Journal) throws(Failure) -> [AbsolutePath] {
+        var made = try StoredRecord.load(system)?.madeDirectories ?? []
+        for prior in journal.priors {
+            if case .noDirectory(let directory) = prior, !made.contains(directory) { made.append(directory) }
+        }
+        var rest: [AbsolutePath] = []
+        // What lies in another comes first.
+        for directory in made.reversed() {
+            guard try system.status(of: directory)?.kind == csys_kind_directory else { continue }
+            var isNoted = false
+            for case .directory(directory, _, _, _) in journal.priors { isNoted = true }
+            if isNoted, try system.removeDirectory(directory) { continue }
+            rest.append(directory)
+        }
+        return rest.reversed()
+    }
+
+    /// The directories whose entries the steps changed, systemd's own links included.
+    private func directories(_ journal: Journal) throws(Failure) -> [AbsolutePath] {
+        var directories: [AbsolutePath] = []
+        func add(_ directory: AbsolutePath?) throws(Failure) {
+            guard let directory, !directories.contains(directory), try system.status(of: directory) != nil else { return }
+            directories.append(directory)
+        }
+        for prior in journal.priors {
+            switch prior {
+            case .versions(let app, _, _): try add(app.directory)
+            case .app: try add(Layout.apps)
+            case .path(let path, _), .noDirectory(let path), .directory(let path, _, _, _): try add(path.parent)
+            case .readers(let path, _, _): try add(path)
+            }
+        }
+        for step in preparation.steps {
+            if case .grant = step.action, let app = step.app { try add(app.version(preparation.version)) }
+        }
+        if journal.units.contains(where: { $0.isEnablementTouched }) {
+            for directory in try Enablement(system: system).directories() { try add(directory) }
+        }
+        return directories
+    }
+}

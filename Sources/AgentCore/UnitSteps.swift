@@ -1,0 +1,54 @@
+import Model
+import Wire
+
+extension Journal {
+    /// The invocation of a unit before the transaction; nil if it was not up.
+    func invocation(of unit: UnitName) -> String? {
+        units.first { $0.name == unit && $0.isUp }?.invocation
+    }
+}
+
+extension Step {
+    /// The unit that the step is about.
+    var unit: UnitName? {
+        switch action {
+        case .disable(let unit, _), .enable(let unit, _), .start(let unit, _), .restart(let unit, _, _),
+            .check(let unit, _, _):
+            unit
+        default: nil
+        }
+    }
+
+    /// What systemd is asked to do.
+    var job: Systemd.Job? {
+        guard let unit, let limit = action.limit else { return nil }
+        return Systemd.Job(unit: unit, limit: limit)
+    }
+}
+
+extension Step.Action {
+    /// How long the unit may take.
+    var limit: Duration? {
+        switch self {
+        case .disable(_, let limit), .start(_, let limit), .restart(_, _, let limit), .check(_, _, let limit): limit
+        default: nil
+        }
+    }
+
+    var touchesEnablement: Bool {
+        switch self {
+        case .enable, .disable: true
+        default: false
+        }
+    }
+
+    /// Whether a step of this kind can be done together with one of the other's.
+    func canJoin(_ other: Step.Action) -> Bool {
+        switch (self, other) {
+        case (.disable, .disable), (.enable, .enable), (.check, .check),
+            (.start, .start), (.restart, .restart), (.start, .restart), (.restart, .start):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Apps whose files not everybody with an account on the host may read.
+    @Suite final class PrivateAppTests {
+        let site: Site
+        let cluster: Cluster
+        let host: Host
+
+        init() throws {
+            site = try Site()
+            cluster = try Cluster(site)
+            host = try site.boot()
+        }
+
+        private func write(_ manifest: String, key: String = "POISON-1") throws {
+            try cluster.write("web1/dns/manifest.json", manifest)
+            try cluster.write("web1/dns/key", key)
+            try cluster.write("web1/dns/sysusers/dns.conf", "u dns - \"Name server\"\n")
+        }
+
+        /// Where an account finds the key, in all that Deptool has there.
+        private func places(readBy user: String) throws -> String {
+            try host.attempt("setpriv --reuid=\(user) --regid=\(user) --clear-groups grep -rl POISON /var/lib/deptool").text
+                .split(separator: "\n").map { $0.hasSuffix("/key") ? "key" : String($0) }.joined(separator: " ")
+        }
+
+        @Test func `a private app is for root and its group`() throws {
+            let (shared, closed) = (
+                #"{"private": true, "group": "dns", "symlinks": {"/etc/dns.key": "key"}}"#,
+                #"{"private": true, "symlinks": {"/etc/dns.key": "key"}}"#
+            )
+            // The group is one that this very deploy makes.
+            try write(shared)
+            let first = try cluster.deploy().require(0)
+            #expect(first.text.contains("        only root can read it\n        let the group dns read it\n"), "\(first)")
+            #expect(try places(readBy: "operator") == "")
+            #expect(try places(readBy: "dns") == "key")
+            #expect(try host.read("/etc/dns.key") == "POISON-1")
+
+            // A rollback brings back who could read it.
+            try cluster.addService("failing", on: "web1", run: "/bin/false")
+            try write(closed)
+            let before = try host.snapshot()
+            try cluster.deploy().require(3)
+            expect(try host.snapshot(), is: before)
+            #expect(try places(readBy: "dns") == "key")
+
+            // The same files, for root only, and what they were before too.
+            try cluster.remove("web1/failing")
+            try cluster.deploy().require(0)
+            #expect(try places(readBy: "operator") == "")
+            #expect(try places(readBy: "dns") == "")
+            #expect(try host.read("/etc/dns.key") == "POISON-1")
+
+            // For everybody.
+            try write("{}", key: "POISON-2")
+            try cluster.deploy().require(0)
+            #expect(try places(readBy: "operator") == "key")
+
+            // And private again, where the version before is the public one.
+            try write(closed, key: "POISON-2")
+            try cluster.deploy().require(0)
+            #expect(try places(readBy: "operator") == "")
+        }
+
+        @Test func `a group that is nowhere is named, and nothing changes`() throws {
+            try cluster.write("web1/dns/manifest.json", #"{"private": true, "group": "nobody-has-it"}"#)
+            let output = try cluster.deploy()
+            #expect(output.code == 1)
+            #expect(
+                output.text.hasSuffix(
+                    """
+
+                    web1: /etc/group has no group 'nobody-has-it'.
+                    Correct "group" in the app's manifest.json, or have the group made: a line `g nobody-has-it -` in a file of \
+                    the app's sysusers directory does that.
+
+                    Nothing was changed.
+
+                    """), "\(output)")
+            #expect(try host.apps() == "")
+            #expect(try host.isLocked == false)
+        }
+    }
+}

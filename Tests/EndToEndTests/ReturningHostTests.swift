@@ -1,0 +1,167 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Hosts that are not what the store believes: wiped, copied, emptied, forgotten.
+    @Suite final class ReturningHostTests {
+        let site: Site
+        let cluster: Cluster
+        let host: Host
+
+        init() throws {
+            site = try Site()
+            cluster = try Cluster(site)
+            host = try site.boot()
+            try cluster.addService("app", on: "web1")
+            try cluster.write(
+                "web1/app/manifest.json",
+                #"{"systemd": {"units_enabled": ["app.service"]}, "symlinks": {"/etc/app": "conf", "/srv/made/app": "conf/a"}}"#)
+            try cluster.write("web1/app/conf/a", "one\n")
+            try cluster.deploy().require(0)
+        }
+
+        /// Deploys a change to a host that turns out to run nothing, as far as it knows.
+        private func expectNew() throws {
+            try cluster.write("web1/app/conf/a", "two\n")
+            let output = try cluster.deploy()
+            #expect(output.code == 1)
+            #expect(
+                output.text.hasSuffix(
+                    """
+
+                    web1: Nothing is deployed on it any more: it was installed anew, or emptied. Run `deptool deploy` again for \
+                    the new plan.
+
+                    Nothing was changed.
+
+                    """), "\(output)")
+            #expect(try cluster.deptool("plan").text.hasPrefix("web1 (new host)\n    add app\n"))
+            try cluster.deploy().require(0)
+            #expect(try host.read("/etc/app/a") == "two\n")
+            #expect(try host.read("/srv/made/app") == "two\n")
+            #expect(try host.state(of: "app") == "active")
+            #expect(try cluster.deploy().text == nothingToDo)
+        }
+
+        @Test func `a host whose directory was wiped is noticed and taken over again`() throws {
+            try host.run("rm -rf /var/lib/deptool")
+            try expectNew()
+        }
+
+        @Test func `a host with another machine id is noticed and taken over again`() throws {
+            try host.run("echo 0123456789abcdef0123456789abcdef >/etc/machine-id")
+            try expectNew()
+        }
+
+        @Test func `sync notices a host with another machine id`() throws {
+            try host.run("echo 0123456789abcdef0123456789abcdef >/etc/machine-id")
+            let sync = try cluster.deptool("sync", "--ssh-config", cluster.sshConfiguration).require(0)
+            #expect(sync.stable.hasPrefix("  web1: nothing is deployed any more, it was COMMIT\n"), "\(sync)")
+            #expect(try cluster.deptool("plan").text.hasPrefix("web1 (new host)\n"))
+        }
+
+        @Test func `a host that was emptied is a new one when it comes back`() throws {
+            try FileManager.default.moveItem(atPath: "\(cluster.directory)/prod/web1", toPath: "\(cluster.directory)/away")
+            try cluster.write("web2/app/file", "")
+            try cluster.deploy("--remove-host", "web1").require(0)
+            #expect(try host.links() == "")
+            // What was made for links is gone with them.
+            #expect(try host.attempt("ls -d /srv/made").code != 0)
+            #expect(try host.run("ls /var/lib/deptool/store") == "deptool-recover.service\nlock\nlog\n")
+            #expect(try cluster.references() == "")
+            try FileManager.default.moveItem(atPath: "\(cluster.directory)/away", toPath: "\(cluster.directory)/prod/web1")
+            let back = try cluster.deploy("--limit", "web1").require(0)
+            #expect(back.text.hasPrefix("web1 (new host)\n    add app\n"), "\(back)")
+            #expect(try host.state(of: "app") == "active")
+        }
+
+        @Test func `a new host.json is taken note of, and counts when the host is emptied`() throws {
+            try host.write("/etc/hostname", "web9\n")
+            try cluster.write("web1/host.json", #"{"hostname": "web9"}"#)
+            #expect(try cluster.deptool("plan").text == "web1\n    ~ host.json\n")
+            #expect(try cluster.deptool("status").text.hasSuffix("  Ann  undeployed changes: ~ host.json\n"))
+            let before = try host.snapshot()
+            try cluster.deploy().require(0)
+            expect(try host.snapshot(), is: before)
+            #expect(try cluster.deptool("plan").text == nothingToDo)
+            try cluster.remove("web1")
+            try cluster.write("web2/app/file", "")
+            try cluster.deploy("--remove-host", "web1").require(0)
+            #expect(try host.links() == "")
+        }
+
+        @Test func `an empty directory is warned of`() throws {
+            try FileManager.default.createDirectory(
+                atPath: "\(cluster.directory)/prod/web1/empty", withIntermediateDirectories: true)
+            let plan = try cluster.deptool("plan").require(0)
+            #expect(plan.text == nothingToDo)
+            #expect(plan.errors == "warning: web1/empty has no files, so there is no such app\n")
+        }
+
+        @Test func `commits are by whom Git says`() throws {
+            func author() throws -> String {
+                let log = ["git", "-C", "\(cluster.directory)/.deptool", "log", "-1", "--format=%an <%ae>", "main"]
+                return try Program(log, environment: cluster.environment).finish().text
+            }
+            #expect(try author() == "Ann <ann@example.com>\n")
+            try cluster.write(outside: "other.gitconfig", "[user]\n\tname = Other\n\temail = other@example.com\n")
+            cluster.environment["GIT_CONFIG_GLOBAL"] = "\(cluster.directory)/other.gitconfig"
+            try cluster.write("web1/app/conf/a", "two\n")
+            try cluster.deploy().require(0)
+            #expect(try author() == "Other <other@example.com>\n")
+            cluster.environment["GIT_AUTHOR_NAME"] = "Eve"
+            cluster.environment["GIT_AUTHOR_EMAIL"] = "eve@example.com"
+            try cluster.write("web1/app/conf/a", "three\n")
+            try cluster.deploy().require(0)
+            #expect(try author() == "Eve <eve@example.com>\n")
+        }
+    }
+
+    /// What is in the way on one host keeps all hosts as they are.
+    @Suite final class ObstacleTests {
+        @Test func `a file at the place of a link is found before any host changes`() throws {
+            let site = try Site()
+            let cluster = try Cluster(site)
+            let (one, other) = try site.boot("web1", "web2")
+            for name in ["web1", "web2"] {
+                try cluster.write("\(name)/base/manifest.json", #"{"symlinks": {"/etc/greeting": "text/greeting"}}"#)
+                try cluster.write("\(name)/base/text/greeting", "hello\n")
+            }
+            try other.write("/etc/greeting", "good morning\n")
+            let output = try cluster.deploy()
+            #expect(output.code == 1)
+            #expect(
+                output.text.hasSuffix(
+                    """
+
+                    web2: /etc/greeting is a file that is not Deptool's, and differs from the config tree's base/text/greeting, \
+                    which would be linked there.
+                    Compare the two. Move /etc/greeting away on the host, or take its content over into the config tree.
+
+                    Nothing was changed.
+
+                    """), "\(output)")
+            #expect(output.text.contains("\n  web1: not changed, since another host is not ready\n"))
+            for host in [one, other] {
+                #expect(try host.links() == "")
+                #expect(try host.isLocked == false)
+            }
+            #expect(try other.read("/etc/greeting") == "good morning\n")
+
+            try other.write("/etc/greeting", "hello\n")
+            try cluster.deploy().require(0)
+            #expect(try other.read("/etc/greeting") == "hello\n")
+        }
+
+        @Test func `an agent whose upload was cut leaves nothing for long`() throws {
+            let site = try Site()
+            let cluster = try Cluster(site)
+            let host = try site.boot()
+            // One of a process that is gone, and one of a process that is there.
+            try host.run("mkdir -p /var/lib/deptool/bin; touch /var/lib/deptool/bin/new.999999999 /var/lib/deptool/bin/new.1")
+            try cluster.write("web1/app/file", "")
+            try cluster.deploy().require(0)
+            #expect(try host.run("cd /var/lib/deptool/bin && ls -d new.*") == "new.1\n")
+        }
+    }
+}
