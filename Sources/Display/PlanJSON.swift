@@ -45,22 +45,32 @@ func stepJSON(_ step: Step) -> JSONValue {
         ("step", .string(step.action.name)), ("app", JSONValue(step.app?.text)),
     ]
     switch step.action {
-    case .checkout, .activate, .remove, .sysusers, .tmpfiles, .daemonReload: break
+    case .activate, .remove, .sysusers, .tmpfiles, .daemonReload: break
+    case .checkout(let readers): members.append(("private", .bool(readers == .root)))
+    case .grant(let group): members.append(("group", .string(group.text)))
     case .link(let path, let source):
         members += [("path", .string(path.text)), ("source", .string(source.text))]
     case .unlink(let path): members.append(("path", .string(path.text)))
-    case .disable(let unit), .start(let unit), .check(let unit, _): members.append(("unit", .string(unit.text)))
+    case .disable(let unit, let limit), .start(let unit, let limit):
+        members += [("unit", .string(unit.text)), ("limit_ms", milliseconds(limit))]
+    case .check(let unit, let settle, let limit):
+        members += [
+            ("unit", .string(unit.text)), ("limit_ms", milliseconds(limit)), ("settle_ms", settle.map(milliseconds) ?? .null),
+        ]
     case .enable(let unit, let enablement):
         members += [("unit", .string(unit.text)), ("again", .bool(enablement == .refreshed))]
-    case .restart(let unit, let because):
+    case .restart(let unit, let because, let limit):
         members += [
-            ("unit", .string(unit.text)), ("because", .string(because.path.text)), ("others", JSONValue(because.others)),
+            ("unit", .string(unit.text)), ("limit_ms", milliseconds(limit)), ("because", .string(because.path.text)),
+            ("others", JSONValue(because.others)),
         ]
     case .confirm(_, .login(let touched)): members += [("confirmation", "login"), ("because", JSONValue(touched))]
     case .confirm(_, .everyHost): members += [("confirmation", "every-host"), ("because", .null)]
     }
     return .object(members)
 }
+
+func milliseconds(_ duration: Duration) -> JSONValue { .number(Int64(duration / .milliseconds(1))) }
 
 extension Step.Action {
     fileprivate var name: String {
@@ -71,6 +81,7 @@ extension Step.Action {
         case .link: "link"
         case .unlink: "unlink"
         case .sysusers: "sysusers"
+        case .grant: "grant"
         case .tmpfiles: "tmpfiles"
         case .disable: "disable"
         case .daemonReload: "daemon-reload"

@@ -15,6 +15,11 @@ public func progressJSON(_ host: Hostname, _ event: HostEvent) -> JSONValue {
         members += [("state", "staging"), ("bytes", JSONValue(Int(bytes))), ("total", JSONValue(Int(total)))]
     case .staged: members.append(("state", "ready"))
     case .applying(let step): members += [("state", "applying"), ("step", stepJSON(step))]
+    case .waiting(let waiting):
+        members += [
+            ("state", "waiting"), ("message", .string(waiting.phrase)), ("unit", .string(waiting.unit.text)),
+            ("elapsed_ms", JSONValue(waiting.elapsed * 1000)), ("limit_ms", JSONValue(waiting.limit * 1000)),
+        ]
     case .undoing(let failure): members += [("state", "rolling-back"), ("message", .string(failure.phrase))]
     case .ended: break
     }
@@ -24,7 +29,7 @@ public func progressJSON(_ host: Hostname, _ event: HostEvent) -> JSONValue {
 private func resultJSON(_ host: Hostname, _ result: HostResult) -> JSONValue {
     [
         "type": "result", "host": .string(host.text), "outcome": .string(result.word), "message": .string(result.phrase),
-        "help": JSONValue(result.explanation(host)),
+        "help": JSONValue(result.explanation(host, next: .nothing)),
     ]
 }
 
@@ -44,7 +49,7 @@ extension HostResult {
 
 /// The last line of a deploy, as JSON. The commit is nil when nothing was to be done.
 public func summaryJSON(commit: ObjectID?, exit: Int32, took: Duration) -> JSONValue {
-    ["type": "summary", "commit": JSONValue(commit?.hex), "exit": .number(Int64(exit)), "milliseconds": .number(took / .milliseconds(1) < 0 ? 0 : Int64(took / .milliseconds(1)))]
+    ["type": "summary", "commit": JSONValue(commit?.hex), "exit": .number(Int64(exit)), "milliseconds": milliseconds(took)]
 }
 
 /// What the hosts said they run, as JSON.

@@ -2,6 +2,7 @@ import ArgumentParser
 import CSystem
 import Deployment
 import Display
+import Model
 import SSH
 
 struct Deptool: AsyncParsableCommand {

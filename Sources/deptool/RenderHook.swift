@@ -1,6 +1,7 @@
 import CSystem
 import Display
 import Git
+import Model
 
 extension Workspace {
     /// Runs what `render` of the cluster's section in the store's configuration says, such as `make prod`, beside the

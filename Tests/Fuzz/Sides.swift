@@ -67,7 +67,7 @@ private func script(_ number: Int, expected: ObjectID?) throws -> (requests: [Re
     let record = Record(
         commit: commit.id, author: "Ann", time: 1, objects: [commit], apps: [DeployedApp(name: app, files: entries)],
         links: [link], units: [])
-    let steps = [Step(app, .checkout), Step(app, .activate), Step(app, .link(path: link.path, source: link.source))]
+    let steps = [Step(app, .checkout(for: .everybody)), Step(app, .activate), Step(app, .link(path: link.path, source: link.source))]
     let contents = files.map { Content(id: .of(.blob, $0.content), size: UInt64($0.content.count)) }
     let preparation = Preparation(expected: expected, holder: "Ann", record: record, contents: contents, steps: steps)
     return ([.prepare(preparation)] + files.map { .content($0.content) } + [.apply, .record, .fetch(contents.map(\.id)), .ping], commit.id)
@@ -124,7 +124,7 @@ let journals: [[UInt8]] = {
             .versions(app, current: "0123456789", previous: nil), .app(app), .path(path, .nothing), .path(path, .symlink(to: "b")),
             .path(path, .file(copy: 3)), .noDirectory(path),
         ],
-        units: [Journal.PriorUnit(name: unit, isUp: true, isEnabled: false, isEnablementTouched: true, invocation: "ab")],
+        units: [Journal.PriorUnit(name: unit, isUp: true, isEnabled: false, isEnablementTouched: true, limit: .seconds(90), invocation: "ab")],
         needsReload: true)
     return [journal.encoded]
 }()

@@ -51,12 +51,14 @@ private func render(_ result: HostResult) throws {
 private func render(_ reply: Reply) throws {
     switch reply {
     case .finished(.rolledBack(let failure)): try render(.rolledBack(failure))
-    case .finished(.broken(let failure, let undoing)): try render(.broken(failure, undoing: undoing))
+    case .finished(.broken(let failure, let undoing, let remainder)): try render(.broken(failure, undoing: undoing, remainder))
     case .finished(.unchanged(let failure)), .refused(let failure), .undoing(let failure): try render(.failed(.refused(failure)))
     case .busy(let holder): try render(.failed(.busy(holder)))
     case .hello(let hello):
         try render(.failed(.wrongHostname(expected: "web1", found: hello.hostname)))
-        if case .broken(let failure, let undoing)? = hello.recovery { try render(.failed(.broken(failure, undoing: undoing))) }
+        if case .broken(let failure, let undoing, let remainder)? = hello.recovery {
+            try render(.failed(.broken(failure, undoing: undoing, remainder)))
+        }
     case .stale(let record?), .record(let record?): try render(.stale(record.commit))
     default: break
     }

@@ -59,16 +59,17 @@ import Testing
             case .unlink(let path) where !isUnit(path): 3
             case .link(let path, _) where !isUnit(path): 4
             case .sysusers: 5
-            case .tmpfiles: 6
-            case .unlink: 7
-            case .link: 8
-            case .daemonReload: 9
-            case .remove: 10
-            case .enable: 11
-            case .start, .restart: 12
-            case .check: 13
-            case .confirm(_, .login): 14
-            case .confirm(_, .everyHost): 15
+            case .grant: 6
+            case .tmpfiles: 7
+            case .unlink: 8
+            case .link: 9
+            case .daemonReload: 10
+            case .remove: 11
+            case .enable: 12
+            case .start, .restart: 13
+            case .check: 14
+            case .confirm(_, .login): 15
+            case .confirm(_, .everyHost): 16
             }
         }
         let ranks = steps.map(rank)
