@@ -151,7 +151,7 @@ public final class Agent {
             return nil
         }
         let staging = Staging(system: system, preparation: preparation)
-        let resumed = try staging.resume()
+        let resumed = try staging.resume(old: old)
         if !resumed.isEmpty { port.send(.resumed(resumed)) }
         port.send(.locked)
         // Only for the room: what stays is no obstacle.

@@ -132,6 +132,10 @@ struct Transaction {
                 throw Failure(.unit(unit, problem, journal: systemd.journal(unit)))
             }
         }
+        // None looks like it: it failed, and something has it start again already, such as its socket.
+        for (unit, status) in zip(units, statuses) where status.activeState == "activating" {
+            throw Failure(.unit(unit, .restarting(times: status.restarts), journal: systemd.journal(unit)))
+        }
         let arguments = systemd.arguments("restart", jobs)
         throw Failure(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
     }

@@ -51,6 +51,14 @@ struct HostSession {
         guard hello.hostname == expected else { throw .wrongHostname(expected: expected, found: hello.hostname) }
     }
 
+    /// Whether the host can do what is asked of it: a unit needs systemd, files and links do not.
+    func checkUnits(_ steps: [Step]) throws(HostError) {
+        guard !hello.hasSystemd else { return }
+        for step in steps {
+            if case .enable(let unit, _) = step.action { throw .noSystemd(unit) }
+        }
+    }
+
     // MARK: Deploying
 
     /// What came of asking for the lock.

@@ -95,7 +95,7 @@ struct StepBuilder {
                     if own?.files.contains(where: { $0.path.below("systemd") != nil }) == true || !others.isEmpty {
                         enable.append(Step(shown, .enable(unit, .refreshed)))
                     }
-                    let files = (own?.files.map(\.path) ?? []) + others.map(\.path)
+                    let files = own?.files.map(\.path) ?? others.map(\.path)
                     guard let first = files.first else { continue }
                     let reason = Step.Reason(path: first, others: files.count - 1)
                     start.append(Step(shown, .restart(unit, because: reason, within: limit)))

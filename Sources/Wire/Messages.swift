@@ -73,8 +73,8 @@ public enum Reply: Hashable, Sendable {
     /// The first message of every session.
     case hello(Hello)
     case locked
-    /// Comes before `locked`: how much there is of large contents whose transfer was cut off in an earlier deploy. They
-    /// are sent from there on.
+    /// Comes before `locked`: how much there is of large contents, from a transfer that was cut off in an earlier deploy or
+    /// from the version before. They are sent from there on.
     case resumed([Content])
     /// Every announced content is on disk, and so is all else but `missing`. Empty: ready to apply.
     case staged(missing: [ObjectID])
