@@ -95,7 +95,7 @@ struct StepBuilder {
                     if own?.files.contains(where: { $0.path.below("systemd") != nil }) == true || !others.isEmpty {
                         enable.append(Step(shown, .enable(unit, .refreshed)))
                     }
-                    let files = own?.files.map(\.path) ?? others.map(\.path)
+                    let files = (own?.files.map(\.path) ?? []) + others.map(\.path)
                     guard let first = files.first else { continue }
                     let reason = Step.Reason(path: first, others: files.count - 1)
                     start.append(Step(shown, .restart(unit, because: reason, within: limit)))
@@ -107,11 +107,12 @@ struct StepBuilder {
     }
 
     /// The changed files of other apps that make up the unit: its own file, its template's, and their drop-ins. The paths
-    /// begin with the name of the app.
+    /// begin with the name of the app. What only moves to `app` is its own change.
     private func changesElsewhere(of unit: UnitName, in app: AppName) -> [(app: AppName, path: RelativePath)] {
-        changes.filter { $0.app != app }.flatMap { change in
+        let own = Set(changes.first { $0.app == app }?.files.map(\.path) ?? [])
+        return changes.filter { $0.app != app }.flatMap { change in
             change.files.compactMap { file -> (app: AppName, path: RelativePath)? in
-                guard let path = file.path.below("systemd") else { return nil }
+                guard let path = file.path.below("systemd"), file.new != nil || !own.contains(file.path) else { return nil }
                 let isPart = [unit.text, unit.template].contains { path.text == $0 || path.below($0 + ".d") != nil }
                 guard isPart, let whole = try? RelativePath("\(change.app.text)/\(file.path.text)") else { return nil }
                 return (change.app, whole)
