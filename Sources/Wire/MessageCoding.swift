@@ -21,6 +21,12 @@ extension Request: WireCodable {
         case .ping: writer.byte(7)
         case .confirm: writer.byte(8)
         case .log: writer.byte(9)
+        case .verify(let apps):
+            writer.byte(10)
+            writer.list(apps)
+        case .read(let paths):
+            writer.byte(11)
+            writer.list(paths)
         }
     }
 
@@ -36,6 +42,8 @@ extension Request: WireCodable {
         case 7: self = .ping
         case 8: self = .confirm
         case 9: self = .log
+        case 10: self = .verify(try reader.list(of: PrivateApp.self))
+        case 11: self = .read(try reader.list(of: AbsolutePath.self))
         default: throw .unknownCase
         }
     }
@@ -136,6 +144,9 @@ extension Reply: WireCodable {
         case .waiting(let waiting):
             writer.byte(15)
             waiting.encode(to: &writer)
+        case .drift(let drift):
+            writer.byte(16)
+            writer.list(drift)
         }
     }
 
@@ -157,6 +168,7 @@ extension Reply: WireCodable {
         case 13: self = .resumed(try reader.list(of: Content.self))
         case 14: self = .log(try reader.blob())
         case 15: self = .waiting(try Waiting(from: &reader))
+        case 16: self = .drift(try reader.list(of: Drift.self))
         default: throw .unknownCase
         }
     }
@@ -300,7 +312,7 @@ extension Problem: WireCodable {
         case .otherHostFailed: writer.byte(13)
         case .noGroup(let group):
             writer.byte(14)
-            writer.text(group.text)
+            group.encode(to: &writer)
         }
     }
 
@@ -336,9 +348,7 @@ extension Problem: WireCodable {
             self = .unreadable(path: path, try DecodingProblem(from: &reader))
         case 12: self = .notConfirmed(seconds: Int(try reader.signed()))
         case 13: self = .otherHostFailed
-        case 14:
-            guard let group = GroupName(try reader.text()) else { throw .badValue }
-            self = .noGroup(group)
+        case 14: self = .noGroup(try GroupName(from: &reader))
         default: throw .unknownCase
         }
     }
