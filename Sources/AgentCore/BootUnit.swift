@@ -7,7 +7,7 @@ struct BootUnit {
     let system: System
 
     private var file: AbsolutePath { Layout.bootUnit }
-    static var links: [AbsolutePath] { [Layout.bootUnitLink, Layout.bootUnitWanted] }
+    private var links: [AbsolutePath] { [Layout.bootUnitLink, Layout.bootUnitWanted] }
 
     /// Before local services start, so that none of them comes up in a state that is undone a moment later.
     private func text(_ agent: String) -> String {
@@ -33,7 +33,7 @@ struct BootUnit {
     func link(_ agent: String) throws(Failure) {
         let bytes = Array(text(agent).utf8)
         if try system.contents(of: file, limit: 65536) != bytes { try system.replace(file, with: bytes, mode: 0o644) }
-        for link in Self.links {
+        for link in links {
             if let parent = link.parent { try system.makeDirectories(parent, mode: 0o755) }
             if try system.target(of: link) != file.text { try system.replaceSymlink(link, target: file.text) }
             try system.syncParent(of: link)
@@ -41,6 +41,6 @@ struct BootUnit {
     }
 
     func unlink() throws(Failure) {
-        for link in Self.links where try system.target(of: link) == file.text { try system.remove(link) }
+        for link in links where try system.target(of: link) == file.text { try system.remove(link) }
     }
 }

@@ -30,59 +30,53 @@ struct Leftovers {
         try closeJournal()
     }
 
-    /// Removes what no deploy needs any more, and directories of apps of which nothing is left. While a transaction is open,
-    /// undoing it may need any of that, and it all stays.
+    /// Removes what no deploy needs any more. While a transaction is open, undoing it may need any of that, and it all stays.
+    ///
+    /// One that cannot be removed keeps none of the others; the last such failure is thrown.
     func sweep() throws(Failure) {
         guard try system.status(of: Layout.journal) == nil else { return }
-        try visit(system.removeTree)
-        for name in try system.list(Layout.apps) {
-            if let app = AppName(name), try isDirectory(app), try !system.hasVersions(app) {
-                try system.removeDirectory(app.directory)
-            }
+        try BootUnit(system: system).unlink()
+        var failure: Failure?
+        for path in try find() {
+            do { try system.removeTree(path) } catch { failure = error }
         }
+        if let failure { throw failure }
     }
 
-    /// Hands over every checkout that is neither the current nor the previous version of its app, and what was never
-    /// finished.
-    ///
-    /// When `body` fails with one, the others come all the same; the last such failure is thrown.
-    func visit(_ body: (AbsolutePath) throws(Failure) -> Void) throws(Failure) {
-        var failure: Failure?
-        func attempt(_ work: () throws(Failure) -> Void) {
-            do { try work() } catch { failure = error }
-        }
-        for path in [Layout.undo, Layout.record.withSuffix(".new"), Layout.journal.withSuffix(".new")] {
-            attempt { () throws(Failure) in if try system.status(of: path) != nil { try body(path) } }
-        }
-        for link in BootUnit.links {
-            attempt { () throws(Failure) in if try system.target(of: link) == Layout.bootUnit.text { try body(link) } }
-        }
+    /// Every checkout that is neither the current nor the previous version of its app, what was never finished, and apps of
+    /// which nothing is left; each after what lies in it.
+    func find() throws(Failure) -> [AbsolutePath] {
+        var found = [Layout.undo, Layout.record.withSuffix(".new"), Layout.journal.withSuffix(".new")]
         // Agents of which the upload was cut.
         for name in try system.list(Layout.agents) where name.hasPrefix("new.") {
             guard let pid = Int(String(name.dropFirst(4))), 1...Int(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
                 let path = try? RelativePath(name)
             else { continue }
-            attempt { () throws(Failure) in try body(Layout.agents.appending(path)) }
+            found.append(Layout.agents.appending(path))
         }
         for name in try system.list(Layout.apps) {
-            guard let app = AppName(name) else { continue }
-            attempt { () throws(Failure) in
-                guard try isDirectory(app) else { return }
-                let current = try system.target(of: app.current)
-                let previous = try system.target(of: app.previous)
-                for entry in try system.list(app.directory) where entry != current && entry != previous {
-                    let unfinished = entry.hasSuffix(".staging") || entry == app.current.temporary.name
-                    guard unfinished || Version(entry) != nil, let path = try? RelativePath(entry) else { continue }
-                    try body(app.directory.appending(path))
-                }
-            }
+            if let app = AppName(name) { try find(app, &found) }
         }
-        if let failure { throw failure }
+        var there: [AbsolutePath] = []
+        for path in found where try system.status(of: path) != nil { there.append(path) }
+        return there
     }
 
-    /// Something else may lie there, and a symlink may lead anywhere.
-    private func isDirectory(_ app: AppName) throws(Failure) -> Bool {
-        try system.status(of: app.directory)?.kind == csys_kind_directory
+    private func find(_ app: AppName, _ found: inout [AbsolutePath]) throws(Failure) {
+        // Something else may lie there, and a symlink may lead anywhere.
+        guard try system.status(of: app.directory)?.kind == csys_kind_directory else { return }
+        let current = try system.target(of: app.current)
+        let previous = try system.target(of: app.previous)
+        var isEmpty = current == nil && previous == nil
+        for entry in try system.list(app.directory) where entry != current && entry != previous {
+            let isOurs = entry.hasSuffix(".staging") || entry == app.current.temporary.name || Version(entry) != nil
+            if isOurs, let path = try? RelativePath(entry) {
+                found.append(app.directory.appending(path))
+            } else {
+                isEmpty = false
+            }
+        }
+        if isEmpty { found.append(app.directory) }
     }
 
     /// Removes the drop-in directories of units from which the steps took the last link.
@@ -100,13 +94,5 @@ struct Leftovers {
         for name in try system.list(Layout.agents) where name.hasPrefix("deptool-agent-") && name != own {
             if let path = try? RelativePath(name) { try system.removeIfThere(Layout.agents.appending(path)) }
         }
-    }
-}
-
-extension System {
-    /// Whether one of the links of an app leads anywhere.
-    func hasVersions(_ app: AppName) throws(Failure) -> Bool {
-        if try target(of: app.current) != nil { return true }
-        return try target(of: app.previous) != nil
     }
 }

@@ -32,11 +32,8 @@ struct Obstacles {
 
     /// Where an app's two links are, there may be nothing else.
     func check(_ app: AppName) throws(Failure) {
-        for link in [app.current, app.previous] {
-            switch try system.occupant(of: link) {
-            case nil, .symlink: break
-            case let occupant?: throw Failure(.occupied(link, by: occupant, for: nil))
-            }
+        for link in [app.current, app.previous] where try system.target(of: link) == nil {
+            if let occupant = try system.occupant(of: link) { throw Failure(.occupied(link, by: occupant, for: nil)) }
         }
     }
 

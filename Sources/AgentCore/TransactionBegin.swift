@@ -51,7 +51,6 @@ extension Transaction {
         let obstacles = Obstacles(system: system, preparation: preparation)
         switch (step.action, step.app) {
         case (.activate, let app?):
-            try obstacles.check(app)
             journal.priors.append(
                 .versions(
                     app, current: try system.target(of: app.current), previous: try system.target(of: app.previous)))

@@ -20,12 +20,11 @@ final class Verification {
 
     func run(_ record: Record, _ privateApps: [PrivateApp]) throws(Failure) {
         for (path, mode) in Layout.directories { try compareAttributes(nil, path.text, path, mode) }
-        try Leftovers(system: system).visit { path throws(Failure) in add(nil, .leftover(path.text)) }
+        for path in try Leftovers(system: system).find() { add(nil, .leftover(path.text)) }
         for name in try system.list(Layout.apps) {
-            guard let app = AppName(name), !record.apps.contains(where: { $0.name == app }),
-                try system.hasVersions(app)
-            else { continue }
-            add(app, .leftover(app.directory.text))
+            if let app = AppName(name), !record.apps.contains(where: { $0.name == app }), try system.target(of: app.current) != nil {
+                add(nil, .leftover(app.directory.text))
+            }
         }
         for app in record.apps { try compare(app, privateApps.first { $0.app == app.name }) }
         for link in record.links where try system.target(of: link.path) != link.target.text {
@@ -58,18 +57,24 @@ final class Verification {
         let group = try restriction?.group.map { group throws(Failure) in try system.id(of: group) }
         let mode: UInt32 = restriction == nil ? 0o755 : group == nil ? 0o700 : 0o750
         try compareAttributes(app.name, ".", version, mode, gid: group)
-        var files: [String: FileEntry] = [:]
-        var directories: [String: Bool] = [:]
+        // The files of the app, and the directories that hold them.
+        var known: [AbsolutePath: ObjectID] = [:]
         for file in app.files {
-            files[file.path.text] = file
-            var path = version.appending(file.path)
-            while let parent = path.parent, let directory = parent.below(version), directories[directory.text] == nil {
-                directories[directory.text] = true
-                path = parent
+            let path = version.appending(file.path)
+            let there = try look(path)
+            if case .file(let id, _) = there {
+                try compareAttributes(app.name, file.path.text, path, file.mode)
+                if id != file.id { add(app.name, .file(file.path, there)) }
+            } else {
+                add(app.name, .file(file.path, there))
+            }
+            var directory: AbsolutePath? = path
+            while let here = directory, here != version, known[here] == nil {
+                known[here] = file.id
+                directory = here.parent
             }
         }
-        try walk(app.name, version, "", &files, directories)
-        for file in app.files where files[file.path.text] != nil { add(app.name, .file(file.path, .nothing)) }
+        try walk(app.name, version, below: version, known)
     }
 
     /// The directory that one of the app's two links leads to; nil when that is no version.
@@ -79,31 +84,18 @@ final class Verification {
         return try system.status(of: directory)?.kind == csys_kind_directory ? directory : nil
     }
 
-    /// Takes the files that are there out of `files`.
+    /// Compares what is in a directory of a version, but for the files.
     private func walk(
-        _ app: AppName, _ directory: AbsolutePath, _ prefix: String, _ files: inout [String: FileEntry],
-        _ directories: [String: Bool]
+        _ app: AppName, _ directory: AbsolutePath, below version: AbsolutePath, _ known: [AbsolutePath: ObjectID]
     ) throws(Failure) {
         for name in try system.list(directory) {
-            let path = prefix + name
-            guard let entry = try? RelativePath(name) else {
-                add(app, .extra(path))
-                continue
-            }
-            let place = directory.appending(entry)
-            if let file = files.removeValue(forKey: path) {
-                let there = try look(place)
-                guard case .file(let id, _) = there else {
-                    add(app, .file(file.path, there))
-                    continue
-                }
-                if id != file.id { add(app, .file(file.path, there)) }
-                try compareAttributes(app, path, place, file.mode)
-            } else if directories[path] != nil, try system.status(of: place)?.kind == csys_kind_directory {
-                try compareAttributes(app, path, place, 0o755)
-                try walk(app, place, path + "/", &files, directories)
-            } else {
-                add(app, .extra(path))
+            let path = directory.appending(name: name)
+            let text = String(decoding: path.text.utf8.dropFirst(version.text.utf8.count + 1), as: UTF8.self)
+            if known[path] == nil {
+                add(app, .extra(text))
+            } else if try system.status(of: path)?.kind == csys_kind_directory {
+                try compareAttributes(app, text, path, 0o755)
+                try walk(app, path, below: version, known)
             }
         }
     }
