@@ -43,8 +43,8 @@ struct Leftovers {
         if let failure { throw failure }
     }
 
-    /// Every checkout that is neither the current nor the previous version of its app, what was never finished, and apps of
-    /// which nothing is left; each after what lies in it.
+    /// Every checkout that is neither the current nor the previous version of its app, a `previous` that leads nowhere, what
+    /// was never finished, and apps of which nothing is left; each after what lies in it.
     func find() throws(Failure) -> [AbsolutePath] {
         var found = [Layout.undo, Layout.record.withSuffix(".new"), Layout.journal.withSuffix(".new")]
         // Agents of which the upload was cut.
@@ -68,7 +68,9 @@ struct Leftovers {
         let current = try system.target(of: app.current)
         let previous = try system.target(of: app.previous)
         var isEmpty = current == nil && previous == nil
-        for entry in try system.list(app.directory) where entry != current && entry != previous {
+        let entries = try system.list(app.directory)
+        if let previous, !entries.contains(previous) { found.append(app.previous) }
+        for entry in entries where entry != current && entry != previous {
             let isOurs = entry.hasSuffix(".staging") || entry == app.current.temporary.name || Version(entry) != nil
             if isOurs, let path = try? RelativePath(entry) {
                 found.append(app.directory.appending(path))

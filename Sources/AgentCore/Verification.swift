@@ -48,10 +48,9 @@ final class Verification {
     // MARK: Versions
 
     private func compare(_ app: DeployedApp, _ restriction: PrivateApp?) throws(Failure) {
-        if try system.status(of: app.name.previous) != nil, try version(behind: app.name.previous, of: app.name) == nil {
-            add(app.name, .previous(try look(app.name.previous)))
-        }
-        guard let version = try version(behind: app.name.current, of: app.name) else {
+        guard let target = try system.target(of: app.name.current), let name = Version(target),
+            case let version = app.name.version(name), try system.status(of: version)?.kind == csys_kind_directory
+        else {
             return add(app.name, .current(try look(app.name.current)))
         }
         let group = try restriction?.group.map { group throws(Failure) in try system.id(of: group) }
@@ -75,13 +74,6 @@ final class Verification {
             }
         }
         try walk(app.name, version, below: version, known)
-    }
-
-    /// The directory that one of the app's two links leads to; nil when that is no version.
-    private func version(behind link: AbsolutePath, of app: AppName) throws(Failure) -> AbsolutePath? {
-        guard let target = try system.target(of: link), let version = Version(target) else { return nil }
-        let directory = app.version(version)
-        return try system.status(of: directory)?.kind == csys_kind_directory ? directory : nil
     }
 
     /// Compares what is in a directory of a version, but for the files.

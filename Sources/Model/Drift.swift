@@ -26,11 +26,9 @@ public struct Drift: Hashable, Sendable {
         case link(AbsolutePath, RelativePath, Found)
         /// The app's `current` points to no version.
         case current(Found)
-        /// The app's `previous` is there, but points to no version.
-        case previous(Found)
         case disabled(UnitName)
         case unwell(UnitName, UnitProblem)
-        /// What no deploy needs any more, by its path on the host; with an app, the directory of one that is not recorded.
+        /// What no deploy needs any more, by its path on the host: also the directory of an app that is not recorded.
         case leftover(String)
     }
 

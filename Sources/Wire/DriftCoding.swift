@@ -24,18 +24,15 @@ extension Drift: WireCodable {
         case .current(let found):
             writer.byte(4)
             found.encode(to: &writer)
-        case .previous(let found):
-            writer.byte(5)
-            found.encode(to: &writer)
         case .disabled(let unit):
-            writer.byte(6)
+            writer.byte(5)
             unit.encode(to: &writer)
         case .unwell(let unit, let problem):
-            writer.byte(7)
+            writer.byte(6)
             unit.encode(to: &writer)
             problem.encode(to: &writer)
         case .leftover(let path):
-            writer.byte(8)
+            writer.byte(7)
             writer.text(path)
         }
     }
@@ -57,12 +54,11 @@ extension Drift: WireCodable {
             let source = try RelativePath(from: &reader)
             finding = .link(path, source, try Found(from: &reader))
         case 4: finding = .current(try Found(from: &reader))
-        case 5: finding = .previous(try Found(from: &reader))
-        case 6: finding = .disabled(try UnitName(from: &reader))
-        case 7:
+        case 5: finding = .disabled(try UnitName(from: &reader))
+        case 6:
             let unit = try UnitName(from: &reader)
             finding = .unwell(unit, try UnitProblem(from: &reader))
-        case 8: finding = .leftover(try reader.text())
+        case 7: finding = .leftover(try reader.text())
         default: throw .unknownCase
         }
         self.init(app, finding)
