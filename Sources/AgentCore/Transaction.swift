@@ -65,7 +65,7 @@ struct Transaction {
     private func execute(_ range: Range<Int>, _ journal: Journal) throws(Failure) {
         let step = preparation.steps[range.lowerBound]
         switch step.action {
-        case .checkout: break  // staged already
+        case .checkout, .displace: break  // staged already; a matter of the link
         case .confirm(let limit, _): try waitForConfirmation(limit)
         case .activate, .remove, .link, .unlink, .grant:
             try change(step)
