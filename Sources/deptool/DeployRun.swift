@@ -91,9 +91,11 @@ struct DeployRun {
         } catch {
             deploy.callOff()
             _ = await running
+            screen.end()
             throw (error as? StoreError).map(Complaint.init) ?? error
         }
         let results = await running
+        screen.end()
         let took = Duration.nanoseconds(csys_monotonic_ns() - begun)
         let next: SummaryText.Next = replans(results.map(\.result), ready) ? .newPlan : .nothing
         flags.output.write(
