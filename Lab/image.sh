@@ -30,6 +30,7 @@ build() ( # FLAVOUR IMAGE
   discard "$2.tmp"
   set -m # what builds is a process group, to be ended as a whole
   "image_$1" "$2.tmp" </dev/null >"$2.log" 2>&1 &
+  set +m
   # shellcheck disable=SC2064
   trap "tail -n 20 '$2.log' >&2; discard '$2.tmp'; die 'no image, see $2.log'" EXIT
   # shellcheck disable=SC2064
