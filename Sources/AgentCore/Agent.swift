@@ -289,7 +289,7 @@ public final class Agent {
         let lastUse = try HostLock.lastUse(system)
         if let holder = try HostLock.holder(system) { return port.send(.busy(holder)) }
         if let record = try Record.load(system) {
-            try Verification(system: system, systemd: systemd(nil), port: port).run(record, privateApps)
+            try Verification(system: system, port: port).run(record, privateApps, systemd(nil))
         }
         guard try HostLock.lastUse(system) == lastUse else {
             return port.send(.busy(Holder(name: "another deploy", since: csys_realtime_ns() / 1_000_000_000)))

@@ -154,19 +154,19 @@ extension Reply: WireCodable {
     }
 
     public init(from reader: inout ByteReader) throws(DecodingProblem) {
-        // The agent only says these; what reads them would be a good part of it.
-        #if hasFeature(Embedded)
-            throw .unknownCase
-        #else
-            switch try reader.byte() {
+        switch try reader.byte() {
+        // What the process that runs the steps tells the one that talks to the laptop.
+        case 5: self = .began(step: try reader.count(limit: Int(Int32.max)))
+        case 6: self = .undoing(try Failure(from: &reader))
+        case 7: self = .finished(try Outcome(from: &reader))
+        case 15: self = .waiting(try Waiting(from: &reader))
+        #if !hasFeature(Embedded)
+            // The agent never hears these, and what reads them would be a good part of it.
             case 0: self = .hello(try Hello(from: &reader))
             case 1: self = .locked
             case 2: self = .staged(missing: try reader.list(of: ObjectID.self))
             case 3: self = .busy(try Holder(from: &reader))
             case 4: self = .stale(try reader.optional(Record.self))
-            case 5: self = .began(step: try reader.count(limit: Int(Int32.max)))
-            case 6: self = .undoing(try Failure(from: &reader))
-            case 7: self = .finished(try Outcome(from: &reader))
             case 8: self = .refused(try Failure(from: &reader))
             case 9: self = .record(try reader.optional(Record.self))
             case 10: self = .file(size: try reader.bool() ? try reader.fileSize() : nil)
@@ -174,11 +174,10 @@ extension Reply: WireCodable {
             case 12: self = .pong
             case 13: self = .resumed(try reader.list(of: Content.self))
             case 14: self = .log(try reader.blob())
-            case 15: self = .waiting(try Waiting(from: &reader))
             case 16: self = .drift(try reader.list(of: Drift.self))
-            default: throw .unknownCase
-            }
         #endif
+        default: throw .unknownCase
+        }
     }
 }
 
