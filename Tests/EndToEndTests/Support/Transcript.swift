@@ -62,9 +62,11 @@ struct Transcript {
         try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
     }
 
-    /// What a person would type at the prompts of an output.
-    static func answers(in output: String) -> [String] {
-        output.matches(of: /\[y\/N(\/d)?\] ([a-z]*)$/.anchorsMatchLineEndings()).map { String($0.output.2) }
+    /// What a person types at the prompts of an output, and what is said of a host before.
+    static func answers(in output: String) -> [(answer: String, remark: String?)] {
+        output.matches(of: #/(?:^(  \S+: .*)\n)?.*\[y/N(?:/d)?\] ([a-z]*)$/#.anchorsMatchLineEndings()).map {
+            (String($0.output.2), $0.output.1.map(String.init))
+        }
     }
 
     /// What a terminal shows in the end: lines that were drawn anew are there once.
@@ -107,7 +109,10 @@ struct Transcript {
         // What a program says when it is stopped comes before or after what systemd says.
         var text = text.replacing(#/ +\| signal received, shutting down\.\.\.\n/#, with: "")
         for (pattern, word) in patterns { text = text.replacing(pattern, with: word) }
-        return text.replacing(#/ +/#, with: " ")
+        // Hosts answer in any order.
+        return text.replacing(#/ +/#, with: " ").replacing(#/(?:^ \S+: runs .*\n)+/#.anchorsMatchLineEndings()) { answers in
+            answers.output.split(separator: "\n").sorted().joined(separator: "\n") + "\n"
+        }
     }
 }
 
