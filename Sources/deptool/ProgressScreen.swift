@@ -20,17 +20,6 @@ final class ProgressScreen: Sendable {
         var board: ProgressBoard
         var mode = Mode.waiting
         var drawn = 0
-        /// Hosts that are known to receive contents.
-        var staging: Set<Hostname> = []
-
-        /// Worth a line that stays, since it does not come again a moment later.
-        mutating func isWorthALine(_ host: Hostname, _ event: HostEvent) -> Bool {
-            switch event {
-            case .waiting(let waiting): waiting.elapsed % 10 == 0
-            case .staging: staging.insert(host).inserted
-            default: true
-            }
-        }
     }
 
     private let state: Mutex<State>
@@ -78,7 +67,7 @@ final class ProgressScreen: Sendable {
                 guard isNew else { return }
                 if isRedrawn {
                     draw(&state)
-                } else if state.isWorthALine(host, event) {
+                } else if event.isWorthALine {
                     Terminal.write(state.board.line(host) + "\n")
                 }
             }
@@ -133,6 +122,11 @@ extension HostEvent {
         case .ended: true
         default: false
         }
+    }
+
+    /// Worth a line that stays, since it does not come again a moment later.
+    fileprivate var isWorthALine: Bool {
+        if case .waiting(let waiting) = self { waiting.elapsed % 10 == 0 } else { true }
     }
 }
 

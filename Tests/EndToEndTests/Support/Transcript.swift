@@ -69,31 +69,39 @@ struct Transcript {
         }
     }
 
-    /// What a terminal shows in the end: lines that were drawn anew are there once.
+    /// What a terminal shows in the end: what was written over is gone (ECMA-48).
     static func screen(_ text: String) -> String {
-        var rows: [String] = [""]
-        var row = 0
+        var rows: [[Character]] = [[]]
+        var (row, column) = (0, 0)
         var rest = Substring(text)
         while let character = rest.first {
-            if let match = rest.prefixMatch(of: /\x1b\[([0-9]*)([A-Za-z])/) {
+            if let match = rest.prefixMatch(of: /\x1b\[([0-9;]*)([A-Za-z])/) {
                 rest = rest[match.range.upperBound...]
+                let number = Int(match.output.1)
                 switch match.output.2 {
-                case "A": row = max(0, row - (Int(match.output.1) ?? 1))
-                case "K": rows[row] = ""
+                case "A": row = max(0, row - (number ?? 1))
+                case "B": row = min(rows.count - 1, row + (number ?? 1))
+                case "K": rows[row].removeLast(max(0, rows[row].count - (number == 2 ? 0 : column)))
+                case "J":
+                    rows[row].removeLast(max(0, rows[row].count - column))
+                    rows.removeLast(rows.count - row - 1)
                 default: break
                 }
                 continue
             }
             rest.removeFirst()
             switch character {
-            case "\r": break
+            case "\r": column = 0
             case "\n", "\r\n":
-                row += 1
-                if row == rows.count { rows.append("") }
-            default: rows[row].append(character)
+                (row, column) = (row + 1, 0)
+                if row == rows.count { rows.append([]) }
+            default:
+                while rows[row].count <= column { rows[row].append(" ") }
+                rows[row][column] = character
+                column += 1
             }
         }
-        return rows.joined(separator: "\n").trimmingSuffix(while: \.isNewline)
+        return rows.map { String($0) }.joined(separator: "\n").trimmingSuffix(while: \.isNewline)
     }
 
     /// An output without what differs from run to run: times, ids, and process numbers.
