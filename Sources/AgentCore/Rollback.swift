@@ -141,7 +141,7 @@ struct Rollback {
             // Somebody put it there since.
             case let occupant?: throw Failure(.occupied(path, by: occupant, for: nil))
             }
-        case .file(let copy):
+        case .file(let copy), .kept(let copy):
             if let status = try system.status(of: path), status.kind == csys_kind_regular { return }
             // A rename takes no room on a disk that may be full, but works only within a file system.
             if (try? system.rename(Journal.copy(copy), to: path)) != nil { return }

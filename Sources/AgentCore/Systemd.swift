@@ -163,12 +163,13 @@ struct UnitStatus: Equatable {
     var invocation = ""
     var unitFileState = ""
     var conditionsHold = true
+    var remainsAfterExit = false
     /// The number of the job that systemd has for it; nil for none.
     var job: String?
 
     static let properties =
         "Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,InvocationID,UnitFileState,ConditionResult,"
-        + "AssertResult,Job"
+        + "AssertResult,RemainAfterExit,Job"
 
     /// Active, or on the way there: what a rollback has to bring back.
     var isUp: Bool { activeState == "active" || activeState == "reloading" || activeState == "activating" }
@@ -205,6 +206,7 @@ struct UnitStatus: Equatable {
         case "InvocationID": invocation = value
         case "UnitFileState": unitFileState = value
         case "ConditionResult", "AssertResult": conditionsHold = conditionsHold && value != "no"
+        case "RemainAfterExit": remainsAfterExit = value == "yes"
         case "Job": job = value.isEmpty || value == "0" ? nil : value
         default: break
         }

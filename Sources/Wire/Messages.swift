@@ -20,6 +20,10 @@ public enum Request: Hashable, Sendable {
     case fetch([ObjectID])
     /// Send the newest lines of the host's own log.
     case log
+    /// Compare the host with its record. These apps are to be private.
+    case verify([PrivateApp])
+    /// Send what is in these files, as far as they are no larger than `Drift.largestShown`.
+    case read([AbsolutePath])
     case ping
 }
 
@@ -73,8 +77,8 @@ public enum Reply: Hashable, Sendable {
     /// The first message of every session.
     case hello(Hello)
     case locked
-    /// Comes before `locked`: how much there is of large contents whose transfer was cut off in an earlier deploy. They
-    /// are sent from there on.
+    /// Comes before `locked`: how much there is of large contents, from a transfer that was cut off in an earlier deploy or
+    /// from the version before. They are sent from there on.
     case resumed([Content])
     /// Every announced content is on disk, and so is all else but `missing`. Empty: ready to apply.
     case staged(missing: [ObjectID])
@@ -92,10 +96,12 @@ public enum Reply: Hashable, Sendable {
     /// The request could not be carried out; nothing was changed.
     case refused(Failure)
     case record(Record?)
-    /// The answer to `fetch`, one for each id, in order: nothing when the file is not as recorded; else the size, and the
-    /// bytes follow.
+    /// The answer to `fetch` and `read`, one for each id or path, in order: nothing when the file is not as recorded, or
+    /// not to be read; else the size, and the bytes follow.
     case file(size: UInt64?)
     case content([UInt8])
+    /// What differs from the record; comes as it is found, and at the end empty.
+    case drift([Drift])
     /// The newest lines of the host's log as they are, the oldest of them maybe cut; empty where nothing was deployed.
     case log([UInt8])
     case pong
@@ -224,18 +230,4 @@ public enum Problem: Hashable, Sendable {
 
 public enum Occupant: Hashable, Sendable {
     case file, directory, symlink(to: String), other
-}
-
-/// Why a unit was judged to be unwell, with what `systemctl show` says of it.
-public enum UnitProblem: Hashable, Sendable {
-    /// systemd has no such unit, cannot read it, or it is masked (LoadState).
-    case notLoaded(state: String)
-    /// It failed (Result, ExecMainStatus).
-    case failed(result: String, status: Int)
-    /// It ended although it should keep running.
-    case exited(status: Int)
-    /// It restarted while it was watched, or waits to be restarted.
-    case restarting(times: Int)
-    /// It was not up when the time to wait was over, or not stopped (ActiveState, SubState).
-    case tooSlow(state: String, seconds: Int)
 }

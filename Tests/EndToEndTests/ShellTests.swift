@@ -77,6 +77,7 @@ extension EndToEnd {
             try cluster.deploy().require(0)
             try unmount()
             try unmount()
+            try cluster.deptool("forget", "web1").require(0)
 
             try mount("size=100k")
             let full = try deploy()
