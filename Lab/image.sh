@@ -34,11 +34,21 @@ build() ( # FLAVOUR IMAGE
   # shellcheck disable=SC2064
   trap "tail -n 20 '$2.log' >&2; discard '$2.tmp'; die 'no image, see $2.log'" EXIT
   # shellcheck disable=SC2064
-  trap "kill -- -$! || true; wait $! || true; exit 1" HUP INT TERM
+  trap "end_group $!; exit 1" HUP INT TERM
   wait $!
   mv -T "$2.tmp" "$2"
   trap - EXIT
 )
+
+end_group() { # PROCESS GROUP: mmdebstrap takes a moment to clean up
+  local tries
+  kill -- "-$1"
+  for ((tries = 0; tries < 100; tries++)); do
+    kill -0 -- "-$1" 2>/dev/null || return 0
+    sleep 0.1
+  done
+  kill -KILL -- "-$1"
+}
 
 discard() { # DIRECTORY: with what is mounted below it, /proc and /dev while packages are installed
   unmount_below "$1"

@@ -62,36 +62,46 @@ struct Transcript {
         try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
     }
 
-    /// What a person would type at the prompts of an output.
-    static func answers(in output: String) -> [String] {
-        output.matches(of: /\[y\/N(\/d)?\] ([a-z]*)$/.anchorsMatchLineEndings()).map { String($0.output.2) }
+    /// What a person types at the prompts of an output, and what is said of a host before.
+    static func answers(in output: String) -> [(answer: String, remark: String?)] {
+        output.matches(of: #/(?:^(  \S+: .*)\n)?.*\[y/N(?:/d)?\] ([a-z]*)$/#.anchorsMatchLineEndings()).map {
+            (String($0.output.2), $0.output.1.map(String.init))
+        }
     }
 
-    /// What a terminal shows in the end: lines that were drawn anew are there once.
+    /// What a terminal shows in the end: what was written over is gone (ECMA-48).
     static func screen(_ text: String) -> String {
-        var rows: [String] = [""]
-        var row = 0
+        var rows: [[Character]] = [[]]
+        var (row, column) = (0, 0)
         var rest = Substring(text)
         while let character = rest.first {
-            if let match = rest.prefixMatch(of: /\x1b\[([0-9]*)([A-Za-z])/) {
+            if let match = rest.prefixMatch(of: /\x1b\[([0-9;]*)([A-Za-z])/) {
                 rest = rest[match.range.upperBound...]
+                let number = Int(match.output.1)
                 switch match.output.2 {
-                case "A": row = max(0, row - (Int(match.output.1) ?? 1))
-                case "K": rows[row] = ""
+                case "A": row = max(0, row - (number ?? 1))
+                case "B": row = min(rows.count - 1, row + (number ?? 1))
+                case "K": rows[row].removeLast(max(0, rows[row].count - (number == 2 ? 0 : column)))
+                case "J":
+                    rows[row].removeLast(max(0, rows[row].count - column))
+                    rows.removeLast(rows.count - row - 1)
                 default: break
                 }
                 continue
             }
             rest.removeFirst()
             switch character {
-            case "\r": break
+            case "\r": column = 0
             case "\n", "\r\n":
-                row += 1
-                if row == rows.count { rows.append("") }
-            default: rows[row].append(character)
+                (row, column) = (row + 1, 0)
+                if row == rows.count { rows.append([]) }
+            default:
+                while rows[row].count <= column { rows[row].append(" ") }
+                rows[row][column] = character
+                column += 1
             }
         }
-        return rows.joined(separator: "\n").trimmingSuffix(while: \.isNewline)
+        return rows.map { String($0) }.joined(separator: "\n").trimmingSuffix(while: \.isNewline)
     }
 
     /// An output without what differs from run to run: times, ids, and process numbers.
@@ -107,7 +117,10 @@ struct Transcript {
         // What a program says when it is stopped comes before or after what systemd says.
         var text = text.replacing(#/ +\| signal received, shutting down\.\.\.\n/#, with: "")
         for (pattern, word) in patterns { text = text.replacing(pattern, with: word) }
-        return text.replacing(#/ +/#, with: " ")
+        // Hosts answer in any order.
+        return text.replacing(#/ +/#, with: " ").replacing(#/(?:^ \S+: runs .*\n)+/#.anchorsMatchLineEndings()) { answers in
+            answers.output.split(separator: "\n").sorted().joined(separator: "\n") + "\n"
+        }
     }
 }
 
