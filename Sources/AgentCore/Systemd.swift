@@ -164,12 +164,14 @@ struct UnitStatus: Equatable {
     var unitFileState = ""
     var conditionsHold = true
     var remainsAfterExit = false
+    /// Whether systemd has looked at its conditions since it knows the unit.
+    var wasTried = false
     /// The number of the job that systemd has for it; nil for none.
     var job: String?
 
     static let properties =
         "Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,InvocationID,UnitFileState,ConditionResult,"
-        + "AssertResult,RemainAfterExit,Job"
+        + "AssertResult,ConditionTimestampMonotonic,RemainAfterExit,Job"
 
     /// Active, or on the way there: what a rollback has to bring back.
     var isUp: Bool { activeState == "active" || activeState == "reloading" || activeState == "activating" }
@@ -206,6 +208,7 @@ struct UnitStatus: Equatable {
         case "InvocationID": invocation = value
         case "UnitFileState": unitFileState = value
         case "ConditionResult", "AssertResult": conditionsHold = conditionsHold && value != "no"
+        case "ConditionTimestampMonotonic": wasTried = value != "0"
         case "RemainAfterExit": remainsAfterExit = value == "yes"
         case "Job": job = value.isEmpty || value == "0" ? nil : value
         default: break

@@ -27,7 +27,7 @@ final class Verification {
             if there != .symlink(to: link.target.text) { add(link.app, .link(link.path, link.source, there)) }
         }
         if let systemd {
-            do { compare(record.units, try systemd.show(record.units.map { $0.name })) } catch { failure = error }
+            do { compare(record, try systemd.show(record.units.map { $0.name })) } catch { failure = error }
         }
         flush()
         if let failure { throw failure }
@@ -46,16 +46,27 @@ final class Verification {
         }
     }
 
-    private func compare(_ units: [DeployedUnit], _ statuses: [UnitStatus]) {
-        for (unit, status) in zip(units, statuses) {
+    private func compare(_ record: Record, _ statuses: [UnitStatus]) {
+        for (unit, status) in zip(record.units, statuses) {
             if status.isDisabled { add(unit.app, .disabled(unit.name)) }
             // Of its restarts, those of long ago are no concern.
             switch status.verdict(before: status.invocation) {
             case .unwell(let problem): add(unit.app, .unwell(unit.name, problem))
-            case .healthy where status.isStopped: add(unit.app, .unwell(unit.name, .exited(status: 0)))
+            case .healthy where status.isStopped && (status.wasTried || !hasConditions(unit.name, record)): add(unit.app, .unwell(unit.name, .exited(status: 0)))
             case .healthy, .pending: break
             }
         }
+    }
+
+    /// Whether the unit's file names conditions. systemd forgets of a unit that it does not need that they did not hold.
+    private func hasConditions(_ unit: UnitName, _ record: Record) -> Bool {
+        for link in record.links where link.path.name == unit.text {
+            for line in (try? system.contents(of: link.target, limit: 1 << 20))?.split(separator: 10) ?? [] {
+                let line = String(decoding: line, as: UTF8.self)
+                if line.hasPrefix("Condition") || line.hasPrefix("Assert") { return true }
+            }
+        }
+        return false
     }
 
     // MARK: Versions
@@ -178,6 +189,8 @@ extension UnitStatus {
         unitFileState == "disabled" || unitFileState.hasPrefix("linked") || unitFileState.hasPrefix("masked")
     }
 
-    /// Whether it is a oneshot that would be active still.
-    fileprivate var isStopped: Bool { remainsAfterExit && activeState == "inactive" && conditionsHold }
+    /// Whether it would be active still, as far as it is known that its conditions held.
+    fileprivate var isStopped: Bool {
+        activeState == "inactive" && (type != "oneshot" || remainsAfterExit) && (conditionsHold || !wasTried)
+    }
 }
