@@ -31,8 +31,8 @@ struct Leftovers {
             attempt { () throws(Failure) in try system.removeIfThere(path.withSuffix(".new")) }
         }
         // Agents of which the upload was cut.
-        for name in try system.list(Layout.agents) where name.hasPrefix("new.") {
-            guard let pid = Int(String(name.dropFirst(4))), 1...Int(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
+        for name in try system.list(Layout.agents) where name.utf8.starts(with: "new.".utf8) {
+            guard let pid = Int(String(decoding: name.utf8.dropFirst(4), as: UTF8.self)), 1...Int(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
                 let path = try? RelativePath(name)
             else { continue }
             attempt { () throws(Failure) in try system.remove(Layout.agents.appending(path)) }
@@ -50,7 +50,7 @@ struct Leftovers {
         let current = try system.target(of: app.current)
         let previous = try system.target(of: app.previous)
         for entry in try system.list(app.directory) where entry != current && entry != previous {
-            let unfinished = entry.hasSuffix(".staging") || entry == app.current.temporary.name
+            let unfinished = entry.utf8.ends(with: ".staging") || entry == app.current.temporary.name
             guard unfinished || Version(entry) != nil, let path = try? RelativePath(entry) else { continue }
             try system.removeTree(app.directory.appending(path))
         }
@@ -69,7 +69,7 @@ struct Leftovers {
 
     /// Removes agents other than the one that runs.
     func removeAgents(except own: String) throws(Failure) {
-        for name in try system.list(Layout.agents) where name.hasPrefix("deptool-agent-") && name != own {
+        for name in try system.list(Layout.agents) where name.utf8.starts(with: "deptool-agent-".utf8) && name != own {
             if let path = try? RelativePath(name) { try system.removeIfThere(Layout.agents.appending(path)) }
         }
     }
