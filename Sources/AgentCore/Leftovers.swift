@@ -48,8 +48,8 @@ struct Leftovers {
     func find() throws(Failure) -> [AbsolutePath] {
         var found = [Layout.undo, Layout.record.withSuffix(".new"), Layout.journal.withSuffix(".new")]
         // Agents of which the upload was cut.
-        for name in try system.list(Layout.agents) where name.hasPrefix("new.") {
-            guard let pid = Int(String(name.dropFirst(4))), 1...Int(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
+        for name in try system.list(Layout.agents) where name.utf8.starts(with: "new.".utf8) {
+            guard let pid = Int(String(decoding: name.utf8.dropFirst(4), as: UTF8.self)), 1...Int(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
                 let path = try? RelativePath(name)
             else { continue }
             found.append(Layout.agents.appending(path))
@@ -71,7 +71,7 @@ struct Leftovers {
         let entries = try system.list(app.directory)
         if let previous, !entries.contains(previous) { found.append(app.previous) }
         for entry in entries where entry != current && entry != previous {
-            let isOurs = entry.hasSuffix(".staging") || entry == app.current.temporary.name || Version(entry) != nil
+            let isOurs = entry.utf8.ends(with: ".staging") || entry == app.current.temporary.name || Version(entry) != nil
             if isOurs, let path = try? RelativePath(entry) {
                 found.append(app.directory.appending(path))
             } else {
@@ -93,7 +93,7 @@ struct Leftovers {
 
     /// Removes agents other than the one that runs.
     func removeAgents(except own: String) throws(Failure) {
-        for name in try system.list(Layout.agents) where name.hasPrefix("deptool-agent-") && name != own {
+        for name in try system.list(Layout.agents) where name.utf8.starts(with: "deptool-agent-".utf8) && name != own {
             if let path = try? RelativePath(name) { try system.removeIfThere(Layout.agents.appending(path)) }
         }
     }

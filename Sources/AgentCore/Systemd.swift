@@ -27,7 +27,7 @@ struct Systemd {
     /// Whether the host is so early in its boot that no service can be started yet (systemctl(1), is-system-running).
     var isInitializing: Bool {
         guard let result = try? command.run(["systemctl", "is-system-running"]) else { return false }
-        return result.text.hasPrefix("initializing")
+        return result.text.utf8.starts(with: "initializing".utf8)
     }
 
     /// Has a boot that is under way start what is enabled now: it began with what was enabled then.
@@ -121,7 +121,7 @@ struct Systemd {
     func journal(_ unit: UnitName) -> String {
         let (seconds, rest) = begun.quotientAndRemainder(dividingBy: 1_000_000_000)
         // Six digits of a fraction, from the second on.
-        let fraction = String(String(1_000_000 + rest / 1000).dropFirst())
+        let fraction = String(decoding: String(1_000_000 + rest / 1000).utf8.dropFirst(), as: UTF8.self)
         let result = try? command.run(
             [
                 "journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=12", "--unit=" + unit.text,

@@ -32,7 +32,7 @@ public enum Layout {
         [(root, 0o755), (agents, 0o755), (apps, 0o755), (store, 0o700)]
     }
     /// Whether a symlink with this target is Deptool's: nobody else points in here.
-    public static func isOurs(_ target: String) -> Bool { target.hasPrefix(root.text + "/") }
+    public static func isOurs(_ target: String) -> Bool { target.utf8.starts(with: (root.text + "/").utf8) }
 
     public static var unitLinks: AbsolutePath { AbsolutePath(unchecked: "/etc/systemd/system") }
     public static var groups: AbsolutePath { AbsolutePath(unchecked: "/etc/group") }

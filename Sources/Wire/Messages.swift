@@ -195,7 +195,9 @@ public struct Failure: Error, Hashable, Sendable {
     }
 }
 
-public enum Problem: Hashable, Sendable {
+/// Indirect, so that `Failure` is small: nearly everything that the agent does can throw one, and code that moves a large
+/// one about is a tenth of an agent.
+public indirect enum Problem: Hashable, Sendable {
     /// A system call failed with this errno of Linux.
     case system(operation: String, path: String, code: Int)
     /// A program could not be started, or ended with a status that is not zero (128 + signal if killed).
