@@ -21,6 +21,7 @@ extension Request: WireCodable {
         case .ping: writer.byte(7)
         case .confirm: writer.byte(8)
         case .log: writer.byte(9)
+        case .report: writer.byte(17)
         }
     }
 
@@ -36,6 +37,7 @@ extension Request: WireCodable {
         case 7: self = .ping
         case 8: self = .confirm
         case 9: self = .log
+        case 17: self = .report
         default: throw .unknownCase
         }
     }
@@ -136,6 +138,9 @@ extension Reply: WireCodable {
         case .waiting(let waiting):
             writer.byte(15)
             waiting.encode(to: &writer)
+        case .report(let bytes):
+            writer.byte(17)
+            writer.blob(bytes)
         }
     }
 
@@ -157,6 +162,7 @@ extension Reply: WireCodable {
         case 13: self = .resumed(try reader.list(of: Content.self))
         case 14: self = .log(try reader.blob())
         case 15: self = .waiting(try Waiting(from: &reader))
+        case 17: self = .report(try reader.blob())
         default: throw .unknownCase
         }
     }

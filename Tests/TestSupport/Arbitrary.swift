@@ -88,7 +88,7 @@ extension Seeded {
     }
 
     mutating func request() -> Request {
-        switch int(0...9) {
+        switch int(0...10) {
         case 0: .prepare(preparation())
         case 1: .content(bytes(int(0...300)))
         case 2: .supply(list { $0.content() })
@@ -98,6 +98,7 @@ extension Seeded {
         case 6: .fetch(list { $0.id() })
         case 7: .confirm
         case 8: .log
+        case 9: .report
         default: .ping
         }
     }
@@ -153,7 +154,7 @@ extension Seeded {
     }
 
     mutating func reply() -> Reply {
-        switch int(0...15) {
+        switch int(0...16) {
         case 0: .hello(hello())
         case 1: .locked
         case 2: .staged(missing: list { $0.id() })
@@ -169,6 +170,7 @@ extension Seeded {
         case 12: .resumed(list { $0.content() })
         case 13: .log(bytes(int(0...300)))
         case 14: .waiting(Waiting(unit(), pick([.ready, .stopped, .settled]), elapsed: int(0...99), limit: int(0...999)))
+        case 15: .report(bytes(int(0...300)))
         default: .pong
         }
     }
