@@ -131,6 +131,9 @@ struct Systemd {
         return result.map { lastLines($0.text) } ?? ""
     }
 
+    /// What a program prints; nothing when it could not be run.
+    func output(_ arguments: [String]) -> [UInt8] { (try? command.run(arguments, limit: .seconds(10)))?.output ?? [] }
+
     private func succeed(_ arguments: [String]) throws(Failure) {
         let result = try command.run(arguments)
         guard result.status == 0 else {

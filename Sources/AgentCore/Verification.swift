@@ -63,7 +63,7 @@ final class Verification {
         for link in record.links where link.path.name == unit.text {
             for line in (try? system.contents(of: link.target, limit: 1 << 20))?.split(separator: 10) ?? [] {
                 let line = String(decoding: line, as: UTF8.self)
-                if line.hasPrefix("Condition") || line.hasPrefix("Assert") { return true }
+                if line.utf8.starts(with: "Condition".utf8) || line.utf8.starts(with: "Assert".utf8) { return true }
             }
         }
         return false
@@ -186,7 +186,7 @@ extension System {
 extension UnitStatus {
     /// Whether somebody has disabled it. A unit that is `static` or `generated`, say, cannot be enabled.
     fileprivate var isDisabled: Bool {
-        unitFileState == "disabled" || unitFileState.hasPrefix("linked") || unitFileState.hasPrefix("masked")
+        unitFileState == "disabled" || unitFileState.utf8.starts(with: "linked".utf8) || unitFileState.utf8.starts(with: "masked".utf8)
     }
 
     /// Whether it would be active still, as far as it is known that its conditions held.
