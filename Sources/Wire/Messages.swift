@@ -1,7 +1,7 @@
 import Model
 
 /// What the laptop asks of the agent.
-public enum Request: Hashable, Sendable {
+public indirect enum Request: Hashable, Sendable {
     /// Lock the host and stage a deploy; the contents it announces follow at once.
     case prepare(Preparation)
     /// The next bytes of the announced contents, one after the other, at most `Frame.contentLimit` a message.
@@ -171,7 +171,7 @@ public struct Hello: Hashable, Sendable {
 }
 
 /// How a transaction ended.
-public enum Outcome: Hashable, Sendable {
+public indirect enum Outcome: Hashable, Sendable {
     /// The host is in the new state.
     case deployed
     /// Nothing was changed, because of something that was seen before.
@@ -202,8 +202,8 @@ public struct Failure: Error, Hashable, Sendable {
     }
 }
 
-/// Indirect, so that `Failure` is small: nearly everything that the agent does can throw one, and code that moves a large
-/// one about is a tenth of an agent.
+/// Indirect, as all that is large and moved about much: `Failure`, which nearly everything that the agent does can throw,
+/// stays small. Code that moves a large one is a tenth of an agent.
 public indirect enum Problem: Hashable, Sendable {
     /// A system call failed with this errno of Linux.
     case system(operation: String, path: String, code: Int)
