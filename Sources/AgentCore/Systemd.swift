@@ -53,6 +53,13 @@ struct Systemd {
         try succeed(["systemctl", "--no-reload", "--no-ask-password", "disable"] + units.map { $0.text })
     }
 
+    /// Whether somebody has disabled a unit, by what is on disk now; `show` may know an older state. A unit that is `static` or
+    /// `generated`, say, cannot be enabled.
+    func isDisabled(_ unit: UnitName) -> Bool {
+        guard let state = try? command.run(["systemctl", "is-enabled", unit.text]).text else { return false }
+        return state.hasPrefix("disabled") || state.hasPrefix("linked") || state.hasPrefix("masked")
+    }
+
     func stop(_ jobs: [Job]) throws(Failure) {
         let result = try run("stop", jobs, until: .stopped)
         guard result.status == 0 else {

@@ -27,7 +27,7 @@ final class Verification {
             if there != .symlink(to: link.target.text) { add(link.app, .link(link.path, link.source, there)) }
         }
         if let systemd {
-            do { compare(record, try systemd.show(record.units.map { $0.name })) } catch { failure = error }
+            do { compare(record, try systemd.show(record.units.map { $0.name }), systemd) } catch { failure = error }
         }
         flush()
         if let failure { throw failure }
@@ -35,7 +35,7 @@ final class Verification {
 
     private func compareLeftovers(_ record: Record) {
         do {
-            for path in try Leftovers(system: system).find() { add(nil, .leftover(path.text)) }
+            for path in try Leftovers(system: system).find(record) { add(nil, .leftover(path.text)) }
         } catch {
             failure = error
         }
@@ -46,9 +46,9 @@ final class Verification {
         }
     }
 
-    private func compare(_ record: Record, _ statuses: [UnitStatus]) {
+    private func compare(_ record: Record, _ statuses: [UnitStatus], _ systemd: Systemd) {
         for (unit, status) in zip(record.units, statuses) {
-            if status.isDisabled { add(unit.app, .disabled(unit.name)) }
+            if systemd.isDisabled(unit.name) { add(unit.app, .disabled(unit.name)) }
             // Of its restarts, those of long ago are no concern.
             switch status.verdict(before: status.invocation) {
             case .unwell(let problem): add(unit.app, .unwell(unit.name, problem))
@@ -184,11 +184,6 @@ extension System {
 }
 
 extension UnitStatus {
-    /// Whether somebody has disabled it. A unit that is `static` or `generated`, say, cannot be enabled.
-    fileprivate var isDisabled: Bool {
-        unitFileState == "disabled" || unitFileState.utf8.starts(with: "linked".utf8) || unitFileState.utf8.starts(with: "masked".utf8)
-    }
-
     /// Whether it would be active still, as far as it is known that its conditions held.
     fileprivate var isStopped: Bool {
         activeState == "inactive" && (type != "oneshot" || remainsAfterExit) && (conditionsHold || !wasTried)
