@@ -62,8 +62,7 @@ final class Verification {
     private func hasConditions(_ unit: UnitName, _ record: Record) -> Bool {
         for link in record.links where link.path.name == unit.text {
             for line in (try? system.contents(of: link.target, limit: 1 << 20))?.split(separator: 10) ?? [] {
-                let line = String(decoding: line, as: UTF8.self)
-                if line.utf8.starts(with: "Condition".utf8) || line.utf8.starts(with: "Assert".utf8) { return true }
+                if line.starts(with: "Condition".utf8) || line.starts(with: "Assert".utf8) { return true }
             }
         }
         return false

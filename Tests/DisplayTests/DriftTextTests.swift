@@ -75,10 +75,11 @@ import Testing
 
     @Test func `what another operator deployed, and who could not be asked, is told`() throws {
         let (old, new) = (ObjectID.of(.commit, [1]), ObjectID.of(.commit, []))
+        let error = HostError.ssh(.interrupted)
         #expect(render([
             (try hostname("ns1"), found([], known: old)), (try hostname("ns2"), found([], known: nil)),
             (try hostname("ns3"), .success(Verification(commit: nil, known: old))),
-            (try hostname("ns4"), .failure(.ssh(.interrupted))),
+            (try hostname("ns4"), .failure(error)),
         ]) == """
             ns1
                 runs \(new.short), not \(old.short): somebody else deployed to it since
@@ -90,7 +91,8 @@ import Testing
                 nothing is deployed on it any more: it was installed anew, or emptied
 
             ns4
-                \(HostError.ssh(.interrupted).phrase)
+                \(error.phrase)
+            \(error.explanation(try hostname("ns4")) ?? "")
 
             0 hosts as deployed, 3 not, 1 could not be asked.
 
