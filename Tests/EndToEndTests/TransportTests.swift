@@ -86,7 +86,7 @@ extension EndToEnd {
             // The connection goes.
             let cut = try begin()
             try host.run("pkill -KILL -f '^sshd(-session)?: root@notty'")
-            #expect(try cut.finish().code == 1)
+            #expect(try cut.finish().code == 5)
             try expectOldState()
 
             // The operator gives up.
