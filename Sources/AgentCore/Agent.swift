@@ -50,6 +50,9 @@ public final class Agent {
                 do { for path in paths { try send(path, limit: Drift.largestShown) } } catch { return port.send(.refused(error)) }
             case .request(.log):
                 do { port.send(.log(try HostLog(system: system).tail())) } catch { return port.send(.refused(error)) }
+            case .request(.report):
+                let report = HostReport(system: system, systemd: systemd(nil), agent: ownName)
+                do { port.send(.report(try report.bytes())) } catch { return port.send(.refused(error)) }
             case .request(.ping): port.send(.pong)
             case .request(.cancel): break  // nothing is under way
             case .request(.content): break  // the rest of a deploy that was turned down

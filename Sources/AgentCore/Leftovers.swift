@@ -37,7 +37,7 @@ struct Leftovers {
         guard try system.status(of: Layout.journal) == nil else { return }
         try BootUnit(system: system).unlink()
         var failure: Failure?
-        for path in try find() {
+        for path in try find(Record.load(system)) {
             do { try system.removeTree(path) } catch { failure = error }
         }
         if let failure { throw failure }
@@ -45,24 +45,25 @@ struct Leftovers {
 
     /// Every checkout that is neither the current nor the previous version of its app, a `previous` that leads nowhere, what
     /// was never finished, and apps of which nothing is left; each after what lies in it.
-    func find() throws(Failure) -> [AbsolutePath] {
+    func find(_ record: Record?) throws(Failure) -> [AbsolutePath] {
         var found = [Layout.undo, Layout.record.withSuffix(".new"), Layout.journal.withSuffix(".new")]
         // Agents of which the upload was cut.
-        for name in try system.list(Layout.agents) where name.hasPrefix("new.") {
-            guard let pid = Int(String(name.dropFirst(4))), 1...Int(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
+        for name in try system.list(Layout.agents) where name.utf8.starts(with: "new.".utf8) {
+            guard let pid = Int(String(decoding: name.utf8.dropFirst(4), as: UTF8.self)), 1...Int(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
                 let path = try? RelativePath(name)
             else { continue }
             found.append(Layout.agents.appending(path))
         }
         for name in try system.list(Layout.apps) {
-            if let app = AppName(name) { try find(app, &found) }
+            guard let app = AppName(name) else { continue }
+            try find(app, isDeployed: record?.apps.contains { $0.name == app } ?? false, &found)
         }
         var there: [AbsolutePath] = []
         for path in found where try system.status(of: path) != nil { there.append(path) }
         return there
     }
 
-    private func find(_ app: AppName, _ found: inout [AbsolutePath]) throws(Failure) {
+    private func find(_ app: AppName, isDeployed: Bool, _ found: inout [AbsolutePath]) throws(Failure) {
         // Something else may lie there, and a symlink may lead anywhere.
         guard try system.status(of: app.directory)?.kind == csys_kind_directory else { return }
         let current = try system.target(of: app.current)
@@ -71,7 +72,9 @@ struct Leftovers {
         let entries = try system.list(app.directory)
         if let previous, !entries.contains(previous) { found.append(app.previous) }
         for entry in entries where entry != current && entry != previous {
-            let isOurs = entry.hasSuffix(".staging") || entry == app.current.temporary.name || Version(entry) != nil
+            // Whose `current` somebody took away may run still.
+            let isVersion = Version(entry) != nil && (current != nil || !isDeployed)
+            let isOurs = entry.utf8.ends(with: ".staging") || entry == app.current.temporary.name || isVersion
             if isOurs, let path = try? RelativePath(entry) {
                 found.append(app.directory.appending(path))
             } else {
@@ -93,7 +96,7 @@ struct Leftovers {
 
     /// Removes agents other than the one that runs.
     func removeAgents(except own: String) throws(Failure) {
-        for name in try system.list(Layout.agents) where name.hasPrefix("deptool-agent-") && name != own {
+        for name in try system.list(Layout.agents) where name.utf8.starts(with: "deptool-agent-".utf8) && name != own {
             if let path = try? RelativePath(name) { try system.removeIfThere(Layout.agents.appending(path)) }
         }
     }

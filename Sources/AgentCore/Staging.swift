@@ -100,12 +100,12 @@ final class Staging {
             try system.removeTree(staging)
             try system.makeDirectories(app.name.directory, mode: 0o755)
             try system.makeDirectory(staging, mode: readers(of: app.name) == .root ? 0o700 : 0o755)
-            var made: [String: Bool] = [:]
+            var made: [AbsolutePath: Bool] = [:]
             for file in app.files {
                 let path = staging.appending(file.path)
-                if let parent = path.parent, parent != staging, made[parent.text] == nil {
+                if let parent = path.parent, parent != staging, made[parent] == nil {
                     try system.makeDirectories(parent, mode: 0o755)
-                    made[parent.text] = true
+                    made[parent] = true
                 }
                 let destination = Destination(app: app.name, file: file, version: preparation.version)
                 if sent[file.id] == nil, try takeOver(file, of: app.name, from: existing, to: destination.path, mode: file.mode) {

@@ -27,7 +27,7 @@ final class Verification {
             if there != .symlink(to: link.target.text) { add(link.app, .link(link.path, link.source, there)) }
         }
         if let systemd {
-            do { compare(record.units, try systemd.show(record.units.map { $0.name })) } catch { failure = error }
+            do { compare(record, try systemd.show(record.units.map { $0.name }), systemd) } catch { failure = error }
         }
         flush()
         if let failure { throw failure }
@@ -35,7 +35,7 @@ final class Verification {
 
     private func compareLeftovers(_ record: Record) {
         do {
-            for path in try Leftovers(system: system).find() { add(nil, .leftover(path.text)) }
+            for path in try Leftovers(system: system).find(record) { add(nil, .leftover(path.text)) }
         } catch {
             failure = error
         }
@@ -46,16 +46,26 @@ final class Verification {
         }
     }
 
-    private func compare(_ units: [DeployedUnit], _ statuses: [UnitStatus]) {
-        for (unit, status) in zip(units, statuses) {
-            if status.isDisabled { add(unit.app, .disabled(unit.name)) }
+    private func compare(_ record: Record, _ statuses: [UnitStatus], _ systemd: Systemd) {
+        for (unit, status) in zip(record.units, statuses) {
+            if systemd.isDisabled(unit.name) { add(unit.app, .disabled(unit.name)) }
             // Of its restarts, those of long ago are no concern.
             switch status.verdict(before: status.invocation) {
             case .unwell(let problem): add(unit.app, .unwell(unit.name, problem))
-            case .healthy where status.isStopped: add(unit.app, .unwell(unit.name, .exited(status: 0)))
+            case .healthy where status.isStopped && (status.wasTried || !hasConditions(unit.name, record)): add(unit.app, .unwell(unit.name, .exited(status: 0)))
             case .healthy, .pending: break
             }
         }
+    }
+
+    /// Whether the unit's file names conditions. systemd forgets of a unit that it does not need that they did not hold.
+    private func hasConditions(_ unit: UnitName, _ record: Record) -> Bool {
+        for link in record.links where link.path.name == unit.text {
+            for line in (try? system.contents(of: link.target, limit: 1 << 20))?.split(separator: 10) ?? [] {
+                if line.starts(with: "Condition".utf8) || line.starts(with: "Assert".utf8) { return true }
+            }
+        }
+        return false
     }
 
     // MARK: Versions
@@ -173,11 +183,8 @@ extension System {
 }
 
 extension UnitStatus {
-    /// Whether somebody has disabled it. A unit that is `static` or `generated`, say, cannot be enabled.
-    fileprivate var isDisabled: Bool {
-        unitFileState == "disabled" || unitFileState.hasPrefix("linked") || unitFileState.hasPrefix("masked")
+    /// Whether it would be active still, as far as it is known that its conditions held.
+    fileprivate var isStopped: Bool {
+        activeState == "inactive" && (type != "oneshot" || remainsAfterExit) && (conditionsHold || !wasTried)
     }
-
-    /// Whether it is a oneshot that would be active still.
-    fileprivate var isStopped: Bool { remainsAfterExit && activeState == "inactive" && conditionsHold }
 }

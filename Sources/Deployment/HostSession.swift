@@ -199,8 +199,7 @@ struct HostSession {
 
     /// What the host says is deployed there.
     mutating func record() throws(HostError) -> Record? {
-        try conversation.send(.record)
-        switch try conversation.receive(deadline: .after(Conversation.patience)) {
+        switch try ask(.record) {
         case .record(let record): return record
         case .refused(let failure): throw .refused(failure)
         default: throw .unexpected
@@ -209,8 +208,7 @@ struct HostSession {
 
     /// What the host has noted of its deploys.
     mutating func log() throws(HostError) -> [HostLogEntry] {
-        try conversation.send(.log)
-        switch try conversation.receive(deadline: .after(Conversation.patience)) {
+        switch try ask(.log) {
         case .log(let bytes): return HostLogEntry.parse(bytes)
         case .refused(let failure): throw .refused(failure)
         default: throw .unexpected
@@ -261,6 +259,12 @@ struct HostSession {
             contents.append(content)
         }
         return contents
+    }
+
+    /// Asks for what the agent has at hand.
+    mutating func ask(_ request: Request) throws(HostError) -> Reply {
+        try conversation.send(request)
+        return try conversation.receive(deadline: .after(Conversation.patience))
     }
 
     /// The time of one round trip to the agent.

@@ -50,6 +50,20 @@ public struct Canvas: Sendable {
         return width
     }
 
+    /// As much of `text`, which may have colour, as fits; what is left out has ended its colour.
+    static func cutKeepingColor(_ text: String, to columns: Int) -> String {
+        guard width(text) > columns else { return text }
+        var (result, left, isColor, hasColor) = ("", columns, false, false)
+        for character in text {
+            if character == "\u{1b}" { (isColor, hasColor) = (true, true) }
+            if !isColor { left -= character.isASCII ? 1 : 2 }
+            guard left >= 0 else { break }
+            result.append(character)
+            if character == "m" { isColor = false }
+        }
+        return hasColor ? result + "\u{1b}[0m" : result
+    }
+
     /// As much of `text`, which has no colour, as fits.
     static func cut(_ text: String, to columns: Int) -> String {
         var left = columns

@@ -79,7 +79,8 @@ public struct ProgressBoard: Sendable {
         let phrase = row.activity.phrase
         var text = phrase + (detail?.long ?? "")
         if Canvas.width(text) > left, let detail {
-            text = Canvas.cut(phrase, to: max(0, left - detail.short.count)) + detail.short
+            let cut = Canvas.cut(phrase, to: max(0, left - detail.short.count))
+            text = (cut.last == " " ? String(cut.dropLast()) : cut) + detail.short
         }
         text = Canvas.cut(text, to: max(0, left))
         return Canvas.cut(head, to: max(10, columns - 1)) + row.activity.kind.paint(style, text)

@@ -32,12 +32,20 @@ public enum Layout {
         [(root, 0o755), (agents, 0o755), (apps, 0o755), (store, 0o700)]
     }
     /// Whether a symlink with this target is Deptool's: nobody else points in here.
-    public static func isOurs(_ target: String) -> Bool { target.hasPrefix(root.text + "/") }
+    public static func isOurs(_ target: String) -> Bool { target.utf8.starts(with: (root.text + "/").utf8) }
 
     public static var unitLinks: AbsolutePath { AbsolutePath(unchecked: "/etc/systemd/system") }
     public static var groups: AbsolutePath { AbsolutePath(unchecked: "/etc/group") }
     public static var hostname: AbsolutePath { AbsolutePath(unchecked: "/etc/hostname") }
     public static var machineID: AbsolutePath { AbsolutePath(unchecked: "/etc/machine-id") }
+    /// What the kernel says of load, memory, and the time since it booted (proc(5)).
+    public static var kernelReports: [AbsolutePath] {
+        ["loadavg", "meminfo", "uptime"].map { AbsolutePath(unchecked: "/proc/\($0)") }
+    }
+    /// Where space must not run out.
+    public static var watchedDisks: [AbsolutePath] { [AbsolutePath(unchecked: "/"), AbsolutePath(unchecked: "/var")] }
+    /// Exists where a package wants the host to be booted anew (Debian Policy, update-notifier).
+    public static var rebootRequired: AbsolutePath { AbsolutePath(unchecked: "/run/reboot-required") }
     /// The agent's control group: in cgroups v2, in systemd's hybrid layout, in cgroups v1.
     public static var controlGroups: [AbsolutePath] {
         ["", "/unified", "/systemd"].map { AbsolutePath(unchecked: "/sys/fs/cgroup\($0)/system.slice/deptool-agent") }

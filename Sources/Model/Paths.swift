@@ -53,6 +53,11 @@ private func check(_ path: some Collection<UInt8>) throws(PathProblem) {
 
 private func isSame(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
 
+extension String.UTF8View {
+    /// Whether the last bytes are those of `suffix`.
+    public func ends(with suffix: String) -> Bool { self.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) }
+}
+
 private func hash(_ text: String, into hasher: inout Hasher) {
     var text = text
     text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }

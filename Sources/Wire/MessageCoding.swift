@@ -29,6 +29,7 @@ extension Request: WireCodable {
             case .read(let paths):
                 writer.byte(11)
                 writer.list(paths)
+            case .report: writer.byte(12)
             }
         #endif
     }
@@ -47,6 +48,7 @@ extension Request: WireCodable {
         case 9: self = .log
         case 10: self = .verify(try reader.list(of: PrivateApp.self))
         case 11: self = .read(try reader.list(of: AbsolutePath.self))
+        case 12: self = .report
         default: throw .unknownCase
         }
     }
@@ -150,6 +152,9 @@ extension Reply: WireCodable {
         case .drift(let drift):
             writer.byte(16)
             writer.list(drift)
+        case .report(let bytes):
+            writer.byte(17)
+            writer.blob(bytes)
         }
     }
 
@@ -175,6 +180,7 @@ extension Reply: WireCodable {
             case 13: self = .resumed(try reader.list(of: Content.self))
             case 14: self = .log(try reader.blob())
             case 16: self = .drift(try reader.list(of: Drift.self))
+            case 17: self = .report(try reader.blob())
         #endif
         default: throw .unknownCase
         }

@@ -1,7 +1,7 @@
 import Model
 
 /// What the laptop asks of the agent.
-public enum Request: Hashable, Sendable {
+public indirect enum Request: Hashable, Sendable {
     /// Lock the host and stage a deploy; the contents it announces follow at once.
     case prepare(Preparation)
     /// The next bytes of the announced contents, one after the other, at most `Frame.contentLimit` a message.
@@ -24,6 +24,8 @@ public enum Request: Hashable, Sendable {
     case verify([PrivateApp])
     /// Send what is in these files, as far as they are no larger than `Drift.largestShown`.
     case read([AbsolutePath])
+    /// Say how the host is.
+    case report
     case ping
 }
 
@@ -104,6 +106,11 @@ public enum Reply: Hashable, Sendable {
     case drift([Drift])
     /// The newest lines of the host's log as they are, the oldest of them maybe cut; empty where nothing was deployed.
     case log([UInt8])
+    /// How the host is. The parts end in a NUL, but for the last: `/proc/loadavg`, `/proc/meminfo`, `/proc/uptime`; bytes and
+    /// bytes available on the file systems of `/` and `/var`; `yes` if it wants to be booted anew; the agent's file name; the
+    /// apps and units of the record, two words a line; what `systemctl show` says of those units (ActiveState, SubState,
+    /// StateChangeTimestampMonotonic); and the units that failed, the first word of each line. Empty: not to be had.
+    case report([UInt8])
     case pong
 }
 
@@ -164,7 +171,7 @@ public struct Hello: Hashable, Sendable {
 }
 
 /// How a transaction ended.
-public enum Outcome: Hashable, Sendable {
+public indirect enum Outcome: Hashable, Sendable {
     /// The host is in the new state.
     case deployed
     /// Nothing was changed, because of something that was seen before.
@@ -195,7 +202,9 @@ public struct Failure: Error, Hashable, Sendable {
     }
 }
 
-public enum Problem: Hashable, Sendable {
+/// Indirect, as all that is large and moved about much: `Failure`, which nearly everything that the agent does can throw,
+/// stays small. Code that moves a large one is a tenth of an agent.
+public indirect enum Problem: Hashable, Sendable {
     /// A system call failed with this errno of Linux.
     case system(operation: String, path: String, code: Int)
     /// A program could not be started, or ended with a status that is not zero (128 + signal if killed).

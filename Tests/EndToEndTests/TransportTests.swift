@@ -79,7 +79,7 @@ extension EndToEnd {
             }
             func begin() throws -> Program {
                 let deploy = try cluster.startAsking("--no-confirm")
-                try deploy.expect("restarting web.service\n")
+                try deploy.expect("restarting web.service")
                 return deploy
             }
 

@@ -89,7 +89,7 @@ extension Seeded {
     }
 
     mutating func request() -> Request {
-        switch int(0...11) {
+        switch int(0...12) {
         case 10: .verify(list { PrivateApp($0.app(), group: $0.optional { $0.group() }) })
         case 11: .read(list { $0.absolutePath() })
         case 0: .prepare(preparation())
@@ -101,6 +101,7 @@ extension Seeded {
         case 6: .fetch(list { $0.id() })
         case 7: .confirm
         case 8: .log
+        case 9: .report
         default: .ping
         }
     }
@@ -187,7 +188,7 @@ extension Seeded {
     }
 
     mutating func reply() -> Reply {
-        switch int(0...16) {
+        switch int(0...17) {
         case 16: .drift(list { $0.drift() })
         case 0: .hello(hello())
         case 1: .locked
@@ -204,6 +205,7 @@ extension Seeded {
         case 12: .resumed(list { $0.content() })
         case 13: .log(bytes(int(0...300)))
         case 14: .waiting(Waiting(unit(), pick([.ready, .stopped, .settled]), elapsed: int(0...99), limit: int(0...999)))
+        case 15: .report(bytes(int(0...300)))
         default: .pong
         }
     }
