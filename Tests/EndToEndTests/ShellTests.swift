@@ -73,7 +73,6 @@ extension EndToEnd {
                     """)
             #expect(try host.run("find /var/lib/deptool -type f") == "")
             try unmount()
-            try cluster.deptool("forget", "web1").require(0)
 
             try mount("size=100k")
             let full = try deploy()
