@@ -48,8 +48,9 @@ extension EndToEnd {
         private func withoutSystemdThereAreFilesAndLinks() throws {
             try host.run("mv /run/systemd/system /run/systemd/hidden")
             try cluster.addService("plain", on: "web1")
-            try cluster.edit(
-                "web1/plain/manifest.json", replacing: "}}", with: #"}, "symlinks": {"/etc/plain": "manifest.json"}}"#)
+            // A unit that cannot be started is not passed over in silence.
+            #expect(try cluster.deploy().require(1).text.contains("\n  web1: has no systemd to run plain.service\n"))
+            try cluster.write("web1/plain/manifest.json", #"{"symlinks": {"/etc/plain": "manifest.json"}}"#)
             try cluster.deploy().require(0)
             try host.run("mv /run/systemd/hidden /run/systemd/system")
             expect(
