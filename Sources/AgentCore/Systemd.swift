@@ -53,6 +53,13 @@ struct Systemd {
         try succeed(["systemctl", "--no-reload", "--no-ask-password", "disable"] + units.map { $0.text })
     }
 
+    /// Whether somebody has disabled a unit, by what is on disk now; `show` may know an older state. A unit that is `static` or
+    /// `generated`, say, cannot be enabled.
+    func isDisabled(_ unit: UnitName) -> Bool {
+        guard let state = try? command.run(["systemctl", "is-enabled", unit.text]).output else { return false }
+        return ["disabled", "linked", "masked"].contains { state.starts(with: $0.utf8) }
+    }
+
     func stop(_ jobs: [Job]) throws(Failure) {
         let result = try run("stop", jobs, until: .stopped)
         guard result.status == 0 else {
@@ -131,6 +138,9 @@ struct Systemd {
         return result.map { lastLines($0.text) } ?? ""
     }
 
+    /// What a program prints; nothing when it could not be run.
+    func output(_ arguments: [String]) -> [UInt8] { (try? command.run(arguments, limit: .seconds(10)))?.output ?? [] }
+
     private func succeed(_ arguments: [String]) throws(Failure) {
         let result = try command.run(arguments)
         guard result.status == 0 else {
@@ -163,12 +173,15 @@ struct UnitStatus: Equatable {
     var invocation = ""
     var unitFileState = ""
     var conditionsHold = true
+    var remainsAfterExit = false
+    /// Whether systemd has looked at its conditions since it knows the unit.
+    var wasTried = false
     /// The number of the job that systemd has for it; nil for none.
     var job: String?
 
     static let properties =
         "Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,InvocationID,UnitFileState,ConditionResult,"
-        + "AssertResult,Job"
+        + "AssertResult,ConditionTimestampMonotonic,RemainAfterExit,Job"
 
     /// Active, or on the way there: what a rollback has to bring back.
     var isUp: Bool { activeState == "active" || activeState == "reloading" || activeState == "activating" }
@@ -205,6 +218,8 @@ struct UnitStatus: Equatable {
         case "InvocationID": invocation = value
         case "UnitFileState": unitFileState = value
         case "ConditionResult", "AssertResult": conditionsHold = conditionsHold && value != "no"
+        case "ConditionTimestampMonotonic": wasTried = value != "0"
+        case "RemainAfterExit": remainsAfterExit = value == "yes"
         case "Job": job = value.isEmpty || value == "0" ? nil : value
         default: break
         }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -104,8 +105,18 @@ int csys_fsync(int fd) {
 #ifdef F_FULLFSYNC
     return RESULT(fcntl(fd, F_FULLFSYNC));
 #else
-    return RESULT(fsync(fd));
+    // EINVAL: there is nothing durable about that file system, such as /proc.
+    int result = RESULT(fsync(fd));
+    return result == -EINVAL ? 0 : result;
 #endif
+}
+
+int csys_disk(const char *path, uint64_t *size, uint64_t *available) {
+    struct statvfs disk;
+    if (statvfs(path, &disk) < 0) return -errno;
+    *size = (uint64_t)disk.f_blocks * disk.f_frsize;
+    *available = (uint64_t)disk.f_bavail * disk.f_frsize;
+    return 0;
 }
 
 int csys_syncfs(int fd) {

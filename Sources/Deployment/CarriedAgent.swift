@@ -39,7 +39,10 @@ struct Bootstrap {
     static let failed = "DEPTOOL-FAILED "
 
     /// Root needs no sudo. sudo reads a password, if it wants one, from the stream, byte by byte up to the end of the line.
-    var command: String {
+    var command: String { asRoot(script) }
+
+    /// What runs a script, which obeys the same rules, as root.
+    func asRoot(_ script: String) -> String {
         #"sh -c 'if [ "$(id -u)" = 0 ]; then exec sh -c "$0"; fi; LC_ALL=C exec sudo -S -p \#(passwordPrompt) sh -c "$0"' '\#(script)'"#
     }
 

@@ -27,24 +27,51 @@ public struct HostTask: Sendable {
         _ report: @escaping @Sendable (Hostname, Result<Success, HostError>) -> Void = { _, _ in },
         _ body: @escaping @Sendable (Hostname, inout HostSession) throws(HostError) -> Success
     ) async -> [(host: Hostname, result: Result<Success, HostError>)] {
+        await onEach { host, _, interrupt in
+            let result = attempt(host, interrupt, body)
+            report(host, result)
+            return (host, result)
+        }.sorted { $0.host < $1.host }
+    }
+
+    /// Calls `body` for each host on a thread of its own; the results as they come.
+    func onEach<Result: Sendable>(_ body: @escaping @Sendable (Hostname, Access, Interrupt) -> Result) async -> [Result] {
         await withTaskGroup { group in
             for (host, interrupt) in zip(hosts, interrupts) {
-                group.addTask {
-                    await onOwnThread {
-                        let result = Result { () throws(HostError) in
-                            var session = try HostSession(
-                                host, access: access, questions: access.questions, interrupt: interrupt, report: { _ in })
-                            defer { session.close() }
-                            return try body(host, &session)
-                        }
-                        report(host, result)
-                        return (host, result)
-                    }
-                }
+                group.addTask { await onOwnThread { body(host, access, interrupt) } }
             }
-            var results: [(host: Hostname, result: Result<Success, HostError>)] = []
-            for await result in group { results.append(result) }
-            return results.sorted { $0.host < $1.host }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+    }
+
+    private func attempt<Success>(
+        _ host: Hostname, _ interrupt: Interrupt, _ body: (Hostname, inout HostSession) throws(HostError) -> Success
+    ) -> Result<Success, HostError> {
+        Result { () throws(HostError) in
+            var session = try HostSession(
+                host, access: access, questions: access.questions, interrupt: interrupt, report: { _ in })
+            defer { session.close() }
+            return try body(host, &session)
+        }
+    }
+
+    /// Logs in everywhere and calls `body`, which ends by an error, with each session and with what waits for the pause to be
+    /// over; then `failed`; and all that again after the pause, until this is cancelled.
+    func repeatedly(
+        _ pause: Duration,
+        _ body: @escaping @Sendable (Hostname, inout HostSession, () throws(HostError) -> Void) throws(HostError) -> Void,
+        failed: @escaping @Sendable (Hostname, HostError) -> Void
+    ) async {
+        _ = await onEach { host, _, interrupt in
+            let wait = { () throws(HostError) in
+                do throws(SSHError) { try interrupt.pause(pause, deadline: .never) } catch { throw .ssh(error) }
+            }
+            while true {
+                let result = attempt(host, interrupt) { (host, session) throws(HostError) in try body(host, &session, wait) }
+                guard case .failure(let error) = result, error != .ssh(.interrupted) else { return }
+                failed(host, error)
+                guard (try? wait()) != nil else { return }
+            }
         }
     }
 }

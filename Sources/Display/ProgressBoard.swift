@@ -2,68 +2,126 @@ import Deployment
 import Model
 import Wire
 
-/// The state of every host of a deploy, as lines.
-public struct ProgressBoard {
+/// The state of every host of a deploy, as lines. It has no clock: times are given, all by the same one.
+public struct ProgressBoard: Sendable {
     private let style: Style
-    private let width: Int
-    private var lines: [Hostname: String] = [:]
-    private var undoing: Set<Hostname> = []
     private let hosts: [Hostname]
+    private var activities: [Hostname: Activity] = [:]
+    private var undoing: Set<Hostname> = []
 
     public init(_ hosts: [Hostname], style: Style) {
         self.hosts = hosts
         self.style = style
-        width = hosts.map(\.text.count).max() ?? 0
-        for host in hosts { lines[host] = "waiting" }
+        for host in hosts { activities[host] = Activity(kind: .idle, phrase: "waiting", since: .zero) }
     }
 
-    /// Takes note of what happened; false when that changes no words.
-    public mutating func update(_ host: Hostname, _ event: HostEvent) -> Bool {
+    /// Takes note of what happened. Whether that is worth a line that stays, since it is news and does not come again a
+    /// moment later.
+    public mutating func update(_ host: Hostname, _ event: HostEvent, at now: Duration) -> Bool {
         if case .undoing = event { undoing.insert(host) }
-        let phrase = phrase(event, isUndoing: undoing.contains(host))
-        guard lines[host] != phrase else { return false }
-        lines[host] = phrase
-        return true
+        var next = Activity(event, isUndoing: undoing.contains(host), at: now)
+        let before = activities[host]
+        if let before, before.phrase == next.phrase {
+            next.since = before.since
+            if let upload = next.upload { next.upload = before.upload?.continued(by: upload) ?? upload }
+        }
+        var isNews = before?.phrase != next.phrase
+        if case .waiting(let waiting) = event { isNews = waiting.elapsed % 10 == 0 && before?.wait != waiting }
+        if let upload = next.upload, !isNews, upload.isWorthTelling(at: now) {
+            isNews = true
+            next.upload?.told = now
+        }
+        activities[host] = next
+        return isNews
     }
 
     /// The line of one host.
-    public func line(_ host: Hostname) -> String { "  \(host.text): \(lines[host] ?? "")" }
-
-    /// All lines, each cut to the columns of the terminal.
-    public func render(columns: Int) -> [String] {
-        hosts.map { host in
-            let padding = String(repeating: " ", count: width - host.text.count)
-            return String("  \(host.text): \(padding)\(lines[host] ?? "")".prefix(max(columns - 1, 10)))
-        }
+    public func line(_ host: Hostname, at now: Duration) -> String {
+        guard let activity = activities[host] else { return "" }
+        return "  \(host.text): \(activity.phrase)\(activity.detail(now)?.long ?? "")"
     }
 
-    private func phrase(_ event: HostEvent, isUndoing: Bool) -> String {
-        switch event {
-        case .connecting: "connecting"
-        case .installingAgent: "installing the agent"
-        case .connected(false): "connected"
-        case .connected(true): "somebody else deployed to it since"
-        case .locking: "locking"
-        case .staging(_, 0): "staging"
-        case .staging(let sent, let total):
-            total < 1 << 20 ? "staging" : "staging, \(size(sent)) of \(size(total))"
-        case .staged: "ready"
-        case .applying(let step): step.progress
-        case .waiting(let waiting): (isUndoing ? "rolling back: " : "") + waiting.phrase
-        case .undoing(let failure): "rolling back: \(failure.phrase)"
-        case .ended(let result): result.phrase
+    /// A line for each host; where the terminal has too few rows for that, hosts of which there is the same to say share
+    /// one. Never wider than the terminal, nor so high that its last row is taken; unless all hosts have ended, and it will not be
+    /// drawn again.
+    public func render(columns: Int, rows: Int, at now: Duration) -> [String] {
+        let room = max(1, rows - 1)
+        var all: [Row] = []
+        for host in hosts {
+            if let activity = activities[host] { all.append(Row(hosts: [host], activity: activity)) }
         }
+        if all.count > room { all = Self.shared(all, room, now) }
+        let most = max(4, columns / 2 - 4)
+        var labels = all.map(\.label)
+        if labels.contains(where: { $0.count > most }), hasShortNames { labels = all.map(\.shortLabel) }
+        let width = min(labels.map(\.count).max() ?? 0, most)
+        return zip(all, labels).map { render($0, label: $1.prefix(width), labelWidth: width, columns, now) }
     }
-}
 
-extension Waiting {
-    var phrase: String {
-        let what =
-            switch goal {
-            case .ready: "waiting for \(unit.text) to become ready"
-            case .stopped: "waiting for \(unit.text) to stop"
-            case .settled: "watching \(unit.text)"
+    /// Whether the hosts can be told apart by what is in front of the first dot.
+    private var hasShortNames: Bool { Set(hosts.map { Row.short($0) }).count == hosts.count }
+
+    // MARK: Lines
+
+    private struct Row {
+        var hosts: [Hostname]
+        var activity: Activity
+        var label: String { hosts.count == 1 ? hosts[0].text : "\(hosts.count) hosts" }
+        var shortLabel: String { hosts.count == 1 ? Self.short(hosts[0]) : label }
+
+        static func short(_ host: Hostname) -> String { String(host.text.prefix { $0 != "." }) }
+    }
+
+    private func render(_ row: Row, label: Substring, labelWidth: Int, _ columns: Int, _ now: Duration) -> String {
+        let head = "  \(label): " + String(repeating: " ", count: labelWidth - label.count)
+        let left = max(10, columns - 1) - head.count
+        let detail = row.activity.detail(now)
+        let phrase = row.activity.phrase
+        var text = phrase + (detail?.long ?? "")
+        if Canvas.width(text) > left, let detail {
+            let cut = Canvas.cut(phrase, to: max(0, left - detail.short.count))
+            text = (cut.last == " " ? String(cut.dropLast()) : cut) + detail.short
+        }
+        text = Canvas.cut(text, to: max(0, left))
+        return Canvas.cut(head, to: max(10, columns - 1)) + row.activity.kind.paint(style, text)
+    }
+
+    /// At most `room` rows, as long as any host is at work: those that have been at something for a while by name.
+    private static func shared(_ rows: [Row], _ room: Int, _ now: Duration) -> [Row] {
+        let ended = together(rows.filter { $0.activity.kind.isEnd }.sorted { $0.activity.kind == .done && $1.activity.kind != .done })
+        let rest = rows.filter { !$0.activity.kind.isEnd }
+        guard !rest.isEmpty else { return ended }
+        let slow = rest.filter { $0.activity.detail(now) != nil }
+        // What failed is told again at the end.
+        let top = folded(ended, to: max(1, room / 3), "ended") + together(rest.filter { $0.activity.detail(now) == nil })
+        let left = max(1, room - top.count)
+        guard slow.count > left else { return folded(top + slow, to: room, "at work") }
+        let slowest = Set(slow.sorted { $0.activity.since < $1.activity.since }.prefix(left - 1).flatMap(\.hosts))
+        let named = slow.filter { slowest.contains($0.hosts[0]) }, others = slow.filter { !slowest.contains($0.hosts[0]) }
+        return folded(top + named + folded(others, to: 1, "at work, too"), to: room, "at work")
+    }
+
+    /// One row for each thing that there is to say, in the order in which it comes first.
+    private static func together(_ rows: [Row]) -> [Row] {
+        var result: [Row] = []
+        for row in rows {
+            if let index = result.firstIndex(where: { $0.activity.phrase == row.activity.phrase }) {
+                result[index].hosts += row.hosts
+            } else {
+                result.append(row)
             }
-        return what + " (\(elapsed) s of \(limit) s)"
+        }
+        return result
+    }
+
+    /// The last rows as one, if there are too many.
+    private static func folded(_ rows: [Row], to most: Int, _ phrase: String) -> [Row] {
+        guard rows.count > most, let first = rows.dropFirst(most - 1).first else { return rows }
+        let last = rows.dropFirst(most - 1)
+        var row = Row(hosts: last.flatMap(\.hosts), activity: first.activity)
+        if last.contains(where: { $0.activity.phrase != first.activity.phrase }) { row.activity.phrase = phrase }
+        (row.activity.upload, row.activity.wait) = (nil, nil)
+        row.activity.since = last.map(\.activity.since).min() ?? first.activity.since
+        return rows.prefix(most - 1) + [row]
     }
 }

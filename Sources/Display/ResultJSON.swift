@@ -84,7 +84,7 @@ public func pingJSON(_ results: [(host: Hostname, result: Result<RoundTrips, Hos
 }
 
 /// A host, what went wrong if anything did, and what there is to say else.
-private func row(_ host: Hostname, _ error: HostError?, _ members: (key: String, value: JSONValue)...) -> JSONValue {
+func row(_ host: Hostname, _ error: HostError?, _ members: (key: String, value: JSONValue)...) -> JSONValue {
     let problem: JSONValue = error.map { ["message": .string($0.phrase), "help": JSONValue($0.explanation(host))] } ?? .null
     return .object([("host", .string(host.text)), ("error", problem)] + members)
 }

@@ -33,6 +33,12 @@ extension Store {
         return author.name.isEmpty ? Author(name: login, email: author.email) : author
     }
 
+    /// Whether somebody has told Git who deploys.
+    public var hasConfiguredAuthor: Bool {
+        (environment("GIT_AUTHOR_NAME") ?? setting("author.name") ?? setting("user.name")) != nil
+            && (environment("GIT_AUTHOR_EMAIL") ?? setting("author.email") ?? setting("user.email") ?? environment("EMAIL")) != nil
+    }
+
     /// A setting of the store or, failing that, of the user or the system. What cannot be read counts as unset.
     private func setting(_ key: String) -> String? {
         let found = try? unsafe withConfiguration(nil) { configuration throws(StoreError) in

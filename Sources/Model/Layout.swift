@@ -14,6 +14,10 @@ public enum Layout {
     public static func partial(_ content: ObjectID) -> AbsolutePath {
         AbsolutePath(unchecked: partial.text + "/" + content.hex)
     }
+    /// Where a file of somebody else that was at `path` is kept, once the deploy that took its place is committed.
+    public static func kept(_ path: AbsolutePath, by version: Version) -> AbsolutePath {
+        AbsolutePath(unchecked: store.text + "/kept/" + version.text + path.text)
+    }
     public static var log: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/log") }
     /// The unit that recovers at boot, linked for as long as a transaction is open.
     public static var bootUnit: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/deptool-recover.service") }
@@ -23,6 +27,10 @@ public enum Layout {
     public static var bootUnitWanted: AbsolutePath {
         AbsolutePath(unchecked: "/etc/systemd/system/sysinit.target.wants/deptool-recover.service")
     }
+    /// Deptool's own directories, the outermost first, and their modes.
+    public static var directories: [(path: AbsolutePath, mode: UInt32)] {
+        [(root, 0o755), (agents, 0o755), (apps, 0o755), (store, 0o700)]
+    }
     /// Whether a symlink with this target is Deptool's: nobody else points in here.
     public static func isOurs(_ target: String) -> Bool { target.utf8.starts(with: (root.text + "/").utf8) }
 
@@ -30,6 +38,14 @@ public enum Layout {
     public static var groups: AbsolutePath { AbsolutePath(unchecked: "/etc/group") }
     public static var hostname: AbsolutePath { AbsolutePath(unchecked: "/etc/hostname") }
     public static var machineID: AbsolutePath { AbsolutePath(unchecked: "/etc/machine-id") }
+    /// What the kernel says of load, memory, and the time since it booted (proc(5)).
+    public static var kernelReports: [AbsolutePath] {
+        ["loadavg", "meminfo", "uptime"].map { AbsolutePath(unchecked: "/proc/\($0)") }
+    }
+    /// Where space must not run out.
+    public static var watchedDisks: [AbsolutePath] { [AbsolutePath(unchecked: "/"), AbsolutePath(unchecked: "/var")] }
+    /// Exists where a package wants the host to be booted anew (Debian Policy, update-notifier).
+    public static var rebootRequired: AbsolutePath { AbsolutePath(unchecked: "/run/reboot-required") }
     /// The agent's control group: in cgroups v2, in systemd's hybrid layout, in cgroups v1.
     public static var controlGroups: [AbsolutePath] {
         ["", "/unified", "/systemd"].map { AbsolutePath(unchecked: "/sys/fs/cgroup\($0)/system.slice/deptool-agent") }

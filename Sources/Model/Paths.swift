@@ -126,6 +126,9 @@ public struct AbsolutePath: Hashable, Comparable, Sendable {
     /// The path of `path` below this directory.
     public func appending(_ path: RelativePath) -> AbsolutePath { Self(unchecked: text + "/" + path.text) }
 
+    /// The path of something that a directory was found to hold, whatever its name.
+    public func appending(name: String) -> AbsolutePath { Self(unchecked: text + "/" + name) }
+
     /// The path of a file beside this one: its name with something behind.
     public func withSuffix(_ suffix: StaticString) -> AbsolutePath {
         Self(unchecked: text + suffix.withUTF8Buffer { String(decoding: $0, as: UTF8.self) })

@@ -79,22 +79,43 @@ func nothingToDo(_ workspace: Workspace, _ plan: Plan) -> String {
 
 extension Plan {
     var isEmpty: Bool { hosts.isEmpty && orphans.isEmpty }
+
+    /// Whether it restores what somebody changed.
+    var isRepair: Bool { hosts.contains { !$0.drift.isEmpty } }
 }
 
-struct Status: ParsableCommand {
+struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show what every host runs, as far as is known without asking it.",
-        discussion: "Example: `deptool status --limit 'web*'`")
+        abstract: "Show what every host runs, as far as is known without asking it; with '--live', how it is.",
+        discussion: """
+            With `--live`, the hosts are asked: load, memory, space on `/` and `/var`, the time since they booted, whether they \
+            want to be booted anew, units that failed, and the state of every unit that an app enables.
+
+            Example: `deptool status --live --watch 5 --limit 'web*'`
+            """)
 
     @OptionGroup var cluster: ClusterArgument
     @OptionGroup var limit: LimitOption
+    @OptionGroup var ssh: SSHOptions
     @OptionGroup var output: OutputOption
+    @Flag(help: "Ask the hosts how they are.")
+    var live = false
+    @Option(
+        defaultAsFlag: 2,
+        help: ArgumentHelp("With '--live': ask again after so many seconds, 2 if not given, until Ctrl-C.", valueName: "seconds"))
+    var watch: Int?
 
-    func run() throws {
+    func validate() throws {
+        guard live || watch == nil else { throw ValidationError("'--watch' goes with '--live'.") }
+        guard (1...86400).contains(watch ?? 1) else { throw ValidationError("'--watch' takes a number from 1 to 86400.") }
+    }
+
+    func run() async throws {
         let workspace = try cluster.workspace()
         let root = try workspace.importTree()
         let plan = try workspace.plan(root, limit.filter)
         let statuses = try workspace.statuses(root, plan, limit.filter)
+        if live { return try await ask(statuses.map(\.host)) }
         output.write(
             statusJSON(statuses, cluster: workspace.cluster),
             or: StatusText(style: Terminal.style, time: localTime).render(statuses))

@@ -1,3 +1,4 @@
+import CSystem
 import Deployment
 import Display
 import Model
@@ -5,11 +6,11 @@ import SSH
 import Synchronization
 import Wire
 
-/// The lines of the hosts: redrawn in place on a terminal, one after the other elsewhere. Questions and what else is to
+/// The lines of the hosts: changed in place on a terminal, one after the other elsewhere. Questions and what else is to
 /// be said meanwhile go through it, so that nothing is written over.
 final class ProgressScreen: Sendable {
     private enum Mode {
-        /// Nothing was decided: only trouble is told.
+        /// Nothing was decided, or all is over: only trouble is told.
         case waiting
         /// At this prompt.
         case asking(String)
@@ -19,17 +20,18 @@ final class ProgressScreen: Sendable {
     private struct State {
         var board: ProgressBoard
         var mode = Mode.waiting
-        var drawn = 0
+        var canvas = Canvas()
+        var ticker: Task<Void, Never>?
     }
 
     private let state: Mutex<State>
-    private let isRedrawn: Bool
+    private let begun = csys_monotonic_ns()
+    /// How often lines change at most.
+    private static let tick = Duration.milliseconds(100)
 
-    init(_ hosts: [Hostname]) {
-        state = Mutex(State(board: ProgressBoard(hosts, style: Terminal.style)))
-        // What is higher than the screen cannot be redrawn.
-        isRedrawn = Terminal.canRedraw && hosts.count < Terminal.rows - 1
-    }
+    init(_ hosts: [Hostname]) { state = Mutex(State(board: ProgressBoard(hosts, style: Terminal.style))) }
+
+    private var now: Duration { .nanoseconds(csys_monotonic_ns() - begun) }
 
     /// Asks the operator for a line; nil at the end of input. Hosts that are in trouble say so meanwhile.
     func ask(_ question: String) -> String? {
@@ -51,25 +53,34 @@ final class ProgressScreen: Sendable {
     func begin() {
         state.withLock { state in
             state.mode = .showing
-            if isRedrawn { draw(&state) }
+            guard Terminal.canRedraw else { return }
+            draw(&state)
+            state.ticker = Task {
+                while (try? await Task.sleep(for: Self.tick)) != nil { self.state.withLock { self.draw(&$0) } }
+            }
+        }
+    }
+
+    /// The lines stay as they are.
+    func end() {
+        state.withLock { state in
+            draw(&state)
+            state.mode = .waiting
+            state.canvas.release()
+            state.ticker?.cancel()
         }
     }
 
     func show(_ host: Hostname, _ event: HostEvent) {
         state.withLock { state in
-            let isNew = state.board.update(host, event)
+            let isNews = state.board.update(host, event, at: now)
             switch state.mode {
             case .waiting: break
             case .asking(let question):
                 let start = Terminal.canRedraw ? "\r\u{1b}[K" : "\n"
-                if event.isTrouble { Terminal.write(start + state.board.line(host) + "\n" + question) }
+                if event.isTrouble { Terminal.write(start + state.board.line(host, at: now) + "\n" + question) }
             case .showing:
-                guard isNew else { return }
-                if isRedrawn {
-                    draw(&state)
-                } else if event.isWorthALine {
-                    Terminal.write(state.board.line(host) + "\n")
-                }
+                if isNews, !Terminal.canRedraw { Terminal.write(state.board.line(host, at: now) + "\n") }
             }
         }
     }
@@ -82,35 +93,40 @@ final class ProgressScreen: Sendable {
         state.withLock { state in
             switch state.mode {
             case .asking(let question): Terminal.write((Terminal.canRedraw ? "\r\u{1b}[K" : "\n") + "  \(text)\n" + question)
-            case .waiting, .showing:
-                Terminal.write("  \(text)\n")
-                state.drawn = 0
+            case .waiting, .showing: above(&state, "  \(text)\n")
             }
         }
     }
 
     /// Says something above the lines.
     func note(_ text: String) {
-        state.withLock { state in
-            Terminal.write("\n" + text + "\n")
-            state.drawn = 0
-            if isRedrawn { draw(&state) }
-        }
+        state.withLock { above(&$0, "\n" + text + "\n") }
     }
 
-    /// Lets `body` ask something on the terminal; the lines are drawn anew below what it leaves.
+    /// Lets `body` ask something on the terminal in place of the lines, which are drawn anew below what it leaves.
     func interlude<Result: Sendable>(_ body: () -> Result) -> Result {
         state.withLock { state in
-            defer { state.drawn = 0 }
+            erase(&state)
             return Interruption.leavingAtOnce(body)
         }
     }
 
+    private func above(_ state: inout State, _ text: String) {
+        erase(&state)
+        Terminal.write(text)
+        draw(&state)
+    }
+
+    private func erase(_ state: inout State) {
+        let (columns, rows) = Terminal.size
+        Terminal.write(state.canvas.draw([], columns: columns, rows: rows))
+    }
+
     private func draw(_ state: inout State) {
-        let up = state.drawn > 0 ? "\u{1b}[\(state.drawn)A" : ""
-        let lines = state.board.render(columns: Terminal.columns)
-        Terminal.write(up + lines.map { "\u{1b}[2K" + $0 + "\n" }.joined())
-        state.drawn = lines.count
+        guard case .showing = state.mode, Terminal.canRedraw else { return }
+        let (columns, rows) = Terminal.size
+        let lines = state.board.render(columns: columns, rows: rows, at: now)
+        Terminal.write(state.canvas.draw(lines, columns: columns, rows: rows))
     }
 }
 
@@ -123,44 +139,43 @@ extension HostEvent {
         default: false
         }
     }
-
-    /// Worth a line that stays, since it does not come again a moment later.
-    fileprivate var isWorthALine: Bool {
-        if case .waiting(let waiting) = self { waiting.elapsed % 10 == 0 } else { true }
-    }
 }
 
-/// Round-trip times as they come: redrawn in place on a terminal, elsewhere only the last of them.
+/// Round-trip times as they come: changed in place on a terminal, elsewhere only the last of them.
 final class PingScreen: Sendable {
     private struct State {
         var results: [(host: Hostname, result: Result<RoundTrips, HostError>?)]
-        var isDrawn = false
+        var canvas = Canvas()
+        /// By the monotonic clock.
+        var drawn = Int64.min
     }
 
     private let state: Mutex<State>
-    private let isRedrawn: Bool
 
-    init(_ hosts: [Hostname]) {
-        state = Mutex(State(results: hosts.map { ($0, nil) }))
-        isRedrawn = Terminal.canRedraw && hosts.count < Terminal.rows - 1
-    }
+    init(_ hosts: [Hostname]) { state = Mutex(State(results: hosts.map { ($0, nil) })) }
 
     func show(_ host: Hostname, _ result: Result<RoundTrips, HostError>) {
         state.withLock { state in
             guard let index = state.results.firstIndex(where: { $0.host == host }) else { return }
             state.results[index].result = result
-            guard isRedrawn else { return }
-            if state.isDrawn { Terminal.write("\u{1b}[\(state.results.count)A") }
-            let lines = PingText().lines(state.results).map { String($0.prefix(max(10, Terminal.columns - 1))) }
-            Terminal.write(lines.map { "\u{1b}[2K" + $0 + "\n" }.joined())
-            state.isDrawn = true
+            let now = csys_monotonic_ns()
+            guard Terminal.canRedraw, state.results.count < Terminal.size.rows, state.drawn < now - 100_000_000 else { return }
+            draw(&state)
+            state.drawn = now
         }
     }
 
+    /// Writes the last of them, with nothing cut where they were not to be seen yet.
     func finish() {
         state.withLock { state in
-            guard !isRedrawn else { return }
+            if Terminal.canRedraw, state.results.count < Terminal.size.rows { return draw(&state) }
             Terminal.write(PingText().lines(state.results).map { $0 + "\n" }.joined())
         }
+    }
+
+    private func draw(_ state: inout State) {
+        let (columns, rows) = Terminal.size
+        let lines = PingText().lines(state.results).map { String($0.prefix(max(10, columns - 1))) }
+        Terminal.write(state.canvas.draw(lines, columns: columns, rows: rows))
     }
 }

@@ -15,6 +15,9 @@ enum Terminal {
     static var columns: Int { Int(csys_terminal_columns(1)) }
     static var rows: Int { Int(csys_terminal_rows(1)) }
 
+    /// What can be drawn on now. Where a terminal does not say, it is taken for one of 80 columns and 24 rows.
+    static var size: (columns: Int, rows: Int) { (columns > 0 ? columns : 80, rows > 0 ? rows : 24) }
+
     static func write(_ text: String) { write(text, to: 1) }
     static func complain(_ text: String) { write(text, to: 2) }
 

@@ -12,24 +12,63 @@ import Wire
 
     init() throws { (short, long) = (try hostname("ns1"), try hostname("web1.example.com")) }
 
-    @Test func `every host has a line, cut to the terminal`() {
-        var board = ProgressBoard([long, short], style: .plain)
-        #expect(board.render(columns: 80) == ["  web1.example.com: waiting", "  ns1:              waiting"])
-        _ = board.update(short, .staging(bytes: 1_500_000, of: 30_000_000))
-        #expect(board.line(short) == "  ns1: staging, 1.5 MB of 30.0 MB")
-        #expect(board.render(columns: 30) == ["  web1.example.com: waiting", "  ns1:              staging, "])
-        #expect(board.render(columns: 0) == ["  web1.exa", "  ns1:    "])
+    private func board(_ hosts: [Hostname], _ events: [(Hostname, HostEvent, Duration)] = []) -> ProgressBoard {
+        var board = ProgressBoard(hosts, style: .plain)
+        for (host, event, time) in events { _ = board.update(host, event, at: time) }
+        return board
     }
 
-    @Test func `only what changes a word is news`() {
-        var board = ProgressBoard([short], style: .plain)
-        let events: [HostEvent] = [
-            .connecting, .connecting, .staging(bytes: 0, of: 0), .staging(bytes: 10, of: 20), .applying(Step(nil, .checkout(for: .everybody))),
-            .applying(Step(nil, .activate)),
-        ]
-        var news: [Bool] = []
-        for event in events { news.append(board.update(short, event)) }
-        #expect(news == [true, false, true, false, true, false])
+    @Test func `every host has a line, cut to the terminal`() {
+        var board = board([long, short])
+        #expect(board.render(columns: 80, rows: 24, at: .zero) == ["  web1.example.com: waiting", "  ns1:              waiting"])
+        _ = board.update(short, .ended(.failed(.refused(Failure(.cancelled)))), at: .zero)
+        #expect(board.line(short, at: .zero) == "  ns1: given up by the operator")
+        #expect(board.render(columns: 30, rows: 24, at: .zero) == ["  web1: waiting", "  ns1:  given up by the opera"])
+        #expect(board.render(columns: 12, rows: 2, at: .zero) == ["  2 ho: at "])
+    }
+
+    @Test func `a step that takes its time says so`() throws {
+        let step = Step(nil, .start(try unitName("a.service"), within: .zero))
+        let board = board([short], [(short, .applying(step), .seconds(10))])
+        #expect(board.line(short, at: .seconds(11)) == "  ns1: starting a.service")
+        #expect(board.line(short, at: .milliseconds(13_900)) == "  ns1: starting a.service (3 s)")
+        // Where there is little room, the time is what stays.
+        #expect(board.render(columns: 20, rows: 24, at: .seconds(71)) == ["  ns1: startin 61 s"])
+    }
+
+    @Test func `a large upload tells how much there is, and how fast it goes of late`() {
+        var board = board([short], [(short, .staging(bytes: 0, of: 30_000_000), .seconds(10))])
+        #expect(board.line(short, at: .seconds(10)) == "  ns1: staging, 0 B of 30.0 MB")
+        _ = board.update(short, .staging(bytes: 10_000_000, of: 30_000_000), at: .milliseconds(10_100))
+        #expect(board.line(short, at: .milliseconds(10_100)) == "  ns1: staging, 10.0 MB of 30.0 MB")
+        for second in 1...6 { _ = board.update(short, .staging(bytes: 10_000_000 + UInt64(second) * 2_000_000, of: 30_000_000), at: .seconds(10 + second)) }
+        #expect(board.line(short, at: .seconds(16)) == "  ns1: staging, 22.0 MB of 30.0 MB, 2.0 MB/s")
+        #expect(board.render(columns: 30, rows: 24, at: .seconds(16)) == ["  ns1: staging 73%, 2.0 MB/s"])
+        // Nothing comes any more.
+        #expect(board.line(short, at: .seconds(30)) == "  ns1: staging, 22.0 MB of 30.0 MB, 250.0 kB/s")
+        _ = board.update(short, .staging(bytes: 30_000_000, of: 30_000_000), at: .seconds(31))
+        #expect(board.line(short, at: .seconds(31)) == "  ns1: staging, 30.0 MB")
+    }
+
+    @Test func `what is worth a line of its own in a file`() throws {
+        var board = board([short])
+        let unit = try unitName("a.service")
+        var told: [String] = []
+        func happen(_ event: HostEvent, _ time: Duration) {
+            if board.update(short, event, at: time) { told.append(board.line(short, at: time)) }
+        }
+        happen(.connecting, .zero)
+        happen(.connecting, .seconds(1))
+        for second in 0...25 { happen(.staging(bytes: UInt64(second) * 4_000_000, of: 100_000_000), .seconds(second)) }
+        happen(.staging(bytes: 10, of: 20), .seconds(30))
+        happen(.applying(Step(nil, .checkout(for: .everybody))), .seconds(31))
+        happen(.applying(Step(nil, .activate)), .seconds(31))
+        for second in 1...25 { happen(.waiting(Waiting(unit, .ready, elapsed: second, limit: 90)), .seconds(31 + second)) }
+        #expect(told == [
+            "  ns1: connecting", "  ns1: staging, 0 B of 100.0 MB", "  ns1: staging, 40.0 MB of 100.0 MB, 4.0 MB/s",
+            "  ns1: staging, 80.0 MB of 100.0 MB, 4.0 MB/s", "  ns1: staging, 100.0 MB", "  ns1: changing files and links",
+            "  ns1: waiting for a.service to become ready (10 s of 90 s)", "  ns1: waiting for a.service to become ready (20 s of 90 s)",
+        ])
     }
 
     @Test func `every event has its words`() throws {
@@ -41,11 +80,11 @@ import Wire
             .waiting(Waiting(unit, .ready, elapsed: 12, limit: 90)), .waiting(Waiting(unit, .settled, elapsed: 1, limit: 5)),
             .undoing(failure), .waiting(Waiting(unit, .stopped, elapsed: 3, limit: 180)), .ended(.deployed),
         ]
-        var board = ProgressBoard([short], style: .plain)
+        var board = board([short])
         var lines: [String] = []
         for event in events {
-            _ = board.update(short, event)
-            lines.append(String(board.line(short).dropFirst(7)))
+            _ = board.update(short, event, at: .zero)
+            lines.append(String(board.line(short, at: .zero).dropFirst(7)))
         }
         #expect(lines == [
             "connecting", "installing the agent", "connected", "somebody else deployed to it since", "locking", "staging", "staging",
@@ -56,9 +95,32 @@ import Wire
     }
 
     @Test func `a host cannot write the lines of others`() {
-        var board = ProgressBoard([short], style: .plain)
         let holder = Holder(name: "eve\n  web2: done\u{1b}[A", since: 0)
-        _ = board.update(short, .ended(.failed(.busy(holder))))
-        #expect(board.render(columns: 200) == ["  ns1: locked by eve^J  web2: done^[[A"])
+        let board = board([short], [(short, .ended(.failed(.busy(holder))), .zero)])
+        #expect(board.render(columns: 200, rows: 24, at: .zero) == ["  ns1: locked by eve^J  web2: done^[[A"])
+    }
+
+    @Test func `whatever happens, the lines are fewer than the rows and no wider than the columns`() throws {
+        var random = Seeded()
+        let unit = try unitName("a-unit-with-a-name.service")
+        let hosts = try (1...60).map { try hostname("web\($0).example.com") }
+        for _ in 0..<200 {
+            let count = Int.random(in: 1...60, using: &random)
+            var board = board(Array(hosts.prefix(count)))
+            for _ in 0..<120 {
+                let number = Int.random(in: 0...9, using: &random)
+                let events: [HostEvent] = [
+                    .connecting, .connected(isStale: false), .locking, .staging(bytes: UInt64(number), of: 1 << 22), .staged,
+                    .applying(Step(nil, .start(unit, within: .zero))), .ended(.deployed),
+                    .waiting(Waiting(unit, .ready, elapsed: number, limit: 90)), .undoing(Failure(step: number, .cancelled)),
+                    .ended(.rolledBack(Failure(.timeout(arguments: ["x"], seconds: number)))),
+                ]
+                _ = board.update(hosts[.random(in: 0..<count, using: &random)], events[.random(in: 0..<events.count, using: &random)], at: .seconds(number))
+            }
+            _ = board.update(hosts[0], .connecting, at: .zero)
+            let (columns, rows) = (Int.random(in: 12...120, using: &random), Int.random(in: 3...60, using: &random))
+            let lines = board.render(columns: columns, rows: rows, at: .seconds(20))
+            #expect(lines.count < rows && lines.allSatisfy { $0.count < columns }, "seed \(random.seed)")
+        }
     }
 }

@@ -172,7 +172,7 @@ extension EndToEnd {
             let deploy = try cluster.startAsking()
             try deploy.expect("[y/N/d] ")
             deploy.type(line: "y")
-            try deploy.expect("starting new.service\n")
+            try deploy.expect("starting new.service")
             deploy.type("\u{3}")
             try deploy.expect("Giving up")
             deploy.type("\u{3}")

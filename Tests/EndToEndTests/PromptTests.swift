@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -103,8 +104,23 @@ extension EndToEnd {
             deploy.type(line: "y")
             let output = try deploy.finish()
             #expect(output.code == 0)
-            #expect(output.text.contains("\u{1b}[1A\u{1b}[2K  web1: done\n"), "\(output)")
+            #expect(output.text.contains("\u{1b}[1A  web1: \u{1b}[32mdone\u{1b}[0m\u{1b}[K\n"), "\(output)")
             #expect(output.text.contains("\u{1b}[32m+ file\u{1b}[0m"))
+        }
+
+        @Test func `a slow step tells its time on a real terminal, which is made narrow meanwhile`() throws {
+            cluster.environment["NO_COLOR"] = nil
+            try cluster.addService("app", on: "web1", before: "/bin/sleep 4")
+            let variables = cluster.environment.filter { $0.key != "TERM" }.map { "\($0)=\"\($1)\"" }.joined(separator: " ")
+            let pane = try Pane(
+                columns: 80, rows: 24,
+                running: "cd \(cluster.directory); env -i TERM=$TERM \(variables) \(Tools.deptool) deploy --no-confirm --ssh-config \(cluster.sshConfiguration); echo status $?; exec sleep 600")
+            try pane.wait(for: "\n  web1: waiting for app.service to become ready (1 s of 90 s)\n")
+            try pane.resize(columns: 40, rows: 24)
+            try pane.wait(for: "\n  web1: waiting for app.service to 2 s\n")
+            try pane.wait(for: "status")
+            let shown = Output(code: 0, text: try pane.look(), errors: "").stable
+            #expect(shown.hasSuffix("        start unit app.service\n\n  web1: done\n\nDeployed to 1 host in N s.\nstatus 0\n"), "\(shown)")
         }
 
         @Test func `a pipe gets plain lines`() throws {

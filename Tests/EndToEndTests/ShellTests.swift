@@ -72,11 +72,8 @@ extension EndToEnd {
                         | sh: 1: /var/lib/deptool/bin/new.N: Permission denied
                     """)
             #expect(try host.run("find /var/lib/deptool -type f") == "")
-            // What the message says helps.
-            try host.run("mount --bind /var/lib/deptool /var/lib/deptool && mount -o remount,bind,exec /var/lib/deptool")
-            try cluster.deploy().require(0)
             try unmount()
-            try unmount()
+            try cluster.deptool("forget", "web1").require(0)
 
             try mount("size=100k")
             let full = try deploy()
@@ -96,6 +93,13 @@ extension EndToEnd {
             let output = try cluster.deploy().require(1).text
             #expect(output.contains("  web1: no agent for NetBSD riscv64\n"), "\(output)")
             #expect(output.contains("\nweb1: Deptool has agents for Linux on x86_64 and aarch64.\n"), "\(output)")
+
+            // What the message about noexec says helps.
+            try host.run("rm /usr/local/bin/uname")
+            try mount("noexec")
+            #expect(try deploy().contains("mount --bind /var/lib/deptool /var/lib/deptool"))
+            try host.run("mount --bind /var/lib/deptool /var/lib/deptool && mount -o remount,bind,exec /var/lib/deptool")
+            try cluster.deploy().require(0)
         }
     }
 }

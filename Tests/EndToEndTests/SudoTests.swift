@@ -53,6 +53,7 @@ extension EndToEnd {
             try protect(host)
             try cluster.configure(("User root", "User operator"))
             try change("web1")
+            cluster.environment["NO_COLOR"] = "1"
             func refuse(_ passwords: String...) throws -> String {
                 let deploy = try cluster.startAsking("--no-confirm")
                 for password in passwords {

@@ -59,7 +59,18 @@ private func render(_ reply: Reply) throws {
         if case .broken(let failure, let undoing, let remainder)? = hello.recovery {
             try render(.failed(.broken(failure, undoing: undoing, remainder)))
         }
+    case .report(let bytes):
+        guard let host = Hostname("web1"), let status = LiveStatus(bytes, commit: nil) else { break }
+        try expectHarmless(LiveStatusText(style: .plain).lines([(host, .success(status))]).joined(separator: "\n"))
+        _ = liveStatusJSON([(host, .success(status))], now: 0).text
     case .stale(let record?), .record(let record?): try render(.stale(record.commit))
+    case .drift(let drift):
+        let found = Verification(commit: .of(.commit, []), known: nil, drift: drift)
+        guard let host = Hostname("web1") else { return }
+        try expectHarmless(VerifyText(style: .plain).render([(host, .success(found))]))
+        _ = (verifyJSON([(host, .success(found))]).text, found.editedFiles(host))
+        // What a host makes up becomes no step.
+        if drift.contains(where: DriftPlaces(HostTree(host: host, id: .of(.tree, []), apps: [])).has) { throw Broken("it is believed") }
     default: break
     }
 }
@@ -109,6 +120,10 @@ private let agentKeys: [[UInt8]] = {
 }()
 
 let targets: [String: Target] = [
+    "probe": Target(samples: [Array("DEPTOOL-PROBE-BEGIN\ncpu Linux x86_64\nhostname a\nspace a 1 2 3 4 /\noptions rw\nsystemd s\nDEPTOOL-PROBE-END\n".utf8)]) { input in
+        guard let probe = HostProbe(input), let host = Hostname("web1") else { return }
+        try expectHarmless(DoctorText(style: .plain).render(Finding.about(host, Doctor.steps(probe, .init(hostname: "a", usesQuadlets: true)))))
+    },
     "request": Target(samples: samples { $0.request() }) { input in
         if case .prepare(let preparation)? = try decode(Request.self, input) { _ = preparation.isConsistent }
     },

@@ -13,8 +13,8 @@ import TestSupport
     }()
 
     static let targets = [
-        "adopt", "agent", "agent-keys", "conversation", "frames", "journal", "known-hosts", "manifest", "output", "record",
-        "reply", "request", "settings",
+        "adopt", "agent", "agent-keys", "conversation", "frames", "journal", "known-hosts", "manifest", "output", "probe",
+        "record", "reply", "request", "settings",
     ]
 
     private func kept(_ target: String) -> [String] {

@@ -49,6 +49,7 @@ int csys_syncfs(int fd);  // the whole filesystem that fd is on
 int csys_clone(int to, int from);  // reflink; ENOTSUP or similar where the filesystem has none
 int csys_try_lock(int fd);  // exclusive flock; EWOULDBLOCK when held by another
 
+int csys_disk(const char *path, uint64_t *size, uint64_t *available);  // bytes; of the file system, for anybody
 int csys_rename(const char *from, const char *to);
 int csys_symlink(const char *target, const char *path);
 int64_t csys_readlink(const char *path, char *buffer, size_t size);  // length, not terminated
@@ -119,6 +120,7 @@ int csys_fork(void);
 int csys_setsid(void);
 int csys_getpid(void);
 int csys_getuid(void);
+int csys_getgid(void);
 void csys_exit(int status) __attribute__((noreturn));
 void csys_ignore_hangup_and_pipe(void);
 void csys_set_umask(uint32_t mask);

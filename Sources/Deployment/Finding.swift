@@ -1,0 +1,25 @@
+import Model
+
+/// What a look at one thing found out.
+public struct Finding: Hashable, Sendable {
+    public enum Verdict: String, Sendable {
+        case ok
+        /// It works, but not well, or not for all that one may want.
+        case warn
+        case fail
+    }
+
+    /// Nil for this machine.
+    public var host: Hostname?
+    /// What was looked at, in a word or two.
+    public var check: String
+    public var verdict: Verdict
+    /// What was found; one line.
+    public var message: String
+    /// What to do about it; nil where there is nothing to do.
+    public var help: String?
+
+    public init(_ check: String, _ verdict: Verdict, _ message: String, help: String? = nil, host: Hostname? = nil) {
+        (self.check, self.verdict, self.message, self.help, self.host) = (check, verdict, message, help, host)
+    }
+}

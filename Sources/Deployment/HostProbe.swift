@@ -1,0 +1,74 @@
+import Model
+import SSH
+
+/// What is looked at on a host, as root and without changing anything, through whatever shell the login has.
+///
+/// Like ``Bootstrap``, the script has no single quote, backslash or `!` in it.
+struct HostProbe {
+    private static let begin = "DEPTOOL-PROBE-BEGIN"
+    private static let end = "DEPTOOL-PROBE-END"
+
+    static var script: String {
+        [
+            "echo; echo \(begin)",
+            "for d in \(Layout.root.text) /var/lib /var /; do if [ -e $d ]; then break; fi; done",
+            #"echo "cpu $(uname -sm)""#,
+            #"read -r name </etc/hostname || name=$(uname -n); echo "hostname $name""#,
+            #"echo "space $(df -Pk "$d" 2>/dev/null | tail -n 1)""#,
+            #"mount=$(df -Pk "$d" 2>/dev/null | tail -n 1); mount=${mount##* }"#,
+            #"while read -r a b c o e; do [ "$b" = "$mount" ] && echo "options $o"; done </proc/mounts"#,
+            #"[ -d /run/systemd/system ] && echo "systemd $(systemctl --version 2>/dev/null | head -n 1)""#,
+            #"for f in /usr/lib /lib /usr/local/lib /etc /run; do [ -x $f/systemd/system-generators/podman-system-generator ] && echo quadlets yes; done"#,
+            #"for p in dd sha256sum mkdir mv chmod rm; do command -v $p >/dev/null || echo "missing $p"; done"#,
+            "echo \(end)",
+        ].joined(separator: "; ")
+    }
+
+    /// What the login printed before, without its last newline.
+    private(set) var noise = ""
+    var cpu = ""
+    var hostname = ""
+    /// Bytes on the file system of Deptool's directory, or of where it will be.
+    var available: UInt64?
+    /// Mount options there.
+    var options: [String] = []
+    /// Nil where it is not the running init.
+    var systemd: String?
+    var hasQuadlets = false
+    var missing: [String] = []
+
+    /// Nil when what was printed is not the whole of it.
+    init?(_ printed: [UInt8]) {
+        let text = String(decoding: printed.prefix(256 << 10), as: UTF8.self)
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        guard let start = lines.firstIndex(of: Self.begin[...]), let stop = lines.lastIndex(of: Self.end[...]), start < stop else {
+            return nil
+        }
+        noise = lines[..<start].joined(separator: "\n").trimmingNewlines
+        for line in lines[start + 1..<stop] {
+            guard let space = line.firstIndex(of: " ") else { continue }
+            let value = String(line[line.index(after: space)...].prefix(500))
+            switch line[..<space] {
+            case "cpu": cpu = value
+            case "hostname": hostname = value
+            case "space":
+                let columns = value.split(separator: " ")
+                if columns.count >= 6, let blocks = UInt64(columns[3]), blocks < 1 << 50 { available = blocks << 10 }
+            // The last that is mounted there is on top.
+            case "options": options = value.split(separator: ",").map(String.init)
+            case "systemd": systemd = value
+            case "quadlets": hasQuadlets = true
+            case "missing": missing.append(value)
+            default: break
+            }
+        }
+    }
+}
+
+extension String {
+    fileprivate var trimmingNewlines: String {
+        var text = self[...]
+        while text.last?.isNewline == true { text = text.dropLast() }
+        return String(text)
+    }
+}

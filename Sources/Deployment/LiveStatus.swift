@@ -1,0 +1,138 @@
+import CSystem
+import Git
+import Model
+import SSH
+import Wire
+
+/// How a host is, as it says itself. What it does not say is nil or empty.
+public struct LiveStatus: Hashable, Sendable {
+    /// Space on a file system or in memory, in bytes.
+    public struct Space: Hashable, Sendable {
+        public var total: UInt64
+        public var available: UInt64
+
+        public init(total: UInt64, available: UInt64) { (self.total, self.available) = (total, available) }
+    }
+
+    public struct Unit: Hashable, Sendable {
+        public var app: AppName
+        public var name: UnitName
+        /// ActiveState and SubState of org.freedesktop.systemd1(5); nil where there is no systemd.
+        public var state: String?
+        public var substate: String?
+        /// For how long, in seconds.
+        public var age: Int64?
+
+        public init(app: AppName, name: UnitName, state: String?, substate: String?, age: Int64?) {
+            (self.app, self.name, self.state, self.substate, self.age) = (app, name, state, substate, age)
+        }
+    }
+
+    /// Averages over 1, 5 and 15 minutes, as the kernel writes them, such as `0.12`.
+    public var load: [String]
+    public var memory: Space?
+    public var root: Space?
+    public var `var`: Space?
+    /// In seconds, as the kernel counts.
+    public var uptime: Int64?
+    public var needsReboot: Bool
+    public var agent: String
+    public var commit: ObjectID?
+    public var units: [Unit]
+    public var failed: [String]
+}
+
+extension LiveStatus {
+    /// Understands `Reply.report`, of which a host may have made anything; nil when that has not its parts.
+    init?(_ report: [UInt8], commit: ObjectID?) {
+        let parts = report.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
+        guard parts.count == 10 else { return nil }
+        let load = parts[0].split(separator: " ").prefix(3).filter { $0.count <= 10 && $0.allSatisfy { "0123456789.".contains($0) } }
+        self.load = load.count == 3 ? load.map { String($0) } : []
+        memory = Self.memory(parts[1])
+        uptime = parts[2].split(separator: ".").first.flatMap { Int64($0) }
+        root = Self.space(parts[3])
+        `var` = Self.space(parts[4])
+        needsReboot = parts[5] == "yes"
+        agent = String(parts[6].prefix(100))
+        self.commit = commit
+        units = Self.units(parts[7], parts[8], uptime)
+        failed = parts[9].split(separator: "\n").prefix(1000).compactMap { $0.split(separator: " ").first.map { String($0.prefix(256)) } }
+    }
+
+    private static func memory(_ text: String) -> Space? {
+        var values: [Substring: UInt64] = [:]
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard words.count == 3, words[2] == "kB", let value = UInt64(words[1]), value < 1 << 50 else { continue }
+            values[words[0]] = value << 10
+        }
+        guard let total = values["MemTotal:"], let available = values["MemAvailable:"], available <= total else { return nil }
+        return Space(total: total, available: available)
+    }
+
+    private static func space(_ text: String) -> Space? {
+        let numbers = text.split(separator: " ").compactMap { UInt64($0) }
+        guard numbers.count == 2, numbers[1] <= numbers[0], numbers[0] <= UInt64(Int64.max) else { return nil }
+        return Space(total: numbers[0], available: numbers[1])
+    }
+
+    private static func units(_ names: String, _ shown: String, _ uptime: Int64?) -> [Unit] {
+        // Of what systemctl says, a paragraph belongs to each unit.
+        var paragraphs: [[Substring: Substring]] = [[:]]
+        for line in shown.split(separator: "\n", omittingEmptySubsequences: false) {
+            if let equals = line.firstIndex(of: "=") {
+                paragraphs[paragraphs.count - 1][line[..<equals]] = line[line.index(after: equals)...]
+            } else if paragraphs.last?.isEmpty == false {
+                paragraphs.append([:])
+            }
+        }
+        return names.split(separator: "\n").enumerated().compactMap { index, line in
+            let words = line.split(separator: " ")
+            guard words.count == 2, let app = AppName(String(words[0])), let name = UnitName(String(words[1])) else { return nil }
+            let properties = paragraphs.indices.contains(index) ? paragraphs[index] : [:]
+            func text(_ property: Substring) -> String? {
+                properties[property].flatMap { $0.isEmpty ? nil : String($0.prefix(40)) }
+            }
+            let since = text("StateChangeTimestampMonotonic").flatMap { Int64($0) }.map { $0 / 1_000_000 }
+            // Zero: it has always been so.
+            let age = since.flatMap { since in uptime.flatMap { since > 0 && since <= $0 ? $0 - since : nil } }
+            return Unit(app: app, name: name, state: text("ActiveState"), substate: text("SubState"), age: age)
+        }
+    }
+}
+
+extension HostSession {
+    /// How the host is.
+    mutating func report() throws(HostError) -> LiveStatus {
+        switch try ask(.report) {
+        case .report(let bytes):
+            guard let status = LiveStatus(bytes, commit: hello.commit) else { throw .unexpected }
+            return status
+        case .refused(let failure): throw .refused(failure)
+        default: throw .unexpected
+        }
+    }
+}
+
+extension HostTask {
+    /// Asks every host how it is, once. `report` is called from the threads of the hosts.
+    public func live(
+        _ report: @escaping @Sendable (Hostname, Result<LiveStatus, HostError>) -> Void
+    ) async -> [(host: Hostname, result: Result<LiveStatus, HostError>)] {
+        await run(report) { (_, session) throws(HostError) in try session.report() }
+    }
+
+    /// Asks every host how it is, again and again with a pause in between, until it is cancelled. A host that cannot be
+    /// reached is tried again.
+    public func watch(
+        every pause: Duration, _ report: @escaping @Sendable (Hostname, Result<LiveStatus, HostError>) -> Void
+    ) async {
+        await repeatedly(pause) { (host, session, wait) throws(HostError) in
+            while true {
+                report(host, .success(try session.report()))
+                try wait()
+            }
+        } failed: { host, error in report(host, .failure(error)) }
+    }
+}

@@ -1,0 +1,134 @@
+import Deployment
+import Wire
+
+/// What a host is at, since when, and how far it has come.
+struct Activity: Sendable {
+    enum Kind: Sendable {
+        /// Waits for others, or for its turn.
+        case idle
+        case working, done, failed
+
+        var isEnd: Bool { self == .done || self == .failed }
+
+        func paint(_ style: Style, _ text: String) -> String {
+            switch self {
+            case .idle: style.faint(text)
+            case .working: text
+            case .done: style.added(text)
+            case .failed: style.bad(text)
+            }
+        }
+    }
+
+    var kind: Kind
+    var phrase: String
+    var since: Duration
+    var upload: Upload?
+    /// As a host counts it itself.
+    var wait: Waiting?
+
+    init(kind: Kind, phrase: String, since: Duration) { (self.kind, self.phrase, self.since) = (kind, phrase, since) }
+
+    init(_ event: HostEvent, isUndoing: Bool, at now: Duration) {
+        self.init(kind: event.kind, phrase: event.phrase(isUndoing: isUndoing), since: now)
+        switch event {
+        case .staging(let sent, let total) where total >= 1 << 20: upload = Upload(sent: sent, total: total, at: now)
+        case .waiting(let waiting): wait = waiting
+        default: break
+        }
+    }
+
+    /// After which time a step is slow.
+    private static let patience = Duration.seconds(2)
+
+    /// What stands behind the phrase, in full and where there is little room for it; nil where there is nothing to say.
+    func detail(_ now: Duration) -> (long: String, short: String)? {
+        if let wait { return (" (\(wait.elapsed) s of \(wait.limit) s)", " \(wait.elapsed) s") }
+        if let upload { return upload.text(now) }
+        let elapsed = now - since
+        guard kind == .working, elapsed >= Self.patience else { return nil }
+        return (" (\(elapsed.components.seconds) s)", " \(elapsed.components.seconds) s")
+    }
+}
+
+/// Content on its way to a host, in bytes.
+struct Upload: Sendable {
+    private var sent: UInt64
+    private let total: UInt64
+    private var now: Duration
+    /// Moments some seconds ago, from which the rate is counted: a transfer that is resumed begins with a leap.
+    private var (older, newer): (Moment, Moment)
+    /// When a line was last written about it.
+    var told: Duration
+
+    private struct Moment {
+        var sent: UInt64
+        var time: Duration
+    }
+
+    init(sent: UInt64, total: UInt64, at now: Duration) {
+        (self.sent, self.total, self.now, told) = (sent, total, now, now)
+        (older, newer) = (Moment(sent: sent, time: now), Moment(sent: sent, time: now))
+    }
+
+    /// This one, as far as `next` says.
+    func continued(by next: Upload) -> Upload {
+        var upload = self
+        (upload.sent, upload.now) = (next.sent, next.now)
+        if next.now - newer.time >= .seconds(2) { (upload.older, upload.newer) = (newer, next.newer) }
+        return upload
+    }
+
+    func isWorthTelling(at now: Duration) -> Bool { now - told >= .seconds(10) || sent == total && now - told >= .seconds(1) }
+
+    func text(_ now: Duration) -> (long: String, short: String) {
+        guard sent < total else { return (", \(size(total))", " \(size(total))") }
+        let elapsed = now - older.time
+        let rate = elapsed < .seconds(1) ? "" : ", \(size(Self.rate(sent >= older.sent ? sent - older.sent : 0, elapsed)))/s"
+        // A host may claim to have what it likes.
+        let percent = total == 0 ? 100 : Int(min(1, Double(sent) / Double(total)) * 100)
+        return (", \(size(sent)) of \(size(total))\(rate)", " \(percent)%\(rate)")
+    }
+
+    /// Bytes in a second.
+    private static func rate(_ bytes: UInt64, _ time: Duration) -> UInt64 { UInt64(Double(bytes) / (time / .seconds(1))) }
+}
+
+extension HostEvent {
+    fileprivate var kind: Activity.Kind {
+        switch self {
+        case .connected, .staged: .idle
+        case .ended(.deployed): .done
+        case .ended: .failed
+        case .connecting, .installingAgent, .locking, .staging, .applying, .waiting, .undoing: .working
+        }
+    }
+
+    fileprivate func phrase(isUndoing: Bool) -> String {
+        switch self {
+        case .connecting: "connecting"
+        case .installingAgent: "installing the agent"
+        case .connected(false): "connected"
+        case .connected(true): "somebody else deployed to it since"
+        case .locking: "locking"
+        case .staging: "staging"
+        case .staged: "ready"
+        case .applying(let step): step.progress
+        case .waiting(let waiting): (isUndoing ? "rolling back: " : "") + waiting.goalPhrase
+        case .undoing(let failure): "rolling back: \(failure.phrase)"
+        case .ended(let result): result.phrase
+        }
+    }
+}
+
+extension Waiting {
+    fileprivate var goalPhrase: String {
+        switch goal {
+        case .ready: "waiting for \(unit.text) to become ready"
+        case .stopped: "waiting for \(unit.text) to stop"
+        case .settled: "watching \(unit.text)"
+        }
+    }
+
+    var phrase: String { "\(goalPhrase) (\(elapsed) s of \(limit) s)" }
+}

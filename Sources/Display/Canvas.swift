@@ -1,0 +1,75 @@
+/// Lines at the end of what a terminal shows, changed in place (ECMA-48). Only what differs is written, so that nothing
+/// flickers.
+///
+/// It says what to write; whoever writes anything else must say so with ``release()``.
+public struct Canvas: Sendable {
+    private var shown: [String] = []
+    private var columns = 0
+    private var rows = 0
+
+    public init() {}
+
+    /// What makes the terminal, which has this size now, show `lines` instead of those before. No line may be wider than
+    /// the terminal, nor may they be as many as its rows: the cursor stands below them.
+    public mutating func draw(_ lines: [String], columns: Int, rows: Int) -> String {
+        defer { (shown, self.columns, self.rows) = (lines, columns, rows) }
+        guard !shown.isEmpty else { return lines.map { $0 + "\n" }.joined() }
+        guard (columns, rows) == (self.columns, self.rows) else { return anew(lines, columns) }
+        var text = ""
+        var row = shown.count
+        for (index, line) in lines.enumerated() where index >= shown.count || line != shown[index] {
+            text += Self.move(from: row, to: index) + line + (index < shown.count ? "\u{1b}[K\n" : "\n")
+            row = index + 1
+        }
+        if lines.count < shown.count { return text + Self.move(from: row, to: lines.count) + "\u{1b}[J" }
+        return text + Self.move(from: row, to: lines.count)
+    }
+
+    /// What is shown stays; the next lines come below.
+    public mutating func release() { shown = [] }
+
+    /// After a change of size: a terminal breaks lines that have become too long for it.
+    private func anew(_ lines: [String], _ columns: Int) -> String {
+        let height = shown.reduce(0) { $0 + max(1, (Self.width($1) + columns - 1) / max(1, columns)) }
+        return "\u{1b}[\(height)A\r\u{1b}[J" + lines.map { $0 + "\n" }.joined()
+    }
+
+    /// The cursor is in the first column before and after.
+    private static func move(from row: Int, to other: Int) -> String {
+        row == other ? "" : other < row ? "\u{1b}[\(row - other)A" : "\u{1b}[\(other - row)B"
+    }
+
+    /// Columns of a line on a terminal, colour left out. What is not ASCII is taken to be wide.
+    static func width(_ line: String) -> Int {
+        var width = 0
+        var isColor = false
+        for character in line {
+            if character == "\u{1b}" { isColor = true } else if !isColor { width += character.isASCII ? 1 : 2 }
+            if character == "m" { isColor = false }
+        }
+        return width
+    }
+
+    /// As much of `text`, which may have colour, as fits; what is left out has ended its colour.
+    static func cutKeepingColor(_ text: String, to columns: Int) -> String {
+        guard width(text) > columns else { return text }
+        var (result, left, isColor, hasColor) = ("", columns, false, false)
+        for character in text {
+            if character == "\u{1b}" { (isColor, hasColor) = (true, true) }
+            if !isColor { left -= character.isASCII ? 1 : 2 }
+            guard left >= 0 else { break }
+            result.append(character)
+            if character == "m" { isColor = false }
+        }
+        return hasColor ? result + "\u{1b}[0m" : result
+    }
+
+    /// As much of `text`, which has no colour, as fits.
+    static func cut(_ text: String, to columns: Int) -> String {
+        var left = columns
+        return String(text.prefix { character in
+            left -= character.isASCII ? 1 : 2
+            return left >= 0
+        })
+    }
+}

@@ -1,0 +1,53 @@
+import ArgumentParser
+import Deployment
+import Display
+import Git
+import Model
+import SSH
+
+struct DoctorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Look at what a deploy needs, here and on hosts, and say what to do about what is amiss.",
+        discussion: """
+            Without hosts, only this machine is looked at. With hosts, the way to each is tried step by step, and what is \
+            there is looked at; nothing is changed on them, and no agent is put there.
+
+            Exit status: 1 when anything failed, else 0.
+
+            Example: `deptool doctor web1`
+            """)
+
+    @Argument(help: "Hosts to look at: names, lists with commas, patterns such as 'web*'.", completion: Complete.hosts)
+    var hosts: [String] = []
+    @OptionGroup var ssh: SSHOptions
+    @OptionGroup var output: OutputOption
+
+    func run() async throws {
+        var (findings, wanted) = LocalDoctor.workspace()
+        findings += LocalDoctor.tools(configuration: ssh.sshConfig)
+        let named = try choose(among: wanted.keys.sorted())
+        if !named.isEmpty {
+            let screen = ProgressScreen(named)
+            do {
+                let doctor = try Doctor(named, access: ssh.access(screen, asks: !output.json))
+                let found = await doctor.examine { [wanted] host in wanted[host] ?? Doctor.Wanted() }
+                findings += found.flatMap { Finding.about($0.host, $0.steps) }
+            } catch {
+                throw Complaint(error.phrase)
+            }
+        }
+        let exit: Int32 = findings.contains { $0.verdict == .fail } ? 1 : 0
+        output.write(doctorJSON(findings, exit: exit), or: DoctorText(style: Terminal.style).render(findings))
+        if exit != 0 { throw ExitCode(exit) }
+    }
+
+    /// Hosts that are named are looked at whether or not they are in the tree.
+    private func choose(among known: [Hostname]) throws -> [Hostname] {
+        guard !hosts.isEmpty else { return [] }
+        let filter = HostFilter(hosts)
+        let named = hosts.flatMap { $0.split(separator: ",") }.compactMap { Hostname(String($0)) }
+        let chosen = Set(known.filter(filter.includes) + named).sorted()
+        if chosen.isEmpty { try complaining { try filter.check(known) } }
+        return chosen
+    }
+}

@@ -1,0 +1,59 @@
+import ArgumentParser
+import CSystem
+import Deployment
+import Display
+import Model
+import SSH
+import Synchronization
+
+extension Status {
+    /// `--live`.
+    func ask(_ hosts: [Hostname]) async throws {
+        let isJSON = output.json
+        let screen = ProgressScreen(hosts)
+        do {
+            let task = try HostTask(hosts, access: ssh.access(screen, asks: !isJSON))
+            guard let watch else {
+                let results = await task.live { _, _ in }
+                output.write(
+                    liveStatusJSON(results, now: now),
+                    or: LiveStatusText(style: Terminal.style).lines(results.map { ($0.host, $0.result) }).map { $0 + "\n" }.joined())
+                if results.contains(where: { (try? $0.result.get()) == nil }) { throw ExitCode(1) }
+                return
+            }
+            let live = LiveScreen(hosts)
+            Interruption.handle { _ in task.cancel() }
+            await task.watch(every: .seconds(watch)) { host, result in
+                if isJSON { JSONOutput.write(liveStatusJSON([(host, result)], now: now)) } else { live.show(host, result) }
+            }
+        } catch let error as SSHError {
+            throw Complaint(error.phrase)
+        }
+    }
+}
+
+private var now: Int64 { csys_realtime_ns() / 1_000_000_000 }
+
+/// How the hosts are: changed in place on a terminal, elsewhere a host's lines whenever it is heard of.
+private final class LiveScreen: Sendable {
+    private struct State {
+        var results: [(host: Hostname, result: Result<LiveStatus, HostError>?)]
+        var canvas = Canvas()
+    }
+
+    private let state: Mutex<State>
+
+    init(_ hosts: [Hostname]) { state = Mutex(State(results: hosts.map { ($0, nil) })) }
+
+    func show(_ host: Hostname, _ result: Result<LiveStatus, HostError>) {
+        state.withLock { state in
+            guard let index = state.results.firstIndex(where: { $0.host == host }) else { return }
+            state.results[index].result = result
+            let text = LiveStatusText(style: Terminal.style)
+            guard Terminal.canRedraw else { return Terminal.write(text.lines([(host, result)]).map { $0 + "\n" }.joined()) }
+            let (columns, rows) = Terminal.size
+            let lines = LiveStatusText.cut(text.lines(state.results), columns: columns, rows: rows)
+            Terminal.write(state.canvas.draw(lines, columns: columns, rows: rows))
+        }
+    }
+}

@@ -1,0 +1,41 @@
+import Model
+import TestSupport
+import Testing
+
+@testable import Deployment
+
+@Suite struct HostProbeTests {
+    private let printed = """
+        hello
+
+        DEPTOOL-PROBE-BEGIN
+        cpu Linux x86_64
+        hostname web1
+        space /dev/sda1 20000 5000 15000 25% /var
+        options rw,nosuid
+        options rw,noexec
+        systemd systemd 252 (252.1)
+        quadlets yes
+        missing dd
+        DEPTOOL-PROBE-END
+
+        """
+
+    @Test func `what a host prints is understood`() throws {
+        let probe = try #require(HostProbe(Array(printed.utf8)))
+        #expect(probe.noise == "hello")
+        #expect(probe.cpu == "Linux x86_64" && probe.hostname == "web1" && probe.available == 15_360_000)
+        #expect(probe.options == ["rw", "noexec"] && probe.systemd == "systemd 252 (252.1)" && probe.hasQuadlets && probe.missing == ["dd"])
+    }
+
+    @Test func `what is cut off is nothing, and nonsense is left out`() {
+        for length in 0..<printed.utf8.count - 18 { #expect(HostProbe(Array(printed.utf8.prefix(length))) == nil) }
+        let nonsense = "DEPTOOL-PROBE-BEGIN\nspace a b c 99999999999999999999 e f\nspace\nwhat ever\n\u{1b}\nDEPTOOL-PROBE-END\n"
+        #expect(HostProbe(Array(nonsense.utf8))?.available == nil)
+        #expect(HostProbe(Array("DEPTOOL-PROBE-END\nDEPTOOL-PROBE-BEGIN\n".utf8)) == nil)
+    }
+
+    @Test func `the script passes through any shell`() {
+        #expect(!HostProbe.script.contains(where: { "'\\!\n".contains($0) }))
+    }
+}

@@ -1,0 +1,107 @@
+import Foundation
+
+/// A real terminal, of tmux, that a test or a program writes to, to be looked at.
+public final class Pane {
+    public struct Failed: Error { public var what: String }
+
+    public static let isThere = FileManager.default.isExecutableFile(atPath: "/usr/bin/tmux")
+
+    private let socket = "/tmp/deptool-pane-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+    private let terminal: Int32
+    public private(set) var columns: Int
+    public private(set) var rows: Int
+
+    /// With a shell script that runs in it. While that reads from it, only ``look()`` and ``wait(for:)`` are of use.
+    public init(columns: Int, rows: Int, running script: String = "exec sleep 600") throws {
+        (self.columns, self.rows) = (columns, rows)
+        try Self.tmux(
+            socket, "-f", "/dev/null", "new-session", "-d", "-x", "\(columns)", "-y", "\(rows)", script, ";",
+            "set", "-g", "window-size", "manual", ";", "set", "-g", "status", "off", ";", "resize-window", "-x", "\(columns)", "-y", "\(rows)")
+        let path = try Self.tmux(socket, "display-message", "-p", "#{pane_tty}").trimmingCharacters(in: .newlines)
+        terminal = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC)
+        guard terminal >= 0 else { throw Failed(what: "open \(path)") }
+        // What the terminal answers is read as it comes, and not shown.
+        var settings = termios()
+        tcgetattr(terminal, &settings)
+        settings.c_lflag &= ~tcflag_t(ECHO | ICANON)
+        tcsetattr(terminal, TCSANOW, &settings)
+    }
+
+    deinit {
+        _ = try? Self.tmux(socket, "kill-server")
+        close(terminal)
+        unlink(socket)
+    }
+
+    public func write(_ text: String) throws {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Foundation.write(terminal, $0.baseAddress, $0.count) }
+            guard count > 0 else { throw Failed(what: "write") }
+            bytes = bytes.dropFirst(count)
+        }
+    }
+
+    public func resize(columns: Int, rows: Int) throws {
+        (self.columns, self.rows) = (columns, rows)
+        try Self.tmux(socket, "resize-window", "-x", "\(columns)", "-y", "\(rows)")
+    }
+
+    /// What is to be seen, without empty lines at the end.
+    public func look() throws -> String { try Self.tmux(socket, "capture-pane", "-p").replacing(/\n+$/, with: "\n") }
+
+    /// Waits until a text is to be seen.
+    public func wait(for text: String) throws {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while try !look().contains(text) {
+            guard ContinuousClock.now < deadline else { throw Failed(what: "waited in vain for '\(text)'; there was:\n\(try look())") }
+            usleep(50_000)
+        }
+    }
+
+    /// What is to be seen once all that was written is shown.
+    public func screen() throws -> String {
+        try settle()
+        return try look()
+    }
+
+    /// The same, and what has left it at the top.
+    public func history() throws -> String {
+        try settle()
+        return try Self.tmux(socket, "capture-pane", "-p", "-S", "-").replacing(/\n+$/, with: "\n")
+    }
+
+    /// Whether lines have left the terminal at its top.
+    public var hasHistory: Bool {
+        get throws { try Self.tmux(socket, "display-message", "-p", "#{history_size}") != "0\n" }
+    }
+
+    /// Waits until all that was written is shown: a terminal answers one thing after the other (ECMA-48, DSR).
+    private func settle() throws {
+        try write("\u{1b}[6n")
+        var byte: UInt8 = 0
+        while byte != UInt8(ascii: "R") {
+            var item = pollfd(fd: terminal, events: Int16(POLLIN), revents: 0)
+            guard poll(&item, 1, 20_000) == 1, read(terminal, &byte, 1) == 1 else { throw Failed(what: "no answer of the terminal") }
+        }
+    }
+
+    @discardableResult
+    private static func tmux(_ socket: String, _ arguments: String...) throws -> String { try tmux(socket, arguments) }
+
+    private static func tmux(_ socket: String, _ arguments: [String]) throws -> String {
+        let words = (["-u", "-S", socket] + arguments).map { "'\($0)'" }.joined(separator: " ")
+        guard let stream = popen("exec env -i TERM=xterm-256color LC_ALL=C.UTF-8 /usr/bin/tmux \(words)", "r") else {
+            throw Failed(what: "popen")
+        }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = fread(&buffer, 1, buffer.count, stream)
+            if count == 0 { break }
+            bytes += buffer[..<count]
+        }
+        guard pclose(stream) == 0 else { throw Failed(what: "tmux \(arguments)") }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
