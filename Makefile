@@ -39,7 +39,9 @@ torture: build
 # Times, as medians and ratios, on two throwaway hosts.
 bench: build
 	@Lab/lab deps
+	@Scripts/need bench
 	@Benchmarks/run
+	@Benchmarks/release
 
 # Two throwaway name servers: deploy, change, break, roll back.
 demo: build

@@ -17,14 +17,42 @@ image() { # [FLAVOUR]: prints the directory of the cached image, building it fir
     flock "$lock"
     if [[ ! -d $name ]]; then
       say "building the $flavour image $name"
-      rm -rf --one-file-system "$name.tmp"
-      "image_$flavour" "$name.tmp" >"$name.log" 2>&1 & # not before ||, which would have it go on after an error
-      wait $! || { tail -n 20 "$name.log" >&2; die "no image, see $name.log"; }
-      mv -T "$name.tmp" "$name"
+      build "$flavour" "$name"
     fi
     exec {lock}>&-
   fi
   echo "$name"
+}
+
+# Nothing stays behind of a build that fails or is interrupted, nor of one before that was killed. Not to be called before
+# ||, which would have it go on after an error.
+build() ( # FLAVOUR IMAGE
+  discard "$2.tmp"
+  set -m # what builds is a process group, to be ended as a whole
+  "image_$1" "$2.tmp" </dev/null >"$2.log" 2>&1 &
+  set +m
+  # shellcheck disable=SC2064
+  trap "tail -n 20 '$2.log' >&2; discard '$2.tmp'; die 'no image, see $2.log'" EXIT
+  # shellcheck disable=SC2064
+  trap "end_group $!; exit 1" HUP INT TERM
+  wait $!
+  mv -T "$2.tmp" "$2"
+  trap - EXIT
+)
+
+end_group() { # PROCESS GROUP: mmdebstrap takes a moment to clean up
+  local tries
+  kill -- "-$1"
+  for ((tries = 0; tries < 100; tries++)); do
+    kill -0 -- "-$1" 2>/dev/null || return 0
+    sleep 0.1
+  done
+  kill -KILL -- "-$1"
+}
+
+discard() { # DIRECTORY: with what is mounted below it, /proc and /dev while packages are installed
+  unmount_below "$1"
+  rm -rf --one-file-system "$1"
 }
 
 image_debian() { # DIRECTORY
@@ -56,7 +84,8 @@ image_services() { # DIRECTORY
 image_podman() { # DIRECTORY
   packages+=,podman,crun,netavark,aardvark-dns,nftables
   image_debian "$1"
-  mkdir -p "$1/etc/containers/containers.conf.d"
+  mkdir -p "$1"/etc/containers/{containers.conf.d,systemd/container.d}
+  printf '[Container]\nPodmanArgs=--cgroups=disabled\n' >"$1/etc/containers/systemd/container.d/lab.conf"
   printf '[containers]\npids_limit = 0\n' >"$1/etc/containers/containers.conf.d/lab.conf"
   printf '[storage]\ndriver = "vfs"\nrunroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n' \
     >"$1/etc/containers/storage.conf"

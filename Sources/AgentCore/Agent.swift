@@ -44,6 +44,10 @@ public final class Agent {
                 do { port.send(.record(try Record.load(system))) } catch { return port.send(.refused(error)) }
             case .request(.fetch(let ids)):
                 do { try send(ids) } catch { return port.send(.refused(error)) }
+            case .request(.verify(let apps)):
+                do { try verify(apps) } catch { return port.send(.refused(error)) }
+            case .request(.read(let paths)):
+                do { for path in paths { try send(path, limit: Drift.largestShown) } } catch { return port.send(.refused(error)) }
             case .request(.log):
                 do { port.send(.log(try HostLog(system: system).tail())) } catch { return port.send(.refused(error)) }
             case .request(.report):
@@ -100,7 +104,7 @@ public final class Agent {
     private func finishTransaction(because failure: Failure) throws(Failure) -> Outcome? {
         guard let journal = try Journal.load(system) else { return nil }
         if try Record.load(system)?.commit == journal.commit {
-            try Leftovers(system: system).closeJournal()
+            try Leftovers(system: system).closeCommitted()
             return .deployed
         }
         return Rollback(system: system, systemd: systemd(nil)).run(journal, because: failure)
@@ -154,7 +158,7 @@ public final class Agent {
             return nil
         }
         let staging = Staging(system: system, preparation: preparation)
-        let resumed = try staging.resume()
+        let resumed = try staging.resume(old: old)
         if !resumed.isEmpty { port.send(.resumed(resumed)) }
         port.send(.locked)
         // Only for the room: what stays is no obstacle.
@@ -176,7 +180,7 @@ public final class Agent {
         HostLog(system: system).append(preparation, from: old?.commit, outcome)
         if outcome == .deployed {
             // If not, the next agent does so.
-            try? leftovers.closeJournal()
+            try? leftovers.closeCommitted()
             try? leftovers.removeAgents(except: ownName)
             leftovers.removeEmptyDropIns(preparation.steps)
         }
@@ -184,9 +188,13 @@ public final class Agent {
     }
 
     private func makeLayout() throws(Failure) {
-        try system.makeDirectories(Layout.apps, mode: 0o755)
-        try system.makeDirectories(Layout.agents, mode: 0o755)
-        try system.makeDirectories(Layout.store, mode: 0o700)
+        for (path, mode) in Layout.directories {
+            try system.makeDirectories(path, mode: mode)
+            guard let status = try system.status(of: path), status.kind == csys_kind_directory else { continue }
+            let (uid, gid) = (UInt32(truncatingIfNeeded: csys_getuid()), UInt32(truncatingIfNeeded: csys_getgid()))
+            if status.uid != uid || status.gid != gid { try system.setOwner(path, uid: uid, gid: gid) }
+            if status.mode != mode { try system.setMode(path, mode) }
+        }
     }
 
     /// Stages, and waits for the word to apply. False when the operator gave up; one who is gone, or silent for too long, is
@@ -252,21 +260,43 @@ public final class Agent {
             for file in app.files { places[file.id] = app.name.current.appending(file.path) }
         }
         for id in ids {
-            guard let path = places[id], let status = try system.status(of: path), status.kind == csys_kind_regular,
-                try system.hash(path) == id
-            else {
+            guard let path = places[id], try system.status(of: path)?.kind == csys_kind_regular, try system.hash(path) == id else {
                 port.send(.file(size: nil))
                 continue
             }
-            port.send(.file(size: status.size))
-            let file = try system.open(path)
-            var rest = status.size
-            while rest > 0 {
-                let piece = try file.read(upTo: Int(min(rest, UInt64(Frame.contentLimit))))
-                guard !piece.isEmpty else { throw Failure(.corrupt(path: path.text)) }
-                port.send(.content(piece))
-                rest -= UInt64(piece.count)
-            }
+            try send(path, limit: .max)
         }
+    }
+
+    /// Sends what is in a file of at most `limit` bytes; of anything else, nothing.
+    private func send(_ path: AbsolutePath, limit: UInt64) throws(Failure) {
+        guard let status = try system.status(of: path), status.kind == csys_kind_regular, status.size <= limit else {
+            return port.send(.file(size: nil))
+        }
+        let file = try system.open(path)
+        var rest = status.size
+        port.send(.file(size: rest))
+        while rest > 0 {
+            let piece = try file.read(upTo: Int(min(rest, UInt64(Frame.contentLimit))))
+            guard !piece.isEmpty else { throw Failure(.corrupt(path: path.text)) }
+            port.send(.content(piece))
+            rest -= UInt64(piece.count)
+        }
+    }
+
+    // MARK: Comparing
+
+    /// Compares the host with its record, without keeping anybody from deploying: when somebody did meanwhile, that is the
+    /// answer.
+    private func verify(_ privateApps: [PrivateApp]) throws(Failure) {
+        let lastUse = try HostLock.lastUse(system)
+        if let holder = try HostLock.holder(system) { return port.send(.busy(holder)) }
+        if let record = try Record.load(system) {
+            try Verification(system: system, port: port).run(record, privateApps, systemd(nil))
+        }
+        guard try HostLock.lastUse(system) == lastUse else {
+            return port.send(.busy(Holder(name: "another deploy", since: csys_realtime_ns() / 1_000_000_000)))
+        }
+        port.send(.drift([]))
     }
 }

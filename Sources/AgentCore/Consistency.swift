@@ -31,9 +31,11 @@ extension Preparation {
                 apps[app] = .removed
             case (.link(let path, let source), let app?):
                 guard links[path] == Link(path: path, app: app, source: source) else { return false }
+            case (.displace(let path, _), let app?):
+                guard links[path]?.app == app else { return false }
             case (.unlink(let path), _):
                 guard links[path] == nil, !path.touches(Layout.root) else { return false }
-            case (.checkout, nil), (.activate, nil), (.remove, nil), (.link, nil), (.grant, nil): return false
+            case (.checkout, nil), (.activate, nil), (.remove, nil), (.link, nil), (.grant, nil), (.displace, nil): return false
             case (.confirm, _), (.sysusers, _), (.tmpfiles, _), (.disable, _), (.daemonReload, _), (.enable, _), (.start, _),
                 (.restart, _), (.check, _):
                 break

@@ -12,7 +12,7 @@ struct Enablement {
     /// The directories that hold such links.
     func directories() throws(Failure) -> [AbsolutePath] {
         var directories = [Layout.unitLinks]
-        for name in try system.list(Layout.unitLinks) where name.hasSuffix(".wants") || name.hasSuffix(".requires") {
+        for name in try system.list(Layout.unitLinks) where name.utf8.ends(with: ".wants") || name.utf8.ends(with: ".requires") {
             if let path = try? RelativePath(name) { directories.append(Layout.unitLinks.appending(path)) }
         }
         return directories
@@ -40,8 +40,7 @@ struct Enablement {
         for directory in try directories() {
             for name in try system.list(directory) {
                 guard let path = try? RelativePath(name), let target = try system.target(of: directory.appending(path)),
-                    target.hasPrefix(Layout.apps.text + "/"), let file = try? AbsolutePath(target),
-                    try system.status(of: file) == nil
+                    let file = try? AbsolutePath(target), file.below(Layout.apps) != nil, try system.status(of: file) == nil
                 else { continue }
                 try system.remove(directory.appending(path))
             }
@@ -50,11 +49,9 @@ struct Enablement {
 
     /// The same path through the app's `current`; nil if it does not lead through a version.
     private func throughCurrent(_ target: String) -> String? {
-        let prefix = Layout.apps.text + "/"
-        guard target.hasPrefix(prefix) else { return nil }
-        var parts = target.dropFirst(prefix.count).split(separator: "/", maxSplits: 2)
-        guard parts.count == 3, Version(String(parts[1])) != nil else { return nil }
+        guard var parts = (try? AbsolutePath(target))?.below(Layout.apps)?.components, parts.count > 2, Version(parts[1]) != nil
+        else { return nil }
         parts[1] = "current"
-        return prefix + parts.joined(separator: "/")
+        return Layout.apps.text + "/" + parts.joined(separator: "/")
     }
 }

@@ -35,6 +35,18 @@ struct HostLock: ~Copyable {
         return status.size > 0
     }
 
+    /// When the lock was taken or left last, in nanoseconds since the epoch; zero for never.
+    static func lastUse(_ system: System) throws(Failure) -> Int64 { try system.status(of: Layout.lock)?.mtime_ns ?? 0 }
+
+    /// Who holds the lock; nil for nobody.
+    static func holder(_ system: System) throws(Failure) -> Holder? {
+        guard try isNamed(system) else { return nil }
+        switch try acquire(system, for: nil) {
+        case .held(let holder): return holder
+        case .acquired: return nil
+        }
+    }
+
     /// Takes the name away, when all is tidy.
     func clear() { try? file.truncate() }
 }

@@ -34,6 +34,8 @@ public struct Journal: Hashable, Sendable {
         case symlink(to: String)
         /// A file, of which a copy is kept under the number `copy` with its attributes.
         case file(copy: Int)
+        /// The same, and the copy stays when the transaction is committed: the file was somebody else's.
+        case kept(copy: Int)
     }
 
     public struct PriorUnit: Hashable, Sendable {
@@ -110,6 +112,10 @@ extension Journal.Prior: WireCodable {
             writer.byte(4)
             path.encode(to: &writer)
             writer.number(UInt64(copy))
+        case .path(let path, .kept(let copy)):
+            writer.byte(8)
+            path.encode(to: &writer)
+            writer.number(UInt64(copy))
         case .noDirectory(let path):
             writer.byte(5)
             path.encode(to: &writer)
@@ -151,6 +157,9 @@ extension Journal.Prior: WireCodable {
             let mode = try reader.word()
             let uid = try reader.word()
             self = .directory(path, mode: mode, uid: uid, gid: try reader.word())
+        case 8:
+            let path = try AbsolutePath(from: &reader)
+            self = .path(path, .kept(copy: try reader.count(limit: Int(Int32.max))))
         default: throw .unknownCase
         }
     }
@@ -174,9 +183,4 @@ extension Journal.PriorUnit: WireCodable {
         limit = try reader.duration()
         invocation = try reader.text()
     }
-}
-
-extension ByteReader {
-    /// A mode, or the number of a user or a group.
-    fileprivate mutating func word() throws(DecodingProblem) -> UInt32 { UInt32(try count(limit: Int(UInt32.max))) }
 }

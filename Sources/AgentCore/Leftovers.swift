@@ -15,46 +15,73 @@ struct Leftovers {
         try system.removeTree(Layout.undo)
     }
 
-    /// Removes every checkout that is neither the current nor the previous version of its app, what was never finished,
-    /// and apps of which nothing is left. While a transaction is open, undoing it may need any of that, and it all stays.
+    /// Ends a transaction that was committed: what it displaced of somebody else is kept. This may be done again when
+    /// something went wrong in it.
+    func closeCommitted() throws(Failure) {
+        guard let journal = try Journal.load(system) else { return }
+        if let commit = journal.commit {
+            for case .path(let path, .kept(let copy)) in journal.priors where try system.status(of: Journal.copy(copy)) != nil {
+                let place = Layout.kept(path, by: Version(commit))
+                if let directory = place.parent { try system.makeDirectories(directory, mode: 0o700) }
+                try system.rename(Journal.copy(copy), to: place)
+                try system.syncFileSystem(of: Layout.store)
+            }
+        }
+        try closeJournal()
+    }
+
+    /// Removes what no deploy needs any more. While a transaction is open, undoing it may need any of that, and it all stays.
     ///
     /// One that cannot be removed keeps none of the others; the last such failure is thrown.
     func sweep() throws(Failure) {
         guard try system.status(of: Layout.journal) == nil else { return }
+        try BootUnit(system: system).unlink()
         var failure: Failure?
-        func attempt(_ work: () throws(Failure) -> Void) {
-            do { try work() } catch { failure = error }
-        }
-        attempt { () throws(Failure) in try system.removeTree(Layout.undo) }
-        attempt { () throws(Failure) in try BootUnit(system: system).unlink() }
-        for path in [Layout.record, Layout.journal] {
-            attempt { () throws(Failure) in try system.removeIfThere(path.withSuffix(".new")) }
-        }
-        // Agents of which the upload was cut.
-        for name in try system.list(Layout.agents) where name.hasPrefix("new.") {
-            guard let pid = Int(String(name.dropFirst(4))), 1...Int(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
-                let path = try? RelativePath(name)
-            else { continue }
-            attempt { () throws(Failure) in try system.remove(Layout.agents.appending(path)) }
-        }
-        for name in try system.list(Layout.apps) {
-            guard let app = AppName(name) else { continue }
-            attempt { () throws(Failure) in try sweep(app) }
+        for path in try find(Record.load(system)) {
+            do { try system.removeTree(path) } catch { failure = error }
         }
         if let failure { throw failure }
     }
 
-    private func sweep(_ app: AppName) throws(Failure) {
+    /// Every checkout that is neither the current nor the previous version of its app, a `previous` that leads nowhere, what
+    /// was never finished, and apps of which nothing is left; each after what lies in it.
+    func find(_ record: Record?) throws(Failure) -> [AbsolutePath] {
+        var found = [Layout.undo, Layout.record.withSuffix(".new"), Layout.journal.withSuffix(".new")]
+        // Agents of which the upload was cut.
+        for name in try system.list(Layout.agents) where name.utf8.starts(with: "new.".utf8) {
+            guard let pid = Int(String(decoding: name.utf8.dropFirst(4), as: UTF8.self)), 1...Int(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
+                let path = try? RelativePath(name)
+            else { continue }
+            found.append(Layout.agents.appending(path))
+        }
+        for name in try system.list(Layout.apps) {
+            guard let app = AppName(name) else { continue }
+            try find(app, isDeployed: record?.apps.contains { $0.name == app } ?? false, &found)
+        }
+        var there: [AbsolutePath] = []
+        for path in found where try system.status(of: path) != nil { there.append(path) }
+        return there
+    }
+
+    private func find(_ app: AppName, isDeployed: Bool, _ found: inout [AbsolutePath]) throws(Failure) {
         // Something else may lie there, and a symlink may lead anywhere.
         guard try system.status(of: app.directory)?.kind == csys_kind_directory else { return }
         let current = try system.target(of: app.current)
         let previous = try system.target(of: app.previous)
-        for entry in try system.list(app.directory) where entry != current && entry != previous {
-            let unfinished = entry.hasSuffix(".staging") || entry == app.current.temporary.name
-            guard unfinished || Version(entry) != nil, let path = try? RelativePath(entry) else { continue }
-            try system.removeTree(app.directory.appending(path))
+        var isEmpty = current == nil && previous == nil
+        let entries = try system.list(app.directory)
+        if let previous, !entries.contains(previous) { found.append(app.previous) }
+        for entry in entries where entry != current && entry != previous {
+            // Whose `current` somebody took away may run still.
+            let isVersion = Version(entry) != nil && (current != nil || !isDeployed)
+            let isOurs = entry.utf8.ends(with: ".staging") || entry == app.current.temporary.name || isVersion
+            if isOurs, let path = try? RelativePath(entry) {
+                found.append(app.directory.appending(path))
+            } else {
+                isEmpty = false
+            }
         }
-        if current == nil, previous == nil { try system.removeDirectory(app.directory) }
+        if isEmpty { found.append(app.directory) }
     }
 
     /// Removes the drop-in directories of units from which the steps took the last link.
@@ -69,7 +96,7 @@ struct Leftovers {
 
     /// Removes agents other than the one that runs.
     func removeAgents(except own: String) throws(Failure) {
-        for name in try system.list(Layout.agents) where name.hasPrefix("deptool-agent-") && name != own {
+        for name in try system.list(Layout.agents) where name.utf8.starts(with: "deptool-agent-".utf8) && name != own {
             if let path = try? RelativePath(name) { try system.removeIfThere(Layout.agents.appending(path)) }
         }
     }

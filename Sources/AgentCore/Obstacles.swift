@@ -16,6 +16,7 @@ struct Obstacles {
                     _ = try missingDirectories(above: path)
                     _ = try displaced(by: Link(path: path, app: app, source: source))
                 case (.grant(let group), _): try check(group)
+                case (.activate, let app?): try check(app)
                 default: break
                 }
             } catch {
@@ -29,6 +30,13 @@ struct Obstacles {
         if !preparation.steps.contains(where: { $0.action == .sysusers }) { _ = try system.id(of: group) }
     }
 
+    /// Where an app's two links are, there may be nothing else.
+    func check(_ app: AppName) throws(Failure) {
+        for link in [app.current, app.previous] where try system.target(of: link) == nil {
+            if let occupant = try system.occupant(of: link) { throw Failure(.occupied(link, by: occupant, for: nil)) }
+        }
+    }
+
     /// The directories that a link at `path` takes; the one that holds them has to be there.
     func missingDirectories(above path: AbsolutePath) throws(Failure) -> [AbsolutePath] {
         guard let parent = path.parent else { return [] }
@@ -40,9 +48,10 @@ struct Obstacles {
     }
 
     /// What a link will take the place of; nil for nothing. A file with the same content is adopted; anything else that is
-    /// not ours is an error.
+    /// not ours is an error, unless it is what a step allows it to displace.
     func displaced(by link: Link) throws(Failure) -> Occupant? {
         guard let occupant = try system.occupant(of: link.path) else { return nil }
+        if let foreign = foreign(at: link.path), try system.found(at: link.path) == foreign { return occupant }
         switch occupant {
         case .symlink(let target) where Layout.isOurs(target): return occupant
         case .file:
@@ -50,6 +59,14 @@ struct Obstacles {
         default: break
         }
         throw Failure(.occupied(link.path, by: occupant, for: link))
+    }
+
+    /// What the link at `path` may displace, although it is not Deptool's.
+    func foreign(at path: AbsolutePath) -> Drift.Found? {
+        for step in preparation.steps {
+            if case .displace(path, let foreign) = step.action { return foreign }
+        }
+        return nil
     }
 
     /// The file that a link will show.

@@ -25,10 +25,11 @@ struct Rollback {
             }
         }
         let filesAreBack = problems.count == beforeFiles
-        attempt(&problems) { () throws(Failure) in try enableOld(journal) }
+        let gone = unitsWithoutFile(journal)
+        attempt(&problems) { () throws(Failure) in try enableOld(journal, gone) }
         if journal.needsReload || isBooting { attempt(&problems) { () throws(Failure) in try systemd?.daemonReload() } }
         attempt(&problems) { () throws(Failure) in
-            if isBooting { try systemd?.continueBoot() } else { try restartOld(touched, journal) }
+            if isBooting { try systemd?.continueBoot() } else { try restartOld(touched.filter { !gone.contains($0) }, journal) }
         }
         // If that fails, the journal stands and the next agent does all of this again; the host is right all the same.
         if filesAreBack { try? close(journal) }
@@ -82,8 +83,17 @@ struct Rollback {
         if !disabling.isEmpty { try systemd.disable(disabling) }
     }
 
-    private func enableOld(_ journal: Journal) throws(Failure) {
-        let enabled = journal.units.filter { $0.isEnabled && $0.isEnablementTouched }.map { $0.name }
+    /// Units whose files somebody had taken away, or masked, while they ran or were enabled: nothing brings that back.
+    private func unitsWithoutFile(_ journal: Journal) -> [UnitName] {
+        let units = journal.units.filter { ($0.isUp || $0.isEnabled) && journal.hadNoFile($0.name) }.map { $0.name }
+        guard let systemd, !units.isEmpty, (try? systemd.daemonReload()) != nil, let statuses = try? systemd.show(units) else {
+            return []
+        }
+        return zip(units, statuses).filter { $0.1.loadState != "loaded" }.map { $0.0 }
+    }
+
+    private func enableOld(_ journal: Journal, _ gone: [UnitName]) throws(Failure) {
+        let enabled = journal.units.filter { $0.isEnabled && $0.isEnablementTouched && !gone.contains($0.name) }.map { $0.name }
         guard let systemd, !enabled.isEmpty else { return }
         try systemd.enable(enabled)
         try Enablement(system: system).leadThroughCurrent()
@@ -141,7 +151,7 @@ struct Rollback {
             // Somebody put it there since.
             case let occupant?: throw Failure(.occupied(path, by: occupant, for: nil))
             }
-        case .file(let copy):
+        case .file(let copy), .kept(let copy):
             if let status = try system.status(of: path), status.kind == csys_kind_regular { return }
             // A rename takes no room on a disk that may be full, but works only within a file system.
             if (try? system.rename(Journal.copy(copy), to: path)) != nil { return }

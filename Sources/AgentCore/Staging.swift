@@ -43,8 +43,9 @@ final class Staging {
         }
     }
 
-    /// What an earlier transfer that was cut off left of the announced contents. All else that it left goes.
-    func resume() throws(Failure) -> [Content] {
+    /// What there is of the large contents already: what an earlier transfer that was cut off left, and what the version
+    /// before has, which the laptop may know nothing of. All else that such a transfer left goes.
+    func resume(old: Record?) throws(Failure) -> [Content] {
         let large = preparation.contents.filter { $0.isLarge }
         for name in try system.list(Layout.partial) {
             guard let entry = try? RelativePath(name) else { continue }
@@ -55,6 +56,16 @@ final class Staging {
                 arrived.append(Content(id: content.id, size: status.size))
             } else {
                 try system.removeTree(path)
+            }
+        }
+        let existing = Existing(old)
+        for content in large where !arrived.contains(where: { $0.id == content.id }) {
+            for app in apps {
+                guard let file = app.files.first(where: { $0.id == content.id }) else { continue }
+                try system.makeDirectories(Layout.partial, mode: 0o700)
+                let path = Layout.partial(content.id)
+                if try takeOver(file, of: app.name, from: existing, to: path, mode: 0o600) { arrived.append(content) }
+                break
             }
         }
         return arrived
@@ -89,15 +100,15 @@ final class Staging {
             try system.removeTree(staging)
             try system.makeDirectories(app.name.directory, mode: 0o755)
             try system.makeDirectory(staging, mode: readers(of: app.name) == .root ? 0o700 : 0o755)
-            var made: [String: Bool] = [:]
+            var made: [AbsolutePath: Bool] = [:]
             for file in app.files {
                 let path = staging.appending(file.path)
-                if let parent = path.parent, parent != staging, made[parent.text] == nil {
+                if let parent = path.parent, parent != staging, made[parent] == nil {
                     try system.makeDirectories(parent, mode: 0o755)
-                    made[parent.text] = true
+                    made[parent] = true
                 }
                 let destination = Destination(app: app.name, file: file, version: preparation.version)
-                if sent[file.id] == nil, try takeOver(file, of: app.name, from: existing, to: destination) {
+                if sent[file.id] == nil, try takeOver(file, of: app.name, from: existing, to: destination.path, mode: file.mode) {
                     continue
                 }
                 wanted[file.id, default: []].append(destination)
@@ -228,11 +239,11 @@ final class Staging {
     /// Copies a file from a deployed version, or from the one before it; false if there is none with that content, or not
     /// any more.
     private func takeOver(
-        _ file: FileEntry, of app: AppName, from existing: Existing, to destination: Destination
+        _ file: FileEntry, of app: AppName, from existing: Existing, to destination: AbsolutePath, mode: UInt32
     ) throws(Failure) -> Bool {
         for case let source? in [existing.path(of: file, in: app), app.previous.appending(file.path)] {
             guard let status = try system.status(of: source), status.kind == csys_kind_regular else { continue }
-            if try system.copy(source, to: destination.path, mode: file.mode, id: file.id) { return true }
+            if try system.copy(source, to: destination, mode: mode, id: file.id) { return true }
         }
         return false
     }

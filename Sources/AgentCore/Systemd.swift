@@ -27,7 +27,7 @@ struct Systemd {
     /// Whether the host is so early in its boot that no service can be started yet (systemctl(1), is-system-running).
     var isInitializing: Bool {
         guard let result = try? command.run(["systemctl", "is-system-running"]) else { return false }
-        return result.text.hasPrefix("initializing")
+        return result.text.utf8.starts(with: "initializing".utf8)
     }
 
     /// Has a boot that is under way start what is enabled now: it began with what was enabled then.
@@ -51,6 +51,13 @@ struct Systemd {
 
     func disable(_ units: [UnitName]) throws(Failure) {
         try succeed(["systemctl", "--no-reload", "--no-ask-password", "disable"] + units.map { $0.text })
+    }
+
+    /// Whether somebody has disabled a unit, by what is on disk now; `show` may know an older state. A unit that is `static` or
+    /// `generated`, say, cannot be enabled.
+    func isDisabled(_ unit: UnitName) -> Bool {
+        guard let state = try? command.run(["systemctl", "is-enabled", unit.text]).output else { return false }
+        return ["disabled", "linked", "masked"].contains { state.starts(with: $0.utf8) }
     }
 
     func stop(_ jobs: [Job]) throws(Failure) {
@@ -121,7 +128,7 @@ struct Systemd {
     func journal(_ unit: UnitName) -> String {
         let (seconds, rest) = begun.quotientAndRemainder(dividingBy: 1_000_000_000)
         // Six digits of a fraction, from the second on.
-        let fraction = String(String(1_000_000 + rest / 1000).dropFirst())
+        let fraction = String(decoding: String(1_000_000 + rest / 1000).utf8.dropFirst(), as: UTF8.self)
         let result = try? command.run(
             [
                 "journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=12", "--unit=" + unit.text,
@@ -166,12 +173,15 @@ struct UnitStatus: Equatable {
     var invocation = ""
     var unitFileState = ""
     var conditionsHold = true
+    var remainsAfterExit = false
+    /// Whether systemd has looked at its conditions since it knows the unit.
+    var wasTried = false
     /// The number of the job that systemd has for it; nil for none.
     var job: String?
 
     static let properties =
         "Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,InvocationID,UnitFileState,ConditionResult,"
-        + "AssertResult,Job"
+        + "AssertResult,ConditionTimestampMonotonic,RemainAfterExit,Job"
 
     /// Active, or on the way there: what a rollback has to bring back.
     var isUp: Bool { activeState == "active" || activeState == "reloading" || activeState == "activating" }
@@ -208,6 +218,8 @@ struct UnitStatus: Equatable {
         case "InvocationID": invocation = value
         case "UnitFileState": unitFileState = value
         case "ConditionResult", "AssertResult": conditionsHold = conditionsHold && value != "no"
+        case "ConditionTimestampMonotonic": wasTried = value != "0"
+        case "RemainAfterExit": remainsAfterExit = value == "yes"
         case "Job": job = value.isEmpty || value == "0" ? nil : value
         default: break
         }

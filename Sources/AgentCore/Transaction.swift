@@ -65,7 +65,7 @@ struct Transaction {
     private func execute(_ range: Range<Int>, _ journal: Journal) throws(Failure) {
         let step = preparation.steps[range.lowerBound]
         switch step.action {
-        case .checkout: break  // staged already
+        case .checkout, .displace: break  // staged already; a matter of the link
         case .confirm(let limit, _): try waitForConfirmation(limit)
         case .activate, .remove, .link, .unlink, .grant:
             try change(step)
@@ -131,6 +131,10 @@ struct Transaction {
             if case .unwell(let problem) = status.verdict(before: journal.invocation(of: unit)) {
                 throw Failure(.unit(unit, problem, journal: systemd.journal(unit)))
             }
+        }
+        // None looks like it: it failed, and something has it start again already, such as its socket.
+        for (unit, status) in zip(units, statuses) where status.activeState == "activating" {
+            throw Failure(.unit(unit, .restarting(times: status.restarts), journal: systemd.journal(unit)))
         }
         let arguments = systemd.arguments("restart", jobs)
         throw Failure(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))

@@ -69,7 +69,8 @@ extension Transaction {
             switch try obstacles.displaced(by: link) {
             case .file:
                 // A number that no other copy has.
-                was = .file(copy: journal.priors.count)
+                let copy = journal.priors.count
+                was = obstacles.foreign(at: path) == nil ? .file(copy: copy) : .kept(copy: copy)
                 try system.duplicate(path, to: Journal.copy(journal.priors.count))
             case .symlink(let target): was = .symlink(to: target)
             default: was = .nothing
@@ -91,7 +92,7 @@ extension Transaction {
             journal.needsReload = true
         case (.activate, nil), (.remove, nil), (.link, nil), (.checkout, nil):
             throw Failure(.protocolViolation)
-        case (.confirm, _), (.checkout, _), (.sysusers, _), (.tmpfiles, _), (.disable, _), (.enable, _), (.start, _),
+        case (.confirm, _), (.checkout, _), (.displace, _), (.sysusers, _), (.tmpfiles, _), (.disable, _), (.enable, _), (.start, _),
             (.restart, _), (.check, _):
             break
         }

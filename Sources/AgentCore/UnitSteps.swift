@@ -2,6 +2,18 @@ import Model
 import Wire
 
 extension Journal {
+    /// Whether there was no file of the unit where administrators have them; there may be one elsewhere.
+    func hadNoFile(_ unit: UnitName) -> Bool {
+        for case .path(let path, let was) in priors where path.parent == Layout.unitLinks && path.name == unit.text {
+            switch was {
+            case .nothing: return true
+            case .symlink(let target): return !Layout.isOurs(target)
+            case .file, .kept: return false
+            }
+        }
+        return false
+    }
+
     /// The invocation of a unit before the transaction; nil if it was not up.
     func invocation(of unit: UnitName) -> String? {
         units.first { $0.name == unit && $0.isUp }?.invocation

@@ -105,7 +105,9 @@ int csys_fsync(int fd) {
 #ifdef F_FULLFSYNC
     return RESULT(fcntl(fd, F_FULLFSYNC));
 #else
-    return RESULT(fsync(fd));
+    // EINVAL: there is nothing durable about that file system, such as /proc.
+    int result = RESULT(fsync(fd));
+    return result == -EINVAL ? 0 : result;
 #endif
 }
 

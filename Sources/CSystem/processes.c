@@ -94,6 +94,7 @@ int csys_fork(void) {
 int csys_setsid(void) { return RESULT(setsid()); }
 int csys_getpid(void) { return getpid(); }
 int csys_getuid(void) { return (int)getuid(); }
+int csys_getgid(void) { return (int)getgid(); }
 void csys_exit(int status) { _exit(status); }
 
 void csys_ignore_hangup_and_pipe(void) {

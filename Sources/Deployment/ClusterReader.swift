@@ -45,8 +45,11 @@ public struct ClusterReader {
         return hosts.sorted { $0.0 < $1.0 }
     }
 
-    /// Compares the root tree with what every host is known to run. Unchanged hosts are not looked into.
-    public func plan(root: ObjectID, cluster: String, filter: HostFilter = .all) throws(ClusterError) -> Plan {
+    /// Compares the root tree with what every host is known to run, and with what is said to have drifted there. Other hosts
+    /// are not looked into.
+    public func plan(
+        root: ObjectID, cluster: String, filter: HostFilter = .all, drift: [Hostname: [Drift]] = [:]
+    ) throws(ClusterError) -> Plan {
         let hosts = try hosts(in: root)
         let deployed = Dictionary(
             try read { () throws(StoreError) in try store.deployedCommits() }.map { ($0.host, $0.commit) }
@@ -57,11 +60,13 @@ public struct ClusterReader {
         for (host, tree) in hosts where filter.includes(host) {
             let base = deployed[host]
             let old = try base.map { commit throws(ClusterError) in try hostTreeID(of: host, in: commit) } ?? nil
-            if old == tree { continue }
+            let drift = drift[host] ?? []
+            if old == tree, drift.isEmpty { continue }
             let wanted = try hostTree(host, tree)
             do { try wanted.validate() } catch { throw .tree(error) }
             let known = try old.map { id throws(ClusterError) in try hostTree(host, id) }
-            if let plan = HostPlan(base: base, deployed: known, wanted: wanted, safety: safety) { plans.append(plan) }
+            let plan = HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, drift: drift)
+            if let plan { plans.append(plan) }
         }
         return Plan(hosts: plans, orphans: orphans.filter(filter.includes))
     }
@@ -174,6 +179,7 @@ enum DeployMessage {
         let subject =
             switch kind {
             case .deploy: "Deploy to"
+            case .repair: "Repair"
             case .undo: "Undo on"
             }
         return "\(subject) \(hosts.count == 1 ? "1 host" : "\(hosts.count) hosts")\n\n\(trailer)\(cluster)\n"

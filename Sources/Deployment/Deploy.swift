@@ -256,6 +256,7 @@ public final class Deploy: Sendable {
             plan.host, access: access, questions: questions, interrupt: interrupt, report: { report(plan.host, $0) },
             beforeInstall: beforeInstall)
         try session.verify(hostname: plan.wanted.options.hostname ?? plan.host.text)
+        try session.checkUnits(plan.steps)
         report(plan.host, .connected(isStale: session.hello.commit != plan.base))
         return session
     }

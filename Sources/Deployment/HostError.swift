@@ -18,6 +18,8 @@ public enum HostError: Error, Hashable, Sendable {
     case sudo(SudoProblem, printed: [UInt8])
     /// `/etc/hostname` names another host.
     case wrongHostname(expected: String, found: String)
+    /// There is no systemd to run this unit.
+    case noSystemd(UnitName)
     /// An earlier transaction could not be undone.
     case broken(Failure, undoing: [Failure], Outcome.Remainder)
     /// The agent refused what it was asked.

@@ -51,6 +51,14 @@ struct HostSession {
         guard hello.hostname == expected else { throw .wrongHostname(expected: expected, found: hello.hostname) }
     }
 
+    /// Whether the host can do what is asked of it: a unit needs systemd, files and links do not.
+    func checkUnits(_ steps: [Step]) throws(HostError) {
+        guard !hello.hasSystemd else { return }
+        for step in steps {
+            if case .enable(let unit, _) = step.action { throw .noSystemd(unit) }
+        }
+    }
+
     // MARK: Deploying
 
     /// What came of asking for the lock.
@@ -205,6 +213,52 @@ struct HostSession {
         case .refused(let failure): throw .refused(failure)
         default: throw .unexpected
         }
+    }
+
+    /// What differs from the host's record.
+    mutating func drift(_ privateApps: [PrivateApp]) throws(HostError) -> [Drift] {
+        try conversation.send(.verify(privateApps))
+        var drift: [Drift] = []
+        while true {
+            switch try conversation.receive(deadline: .after(Conversation.patienceForWork)) {
+            case .drift(let part):
+                if part.isEmpty { return drift }
+                drift += part
+                guard drift.count <= Drift.most else { throw .unexpected }
+            case .pong: break
+            case .busy(let holder): throw .busy(holder)
+            case .refused(let failure): throw .refused(failure)
+            default: throw .unexpected
+            }
+        }
+    }
+
+    /// What is in files that are known to be small; nothing of those that are not any more.
+    mutating func read(_ paths: [AbsolutePath]) throws(HostError) -> [[UInt8]?] {
+        try conversation.send(.read(paths))
+        var contents: [[UInt8]?] = []
+        for _ in paths {
+            let size: UInt64?
+            switch try receiveFetched() {
+            case .file(let count): size = count
+            case .refused(let failure): throw .refused(failure)
+            default: throw .unexpected
+            }
+            guard let size else {
+                contents.append(nil)
+                continue
+            }
+            var content: [UInt8] = []
+            guard size <= Drift.largestShown else { throw .unexpected }
+            while content.count < size {
+                guard case .content(let piece) = try receiveFetched(), !piece.isEmpty, content.count + piece.count <= size else {
+                    throw .unexpected
+                }
+                content += piece
+            }
+            contents.append(content)
+        }
+        return contents
     }
 
     /// Asks for what the agent has at hand.

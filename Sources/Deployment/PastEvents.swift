@@ -84,7 +84,7 @@ extension HostNote {
             apps: plan.changes.map { change in
                 switch change.kind {
                 case .add: App(.added, change.app)
-                case .update: App(.updated, change.app)
+                case .update, .repair: App(.updated, change.app)
                 case .remove: App(.removed, change.app)
                 }
             })

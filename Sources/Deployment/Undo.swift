@@ -43,7 +43,7 @@ extension ClusterReader {
     }
 
     /// What runs on the cluster's hosts, as far as is known.
-    private func deployed(_ cluster: String) throws(ClusterError) -> [Hostname: ObjectID] {
+    func deployed(_ cluster: String) throws(ClusterError) -> [Hostname: ObjectID] {
         var deployed: [Hostname: ObjectID] = [:]
         var clusters: [ObjectID: String?] = [:]
         for (host, commit) in try read({ () throws(StoreError) in try store.deployedCommits() }) {

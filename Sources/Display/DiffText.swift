@@ -70,19 +70,22 @@ public struct DiffText {
 }
 
 extension Plan {
-    /// Every file that changes, with the host's and the app's names in front of its path.
+    /// Every file that changes, with the host's and the app's names in front of its path; and files that stand in place of
+    /// links.
     public var changedFiles: [ChangedFile] {
         hosts.flatMap { host in
             host.changes.flatMap { change in
-                change.files.map { file in
+                let files = change.files.map { file in
                     let path = "\(host.host.text)/\(change.app.text)/\(file.path.text)"
                     return ChangedFile(path: path, old: file.old.map(ChangedFile.Version.init), new: file.new.map(ChangedFile.Version.init))
                 }
+                let wanted = host.wanted.apps.first { $0.name == change.app }?.files ?? []
+                return files + change.drift.compactMap { $0.file(instead: wanted, on: host.host) }
             }
         }
     }
 }
 
 extension ChangedFile.Version {
-    fileprivate init(_ file: FileEntry) { self.init(id: file.id, isExecutable: file.isExecutable) }
+    init(_ file: FileEntry) { self.init(id: file.id, isExecutable: file.isExecutable) }
 }

@@ -50,6 +50,7 @@ extension Problem {
             "`\(visible(arguments.joined(separator: " ")))` failed with status \(status)"
         case .timeout(let arguments, let seconds):
             "`\(visible(arguments.joined(separator: " ")))` did not end within \(seconds) s"
+        case .unit(let unit, .exited, _) where !unit.text.hasSuffix(".service"): "unit \(unit.text) did not become active, or did not stay so"
         case .unit(let unit, let problem, _): "unit \(unit.text) \(problem.phrase)"
         case .occupied(let path, let occupant, _): "\(visible(path.text)) is \(occupant.phrase) that is not Deptool's"
         case .noGroup(let group): "/etc/group has no group '\(group.text)'"

@@ -13,7 +13,8 @@ public func planJSON(_ plan: Plan, cluster: String) -> JSONValue {
 private func json(_ plan: HostPlan) -> JSONValue {
     [
         "host": .string(plan.host.text), "base": JSONValue(plan.base?.hex), "tree": .string(plan.wanted.id.hex),
-        "apps": .list(plan.changes.map(json)), "steps": .list(plan.steps.map(stepJSON)),
+        "apps": .list(plan.changes.map(json)), "drift": .list(plan.drift.map(driftJSON)),
+        "steps": .list(plan.steps.map(stepJSON)),
     ]
 }
 
@@ -27,6 +28,7 @@ extension AppChange {
         case .add: "add"
         case .update: "update"
         case .remove: "remove"
+        case .repair: "repair"
         }
     }
 }
@@ -50,6 +52,7 @@ func stepJSON(_ step: Step) -> JSONValue {
     case .grant(let group): members.append(("group", .string(group.text)))
     case .link(let path, let source):
         members += [("path", .string(path.text)), ("source", .string(source.text))]
+    case .displace(let path, let found): members += [("path", .string(path.text))] + foundJSON(found)
     case .unlink(let path): members.append(("path", .string(path.text)))
     case .disable(let unit, let limit), .start(let unit, let limit):
         members += [("unit", .string(unit.text)), ("limit_ms", milliseconds(limit))]
@@ -78,6 +81,7 @@ extension Step.Action {
         case .checkout: "checkout"
         case .activate: "activate"
         case .remove: "remove"
+        case .displace: "displace"
         case .link: "link"
         case .unlink: "unlink"
         case .sysusers: "sysusers"

@@ -21,10 +21,13 @@ public struct PlanText {
     func render(_ plan: HostPlan) -> String {
         var text = style.heading(plan.host.text) + (plan.base == nil ? " (new host)" : "") + "\n"
         if plan.hasNewOptions { text += "    \(style.changed("~ host.json"))\n" }
+        for drift in plan.drift where plan.isOwnerless(drift) { text += "    \(style.changed("! " + drift.phrase))\n" }
         if plan.isRemoval, plan.changes.isEmpty { text += "    nothing is left to remove\n" }
         for change in plan.changes {
             text += "    \(word(change.kind)) \(change.app.text)\n"
-            for file in change.files { text += "        \(line(file))\n" }
+            for drift in change.drift { text += "        \(style.changed("! " + drift.phrase))\n" }
+            // What drifted says it all.
+            for file in change.kind == .repair ? [] : change.files { text += "        \(line(file))\n" }
             for (index, step) in plan.steps.enumerated() where plan.owner(ofStep: index) == change.app {
                 if let phrase = step.phrase { text += "        \(phrase)\n" }
             }
@@ -40,6 +43,7 @@ public struct PlanText {
         case .add: "add"
         case .update: "update"
         case .remove: "remove"
+        case .repair: "repair"
         }
     }
 
@@ -56,6 +60,9 @@ public struct PlanText {
 }
 
 extension HostPlan {
+    /// Whether it concerns none of the apps that are listed.
+    fileprivate func isOwnerless(_ drift: Drift) -> Bool { !changes.contains { $0.drift.contains(drift) } }
+
     /// The app among whose steps a step is shown. What is done once for the whole host stands before the first start of a
     /// unit that needs it, else behind the last link that made it necessary; nil for what comes after everything.
     fileprivate func owner(ofStep index: Int) -> AppName? {
@@ -88,6 +95,8 @@ extension Step {
         case .checkout(for: .root): "only root can read it"
         case .grant(let group): "let the group \(group.text) read it"
         case .link(let path, let source): link("link", path) { "\(visible(path.text)) -> \(visible(source.text))" }
+        case .displace(let path, .file): "keep \(visible(path.text)) as it is in \(Layout.store.text)/kept"
+        case .displace(let path, _): "replace \(visible(path.text)), which is not Deptool's"
         case .unlink(let path): link("unlink", path) { visible(path.text) }
         case .sysusers: "run systemd-sysusers"
         case .tmpfiles: "run systemd-tmpfiles"
@@ -115,7 +124,7 @@ extension Step {
     public var progress: String {
         switch action {
         // Done before anybody could read which.
-        case .checkout, .activate, .remove, .link, .unlink, .grant: "changing files and links"
+        case .checkout, .activate, .remove, .displace, .link, .unlink, .grant: "changing files and links"
         case .confirm(_, .login): "trying a new login"
         case .confirm(_, .everyHost): "waiting for the other hosts"
         case .sysusers: "creating users"

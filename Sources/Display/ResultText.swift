@@ -74,6 +74,7 @@ extension HostError {
         case .bootstrap(let stage, _): "cannot install the agent (\(visible(stage)))"
         case .noAgentSpoke: "the agent did not start"
         case .sudo(let problem, _): problem.phrase
+        case .noSystemd(let unit): "has no systemd to run \(unit.text)"
         case .wrongHostname(_, let found): "is another host: its name is '\(visible(found))'"
         case .broken(let failure, _, _): "an earlier deploy could not be undone: \(failure.phrase)"
         case .refused(let failure): failure.phrase
@@ -103,6 +104,8 @@ extension HostError {
             The login leads to a host whose /etc/hostname says '\(visible(found))', not '\(visible(expected))'.
             If it is the right host all the same, say so in its host.json: {"hostname": "\(visible(found))"}
             """
+        case .noSystemd:
+            "Files and links can be deployed to it. Take the unit out of `units_enabled` in the app's manifest.json, or start systemd there."
         case .broken(let failure, let undoing, let remainder):
             ([failure.explanation] + undoing.map(\.explanation) + [remainder.advice]).joined(separator: "\n")
         case .refused(let failure): failure.explanation

@@ -63,7 +63,7 @@ public struct StatusText {
         changes.map { change in
             switch change.kind {
             case .add: style.added("+ " + change.app.text)
-            case .update: style.changed("~ " + change.app.text)
+            case .update, .repair: style.changed("~ " + change.app.text)
             case .remove: style.removed("- " + change.app.text)
             }
         }

@@ -51,19 +51,42 @@ public struct TextDiff: Hashable, Sendable {
     }
 }
 
+/// What is in a file on a host, which the store does not have.
+public enum HostContent: Hashable, Sendable {
+    case bytes([UInt8])
+    /// Too large, or gone; its size was that, in bytes.
+    case unseen(size: UInt64)
+}
+
 extension Store {
     /// Above this size, in bytes, a file counts as binary.
     public static let largestDiffed: UInt64 = 4 << 20
 
     /// Compares two versions of a file (git_patch_from_buffers); nil is an absent file. What holds a zero byte near its
-    /// start is binary, as in Git.
-    public func fileDiff(old: ObjectID?, new: ObjectID?, path: String) throws(StoreError) -> FileDiff {
-        let oldSize: UInt64? = if let old { try blobSize(old) } else { nil }
-        let newSize: UInt64? = if let new { try blobSize(new) } else { nil }
+    /// start is binary, as in Git. What `contents` has is taken from there.
+    public func fileDiff(
+        old: ObjectID?, new: ObjectID?, path: String, contents: [ObjectID: HostContent] = [:]
+    ) throws(StoreError) -> FileDiff {
+        func size(_ id: ObjectID?) throws(StoreError) -> UInt64? {
+            guard let id else { return nil }
+            switch contents[id] {
+            case .bytes(let bytes): return UInt64(bytes.count)
+            case .unseen(let size): return size
+            case nil: return try blobSize(id)
+            }
+        }
+        func bytes(_ id: ObjectID?) throws(StoreError) -> [UInt8]? {
+            guard let id else { return nil }
+            if case .bytes(let bytes) = contents[id] { return bytes }
+            return try blob(id, limit: .max)
+        }
+        let (oldSize, newSize) = (try size(old), try size(new))
         let binary = FileDiff.binary(oldSize: oldSize, newSize: newSize)
-        guard max(oldSize ?? 0, newSize ?? 0) <= Self.largestDiffed else { return binary }
-        let before: [UInt8]? = if let old { try blob(old, limit: .max) } else { nil }
-        let after: [UInt8]? = if let new { try blob(new, limit: .max) } else { nil }
+        let isUnseen = [old, new].contains { id in
+            if let id, case .unseen = contents[id] { true } else { false }
+        }
+        guard !isUnseen, max(oldSize ?? 0, newSize ?? 0) <= Self.largestDiffed else { return binary }
+        let (before, after) = (try bytes(old), try bytes(new))
         // The patch points into both for as long as it lives.
         var result: Result<FileDiff, StoreError> = .success(binary)
         unsafe (before ?? []).withUnsafeBytes { a in

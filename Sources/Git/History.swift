@@ -20,6 +20,8 @@ public enum HistoryEvent: Hashable, Sendable {
 public struct DeployNote: Hashable, Sendable {
     public enum Kind: String, Sendable {
         case deploy, undo
+        /// A deploy that restores what somebody changed on the hosts.
+        case repair
     }
 
     /// Seconds since the epoch.
@@ -116,7 +118,7 @@ extension HistoryEvent {
         let kind = fields.next()
         guard let time = Int64(String(fields.next())), let commit = known(fields.next()) else { return nil }
         switch (String(kind), commit) {
-        case ("deploy", let commit?), ("undo", let commit?):
+        case ("deploy", let commit?), ("undo", let commit?), ("repair", let commit?):
             let (cluster, author, hosts) = (String(fields.next()), String(fields.next()), fields.next())
             guard fields.isComplete, let kind = DeployNote.Kind(rawValue: String(kind)) else { return nil }
             self = .begun(

@@ -14,6 +14,10 @@ public enum Layout {
     public static func partial(_ content: ObjectID) -> AbsolutePath {
         AbsolutePath(unchecked: partial.text + "/" + content.hex)
     }
+    /// Where a file of somebody else that was at `path` is kept, once the deploy that took its place is committed.
+    public static func kept(_ path: AbsolutePath, by version: Version) -> AbsolutePath {
+        AbsolutePath(unchecked: store.text + "/kept/" + version.text + path.text)
+    }
     public static var log: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/log") }
     /// The unit that recovers at boot, linked for as long as a transaction is open.
     public static var bootUnit: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/deptool-recover.service") }
@@ -23,8 +27,12 @@ public enum Layout {
     public static var bootUnitWanted: AbsolutePath {
         AbsolutePath(unchecked: "/etc/systemd/system/sysinit.target.wants/deptool-recover.service")
     }
+    /// Deptool's own directories, the outermost first, and their modes.
+    public static var directories: [(path: AbsolutePath, mode: UInt32)] {
+        [(root, 0o755), (agents, 0o755), (apps, 0o755), (store, 0o700)]
+    }
     /// Whether a symlink with this target is Deptool's: nobody else points in here.
-    public static func isOurs(_ target: String) -> Bool { target.hasPrefix(root.text + "/") }
+    public static func isOurs(_ target: String) -> Bool { target.utf8.starts(with: (root.text + "/").utf8) }
 
     public static var unitLinks: AbsolutePath { AbsolutePath(unchecked: "/etc/systemd/system") }
     public static var groups: AbsolutePath { AbsolutePath(unchecked: "/etc/group") }

@@ -62,7 +62,7 @@ public struct UnitName: Hashable, Comparable, Sendable {
 
     public init?(_ text: String) {
         guard isName(text, longest: 255, extra: ":-_.\\@", first: "_"),
-            Self.suffixes.contains(where: { text.utf8.count > $0.utf8.count && text.hasSuffix($0) })
+            Self.suffixes.contains(where: { text.utf8.count > $0.utf8.count && text.utf8.ends(with: $0) })
         else { return nil }
         self.text = text
     }

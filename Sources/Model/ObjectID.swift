@@ -48,18 +48,18 @@ public struct ObjectID: Hashable, Sendable {
     public var hex: String { Model.hex(bytes) }
 
     /// The first ten digits: what people and directory names use.
-    public var short: String { String(hex.prefix(10)) }
+    public var short: String { Model.hex(Array(bytes[..<5])) }
 }
 
 /// Lower-case hexadecimal digits, two a byte.
 public func hex(_ bytes: some Sequence<UInt8>) -> String {
-    var text = ""
+    var digits: [UInt8] = []
     for byte in bytes {
         for digit in [byte >> 4, byte & 15] {
-            text.unicodeScalars.append(Unicode.Scalar(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10))
+            digits.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
         }
     }
-    return text
+    return String(decoding: digits, as: UTF8.self)
 }
 
 /// The bytes of an even number of hexadecimal digits; nil for anything else.

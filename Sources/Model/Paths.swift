@@ -53,6 +53,11 @@ private func check(_ path: some Collection<UInt8>) throws(PathProblem) {
 
 private func isSame(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
 
+extension String.UTF8View {
+    /// Whether the last bytes are those of `suffix`.
+    public func ends(with suffix: String) -> Bool { self.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) }
+}
+
 private func hash(_ text: String, into hasher: inout Hasher) {
     var text = text
     text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
@@ -120,6 +125,9 @@ public struct AbsolutePath: Hashable, Comparable, Sendable {
 
     /// The path of `path` below this directory.
     public func appending(_ path: RelativePath) -> AbsolutePath { Self(unchecked: text + "/" + path.text) }
+
+    /// The path of something that a directory was found to hold, whatever its name.
+    public func appending(name: String) -> AbsolutePath { Self(unchecked: text + "/" + name) }
 
     /// The path of a file beside this one: its name with something behind.
     public func withSuffix(_ suffix: StaticString) -> AbsolutePath {

@@ -19,6 +19,9 @@ public struct Step: Hashable, Sendable {
         case remove
         /// Create or retarget a symlink at `path` that points to `source` in the app.
         case link(path: AbsolutePath, source: RelativePath)
+        /// Let the link that is made at `path` take the place of a symlink or file that is not Deptool's: exactly this one.
+        /// A file is kept (`Layout.kept`).
+        case displace(path: AbsolutePath, Drift.Found)
         /// Remove a symlink that points into Deptool's directory.
         case unlink(path: AbsolutePath)
         /// Run systemd-sysusers(8); users stay when undone.

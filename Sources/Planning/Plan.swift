@@ -26,21 +26,25 @@ public struct HostPlan: Hashable, Sendable {
     /// The contents that the host has already, as far as is known.
     public var present: Set<ObjectID>
 
+    /// What somebody changed on the host, and the steps restore.
+    public var drift: [Drift]
     /// Whether the host is to be emptied and forgotten.
     public var isRemoval: Bool
     /// Whether the host's own `host.json` says something else than when it was deployed. The host does nothing about that,
     /// but what is known of it changes.
     public var hasNewOptions: Bool
 
-    /// Nil when there is nothing to do. The wanted tree must be valid.
+    /// Nil when there is nothing to do. The wanted tree must be valid, and what drifted a part of the deployed one.
     public init?(
-        base: ObjectID?, deployed: HostTree?, wanted: HostTree, safety: Safety = Safety(), isRemoval: Bool = false
+        base: ObjectID?, deployed: HostTree?, wanted: HostTree, safety: Safety = Safety(), isRemoval: Bool = false,
+        drift: [Drift] = []
     ) {
         let old = deployed?.apps ?? []
-        changes = AppChange.between(old, wanted.apps)
+        changes = AppChange.between(old, wanted.apps, drift)
+        self.drift = drift
         self.isRemoval = isRemoval
         hasNewOptions = deployed.map { $0.options != wanted.options } ?? false
-        guard !changes.isEmpty || hasNewOptions || isRemoval else { return nil }
+        guard !changes.isEmpty || hasNewOptions || isRemoval || !drift.isEmpty else { return nil }
         host = wanted.host
         self.base = base
         self.wanted = wanted
@@ -57,21 +61,29 @@ public struct HostPlan: Hashable, Sendable {
 public struct AppChange: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
         case add, update, remove
+        /// The app is to be what it was.
+        case repair
     }
 
     public var app: AppName
     public var kind: Kind
     /// Ordered by path.
     public var files: [FileChange]
+    /// What somebody changed of it on the host.
+    public var drift: [Drift] = []
 
-    static func between(_ old: [AppTree], _ new: [AppTree]) -> [AppChange] {
+    static func between(_ old: [AppTree], _ new: [AppTree], _ drift: [Drift] = []) -> [AppChange] {
         let before = Dictionary(old.map { ($0.name, $0) }) { first, _ in first }
         let after = Dictionary(new.map { ($0.name, $0) }) { first, _ in first }
-        return Set(before.keys).union(after.keys).sorted().compactMap { name in
+        let drifted = Dictionary(grouping: drift.compactMap { drift in drift.subject.map { ($0, drift) } }) { $0.0 }
+        return Set(before.keys).union(after.keys).union(drifted.keys).sorted().compactMap { name in
             let (was, will) = (before[name], after[name])
-            if let was, let will, was.id == will.id { return nil }
-            let kind: Kind = was == nil ? .add : will == nil ? .remove : .update
-            return AppChange(app: name, kind: kind, files: FileChange.between(was?.files ?? [], will?.files ?? []))
+            let drift = (drifted[name] ?? []).map(\.1)
+            let isSame = was != nil && was?.id == will?.id
+            if isSame, drift.isEmpty { return nil }
+            let kind: Kind = isSame ? .repair : will == nil ? .remove : was == nil ? .add : .update
+            let files = FileChange.between(was?.files ?? [], will?.files ?? [])
+            return AppChange(app: name, kind: kind, files: FileChange.merge(files, drift, was, will), drift: drift)
         }
     }
 }
@@ -83,6 +95,20 @@ public struct FileChange: Hashable, Sendable {
     public var old: FileEntry?
     /// Nil when the file goes.
     public var new: FileEntry?
+
+    /// Where somebody has edited or removed a file, the change begins with what is there.
+    fileprivate static func merge(_ changes: [FileChange], _ drift: [Drift], _ was: AppTree?, _ will: AppTree?) -> [FileChange] {
+        var changes = Dictionary(changes.map { ($0.path, $0) }) { first, _ in first }
+        for case .file(let path, let found) in drift.map(\.finding) {
+            let recorded = was?.files.first { $0.path == path }
+            var change = FileChange(path: path, old: nil, new: will?.files.first { $0.path == path })
+            if case .file(let id, _) = found {
+                change.old = FileEntry(path: path, isExecutable: recorded?.isExecutable ?? false, id: id)
+            }
+            changes[path] = change.old == nil && change.new == nil ? nil : change
+        }
+        return changes.values.sorted { $0.path < $1.path }
+    }
 
     /// Both ordered by path, and so is the result.
     static func between(_ old: [FileEntry], _ new: [FileEntry]) -> [FileChange] {

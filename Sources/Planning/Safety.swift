@@ -45,7 +45,7 @@ public struct Safety: Hashable, Sendable {
         if `guard` == .never { return nil }
         for change in changes {
             for app in [old.first { $0.name == change.app }, new.first { $0.name == change.app }].compactMap({ $0 }) {
-                let changed = change.files.map(\.path)
+                let changed = change.touched
                 // A link shows a changed file, or a directory with changed files; or it comes or goes.
                 for link in app.links where isDelicate(link.path) {
                     let shows = changed.contains { $0 == link.source || $0.below(link.source.text) != nil }

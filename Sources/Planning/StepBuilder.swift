@@ -15,7 +15,7 @@ struct StepBuilder {
     let new: [AppTree]
     let changes: [AppChange]
 
-    private var checkedOut: [AppName] { changes.filter { $0.kind != .remove }.map(\.app) }
+    private var checkedOut: [AppName] { changes.filter(\.hasNewVersion).map(\.app) }
 
     func steps() -> [Step] {
         let links = linkSteps()
@@ -52,9 +52,14 @@ struct StepBuilder {
         let before = Dictionary(old.flatMap(\.links).map { ($0.path, $0) }) { first, _ in first }
         let after = Dictionary(new.flatMap(\.links).map { ($0.path, $0) }) { first, _ in first }
         let gone = before.values.filter { after[$0.path] == nil }.sorted { $0.path < $1.path }
-        let come = after.values.filter { before[$0.path] != $0 }.sorted { $0.path < $1.path }
+        var drifted: [AbsolutePath: Drift.Found] = [:]
+        for case .link(let path, _, let found) in changes.flatMap(\.drift).map(\.finding) { drifted[path] = found }
+        let come = after.values.filter { before[$0.path] != $0 || drifted[$0.path] != nil }.sorted { $0.path < $1.path }
         return gone.map { Step($0.app, .unlink(path: $0.path)) }
-            + come.map { Step($0.app, .link(path: $0.path, source: $0.source)) }
+            + come.flatMap { link in
+                let displaced = drifted[link.path].flatMap { $0.isForeign ? Step(link.app, .displace(path: link.path, $0)) : nil }
+                return [displaced, Step(link.app, .link(path: link.path, source: link.source))].compactMap { $0 }
+            }
     }
 
     /// Whether a file in a directory of that kind comes, changes or goes.
@@ -62,8 +67,8 @@ struct StepBuilder {
         let directories = LinkDirectory.all.filter { $0.reaction == reaction }
         return changes.contains { change in
             // A removed file leaves nothing for these two to do.
-            change.files.contains { file in
-                (reaction == .daemonReload || file.new != nil) && directories.contains { file.path.below($0.name) != nil }
+            change.touched.contains { path in
+                (reaction == .daemonReload || !change.removes(path)) && directories.contains { path.below($0.name) != nil }
             }
         }
     }
@@ -92,13 +97,21 @@ struct StepBuilder {
                     enable.append(Step(shown, .enable(unit, .new)))
                     start.append(Step(shown, .start(unit, within: limit)))
                 } else {
-                    if own?.files.contains(where: { $0.path.below("systemd") != nil }) == true || !others.isEmpty {
+                    let isDisabled = own?.drift.contains { $0.finding == .disabled(unit) } ?? false
+                    if isDisabled {
+                        enable.append(Step(shown, .enable(unit, .new)))
+                    } else if own?.touched.contains(where: { $0.below("systemd") != nil }) == true || !others.isEmpty {
                         enable.append(Step(shown, .enable(unit, .refreshed)))
                     }
-                    let files = (own?.files.map(\.path) ?? []) + others.map(\.path)
-                    guard let first = files.first else { continue }
-                    let reason = Step.Reason(path: first, others: files.count - 1)
-                    start.append(Step(shown, .restart(unit, because: reason, within: limit)))
+                    let files = (own?.touched ?? []) + others.map(\.path)
+                    if let first = files.first {
+                        let reason = Step.Reason(path: first, others: files.count - 1)
+                        start.append(Step(shown, .restart(unit, because: reason, within: limit)))
+                    } else if own?.drift.contains(where: { $0.isDown(unit) }) == true {
+                        start.append(Step(shown, .start(unit, within: limit)))
+                    } else if !isDisabled {
+                        continue
+                    }
                 }
                 check.append(Step(shown, .check(unit, settle: settle, within: limit)))
             }
@@ -107,13 +120,15 @@ struct StepBuilder {
     }
 
     /// The changed files of other apps that make up the unit: its own file, its template's, and their drop-ins. The paths
-    /// begin with the name of the app.
+    /// begin with the name of the app. What only moves to `app` is its own change.
     private func changesElsewhere(of unit: UnitName, in app: AppName) -> [(app: AppName, path: RelativePath)] {
-        changes.filter { $0.app != app }.flatMap { change in
-            change.files.compactMap { file -> (app: AppName, path: RelativePath)? in
-                guard let path = file.path.below("systemd") else { return nil }
+        let own = changes.first { $0.app == app }?.touched ?? []
+        return changes.filter { $0.app != app }.flatMap { change in
+            let moved = change.files.filter { $0.new == nil && own.contains($0.path) }.map(\.path)
+            return change.touched.compactMap { file -> (app: AppName, path: RelativePath)? in
+                guard let path = file.below("systemd"), !moved.contains(file) else { return nil }
                 let isPart = [unit.text, unit.template].contains { path.text == $0 || path.below($0 + ".d") != nil }
-                guard isPart, let whole = try? RelativePath("\(change.app.text)/\(file.path.text)") else { return nil }
+                guard isPart, let whole = try? RelativePath("\(change.app.text)/\(file.text)") else { return nil }
                 return (change.app, whole)
             }
         }
@@ -121,10 +136,10 @@ struct StepBuilder {
 }
 
 extension Step.Action {
-    /// The path of a link that the step makes or removes.
+    /// The path of a link that the step makes or removes, or makes room for.
     var linkPath: AbsolutePath? {
         switch self {
-        case .link(let path, _), .unlink(let path): path
+        case .link(let path, _), .displace(let path, _), .unlink(let path): path
         default: nil
         }
     }

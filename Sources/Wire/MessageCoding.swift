@@ -2,27 +2,36 @@ import Model
 
 extension Request: WireCodable {
     public func encode(to writer: inout ByteWriter) {
-        switch self {
-        case .prepare(let preparation):
-            writer.byte(0)
-            preparation.encode(to: &writer)
-        case .content(let bytes):
-            writer.byte(1)
-            writer.blob(bytes)
-        case .supply(let contents):
-            writer.byte(2)
-            writer.list(contents)
-        case .apply: writer.byte(3)
-        case .cancel: writer.byte(4)
-        case .record: writer.byte(5)
-        case .fetch(let ids):
-            writer.byte(6)
-            writer.list(ids)
-        case .ping: writer.byte(7)
-        case .confirm: writer.byte(8)
-        case .log: writer.byte(9)
-        case .report: writer.byte(17)
-        }
+        // The agent only reads these.
+        #if !hasFeature(Embedded)
+            switch self {
+            case .prepare(let preparation):
+                writer.byte(0)
+                preparation.encode(to: &writer)
+            case .content(let bytes):
+                writer.byte(1)
+                writer.blob(bytes)
+            case .supply(let contents):
+                writer.byte(2)
+                writer.list(contents)
+            case .apply: writer.byte(3)
+            case .cancel: writer.byte(4)
+            case .record: writer.byte(5)
+            case .fetch(let ids):
+                writer.byte(6)
+                writer.list(ids)
+            case .ping: writer.byte(7)
+            case .confirm: writer.byte(8)
+            case .log: writer.byte(9)
+            case .verify(let apps):
+                writer.byte(10)
+                writer.list(apps)
+            case .read(let paths):
+                writer.byte(11)
+                writer.list(paths)
+            case .report: writer.byte(12)
+            }
+        #endif
     }
 
     public init(from reader: inout ByteReader) throws(DecodingProblem) {
@@ -37,7 +46,9 @@ extension Request: WireCodable {
         case 7: self = .ping
         case 8: self = .confirm
         case 9: self = .log
-        case 17: self = .report
+        case 10: self = .verify(try reader.list(of: PrivateApp.self))
+        case 11: self = .read(try reader.list(of: AbsolutePath.self))
+        case 12: self = .report
         default: throw .unknownCase
         }
     }
@@ -138,6 +149,9 @@ extension Reply: WireCodable {
         case .waiting(let waiting):
             writer.byte(15)
             waiting.encode(to: &writer)
+        case .drift(let drift):
+            writer.byte(16)
+            writer.list(drift)
         case .report(let bytes):
             writer.byte(17)
             writer.blob(bytes)
@@ -146,23 +160,28 @@ extension Reply: WireCodable {
 
     public init(from reader: inout ByteReader) throws(DecodingProblem) {
         switch try reader.byte() {
-        case 0: self = .hello(try Hello(from: &reader))
-        case 1: self = .locked
-        case 2: self = .staged(missing: try reader.list(of: ObjectID.self))
-        case 3: self = .busy(try Holder(from: &reader))
-        case 4: self = .stale(try reader.optional(Record.self))
+        // What the process that runs the steps tells the one that talks to the laptop.
         case 5: self = .began(step: try reader.count(limit: Int(Int32.max)))
         case 6: self = .undoing(try Failure(from: &reader))
         case 7: self = .finished(try Outcome(from: &reader))
-        case 8: self = .refused(try Failure(from: &reader))
-        case 9: self = .record(try reader.optional(Record.self))
-        case 10: self = .file(size: try reader.bool() ? try reader.fileSize() : nil)
-        case 11: self = .content(try reader.blob())
-        case 12: self = .pong
-        case 13: self = .resumed(try reader.list(of: Content.self))
-        case 14: self = .log(try reader.blob())
         case 15: self = .waiting(try Waiting(from: &reader))
-        case 17: self = .report(try reader.blob())
+        #if !hasFeature(Embedded)
+            // The agent never hears these, and what reads them would be a good part of it.
+            case 0: self = .hello(try Hello(from: &reader))
+            case 1: self = .locked
+            case 2: self = .staged(missing: try reader.list(of: ObjectID.self))
+            case 3: self = .busy(try Holder(from: &reader))
+            case 4: self = .stale(try reader.optional(Record.self))
+            case 8: self = .refused(try Failure(from: &reader))
+            case 9: self = .record(try reader.optional(Record.self))
+            case 10: self = .file(size: try reader.bool() ? try reader.fileSize() : nil)
+            case 11: self = .content(try reader.blob())
+            case 12: self = .pong
+            case 13: self = .resumed(try reader.list(of: Content.self))
+            case 14: self = .log(try reader.blob())
+            case 16: self = .drift(try reader.list(of: Drift.self))
+            case 17: self = .report(try reader.blob())
+        #endif
         default: throw .unknownCase
         }
     }
@@ -306,7 +325,7 @@ extension Problem: WireCodable {
         case .otherHostFailed: writer.byte(13)
         case .noGroup(let group):
             writer.byte(14)
-            writer.text(group.text)
+            group.encode(to: &writer)
         }
     }
 
@@ -342,9 +361,7 @@ extension Problem: WireCodable {
             self = .unreadable(path: path, try DecodingProblem(from: &reader))
         case 12: self = .notConfirmed(seconds: Int(try reader.signed()))
         case 13: self = .otherHostFailed
-        case 14:
-            guard let group = GroupName(try reader.text()) else { throw .badValue }
-            self = .noGroup(group)
+        case 14: self = .noGroup(try GroupName(from: &reader))
         default: throw .unknownCase
         }
     }

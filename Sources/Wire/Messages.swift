@@ -1,7 +1,7 @@
 import Model
 
 /// What the laptop asks of the agent.
-public enum Request: Hashable, Sendable {
+public indirect enum Request: Hashable, Sendable {
     /// Lock the host and stage a deploy; the contents it announces follow at once.
     case prepare(Preparation)
     /// The next bytes of the announced contents, one after the other, at most `Frame.contentLimit` a message.
@@ -20,6 +20,10 @@ public enum Request: Hashable, Sendable {
     case fetch([ObjectID])
     /// Send the newest lines of the host's own log.
     case log
+    /// Compare the host with its record. These apps are to be private.
+    case verify([PrivateApp])
+    /// Send what is in these files, as far as they are no larger than `Drift.largestShown`.
+    case read([AbsolutePath])
     /// Say how the host is.
     case report
     case ping
@@ -75,8 +79,8 @@ public enum Reply: Hashable, Sendable {
     /// The first message of every session.
     case hello(Hello)
     case locked
-    /// Comes before `locked`: how much there is of large contents whose transfer was cut off in an earlier deploy. They
-    /// are sent from there on.
+    /// Comes before `locked`: how much there is of large contents, from a transfer that was cut off in an earlier deploy or
+    /// from the version before. They are sent from there on.
     case resumed([Content])
     /// Every announced content is on disk, and so is all else but `missing`. Empty: ready to apply.
     case staged(missing: [ObjectID])
@@ -94,10 +98,12 @@ public enum Reply: Hashable, Sendable {
     /// The request could not be carried out; nothing was changed.
     case refused(Failure)
     case record(Record?)
-    /// The answer to `fetch`, one for each id, in order: nothing when the file is not as recorded; else the size, and the
-    /// bytes follow.
+    /// The answer to `fetch` and `read`, one for each id or path, in order: nothing when the file is not as recorded, or
+    /// not to be read; else the size, and the bytes follow.
     case file(size: UInt64?)
     case content([UInt8])
+    /// What differs from the record; comes as it is found, and at the end empty.
+    case drift([Drift])
     /// The newest lines of the host's log as they are, the oldest of them maybe cut; empty where nothing was deployed.
     case log([UInt8])
     /// How the host is. The parts end in a NUL, but for the last: `/proc/loadavg`, `/proc/meminfo`, `/proc/uptime`; bytes and
@@ -165,7 +171,7 @@ public struct Hello: Hashable, Sendable {
 }
 
 /// How a transaction ended.
-public enum Outcome: Hashable, Sendable {
+public indirect enum Outcome: Hashable, Sendable {
     /// The host is in the new state.
     case deployed
     /// Nothing was changed, because of something that was seen before.
@@ -196,7 +202,9 @@ public struct Failure: Error, Hashable, Sendable {
     }
 }
 
-public enum Problem: Hashable, Sendable {
+/// Indirect, as all that is large and moved about much: `Failure`, which nearly everything that the agent does can throw,
+/// stays small. Code that moves a large one is a tenth of an agent.
+public indirect enum Problem: Hashable, Sendable {
     /// A system call failed with this errno of Linux.
     case system(operation: String, path: String, code: Int)
     /// A program could not be started, or ended with a status that is not zero (128 + signal if killed).
@@ -231,18 +239,4 @@ public enum Problem: Hashable, Sendable {
 
 public enum Occupant: Hashable, Sendable {
     case file, directory, symlink(to: String), other
-}
-
-/// Why a unit was judged to be unwell, with what `systemctl show` says of it.
-public enum UnitProblem: Hashable, Sendable {
-    /// systemd has no such unit, cannot read it, or it is masked (LoadState).
-    case notLoaded(state: String)
-    /// It failed (Result, ExecMainStatus).
-    case failed(result: String, status: Int)
-    /// It ended although it should keep running.
-    case exited(status: Int)
-    /// It restarted while it was watched, or waits to be restarted.
-    case restarting(times: Int)
-    /// It was not up when the time to wait was over, or not stopped (ActiveState, SubState).
-    case tooSlow(state: String, seconds: Int)
 }

@@ -14,6 +14,15 @@ extension AppName: WireCodable {
     }
 }
 
+extension GroupName: WireCodable {
+    public func encode(to writer: inout ByteWriter) { writer.text(text) }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        guard let name = GroupName(try reader.text()) else { throw .badValue }
+        self = name
+    }
+}
+
 extension UnitName: WireCodable {
     public func encode(to writer: inout ByteWriter) { writer.text(text) }
 
@@ -204,7 +213,11 @@ extension Step: WireCodable {
             writer.duration(limit)
         case .grant(let group):
             writer.byte(17)
-            writer.text(group.text)
+            group.encode(to: &writer)
+        case .displace(let path, let foreign):
+            writer.byte(18)
+            path.encode(to: &writer)
+            foreign.encode(to: &writer)
         }
     }
 
@@ -244,9 +257,10 @@ extension Step: WireCodable {
         case 15:
             action = .confirm(within: try reader.duration(), because: .everyHost)
         case 16: action = .checkout(for: .root)
-        case 17:
-            guard let group = GroupName(try reader.text()) else { throw .badValue }
-            action = .grant(group)
+        case 17: action = .grant(try GroupName(from: &reader))
+        case 18:
+            let path = try AbsolutePath(from: &reader)
+            action = .displace(path: path, try Drift.Found(from: &reader))
         default: throw .unknownCase
         }
         self.init(app, action)

@@ -79,6 +79,9 @@ func nothingToDo(_ workspace: Workspace, _ plan: Plan) -> String {
 
 extension Plan {
     var isEmpty: Bool { hosts.isEmpty && orphans.isEmpty }
+
+    /// Whether it restores what somebody changed.
+    var isRepair: Bool { hosts.contains { !$0.drift.isEmpty } }
 }
 
 struct Status: AsyncParsableCommand {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Deployment
 import Display
 import Model
+import Planning
 
 struct DeployCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -25,24 +26,32 @@ struct DeployCommand: AsyncParsableCommand {
     @OptionGroup var flags: DeployFlags
     @Flag(help: "Show the plan and stop, as `deptool plan` does.")
     var planOnly = false
+    @Flag(help: "First ask the hosts what somebody changed on them, as `deptool verify` does, and restore that, too.")
+    var repair = false
     @Option(
         help: ArgumentHelp("Empty this host, which is not in the config tree any more.", valueName: "name"),
         completion: Complete.hosts)
     var removeHost: String?
 
+    func validate() throws {
+        guard !repair || removeHost == nil else { throw ValidationError("'--repair' does not go with '--remove-host'.") }
+    }
+
     func run() async throws {
         let run = DeployRun(ssh: ssh, flags: flags, forgets: removeHost != nil, isPlanOnly: planOnly)
         if let ready = try ReadyPlan(cluster, limit, safety) {
             guard removeHost == nil else { throw Complaint("`--remove-host` does not go with a plan file") }
+            guard !repair else { throw Complaint("`--repair` does not go with a plan file", "What is repaired is found out when it is.") }
             return try await run.run { ready }
         }
         let workspace = try cluster.workspace()
         try rendering.render(workspace)
-        try await run.run { try plan(workspace) }
+        try await run.run(nothing: repair ? nothingToRepair : nothingToDo) { try await plan(workspace) }
     }
 
-    private func plan(_ workspace: Workspace) throws -> ReadyPlan {
+    private func plan(_ workspace: Workspace) async throws -> ReadyPlan {
         let root = try workspace.importTree()
+        if repair { return try await repairPlan(workspace, root) }
         guard let removeHost else {
             let plan = try workspace.plan(root, limit.filter, safety: safety.safety)
             return ReadyPlan(workspace: workspace, plan: plan, root: root)
@@ -51,6 +60,21 @@ struct DeployCommand: AsyncParsableCommand {
         let plan = try workspace.removalPlan(host, root, safety: safety.safety)
         return ReadyPlan(workspace: workspace, plan: plan, root: root)
     }
+
+    private func repairPlan(_ workspace: Workspace, _ root: ObjectID) async throws -> ReadyPlan {
+        // For what is wrong with the tree, nobody need be asked.
+        _ = try workspace.plan(root, limit.filter, safety: safety.safety)
+        let found = try await workspace.drift(
+            root, limit.filter, ssh, asks: !flags.output.json, skipsUnreachable: flags.skipUnreachable)
+        var plan = try workspace.plan(root, limit.filter, safety: safety.safety, drift: found.drift)
+        plan.hosts.removeAll { found.absent.contains($0.host) }
+        return ReadyPlan(workspace: workspace, plan: plan, root: root, contents: found.contents)
+    }
+}
+
+/// What is said when nothing drifted and nothing changed.
+private func nothingToRepair(_ workspace: Workspace, _ plan: Plan) -> String {
+    "Nothing to do: every host of cluster '\(workspace.cluster)' is what the config tree says.\n"
 }
 
 struct Undo: AsyncParsableCommand {

@@ -34,10 +34,10 @@ struct DeployRun {
     /// Plans with `plan`, and again while somebody else turns out to have deployed meanwhile. `nothing` is said when there is
     /// nothing to do.
     func run(
-        nothing: (Workspace, Plan) -> String = nothingToDo, _ plan: () throws -> ReadyPlan
+        nothing: (Workspace, Plan) -> String = nothingToDo, _ plan: () async throws -> ReadyPlan
     ) async throws {
         while true {
-            let ready = try plan()
+            let ready = try await plan()
             let (plan, workspace) = (ready.plan, ready.workspace)
             flags.output.write(
                 planJSON(plan, cluster: workspace.cluster),
@@ -78,7 +78,7 @@ struct DeployRun {
         let commit: ObjectID
         do {
             if isAsking {
-                try confirm(plan, workspace, screen)
+                try confirm(ready, screen)
                 begun = csys_monotonic_ns()
                 screen.begin()
             }
@@ -87,7 +87,7 @@ struct DeployRun {
                 if !isJSON { screen.note("Giving up: hosts that were being changed roll back. Ctrl-C again leaves at once.") }
                 deploy.cancel()
             }
-            commit = try deploy.go(root: ready.root, kind, cluster: workspace.cluster, store: workspace.store)
+            commit = try deploy.go(root: ready.root, plan.isRepair ? .repair : kind, cluster: workspace.cluster, store: workspace.store)
         } catch {
             deploy.callOff()
             _ = await running
@@ -110,7 +110,8 @@ struct DeployRun {
     }
 
     /// Returns when the operator says yes.
-    private func confirm(_ plan: Plan, _ workspace: Workspace, _ screen: ProgressScreen) throws {
+    private func confirm(_ ready: ReadyPlan, _ screen: ProgressScreen) throws {
+        let (plan, workspace) = (ready.plan, ready.workspace)
         let hosts = "\(plan.hosts.count) host\(plan.hosts.count == 1 ? "" : "s")"
         while true {
             guard let answer = screen.ask("Apply to \(hosts) in cluster '\(visible(workspace.cluster))'? [y/N/d] ") else {
@@ -118,7 +119,7 @@ struct DeployRun {
             }
             switch answer.lowercased() {
             case "y", "yes": return
-            case "d", "diff": try complaining { try workspace.store.showDiff(plan.changedFiles) }
+            case "d", "diff": try complaining { try workspace.store.showDiff(plan.changedFiles, contents: ready.contents) }
             default:
                 Terminal.write("Nothing was changed.\n")
                 throw ExitCode(1)

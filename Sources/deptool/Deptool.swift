@@ -22,7 +22,7 @@ struct Deptool: AsyncParsableCommand {
             """,
         version: toolVersion,
         subcommands: [
-            Init.self, PlanCommand.self, Diff.self, DeployCommand.self, Undo.self, Status.self, Log.self, Sync.self, Ping.self,
+            Init.self, PlanCommand.self, Diff.self, DeployCommand.self, Undo.self, Status.self, Verify.self, Log.self, Sync.self, Ping.self,
             Forget.self, DoctorCommand.self,
         ])
 }

@@ -76,15 +76,17 @@ struct Diff: ParsableCommand {
 }
 
 extension Store {
-    func showDiff(_ files: [ChangedFile]) throws {
+    /// Behind `text`. What `contents` has is taken from there.
+    func showDiff(_ files: [ChangedFile], contents: [ObjectID: HostContent] = [:], after text: String = "") throws {
         let pager = Pager()
         // Ctrl-C is the pager's.
         try Interruption.handled(by: { _ in }) {
             defer { pager.finish() }
+            pager.write(text)
             try DiffText(style: Terminal.style).render(
                 files,
                 diff: { file throws(StoreError) in
-                    try fileDiff(old: file.old?.id, new: file.new?.id, path: file.path)
+                    try fileDiff(old: file.old?.id, new: file.new?.id, path: file.path, contents: contents)
                 }, print: pager.write)
         }
     }

@@ -12,11 +12,14 @@ struct ReadyPlan {
     let root: ObjectID
     /// Whether there would be another one if the hosts turned out to run something else.
     var canBeRemade = true
+    /// Edited files of the hosts, for a look at the difference.
+    var contents: [ObjectID: HostContent] = [:]
 
-    init(workspace: Workspace, plan: Plan, root: ObjectID) {
+    init(workspace: Workspace, plan: Plan, root: ObjectID, contents: [ObjectID: HostContent] = [:]) {
         self.workspace = workspace
         self.plan = plan
         self.root = root
+        self.contents = contents
     }
 
     /// The plan of a file that `deptool plan --out` wrote; nil if that is not what was named.

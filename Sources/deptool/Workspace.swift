@@ -138,14 +138,16 @@ struct Workspace {
     }
 
     /// Plans, and makes the cluster the default, since there is nothing wrong with it.
-    func plan(_ root: ObjectID, _ filter: HostFilter = .all, safety: Safety = Safety()) throws -> Plan {
+    func plan(
+        _ root: ObjectID, _ filter: HostFilter = .all, safety: Safety = Safety(), drift: [Hostname: [Drift]] = [:]
+    ) throws -> Plan {
         try complaining {
             let reader = ClusterReader(store, safety: safety)
             let others = try otherClusters()
             for (host, _) in try reader.hosts(in: root) {
                 if let other = Self.cluster(of: host, among: others) { throw ClusterError.hostInTwoClusters(host, other: other) }
             }
-            let plan = try reader.plan(root: root, cluster: cluster, filter: filter)
+            let plan = try reader.plan(root: root, cluster: cluster, filter: filter, drift: drift)
             try remember()
             return plan
         }

@@ -85,10 +85,9 @@ import Wire
         try FileManager.default.setAttributes([.posixPermissions: 0o711], ofItemAtPath: host.real("/srv/made/deep"))
         let before = try host.listing()
         var plan = Plan(from: (first, 1), to: Wanted(), 2)
-        // A record that cannot be written is the last thing that can fail.
-        try host.makeDirectory("/var/lib/deptool/store/record.new/in-the-way")
-        #expect(isRolledBack(try host.deploy(plan)))
-        try host.remove("/var/lib/deptool/store/record.new")
+        // A record that cannot be written (EIO) is the last thing that can fail.
+        let gate = Breaker(error: 5) { $0 == .write && $1 == "/var/lib/deptool/store/record.new" }
+        #expect(isRolledBack(try host.deploy(plan, gate: gate)))
         try host.expect(unchangedSince: before)
         plan = Plan(from: (first, 1), to: Wanted(), 3)
         #expect(try host.deploy(plan) == .finished(.deployed))

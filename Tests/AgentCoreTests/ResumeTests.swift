@@ -113,6 +113,17 @@ import Wire
         #expect(host.read("/etc/precious")?.count == 1000)
     }
 
+    @Test func `is not sent when the version before has it`() throws {
+        let host = try TestHost()
+        let other = Wanted(["app": .init(["small": .init("small")])])
+        try host.deploy(wanted, 1)
+        try host.deploy(other, 2, after: (wanted, 1))
+        let (resumed, missing) = try deploy(Plan(from: (other, 2), to: wanted, 3), to: host)
+        #expect(resumed == [Content(id: id, size: UInt64(bytes.count))])
+        #expect(missing == [[]])
+        try host.expect(running: wanted, 3)
+    }
+
     @Test func `goes when the next deploy does not want it`() throws {
         let host = try host(after: 700_000)
         let other = Wanted(["app": .init(["small": .init("small")])])

@@ -48,6 +48,12 @@ import Wire
         #expect(self.phrase(.unit(try unitName("a.service"), problem, journal: "line")) == "unit a.service " + phrase)
     }
 
+    @Test func `a unit that runs no program has no exit status`() throws {
+        #expect(
+            self.phrase(.unit(try unitName("a.target"), .exited(status: 0), journal: ""))
+                == "unit a.target did not become active, or did not stay so")
+    }
+
     @Test func `what is in the way of a link is named`() throws {
         let path = try AbsolutePath("/etc/x")
         #expect([Occupant.file, .directory, .symlink(to: "/y\n"), .other].map { phrase(.occupied(path, by: $0, for: nil)) } == [

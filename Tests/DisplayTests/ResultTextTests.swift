@@ -139,6 +139,7 @@ import Wire
         (.bootstrap(stage: "hash", printed: []), "cannot install the agent (hash)"),
         (.noAgentSpoke(nil, printed: []), "the agent did not start"),
         (.wrongHostname(expected: "a", found: "b\nc"), "is another host: its name is 'b^Jc'"),
+        (.noSystemd(UnitName("x.service")!), "has no systemd to run x.service"),
         (.broken(Failure(.agentDied), undoing: [], .units), "an earlier deploy could not be undone: the agent was killed"),
         (.refused(Failure(.agentDied)), "the agent was killed"),
         (.malformed(.truncated), "sent something that is no message: it ends too early"),

@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{"systemd": {}, "sytemd": {}}"#, "1: unknown key 'sytemd'; there are 'systemd' and 'symlinks'"),
+        (#"{"systemd": {}, "sytemd": {}}"#, "1: unknown key 'sytemd'; there are 'systemd', 'symlinks', 'settle', 'timeout', 'private' and 'group'"),
         (#"{"systemd": {"units": []}}"#, "1: unknown key 'systemd.units'; the only one is 'systemd.units_enabled'"),
         ("{\n  \"systemd\": []\n}", "2: 'systemd' must be an object, not a list"),
         (#"{"systemd": {"units_enabled": "a.service"}}"#, "1: 'systemd.units_enabled' must be a list, not a string"),
@@ -45,7 +45,7 @@ import Testing
         ("systemd: {}", "1: not valid JSON: expected a value"),
         ("{\"systemd\": {}\n", "2: not valid JSON: expected ',' or '}'"),
         ("", "1: not valid JSON: expected a value"),
-        ("{\"\\u001b[2J\": 1}", "1: unknown key '^[[2J'; there are 'systemd' and 'symlinks'"),
+        ("{\"\\u001b[2J\": 1}", "1: unknown key '^[[2J'; there are 'systemd', 'symlinks', 'settle', 'timeout', 'private' and 'group'"),
     ])
     func `a manifest that is none is refused, with the line`(manifest: String, message: String) throws {
         try addApp("web1/nginx", manifest: manifest)
@@ -153,6 +153,7 @@ import Testing
             let bytes = directory.unicodeScalars.map { CChar(bitPattern: UInt8($0.value)) } + [0]
             #expect(mkdir(bytes, 0o755) == 0)
             if path.count == 3, name == path.last { #expect(rmdir(bytes) == 0 && creat(bytes, 0o644) >= 0) }
+            if path.count == 2, name == path.last { #expect(creat(bytes.dropLast() + [47, 102, 0], 0o644) >= 0) }
         }
         try expectRefusal(message)
     }

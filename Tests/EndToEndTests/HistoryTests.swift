@@ -270,9 +270,9 @@ extension EndToEnd {
             try deploy(1, "--limit", "nowhere.invalid")
             // Mistakes are objects, too.
             #expect(try types(1, "plan", "--json", "--limit", "web") == ["error"])
-            #expect(try types(64, "plan", "--json", "--jsno") == ["error"])
-            #expect(try types(64, "plna", "--json") == ["error"])
-            #expect(try types(64, "deploy", "--json") == ["error"])
+            #expect(try types(1, "plan", "--json", "--jsno") == ["error"])
+            #expect(try types(1, "plna", "--json") == ["error"])
+            #expect(try types(1, "deploy", "--json") == ["error"])
             #expect(try types(1, "plan", "nowhere", "--json") == ["error"])
             #expect(try types(1, "undo", "--to", "0123", "--json", "--no-confirm") == ["error"])
         }

@@ -85,7 +85,7 @@ extension EndToEnd {
             try answer(with: Frame.magic + [3, 0xff, 0xff, 0xff], then: "exec cat /dev/zero")
             #expect(try deploy().contains("sent something that is no message"))
             // The largest list of the smallest things.
-            let list: [UInt8] = [2, 0x80, 0x80, 0x40]
+            let list: [UInt8] = [13, 0x80, 0x80, 0x40]
             try answer(with: Frame.magic + frame(list + [UInt8](repeating: 0, count: 21 << 20)), then: "true")
             #expect(try deploy().contains("sent a"))
             try answer(with: hello("web1\u{1b}[2J\u{7}"))

@@ -34,7 +34,8 @@ extension EndToEnd {
             // The group is one that this very deploy makes.
             try write(shared)
             let first = try cluster.deploy().require(0)
-            #expect(first.text.contains("        only root can read it\n        let the group dns read it\n"), "\(first)")
+            #expect(first.text.contains("        only root can read it\n"), "\(first)")
+            #expect(first.text.contains("        run systemd-sysusers\n        let the group dns read it\n"), "\(first)")
             #expect(try places(readBy: "operator") == "")
             #expect(try places(readBy: "dns") == "key")
             #expect(try host.read("/etc/dns.key") == "POISON-1")

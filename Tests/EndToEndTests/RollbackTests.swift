@@ -199,7 +199,8 @@ extension EndToEnd {
             expect(
                 output.stable.split(separator: "\n\n").suffix(2).joined(separator: "\n\n"),
                 is: """
-                    web1: /etc/app.conf is a file that is not Deptool's, and differs from the one that would be linked there.
+                    web1: /etc/app.conf is a file that is not Deptool's, and differs from the config tree's app/app.conf, \
+                    which would be linked there.
                     Compare the two. Move /etc/app.conf away on the host, or take its content over into the config tree.
 
                     Nothing was changed.

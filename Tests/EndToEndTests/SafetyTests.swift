@@ -33,6 +33,7 @@ extension EndToEnd {
                     web1: no new login to the host worked, so this would have locked you out:
                         | web1 does not let root in.
                         |     \(site.lab)/key (ssh-ed25519): refused
+                        | The server offers: publickey, password.
                     The previous state is back.
 
                     Rolled back 1 host, in N s.
@@ -63,7 +64,7 @@ extension EndToEnd {
             let output = try cluster.deploy()
 
             #expect(output.code == 3)
-            #expect(output.text.contains("Deptool needs a login as root, or sudo without a password"), "\(output)")
+            #expect(output.text.contains("The login is not root's, and sudo wants a password, for which nobody could be asked."), "\(output)")
             #expect(try host.run("ls /etc/sudoers.d") == "README\noperator\n")
             #expect(try host.isLocked == false)
             try cluster.edit("web1/sudo/rules", replacing: "PASSWD", with: "NOPASSWD")

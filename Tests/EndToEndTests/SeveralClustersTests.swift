@@ -89,7 +89,7 @@ import Testing
         #expect(try cluster.deptool("plan", "--limit", "web1").require(0).text.hasPrefix(named))
         #expect(try cluster.deptool("status").require(0).text.hasPrefix("web1  "))
         let output = try cluster.deptool("plan", "--limit", "web2")
-        #expect(output.errors == "Error: no host matches 'web2'\nThe hosts are: web1\n")
+        #expect(output.errors == "Error: no host matches 'web2'\nDid you mean 'web1'? The hosts are: web1\n")
         try cluster.deptool("forget", "web1").require(0)
         #expect(try cluster.deptool("plan").errors.hasPrefix("Error: there are no hosts in "))
     }

@@ -70,7 +70,7 @@ private func script(_ number: Int, expected: ObjectID?) throws -> (requests: [Re
     let steps = [Step(app, .checkout(for: .everybody)), Step(app, .activate), Step(app, .link(path: link.path, source: link.source))]
     let contents = files.map { Content(id: .of(.blob, $0.content), size: UInt64($0.content.count)) }
     let preparation = Preparation(expected: expected, holder: "Ann", record: record, contents: contents, steps: steps)
-    return ([.prepare(preparation)] + files.map { .content($0.content) } + [.apply, .record, .fetch(contents.map(\.id)), .ping], commit.id)
+    return ([.prepare(preparation)] + files.map { .content($0.content) } + [.apply, .record, .fetch(contents.map(\.id)), .verify([]), .read([link.path, app.current]), .ping], commit.id)
 }
 
 let sessions: [[UInt8]] = {
@@ -122,7 +122,7 @@ let journals: [[UInt8]] = {
         commit: .of(.commit, []),
         priors: [
             .versions(app, current: "0123456789", previous: nil), .app(app), .path(path, .nothing), .path(path, .symlink(to: "b")),
-            .path(path, .file(copy: 3)), .noDirectory(path),
+            .path(path, .file(copy: 3)), .path(path, .kept(copy: 4)), .noDirectory(path),
         ],
         units: [Journal.PriorUnit(name: unit, isUp: true, isEnabled: false, isEnablementTouched: true, limit: .seconds(90), invocation: "ab")],
         needsReload: true)

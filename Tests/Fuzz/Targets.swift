@@ -64,6 +64,13 @@ private func render(_ reply: Reply) throws {
         try expectHarmless(LiveStatusText(style: .plain).lines([(host, .success(status))]).joined(separator: "\n"))
         _ = liveStatusJSON([(host, .success(status))], now: 0).text
     case .stale(let record?), .record(let record?): try render(.stale(record.commit))
+    case .drift(let drift):
+        let found = Verification(commit: .of(.commit, []), known: nil, drift: drift)
+        guard let host = Hostname("web1") else { return }
+        try expectHarmless(VerifyText(style: .plain).render([(host, .success(found))]))
+        _ = (verifyJSON([(host, .success(found))]).text, found.editedFiles(host))
+        // What a host makes up becomes no step.
+        if drift.contains(where: DriftPlaces(HostTree(host: host, id: .of(.tree, []), apps: [])).has) { throw Broken("it is believed") }
     default: break
     }
 }

@@ -57,12 +57,12 @@ import Testing
             case .disable: 1
             case .activate: 2
             case .unlink(let path) where !isUnit(path): 3
-            case .link(let path, _) where !isUnit(path): 4
+            case .link(let path, _) where !isUnit(path), .displace(let path, _) where !isUnit(path): 4
             case .sysusers: 5
             case .grant: 6
             case .tmpfiles: 7
             case .unlink: 8
-            case .link: 9
+            case .link, .displace: 9
             case .daemonReload: 10
             case .remove: 11
             case .enable: 12

@@ -12,6 +12,8 @@ func text(_ step: Step) -> String {
         case .activate: "activate"
         case .remove: "remove"
         case .link(let path, let source): "link \(path.text) -> \(source.text)"
+        case .displace(let path, .file): "displace file \(path.text)"
+        case .displace(let path, _): "displace \(path.text)"
         case .unlink(let path): "unlink \(path.text)"
         case .sysusers: "sysusers"
         case .tmpfiles: "tmpfiles"
@@ -35,9 +37,10 @@ private func within(_ limit: Duration) -> String { limit == .seconds(90) ? "" : 
 
 /// The steps from one set of apps to another; nil when there is nothing to do.
 func steps(
-    from old: [String: [String: String]], to new: [String: [String: String]], safety: Safety = Safety(guard: .never)
+    from old: [String: [String: String]], to new: [String: [String: String]], safety: Safety = Safety(guard: .never),
+    drift: [Drift] = []
 ) throws -> [String]? {
     let new = try tree(new)
     try new.validate()
-    return HostPlan(base: nil, deployed: try tree(old), wanted: new, safety: safety)?.steps.map(text)
+    return HostPlan(base: nil, deployed: try tree(old), wanted: new, safety: safety, drift: drift)?.steps.map(text)
 }

@@ -10,7 +10,7 @@ import Testing
             "web": [
                 "manifest.json": manifest(units: ["web.service"], links: ["/etc/web": "conf", "/etc/tmpfiles.d/web2.conf": "conf/a"]),
                 "conf/a": "", "systemd/web.service": "", "systemd/web.service.d/a.conf": "", "sysusers/web.conf": "",
-                "tmpfiles/web.conf": "", "quadlets/web.container": "", "quadlets/web.container.d/x.conf": "", "deep/er/still": "",
+                "tmpfiles/web.conf": "", "quadlets/db.container": "", "quadlets/db.container.d/x.conf": "", "deep/er/still": "",
             ],
             "other": ["systemd/web.service.d/b.conf": "", "systemdx/a/b/c": ""],
         ]).validate()

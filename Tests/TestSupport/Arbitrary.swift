@@ -59,7 +59,8 @@ extension Seeded {
 
     mutating func step() -> Step {
         let action: Step.Action =
-            switch int(0...16) {
+            switch int(0...17) {
+            case 16: .displace(path: absolutePath(), found())
             case 0: .checkout(for: pick([.everybody, .root]))
             case 1: .activate
             case 2: .remove
@@ -74,7 +75,7 @@ extension Seeded {
             case 11: .start(unit(), within: duration())
             case 12: .restart(unit(), because: .init(path: relativePath(), others: int(0...Int(Int32.max))), within: duration())
             case 13: .confirm(within: duration(), because: .login(touched: optional { $0.text() }))
-            case 15: .grant(GroupName("g" + word("abc019_.-"))!)
+            case 15: .grant(group())
             case 14: .confirm(within: duration(), because: .everyHost)
             default: .check(unit(), settle: int(0...1) == 0 ? nil : duration(), within: duration())
             }
@@ -88,7 +89,9 @@ extension Seeded {
     }
 
     mutating func request() -> Request {
-        switch int(0...10) {
+        switch int(0...12) {
+        case 10: .verify(list { PrivateApp($0.app(), group: $0.optional { $0.group() }) })
+        case 11: .read(list { $0.absolutePath() })
         case 0: .prepare(preparation())
         case 1: .content(bytes(int(0...300)))
         case 2: .supply(list { $0.content() })
@@ -101,6 +104,37 @@ extension Seeded {
         case 9: .report
         default: .ping
         }
+    }
+
+    mutating func group() -> GroupName { GroupName("g" + word("abc019_.-"))! }
+
+    mutating func found() -> Drift.Found {
+        switch int(0...4) {
+        case 0: .nothing
+        case 1: .file(id(), size: UInt64(number() & .max))
+        case 2: .symlink(to: text())
+        case 3: .directory
+        default: .other
+        }
+    }
+
+    mutating func attributes() -> Drift.Attributes {
+        Drift.Attributes(mode: UInt32(int(0...0o7777)), uid: UInt32(int(0...Int(UInt32.max))), gid: UInt32(int(0...70000)))
+    }
+
+    mutating func drift() -> Drift {
+        let finding: Drift.Finding =
+            switch int(0...7) {
+            case 0: .file(relativePath(), found())
+            case 1: .extra(text())
+            case 2: .attributes(text(), found: attributes(), recorded: attributes())
+            case 3: .link(absolutePath(), relativePath(), found())
+            case 4: .current(found())
+            case 5: .disabled(unit())
+            case 6: .unwell(unit(), unitProblem())
+            default: .leftover(text())
+            }
+        return Drift(optional { $0.app() }, finding)
     }
 
     mutating func decodingProblem() -> DecodingProblem {
@@ -132,7 +166,7 @@ extension Seeded {
         case 10: .protocolViolation
         case 11: .notConfirmed(seconds: number())
         case 12: .otherHostFailed
-        case 13: .noGroup(GroupName("g" + word("abc019_.-"))!)
+        case 13: .noGroup(group())
         default: .unreadable(path: text(), decodingProblem())
         }
     }
@@ -154,7 +188,8 @@ extension Seeded {
     }
 
     mutating func reply() -> Reply {
-        switch int(0...16) {
+        switch int(0...17) {
+        case 16: .drift(list { $0.drift() })
         case 0: .hello(hello())
         case 1: .locked
         case 2: .staged(missing: list { $0.id() })

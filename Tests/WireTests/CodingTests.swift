@@ -112,7 +112,7 @@ import Wire
         var preparation = random.preparation()
         preparation.steps = []
         var bytes = Request.prepare(preparation).encoded
-        bytes.removeLast(2)  // the count of steps, and what comes behind them
+        bytes.removeLast(2)  // the count of steps, and what follows them
         let count = 3 << 20
         var writer = ByteWriter()
         writer.number(UInt64(count))

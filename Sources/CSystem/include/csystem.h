@@ -120,6 +120,7 @@ int csys_fork(void);
 int csys_setsid(void);
 int csys_getpid(void);
 int csys_getuid(void);
+int csys_getgid(void);
 void csys_exit(int status) __attribute__((noreturn));
 void csys_ignore_hangup_and_pipe(void);
 void csys_set_umask(uint32_t mask);

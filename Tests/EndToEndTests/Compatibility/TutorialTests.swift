@@ -228,6 +228,7 @@ extension EndToEnd {
             try cluster.remove("webserver/caddy")
             try deploy(
                 """
+                warning: webserver has no apps, so nothing shall be deployed on it
                 webserver
                     remove caddy
                         - Caddyfile

@@ -1,0 +1,190 @@
+import CSystem
+import Model
+import Wire
+
+/// Compares a host with its record. What differs is told as it is found, so that it never piles up here.
+final class Verification {
+    private let system: System
+    private let port: Port
+    private var found: [Drift] = []
+    private var rest = Drift.most
+    /// When the laptop heard the last of this, by the monotonic clock.
+    private var told = csys_monotonic_ns()
+    /// What could not be looked at, the last of it: then nothing is known of the host as a whole.
+    private var failure: Failure?
+
+    init(system: System, port: Port) {
+        self.system = system
+        self.port = port
+    }
+
+    func run(_ record: Record, _ privateApps: [PrivateApp], _ systemd: Systemd?) throws(Failure) {
+        for (path, mode) in Layout.directories { compareAttributes(nil, path.text, path, mode) }
+        compareLeftovers(record)
+        for app in record.apps { compare(app, privateApps.first { $0.app == app.name }) }
+        for link in record.links {
+            let there = look(link.path)
+            if there != .symlink(to: link.target.text) { add(link.app, .link(link.path, link.source, there)) }
+        }
+        if let systemd {
+            do { compare(record, try systemd.show(record.units.map { $0.name }), systemd) } catch { failure = error }
+        }
+        flush()
+        if let failure { throw failure }
+    }
+
+    private func compareLeftovers(_ record: Record) {
+        do {
+            for path in try Leftovers(system: system).find(record) { add(nil, .leftover(path.text)) }
+        } catch {
+            failure = error
+        }
+        for name in list(Layout.apps) {
+            if let app = AppName(name), !record.apps.contains(where: { $0.name == app }), look(app.current) != .nothing {
+                add(nil, .leftover(app.directory.text))
+            }
+        }
+    }
+
+    private func compare(_ record: Record, _ statuses: [UnitStatus], _ systemd: Systemd) {
+        for (unit, status) in zip(record.units, statuses) {
+            if systemd.isDisabled(unit.name) { add(unit.app, .disabled(unit.name)) }
+            // Of its restarts, those of long ago are no concern.
+            switch status.verdict(before: status.invocation) {
+            case .unwell(let problem): add(unit.app, .unwell(unit.name, problem))
+            case .healthy where status.isStopped && (status.wasTried || !hasConditions(unit.name, record)): add(unit.app, .unwell(unit.name, .exited(status: 0)))
+            case .healthy, .pending: break
+            }
+        }
+    }
+
+    /// Whether the unit's file names conditions. systemd forgets of a unit that it does not need that they did not hold.
+    private func hasConditions(_ unit: UnitName, _ record: Record) -> Bool {
+        for link in record.links where link.path.name == unit.text {
+            for line in (try? system.contents(of: link.target, limit: 1 << 20))?.split(separator: 10) ?? [] {
+                if line.starts(with: "Condition".utf8) || line.starts(with: "Assert".utf8) { return true }
+            }
+        }
+        return false
+    }
+
+    // MARK: Versions
+
+    private func compare(_ app: DeployedApp, _ restriction: PrivateApp?) {
+        let current = look(app.name.current)
+        guard case .symlink(let target) = current, let name = Version(target), case let version = app.name.version(name),
+            look(version) == .directory
+        else { return add(app.name, .current(current)) }
+        var group: UInt32?
+        if let name = restriction?.group {
+            do { group = try system.id(of: name) } catch { failure = error }
+        }
+        compareAttributes(app.name, ".", version, restriction == nil ? 0o755 : group == nil ? 0o700 : 0o750, gid: group)
+        // The files of the app, and the directories that hold them.
+        var known: [AbsolutePath: ObjectID] = [:]
+        for file in app.files {
+            let path = version.appending(file.path)
+            let there = look(path)
+            if case .file(file.id, _) = there {} else { add(app.name, .file(file.path, there)) }
+            if case .file = there { compareAttributes(app.name, file.path.text, path, file.mode) }
+            var directory: AbsolutePath? = path
+            while let here = directory, here != version, known[here] == nil {
+                known[here] = file.id
+                directory = here.parent
+            }
+        }
+        walk(app.name, version, below: version, known)
+    }
+
+    /// Compares what is in a directory of a version, but for the files.
+    private func walk(_ app: AppName, _ directory: AbsolutePath, below version: AbsolutePath, _ known: [AbsolutePath: ObjectID]) {
+        for name in list(directory) {
+            let path = directory.appending(name: name)
+            let text = String(decoding: path.text.utf8.dropFirst(version.text.utf8.count + 1), as: UTF8.self)
+            if known[path] == nil {
+                add(app, .extra(text))
+            } else if status(path)?.kind == csys_kind_directory {
+                compareAttributes(app, text, path, 0o755)
+                walk(app, path, below: version, known)
+            }
+        }
+    }
+
+    private func compareAttributes(_ app: AppName?, _ name: String, _ path: AbsolutePath, _ mode: UInt32, gid: UInt32? = nil) {
+        // Whoever has moved a directory elsewhere, and linked it, says there who may what.
+        guard let status = status(path), status.kind != csys_kind_symlink else { return }
+        let there = Drift.Attributes(mode: status.mode, uid: status.uid, gid: status.gid)
+        let recorded = Drift.Attributes(
+            mode: mode, uid: UInt32(truncatingIfNeeded: csys_getuid()), gid: gid ?? UInt32(truncatingIfNeeded: csys_getgid()))
+        if there != recorded { add(app, .attributes(name, found: there, recorded: recorded)) }
+    }
+
+    // MARK: Looking
+
+    private func look(_ path: AbsolutePath) -> Drift.Found {
+        // A file may take long; more than that it is alive need nobody know.
+        if csys_monotonic_ns() - told > 5_000_000_000 { tell(.pong) }
+        do {
+            return try system.found(at: path)
+        } catch {
+            failure = error
+            return .other
+        }
+    }
+
+    private func status(_ path: AbsolutePath) -> csys_stat? {
+        do {
+            return try system.status(of: path)
+        } catch {
+            failure = error
+            return nil
+        }
+    }
+
+    private func list(_ path: AbsolutePath) -> [String] {
+        do {
+            return try system.list(path)
+        } catch {
+            failure = error
+            return []
+        }
+    }
+
+    // MARK: Telling
+
+    private func add(_ app: AppName?, _ finding: Drift.Finding) {
+        guard rest > 0 else { return }
+        rest -= 1
+        found.append(Drift(app, finding))
+        if found.count == 100 { flush() }
+    }
+
+    private func flush() {
+        if !found.isEmpty { tell(.drift(found)) }
+        found = []
+    }
+
+    private func tell(_ reply: Reply) {
+        port.send(reply)
+        told = csys_monotonic_ns()
+    }
+}
+
+extension System {
+    func found(at path: AbsolutePath) throws(Failure) -> Drift.Found {
+        switch try occupant(of: path) {
+        case nil: .nothing
+        case .file: .file(try hash(path), size: try status(of: path)?.size ?? 0)
+        case .directory: .directory
+        case .symlink(let target): .symlink(to: target)
+        case .other: .other
+        }
+    }
+}
+
+extension UnitStatus {
+    /// Whether it would be active still, as far as it is known that its conditions held.
+    fileprivate var isStopped: Bool {
+        activeState == "inactive" && (type != "oneshot" || remainsAfterExit) && (conditionsHold || !wasTried)
+    }
+}

@@ -1,0 +1,82 @@
+/// Something on a host that is not as its record says, because somebody else changed it.
+public struct Drift: Hashable, Sendable {
+    /// Whose; nil for what concerns Deptool's own directories.
+    public var app: AppName?
+    public var finding: Finding
+
+    public init(_ app: AppName?, _ finding: Finding) {
+        self.app = app
+        self.finding = finding
+    }
+
+    /// How many a host tells of at most.
+    public static var most: Int { 10_000 }
+
+    /// How large a file may be, in bytes, to be shown as it is now.
+    public static var largestShown: UInt64 { 4 << 20 }
+
+    public enum Finding: Hashable, Sendable {
+        /// A file of the app's version has another content, or is none any more.
+        case file(RelativePath, Found)
+        /// Something in the app's version that does not belong there, by its path in it.
+        case extra(String)
+        /// Mode or owner of a file or directory, by its path in the app's version (`.` for that itself), or on the host.
+        case attributes(String, found: Attributes, recorded: Attributes)
+        /// A link is not there, or something else is; with what it should point to in the app.
+        case link(AbsolutePath, RelativePath, Found)
+        /// The app's `current` points to no version.
+        case current(Found)
+        case disabled(UnitName)
+        case unwell(UnitName, UnitProblem)
+        /// What no deploy needs any more, by its path on the host: also the directory of an app that is not recorded.
+        case leftover(String)
+    }
+
+    /// What is at a path.
+    public enum Found: Hashable, Sendable {
+        case nothing
+        /// A regular file, its content's blob id, and its size in bytes.
+        case file(ObjectID, size: UInt64)
+        case symlink(to: String)
+        case directory
+        case other
+    }
+
+    /// Permission bits and owner.
+    public struct Attributes: Hashable, Sendable {
+        public var mode: UInt32
+        public var uid: UInt32
+        public var gid: UInt32
+
+        public init(mode: UInt32, uid: UInt32, gid: UInt32) {
+            self.mode = mode
+            self.uid = uid
+            self.gid = gid
+        }
+    }
+}
+
+/// An app of which only root, and perhaps a group, can read the files.
+public struct PrivateApp: Hashable, Sendable {
+    public var app: AppName
+    public var group: GroupName?
+
+    public init(_ app: AppName, group: GroupName?) {
+        self.app = app
+        self.group = group
+    }
+}
+
+/// Why a unit was judged to be unwell, with what `systemctl show` says of it.
+public enum UnitProblem: Hashable, Sendable {
+    /// systemd has no such unit, cannot read it, or it is masked (LoadState).
+    case notLoaded(state: String)
+    /// It failed (Result, ExecMainStatus).
+    case failed(result: String, status: Int)
+    /// It ended although it should keep running.
+    case exited(status: Int)
+    /// It restarted while it was watched, or waits to be restarted.
+    case restarting(times: Int)
+    /// It was not up when the time to wait was over, or not stopped (ActiveState, SubState).
+    case tooSlow(state: String, seconds: Int)
+}

@@ -1,0 +1,86 @@
+import Testing
+
+extension EndToEnd {
+    /// `examples/containers`: a database, an application and a proxy as Podman's quadlets, from images without a registry.
+    @Suite final class ContainersExampleTests {
+        let site: Site
+        let cluster: Cluster
+        let box1: Host
+
+        init() throws {
+            site = try Site()
+            cluster = try Cluster(site)
+            box1 = try site.boot("box1", .podman)
+            try cluster.copyExample("containers")
+            try buildImages("1")
+        }
+
+        @Test func `containers come, change and go like any unit`() throws {
+            try cluster.deploy().require(0)
+            #expect(try ask() == "Good morning. Visits: 1. This is release 1.\n")
+            #expect(try box1.run("podman ps --format '{{.Names}} {{.Status}}' | sed 's/ Up.*(/ /; s/)//' | sort") == """
+                db healthy
+                proxy healthy
+                visits healthy
+
+                """)
+
+            // A release of the application touches nothing else, and the count goes on.
+            let others = try [box1.invocation(of: "db"), box1.invocation(of: "proxy")]
+            try buildImages("2")
+            expect(
+                try cluster.deptool("plan").text,
+                is: """
+                    box1
+                        update visits
+                            ~ image.tar
+                            restart unit visits.target (image.tar changed)
+
+                    """)
+            try cluster.deploy().require(0)
+            #expect(try ask() == "Good morning. Visits: 2. This is release 2.\n")
+            #expect(try [box1.invocation(of: "db"), box1.invocation(of: "proxy")] == others)
+
+            // One that does not start: the image before is back as well.
+            try cluster.run("sed -i 's/^while.*/die \"visits: sorry\\\\n\";\\n&/' visits.pl")
+            try buildImages("3")
+            let failure = try cluster.deploy().require(3)
+            #expect(
+                failure.text.contains("  box1: rolled back: unit visits.target did not become active, or did not stay so\n"),
+                "\(failure)")
+            #expect(try box1.run("journalctl --unit visits").contains("visits: sorry"))
+            #expect(try ask() == "Good morning. Visits: 3. This is release 2.\n")
+
+            // The job, which else a timer starts.
+            #expect(try box1.state(of: "backup.timer") == "active")
+            try box1.run("systemctl start backup.service")
+            #expect(try box1.run("head -c 5 /var/backups/visits/visits.rdb") == "REDIS")
+
+            // And without Deptool, after a power cut.
+            try site.kill(box1)
+            try site.start(box1)
+            try box1.wait(for: "systemctl --quiet is-active proxy.target", within: .seconds(60))
+            #expect(try ask().hasSuffix("This is release 2.\n"))
+
+            // What people entrusted to it outlives it.
+            try cluster.remove("box1")
+            try cluster.deploy("--remove-host", "box1").require(0)
+            #expect(try box1.links() == "")
+            #expect(try box1.run("podman ps --all --quiet") == "")
+            #expect(try box1.run("podman volume ls --format '{{.Name}}'") == "data\n")
+        }
+
+        private func buildImages(_ release: String) throws {
+            try cluster.startScript(
+                """
+                root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+                root ./build-images \(release)
+                """
+            ).finish(within: .seconds(180)).require(0)
+        }
+
+        private func ask() throws -> String {
+            try cluster.run("curl --silent --show-error --max-time 20 http://\(box1.address)/")
+        }
+    }
+}

@@ -1,0 +1,133 @@
+import Foundation
+import Testing
+
+/// A document whose `console` blocks can be run: `$ ` begins a command, which goes on to the end of a here-document, and
+/// below it is what it shows. Comments `<!-- run` to `-->` hold shell scripts that take the scene to where the next block
+/// is, and that readers do not see. What is typed at a prompt stands behind it.
+struct Transcript {
+    enum Piece {
+        /// Shown, with the lines of the file that hold what it prints.
+        case command(String, output: Range<Int>)
+        case hidden(String)
+    }
+
+    let path: String
+    private(set) var lines: [String]
+    let pieces: [Piece]
+
+    init(_ path: String) throws {
+        self.path = path
+        lines = try String(contentsOfFile: path, encoding: .utf8).components(separatedBy: "\n")
+        pieces = Self.parse(lines)
+    }
+
+    private static func parse(_ lines: [String]) -> [Piece] {
+        var pieces: [Piece] = []
+        var line = 0
+        while line < lines.count {
+            defer { line += 1 }
+            if lines[line] == "<!-- run" {
+                let end = lines[line...].firstIndex(of: "-->") ?? lines.count
+                pieces.append(.hidden(lines[(line + 1)..<end].joined(separator: "\n")))
+                line = end
+            } else if lines[line] == "```console" {
+                let end = lines[line...].firstIndex(of: "```") ?? lines.count
+                line += 1
+                while line < end {
+                    // What stands before a first command is shown only.
+                    guard lines[line].hasPrefix("$ ") else { line += 1; continue }
+                    var command = String(lines[line].dropFirst(2))
+                    line += 1
+                    if let mark = command.firstMatch(of: /<<'([A-Z]+)'/)?.output.1 {
+                        let last = lines[line...].firstIndex(of: String(mark)) ?? end - 1
+                        command += "\n" + lines[line...last].joined(separator: "\n")
+                        line = last + 1
+                    }
+                    let next = lines[line..<end].firstIndex { $0.hasPrefix("$ ") } ?? end
+                    pieces.append(.command(command, output: line..<next))
+                    line = next
+                }
+            }
+        }
+        return pieces
+    }
+
+    func text(of output: Range<Int>) -> String { lines[output].joined(separator: "\n") }
+
+    /// Writes the document anew, with other outputs.
+    mutating func replace(_ outputs: [(Range<Int>, String)]) throws {
+        for (range, text) in outputs.sorted(by: { $0.0.lowerBound > $1.0.lowerBound }) {
+            lines.replaceSubrange(range, with: text.isEmpty ? [] : text.components(separatedBy: "\n"))
+        }
+        try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
+    }
+
+    /// What a person types at the prompts of an output, and what is said of a host before.
+    static func answers(in output: String) -> [(answer: String, remark: String?)] {
+        output.matches(of: #/(?:^(  \S+: .*)\n)?.*\[y/N(?:/d)?\] ([a-z]*)$/#.anchorsMatchLineEndings()).map {
+            (String($0.output.2), $0.output.1.map(String.init))
+        }
+    }
+
+    /// What a terminal shows in the end: what was written over is gone (ECMA-48).
+    static func screen(_ text: String) -> String {
+        var rows: [[Character]] = [[]]
+        var (row, column) = (0, 0)
+        var rest = Substring(text)
+        while let character = rest.first {
+            if let match = rest.prefixMatch(of: /\x1b\[([0-9;]*)([A-Za-z])/) {
+                rest = rest[match.range.upperBound...]
+                let number = Int(match.output.1)
+                switch match.output.2 {
+                case "A": row = max(0, row - (number ?? 1))
+                case "B": row = min(rows.count - 1, row + (number ?? 1))
+                case "K": rows[row].removeLast(max(0, rows[row].count - (number == 2 ? 0 : column)))
+                case "J":
+                    rows[row].removeLast(max(0, rows[row].count - column))
+                    rows.removeLast(rows.count - row - 1)
+                default: break
+                }
+                continue
+            }
+            rest.removeFirst()
+            switch character {
+            case "\r": column = 0
+            case "\n", "\r\n":
+                (row, column) = (row + 1, 0)
+                if row == rows.count { rows.append([]) }
+            default:
+                while rows[row].count <= column { rows[row].append(" ") }
+                rows[row][column] = character
+                column += 1
+            }
+        }
+        return rows.map { String($0) }.joined(separator: "\n").trimmingSuffix(while: \.isNewline)
+    }
+
+    /// An output without what differs from run to run: times, ids, and process numbers.
+    static func masked(_ text: String) -> String {
+        let patterns: [(Regex<Substring>, String)] = [
+            (/(?:\{"type":"progress",[^\n]*"state":"staging",[^\n]*\n)+/, "STAGING\n"),
+            (/\b[0-9a-f]{40}\b/, "ID"), (/\b[0-9a-f]{10}\b/, "COMMIT"), (/\b[0-9]{10}\b/, "SECONDS"),
+            (/\b[0-9a-f]{8}\b/, "COMMIT"), (/[0-9]+\.[0-9]+ (?:ms|s)\b/, "TIME"), (/\b[0-9]+ms\b/, "TIME"), (/\b[0-9]+s ago\b/, "TIME ago"),
+            (/\b(?:[A-Z][a-z]{2} )?[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{5,}(?:\.[0-9]+)?(?: UTC)?/, "DATE"),
+            (/\b[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{5,8}\b/, "DATE"), (/"milliseconds":[0-9]+/, "TIME"), (/SHA256:[A-Za-z0-9+\/]{43}/, "FINGERPRINT"),
+            (/\[[0-9]+\]:/, "[PID]:"), (/Main PID: [0-9]+/, "Main PID: PID"), (/[├└]─ *[0-9]+/, "PID"), (/10\.213\.[0-9]+\.[0-9]+/, "ADDRESS"),
+        ]
+        // What a program says when it is stopped comes before or after what systemd says.
+        var text = text.replacing(#/ +\| signal received, shutting down\.\.\.\n/#, with: "")
+        for (pattern, word) in patterns { text = text.replacing(pattern, with: word) }
+        // Hosts answer in any order.
+        return text.replacing(#/ +/#, with: " ").replacing(#/(?:^ \S+: runs .*\n)+/#.anchorsMatchLineEndings()) { answers in
+            answers.output.split(separator: "\n").sorted().joined(separator: "\n") + "\n"
+        }
+    }
+}
+
+extension String {
+    fileprivate func trimmingSuffix(while predicate: (Character) -> Bool) -> String {
+        var text = self[...]
+        while let last = text.last, predicate(last) { text.removeLast() }
+        return String(text)
+    }
+}
