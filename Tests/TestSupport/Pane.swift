@@ -90,6 +90,11 @@ public final class Pane {
     private static func tmux(_ socket: String, _ arguments: String...) throws -> String { try tmux(socket, arguments) }
 
     private static func tmux(_ socket: String, _ arguments: [String]) throws -> String {
+        // The threads of tests block signals, and what they start would do so too, and never end.
+        var (none, before) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
         let words = (["-u", "-S", socket] + arguments).map { "'\($0)'" }.joined(separator: " ")
         guard let stream = popen("exec env -i TERM=xterm-256color LC_ALL=C.UTF-8 /usr/bin/tmux \(words)", "r") else {
             throw Failed(what: "popen")
