@@ -55,7 +55,8 @@ address() { # SLOT 0|1|2: the network, this machine's and the host's end of it, 
   echo "10.213.$(($1 / 64)).$(($1 % 64 * 4 + $2))"
 }
 
-address6() { printf 'fd10:213:0:%x::%d\n' "$1" "$2"; } # SLOT 1|2: the same of a /64
+# The same of a /64: SLOT 1|2. Without a zero that the short form would leave out.
+address6() { printf 'fd10:213:0:%x::%d\n' $(($1 + 1)) "$2"; }
 
 cgroup() { echo "$(hierarchies | head -n 1)/deptool-lab-$1"; } # SLOT
 

@@ -14,7 +14,7 @@ extension Drift {
         case .link(let path, _, let found): "\(visible(path.text)) \(found.phrase)"
         case .current(let found): "current " + (found.isSymlink ? "points to no version" : found.phrase)
         case .disabled(let unit): "unit \(unit.text) is disabled"
-        case .unwell(let unit, .exited(0)): "unit \(unit.text) is stopped"
+        case .unwell(let unit, .exited): "unit \(unit.text) is stopped"
         case .unwell(let unit, let problem): "unit \(unit.text) \(problem.phrase)"
         case .leftover(let path): "\(visible(path)) is left over"
         }

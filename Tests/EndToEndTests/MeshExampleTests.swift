@@ -78,7 +78,7 @@ extension EndToEnd {
             for port in [5432, 5433] {
                 try rome.run(
                     """
-                    systemd-run --quiet perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(
+                    systemd-run --quiet perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(
                         LocalPort => \(port), Listen => 5, ReuseAddr => 1) or die; while ($c = $s->accept) { print $c "Database" }'
                     """)
                 try rome.wait(for: "ss -ltn | grep -q :\(port)")
