@@ -22,7 +22,7 @@ agents:
 test: build
 	@Scripts/need test
 	@Lab/lab images
-	DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool swift test $(filter)
+	DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool Scripts/test $(filter)
 
 # Only what is in examples/, deployed to throwaway hosts and checked.
 examples: filter := --filter 'ExampleTests|DNSTests'
@@ -33,7 +33,7 @@ examples: test
 torture: build
 	@Scripts/need test
 	@Lab/lab images
-	DEPTOOL_TORTURE=1 DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool swift test \
+	DEPTOOL_TORTURE=1 DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool Scripts/test \
 	    --filter 'FaultTests|A deploy in which|PowerLoss|CutTests|SilenceTests|EndToEnd.*(Kill|Disk|Network|RandomOperators|Interruption|Safety)'
 
 # Times, as medians and ratios, on two throwaway hosts.
