@@ -13,8 +13,9 @@ RUNS = 3
 
 
 def make_file(path):
-    """Other bytes each time, none of which compress."""
+    """Other bytes each time, and some more or less of them, none of which compress."""
     with open(path, "wb") as file:
+        file.write(os.urandom(os.urandom(1)[0] + 1))
         for _ in range(GIGABYTE >> 20):
             file.write(os.urandom(1 << 20))
 

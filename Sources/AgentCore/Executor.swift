@@ -93,10 +93,7 @@ public final class DetachedExecutor: Executor {
                 isListening = false
             }
             guard items[0].readable else { continue }
-            var buffer = [UInt8](repeating: 0, count: 16384)
-            let count = csys_read(socket, &buffer, buffer.count)
-            guard count > 0 else { return nil }
-            decoder.append(Array(buffer[..<Int(count)]))
+            guard decoder.fill({ csys_read(socket, $0.baseAddress, $0.count) }) > 0 else { return nil }
             while let reply = try? decoder.next(Reply.self) {
                 if case .finished(let outcome) = reply { return outcome }
                 port.send(reply)

@@ -107,11 +107,8 @@ public final class Port {
 
     /// False when there is nothing more.
     private func fill() -> Bool {
-        var buffer = [UInt8](repeating: 0, count: 256 << 10)
-        let count = csys_read(input, &buffer, buffer.count)
-        guard count > 0 else { return false }
+        guard decoder.fill({ csys_read(input, $0.baseAddress, $0.count) }) > 0 else { return false }
         heard = csys_monotonic_ns()
-        decoder.append(Array(buffer[..<Int(count)]))
         return true
     }
 }

@@ -64,7 +64,7 @@ final class Staging {
                 guard let file = app.files.first(where: { $0.id == content.id }) else { continue }
                 try system.makeDirectories(Layout.partial, mode: 0o700)
                 let path = Layout.partial(content.id)
-                if try takeOver(file, of: app.name, from: existing, to: path, mode: 0o600) { arrived.append(content) }
+                if try takeOver(file, of: app.name, from: existing, to: path, mode: 0o600, size: content.size) { arrived.append(content) }
                 break
             }
         }
@@ -129,8 +129,8 @@ final class Staging {
     /// What has to be announced still.
     var missing: [ObjectID] { Array(wanted.keys) }
 
-    func receive(_ bytes: [UInt8]) throws(Failure) {
-        var rest = bytes[...]
+    func receive(_ bytes: ArraySlice<UInt8>) throws(Failure) {
+        var rest = bytes
         while !rest.isEmpty {
             guard let current = incoming else { throw Failure(.protocolViolation) }
             let piece = rest.prefix(Int(min(UInt64(rest.count), current.remaining)))
@@ -195,7 +195,7 @@ final class Staging {
         var rest = arrived.remove(at: index).size
         incoming.remaining -= rest
         while rest > 0 {
-            let piece = try incoming.file.read(upTo: Int(min(rest, 128 << 10)))
+            let piece = try incoming.file.read(upTo: Int(min(rest, 64 << 10)))
             guard !piece.isEmpty else { throw Failure(.corrupt(path: path.text)) }
             incoming.hasher.update(piece)
             rest -= UInt64(piece.count)
@@ -237,12 +237,18 @@ final class Staging {
     }
 
     /// Copies a file from a deployed version, or from the one before it; false if there is none with that content, or not
-    /// any more.
+    /// any more. Of a large file the `size` is known, and what is of another size is not looked at, nor copied for nothing.
     private func takeOver(
-        _ file: FileEntry, of app: AppName, from existing: Existing, to destination: AbsolutePath, mode: UInt32
+        _ file: FileEntry, of app: AppName, from existing: Existing, to destination: AbsolutePath, mode: UInt32,
+        size: UInt64? = nil
     ) throws(Failure) -> Bool {
-        for case let source? in [existing.path(of: file, in: app), app.previous.appending(file.path)] {
+        let known = existing.path(of: file, in: app)
+        for case let source? in [known, app.previous.appending(file.path)] {
             guard let status = try system.status(of: source), status.kind == csys_kind_regular else { continue }
+            if let size {
+                guard status.size == size else { continue }
+                if source != known { guard try system.hash(source) == file.id else { continue } }
+            }
             if try system.copy(source, to: destination, mode: mode, id: file.id) { return true }
         }
         return false
@@ -283,7 +289,7 @@ extension System {
         let isCloned = csys_clone(to.descriptor, from.descriptor) == 0
         var size: UInt64 = 0
         while true {
-            let piece = try from.read(upTo: 128 << 10)
+            let piece = try from.read(upTo: 64 << 10)
             if piece.isEmpty { break }
             size += UInt64(piece.count)
             hasher.update(piece)

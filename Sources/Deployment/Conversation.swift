@@ -32,7 +32,7 @@ struct Conversation {
         var installed = false
         while true {
             if let end = printed.firstRange(of: Frame.magic)?.upperBound {
-                decoder.append(Array(printed[end...]))
+                decoder.append(printed[end...])
                 return
             }
             guard printed.count < 256 << 10 else { throw .noAgentSpoke(nil, printed: printed) }
@@ -124,7 +124,7 @@ struct Conversation {
             }
             let bytes = try ssh { () throws(SSHError) in try stream.read(max: 256 << 10, deadline: deadline) }
             guard !bytes.isEmpty else { throw .ssh(.connectionLost(.transferring)) }
-            decoder.append(bytes)
+            decoder.append(bytes[...])
         }
     }
 

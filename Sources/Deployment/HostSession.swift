@@ -132,7 +132,7 @@ struct HostSession {
                 let piece: [UInt8]
                 do { piece = try blob.next(Frame.contentLimit) } catch { throw .store(error) }
                 if piece.isEmpty { break }
-                try conversation.send(.content(piece))
+                try conversation.send(.content(piece[...]))
                 onProgress(UInt64(piece.count))
             }
         }

@@ -41,7 +41,10 @@ extension WireCodable {
     }
 
     /// Decodes all of `bytes`.
-    public init(decoding bytes: [UInt8]) throws(DecodingProblem) {
+    public init(decoding bytes: [UInt8]) throws(DecodingProblem) { try self.init(decoding: bytes[...]) }
+
+    /// Decodes all of `bytes`.
+    public init(decoding bytes: ArraySlice<UInt8>) throws(DecodingProblem) {
         var reader = ByteReader(bytes)
         try self.init(from: &reader)
         guard reader.isAtEnd else { throw .trailingBytes }
@@ -52,6 +55,20 @@ public struct ByteWriter {
     public private(set) var bytes: [UInt8] = []
 
     public init() {}
+
+    /// Starts with four bytes for the length of what follows.
+    static var framed: ByteWriter {
+        var writer = ByteWriter()
+        writer.bytes = [0, 0, 0, 0]
+        return writer
+    }
+
+    /// What was started so, with the length in its place, big-endian.
+    consuming func finishFrame() -> [UInt8] {
+        let length = UInt32(truncatingIfNeeded: bytes.count - 4)
+        for index in 0..<4 { bytes[index] = UInt8(truncatingIfNeeded: length >> UInt32(24 - 8 * index)) }
+        return bytes
+    }
 
     public mutating func byte(_ value: UInt8) { bytes.append(value) }
 
@@ -69,7 +86,9 @@ public struct ByteWriter {
     public mutating func signed(_ value: Int64) { number(UInt64(bitPattern: value << 1 ^ value >> 63)) }
 
     /// A length and the bytes.
-    public mutating func blob(_ value: [UInt8]) {
+    public mutating func blob(_ value: [UInt8]) { blob(value[...]) }
+
+    public mutating func blob(_ value: ArraySlice<UInt8>) {
         number(UInt64(value.count))
         bytes.append(contentsOf: value)
     }
@@ -101,15 +120,20 @@ public struct ByteReader {
     /// Elements. Some take many times the bytes in memory that they take here.
     private static let longestList = 1 << 20
 
-    private let bytes: [UInt8]
-    private var position = 0
+    private let bytes: ArraySlice<UInt8>
+    private var position: Int
 
-    public init(_ bytes: [UInt8]) { self.bytes = bytes }
+    public init(_ bytes: [UInt8]) { self.init(bytes[...]) }
 
-    public var isAtEnd: Bool { position == bytes.count }
+    public init(_ bytes: ArraySlice<UInt8>) {
+        self.bytes = bytes
+        position = bytes.startIndex
+    }
+
+    public var isAtEnd: Bool { position == bytes.endIndex }
 
     public mutating func byte() throws(DecodingProblem) -> UInt8 {
-        guard position < bytes.count else { throw .truncated }
+        guard position < bytes.endIndex else { throw .truncated }
         defer { position += 1 }
         return bytes[position]
     }
@@ -139,14 +163,17 @@ public struct ByteReader {
     }
 
     private mutating func take(_ count: Int) throws(DecodingProblem) -> ArraySlice<UInt8> {
-        guard count <= bytes.count - position else { throw .truncated }
+        guard count <= bytes.endIndex - position else { throw .truncated }
         defer { position += count }
         return bytes[position..<position + count]
     }
 
-    public mutating func blob() throws(DecodingProblem) -> [UInt8] {
+    public mutating func blob() throws(DecodingProblem) -> [UInt8] { Array(try slice()) }
+
+    /// A blob that is not copied: as long as there is one, so are all the bytes.
+    public mutating func slice() throws(DecodingProblem) -> ArraySlice<UInt8> {
         let count = try count(limit: bytes.count)
-        return Array(try take(count))
+        return try take(count)
     }
 
     public mutating func text() throws(DecodingProblem) -> String {
@@ -162,7 +189,7 @@ public struct ByteReader {
 
     public mutating func list<Element: WireCodable>(of type: Element.Type) throws(DecodingProblem) -> [Element] {
         // Every element takes a byte at least, so a lying count ends with the bytes.
-        let count = try count(limit: min(Self.longestList, bytes.count - position))
+        let count = try count(limit: min(Self.longestList, bytes.endIndex - position))
         var elements: [Element] = []
         for _ in 0..<count { elements.append(try Element(from: &self)) }
         return elements

@@ -10,46 +10,77 @@ public enum Frame {
     public static var limit: Int { 64 << 20 }
 
     /// How much content goes into one message.
-    public static var contentLimit: Int { 128 << 10 }
+    public static var contentLimit: Int { 64 << 10 }
 
     public static func encode(_ message: some WireCodable) -> [UInt8] {
-        let body = message.encoded
-        var frame: [UInt8] = []
-        frame.reserveCapacity(body.count + 4)
-        let length = UInt32(truncatingIfNeeded: body.count)
-        for shift in stride(from: 24, through: 0, by: -8) { frame.append(UInt8(truncatingIfNeeded: length >> UInt32(shift))) }
-        frame.append(contentsOf: body)
-        return frame
+        var writer = ByteWriter.framed
+        message.encode(to: &writer)
+        return writer.finishFrame()
     }
 }
 
-/// Cuts a byte stream, fed in arbitrary pieces, into messages.
+/// Cuts a byte stream, fed in arbitrary pieces, into messages. Large contents pass through it at the speed of memory, which is why
+/// it moves bytes with `copyMemory`: what Array has for that copies one at a time in an agent, which is compiled to be small.
 public struct FrameDecoder {
+    /// From `start` to `end` is what has come and was not taken yet; the rest is room.
     private var buffer: [UInt8] = []
     private var start = 0
+    private var end = 0
+
+    /// The least there is to read into, in bytes: what a pipe holds (pipe(7)).
+    private static var room: Int { 64 << 10 }
 
     public init() {}
 
-    public mutating func append(_ bytes: [UInt8]) {
-        // What was consumed goes away when it is the larger part, so that a byte is moved once on average.
-        if start > buffer.count / 2 {
-            buffer.removeFirst(start)
-            start = 0
+    /// Lets `read` put bytes behind what has come, of which it returns the number; what it returns otherwise, zero or less, is
+    /// returned.
+    public mutating func fill<Count: SignedInteger>(_ read: (UnsafeMutableRawBufferPointer) -> Count) -> Count {
+        makeRoom(Self.room)
+        let count = buffer.withUnsafeMutableBytes { read(UnsafeMutableRawBufferPointer(rebasing: $0[end...])) }
+        end += max(0, min(Int(count), buffer.count - end))
+        return count
+    }
+
+    public mutating func append(_ bytes: ArraySlice<UInt8>) {
+        makeRoom(bytes.count)
+        buffer.withUnsafeMutableBytes { buffer in
+            bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: buffer[end...]).copyMemory(from: $0) }
         }
-        buffer.append(contentsOf: bytes)
+        end += bytes.count
+    }
+
+    private mutating func makeRoom(_ room: Int) {
+        guard buffer.count - end < room else { return }
+        let count = end - start
+        if buffer.count >= 2 * (count + room) {
+            buffer.withUnsafeMutableBytes { buffer in
+                buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[start..<end]))
+            }
+        } else {
+            // Nothing reads beyond `end`, so the room needs no first value.
+            let old = buffer
+            buffer = [UInt8](unsafeUninitializedCapacity: 2 * (count + room)) { buffer, size in
+                size = 2 * (count + room)
+                old.withUnsafeBytes { old in
+                    UnsafeMutableRawBufferPointer(buffer).copyMemory(from: UnsafeRawBufferPointer(rebasing: old[start..<end]))
+                }
+            }
+        }
+        start = 0
+        end = count
     }
 
     /// Whether nothing of a message has come.
-    public var isEmpty: Bool { start == buffer.count }
+    public var isEmpty: Bool { start == end }
 
     /// The next message, nil while it is not complete.
     public mutating func next<Message: WireCodable>(_ type: Message.Type) throws(DecodingProblem) -> Message? {
-        guard buffer.count - start >= 4 else { return nil }
+        guard end - start >= 4 else { return nil }
         var length = 0
         for index in start..<start + 4 { length = length << 8 | Int(buffer[index]) }
         guard length <= Frame.limit else { throw .tooLong }
-        guard buffer.count - start - 4 >= length else { return nil }
-        let body = Array(buffer[start + 4..<start + 4 + length])
+        guard end - start - 4 >= length else { return nil }
+        let body = buffer[start + 4..<start + 4 + length]
         start += 4 + length
         return try Message(decoding: body)
     }

@@ -37,7 +37,7 @@ extension Request: WireCodable {
     public init(from reader: inout ByteReader) throws(DecodingProblem) {
         switch try reader.byte() {
         case 0: self = .prepare(try Preparation(from: &reader))
-        case 1: self = .content(try reader.blob())
+        case 1: self = .content(try reader.slice())
         case 2: self = .supply(try reader.list(of: Content.self))
         case 3: self = .apply
         case 4: self = .cancel

@@ -5,7 +5,7 @@ public indirect enum Request: Hashable, Sendable {
     /// Lock the host and stage a deploy; the contents it announces follow at once.
     case prepare(Preparation)
     /// The next bytes of the announced contents, one after the other, at most `Frame.contentLimit` a message.
-    case content([UInt8])
+    case content(ArraySlice<UInt8>)
     /// Contents that the host turned out to lack; they follow as `content`.
     case supply([Content])
     /// Run the steps that were prepared.

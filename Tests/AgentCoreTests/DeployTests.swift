@@ -199,7 +199,7 @@ import Wire
         var stream = plan.preparation.contents.flatMap { plan.contents[$0.id]! }[...]
         while !stream.isEmpty {
             let piece = stream.prefix(random.int(1...Frame.contentLimit))
-            laptop.send(.content(Array(piece)), .content([]))
+            laptop.send(.content(Array(piece)[...]), .content([]))
             stream = stream.dropFirst(piece.count)
         }
         while let reply = try laptop.receive(), reply != .staged(missing: []) {}

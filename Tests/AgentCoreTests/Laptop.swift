@@ -62,7 +62,7 @@ final class Laptop {
                 return reply
             }
             guard let bytes = read(upTo: 64 << 10) else { return nil }
-            decoder.append(bytes)
+            decoder.append(bytes[...])
         }
     }
 
@@ -92,13 +92,13 @@ final class Laptop {
     /// Says all that a deploy takes, and supplies what turns out to be missing.
     func deploy(_ plan: Plan) throws -> Ending {
         send(.prepare(plan.preparation))
-        send(plan.preparation.contents.map { .content(plan.contents[$0.id]!) })
+        send(plan.preparation.contents.map { .content(plan.contents[$0.id]![...]) })
         while let reply = try receive() {
             switch reply {
             case .staged(let missing) where missing.isEmpty: send(.apply)
             case .staged(let missing):
                 send(.supply(missing.map { Content(id: $0, size: UInt64(plan.contents[$0]!.count)) }))
-                send(missing.map { .content(plan.contents[$0]!) })
+                send(missing.map { .content(plan.contents[$0]![...]) })
             case .finished(let outcome): return .finished(outcome)
             case .busy(let holder): return .busy(holder)
             case .stale(let record): return .stale(record)

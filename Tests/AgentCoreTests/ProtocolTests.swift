@@ -300,7 +300,7 @@ import Wire
         var new = old
         new.apps["dns"]!.files["c"] = .init("c")
         let laptop = try host.session().laptop
-        laptop.send(.prepare(Plan(from: (old, 1), to: new, 2).preparation), .content(Array("c".utf8)))
+        laptop.send(.prepare(Plan(from: (old, 1), to: new, 2).preparation), .content(Array("c".utf8)[...]))
         #expect(try laptop.receive() == .locked)
         guard case .staged(let missing) = try laptop.receive() else { throw Laptop.Gone() }
         let contents = [("aaa", 3), ("bb", 2)].map { Content(id: Wanted.File($0).id, size: $1) }
@@ -310,9 +310,9 @@ import Wire
 
     @Test func `what is missing may be supplied bit by bit`() throws {
         let (host, laptop, contents) = try lacking()
-        laptop.send(.supply([contents[0]]), .content(Array("aa".utf8)), .content(Array("a".utf8)))
+        laptop.send(.supply([contents[0]]), .content(Array("aa".utf8)), .content(Array("a".utf8)[...]))
         #expect(try laptop.receive() == .staged(missing: [contents[1].id]))
-        laptop.send(.ping, .supply([contents[1]]), .ping, .content(Array("bb".utf8)))
+        laptop.send(.ping, .supply([contents[1]]), .ping, .content(Array("bb".utf8)[...]))
         #expect(try laptop.receive() == .pong)
         #expect(try laptop.receive() == .pong)
         #expect(try laptop.receive() == .staged(missing: []))
@@ -328,9 +328,9 @@ import Wire
         switch how {
         case "apply": laptop.send(.apply)
         case "unasked": laptop.send(.supply([Content(id: Wanted.File("c").id, size: 1)]))
-        case "twice": laptop.send(.supply([contents[0], contents[0]]), .content(Array("aaaaaa".utf8)))
-        case "wrong": laptop.send(.supply(contents), .content(Array("aab".utf8)))
-        case "too much": laptop.send(.supply(contents), .content(Array("aaabbb".utf8)))
+        case "twice": laptop.send(.supply([contents[0], contents[0]]), .content(Array("aaaaaa".utf8)[...]))
+        case "wrong": laptop.send(.supply(contents), .content(Array("aab".utf8)[...]))
+        case "too much": laptop.send(.supply(contents), .content(Array("aaabbb".utf8)[...]))
         default: laptop.send(.content([0]))
         }
         try host.end(laptop)

@@ -23,7 +23,7 @@ import Wire
 
     private func pieces(_ bytes: some Collection<UInt8>) -> [Request] {
         stride(from: 0, to: bytes.count, by: Frame.contentLimit).map {
-            .content(Array(bytes.dropFirst($0).prefix(Frame.contentLimit)))
+            .content(bytes.dropFirst($0).prefix(Frame.contentLimit))
         }
     }
 
@@ -33,7 +33,7 @@ import Wire
         let laptop = try host.session().laptop
         laptop.send(.prepare(plan().preparation))
         for content in plan().preparation.contents {
-            if content.id != id { laptop.send(.content(Array("small".utf8))) } else { laptop.send(pieces(bytes.prefix(count))) }
+            if content.id != id { laptop.send(.content(Array("small".utf8)[...])) } else { laptop.send(pieces(bytes.prefix(count))) }
             if content.id == id { break }
         }
         laptop.send(bytes: [0, 0])
@@ -136,7 +136,7 @@ import Wire
         // ENOSPC
         let laptop = try host.session(gate: Breaker(error: 28) { $0 == .write && $1.hasPrefix(Self.partial) }).laptop
         laptop.send(.prepare(plan().preparation))
-        laptop.send(plan().preparation.contents.map { .content(plan().contents[$0.id]!) })
+        laptop.send(plan().preparation.contents.map { .content(plan().contents[$0.id]![...]) })
         while let reply = try laptop.receive() { if case .refused = reply { break } }
         try host.end(laptop)
         #expect(!host.exists(Self.partial))

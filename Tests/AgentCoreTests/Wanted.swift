@@ -99,7 +99,7 @@ struct Plan {
 
     /// All that the laptop says when nothing goes wrong, in one go.
     var script: [Request] {
-        [.prepare(preparation)] + preparation.contents.map { .content(contents[$0.id]!) } + [.apply]
+        [.prepare(preparation)] + preparation.contents.map { .content(contents[$0.id]![...]) } + [.apply]
     }
 }
 

@@ -70,7 +70,7 @@ private func script(_ number: Int, expected: ObjectID?) throws -> (requests: [Re
     let steps = [Step(app, .checkout(for: .everybody)), Step(app, .activate), Step(app, .link(path: link.path, source: link.source))]
     let contents = files.map { Content(id: .of(.blob, $0.content), size: UInt64($0.content.count)) }
     let preparation = Preparation(expected: expected, holder: "Ann", record: record, contents: contents, steps: steps)
-    return ([.prepare(preparation)] + files.map { .content($0.content) } + [.apply, .record, .fetch(contents.map(\.id)), .verify([]), .read([link.path, app.current]), .ping], commit.id)
+    return ([.prepare(preparation)] + files.map { .content($0.content[...]) } + [.apply, .record, .fetch(contents.map(\.id)), .verify([]), .read([link.path, app.current]), .ping], commit.id)
 }
 
 let sessions: [[UInt8]] = {
@@ -108,7 +108,7 @@ let sessions: [[UInt8]] = {
     while case let count = csys_read(ours, &buffer, buffer.count), count > 0 { said += buffer[..<Int(count)] }
     guard said.starts(with: Frame.magic) else { throw Broken("the agent does not greet") }
     var decoder = FrameDecoder()
-    decoder.append(Array(said.dropFirst(Frame.magic.count)))
+    decoder.append(said.dropFirst(Frame.magic.count))
     while try decoder.next(Reply.self) != nil {}
     guard decoder.isEmpty else { throw Broken("the agent ends in the middle of a message") }
     for name in try FileManager.default.contentsOfDirectory(atPath: root) where !["etc", "var"].contains(name) {

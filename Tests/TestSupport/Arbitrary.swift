@@ -93,7 +93,7 @@ extension Seeded {
         case 10: .verify(list { PrivateApp($0.app(), group: $0.optional { $0.group() }) })
         case 11: .read(list { $0.absolutePath() })
         case 0: .prepare(preparation())
-        case 1: .content(bytes(int(0...300)))
+        case 1: .content(bytes(int(0...300))[...])
         case 2: .supply(list { $0.content() })
         case 3: .apply
         case 4: .cancel

@@ -160,7 +160,7 @@ import Wire
             while !stream.isEmpty {
                 let piece = stream.prefix(random.int(0...50))
                 stream = stream.dropFirst(piece.count)
-                decoder.append(Array(piece))
+                decoder.append(piece)
                 while let message = try decoder.next(Request.self) { received.append(message) }
             }
             #expect(received == messages, "seed \(random.seed)")
@@ -170,10 +170,10 @@ import Wire
 
     @Test func `one byte at a time is enough`() throws {
         var decoder = FrameDecoder()
-        let stream = Frame.encode(Request.content([1, 2, 3])) + Frame.encode(Request.apply)
+        let stream = Frame.encode(Request.content([1, 2, 3][...])) + Frame.encode(Request.apply)
         var received: [Request] = []
         for (index, byte) in stream.enumerated() {
-            decoder.append([byte])
+            decoder.append([byte][...])
             if let message = try decoder.next(Request.self) { received.append(message) }
             #expect(decoder.isEmpty == [8, 13].contains(index))
         }
@@ -182,7 +182,7 @@ import Wire
 
     @Test func `a frame that would be too long is refused by its first four bytes`() {
         var decoder = FrameDecoder()
-        decoder.append([0x04, 0, 0, 0])  // the limit itself: wait
+        decoder.append([0x04, 0, 0, 0][...])  // the limit itself: wait
         #expect(throws: Never.self) { try decoder.next(Request.self) }
         var other = FrameDecoder()
         other.append([0x04, 0, 0, 1])
@@ -191,21 +191,21 @@ import Wire
 
     @Test func `an empty frame is no message`() {
         var decoder = FrameDecoder()
-        decoder.append([0, 0, 0, 0])
+        decoder.append([0, 0, 0, 0][...])
         #expect(throws: DecodingProblem.truncated) { try decoder.next(Request.self) }
     }
 
     @Test func `a frame with more than a message is refused`() {
         var decoder = FrameDecoder()
-        decoder.append([0, 0, 0, 2, 3, 3])
+        decoder.append([0, 0, 0, 2, 3, 3][...])
         #expect(throws: DecodingProblem.trailingBytes) { try decoder.next(Request.self) }
     }
 
     @Test func `the decoder keeps little of what it gave out`() throws {
         var decoder = FrameDecoder()
-        let frame = Frame.encode(Request.content([UInt8](repeating: 7, count: 1000)))
+        let frame = Frame.encode(Request.content([UInt8](repeating: 7, count: 1000)[...]))
         for _ in 0..<100_000 {
-            decoder.append(frame)
+            decoder.append(frame[...])
             #expect(try decoder.next(Request.self) != nil)
         }
         #expect(decoder.isEmpty)
