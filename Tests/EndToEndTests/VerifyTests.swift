@@ -70,13 +70,13 @@ extension EndToEnd {
             #expect(try host.outcomes() == ["deployed"])
 
             try check(
-                host, "echo edited >conf; chmod 600 dir/more; touch added; chown 65534:65534 manifest.json",
+                host, "echo edited >conf; chmod 600 dir/more; touch $(printf 'add\\351d'); chown 65534:65534 manifest.json",
                 finds: """
                         clock
                             ! conf was edited
                             ! dir/more has mode 0600 instead of 0444
                             ! manifest.json belongs to 65534:65534 instead of root
-                            ! added was added
+                            ! add\\xe9d was added
 
                     """,
                 plan: """
@@ -85,8 +85,8 @@ extension EndToEnd {
                             ! conf was edited
                             ! dir/more has mode 0600 instead of 0444
                             ! manifest.json belongs to 65534:65534 instead of root
-                            ! added was added
-                            restart unit clock.service (added and 3 other files changed)
+                            ! add\\xe9d was added
+                            restart unit clock.service (add\\xe9d and 3 other files changed)
 
                     """)
             #expect(try host.read("/var/lib/deptool/apps/clock/current/conf") == "one\ntwo\nthree\n")
