@@ -193,8 +193,9 @@ extension EndToEnd {
             var interrupted: [String]?
             if let before = Transcript.interruption(in: expected) {
                 try program.expect(before)
-                interrupted = screen(program.text, typed)
                 program.type("\u{3}")
+                let text = program.text
+                interrupted = screen(String(text[..<(text.firstRange(of: before)?.upperBound ?? text.endIndex)]), typed)
             }
             let result = try program.finish()
             status = result.code
