@@ -48,10 +48,12 @@ demo: build
 	@Scripts/need test
 	@Scripts/demo
 
-# The same two hosts, to play with.
+# Two hosts for the tutorial.
 lab: build
-	@Lab/lab up $(CURDIR)/build/lab ns1 ns2
-	@echo "Log in with: ssh -F build/lab/ssh_config ns1     End them with: Lab/lab down build/lab"
+	@Lab/lab deps
+	@Lab/lab up $(CURDIR)/build/lab web1 db1
+	@echo "For ssh and deptool to find them, put this line at the top of ~/.ssh/config: Include $(CURDIR)/build/lab/ssh_config"
+	@echo "End them with: Lab/lab down $(CURDIR)/build/lab"
 
 # The tool, its manual pages, and completions for bash, zsh and fish.
 install: build

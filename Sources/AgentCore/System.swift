@@ -102,8 +102,8 @@ public final class System {
         }
     }
 
-    /// The names in a directory, in no order, without `.` and `..`, and those that are not UTF-8; nothing if there is no
-    /// such directory.
+    /// The names in a directory, in no order, without `.` and `..`; nothing if there is no such directory. One that is not
+    /// UTF-8 has `\xff` for each byte that is not ASCII, and leads nowhere.
     func list(_ path: AbsolutePath) throws(Failure) -> [String] {
         var directory: OpaquePointer?
         let result = csys_opendir(real(path), &directory)
@@ -117,8 +117,18 @@ public final class System {
             let result = csys_readdir(directory, &name, &kind)
             try check(.read, path, result)
             guard result > 0, let name else { return names }
-            if let text = String(validatingCString: name) { names.append(text) }
+            names.append(String(validatingCString: name) ?? escaped(name))
         }
+    }
+
+    private func escaped(_ name: UnsafePointer<CChar>) -> String {
+        var (bytes, next): ([UInt8], _) = ([], name)
+        while next.pointee != 0 {
+            let byte = UInt8(bitPattern: next.pointee)
+            if byte < 0x80 { bytes.append(byte) } else { bytes += ("\\x" + hex([byte])).utf8 }
+            next += 1
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     func open(_ path: AbsolutePath) throws(Failure) -> File {
@@ -218,10 +228,10 @@ public final class System {
         guard let status = try status(of: path) else { return }
         guard status.kind == csys_kind_directory else { return try remove(path) }
         for name in try list(path) {
-            // What has a name that no path of ours can have stays, and with it the directory.
             if let entry = try? RelativePath(name) { try removeTree(path.appending(entry)) }
         }
-        try removeDirectory(path)
+        // What is left has names that no path of ours can have.
+        if try !removeDirectory(path) { try check(.remove, path, csys_remove_tree(real(path))) }
     }
 
     func setMode(_ path: AbsolutePath, _ mode: UInt32) throws(Failure) {

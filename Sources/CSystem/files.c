@@ -233,3 +233,18 @@ void csys_closedir(csys_directory *directory) {
     closedir(directory->stream);
     free(directory);
 }
+
+static int remove_at(int parent, const char *name) {
+    if (unlinkat(parent, name, 0) == 0) return 0;
+    if (errno != EISDIR && errno != EPERM) return -errno;
+    int fd = openat(parent, name, O_RDONLY | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW);
+    if (fd < 0) return -errno;
+    DIR *stream = fdopendir(fd);
+    int result = stream ? 0 : -ENOMEM;
+    for (struct dirent *entry; !result && (entry = readdir(stream));)
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) result = remove_at(fd, entry->d_name);
+    if (stream) closedir(stream); else close(fd);
+    return result ? result : RESULT(unlinkat(parent, name, AT_REMOVEDIR));
+}
+
+int csys_remove_tree(const char *path) { return remove_at(AT_FDCWD, path); }

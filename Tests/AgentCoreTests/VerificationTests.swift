@@ -98,6 +98,24 @@ import Wire
         #expect(found.contains("dns dir/b: nothing"))
     }
 
+    @Test func `names that are no text are told, escaped, and go with their version`() throws {
+        let host = try deployed()
+        let version = "/var/lib/deptool/apps/dns/" + (try #require(host.target(current)))
+        try host.write(version + "/dir/\u{1b}[2J", "")
+        // É, as older systems write it.
+        for directory in [version, "/var/lib/deptool/apps/web"] {
+            let path = host.real(directory).utf8CString.dropLast() + [0x2f, CChar(bitPattern: 0xc9), 0x21, 0]
+            try #require(csys_mkdir(Array(path), 0o755) == 0)
+        }
+        #expect(try drift(host) == ["dns extra \\xc9!", "dns extra dir/\u{1b}[2J"])
+        var changed = wanted
+        changed.apps["dns"]?.files["a"] = .init("two")
+        try host.deploy(changed, 2, after: (wanted, 1))
+        try host.deploy(wanted, 3, after: (changed, 2))
+        #expect(try drift(host) == [])
+        #expect(!host.exists(version))
+    }
+
     @Test func `who may read a version is told`() throws {
         let host = try deployed()
         let version = "/var/lib/deptool/apps/dns/" + (try #require(host.target(current)))

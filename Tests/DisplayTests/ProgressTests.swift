@@ -1,4 +1,5 @@
 import Deployment
+import Foundation
 import Model
 import SSH
 import TestSupport
@@ -92,6 +93,34 @@ import Wire
             "watching a.service (1 s of 5 s)", "rolling back: unit a.service failed (exit-code, status 1)",
             "rolling back: waiting for a.service to stop (3 s of 180 s)", "done",
         ])
+    }
+
+    /// The block of the manual that follows `<!-- drawn by ProgressTests: NAME -->`.
+    private func drawing(_ name: String, in page: String) throws -> [String] {
+        let manual = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Manual/\(page)")
+        let lines = try String(contentsOf: manual, encoding: .utf8).components(separatedBy: "\n")
+        let mark = try #require(lines.firstIndex(of: "<!-- drawn by ProgressTests: \(name) -->"))
+        return Array(lines[(mark + 3)...].prefix { $0 != "```" })
+    }
+
+    @Test func `what the manual shows of a deploy that goes on is what there is to see`() throws {
+        let nginx = try unitName("nginx.service")
+        let waiting = HostEvent.waiting(Waiting(nginx, .ready, elapsed: 5, limit: 90))
+        let restarting = HostEvent.applying(Step(nil, .restart(nginx, because: .init(path: try RelativePath("nginx.conf"), others: 0), within: .zero)))
+
+        let three = try ["db1", "web1", "web2"].map { try hostname($0) }
+        var events: [(Hostname, HostEvent, Duration)] = [(three[0], .ended(.deployed), .zero), (three[2], waiting, .seconds(11))]
+        for second in 0...11 { events.append((three[1], .staging(bytes: UInt64(second) * 2_000_000, of: 30_000_000), .seconds(second))) }
+        #expect(board(three, events).render(columns: 80, rows: 24, at: .seconds(11)) == (try drawing("slow steps", in: "commands.md")))
+
+        let many = try (1...40).map { try hostname("web\($0 < 10 ? "0" : "")\($0)") }
+        events = many.map { ($0, .ended(.deployed), .zero) }
+        events[3].1 = waiting
+        events[6].1 = restarting
+        #expect(board(many, events).render(columns: 80, rows: 24, at: .seconds(5)) == (try drawing("many hosts", in: "commands.md")))
+
+        let slow = HostEvent.waiting(Waiting(try unitName("nsd.service"), .ready, elapsed: 12, limit: 90))
+        #expect(board([short], [(short, slow, .zero)]).render(columns: 80, rows: 24, at: .zero) == (try drawing("slow unit", in: "manifest.md")))
     }
 
     @Test func `a host cannot write the lines of others`() {

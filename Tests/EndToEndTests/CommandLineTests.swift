@@ -81,6 +81,23 @@ import Testing
         }
     }
 
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardizedFileURL.path
+
+    @Test(.enabled(if: FileManager.default.fileExists(atPath: "\(root)/build/deptool"), "`make build` makes what is installed"))
+    func `make install puts all of it where shells and man look`() throws {
+        try cluster.run("make", "-s", "-C", Self.root, "-o", "build", "install", "DESTDIR=\(cluster.directory)/installed", "PREFIX=/usr")
+        let files = Set(try cluster.run("find", "installed/usr", "-type", "f", "-printf", "%P\n").split(separator: "\n").map(String.init))
+        let help = try Program(["installed/usr/bin/deptool", "--help"], in: cluster.directory, environment: cluster.environment).finish().require(0)
+        let commands = help.text.matches(of: /(?m)^  ([a-z]+) {2,}[A-Z]/).map { String($0.output.1) }
+        #expect(commands.contains("plan") && commands.count > 8)
+        let pages = ["deptool.1"] + commands.map { "deptool-\($0).1" }
+        #expect(
+            files == Set([
+                "bin/deptool", "share/bash-completion/completions/deptool", "share/zsh/site-functions/_deptool",
+                "share/fish/vendor_completions.d/deptool.fish",
+            ] + pages.map { "share/man/man1/\($0)" }))
+    }
+
     @Test func `what is misspelt is met with what was meant`() throws {
         func complaint(_ arguments: String...) throws -> Output {
             try Program([Tools.deptool] + arguments, in: cluster.directory, environment: cluster.environment).finish()

@@ -1,20 +1,10 @@
-import Foundation
 import Testing
 
 extension EndToEnd {
     /// `examples/dns`, deployed to two name servers.
-    @Suite final class DNSTests {
-        let site: Site
-        let cluster: Cluster
-        let ns1, ns2: Host
-
+    @Suite final class DNSTests: NameServers {
         init() throws {
-            site = try Site()
-            cluster = try Cluster(site)
-            (ns1, ns2) = try site.boot("ns1", "ns2")
-            let example = URL(filePath: Tools.lab).deletingLastPathComponent().appending(path: "../examples/dns/prod")
-            try cluster.remove("")
-            try FileManager.default.copyItem(atPath: example.path, toPath: "\(cluster.directory)/prod")
+            try super.init("dns")
             try cluster.deploy().require(0)
         }
 

@@ -2,18 +2,8 @@ import Testing
 
 extension EndToEnd {
     /// `examples/generated`: one config tree from one inventory, made in three ways by the render hook.
-    @Suite final class GeneratedExampleTests {
-        let site: Site
-        let cluster: Cluster
-        let ns1, ns2: Host
-
-        init() throws {
-            site = try Site()
-            cluster = try Cluster(site)
-            (ns1, ns2) = try site.boot("ns1", "ns2")
-            try cluster.remove("")
-            try cluster.copyExample("generated")
-        }
+    @Suite final class GeneratedExampleTests: NameServers {
+        init() throws { try super.init("generated") }
 
         @Test func `whatever renders the inventory, the hosts get the same`() throws {
             try renderWith("./render.sh")

@@ -3,15 +3,9 @@ import Testing
 
 extension EndToEnd {
     /// Looking back and going back: `log`, `undo`, `diff A..B`, plans in files, and JSON.
-    @Suite final class HistoryTests {
-        let site: Site
-        let cluster: Cluster
-        let host: Host
-
-        init() throws {
-            site = try Site()
-            cluster = try Cluster(site)
-            host = try site.boot()
+    @Suite final class HistoryTests: OneHost {
+        override init() throws {
+            try super.init()
             try cluster.addService("clock", on: "web1")
             try cluster.write("web1/clock/conf", "one\n")
         }

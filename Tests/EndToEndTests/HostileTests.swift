@@ -5,15 +5,9 @@ import Wire
 
 extension EndToEnd {
     /// A host that lies: each login is answered by what a test wrote, in place of an agent.
-    @Suite final class HostileTests {
-        let site: Site
-        let cluster: Cluster
-        let host: Host
-
-        init() throws {
-            site = try Site()
-            cluster = try Cluster(site)
-            host = try site.boot()
+    @Suite final class HostileTests: OneHost {
+        override init() throws {
+            try super.init()
             // Root's login is for preparing it.
             try host.run("sed -i 's|^|command=\"sh /srv/answer\" |' /home/operator/.ssh/authorized_keys")
             let lab = try String(contentsOfFile: "\(site.lab)/ssh_config", encoding: .utf8)

@@ -4,15 +4,9 @@ import Testing
 
 extension EndToEnd {
     /// `status --live`: how the hosts are.
-    @Suite struct LiveStatusTests {
-        let site: Site
-        let cluster: Cluster
-        let host: Host
-
-        init() throws {
-            site = try Site()
-            cluster = try Cluster(site)
-            host = try site.boot()
+    @Suite final class LiveStatusTests: OneHost {
+        override init() throws {
+            try super.init()
             cluster.environment["NO_COLOR"] = "1"
             try cluster.addService("clock", on: "web1")
             try cluster.deploy().require(0)

@@ -3,17 +3,7 @@ import Testing
 
 extension EndToEnd {
     /// Many hosts at once.
-    @Suite(.timeLimit(.minutes(15))) final class LoadTests {
-        let site: Site
-        let cluster: Cluster
-        let host: Host
-
-        init() throws {
-            site = try Site()
-            cluster = try Cluster(site)
-            host = try site.boot()
-        }
-
+    @Suite(.timeLimit(.minutes(15))) final class LoadTests: OneHost {
         static let isTorture = ProcessInfo.processInfo.environment["DEPTOOL_TORTURE"] != nil
 
         /// Makes hosts h1 to hN of the one that runs: each a sshd on a port of its own, with a name, an /etc and a

@@ -3,17 +3,7 @@ import Testing
 
 extension EndToEnd {
     /// Apps whose files not everybody with an account on the host may read.
-    @Suite final class PrivateAppTests {
-        let site: Site
-        let cluster: Cluster
-        let host: Host
-
-        init() throws {
-            site = try Site()
-            cluster = try Cluster(site)
-            host = try site.boot()
-        }
-
+    @Suite final class PrivateAppTests: OneHost {
         private func write(_ manifest: String, key: String = "POISON-1") throws {
             try cluster.write("web1/dns/manifest.json", manifest)
             try cluster.write("web1/dns/key", key)

@@ -4,15 +4,9 @@ import Testing
 
 extension EndToEnd {
     /// The question before a deploy, on a real terminal.
-    @Suite final class PromptTests {
-        let site: Site
-        let cluster: Cluster
-        let host: Host
-
-        init() throws {
-            site = try Site()
-            cluster = try Cluster(site)
-            host = try site.boot()
+    @Suite final class PromptTests: OneHost {
+        override init() throws {
+            try super.init()
             cluster.environment["NO_COLOR"] = "1"
             try cluster.write("web1/app/file", "one\n")
         }

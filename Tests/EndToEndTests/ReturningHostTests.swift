@@ -3,15 +3,9 @@ import Testing
 
 extension EndToEnd {
     /// Hosts that are not what the store believes: wiped, copied, emptied, forgotten.
-    @Suite final class ReturningHostTests {
-        let site: Site
-        let cluster: Cluster
-        let host: Host
-
-        init() throws {
-            site = try Site()
-            cluster = try Cluster(site)
-            host = try site.boot()
+    @Suite final class ReturningHostTests: OneHost {
+        override init() throws {
+            try super.init()
             try cluster.addService("app", on: "web1")
             try cluster.write(
                 "web1/app/manifest.json",

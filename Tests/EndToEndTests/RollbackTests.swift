@@ -3,17 +3,7 @@ import Testing
 
 extension EndToEnd {
     /// What fails is undone, all of it.
-    @Suite final class RollbackTests {
-        let site: Site
-        let cluster: Cluster
-        let host: Host
-
-        init() throws {
-            site = try Site()
-            cluster = try Cluster(site)
-            host = try site.boot()
-        }
-
+    @Suite final class RollbackTests: OneHost {
         @Test func `a first deploy that fails leaves the host as it was`() throws {
             try host.write("/etc/app.conf", "same\n")
             try host.run("chown operator:users /etc/app.conf && chmod 640 /etc/app.conf && touch -d 2001-02-03 /etc/app.conf")

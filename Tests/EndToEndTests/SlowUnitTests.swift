@@ -3,17 +3,7 @@ import Testing
 
 extension EndToEnd {
     /// Units that take their time, or never get there.
-    @Suite final class SlowUnitTests {
-        let site: Site
-        let cluster: Cluster
-        let host: Host
-
-        init() throws {
-            site = try Site()
-            cluster = try Cluster(site)
-            host = try site.boot()
-        }
-
+    @Suite final class SlowUnitTests: OneHost {
         /// Gives the app `slow` a unit that is up at once, or one that never says that it is ready, which systemd would wait
         /// for for ever.
         private func addUnit(isReady: Bool, _ settings: String = "") throws {

@@ -41,17 +41,8 @@ struct Page: CustomTestStringConvertible {
             deptool deploy --no-confirm
             heartbeat web1 often
             """),
-        Page(path: "Manual/commands.md", hosts: ["db1", "web1"], scene: """
-            heartbeat db1 60
-            heartbeat web1 60
-            deptool deploy --no-confirm
-            name 0624fd640d
-            heartbeat web1 10
-            deptool deploy --no-confirm
-            name cfc721a9c7
-            heartbeat db1 often
-            deptool deploy --no-confirm || [ $? = 3 ]
-            """),
+        Page(path: "Manual/commands.md", hosts: ["db1", "web1"], scene: lived),
+        Page(path: "Manual/day-two.md", hosts: ["db1", "web1"], scene: lived),
         Page(path: "Manual/operators.md", hosts: ["db1", "web1"], scene: """
             heartbeat db1 10
             heartbeat web1 10
@@ -64,8 +55,8 @@ struct Page: CustomTestStringConvertible {
             for tree in . ../Grace; do
                 (cd $tree && heartbeat web1 5 && sed -i 's/alive/well/' prod/web1/heartbeat/systemd/heartbeat.service)
             done
-            grace deptool deploy --no-confirm
             """),
+        Page(path: "Manual/troubleshooting.md", hosts: ["web1"], scene: "heartbeat web1 10"),
         Page(path: "Manual/users.md", hosts: ["web1"], scene: """
             mkdir .ssh
             cp ../lab/key.pub .ssh/id_ed25519.pub
@@ -77,6 +68,20 @@ struct Page: CustomTestStringConvertible {
             heartbeat web1 5
             """),
     ]
+
+    /// Deployed to, changed, and once in vain.
+    private static let lived = """
+        heartbeat db1 60
+        heartbeat web1 60
+        deptool deploy --no-confirm
+        name 0624fd640d
+        heartbeat web1 10
+        deptool deploy --no-confirm
+        name cfc721a9c7
+        heartbeat db1 often
+        deptool deploy --no-confirm || [ $? = 3 ]
+        name 2474ae8eea
+        """
 
     private static let nameServers = """
         cp -R "$examples/dns/prod/." prod
@@ -100,8 +105,18 @@ extension EndToEnd {
         @Test(arguments: Page.all) func `every command of a document shows what stands below it`(page: Page) throws {
             _ = try site.boot(page.hosts)
             let tools = "\(site.directory)/bin"
+            try cluster.write(outside: "../bin/ssh", "#!/bin/sh\nPATH=${PATH#*:}\nexec ssh -F \(site.directory)/ssh_config \"$@\"\n")
+            // What is said of hosts in general must not be this machine's.
             try cluster.write(
-                outside: "../bin/ssh", "#!/bin/sh\nPATH=${PATH#*:}\nexec ssh -F \(cluster.sshConfiguration) \"$@\"\n")
+                outside: "../ssh_config",
+                """
+                Include \(site.lab)/ssh_config
+                Host localhost
+                  IdentityFile \(site.lab)/key
+                  UserKnownHostsFile \(site.lab)/known_hosts
+                  GlobalKnownHostsFile none
+
+                """)
             try cluster.run("chmod +x ../bin/ssh; ln -s \(Tools.deptool) ../bin/deptool")
             cluster.environment["PATH"] = "\(tools):\(cluster.environment["PATH"] ?? "")"
             cluster.environment.merge(["PAGER": "cat", "examples": Cluster.examples]) { $1 }
@@ -113,6 +128,12 @@ extension EndToEnd {
             for piece in transcript.pieces {
                 switch piece {
                 case .hidden(let script): try run(script)
+                case .excerpt(let command, let output):
+                    let expected = transcript.text(of: output)
+                    let actual = try show(command, like: expected)
+                    if !Transcript.masked(actual).contains(Transcript.masked(expected)) {
+                        Issue.record("\(page.path):\(output.lowerBound): \(command)\n\(expected)\n--- is no part of:\n\(actual)")
+                    }
                 case .command(let command, let output):
                     let expected = transcript.text(of: output)
                     let actual = try show(command, like: expected)
@@ -124,19 +145,13 @@ extension EndToEnd {
             if ProcessInfo.processInfo.environment["DEPTOOL_TRANSCRIPTS"] == "write" { try transcript.replace(differences) }
         }
 
-        @Test func `every document that shows commands is run`() throws {
-            // Its scene is still to be written.
-            let others: Set = ["Manual/day-two.md"]
-            let shown = try Program(["grep", "-rlzP", "```console\\n\\$ ", "README.md", "Manual", "examples"],
-                in: "\(Cluster.examples)/..", environment: cluster.environment).finish().require(0)
-            #expect(Set(shown.text.split(separator: "\n").map(String.init)).subtracting(others) == Set(Page.all.map(\.path)))
-        }
-
         /// Runs a script that nobody sees. In it, `heartbeat HOST INTERVAL` writes the app of the tutorial, and `grace COMMAND` has
-        /// another operator do something, and `name ID` says what the document calls the last commit.
+        /// another operator do something, `inside HOST SCRIPT` runs a script there as root without SSH, and `name ID` says what
+        /// the document calls the last commit.
         private func run(_ script: String) throws {
             try cluster.run(
                 """
+                inside() { name=$1; shift; "\(Tools.lab)" exec "\(site.lab)" "$name" sh -c "$*"; }
                 heartbeat() {
                     app=prod/$1/heartbeat
                     mkdir -p $app/systemd
@@ -175,16 +190,35 @@ extension EndToEnd {
                 typed.append((program.text.count, answer + "\n"))
                 program.type(line: answer)
             }
+            var interrupted: [String]?
+            if let before = Transcript.interruption(in: expected) {
+                try program.expect(before)
+                program.type("\u{3}")
+                let text = program.text
+                interrupted = screen(String(text[..<(text.firstRange(of: before)?.upperBound ?? text.endIndex)]), typed)
+            }
             let result = try program.finish()
             status = result.code
-            var text = result.text
+            var lines = screen(result.text, typed)
+            if let interrupted {
+                // A terminal shows what was typed, and the tool ends that line.
+                let same = zip(lines, interrupted).prefix { $0 == $1 }.count
+                lines.replaceSubrange(same...same, with: interrupted[same...] + ["^C" + lines[same]])
+            }
+            var text = lines.joined(separator: "\n").replacing(cluster.directory, with: "/home/ada/servers")
+                .replacing("\(site.lab)/key", with: "/home/ada/.ssh/id_ed25519")
+                .replacing("\(site.lab)/known_hosts", with: "/home/ada/.ssh/known_hosts")
+            for (name, commit) in names { text = text.replacing(commit.prefix(10), with: name) }
+            return text
+        }
+
+        /// What is on the screen, with what was typed.
+        private func screen(_ text: String, _ typed: [(after: Int, text: String)]) -> [String] {
+            var text = text
             for (after, answer) in typed.reversed() {
                 text.insert(contentsOf: answer, at: text.index(text.startIndex, offsetBy: after))
             }
-            text = Transcript.screen(text).replacing(cluster.directory, with: "/home/ada/servers")
-                .replacing("\(site.lab)/key", with: "/home/ada/.ssh/id_ed25519")
-            for (name, commit) in names { text = text.replacing(commit.prefix(10), with: name) }
-            return text
+            return Transcript.screen(text).components(separatedBy: "\n")
         }
     }
 }

@@ -70,6 +70,7 @@ int csys_opendir(const char *path, csys_directory **out);
 // 0 at the end. "." and ".." are left out.
 int csys_readdir(csys_directory *directory, const char **name, csys_kind *kind);
 void csys_closedir(csys_directory *directory);
+int csys_remove_tree(const char *path);  // whatever is there, with all that is below it
 
 // Scanning, on the laptop only ----------------------------------------------------------------------------------
 

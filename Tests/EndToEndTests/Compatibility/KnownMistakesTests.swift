@@ -4,17 +4,7 @@ import Testing
 extension EndToEnd {
     /// What the Deptool written in Rust was seen to get wrong on real hosts (Manual/coming-from-deptool-rs.md). Each test
     /// goes through several of them, so that they share a host.
-    @Suite final class KnownMistakesTests {
-        let site: Site
-        let cluster: Cluster
-        let host: Host
-
-        init() throws {
-            site = try Site()
-            cluster = try Cluster(site)
-            host = try site.boot()
-        }
-
+    @Suite final class KnownMistakesTests: OneHost {
         // MARK: Files and links
 
         @Test func `files are there at all times, whole, and nobody's are lost`() throws {

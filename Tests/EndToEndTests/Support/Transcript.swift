@@ -2,54 +2,87 @@ import Foundation
 import Testing
 
 /// A document whose `console` blocks can be run: `$ ` begins a command, which goes on to the end of a here-document, and
-/// below it is what it shows. Comments `<!-- run` to `-->` hold shell scripts that take the scene to where the next block
-/// is, and that readers do not see. What is typed at a prompt stands behind it.
+/// below it is what it shows. What is typed at a prompt stands behind it, and `^C` below what it came after.
+///
+/// Comments that readers do not see tell the rest: `<!-- run` to `-->` holds a shell script that takes the scene to where
+/// the next block is; `<!-- shown by` a command of which the next block is a part; `<!-- drawn by` says which other test
+/// compares the next block.
 struct Transcript {
     enum Piece {
         /// Shown, with the lines of the file that hold what it prints.
         case command(String, output: Range<Int>)
+        /// Lines of which only the output is shown, or a part of that.
+        case excerpt(of: String, output: Range<Int>)
         case hidden(String)
     }
 
     let path: String
     private(set) var lines: [String]
-    let pieces: [Piece]
+    private(set) var pieces: [Piece] = []
+    /// What no test compares, or of which nobody can tell whether one should, with the number of its line.
+    private(set) var untested: [String] = []
 
     init(_ path: String) throws {
         self.path = path
         lines = try String(contentsOfFile: path, encoding: .utf8).components(separatedBy: "\n")
-        pieces = Self.parse(lines)
+        parse()
     }
 
-    private static func parse(_ lines: [String]) -> [Piece] {
-        var pieces: [Piece] = []
+    private mutating func parse() {
         var line = 0
+        var shownBy: String?
+        var isDrawn = false
         while line < lines.count {
             defer { line += 1 }
-            if lines[line] == "<!-- run" {
-                let end = lines[line...].firstIndex(of: "-->") ?? lines.count
-                pieces.append(.hidden(lines[(line + 1)..<end].joined(separator: "\n")))
+            let start = lines[line].drop { $0 == " " }
+            if start.hasPrefix("<!--") {
+                let end = lines[line...].firstIndex { $0.hasSuffix("-->") } ?? lines.count - 1
+                let script = lines[min(line + 1, end)..<end].joined(separator: "\n")
+                switch start {
+                case "<!-- run": pieces.append(.hidden(script))
+                case "<!-- shown by": shownBy = script
+                default: isDrawn = start.hasPrefix("<!-- drawn by ")
+                }
                 line = end
-            } else if lines[line] == "```console" {
-                let end = lines[line...].firstIndex(of: "```") ?? lines.count
-                line += 1
-                while line < end {
-                    // What stands before a first command is shown only.
-                    guard lines[line].hasPrefix("$ ") else { line += 1; continue }
-                    var command = String(lines[line].dropFirst(2))
-                    line += 1
-                    if let mark = command.firstMatch(of: /<<'([A-Z]+)'/)?.output.1 {
-                        let last = lines[line...].firstIndex(of: String(mark)) ?? end - 1
-                        command += "\n" + lines[line...last].joined(separator: "\n")
-                        line = last + 1
-                    }
-                    let next = lines[line..<end].firstIndex { $0.hasPrefix("$ ") } ?? end
-                    pieces.append(.command(command, output: line..<next))
-                    line = next
+            } else if start.hasPrefix("```") {
+                let end = lines[(line + 1)...].firstIndex { $0.drop { $0 == " " } == "```" } ?? lines.count
+                let block = (line + 1)..<end
+                line = end
+                if isDrawn {
+                    isDrawn = false
+                } else if start == "```console" {
+                    parse(console: block, shownBy)
+                    shownBy = nil
+                } else if !["```sh", "```json", "```text"].contains(start) || lines[block].contains(where: Self.looksShown) {
+                    untested.append("\(path):\(block.lowerBound): \(start)")
                 }
             }
         }
-        return pieces
+    }
+
+    private mutating func parse(console block: Range<Int>, _ shownBy: String?) {
+        var line = lines[block].firstIndex { $0.hasPrefix("$ ") } ?? block.upperBound
+        if line > block.lowerBound {
+            if let shownBy { pieces.append(.excerpt(of: shownBy, output: block.lowerBound..<line)) }
+            else { untested.append("\(path):\(block.lowerBound): no command shows this") }
+        }
+        while line < block.upperBound {
+            var command = String(lines[line].dropFirst(2))
+            line += 1
+            if let mark = command.firstMatch(of: /<<'([A-Z]+)'/)?.output.1 {
+                let last = lines[line...].firstIndex(of: String(mark)) ?? block.upperBound - 1
+                command += "\n" + lines[line...last].joined(separator: "\n")
+                line = last + 1
+            }
+            let next = lines[line..<block.upperBound].firstIndex { $0.hasPrefix("$ ") } ?? block.upperBound
+            pieces.append(.command(command, output: line..<next))
+            line = next
+        }
+    }
+
+    /// Whether a line is such as a terminal shows, so that it belongs into a `console` block.
+    private static func looksShown(_ line: String) -> Bool {
+        line.contains(/^ *(\$ |Error: |Deployed to |Rolled back |Nothing to do|Apply to )|^  [a-z0-9.]+: +[a-z]/)
     }
 
     func text(of output: Range<Int>) -> String { lines[output].joined(separator: "\n") }
@@ -68,6 +101,9 @@ struct Transcript {
             (String($0.output.2), $0.output.1.map(String.init))
         }
     }
+
+    /// The line after which Ctrl-C is typed.
+    static func interruption(in output: String) -> String? { output.firstMatch(of: #/(.+)\n\^C$/#.anchorsMatchLineEndings()).map { String($0.output.1) } }
 
     /// What a terminal shows in the end: what was written over is gone (ECMA-48).
     static func screen(_ text: String) -> String {
@@ -112,7 +148,9 @@ struct Transcript {
             (/\b[0-9a-f]{8}\b/, "COMMIT"), (/[0-9]+\.[0-9]+ (?:ms|s)\b/, "TIME"), (/\b[0-9]+ms\b/, "TIME"), (/\b[0-9]+s ago\b/, "TIME ago"),
             (/\b(?:[A-Z][a-z]{2} )?[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{5,}(?:\.[0-9]+)?(?: UTC)?/, "DATE"),
             (/\b[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{5,8}\b/, "DATE"), (/"milliseconds":[0-9]+/, "TIME"), (/SHA256:[A-Za-z0-9+\/]{43}/, "FINGERPRINT"),
-            (/\[[0-9]+\]:/, "[PID]:"), (/Main PID: [0-9]+/, "Main PID: PID"), (/[├└]─ *[0-9]+/, "PID"), (/10\.213\.[0-9]+\.[0-9]+/, "ADDRESS"),
+            (/\bup [0-9a-z ]+, load [0-9. ]+, memory [^\n]+/, "HOW IT IS"), (/\bfor(?: [0-9]+ (?:s|min|h|d)\b)+/, "for TIME"),
+            (/\[[0-9]+\]:/, "[PID]:"), (/libssh2 +[^\n]+/, "libssh2 VERSION"), (/systemd [0-9]+ \([^)]+\)/, "systemd VERSION"),
+            (/[0-9.]+ .B left/, "SIZE left"), (/Main PID: [0-9]+/, "Main PID: PID"), (/[├└]─ *[0-9]+/, "PID"), (/10\.213\.[0-9]+\.[0-9]+/, "ADDRESS"),
         ]
         // What a program says when it is stopped comes before or after what systemd says.
         var text = text.replacing(#/ +\| signal received, shutting down\.\.\.\n/#, with: "")
