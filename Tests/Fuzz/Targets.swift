@@ -134,13 +134,13 @@ let targets: [String: Target] = [
     "journal": Target(samples: journals) { input in _ = try decode(Journal.self, input) },
     "frames": Target(samples: samples { $0.reply() }.map { Frame.length($0) }) { input in
         var (whole, pieces) = (FrameDecoder(), FrameDecoder())
-        whole.append(input)
+        whole.append(input[...])
         var left = input[...]
         while true {
             let expected = Result { try whole.next(Reply.self) }
             var found = Result { try pieces.next(Reply.self) }
             while case .success(nil) = found, let byte = left.popFirst() {
-                pieces.append([byte])
+                pieces.append([byte][...])
                 found = Result { try pieces.next(Reply.self) }
             }
             switch (expected, found) {
