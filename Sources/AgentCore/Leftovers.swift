@@ -22,7 +22,11 @@ struct Leftovers {
         if let commit = journal.commit {
             for case .path(let path, .kept(let copy)) in journal.priors where try system.status(of: Journal.copy(copy)) != nil {
                 let place = Layout.kept(path, by: Version(commit))
-                if let directory = place.parent { try system.makeDirectories(directory, mode: 0o700) }
+                // Else a power loss could lead back to the old record, without the copy, or take its new directory along.
+                try system.syncParent(of: Layout.record)
+                if let directory = place.parent, try !system.makeDirectories(directory, mode: 0o700).isEmpty {
+                    try system.syncFileSystem(of: Layout.store)
+                }
                 try system.rename(Journal.copy(copy), to: place)
                 try system.syncFileSystem(of: Layout.store)
             }
