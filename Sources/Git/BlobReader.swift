@@ -5,10 +5,12 @@ import Model
 /// that sends files to a host opens its own. Opening one costs some ten microseconds.
 @safe public final class BlobReader {
     private let database: OpaquePointer
+    private let objects: String
 
     /// Opens the objects of the store at `path` (git_odb_open).
     public init(store path: String) throws(StoreError) {
         try startLibrary()
+        objects = path + "/objects"
         unsafe database = try unsafe handle("open the objects of \(path)") {
             unsafe git_odb_open(&$0, path + "/objects")
         }
@@ -18,21 +20,14 @@ import Model
 
     /// Opens a file's content, to be read in pieces.
     ///
-    /// What was imported as a large file is streamed (git_odb_open_rstream); anything else is held in memory as a whole
-    /// while it is read, and was verified against its id.
+    /// What was imported as a large file is streamed; anything else is held in memory as a whole while it is read, and was verified
+    /// against its id.
     public func open(_ id: ObjectID) throws(StoreError) -> BlobContent {
         let (kind, size) = try unsafe objectHeader(id, in: database)
         guard kind == .blob else { throw .damagedObject(id) }
         if size >= UInt64(largestInMemory) {
-            var made: UnsafeMutablePointer<git_odb_stream>?
-            var length = 0
-            var type = GIT_OBJECT_INVALID
-            var oid = id.oid
-            // Only loose objects stream: one that `git gc` has put into a pack is read as a whole.
-            let code = unsafe git_odb_open_rstream(&made, &length, &type, database, &oid)
-            if code == 0, let stream = unsafe made {
-                return unsafe BlobContent(self, id, size: size, .stream(stream))
-            }
+            // One that `git gc` has put into a pack is read as a whole.
+            if let stored = StoredBlob(id, size: size, objects: objects) { return unsafe BlobContent(self, id, size: size, .stored(stored)) }
         }
         var made: OpaquePointer?
         var oid = id.oid
@@ -45,7 +40,7 @@ import Model
 /// A file's content on its way out of the store. Belongs to the thread of its reader.
 @safe public final class BlobContent {
     @unsafe enum Source {
-        case stream(UnsafeMutablePointer<git_odb_stream>)
+        case stored(StoredBlob)
         case whole(OpaquePointer)
     }
 
@@ -66,7 +61,7 @@ import Model
 
     deinit {
         switch unsafe source {
-        case .stream(let stream): unsafe git_odb_stream_free(stream)
+        case .stored: break
         case .whole(let object): unsafe git_odb_object_free(object)
         }
     }
@@ -86,25 +81,14 @@ import Model
     public func next(_ count: Int) throws(StoreError) -> [UInt8] {
         let room = Int(min(UInt64(max(count, 1)), size - position))
         guard room > 0 else { return [] }
-        var read: Int
         let bytes: [UInt8]
         switch unsafe source {
-        case .stream(let stream):
-            read = 0
-            bytes = unsafe [UInt8](unsafeUninitializedCapacity: room) { buffer, initialized in
-                let code = unsafe buffer.withMemoryRebound(to: CChar.self) { buffer in
-                    unsafe git_odb_stream_read(stream, buffer.baseAddress, room)
-                }
-                read = Int(code)
-                initialized = max(0, min(read, room))
-            }
+        case .stored(let blob): bytes = try blob.next(room)
         case .whole(let object):
             let all = unsafe UnsafeRawBufferPointer(start: git_odb_object_data(object), count: Int(size))
             bytes = unsafe Array(all[Int(position)..<(Int(position) + room)])
-            read = room
         }
-        guard read > 0, read <= room else { throw .damagedObject(id) }
-        position += UInt64(read)
+        position += UInt64(bytes.count)
         return bytes
     }
 }

@@ -44,7 +44,7 @@ extension Store {
         while start > 0 {
             let count = min(start, Self.pieceSize)
             start -= count
-            let piece = try read(descriptor, from: start, count: Int(count)) + rest
+            let piece = try readBytes(descriptor, of: historyPath, from: start, count: Int(count)) + rest
             // What is before the first newline may begin in an earlier piece.
             let complete = start == 0 ? piece.startIndex : (piece.firstIndex(of: newline).map { $0 + 1 } ?? piece.endIndex)
             rest = Array(piece[..<complete])
@@ -56,21 +56,6 @@ extension Store {
 
     /// Bytes.
     private static var pieceSize: UInt64 { 64 << 10 }
-
-    private func read(_ descriptor: Int32, from offset: UInt64, count: Int) throws(StoreError) -> [UInt8] {
-        let result = csys_seek(descriptor, offset)
-        guard result == 0 else { throw .file("read", path: historyPath, errno: -result) }
-        var failure: Int32 = 0
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            while filled < count {
-                let length = unsafe csys_read(descriptor, buffer.baseAddress.map { unsafe $0 + filled }, count - filled)
-                guard length > 0 else { return failure = length < 0 ? Int32(-length) : Int32(csys_eio) }
-                filled += Int(length)
-            }
-        }
-        guard failure == 0 else { throw .file("read", path: historyPath, errno: failure) }
-        return bytes
-    }
 }
 
 private let newline = UInt8(ascii: "\n")

@@ -46,8 +46,9 @@ final class PackWriter {
         try file.write(data)
     }
 
-    /// Puts the pack into the store; its bytes are on the disk then.
-    func finish() throws(StoreError) {
+    /// Puts the pack into the store; its bytes are on the disk then. Its path, without `.pack`.
+    @discardableResult
+    func finish() throws(StoreError) -> String {
         var count: [UInt8] = []
         count.append(bigEndian: UInt32(entries.count))
         try file.patch(count, at: 8)
@@ -61,6 +62,7 @@ final class PackWriter {
         // Readers find a pack by its index.
         try file.finish(as: name + ".pack", .now)
         try index.finish(as: name + ".idx", .now)
+        return name
     }
 
     /// Version 2 of the index.

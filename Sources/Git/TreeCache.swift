@@ -12,7 +12,6 @@ struct TreeCache {
 
     private static let magic: UInt64 = 0x6465_7074_7265_6531
     private static let headerSize = 28
-    private static let largest: UInt64 = 1 << 32
 
     /// Where the cache of a cluster directory is. Directories share a bounded number of files, so that they cannot pile
     /// up; one that finds another's cache just starts without.
@@ -21,24 +20,7 @@ struct TreeCache {
 
     /// Nil if there is none for this cluster directory, or anything is wrong with it.
     static func read(store: String, cluster: ObjectID) -> TreeCache? {
-        let descriptor = unsafe csys_open_read(path(store: store, cluster: cluster))
-        guard descriptor >= 0 else { return nil }
-        defer { csys_close(descriptor) }
-        var status = csys_stat()
-        guard unsafe csys_fstat(descriptor, &status) == 0, status.kind == csys_kind_regular, status.size < largest else {
-            return nil
-        }
-        let size = Int(status.size)
-        var read = 0
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, initialized in
-            while read < size {
-                let count = unsafe csys_read(descriptor, buffer.baseAddress.map { unsafe $0 + read }, size - read)
-                guard count > 0 else { break }
-                read += Int(count)
-            }
-            initialized = read
-        }
-        return read == size ? TreeCache(bytes, cluster: cluster) : nil
+        (try? readFile(path(store: store, cluster: cluster))).flatMap { TreeCache($0, cluster: cluster) }
     }
 
     init?(_ bytes: [UInt8], cluster: ObjectID) {

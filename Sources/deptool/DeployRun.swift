@@ -101,6 +101,8 @@ struct DeployRun {
         flags.output.write(
             summaryJSON(commit: commit, exit: Self.status(results.map(\.result)), took: took),
             or: SummaryText(style: Terminal.style).render(results, took: took, next: next))
+        // Now nobody waits for it, and nothing depends on it.
+        try? workspace.store.tidy()
         return results.map(\.result)
     }
 

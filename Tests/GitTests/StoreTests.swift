@@ -181,4 +181,31 @@ import Testing
             }
         }
     }
+
+    @Test func `a large file is read in pieces of any size, and damage is told`() throws {
+        let workshop = try Workshop()
+        let bytes = (0..<(3 << 20 | 12_345)).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+        try workshop.write("web1/app/large", bytes)
+        let store = try workshop.store(), id = ObjectID.of(.blob, bytes)
+        _ = try store.importCluster(at: workshop.cluster)
+        for size in [1000, 65535, 65536, 131_072, 300_000, 5 << 20] {
+            let content = try BlobReader(store: store.path).open(id)
+            var read: [UInt8] = []
+            while case let piece = try content.next(size), !piece.isEmpty {
+                #expect(piece.count == min(size, bytes.count - read.count))
+                read += piece
+            }
+            #expect(read == bytes)
+            let rest = try BlobReader(store: store.path).open(id)
+            try rest.skip(2 << 20)
+            #expect(try rest.next(10) == Array(bytes[(2 << 20)..<((2 << 20) + 10)]))
+        }
+        try workshop.run("cd \(store.path)/objects && chmod u+w ??/* && truncate -s 2000000 \(id.hex.prefix(2))/\(id.hex.dropFirst(2))")
+        let damaged = try BlobReader(store: store.path).open(id)
+        #expect(throws: StoreError.damagedObject(id)) { while try !damaged.next(1 << 20).isEmpty {} }
+        try workshop.run("rm \(store.path)/objects/\(id.hex.prefix(2))/\(id.hex.dropFirst(2))")
+        // As Git itself writes it.
+        try workshop.git("-C", store.path, "-c", "core.compression=9", "hash-object", "-w", workshop.cluster + "/web1/app/large")
+        #expect(try BlobReader(store: store.path).open(id).next(bytes.count) == bytes)
+    }
 }

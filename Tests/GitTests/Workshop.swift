@@ -77,9 +77,16 @@ final class Workshop {
 
     @discardableResult
     func git(_ arguments: String..., input: String? = nil, environment: [String: String] = [:]) throws -> String {
+        try run(["git", "-c", "core.fileMode=true", "-c", "safe.directory=*"] + arguments, input: input, environment: environment)
+    }
+
+    @discardableResult
+    func run(_ script: String) throws -> String { try run(["sh", "-ec", script]) }
+
+    private func run(_ command: [String], input: String? = nil, environment: [String: String] = [:]) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["git", "-c", "core.fileMode=true", "-c", "safe.directory=*"] + arguments
+        process.arguments = command
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let output = Pipe()
         process.standardOutput = output
@@ -91,12 +98,12 @@ final class Workshop {
         try inputPipe.fileHandleForWriting.close()
         let data = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw GitFailed(arguments: arguments) }
+        guard process.terminationStatus == 0 else { throw Failed(command: command) }
         return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
-    struct GitFailed: Error {
-        var arguments: [String]
+    struct Failed: Error {
+        var command: [String]
     }
 
     /// The tree that Git makes of the cluster, less what an import leaves out.

@@ -1,0 +1,69 @@
+import CSystem
+import Model
+
+/// A large file in the store, as ``LargeBlobWriter`` leaves it: a loose object whose blocks are stored, not compressed, of which the
+/// first is Git's header. Read straight from the file, since libgit2 maps all of it into memory.
+final class StoredBlob {
+    private let descriptor: Int32
+    private let id: ObjectID
+    private var buffer: ArraySlice<UInt8> = []
+    /// Bytes of the block that is being read.
+    private var left = 0
+
+    private static let bufferSize = 256 << 10
+
+    /// Nil if the store has it in another form, or not at all.
+    init?(_ id: ObjectID, size: UInt64, objects: String) {
+        self.id = id
+        descriptor = unsafe csys_open_read("\(objects)/\(id.hex.prefix(2))/\(id.hex.dropFirst(2))")
+        guard descriptor >= 0 else { return nil }
+        let header = Array("blob \(size)".utf8) + [0]
+        guard (try? take(2)) == [0x78, 0x01], (try? startBlock()) != nil, left == header.count, (try? take(left)) == header else {
+            return nil
+        }
+        left = 0
+    }
+
+    deinit { if descriptor >= 0 { csys_close(descriptor) } }
+
+    /// The next bytes: as many as asked for, which must not be more than there are.
+    func next(_ count: Int) throws(StoreError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
+        while bytes.count < count {
+            while left == 0 { try startBlock() }
+            if buffer.isEmpty { try fill() }
+            let piece = buffer.prefix(min(count - bytes.count, left))
+            bytes += piece
+            buffer = buffer.dropFirst(piece.count)
+            left -= piece.count
+        }
+        return bytes
+    }
+
+    private func startBlock() throws(StoreError) {
+        let header = try take(5)
+        left = Int(header[1]) | Int(header[2]) << 8
+        guard header[0] & 6 == 0, left ^ 0xffff == Int(header[3]) | Int(header[4]) << 8 else { throw .damagedObject(id) }
+    }
+
+    private func take(_ count: Int) throws(StoreError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < count {
+            if buffer.isEmpty { try fill() }
+            let piece = buffer.prefix(count - bytes.count)
+            bytes += piece
+            buffer = buffer.dropFirst(piece.count)
+        }
+        return bytes
+    }
+
+    private func fill() throws(StoreError) {
+        var count: Int64 = 0
+        buffer = unsafe [UInt8](unsafeUninitializedCapacity: Self.bufferSize) { buffer, filled in
+            count = unsafe csys_read(descriptor, buffer.baseAddress, buffer.count)
+            filled = max(Int(count), 0)
+        }[...]
+        guard count > 0 else { throw .damagedObject(id) }
+    }
+}
