@@ -34,10 +34,10 @@ import Testing
         let listener = try Listener { client in
             let text = Array("220 mail.example ESMTP\r\n".utf8)
             _ = send(client, text, text.count, Int32(MSG_NOSIGNAL))
-            sleep(2)
+            sleep(12)
         }
         var settings = try settings(port: listener.port)
-        settings.connectTimeout = .milliseconds(500)
+        settings.connectTimeout = .seconds(3)
         let error = try failure(settings)
         #expect(error == .closedEarly(printed: "220 mail.example ESMTP\r\n"))
         #expect(
