@@ -34,7 +34,7 @@ torture: build
 	@Scripts/need test
 	@Lab/lab images
 	DEPTOOL_TORTURE=1 DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool Scripts/test \
-	    --filter 'FaultTests|A deploy in which|PowerLoss|CutTests|SilenceTests|EndToEnd.*(Kill|Disk|Network|RandomOperators|Interruption|Safety)'
+	    --filter 'FaultTests|A deploy in which|PowerLoss|CutTests|SilenceTests|FuzzTests|EndToEnd.*(Kill|Operation|Disk|Network|RandomOperators|Interruption|Safety|Reachability|Load)'
 
 # Times, as medians and ratios, on two throwaway hosts.
 bench: build

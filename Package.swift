@@ -50,16 +50,20 @@ let laptop: [Target] = [
 #if os(Linux)
     // Real hosts are containers of this machine.
     let endToEnd: [Target] = [
-        .testTarget(name: "EndToEndTests", dependencies: ["CSystem", "Model", "TestSupport", "Wire"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["CSystem", "Model", "TestSupport", "Wire", "agent-under-test"]),
         // What feeds the parsers with damaged input, in a process of its own.
         .executableTarget(
             name: "fuzz",
             dependencies: ["AgentCore", "CSystem", "Deployment", "Display", "Git", "Model", "Planning", "SSH", "TestSupport", "Wire"],
             path: "Tests/Fuzz"),
+        // Preloaded, it lets a program's clock be wrong.
+        .target(name: "WrongClock", path: "Tests/WrongClock"),
         .testTarget(name: "FuzzTests", dependencies: ["TestSupport", "fuzz"], exclude: ["Kept"]),
     ]
+    let endToEndProducts: [Product] = [.library(name: "wrong-clock", type: .dynamic, targets: ["WrongClock"])]
 #else
     let endToEnd: [Target] = []
+    let endToEndProducts: [Product] = []
 #endif
 
 let tests: [Target] = [
@@ -87,7 +91,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "deptool-agent", targets: ["deptool-agent"])
-    ] + (embedded ? [] : [.executable(name: "deptool", targets: ["deptool"])]),
+    ] + (embedded ? [] : [.executable(name: "deptool", targets: ["deptool"])] + endToEndProducts),
     dependencies: embedded
         ? []
         : [

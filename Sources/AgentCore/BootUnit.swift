@@ -41,6 +41,10 @@ struct BootUnit {
     }
 
     func unlink() throws(Failure) {
-        for link in links where try system.target(of: link) == file.text { try system.remove(link) }
+        for link in links {
+            // Of an agent that was killed while it made the link.
+            if try system.target(of: link.temporary) == file.text { try system.remove(link.temporary) }
+            if try system.target(of: link) == file.text { try system.remove(link) }
+        }
     }
 }

@@ -98,6 +98,8 @@ public struct Command {
     }
 
     private func spawn(_ arguments: [String], null: Int32, output: Int32) -> Int32 {
+        let obstacle = system.obstacle(.run, arguments.first ?? "")
+        if obstacle != 0 { return -obstacle }
         var bytes: [UInt8] = []
         for argument in arguments { bytes += Array(argument.utf8) + [0] }
         return bytes.withUnsafeBytes { buffer in

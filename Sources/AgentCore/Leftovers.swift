@@ -20,12 +20,19 @@ struct Leftovers {
     func closeCommitted() throws(Failure) {
         guard let journal = try Journal.load(system) else { return }
         if let commit = journal.commit {
-            for case .path(let path, .kept(let copy)) in journal.priors where try system.status(of: Journal.copy(copy)) != nil {
+            var isKeeping = false
+            for case .path(let path, .kept(let copy)) in journal.priors {
+                isKeeping = true
+                // Else moved already, perhaps by an agent that was killed then.
+                guard try system.status(of: Journal.copy(copy)) != nil else { continue }
                 let place = Layout.kept(path, by: Version(commit))
+                // Else a power loss could lead back to the old record, without the copy, or take its new directory along.
+                try system.syncParent(of: Layout.record)
                 if let directory = place.parent { try system.makeDirectories(directory, mode: 0o700) }
-                try system.rename(Journal.copy(copy), to: place)
                 try system.syncFileSystem(of: Layout.store)
+                try system.rename(Journal.copy(copy), to: place)
             }
+            if isKeeping { try system.syncFileSystem(of: Layout.store) }
         }
         try closeJournal()
     }

@@ -173,6 +173,11 @@ struct Rollback {
                 case .noDirectory(let path), .directory(let path, _, _, _), .readers(let path, _, _): path
                 }
             if let parent = path.parent, try system.isDirectory(parent) { try system.sync(parent) }
+            // Its own mode and owner may have been restored.
+            switch prior {
+            case .readers, .directory: if try system.isDirectory(path) { try system.sync(path) }
+            case .versions, .app, .path, .noDirectory: break
+            }
         }
         try Leftovers(system: system).closeJournal()
     }

@@ -289,10 +289,12 @@ public final class System {
     }
 
     func pass(_ operation: Operation, _ path: AbsolutePath) throws(Failure) {
-        if let code = gate?.pass(operation, path.text), code != 0 {
-            throw Failure(operation, path.text, code: code)
-        }
+        let code = obstacle(operation, path.text)
+        if code != 0 { throw Failure(operation, path.text, code: code) }
     }
+
+    /// The errno with which the gate lets something fail that has the name of a path or program; zero to go ahead.
+    func obstacle(_ operation: Operation, _ name: String) -> Int32 { gate?.pass(operation, name) ?? 0 }
 
     func check(_ operation: Operation, _ path: AbsolutePath, _ result: Int32) throws(Failure) {
         try check(operation, path, Int64(result))

@@ -54,7 +54,13 @@ csys_monitor *csys_monitor_create(void) {
     csys_monitor *monitor = malloc(sizeof *monitor);
     if (!monitor) abort();
     pthread_mutex_init(&monitor->mutex, NULL);
-    pthread_cond_init(&monitor->condition, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+#ifndef __APPLE__
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+#endif
+    pthread_cond_init(&monitor->condition, &attributes);
+    pthread_condattr_destroy(&attributes);
     return monitor;
 }
 
@@ -72,10 +78,15 @@ void csys_monitor_wait(csys_monitor *monitor, int64_t timeout_ms) {
         pthread_cond_wait(&monitor->condition, &monitor->mutex);
         return;
     }
-    // Of the wall clock, which is what macOS has here; a clock that is set wakes too early or too late, no more.
-    int64_t end = csys_realtime_ns() + timeout_ms * 1000000;
+    // Whatever the wall clock is set to meanwhile.
+#ifdef __APPLE__
+    struct timespec duration = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000};
+    pthread_cond_timedwait_relative_np(&monitor->condition, &monitor->mutex, &duration);
+#else
+    int64_t end = csys_monotonic_ns() + timeout_ms * 1000000;
     struct timespec at = {.tv_sec = end / 1000000000, .tv_nsec = end % 1000000000};
     pthread_cond_timedwait(&monitor->condition, &monitor->mutex, &at);
+#endif
 }
 
 void csys_monitor_wake_all(csys_monitor *monitor) { pthread_cond_broadcast(&monitor->condition); }

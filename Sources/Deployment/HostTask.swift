@@ -95,17 +95,20 @@ extension HostTask {
     private static func sync(
         _ host: Hostname, _ session: inout HostSession, _ storePath: String
     ) throws(HostError) -> SyncResult {
-        let store: Store
-        let known: ObjectID?
-        do {
-            store = try Store.open(at: storePath)
-            known = try store.deployedCommit(host)
-        } catch {
-            throw .store(error)
-        }
+        let (store, known) = try whatIsKnown(of: host, storePath)
         let deployed = session.hello.commit
         if known == deployed { return .unchanged(deployed) }
         return .updated(from: known, to: try session.takeOver(try session.record(), into: store))
+    }
+
+    /// The store, and the commit that it takes the host to run; nil for nothing.
+    static func whatIsKnown(of host: Hostname, _ storePath: String) throws(HostError) -> (store: Store, commit: ObjectID?) {
+        do {
+            let store = try Store.open(at: storePath)
+            return (store, try store.deployedCommit(host))
+        } catch {
+            throw .store(error)
+        }
     }
 
     /// Measures round trips to the agents, at most `count` on each host; `report` gets each host's figures so far.

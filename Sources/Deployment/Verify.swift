@@ -52,14 +52,7 @@ extension HostTask {
     private static func verify(
         _ host: Hostname, _ session: inout HostSession, _ storePath: String, _ contents: Contents
     ) throws(HostError) -> Verification {
-        let store: Store
-        let known: ObjectID?
-        do {
-            store = try Store.open(at: storePath)
-            known = try store.deployedCommit(host)
-        } catch {
-            throw .store(error)
-        }
+        let (store, known) = try whatIsKnown(of: host, storePath)
         let deployed =
             session.hello.commit == known ? known : try session.takeOver(try session.record(), into: store)
         guard let commit = deployed else { return Verification(commit: nil, known: known) }

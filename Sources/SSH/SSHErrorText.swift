@@ -85,17 +85,18 @@ extension SSHError {
             """.trimmed
         case .hostKeyUnknown(let question): Self.unknownKey(question, host)
         case .hostKeyDeclined(let question):
-            "You did not accept the \(question.type) key \(question.fingerprint) of \(host)."
+            "You did not accept the \(question.key) of \(host)."
         case .hostKeyChanged(let question, let place):
             """
-            \(question.host) shows another \(question.type) key than the one in \(visible(place.path)), line \(place.line). \
+            \(visible(question.host)) shows another \(visible(question.type)) key than the one in \(visible(place.path)), line \(place.line). \
             Somebody may be listening in, or \(host) was installed anew.
-            It shows \(question.fingerprint). If you know that this is right, run
-                ssh-keygen -f \(place.path) -R '\(question.host)'
+            It shows \(visible(question.fingerprint)). If you know that this is right, run
+                ssh-keygen -f \(visible(place.path)) -R '\(visible(question.host))'
             """
         case .hostKeyRevoked(let question, let place):
             """
-            The \(question.type) key of \(question.host), \(question.fingerprint), is revoked in \(place.path), line \
+            The \(visible(question.type)) key of \(visible(question.host)), \(visible(question.fingerprint)), is revoked in \
+            \(visible(place.path)), line \
             \(place.line). Whoever shows it must not be trusted.
             """
         case .knownHostsUnusable(let path, let code):
@@ -132,10 +133,10 @@ extension SSHError {
     private static func unknownKey(_ question: HostKeyQuestion, _ host: String) -> String {
         let others =
             question.knownTypes.isEmpty
-            ? "" : " known_hosts has other keys for it: \(question.knownTypes.joined(separator: ", "))."
+            ? "" : " known_hosts has other keys for it: \(visible(question.knownTypes.joined(separator: ", ")))."
         return """
-            Nobody has confirmed the host key of \(question.host) yet.\(others)
-            It shows the \(question.type) key \(question.fingerprint). If that is right, run `ssh \(host)` once and \
+            Nobody has confirmed the host key of \(visible(question.host)) yet.\(others)
+            It shows the \(question.key). If that is right, run `ssh \(host)` once and \
             accept it.
             """
     }
@@ -156,6 +157,11 @@ extension Phase {
         case .ending: "waiting for a command to end"
         }
     }
+}
+
+extension HostKeyQuestion {
+    /// Its type and fingerprint, in the server's words where ssh is the transport.
+    fileprivate var key: String { visible("\(type) key \(fingerprint)") }
 }
 
 extension LoginFailure {
@@ -179,7 +185,7 @@ extension LoginFailure {
         }
         let others = methods.filter { $0 != "publickey" }
         if !methods.isEmpty, !methods.contains("publickey") || !others.isEmpty {
-            text += "\nThe server offers: \(methods.joined(separator: ", "))."
+            text += "\nThe server offers: \(visible(methods.joined(separator: ", ")))."
         }
         if offers.contains(where: { $0.outcome == .noPassphrase }) {
             text += "\nAdd keys with a passphrase to ssh-agent: `ssh-add`."
@@ -189,7 +195,7 @@ extension LoginFailure {
 }
 
 extension Offer {
-    fileprivate var typeText: String { type.isEmpty ? "" : " (\(type))" }
+    fileprivate var typeText: String { type.isEmpty ? "" : " (\(visible(type)))" }
 }
 
 extension Offer.Source {

@@ -71,7 +71,7 @@ final class SystemSSHDialogue {
     }
 
     /// From ssh's question whether a host is the right one.
-    private static func hostKey(in text: String) -> HostKeyQuestion? {
+    static func hostKey(in text: String) -> HostKeyQuestion? {
         guard text.contains("(yes/no"), let hash = text.firstRange(of: "SHA256:") else { return nil }
         let fingerprint = text[hash.lowerBound...].prefix { !$0.isWhitespace }
         let type = text[..<hash.lowerBound].firstRange(of: " key fingerprint is ").map { end in

@@ -15,19 +15,25 @@ final class ChildAgent {
     let laptop: Laptop
     private let pid: Int32
 
-    private static func program() throws -> String {
+    /// The path of what is built beside the tests.
+    private static func built(_ name: String) throws -> String {
         let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        return URL(filePath: tests).deletingLastPathComponent().path + "/agent-under-test"
+        return URL(filePath: tests).deletingLastPathComponent().path + "/" + name
     }
 
-    /// `patience` is in milliseconds.
-    init(_ host: TestHost, executor: String = "inline", fault: Fault? = nil, patience: Int? = nil) throws {
+    /// `patience` is in milliseconds, `clock` in how many seconds the agent's clock is ahead.
+    init(
+        _ host: TestHost, executor: String = "inline", fault: Fault? = nil, patience: Int? = nil, clock: Int? = nil
+    ) throws {
         var (ours, theirs): (Int32, Int32) = (-1, -1)
         try #require(csys_socketpair(&ours, &theirs) == 0)
         let null = csys_open_null()
         defer { for descriptor in [theirs, null] { _ = csys_close(descriptor) } }
-        var arguments = [try Self.program(), host.root, executor]
+        var arguments = [try Self.built("agent-under-test"), host.root, executor]
         if let patience { arguments = ["env", "DEPTOOL_PATIENCE=\(patience)"] + arguments }
+        if let clock {
+            arguments = ["env", "DEPTOOL_CLOCK=\(clock)", "LD_PRELOAD=\(try Self.built("libwrong-clock.so"))"] + arguments
+        }
         if let fault { arguments += ["\(fault.number)", fault.kind] }
         var bytes: [UInt8] = []
         for argument in arguments { bytes += Array(argument.utf8) + [0] }
@@ -54,16 +60,16 @@ final class ChildAgent {
     }
 
     /// A session that only begins and ends; the greeting, if it came to that.
-    static func start(_ host: TestHost, fault: Fault? = nil) throws -> (status: Int32, hello: Reply?) {
-        let child = try ChildAgent(host, fault: fault)
+    static func start(_ host: TestHost, fault: Fault? = nil, clock: Int? = nil) throws -> (status: Int32, hello: Reply?) {
+        let child = try ChildAgent(host, fault: fault, clock: clock)
         let hello = try? child.laptop.greet()
         return (try child.finish(), hello)
     }
 
     static func deploy(
-        _ plan: Plan, to host: TestHost, executor: String = "inline", fault: Fault? = nil
+        _ plan: Plan, to host: TestHost, executor: String = "inline", fault: Fault? = nil, clock: Int? = nil
     ) throws -> (status: Int32, ending: Laptop.Ending) {
-        let child = try ChildAgent(host, executor: executor, fault: fault)
+        let child = try ChildAgent(host, executor: executor, fault: fault, clock: clock)
         var ending = Laptop.Ending.gone
         switch try? child.laptop.greet() {
         case nil: break

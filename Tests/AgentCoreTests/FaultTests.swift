@@ -20,15 +20,25 @@ import Wire
             ["nsd.conf": .init("server: old"), "zones/a.zone": .init("a"), "zones/b.zone": .init("b")],
             links: ["/etc/nsd/nsd.conf": "nsd.conf", "/etc/nsd/a.zone": "zones/a.zone"]),
         "gone": .init(["x": .init("x"), "deep/y": .init("y")], links: ["/etc/gone": "x"]),
-        "same": .init(["z": .init("z")], links: ["/srv/z": "z"]),
+        "keys": .init(["key": .init("first")]),
+        "opens": .init(["secret": .init("no more")], group: "nsd"),
+        "same": .init(["z": .init("z")], links: ["/srv/y": "z", "/srv/z": "z"]),
     ])
     private let new = Wanted([
         "dns": .init(
             ["nsd.conf": .init("server: new"), "zones/a.zone": .init("a"), "copy/of/it": .init("server: new")],
             links: ["/etc/nsd/nsd.conf": "copy/of/it", "/etc/made/for/links/a": "zones/a.zone"]),
-        "same": .init(["z": .init("z")], links: ["/srv/z": "z"]),
-        "web": .init(["index": .init("hello"), "empty": .init("")], links: ["/etc/motd": "index"]),
+        "keys": .init(["key": .init("second")], group: "nsd"),
+        "opens": .init(["secret": .init("any more")]),
+        "same": .init(["z": .init("z")], links: ["/srv/y": "z", "/srv/z": "z"]),
+        "web": .init(
+            ["index": .init("hello"), "empty": .init(""), "web.container": .init("[Container]")],
+            links: ["/etc/motd": "index", "/etc/containers/systemd/web.container": "web.container"]),
     ])
+    /// What somebody put in the place of links.
+    private let found: [String: Drift.Found] = [
+        "/srv/y": .symlink(to: "/dev/null"), "/srv/z": .file(.of(.blob, Array("theirs".utf8)), size: 6),
+    ]
 
     /// A host that runs `old` by deploy 2, with a version before it, and the two states that a fault may end in.
     private struct Scenario {
@@ -44,11 +54,15 @@ import Wire
         let host = try TestHost()
         var first = old
         first.apps["dns"]!.files["nsd.conf"] = .init("server: first")
+        try host.write("/etc/group", "root:x:0:\nnsd:x:4711:\n")
         try host.deploy(first, 1)
         try host.deploy(old, 2, after: (first, 1))
+        for path in found.keys { try host.remove(path) }
+        try host.symlink("/srv/y", to: "/dev/null")
+        try host.write("/srv/z", "theirs", mode: 0o604)
         try host.write("/etc/motd", "hello", mode: 0o640)
         try host.write("/etc/nsd/theirs", "not ours")
-        let plan = Plan(from: (old, 2), to: new, 3)
+        let plan = Plan(from: (old, 2), to: new, 3, displacing: found)
         let whole = try TestHost(copyOf: host)
         let counter = Breaker(at: .max)
         try #require(try whole.deploy(plan, gate: counter) == .finished(.deployed))
@@ -68,7 +82,7 @@ import Wire
         case .rolledBack where !toOld.isEmpty: problems.append("not the old state, but rolled back")
         default: break
         }
-        problems += try toNew.isEmpty ? host.problems(running: new, 3) : host.problems(running: old, 2)
+        problems += try toNew.isEmpty ? host.problems(running: new, 3) : host.problems(running: old, 2, replaced: Set(found.keys))
         // And the way to the new state is free.
         if !toNew.isEmpty {
             let again = try ChildAgent.deploy(scenario.plan, to: host)

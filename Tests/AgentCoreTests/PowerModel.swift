@@ -7,10 +7,17 @@ import Testing
 
 /// What is on a disk, by inode.
 struct Disk {
+    struct Attributes: Equatable {
+        var mode: UInt32
+        var uid: UInt32
+        var gid: UInt32
+        /// Of files only.
+        var mtime: Int64
+    }
+
     struct Inode {
         var kind: csys_kind
-        var mode: UInt32
-        var mtime: Int64
+        var attributes: Attributes
         var content: [UInt8] = []
         var target = ""
         var entries: [String: UInt64] = [:]
@@ -23,7 +30,9 @@ struct Disk {
         func visit(_ path: String) throws -> UInt64 {
             var status = csys_stat()
             try #require(csys_lstat(path, &status) == 0)
-            var inode = Inode(kind: status.kind, mode: status.mode, mtime: status.mtime_ns)
+            let mtime = status.kind == csys_kind_directory ? 0 : status.mtime_ns
+            let attributes = Attributes(mode: status.mode, uid: status.uid, gid: status.gid, mtime: mtime)
+            var inode = Inode(kind: status.kind, attributes: attributes)
             switch status.kind {
             case csys_kind_directory:
                 for name in try FileManager.default.contentsOfDirectory(atPath: path) {
@@ -48,24 +57,49 @@ struct Disk {
         return here
     }
 
+    /// What there is, equal for disks that no agent can tell apart: inode numbers are left out, and times of ours.
+    var fingerprint: Int {
+        var hasher = Hasher()
+        func visit(_ id: UInt64, _ path: String) {
+            guard let inode = inodes[id] else { return }
+            let isOurs = path.hasPrefix("/var/lib/deptool/")
+            hasher.combine(path)
+            hasher.combine([inode.attributes.mode, inode.attributes.uid, inode.attributes.gid])
+            if !isOurs { hasher.combine(inode.attributes.mtime) }
+            hasher.combine(inode.target)
+            // These two say when they were written.
+            if ["/var/lib/deptool/store/lock", "/var/lib/deptool/store/log"].contains(path) {
+                hasher.combine(inode.content.count)
+            } else {
+                hasher.combine(inode.content)
+            }
+            for (name, entry) in inode.entries.sorted(by: { $0.key < $1.key }) { visit(entry, path + "/" + name) }
+        }
+        visit(root, "")
+        return hasher.finalize()
+    }
+
     /// Makes all of it anew in a directory that does not exist.
     func write(to path: String) throws {
         func make(_ id: UInt64, _ path: String) throws {
             let inode = try #require(inodes[id])
+            let attributes = inode.attributes
             switch inode.kind {
             case csys_kind_directory:
-                try #require(csys_mkdir(path, inode.mode) == 0)
+                try #require(csys_mkdir(path, 0o700) == 0)
                 for (name, entry) in inode.entries { try make(entry, path + "/" + name) }
             case csys_kind_symlink: try #require(csys_symlink(inode.target, path) == 0)
             default:
-                let descriptor = csys_create_new(path, inode.mode)
+                let descriptor = csys_create_new(path, 0o600)
                 try #require(descriptor >= 0)
                 if !inode.content.isEmpty {
                     try #require(csys_write(descriptor, inode.content, inode.content.count) == inode.content.count)
                 }
                 _ = csys_close(descriptor)
             }
-            if inode.kind != csys_kind_directory { try #require(csys_set_mtime(path, inode.mtime) == 0) }
+            try #require(csys_lchown(path, attributes.uid, attributes.gid) == 0)
+            if inode.kind != csys_kind_symlink { try #require(csys_chmod(path, attributes.mode) == 0) }
+            if inode.kind != csys_kind_directory { try #require(csys_set_mtime(path, attributes.mtime) == 0) }
         }
         try make(root, path)
     }
@@ -77,6 +111,7 @@ final class Recorder: OperationGate {
         /// Directory entries that change together: a rename is one event.
         case entries([Entry])
         case content(UInt64, [UInt8])
+        case attributes(UInt64, Disk.Attributes)
         /// A file or directory is durable from here on.
         case sync(UInt64)
         case syncAll
@@ -91,7 +126,7 @@ final class Recorder: OperationGate {
     let start: Disk
     private let path: String
     private var last: Disk
-    /// Every inode that there ever was, with its last attributes.
+    /// Every inode that there ever was, as it was made.
     private(set) var inodes: [UInt64: Disk.Inode]
     private(set) var events: [Event] = []
     private var pending: Event?
@@ -131,17 +166,20 @@ final class Recorder: OperationGate {
         }
         var entries: [Event.Entry] = []
         for (id, inode) in now.inodes {
-            let before = last.inodes[id]?.entries ?? [:]
-            for (name, entry) in inode.entries where before[name] != entry {
+            let before = last.inodes[id]
+            let names = before?.entries ?? [:]
+            for (name, entry) in inode.entries where names[name] != entry {
                 entries.append(.init(directory: id, name: name, inode: entry))
             }
-            for name in before.keys where inode.entries[name] == nil {
+            for name in names.keys where inode.entries[name] == nil {
                 entries.append(.init(directory: id, name: name, inode: nil))
             }
-            if inode.kind == csys_kind_regular, inode.content != last.inodes[id]?.content ?? [] {
+            if inode.kind == csys_kind_regular, inode.content != before?.content ?? [] {
                 events.append(.content(id, inode.content))
+            } else if let before, inode.attributes != before.attributes {
+                events.append(.attributes(id, inode.attributes))
             }
-            inodes[id] = inode
+            if inodes[id] == nil { inodes[id] = inode }
         }
         if !entries.isEmpty { events.append(.entries(entries)) }
         if let pending { events.append(pending) }
@@ -191,6 +229,8 @@ final class Recorder: OperationGate {
                 } else if random.bool() {
                     disk.inodes[id]?.content = Array(content.prefix(content.count / 2))
                 }
+            case .attributes(let id, let attributes):
+                if isDurable([id]) || survives() { disk.inodes[id]?.attributes = attributes }
             case .sync, .syncAll: break
             }
         }

@@ -22,10 +22,13 @@ struct Wanted: Equatable, CustomStringConvertible {
         var files: [String: File]
         /// Sources by the paths of the links.
         var links: [String: String] = [:]
+        /// The group that can read a private app; nil for an app that is none.
+        var group: String?
 
-        init(_ files: [String: File], links: [String: String] = [:]) {
+        init(_ files: [String: File], links: [String: String] = [:], group: String? = nil) {
             self.files = files
             self.links = links
+            self.group = group
         }
     }
 
@@ -76,17 +79,28 @@ struct Plan {
     var preparation: Preparation
     var contents: [ObjectID: [UInt8]]
 
-    /// From what the host runs, by its deploy, to what it should run by deploy `number`.
-    init(from old: (wanted: Wanted, number: Int)?, to wanted: Wanted, _ number: Int) {
+    /// From what the host runs, by its deploy, to what it should run by deploy `number`. What was found in the place of
+    /// links of both is displaced.
+    init(
+        from old: (wanted: Wanted, number: Int)?, to wanted: Wanted, _ number: Int, displacing found: [String: Drift.Found] = [:]
+    ) {
         let before = old?.wanted ?? Wanted()
         let (oldRecord, record) = (old.map { $0.wanted.record($0.number) }, wanted.record(number))
         let changed = record.apps.filter { app in oldRecord?.apps.contains(app) != true }.map(\.name)
         let removed = (oldRecord?.apps ?? []).map(\.name).filter { wanted.apps[$0.text] == nil }
         let oldLinks = oldRecord?.links ?? []
-        var steps = changed.map { Step($0, .checkout(for: .everybody)) } + changed.map { Step($0, .activate) }
+        let groups = changed.compactMap { name in wanted.apps[name.text]?.group.flatMap { GroupName($0) }.map { (name, $0) } }
+        var steps = changed.map { name in
+            Step(name, .checkout(for: groups.contains { $0.0 == name } ? .root : .everybody))
+        }
+        steps += changed.map { Step($0, .activate) }
         steps += oldLinks.filter { link in !record.links.contains { $0.path == link.path } }
             .map { Step($0.app, .unlink(path: $0.path)) }
-        steps += record.links.filter { !oldLinks.contains($0) }.map { Step($0.app, .link(path: $0.path, source: $0.source)) }
+        for link in record.links where !oldLinks.contains(link) || found[link.path.text] != nil {
+            if let found = found[link.path.text] { steps.append(Step(link.app, .displace(path: link.path, found))) }
+            steps.append(Step(link.app, .link(path: link.path, source: link.source)))
+        }
+        steps += groups.map { Step($0.0, .grant($0.1)) }
         steps += removed.map { Step($0, .remove) }
         contents = wanted.contents
         let present = before.contents

@@ -12,6 +12,10 @@ import CSystem
 //   kill-child   that process ends
 //   kill-parent  the other one ends
 //
+// DEPTOOL_AGENT_NAME is the file name by which a host knows it.
+//
+// DEPTOOL_HIT is a file that is made when it comes to the fault.
+//
 // DEPTOOL_PATIENCE, in milliseconds, is how long the laptop may say nothing while a deploy is under way.
 
 final class Fault: OperationGate {
@@ -44,6 +48,7 @@ final class Fault: OperationGate {
     func pass(_ operation: Operation, _ path: String) -> Int32 {
         if csys_getpid() == spared { return 0 }
         count += 1
+        if count == number, let mark = csys_getenv("DEPTOOL_HIT") { _ = csys_close(csys_create_new(mark, 0o644)) }
         switch kind {
         case .kill where count == number: csys_exit(99)
         case .tear where count == number && operation != .write || count == number + 1: csys_exit(99)
@@ -77,5 +82,6 @@ let patience = csys_getenv("DEPTOOL_PATIENCE").flatMap { Int(String(cString: $0)
 Agent(
     system: System(root: arguments[1], gate: gate),
     port: Port(input: 0, output: 1, patience: patience.map { .milliseconds($0) } ?? .seconds(60)),
-    executor: arguments[2] == "detached" ? DetachedExecutor() : InlineExecutor(), ownName: "deptool-agent-1-aaaaaaaaaa"
+    executor: arguments[2] == "detached" ? DetachedExecutor() : InlineExecutor(),
+    ownName: csys_getenv("DEPTOOL_AGENT_NAME").map { String(cString: $0) } ?? "deptool-agent-1-aaaaaaaaaa"
 ).run()

@@ -4,7 +4,7 @@ import Testing
 @testable import Deployment
 
 /// The command that a login runs, run for real by every shell that is here, with another directory for the agent.
-@Suite struct BootstrapTests {
+@Suite final class BootstrapTests {
     /// What a shell may be called, and the words that run a command with it.
     static let shells: [[String]] = [["sh", "-c"], ["dash", "-c"], ["bash", "-c"], ["zsh", "-c"], ["fish", "-c"], ["busybox", "sh", "-c"]]
 
@@ -20,7 +20,7 @@ import Testing
         agent = Array("#!/bin/sh\necho agent\nexec cat\nexit\n".utf8) + [0, 10, 13, 0xff] + Array(repeating: 0x61, count: 100_000)
     }
 
-    private func cleanUp() { try? FileManager.default.removeItem(at: directory) }
+    deinit { try? FileManager.default.removeItem(at: directory) }
 
     private func bootstrap(hash: String? = nil) throws -> (name: String, command: String) {
         let cpu = try output(["uname", "-m"]).trimmingCharacters(in: .newlines)
@@ -68,7 +68,6 @@ import Testing
     private var need: String { get throws { "DEPTOOL-NEED \(try output(["uname", "-m"]))" } }
 
     @Test func `the script has nothing that a login shell would take for its own`() throws {
-        defer { cleanUp() }
         let command = Bootstrap(agents: [
             CarriedAgent(cpu: "x86_64", sha256: "ab", bytes: .init(start: nil, count: 0)), CarriedAgent(cpu: "aarch64", sha256: "cd", bytes: .init(start: nil, count: 0)),
         ]).command
@@ -82,7 +81,6 @@ import Testing
 
     @Test(arguments: shells) func `an agent that is there is run at once, with all of the input`(shell: [String]) throws {
         guard isHere(shell) else { try Test.cancel("there is no \(shell[0]) here") }
-        defer { cleanUp() }
         let (name, command) = try bootstrap()
         try FileManager.default.createDirectory(atPath: bin, withIntermediateDirectories: true)
         try Data("#!/bin/sh\necho agent\nexec cat\n".utf8).write(to: URL(fileURLWithPath: bin + "/" + name))
@@ -95,7 +93,6 @@ import Testing
 
     @Test(arguments: shells) func `an agent that is missing is taken from the input, and gets the rest`(shell: [String]) throws {
         guard isHere(shell) else { try Test.cancel("there is no \(shell[0]) here") }
-        defer { cleanUp() }
         let (name, command) = try bootstrap()
         let result = try run(shell + [command], input: Array("go\n".utf8) + agent + Array("message\nand more".utf8))
         #expect(result.output == (try need) + "agent\nmessage\nand more")
@@ -107,7 +104,6 @@ import Testing
 
     @Test(arguments: shells) func `a cut upload leaves nothing`(shell: [String]) throws {
         guard isHere(shell) else { try Test.cancel("there is no \(shell[0]) here") }
-        defer { cleanUp() }
         let (_, command) = try bootstrap()
         for length in [0, 1, agent.count - 1] {
             let result = try run(shell + [command], input: Array("go\n".utf8) + agent.prefix(length))
@@ -119,7 +115,6 @@ import Testing
 
     @Test(arguments: shells) func `what is not the agent leaves nothing`(shell: [String]) throws {
         guard isHere(shell) else { try Test.cancel("there is no \(shell[0]) here") }
-        defer { cleanUp() }
         let (_, command) = try bootstrap(hash: String(repeating: "0", count: 64))
         let result = try run(shell + [command], input: Array("go\n".utf8) + agent + Array("message".utf8))
         #expect(result.output == (try need) + "DEPTOOL-FAILED hash\n")
@@ -129,7 +124,6 @@ import Testing
 
     @Test(arguments: shells) func `nothing is written before the laptop has answered`(shell: [String]) throws {
         guard isHere(shell) else { try Test.cancel("there is no \(shell[0]) here") }
-        defer { cleanUp() }
         let result = try run(shell + [try bootstrap().command], input: [])
         #expect(result.output == (try need))
         #expect(result.status == 1)
@@ -137,7 +131,6 @@ import Testing
     }
 
     @Test func `a CPU without an agent and a directory that cannot be made are told`() throws {
-        defer { cleanUp() }
         let none = withoutSudo(Bootstrap(agents: []))
         #expect(try run(["sh", "-c", none], input: []).output == "DEPTOOL-FAILED cpu \(try output(["uname", "-sm"]))")
         try Data().write(to: URL(fileURLWithPath: bin))

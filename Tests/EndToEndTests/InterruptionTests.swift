@@ -181,6 +181,23 @@ extension EndToEnd {
             try expectOldState()
         }
 
+        /// A laptop that sleeps: its connection stands, and nothing comes over it.
+        @Test(.enabled(if: Torture.isWhole, "the host waits for a minute"))
+        func `when the tool is frozen, the host rolls back by itself`() throws {
+            try cluster.addService("web", on: "web1", before: "/bin/sleep 85")
+            let deploy = try startDeploy()
+            deploy.signal(SIGSTOP)
+            try host.wait(for: hostIsFree, within: .seconds(120))
+            try expectOldState()
+            #expect(try host.outcomes() == ["deployed", "rolled-back"])
+            // Awake again, it hears of it.
+            deploy.signal(SIGCONT)
+            let output = try deploy.finish()
+            #expect(output.code == 3, "\(output)")
+            try expectOldState()
+            try expectDeployable()
+        }
+
         @Test func `a host that is gone without a word is given up`() throws {
             let deploy = try startDeploy()
             try site.kill(host)

@@ -39,8 +39,7 @@ extension EndToEnd {
 
         private func expectDeployed(_ count: Int, _ text: String, options: [String] = []) throws {
             for index in 1...count { try cluster.write("h\(index)/app/file", "\(text) \(index)\n") }
-            let deploy = try cluster.start("deploy", "--no-confirm", "--ssh-config", cluster.sshConfiguration)
-            let output = try deploy.finish(within: .seconds(300))
+            let output = try cluster.startDeploy(options).finish(within: .seconds(300))
             #expect(output.code == 0, "\(output)")
             #expect(output.text.contains("Deployed to \(count) hosts"), "\(output)")
             let files = try host.run("cat /srv/h*/var/apps/app/current/file")
@@ -57,6 +56,13 @@ extension EndToEnd {
                 outside: "ssh_config",
                 try configuration(12, proxy: "ProxyCommand ssh -F \(cluster.sshConfiguration) -o BatchMode=yes -W %h:%p jump"))
             try expectDeployed(12, "command")
+            // One after the other, none of them is turned away.
+            try host.run("echo MaxStartups 1:100:1 >/etc/ssh/sshd_config.d/lab.conf && systemctl reload ssh")
+            let refusals = "journalctl | grep -c MaxStartups || true"
+            let before = try host.run(refusals)
+            try cluster.write(outside: "ssh_config", try configuration(12, proxy: "ProxyJump jump"))
+            try expectDeployed(12, "one by one", options: ["--parallel", "1"])
+            #expect(try host.run(refusals) == before)
         }
 
         @Test(.enabled(if: isTorture, "only with DEPTOOL_TORTURE"))

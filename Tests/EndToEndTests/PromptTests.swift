@@ -55,6 +55,42 @@ extension EndToEnd {
             try host.wait(for: "! pgrep -f [D]EPTOOL-NEED")
         }
 
+        @Test func `with --no-preconnect nobody is logged in to before the answer`() throws {
+            let logins = "journalctl --unit ssh | grep -c Accepted || true"
+            let before = try host.run(logins)
+            let deploy = try cluster.startAsking("--no-preconnect")
+            try deploy.expect(prompt)
+            deploy.type(line: "n")
+            #expect(try deploy.finish().code == 1)
+            #expect(try host.run(logins) == before)
+            let other = try cluster.startAsking("--no-preconnect")
+            try other.expect(prompt)
+            other.type(line: "y")
+            try other.finish().require(0)
+            #expect(try host.run(logins) != before)
+        }
+
+        @Test func `what is wrong with a host is shown while the operator reads`() throws {
+            try cluster.deploy().require(0)
+            try cluster.write("web1/app/file", "two\n")
+            let bob = try Cluster(site, of: "Bob")
+            try bob.write("web1/app/file", "three\n")
+            // He learns what is deployed, and deploys.
+            try bob.deploy().require(1)
+            try bob.deploy().require(0)
+            let stale = try cluster.startAsking()
+            try stale.expect("web1: somebody else deployed to it since\n")
+            stale.type(line: "n")
+            #expect(try stale.finish().code == 1)
+
+            try cluster.configure(("Port 22", "Port 23"))
+            let refused = try cluster.startAsking()
+            try refused.expect("web1: connection refused\n")
+            refused.type(line: "n")
+            #expect(try refused.finish().code == 1)
+            #expect(try host.read("/var/lib/deptool/apps/app/current/file") == "three\n")
+        }
+
         @Test func `d shows the diff and asks again`() throws {
             let deploy = try cluster.startAsking()
             try deploy.expect(prompt)

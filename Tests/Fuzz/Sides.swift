@@ -132,7 +132,7 @@ let journals: [[UInt8]] = {
 // MARK: The store
 
 // Of the one thread that runs targets.
-nonisolated(unsafe) private let store: Store? = {
+nonisolated(unsafe) let store: Store? = {
     let path = "/dev/shm/deptool-fuzz-store-\(getpid())"
     atexit { try? FileManager.default.removeItem(atPath: "/dev/shm/deptool-fuzz-store-\(getpid())") }
     return try? Store.create(at: path)

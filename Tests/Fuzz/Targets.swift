@@ -36,19 +36,19 @@ private func decode<Value: WireCodable>(_ type: Value.Type, _ input: [UInt8]) th
 }
 
 /// What a person reads has no control characters but ends of lines.
-private func expectHarmless(_ text: String) throws {
+func expectHarmless(_ text: String) throws {
     let harmful = text.unicodeScalars.first { $0 != "\n" && ($0.properties.generalCategory == .control || $0 == "\u{202e}") }
     if let harmful { throw Broken("U+\(String(harmful.value, radix: 16)) gets to the terminal in: \(visible(text))") }
 }
 
-private func render(_ result: HostResult) throws {
+func render(_ result: HostResult) throws {
     guard let host = Hostname("web1") else { return }
     try expectHarmless(SummaryText(style: .plain).render([(host, result)], took: .seconds(1)))
     if case .failed(let error) = result { try expectHarmless(error.phrase) }
 }
 
 /// Every text that a reply can become.
-private func render(_ reply: Reply) throws {
+func render(_ reply: Reply) throws {
     switch reply {
     case .finished(.rolledBack(let failure)): try render(.rolledBack(failure))
     case .finished(.broken(let failure, let undoing, let remainder)): try render(.broken(failure, undoing: undoing, remainder))
@@ -131,6 +131,16 @@ let targets: [String: Target] = [
         if let reply = try decode(Reply.self, input) { try render(reply) }
     },
     "record": Target(samples: samples { $0.record() }) { input in _ = try decode(Record.self, input)?.isConsistent },
+    "stored-record": Target(samples: samples { random in
+        StoredRecord(machineID: "ab", record: random.record(), madeDirectories: [])
+    }) { input in _ = try decode(StoredRecord.self, input)?.record.isConsistent },
+    "holder": Target(samples: samples { Holder(name: "Ann", since: Int64($0.int(0...9))) }) { input in _ = try decode(Holder.self, input) },
+    "host-log": Target(samples: hostLogs, run: readHostLog),
+    "plan-file": Target(samples: plans, run: readPlan),
+    "prompt": Target(samples: prompts, run: readPrompt),
+    "report": Target(samples: reports, run: readReport),
+    "ssh-output": Target(samples: sshOutputs, run: readSSHOutput),
+    "unit-status": Target(samples: unitStatuses, run: readUnitStatuses),
     "journal": Target(samples: journals) { input in _ = try decode(Journal.self, input) },
     "frames": Target(samples: samples { $0.reply() }.map { Frame.length($0) }) { input in
         var (whole, pieces) = (FrameDecoder(), FrameDecoder())
@@ -189,6 +199,7 @@ let targets: [String: Target] = [
             try render(.failed(.ssh(error)))
             try render(.unknown(error))
         }
+        if let problem = SudoProblem(text) { try render(.failed(.sudo(problem, printed: input))) }
         try render(.failed(.bootstrap(stage: text, printed: input)))
         try render(.failed(.noAgentSpoke(.signal(text), printed: input)))
         try render(.failed(.unknownCPU(text, carried: ["x86_64"])))

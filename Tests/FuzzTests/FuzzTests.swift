@@ -7,14 +7,16 @@ import TestSupport
 @Suite struct FuzzTests {
     private static let milliseconds = ProcessInfo.processInfo.environment["DEPTOOL_TORTURE"] == nil ? 400 : 120_000
 
-    private static let program: String = {
+    /// Where the tests are built.
+    private static let directory: String = {
         let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        return URL(filePath: tests).deletingLastPathComponent().path + "/fuzz"
+        return URL(filePath: tests).deletingLastPathComponent().path
     }()
 
     static let targets = [
-        "adopt", "agent", "agent-keys", "conversation", "frames", "journal", "known-hosts", "manifest", "output", "probe",
-        "record", "reply", "request", "settings",
+        "adopt", "agent", "agent-keys", "conversation", "frames", "holder", "host-log", "journal", "known-hosts", "manifest",
+        "output", "plan-file", "probe", "prompt", "record", "reply", "report", "request", "settings", "ssh-output",
+        "stored-record", "unit-status",
     ]
 
     private func kept(_ target: String) -> [String] {
@@ -25,9 +27,9 @@ import TestSupport
 
     @Test(arguments: targets) func `damaged input is refused or read`(target: String) throws {
         let seed = Seeded().seed
-        let input = FileManager.default.temporaryDirectory.path + "/deptool-fuzz-\(target)-\(UUID())"
+        let input = "\(Self.directory)/fuzz-\(target)-\(seed)"
         let process = Process()
-        process.executableURL = URL(filePath: Self.program)
+        process.executableURL = URL(filePath: Self.directory + "/fuzz")
         process.arguments = [target, "\(seed)", "\(Self.milliseconds)", input] + kept(target)
         let output = Pipe()
         process.standardOutput = output
@@ -35,6 +37,10 @@ import TestSupport
         try process.run()
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
+        // What it could not remove itself when a signal ended it.
+        for name in ["deptool-fuzz", "deptool-fuzz-store"] {
+            try? FileManager.default.removeItem(atPath: "/dev/shm/\(name)-\(process.processIdentifier)")
+        }
         let isWell = process.terminationReason == .exit && process.terminationStatus == 0
         #expect(isWell, "\(target), seed \(seed): status \(process.terminationStatus), the input is in \(input)\n\(text.suffix(4000))")
         if isWell { try? FileManager.default.removeItem(atPath: input) }

@@ -112,8 +112,8 @@ final class Cluster {
     }
 
     /// Starts to deploy without asking.
-    func startDeploy() throws -> Program {
-        try start(["deploy", "--no-confirm", "--ssh-config", sshConfiguration], .pipes)
+    func startDeploy(_ arguments: [String] = []) throws -> Program {
+        try start(["deploy", "--no-confirm", "--ssh-config", sshConfiguration] + arguments, .pipes)
     }
 
     /// Starts to deploy on a terminal, where it will ask.

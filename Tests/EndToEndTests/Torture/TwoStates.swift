@@ -45,13 +45,16 @@ final class TwoStates {
     }
 
     /// Makes the config tree what the host shall run in a state: apps that are added, updated and removed, with links of
-    /// which one takes a file's place, services, users and directories.
+    /// which one takes a file's place, services, users, directories, a quadlet, and an app that becomes private or public.
     private func write(_ side: Side) throws {
         for app in ["web", "gone", "come", "same"] where FileManager.default.fileExists(atPath: cluster.directory + "/prod/web1/" + app) {
             try cluster.remove("web1/" + app)
         }
         for service in side.services { try cluster.addService(service, on: "web1", before: service == "same" ? nil : "/bin/sleep 0.1") }
         try cluster.write("web1/web/web.conf", side.rawValue)
+        // In one of the states only a group may read it, which comes with the deploy.
+        let readers = side == .one ? "" : #", "private": true, "group": "come""#
+        try cluster.write("web1/web/manifest.json", #"{"systemd": {"units_enabled": ["web.service"]}\#(readers)}"#)
         if side == .one {
             try links("gone", ["/etc/gone.conf": "file", "/etc/links/turns": "file"])
         } else {
@@ -59,6 +62,7 @@ final class TwoStates {
             try host.write("/etc/adopted", "come")
             try links("come", ["/etc/links/deep/new.conf": "file", "/etc/links/turns": "file", "/etc/adopted": "file"])
             try cluster.write("web1/come/sysusers/come.conf", "u come - \"Comes and stays\"\n")
+            try cluster.write("web1/come/quadlets/come.network", "[Network]\n")
             try cluster.write("web1/come/tmpfiles/come.conf", "d /run/come 0750 come come\n")
         }
     }
@@ -83,6 +87,7 @@ final class TwoStates {
     /// the tool ended. Returns the state that the disturbed deploy ended in.
     ///
     /// Nothing may have to be done for that but the next contact.
+    @discardableResult
     func settle(after code: Int32, _ what: String, isBooted: Bool = false) throws -> Side {
         try host.wait(for: "flock --nonblock /var/lib/deptool/store/lock true", within: .seconds(100))
         func match(_ filter: (String) -> String) throws -> Side? {

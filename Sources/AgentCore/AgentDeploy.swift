@@ -1,0 +1,138 @@
+import CSystem
+import Model
+import Wire
+
+/// A deploy, from its announcement to its outcome.
+extension Agent {
+    /// Carries out a deploy as far as the laptop wants it to go.
+    func deploy(_ preparation: Preparation) throws(Failure) {
+        guard preparation.isConsistent else { throw Failure(.protocolViolation) }
+        try makeLayout()
+        let now = csys_realtime_ns() / 1_000_000_000
+        switch try HostLock.acquire(system, for: Holder(name: preparation.holder, since: now)) {
+        case .held(let holder): port.send(.busy(holder))
+        case .acquired(let lock):
+            if hasSystemd { ControlGroup(system: system).enter() }
+            let outcome: Outcome?
+            do {
+                outcome = try deployLocked(preparation)
+            } catch {
+                tidy(lock)
+                throw error
+            }
+            tidy(lock)
+            // Whoever hears that it is done finds the host unlocked.
+            _ = consume lock
+            if let outcome { port.send(.finished(outcome)) }
+        }
+    }
+
+    /// Nil when it did not come to the steps: the host is not as expected, or the operator gave up.
+    private func deployLocked(_ preparation: Preparation) throws(Failure) -> Outcome? {
+        let leftovers = Leftovers(system: system)
+        // A transaction that somebody else's agent left since this session began. While it cannot be undone, what undoing
+        // it takes must stay.
+        if case .broken(_, let undoing, _) = try finishTransaction(because: Failure(.interrupted)),
+            try system.status(of: Layout.journal) != nil, let problem = undoing.first
+        {
+            throw problem
+        }
+        let old = try Record.load(system)
+        guard old?.commit == preparation.expected else {
+            port.send(.stale(old))
+            return nil
+        }
+        let staging = Staging(system: system, preparation: preparation)
+        let resumed = try staging.resume(old: old)
+        if !resumed.isEmpty { port.send(.resumed(resumed)) }
+        port.send(.locked)
+        // Only for the room: what stays is no obstacle.
+        try? leftovers.sweep()
+        do throws(Failure) {
+            guard try stage(staging, preparation, old: old) else {
+                staging.keepLarge()
+                return nil
+            }
+        } catch {
+            // Only what a lost connection cut off is worth keeping; a full disk must not stay full.
+            switch error.problem {
+            case .disconnected, .unreadable(_, .truncated): staging.keepLarge()
+            default: try? system.removeTree(Layout.partial)
+            }
+            throw error
+        }
+        let outcome = apply(preparation)
+        HostLog(system: system).append(preparation, from: old?.commit, outcome)
+        if outcome == .deployed {
+            // If not, the next agent does so.
+            try? leftovers.closeCommitted()
+            try? leftovers.removeAgents(except: ownName)
+            leftovers.removeEmptyDropIns(preparation.steps)
+        }
+        return outcome
+    }
+
+    private func makeLayout() throws(Failure) {
+        for (path, mode) in Layout.directories {
+            try system.makeDirectories(path, mode: mode)
+            guard let status = try system.status(of: path), status.kind == csys_kind_directory else { continue }
+            let (uid, gid) = (UInt32(truncatingIfNeeded: csys_getuid()), UInt32(truncatingIfNeeded: csys_getgid()))
+            if status.uid != uid || status.gid != gid { try system.setOwner(path, uid: uid, gid: gid) }
+            if status.mode != mode { try system.setMode(path, mode) }
+        }
+    }
+
+    /// Stages, and waits for the word to apply. False when the operator gave up; one who is gone, or silent for too long, is
+    /// an error.
+    private func stage(_ staging: Staging, _ preparation: Preparation, old: Record?) throws(Failure) -> Bool {
+        try staging.begin(old: old)
+        var isReady = false
+        while true {
+            if staging.isCaughtUp && !isReady {
+                let missing = staging.missing
+                if missing.isEmpty {
+                    try staging.finish()
+                    try Obstacles(system: system, preparation: preparation).check()
+                    isReady = true
+                }
+                port.send(.staged(missing: missing))
+            }
+            // When something was missing, what comes next is its announcement.
+            waiting: while true {
+                switch port.receivePromptly() {
+                case .request(.content(let bytes)):
+                    try staging.receive(bytes)
+                    if staging.isCaughtUp { break waiting }
+                case .request(.supply(let contents)) where !isReady:
+                    try staging.expect(contents)
+                    if staging.isCaughtUp { break waiting }
+                case .request(.apply) where isReady: return true
+                case .request(.ping): port.send(.pong)
+                case .request(.cancel):
+                    port.send(.refused(Failure(.cancelled)))
+                    return false
+                case .ended, .none: throw Failure(.disconnected)
+                case .malformed(let problem): throw Failure(.unreadable(path: "request", problem))
+                case .request: throw Failure(.protocolViolation)
+                }
+            }
+        }
+    }
+
+    private func apply(_ preparation: Preparation) -> Outcome {
+        let outcome = executor.execute(port: port) { supervisor in
+            Transaction(
+                system: self.system, systemd: self.systemd(supervisor), preparation: preparation, supervisor: supervisor,
+                agent: self.ownName
+            ).run()
+        }
+        if let outcome { return outcome }
+        // The process that ran the steps was killed; this one has the lock still.
+        do {
+            let failure = Failure(.agentDied)
+            return try finishTransaction(because: failure) ?? .rolledBack(failure)
+        } catch {
+            return .broken(Failure(.agentDied), undoing: [error], .files)
+        }
+    }
+}

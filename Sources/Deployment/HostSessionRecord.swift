@@ -1,0 +1,151 @@
+import CSystem
+import Git
+import Model
+import Wire
+
+/// Learning what is deployed.
+extension HostSession {
+    /// What the host says is deployed there.
+    mutating func record() throws(HostError) -> Record? {
+        switch try ask(.record) {
+        case .record(let record): return record
+        case .refused(let failure): throw .refused(failure)
+        default: throw .unexpected
+        }
+    }
+
+    /// What the host has noted of its deploys.
+    mutating func log() throws(HostError) -> [HostLogEntry] {
+        switch try ask(.log) {
+        case .log(let bytes): return HostLogEntry.parse(bytes)
+        case .refused(let failure): throw .refused(failure)
+        default: throw .unexpected
+        }
+    }
+
+    /// What differs from the host's record.
+    mutating func drift(_ privateApps: [PrivateApp]) throws(HostError) -> [Drift] {
+        try conversation.send(.verify(privateApps))
+        var drift: [Drift] = []
+        while true {
+            switch try conversation.receive(deadline: .after(Conversation.patienceForWork)) {
+            case .drift(let part):
+                if part.isEmpty { return drift }
+                drift += part
+                guard drift.count <= Drift.most else { throw .unexpected }
+            case .pong: break
+            case .busy(let holder): throw .busy(holder)
+            case .refused(let failure): throw .refused(failure)
+            default: throw .unexpected
+            }
+        }
+    }
+
+    /// What is in files that are known to be small; nothing of those that are not any more.
+    mutating func read(_ paths: [AbsolutePath]) throws(HostError) -> [[UInt8]?] {
+        try conversation.send(.read(paths))
+        var contents: [[UInt8]?] = []
+        for _ in paths {
+            let size: UInt64?
+            switch try receiveFetched() {
+            case .file(let count): size = count
+            case .refused(let failure): throw .refused(failure)
+            default: throw .unexpected
+            }
+            guard let size else {
+                contents.append(nil)
+                continue
+            }
+            var content: [UInt8] = []
+            guard size <= Drift.largestShown else { throw .unexpected }
+            while content.count < size {
+                guard case .content(let piece) = try receiveFetched(), !piece.isEmpty, content.count + piece.count <= size else {
+                    throw .unexpected
+                }
+                content += piece
+            }
+            contents.append(content)
+        }
+        return contents
+    }
+
+    /// Asks for what the agent has at hand.
+    mutating func ask(_ request: Request) throws(HostError) -> Reply {
+        try conversation.send(request)
+        return try conversation.receive(deadline: .after(Conversation.patience))
+    }
+
+    /// The time of one round trip to the agent.
+    mutating func ping() throws(HostError) -> Duration {
+        let begun = csys_monotonic_ns()
+        try conversation.send(.ping)
+        guard case .pong = try conversation.receive(deadline: .after(Conversation.patience)) else { throw .unexpected }
+        return .nanoseconds(csys_monotonic_ns() - begun)
+    }
+
+    /// Makes the store know what the host runs, and returns the commit; nil for nothing.
+    mutating func takeOver(_ record: Record?, into store: Store) throws(HostError) -> ObjectID? {
+        do {
+            let before = try store.deployedCommit(host)
+            if let record {
+                let missing = try store.adopt(record, of: host)
+                try fetch(missing, into: store)
+                try store.setDeployed(host, record.commit, reason: "deployed by another store")
+            } else {
+                try store.setDeployed(host, nil, reason: "nothing is deployed there")
+            }
+            let time = csys_realtime_ns() / 1_000_000_000
+            try store.note([.found(time: time, host, commit: record?.commit, before: before)])
+            return record?.commit
+        } catch let error as StoreError {
+            throw .store(error)
+        } catch AdoptionError.store(let error) {
+            throw .store(error)
+        } catch let error as HostError {
+            throw error
+        } catch {
+            throw .inconsistentRecord
+        }
+    }
+
+    /// How much is fetched from a host at most, in bytes: a host must not fill the operator's disk.
+    private static let mostFetched: UInt64 = 16 << 30
+
+    private mutating func fetch(_ ids: [ObjectID], into store: Store) throws(HostError) {
+        guard !ids.isEmpty else { return }
+        try conversation.send(.fetch(ids))
+        var rest = Self.mostFetched
+        for id in ids {
+            guard case .file(let size) = try receiveFetched() else { throw .unexpected }
+            // A file that was edited on the host: its recorded content is nowhere to be had.
+            guard let size else { continue }
+            guard size <= rest else { throw .inconsistentRecord }
+            rest -= size
+            try fetch(id, size: size, into: store)
+        }
+    }
+
+    private mutating func fetch(_ id: ObjectID, size: UInt64, into store: Store) throws(HostError) {
+        do {
+            let blob = try IncomingBlob(store, size: size)
+            var left = size
+            while left > 0 {
+                guard case .content(let piece) = try receiveFetched(), !piece.isEmpty, UInt64(piece.count) <= left,
+                    try blob.add(piece)
+                else { throw HostError.unexpected }
+                left -= UInt64(piece.count)
+            }
+            guard try blob.finish(as: id) else { throw HostError.inconsistentRecord }
+        } catch let error as StoreError {
+            throw .store(error)
+        } catch let error as HostError {
+            throw error
+        } catch {
+            throw .unexpected
+        }
+    }
+
+    private mutating func receiveFetched() throws(HostError) -> Reply {
+        try conversation.receive(deadline: .after(Conversation.patienceForWork))
+    }
+}

@@ -1,0 +1,18 @@
+@testable import AgentCore
+import Testing
+
+@Suite struct BootUnitTests {
+    @Test func `whichever operation is the last, nothing of it is linked afterwards`() throws {
+        for number in 1... {
+            let host = try TestHost()
+            try host.makeDirectory("/etc/systemd/system/sysinit.target.wants")
+            try host.makeDirectory("/var/lib/deptool/store")
+            let before = try host.listing().keys.filter { $0.hasPrefix("/etc/") }
+            let breaker = Breaker(at: number)
+            try? BootUnit(system: System(root: host.root, gate: breaker)).link("deptool-agent-1-aaaaaaaaaa")
+            try BootUnit(system: System(root: host.root)).unlink()
+            #expect(try Set(host.listing().keys.filter { $0.hasPrefix("/etc/") }) == Set(before), "operation \(number)")
+            if breaker.count < number { break }
+        }
+    }
+}
