@@ -41,11 +41,11 @@ extension WireCodable {
     }
 
     /// Decodes all of `bytes`.
-    public init(decoding bytes: [UInt8]) throws(DecodingProblem) { try self.init(decoding: bytes[...]) }
+    public init(decoding bytes: [UInt8]) throws(DecodingProblem) { try self.init(decoding: bytes, in: 0..<bytes.count) }
 
-    /// Decodes all of `bytes`.
-    public init(decoding bytes: ArraySlice<UInt8>) throws(DecodingProblem) {
-        var reader = ByteReader(bytes)
+    /// Decodes all of `bytes[range]`.
+    init(decoding bytes: [UInt8], in range: Range<Int>) throws(DecodingProblem) {
+        var reader = ByteReader(bytes, in: range)
         try self.init(from: &reader)
         guard reader.isAtEnd else { throw .trailingBytes }
     }
@@ -120,20 +120,22 @@ public struct ByteReader {
     /// Elements. Some take many times the bytes in memory that they take here.
     private static let longestList = 1 << 20
 
-    private let bytes: ArraySlice<UInt8>
+    private let bytes: [UInt8]
     private var position: Int
+    private let end: Int
 
-    public init(_ bytes: [UInt8]) { self.init(bytes[...]) }
+    public init(_ bytes: [UInt8]) { self.init(bytes, in: 0..<bytes.count) }
 
-    public init(_ bytes: ArraySlice<UInt8>) {
+    init(_ bytes: [UInt8], in range: Range<Int>) {
         self.bytes = bytes
-        position = bytes.startIndex
+        position = range.lowerBound
+        end = range.upperBound
     }
 
-    public var isAtEnd: Bool { position == bytes.endIndex }
+    public var isAtEnd: Bool { position == end }
 
     public mutating func byte() throws(DecodingProblem) -> UInt8 {
-        guard position < bytes.endIndex else { throw .truncated }
+        guard position < end else { throw .truncated }
         defer { position += 1 }
         return bytes[position]
     }
@@ -163,7 +165,7 @@ public struct ByteReader {
     }
 
     private mutating func take(_ count: Int) throws(DecodingProblem) -> ArraySlice<UInt8> {
-        guard count <= bytes.endIndex - position else { throw .truncated }
+        guard count <= end - position else { throw .truncated }
         defer { position += count }
         return bytes[position..<position + count]
     }
@@ -189,7 +191,7 @@ public struct ByteReader {
 
     public mutating func list<Element: WireCodable>(of type: Element.Type) throws(DecodingProblem) -> [Element] {
         // Every element takes a byte at least, so a lying count ends with the bytes.
-        let count = try count(limit: min(Self.longestList, bytes.endIndex - position))
+        let count = try count(limit: min(Self.longestList, end - position))
         var elements: [Element] = []
         for _ in 0..<count { elements.append(try Element(from: &self)) }
         return elements

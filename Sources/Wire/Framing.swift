@@ -34,10 +34,10 @@ public struct FrameDecoder {
 
     /// Lets `read` put bytes behind what has come, of which it returns the number; what it returns otherwise, zero or less, is
     /// returned.
-    public mutating func fill<Count: SignedInteger>(_ read: (UnsafeMutableRawBufferPointer) -> Count) -> Count {
+    public mutating func fill(_ read: (UnsafeMutableRawBufferPointer) -> Int64) -> Int64 {
         makeRoom(Self.room)
         let count = buffer.withUnsafeMutableBytes { read(UnsafeMutableRawBufferPointer(rebasing: $0[end...])) }
-        end += max(0, min(Int(count), buffer.count - end))
+        if count > 0 { end = min(end + Int(count), buffer.count) }
         return count
     }
 
@@ -80,8 +80,8 @@ public struct FrameDecoder {
         for index in start..<start + 4 { length = length << 8 | Int(buffer[index]) }
         guard length <= Frame.limit else { throw .tooLong }
         guard end - start - 4 >= length else { return nil }
-        let body = buffer[start + 4..<start + 4 + length]
-        start += 4 + length
-        return try Message(decoding: body)
+        let body = start + 4
+        start = body + length
+        return try Message(decoding: buffer, in: body..<start)
     }
 }
