@@ -36,12 +36,11 @@ torture: build
 	DEPTOOL_TORTURE=1 DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool Scripts/test \
 	    --filter 'FaultTests|A deploy in which|PowerLoss|CutTests|SilenceTests|FuzzTests|EndToEnd.*(Kill|Operation|Disk|Network|RandomOperators|Interruption|Safety|Reachability|Load)'
 
-# Times, as medians and ratios, on two throwaway hosts.
+# Times, as medians and ratios, on throwaway hosts: into Benchmarks/RESULTS.md. Half an hour, on a machine that is left alone.
 bench: build
 	@Lab/lab deps
 	@Scripts/need bench
 	@Benchmarks/run
-	@Benchmarks/release
 
 # Two throwaway name servers: deploy, change, break, roll back.
 demo: build

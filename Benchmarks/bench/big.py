@@ -23,6 +23,9 @@ def make_file(path):
 class AgentMemory:
     """The peak of what an agent keeps resident, in bytes, while this is open. The hosts' processes are this machine's, too."""
 
+    def __init__(self, interval=0.05):
+        self.interval = interval
+
     def __enter__(self):
         self.peak, self.ended = 0, threading.Event()
         self.thread = threading.Thread(target=self._watch)
@@ -34,7 +37,7 @@ class AgentMemory:
         self.thread.join()
 
     def _watch(self):
-        while not self.ended.wait(0.05):
+        while not self.ended.wait(self.interval):
             for process in pathlib.Path("/proc").glob("[0-9]*"):
                 try:
                     if (process / "cmdline").read_bytes().startswith(b"/var/lib/deptool/bin/"):

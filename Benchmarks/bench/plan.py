@@ -44,7 +44,8 @@ def timed(cluster, count, before=None):
 def measure():
     text = "By files, in apps of 20 files and a manifest:\n\n" + by_files()
     text += "\nBy changes, with 100 hosts and 42,000 files:\n\n" + by_changes()
-    return text + "\nBy history, with 10 hosts and 2,100 files:\n\n" + by_history()
+    text += "\nBy history, with 10 hosts and 2,100 files:\n\n" + by_history()
+    return text + "\nBy hosts, each deployed to by itself, so that it runs a commit of its own:\n\n" + by_commits()
 
 
 def by_files():
@@ -99,3 +100,21 @@ def by_history():
             packs = len(list((path / ".deptool/objects/pack").glob("*.pack")))
             rows.append([f"{deploys:,} of {files}", f"{objects:,} and {packs:,}", sample.seconds(), size(memory)])
     return table(["earlier deploys of so many files", "loose objects and packs", "nothing changed", "memory"], rows)
+
+
+def by_commits():
+    rows = []
+    for hosts in (100, 200, 400, 800):
+        with directory() as path:
+            cluster = clusters.make(path, hosts, 1, files=1)
+            git = clusters.Git(cluster)
+            git("add", ".")
+            for host in range(hosts):
+                file = f"host{host}/app0/file0.conf"
+                edit(cluster, [file], host)
+                git("add", file)
+                git("update-ref", f"refs/remotes/host{host}", git("commit-tree", "-m", "Deploy", git("write-tree")))
+            first = cluster.plan()
+            settle(cluster)
+            rows.append([hosts, duration(first.seconds), timed(cluster, 11)[0].seconds()])
+    return table(["hosts", "first plan", "nothing changed"], rows)
