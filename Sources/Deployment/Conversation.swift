@@ -128,6 +128,9 @@ struct Conversation {
         }
     }
 
+    /// Ends the agent's input, and does not wait for it to go.
+    func hangUp() { try? stream.closeWrite(deadline: .after(.seconds(5))) }
+
     /// Ends the agent's input: it drops or undoes what is under way, and goes.
     func close() {
         try? stream.closeWrite(deadline: .after(.seconds(5)))

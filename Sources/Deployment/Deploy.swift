@@ -166,6 +166,7 @@ public final class Deploy: Sendable {
             }
             let outcome = try session.apply(
                 plan, confirm: { confirm($0, plan.host, $1, &refusedLogin, &commitVote) }, report: { report(plan.host, $0) })
+            session.hangUp()
             // If the store cannot take it, the host says so at the next deploy.
             if outcome == .deployed {
                 if !options.forgets { store.remember(plan.wanted.id, of: plan.host, in: commit) }
@@ -218,8 +219,9 @@ public final class Deploy: Sendable {
         // sudo may want the password again that it got before; nothing else may need an answer.
         var questions = Questions.none
         questions.sudoPassword = access.questions.sudoPassword
-        try HostSession(
-            host, access: access, sharing: .none, questions: questions, interrupt: interrupt, report: { _ in }).close()
+        var session = try HostSession(
+            host, access: access, sharing: .none, questions: questions, interrupt: interrupt, report: { _ in })
+        session.hangUp()
     }
 
     /// Waits for `go`.

@@ -9,6 +9,7 @@ struct HostSession {
     let host: Hostname
     private let interrupt: Interrupt
     var conversation: Conversation
+    private var hasHungUp = false
     let hello: Hello
 
     /// Logs in and waits for the agent's greeting. Where there is no agent, nothing changes before `beforeInstall` returns.
@@ -200,5 +201,11 @@ struct HostSession {
         conversation.close()
     }
 
-    func close() { conversation.close() }
+    /// Leaves a host that has answered all it was asked, without the round trip that it takes to see the agent go.
+    mutating func hangUp() {
+        conversation.hangUp()
+        hasHungUp = true
+    }
+
+    func close() { if !hasHungUp { conversation.close() } }
 }

@@ -51,7 +51,9 @@ public struct HostTask: Sendable {
             var session = try HostSession(
                 host, access: access, questions: access.questions, interrupt: interrupt, report: { _ in })
             defer { session.close() }
-            return try body(host, &session)
+            let result = try body(host, &session)
+            session.hangUp()
+            return result
         }
     }
 

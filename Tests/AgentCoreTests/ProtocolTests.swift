@@ -310,7 +310,7 @@ import Wire
 
     @Test func `what is missing may be supplied bit by bit`() throws {
         let (host, laptop, contents) = try lacking()
-        laptop.send(.supply([contents[0]]), .content(Array("aa".utf8)), .content(Array("a".utf8)[...]))
+        laptop.send(.supply([contents[0]]), .content(Array("aa".utf8)[...]), .content(Array("a".utf8)[...]))
         #expect(try laptop.receive() == .staged(missing: [contents[1].id]))
         laptop.send(.ping, .supply([contents[1]]), .ping, .content(Array("bb".utf8)[...]))
         #expect(try laptop.receive() == .pong)

@@ -23,7 +23,7 @@ import Wire
 
     private func pieces(_ bytes: some Collection<UInt8>) -> [Request] {
         stride(from: 0, to: bytes.count, by: Frame.contentLimit).map {
-            .content(bytes.dropFirst($0).prefix(Frame.contentLimit))
+            .content(Array(bytes.dropFirst($0).prefix(Frame.contentLimit))[...])
         }
     }
 
