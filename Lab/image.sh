@@ -55,8 +55,19 @@ discard() { # DIRECTORY: with what is mounted below it, /proc and /dev while pac
   rm -rf --one-file-system "$1"
 }
 
+# A mirror that is away for a moment costs a moment, not the image.
+patiently() { # DIRECTORY MMDEBSTRAP-ARGUMENT...: the last of them is the directory, too
+  local pause
+  for pause in 0 5 30; do
+    sleep "$pause"
+    discard "$1"
+    if mmdebstrap --mode=root "${@:2}"; then return; fi
+  done
+  return 1
+}
+
 image_debian() { # DIRECTORY
-  mmdebstrap --mode=root --variant=minbase --include="$packages" --aptopt='Acquire::Retries "3"' \
+  patiently "$1" --variant=minbase --include="$packages" --aptopt='Acquire::Retries "3"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' "$suite" "$1"
   # Nobody logs in on the console, the kernel is not theirs, and background jobs of the distribution only disturb measurements.
@@ -121,7 +132,7 @@ image_aarch64() { # DIRECTORY
 }
 
 small_root() { # DIRECTORY ARCHITECTURE
-  mmdebstrap --mode=root --variant=extract --architectures="$2" --include=busybox-static,dropbear-bin \
+  patiently "$1" --variant=extract --architectures="$2" --include=busybox-static,dropbear-bin \
     --aptopt='Acquire::Retries "3"' "$suite" "$1"
   rm -rf "$1"/usr/share/{doc,man,locale,lintian} "$1"/var/lib/{apt,dpkg} "$1"/var/cache
   mkdir -p "$1"/{dev,proc,sys,run,root,sbin,tmp,usr/sbin,etc/ssh,etc/dropbear}

@@ -74,9 +74,10 @@ extension EndToEnd {
             try cluster.startScript(
                 """
                 root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
-                root ./build-images \(release)
+                # A mirror may be away for a moment.
+                for pause in 0 5 30; do sleep $pause; root ./build-images \(release) && exit; done; exit 1
                 """
-            ).finish(within: .seconds(180)).require(0)
+            ).finish(within: .seconds(300)).require(0)
         }
 
         private func ask() throws -> String {
