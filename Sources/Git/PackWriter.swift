@@ -13,6 +13,8 @@ final class PackWriter {
         var offset: UInt32
     }
 
+    /// Bytes so far.
+    var size: Int { Int(file.size) }
     /// Offsets in the index have 31 bits.
     var isFull: Bool { file.size > 1 << 30 || entries.count > 1 << 24 }
 

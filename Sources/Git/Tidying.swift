@@ -3,7 +3,7 @@ import CSystem
 import Model
 
 extension Store {
-    /// Puts what many deploys have left, a pack or some loose objects each, into one pack, so that a store does not get slower with
+    /// Puts what many deploys have left, a pack or some loose objects each, into few packs, so that a store does not get slower with
     /// its age. Does nothing while there is little. What is in the store stays in it, at every moment.
     ///
     /// Another process that has the store open finds objects in the new pack when it looks for them again; one that was about to
@@ -11,42 +11,54 @@ extension Store {
     public func tidy() throws(StoreError) {
         let objects = path + "/objects", packs = try smallPacks(in: objects + "/pack"), loose = try looseObjects(in: objects)
         guard packs.count > Self.mostPacks || loose.count > Self.mostLoose else { return }
-        var files: [String] = [], ids: Set<ObjectID> = []
-        for pack in packs {
-            // By its index a pack is found: that goes first.
-            files += [pack + ".idx", pack + ".pack"]
-            ids.formUnion(try objectIDs(inPack: pack))
+        var ids = Set(loose.map(\.id)), made: [String] = []
+        for pack in packs { ids.formUnion(try objectIDs(inPack: pack)) }
+        do throws(StoreError) {
+            try pack(ids, objects, &made)
+            try synchronize()
+        } catch {
+            made.forEach(removePack)
+            throw error
         }
-        for object in loose {
-            files.append(object.path)
-            ids.insert(object.id)
-        }
-        let writer = try PackWriter(objects: objects)
+        packs.filter { !made.contains($0) }.forEach(removePack)
+        for object in loose { _ = unsafe csys_unlink(object.path) }
+        try check("find the new objects") { unsafe git_odb_refresh(database) }
+    }
+
+    /// Copies these objects into new packs, whose paths it adds to `made`.
+    private func pack(_ ids: Set<ObjectID>, _ objects: String, _ made: inout [String]) throws(StoreError) {
+        var writer: PackWriter?
         for id in ids {
             let (kind, _) = try unsafe objectHeader(id, in: database)
-            try unsafe withObject(id, kind, limit: .max) { bytes throws(StoreError) in try unsafe writer.add(kind, id, bytes) }
+            let pack = if let writer { writer } else { try PackWriter(objects: objects) }
+            try unsafe withObject(id, kind, limit: Self.largestPack) { bytes throws(StoreError) in try unsafe pack.add(kind, id, bytes) }
+            writer = pack.size < Self.largestPack ? pack : nil
+            if writer == nil { made.append(try pack.finish()) }
         }
-        let made = try writer.finish()
-        try synchronize()
-        for file in files where !file.hasPrefix(made) { _ = unsafe csys_unlink(file) }
-        try check("find the new objects") { unsafe git_odb_refresh(database) }
+        if let writer { made.append(try writer.finish()) }
+    }
+
+    /// By its index a pack is found: that goes first.
+    private func removePack(_ path: String) {
+        for suffix in [".idx", ".pack"] { _ = unsafe csys_unlink(path + suffix) }
     }
 
     private static var mostPacks: Int { 50 }
     private static var mostLoose: Int { 5000 }
-    /// Bytes. What is larger is not worth writing again.
-    private static var largestPack: UInt64 { 64 << 20 }
+    /// Bytes. What has as many is not worth writing again.
+    private static var largestPack: Int { 64 << 20 }
 
-    /// Packs that are small and nobody wants to keep as they are (git-index-pack(1), `--keep`), without `.pack`.
+    /// Packs that are small, without `.pack`. One that has more than its index beside it is to be kept, or is something special to Git
+    /// (gitrepository-layout(5)).
     private func smallPacks(in directory: String) throws(StoreError) -> [String] {
-        let names = Set(try namesOfEntries(in: directory))
-        return names.compactMap { name -> String? in
-            guard name.hasPrefix("pack-"), name.hasSuffix(".pack") else { return nil }
-            let pack = String(name.dropLast(5))
-            guard names.contains(pack + ".idx"), !names.contains(pack + ".keep") else { return nil }
+        let names = try namesOfEntries(in: directory).filter { $0.hasPrefix("pack-") }
+        let packs = Dictionary(grouping: names) { String($0.prefix { $0 != "." }) }
+        return packs.compactMap { name, files -> String? in
+            guard Set(files) == [name + ".idx", name + ".pack"] else { return nil }
+            let pack = "\(directory)/\(name)"
             var status = csys_stat()
-            guard unsafe csys_lstat("\(directory)/\(name)", &status) == 0, status.size <= Self.largestPack else { return nil }
-            return "\(directory)/\(pack)"
+            guard unsafe csys_lstat(pack + ".pack", &status) == 0, status.size < Self.largestPack else { return nil }
+            return pack
         }
     }
 

@@ -7,10 +7,10 @@ import Testing
 @Suite struct TidyingTests {
     /// Deploys so often, each time with that many new files.
     @discardableResult
-    private func importing(_ numbers: ClosedRange<Int>, files: Int, _ workshop: Workshop) throws -> Store {
-        let store = try workshop.store()
+    private func importing(_ numbers: ClosedRange<Int>, files: Int, of size: Int = 0, _ workshop: Workshop) throws -> Store {
+        let store = try workshop.store(), padding = String(repeating: ".", count: size)
         for number in numbers {
-            for file in 1...files { try workshop.write("web1/app/\(file)", "\(number) \(file)\n") }
+            for file in 1...files { try workshop.write("web1/app/\(file)", "\(number) \(file)\n\(padding)") }
             let commit = try store.commit(
                 tree: try store.importCluster(at: workshop.cluster), parent: try store.lastCommit(),
                 author: Author(name: "Ada", email: "ada@example.com"), message: "Deploy", time: 1_700_000_000)
@@ -58,6 +58,18 @@ import Testing
         try workshop.git("-C", store.path, "fsck", "--strict")
     }
 
+    @Test func `no pack becomes so large that it would not be found through its index`() throws {
+        let workshop = try Workshop()
+        let store = try importing(1...52, files: 70, of: 30_000, workshop)
+        let objects = try workshop.git("-C", store.path, "rev-list", "--objects", "--all")
+        try store.tidy()
+        #expect(try files(store, "-name '*.pack'", workshop) == 2)
+        #expect(try files(store, "-name '*.pack' -size -64M", workshop) == 1)
+        #expect(try files(store, "-name '*.pack' -size +65M", workshop) == 0)
+        #expect(try workshop.git("-C", store.path, "rev-list", "--objects", "--all") == objects)
+        try workshop.git("-C", store.path, "fsck", "--strict")
+    }
+
     @Test func `many loose objects become a pack, large files stay as they are`() throws {
         let workshop = try Workshop()
         try workshop.write("web1/large/file", [UInt8](repeating: 7, count: 2 << 20))
@@ -69,6 +81,14 @@ import Testing
         #expect(try files(store, "-type f", workshop) == 3)
         #expect(try workshop.git("-C", store.path, "rev-list", "--objects", "--all") == objects)
         try workshop.git("-C", store.path, "fsck", "--strict")
+    }
+
+    @Test func `what cannot be copied leaves no copies of the rest`() throws {
+        let workshop = try Workshop()
+        let store = try importing(1...52, files: 70, of: 30_000, workshop)
+        try workshop.run("cd \(store.path)/objects/pack && chmod u+w *.pack && truncate -s -1000 $(ls *.pack | tail -1)")
+        #expect(throws: StoreError.self) { try Store.open(at: store.path).tidy() }
+        #expect(try files(store, "-name '*.pack' -o -name 'tmp*'", workshop) == 52)
     }
 
     @Test func `a damaged index is told, and nothing goes`() throws {
