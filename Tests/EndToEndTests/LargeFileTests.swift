@@ -3,17 +3,7 @@ import Testing
 
 extension EndToEnd {
     /// Files that do not fit into what the tool may take of the operator's memory.
-    @Suite final class LargeFileTests {
-        let site: Site
-        let cluster: Cluster
-        let web1: Host
-
-        init() throws {
-            site = try Site()
-            cluster = try Cluster(site)
-            web1 = try site.boot()
-        }
-
+    @Suite final class LargeFileTests: OneHost {
         @Test(arguments: ["libssh2", "openssh"])
         func `a large file passes through little memory`(transport: String) throws {
             let file = "\(cluster.directory)/prod/web1/app/artifact"
@@ -24,7 +14,7 @@ extension EndToEnd {
             try deploy.finish(within: .seconds(300)).require(0)
             #expect(deploy.peakMemory < 200_000, "\(deploy.peakMemory) kB")
             let sum = try cluster.run("sha256sum <\(file)")
-            #expect(try web1.run("sha256sum </var/lib/deptool/apps/app/current/artifact") == sum)
+            #expect(try host.run("sha256sum </var/lib/deptool/apps/app/current/artifact") == sum)
         }
     }
 }
