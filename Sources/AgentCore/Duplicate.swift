@@ -10,7 +10,7 @@ extension System {
         let status = try from.status()
         let to = try create(destination, mode: 0o600)
         while true {
-            let piece = try from.read(upTo: 64 << 10)
+            let piece = try from.read(upTo: Frame.contentLimit)
             if piece.isEmpty { break }
             try to.write(piece)
         }
@@ -26,7 +26,7 @@ extension System {
         let file = try open(path)
         var hasher = ObjectHasher(.blob, size: try file.status().size)
         while true {
-            let piece = try file.read(upTo: 64 << 10)
+            let piece = try file.read(upTo: Frame.contentLimit)
             if piece.isEmpty { return hasher.finish() }
             hasher.update(piece)
         }

@@ -195,7 +195,7 @@ final class Staging {
         var rest = arrived.remove(at: index).size
         incoming.remaining -= rest
         while rest > 0 {
-            let piece = try incoming.file.read(upTo: Int(min(rest, 64 << 10)))
+            let piece = try incoming.file.read(upTo: Int(min(rest, UInt64(Frame.contentLimit))))
             guard !piece.isEmpty else { throw Failure(.corrupt(path: path.text)) }
             incoming.hasher.update(piece)
             rest -= UInt64(piece.count)
@@ -289,7 +289,7 @@ extension System {
         let isCloned = csys_clone(to.descriptor, from.descriptor) == 0
         var size: UInt64 = 0
         while true {
-            let piece = try from.read(upTo: 64 << 10)
+            let piece = try from.read(upTo: Frame.contentLimit)
             if piece.isEmpty { break }
             size += UInt64(piece.count)
             hasher.update(piece)

@@ -9,7 +9,8 @@ public enum Frame {
     /// The longest message, in bytes: the file list of a host with some hundred thousand files.
     public static var limit: Int { 64 << 20 }
 
-    /// How much content goes into one message.
+    /// How much content goes into one message, and how much of a file the agent reads at once, in bytes. For what is larger than
+    /// 128 KiB, musl has the kernel map new memory each time.
     public static var contentLimit: Int { 64 << 10 }
 
     public static func encode(_ message: some WireCodable) -> [UInt8] {
