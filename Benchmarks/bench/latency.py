@@ -106,14 +106,20 @@ def measure():
     return report(*columns)
 
 
-def two_hosts(lab, path, rtt):
+def scene(lab, path, rtt, count):
+    """The first hosts of the lab, deployed to, at this distance: the link, the cluster, and how ssh gets there."""
     link = Link(lab.addresses, rtt)
     path = path / str(rtt)
     path.mkdir()
-    names = Names(lab, path, 2)
+    names = Names(lab, path, count)
     names.make_pristine()
-    configuration = lab.through(link, f"delayed-{rtt}")
+    configuration = lab.through(link, f"delayed-{count}-{rtt}")
     names.deploy(configuration)
+    return link, names, configuration
+
+
+def two_hosts(lab, path, rtt):
+    link, names, configuration = scene(lab, path, rtt, 2)
     figures = {}
 
     def row(name, function, before=names.change, count=RUNS):
@@ -147,13 +153,7 @@ def two_hosts(lab, path, rtt):
 
 
 def many_hosts(lab, path, rtt):
-    link = Link(lab.addresses, rtt)
-    path = path / str(rtt)
-    path.mkdir()
-    names = Names(lab, path, 8)
-    names.make_pristine()
-    configuration = lab.through(link, f"delayed-8-{rtt}")
-    names.deploy(configuration)
+    _, names, configuration = scene(lab, path, rtt, 8)
     return {
         "cold": (repeat(5, lambda: names.deploy(configuration), names.change), None),
         "tar": (repeat(5, lambda: names.tar(configuration), names.change), None),

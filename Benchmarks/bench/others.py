@@ -3,8 +3,8 @@
 import os
 import sys
 
-from .lab import Lab, Link, directory
-from .latency import Names
+from .lab import Lab, directory
+from .latency import scene
 from .measure import Run, repeat, table
 
 RUNS = 5
@@ -44,13 +44,8 @@ def measure():
 
 
 def at(lab, path, rtt):
-    link = Link(lab.addresses, rtt)
-    place = path / str(rtt)
-    place.mkdir()
-    names = Names(lab, place, 2)
-    names.make_pristine()
-    configuration = lab.through(link, f"others-{rtt}")
-    names.deploy(configuration)
+    _, names, configuration = scene(lab, path, rtt, 2)
+    place = names.cluster.path
     (place / "playbook.yml").write_text(PLAYBOOK)
     (place / "pyinfra_deploy.py").write_text(PYINFRA)
     programs = path / "venv/bin"
