@@ -9,11 +9,7 @@ extension System {
         let from = try open(source)
         let status = try from.status()
         let to = try create(destination, mode: 0o600)
-        while true {
-            let piece = try from.read(upTo: Frame.contentLimit)
-            if piece.isEmpty { break }
-            try to.write(piece)
-        }
+        try from.read { piece throws(Failure) in try to.write(piece) }
         try setOwner(destination, uid: status.uid, gid: status.gid)
         try setMode(destination, status.mode)
         for attribute in try extendedAttributes(of: source) { try setExtendedAttribute(destination, attribute) }
@@ -25,10 +21,7 @@ extension System {
     func hash(_ path: AbsolutePath) throws(Failure) -> ObjectID {
         let file = try open(path)
         var hasher = ObjectHasher(.blob, size: try file.status().size)
-        while true {
-            let piece = try file.read(upTo: Frame.contentLimit)
-            if piece.isEmpty { return hasher.finish() }
-            hasher.update(piece)
-        }
+        try file.read { hasher.update($0) }
+        return hasher.finish()
     }
 }

@@ -27,19 +27,43 @@ struct File: ~Copyable {
         return bytes
     }
 
+    /// Gives the next `limit` bytes, or all to the end of the file, to `body`, in pieces; their number. The pieces are in one place of
+    /// memory, one after the other: musl would have the kernel map a new one for each, which costs as much as reading it.
+    @discardableResult
+    func read(limit: UInt64 = .max, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void) throws(Failure) -> UInt64 {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Frame.contentLimit, alignment: 16)
+        defer { buffer.deallocate() }
+        var rest = limit
+        while rest > 0 {
+            let result = csys_read(descriptor, buffer.baseAddress, Int(min(rest, UInt64(buffer.count))))
+            if result < 0 { throw failed(.read, result) }
+            if result == 0 { break }
+            try body(UnsafeRawBufferPointer(rebasing: buffer[..<Int(result)]))
+            rest -= UInt64(result)
+        }
+        return limit - rest
+    }
+
     /// Writes all of `bytes`.
     func write(_ bytes: [UInt8]) throws(Failure) { try write(bytes[...]) }
 
     func write(_ bytes: ArraySlice<UInt8>) throws(Failure) {
-        var rest = bytes
-        while !rest.isEmpty {
+        try bytes.withUnsafeBufferPointer { bytes throws(Failure) in try write(UnsafeRawBufferPointer(bytes)) }
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+        var written = 0
+        while written < bytes.count {
             try pass(.write)
-            let count = gate?.allowance(rest.count) ?? rest.count
-            let result = rest.withUnsafeBytes { csys_write(descriptor, $0.baseAddress, count) }
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
+            let result = csys_write(descriptor, rest.baseAddress, gate?.allowance(rest.count) ?? rest.count)
             if result < 0 { throw failed(.write, result) }
-            rest = rest.dropFirst(Int(result))
+            written += Int(result)
         }
     }
+
+    /// Has the kernel begin to write to disk what it would keep in memory for half a minute, so that a sync finds little left to do.
+    func startWriteback() { csys_start_writeback(descriptor) }
 
     func truncate() throws(Failure) {
         try pass(.write)

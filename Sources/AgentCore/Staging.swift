@@ -33,6 +33,10 @@ final class Staging {
         let isResumed: Bool
         var hasher: ObjectHasher
         var remaining: UInt64
+        private var unflushed = 0
+
+        /// After how many bytes their way to the disk begins.
+        private static var flush: Int { 16 << 20 }
 
         init(_ content: Content, file: consuming File, isResumed: Bool = false) {
             self.content = content
@@ -40,6 +44,17 @@ final class Staging {
             self.isResumed = isResumed
             hasher = ObjectHasher(.blob, size: content.size)
             remaining = content.size
+        }
+
+        func append(_ bytes: ArraySlice<UInt8>) throws(Failure) {
+            bytes.withUnsafeBytes { hasher.update($0) }
+            try file.write(bytes)
+            remaining -= UInt64(bytes.count)
+            unflushed += bytes.count
+            if unflushed >= Self.flush {
+                file.startWriteback()
+                unflushed = 0
+            }
         }
     }
 
@@ -134,9 +149,7 @@ final class Staging {
         while !rest.isEmpty {
             guard let current = incoming else { throw Failure(.protocolViolation) }
             let piece = rest.prefix(Int(min(UInt64(rest.count), current.remaining)))
-            piece.withUnsafeBytes { current.hasher.update($0) }
-            try current.file.write(piece)
-            current.remaining -= UInt64(piece.count)
+            try current.append(piece)
             rest = rest.dropFirst(piece.count)
             if current.remaining == 0 { try complete(current) }
         }
@@ -192,13 +205,10 @@ final class Staging {
             return Incoming(content, file: try system.create(path, mode: 0o600))
         }
         let incoming = Incoming(content, file: try system.openAppending(path, mode: 0o600), isResumed: true)
-        var rest = arrived.remove(at: index).size
-        incoming.remaining -= rest
-        while rest > 0 {
-            let piece = try incoming.file.read(upTo: Int(min(rest, UInt64(Frame.contentLimit))))
-            guard !piece.isEmpty else { throw Failure(.corrupt(path: path.text)) }
-            incoming.hasher.update(piece)
-            rest -= UInt64(piece.count)
+        let size = arrived.remove(at: index).size
+        incoming.remaining -= size
+        guard try incoming.file.read(limit: size, { incoming.hasher.update($0) }) == size else {
+            throw Failure(.corrupt(path: path.text))
         }
         return incoming
     }
@@ -287,11 +297,7 @@ extension System {
         var hasher = ObjectHasher(.blob, size: status.size)
         try pass(.clone, destination)
         let isCloned = csys_clone(to.descriptor, from.descriptor) == 0
-        var size: UInt64 = 0
-        while true {
-            let piece = try from.read(upTo: Frame.contentLimit)
-            if piece.isEmpty { break }
-            size += UInt64(piece.count)
+        let size = try from.read { piece throws(Failure) in
             hasher.update(piece)
             if !isCloned { try to.write(piece) }
         }

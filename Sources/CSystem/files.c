@@ -129,6 +129,14 @@ int csys_syncfs(int fd) {
 #endif
 }
 
+void csys_start_writeback(int fd) {
+#ifdef SYNC_FILE_RANGE_WRITE
+    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+#else
+    (void)fd;
+#endif
+}
+
 int csys_clone(int to, int from) {
 #ifndef __APPLE__
     return RESULT(ioctl(to, FICLONE_REQUEST, from));

@@ -46,6 +46,7 @@ int csys_truncate(int fd, uint64_t size);
 int csys_seek(int fd, uint64_t offset);
 int csys_fsync(int fd);
 int csys_syncfs(int fd);  // the whole filesystem that fd is on
+void csys_start_writeback(int fd);  // sync_file_range(2); where there is none, nothing
 int csys_clone(int to, int from);  // reflink; ENOTSUP or similar where the filesystem has none
 int csys_try_lock(int fd);  // exclusive flock; EWOULDBLOCK when held by another
 
