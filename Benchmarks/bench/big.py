@@ -9,15 +9,20 @@ from .lab import Cluster, Lab, Link, directory
 from .measure import Run, Sample, duration, repeat, size, table
 
 GIGABYTE = 1 << 30
-RUNS = 3
+RUNS = 5
 
 
 def make_file(path):
-    """Other bytes each time, and some more or less of them, none of which compress."""
     with open(path, "wb") as file:
-        file.write(os.urandom(os.urandom(1)[0] + 1))
         for _ in range(GIGABYTE >> 20):
             file.write(os.urandom(1 << 20))
+
+
+def alter(path):
+    """Some other bytes, and some more or less of them."""
+    with open(path, "r+b") as file:
+        file.write(os.urandom(1 << 20))
+        file.truncate(GIGABYTE + int.from_bytes(os.urandom(2)))
 
 
 class AgentMemory:
@@ -62,42 +67,41 @@ def in_lab(lab, path):
     cluster.init()
     cluster.deploy(lab.configuration)
     remote = f"ssh -F {lab.configuration} big1"
-    setup = f"{remote} 'rm -rf /srv/copy; mkdir -p /srv/copy'"
     make_file(artifact)
+    memory = {}
 
-    def clean():
-        Run(setup)
-        Run("sync")
-
-    def copy(command):
-        return repeat(RUNS, lambda: Run(command, path).seconds, clean)
-
-    rows = []
-    scp = copy(f"scp -q -F {lab.configuration} {artifact} big1:/srv/copy/artifact")
-
-    def row(name, sample, *memory):
-        rows.append([name, sample.seconds(), f"{scp.median / sample.median:.2f}", *memory, *[""] * (2 - len(memory))])
-
-    row("`scp`", scp)
-    row("tar over ssh", copy(f"tar -C {app} -c artifact | {remote} tar -C /srv/copy -x"))
-    row("rsync", copy(f"rsync --archive --rsh 'ssh -F {lab.configuration}' {artifact} big1:/srv/copy/"))
-    Run(setup)
-    for transport in ("auto", "libssh2", "openssh"):
-        imports, deploys, memory = [], [], []
+    def deploy(name, *options):
         with AgentMemory() as agent:
-            for _ in range(RUNS):
-                make_file(artifact)
-                Run("sync")
-                imported = cluster.plan()
-                deployed = cluster.deploy(lab.configuration, "--transport", transport)
-                imports.append(imported.seconds)
-                deploys.append(deployed.seconds)
-                memory += [imported.memory, deployed.memory]
-        if transport == "auto":
-            row("plan: read, hashed, and kept in the store", Sample(imports))
-        name = "deploy" if transport == "auto" else f"deploy with `--transport {transport}`"
-        row(name, Sample(deploys), size(max(memory)), size(agent.peak))
+            run = cluster.deploy(lab.configuration, *options)
+        memory.setdefault(name, []).append((run.memory, agent.peak))
+        return run.seconds
 
+    ways = {
+        "`scp`": lambda _: Run(f"scp -q -F {lab.configuration} {artifact} big1:/srv/copy/artifact").seconds,
+        "tar over ssh": lambda _: Run(f"tar -C {app} -c artifact | {remote} tar -C /srv/copy -x").seconds,
+        "rsync": lambda _: Run(f"rsync --archive --rsh 'ssh -F {lab.configuration}' {artifact} big1:/srv/copy/").seconds,
+        "deploy": deploy,
+        "deploy with `--transport openssh`": lambda name: deploy(name, "--transport", "openssh"),
+    }
+    # In turns, each after the same: what a GB costs in memory that is new to this machine changes while it is measured.
+    plans, seconds = [], {name: [] for name in ways}
+    for _ in range(RUNS):
+        for name, way in ways.items():
+            alter(artifact)
+            plans.append(cluster.plan().seconds)
+            Run(f"{remote} 'rm -rf /srv/copy; mkdir -p /srv/copy'")
+            Run("sync")
+            seconds[name].append(way(name))
+    samples = {name: Sample(values) for name, values in seconds.items()}
+    rows = []
+
+    def row(name, sample):
+        peaks = [size(max(peak)) for peak in zip(*memory.get(name, []))]
+        rows.append([name, sample.seconds(), f"{samples['`scp`'].median / sample.median:.2f}", *(peaks or ["", ""])])
+
+    for name, sample in samples.items():
+        row(name, sample)
+    row("plan: read, hashed, and kept in the store", Sample(plans))
     number = iter(range(2, 100))
     change = lambda: (app / "setting").write_text(f"{next(number)}\n")
     row("deploy of a line beside it", repeat(RUNS, lambda: cluster.deploy(lab.configuration).seconds, change))
