@@ -8,7 +8,7 @@ import Planning
 
 struct Init: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Create the store '.deptool', and make a cluster the default.",
+        commandName: "init", abstract: "Create the store '.deptool', and make a cluster the default.",
         discussion: "Example: `deptool init prod` beside or above the directory `prod`.")
 
     @Argument(help: "The cluster's directory, which holds a directory per host; created if missing.", completion: .directory)
@@ -86,7 +86,7 @@ extension Plan {
 
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show what every host runs, as far as is known without asking it; with '--live', how it is.",
+        commandName: "status", abstract: "Show what every host runs, as far as is known without asking it; with '--live', how it is.",
         discussion: """
             With `--live`, the hosts are asked: load, memory, space on `/` and `/var`, the time since they booted, whether they \
             want to be booted anew, units that failed, and the state of every unit that an app enables.

@@ -79,7 +79,7 @@ private func nothingToRepair(_ workspace: Workspace, _ plan: Plan) -> String {
 
 struct Undo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Bring hosts back to what they ran before.",
+        commandName: "undo", abstract: "Bring hosts back to what they ran before.",
         discussion: """
             Undoes the last deploy on its hosts; with `--limit`, the last one on each of these hosts. It is planned, shown \
             and carried out as any other deploy, so undoing twice returns. The config tree on disk stays as it is.

@@ -62,7 +62,7 @@ enum Main {
 
     /// The parser by itself calls a misspelt command a superfluous argument.
     private static func checkCommand(_ arguments: [String]) throws(Complaint) {
-        let commands = Deptool.configuration.subcommands.map { $0._commandName }
+        let commands = Deptool.configuration.subcommands.compactMap { $0.configuration.commandName }
         guard let word = arguments.first(where: { $0 != "help" }), !word.hasPrefix("-"), !commands.contains(word) else { return }
         throw Complaint(
             "there is no command '\(visible(word))'",

@@ -7,7 +7,7 @@ import Planning
 
 struct Diff: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show every line that a deploy would change, or that differs between two deploys.",
+        commandName: "diff", abstract: "Show every line that a deploy would change, or that differs between two deploys.",
         discussion: """
             Two commits of `deptool log`, as in `deptool diff 72565f27..7c8e44b8`, are compared for all hosts; what \
             follows them limits that to hosts, or to apps as in `web1/nginx`.

@@ -8,7 +8,7 @@ import SSH
 
 struct Sync: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Ask the hosts what they run, and make the store know.",
+        commandName: "sync", abstract: "Ask the hosts what they run, and make the store know.",
         discussion: "For when somebody else deploys too, or the store was lost. Example: `deptool sync --changed`")
 
     @OptionGroup var cluster: ClusterArgument
@@ -42,7 +42,7 @@ struct Sync: AsyncParsableCommand {
 
 struct Ping: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure round trips to the agents on the hosts.",
+        commandName: "ping", abstract: "Measure round trips to the agents on the hosts.",
         discussion: "Over SSH, as a deploy goes, so also where ICMP is blocked. Example: `deptool ping --limit 'web*'`")
 
     @OptionGroup var cluster: ClusterArgument
@@ -84,7 +84,7 @@ struct Ping: AsyncParsableCommand {
 
 struct Forget: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Forget what is deployed on a host that is not in the config tree any more.",
+        commandName: "forget", abstract: "Forget what is deployed on a host that is not in the config tree any more.",
         discussion: "The host is left as it is. Example: `deptool forget web3`")
 
     @Argument(help: "The host's name.", completion: Complete.hosts)

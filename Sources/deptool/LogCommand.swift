@@ -7,7 +7,7 @@ import SSH
 
 struct Log: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show who deployed what, when, where to, and how it ended; the newest first.",
+        commandName: "log", abstract: "Show who deployed what, when, where to, and how it ended; the newest first.",
         discussion: """
             What this store deployed, and what it found that others deployed. With `--remote`, the hosts are asked for \
             their own logs.

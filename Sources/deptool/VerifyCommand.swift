@@ -7,7 +7,7 @@ import SSH
 
 struct Verify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Ask the hosts whether they still are as they were deployed, and show what somebody changed.",
+        commandName: "verify", abstract: "Ask the hosts whether they still are as they were deployed, and show what somebody changed.",
         discussion: """
             Each host compares itself with its record: contents, modes and owners of files, links, units, and what is left \
             over in Deptool's own directories. Nothing is changed there; `deptool deploy --repair` restores what drifted.
