@@ -1,8 +1,9 @@
 import CGit2
 import Model
 
-/// git_libgit2_init(3), once a process, however many threads ask.
-private let libraryIsReady: Bool = git_libgit2_init() > 0
+/// git_libgit2_init(3), once a process, however many threads ask. By itself, libgit2 would map whole packs into memory, which after
+/// the first import of a large cluster is all that there is.
+private let libraryIsReady: Bool = git_libgit2_init() > 0 && cgit2_set_mapped_window(4 << 20, 32 << 20) == 0
 
 /// Starts the library before its first use.
 func startLibrary() throws(StoreError) {

@@ -69,19 +69,19 @@ final class PackWriter {
 
     /// Version 2 of the index.
     private func indexBytes(pack checksum: [UInt8]) -> [UInt8] {
-        let sorted = entries.map { (bytes: $0.id.bytes, entry: $0) }.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
+        entries.sort { $0.id < $1.id }
         var result: [UInt8] = [0xff, 0x74, 0x4f, 0x63, 0, 0, 0, 2]
-        result.reserveCapacity(1100 + sorted.count * 28)
+        result.reserveCapacity(1100 + entries.count * 28)
         var counts = [UInt32](repeating: 0, count: 256)
-        for item in sorted { counts[Int(item.bytes[0])] += 1 }
+        for entry in entries { counts[Int(entry.id.bytes[0])] += 1 }
         var total: UInt32 = 0
         for count in counts {
             total += count
             result.append(bigEndian: total)
         }
-        for item in sorted { result += item.bytes }
-        for item in sorted { result.append(bigEndian: item.entry.crc) }
-        for item in sorted { result.append(bigEndian: item.entry.offset) }
+        for entry in entries { result += entry.id.bytes }
+        for entry in entries { result.append(bigEndian: entry.crc) }
+        for entry in entries { result.append(bigEndian: entry.offset) }
         result += checksum
         var hash = SHA1()
         hash.update(result)

@@ -1,5 +1,5 @@
 /// The id of a Git object: the SHA-1 of its type, length and bytes.
-public struct ObjectID: Hashable, Sendable {
+public struct ObjectID: Hashable, Comparable, Sendable {
     // Twenty bytes, big-endian, in three words: compared and hashed without an allocation.
     private let high: UInt64
     private let middle: UInt64
@@ -33,6 +33,11 @@ public struct ObjectID: Hashable, Sendable {
     public init?(hex: String) {
         guard let bytes = decode(hex: hex) else { return nil }
         self.init(bytes)
+    }
+
+    /// By their bytes.
+    public static func < (one: ObjectID, other: ObjectID) -> Bool {
+        (one.high, one.middle, one.low) < (other.high, other.middle, other.low)
     }
 
     public var bytes: [UInt8] {
