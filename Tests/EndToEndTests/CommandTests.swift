@@ -30,6 +30,20 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: "\(cluster.directory)/staging") == [])
     }
 
+    @Test func `plan keeps in memory what is in the files neither while it reads them, nor because the store has them together`() throws {
+        try cluster.deptool("init", "prod").require(0)
+        try cluster.run(
+            """
+            for app in $(seq 2000); do
+                mkdir -p prod/web$((app % 20))/app$app
+                head -c 60000 /dev/urandom > prod/web$((app % 20))/app$app/file
+            done
+            """)
+        let plan = try cluster.start("plan")
+        try plan.finish().require(0)
+        #expect(plan.peakMemory < 90_000, "\(plan.peakMemory) kB")
+    }
+
     @Test func `plan lists files, links and units, host by host`() throws {
         try cluster.deptool("init", "prod").require(0)
         try cluster.addService("clock", on: "web1")
