@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 
 from .lab import Cluster
 
@@ -50,3 +51,29 @@ class Git:
         hosts = sorted(entry.name for entry in self.cluster.prod.iterdir())
         self("update-ref", "--stdin", stdin="".join(f"update refs/remotes/{host} {commit}\n" for host in hosts))
 
+
+    def deploy_often(self, count):
+        """As if `count` deploys had each changed a file of one of the ten hosts, one on the other: their commits, made the quickest
+        way, what the hosts run, and the history."""
+        first = self.commit()
+        began = int(time.time()) - 600 * count
+        stream = []
+        for number in range(count):
+            stream.append(
+                f"commit refs/heads/main\nmark :{number + 1}\ncommitter Ada <ada@example.com> {began + 600 * number} +0000\ndata 6\nDeploy\n"
+                + (f"from {first}\n" if number == 0 else "")
+                + f"M 100644 inline host{number % 10}/app0/file0.conf\ndata {len(str(number))}\n{number}\n\n"
+            )
+        marks = self.cluster.path / "marks"
+        self("fast-import", "--quiet", "--force", f"--export-marks={marks}", stdin="".join(stream))
+        known = dict(line.split() for line in marks.read_text().splitlines())
+        commits = [first] + [known[f":{number + 1}"] for number in range(count)]
+        lines = []
+        for number, commit in enumerate(commits[1:]):
+            host, before, moment = f"host{number % 10}", commits[max(0, number - 9)], began + 600 * number
+            lines.append(f"deploy\t{moment}\t{commit}\tprod\tAda <ada@example.com>\t{host}={before}=~app0\n")
+            lines.append(f"end\t{moment + 1}\t{commit}\t{host}\tdone\t\n")
+        (self.cluster.path / ".deptool/history").write_text("".join(lines))
+        for number in range(10):
+            (self.cluster.prod / f"host{(count + number) % 10}/app0/file0.conf").write_text(str(count + number - 10))
+            self("update-ref", f"refs/remotes/host{(count + number) % 10}", commits[count - 9 + number])
