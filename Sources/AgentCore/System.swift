@@ -2,47 +2,6 @@ import CSystem
 import Model
 import Wire
 
-extension Failure {
-    /// A system call failed with the positive errno `code`.
-    init(_ operation: Operation, _ path: String, code: Int32) {
-        self.init(.system(operation: operation.name, path: path, code: Int(code)))
-    }
-}
-
-/// What the agent can do to a host, and what it can look at.
-public enum Operation: Hashable, Sendable {
-    case create, write, clone, sync, syncFileSystem, rename, symlink, remove, makeDirectory, removeDirectory, setAttributes, lock, run
-    case look, read
-
-    /// As it stands in a message: "cannot NAME PATH".
-    var name: String {
-        switch self {
-        case .create: "create"
-        case .write: "write"
-        case .clone: "clone"
-        case .sync, .syncFileSystem: "sync"
-        case .rename: "rename"
-        case .symlink: "link"
-        case .remove: "remove"
-        case .makeDirectory: "create directory"
-        case .removeDirectory: "remove directory"
-        case .setAttributes: "set attributes of"
-        case .lock: "lock"
-        case .run: "run"
-        case .look: "look at"
-        case .read: "read"
-        }
-    }
-}
-
-/// Stands before every change that the agent makes, so that tests can let any of them fail.
-public protocol OperationGate: AnyObject {
-    /// Zero to go ahead, else the errno to fail with.
-    func pass(_ operation: Operation, _ path: String) -> Int32
-    /// How many of `count` bytes the next write may take; at least one.
-    func allowance(_ count: Int) -> Int
-}
-
 /// The host's file system: the one seam through which the agent changes anything in it.
 public final class System {
     /// What stands before every path: empty on a host, a temporary directory in tests.
@@ -234,27 +193,6 @@ public final class System {
         if try !removeDirectory(path) { try check(.remove, path, csys_remove_tree(real(path))) }
     }
 
-    func setMode(_ path: AbsolutePath, _ mode: UInt32) throws(Failure) {
-        try pass(.setAttributes, path)
-        try check(.setAttributes, path, csys_chmod(real(path), mode))
-    }
-
-    func setOwner(_ path: AbsolutePath, uid: UInt32, gid: UInt32) throws(Failure) {
-        try pass(.setAttributes, path)
-        try check(.setAttributes, path, csys_lchown(real(path), uid, gid))
-    }
-
-    func setModificationTime(_ path: AbsolutePath, _ nanoseconds: Int64) throws(Failure) {
-        try pass(.setAttributes, path)
-        try check(.setAttributes, path, csys_set_mtime(real(path), nanoseconds))
-    }
-
-    func setExtendedAttribute(_ path: AbsolutePath, _ attribute: ExtendedAttribute) throws(Failure) {
-        try pass(.setAttributes, path)
-        try check(
-            .setAttributes, path, csys_setxattr(real(path), attribute.name, attribute.value, attribute.value.count))
-    }
-
     /// Makes the entries of the directory that holds `path` durable.
     func syncParent(of path: AbsolutePath) throws(Failure) {
         if let parent = path.parent { try sync(parent) }
@@ -309,28 +247,4 @@ extension AbsolutePath {
     /// Where something is made that then takes this path by a rename. One name in a directory is enough, since who makes
     /// anything there holds the lock; it is short, because the path's own may be as long as names can be.
     var temporary: AbsolutePath { sibling(".deptool-new") }
-}
-
-/// An extended attribute of a file (xattr(7)), such as an access control list or a security label.
-public struct ExtendedAttribute: Hashable, Sendable {
-    public var name: String
-    public var value: [UInt8]
-}
-
-extension System {
-    /// All extended attributes of what is at `path`; none where the file system has none.
-    func extendedAttributes(of path: AbsolutePath) throws(Failure) -> [ExtendedAttribute] {
-        var names = [CChar](repeating: 0, count: 65536)
-        let length = csys_listxattr(real(path), &names, names.count)
-        try check(.read, path, length)
-        var attributes: [ExtendedAttribute] = []
-        for name in names[..<Int(length)].split(separator: 0) {
-            let text = String(decoding: name.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            var value = [UInt8](repeating: 0, count: 65536)
-            let size = csys_getxattr(real(path), text, &value, value.count)
-            try check(.read, path, size)
-            attributes.append(ExtendedAttribute(name: text, value: Array(value[..<Int(size)])))
-        }
-        return attributes
-    }
 }
