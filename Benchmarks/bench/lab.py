@@ -79,8 +79,8 @@ class Cluster:
     def init(self):
         Run([deptool, "init", "prod"], self.path)
 
-    def plan(self):
-        return Run([deptool, "plan"], self.path)
+    def plan(self, times=1):
+        return Run([deptool, "plan"], self.path, times=times)
 
     def command(self, configuration, *options):
         return [deptool, "deploy", "--no-confirm", "--ssh-config", str(configuration), *options]

@@ -4,26 +4,45 @@ import os
 import pty
 import select
 import subprocess
+import sys
 import time
 
 
-class Run:
-    """One run of a program: `seconds` by the wall clock, `cpu` seconds and `memory` in bytes (peak of resident) of it and of the
-    children it waited for."""
+# What the kernel says of a process's memory begins with that of the one that started it: so a small one starts it, and takes the time.
+STARTER = """
+import os, sys, time
+report, times = int(sys.argv[1]), int(sys.argv[2])
+os.set_inheritable(report, False)
+for _ in range(times):
+    began = time.monotonic()
+    process = os.posix_spawnp(sys.argv[3], sys.argv[3:], os.environ)
+    status, usage = os.wait4(process, 0)[1:]
+    os.write(report, f"{time.monotonic() - began} {status} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}\\n".encode())
+"""
 
-    def __init__(self, command, directory=None, environment=None, code=0, stdin=subprocess.DEVNULL):
-        began = time.monotonic()
+
+class Run:
+    """One run of a program, or of a line for the shell: `seconds` by the wall clock, `cpu` seconds and `memory` in bytes (peak of
+    resident) of it and of the children it waited for. Several runs, one right after the other: a `sample` of their seconds."""
+
+    def __init__(self, command, directory=None, environment=None, code=0, stdin=subprocess.DEVNULL, times=1):
+        words = ["sh", "-c", command] if isinstance(command, str) else [str(word) for word in command]
+        reading, writing = os.pipe()
         process = subprocess.Popen(
-            command, cwd=directory, env=environment, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, shell=isinstance(command, str)
+            [sys.executable, "-ISc", STARTER, str(writing), str(times), *words], cwd=directory, env=environment, stdin=stdin,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[writing]
         )
-        self.output = process.stdout.read().decode(errors="replace")
-        _, status, usage = os.wait4(process.pid, 0)
-        self.seconds = time.monotonic() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        self.cpu = usage.ru_utime + usage.ru_stime
-        self.memory = usage.ru_maxrss * 1024
-        if process.returncode != code:
-            raise SystemExit(f"{command} ended with {process.returncode}:\n{self.output}")
+        os.close(writing)
+        self.output = process.communicate()[0].decode(errors="replace")
+        with open(reading) as report:
+            lines = [line.split() for line in report]
+        for _, status, _, _ in lines:
+            if (ended := os.waitstatus_to_exitcode(int(status))) != code:
+                raise SystemExit(f"{command} ended with {ended}:\n{self.output}")
+        if len(lines) != times:
+            raise SystemExit(f"{command} was not started:\n{self.output}")
+        self.sample = Sample([float(seconds) for seconds, _, _, _ in lines])
+        self.seconds, self.cpu, self.memory = self.sample.median, float(lines[-1][2]), int(lines[-1][3]) * 1024
 
 
 def at_prompt(command, directory, prompt, pause):
