@@ -58,7 +58,7 @@ discard() { # DIRECTORY: with what is mounted below it, /proc and /dev while pac
 # A mirror that is away for a moment costs a moment, not the image.
 patiently() { # DIRECTORY MMDEBSTRAP-ARGUMENT...: the last of them is the directory, too
   local pause
-  for pause in 0 5 30; do
+  for pause in 0 5 30 60; do
     sleep "$pause"
     discard "$1"
     if mmdebstrap --mode=root "${@:2}"; then return; fi

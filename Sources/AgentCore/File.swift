@@ -48,18 +48,28 @@ struct File: ~Copyable {
     func write(_ bytes: [UInt8]) throws(Failure) { try write(bytes[...]) }
 
     func write(_ bytes: ArraySlice<UInt8>) throws(Failure) {
-        try bytes.withUnsafeBufferPointer { bytes throws(Failure) in try write(UnsafeRawBufferPointer(bytes)) }
+        var rest = bytes
+        while !rest.isEmpty {
+            let written = try writing(rest.count) { count in rest.withUnsafeBytes { csys_write(descriptor, $0.baseAddress, count) } }
+            rest = rest.dropFirst(written)
+        }
     }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
-        var written = 0
-        while written < bytes.count {
-            try pass(.write)
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
-            let result = csys_write(descriptor, rest.baseAddress, gate?.allowance(rest.count) ?? rest.count)
-            if result < 0 { throw failed(.write, result) }
-            written += Int(result)
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let bytes = UnsafeRawBufferPointer(rebasing: rest)
+            rest = rest.dropFirst(try writing(bytes.count) { csys_write(descriptor, bytes.baseAddress, $0) })
         }
+    }
+
+    /// How many of `count` bytes `call` has written, which is told how many it may. It throws nothing itself: a type thrown by a closure
+    /// that goes to a generic function, as `withUnsafeBufferPointer` is, crashes the agent on aarch64 (Embedded Swift 6.3).
+    private func writing(_ count: Int, _ call: (Int) -> Int64) throws(Failure) -> Int {
+        try pass(.write)
+        let result = call(gate?.allowance(count) ?? count)
+        if result < 0 { throw failed(.write, result) }
+        return Int(result)
     }
 
     /// Has the kernel begin to write to disk what it would keep in memory for half a minute, so that a sync finds little left to do.

@@ -48,10 +48,9 @@ final class TestHost {
         nonisolated(unsafe) let gate = gate
         let (root, end) = (root, theirs)
         Thread.detachNewThread {
-            Agent(
-                system: System(root: root, gate: gate), port: Port(input: end, output: end), executor: InlineExecutor(),
-                ownName: TestHost.ownName
-            ).run()
+            // These laptops give no signs of life, and a disk may take its time.
+            let port = Port(input: end, output: end, patience: .seconds(600))
+            Agent(system: System(root: root, gate: gate), port: port, executor: InlineExecutor(), ownName: TestHost.ownName).run()
             _ = csys_close(end)
         }
         return Laptop(ours)

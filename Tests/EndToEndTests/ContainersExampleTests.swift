@@ -75,9 +75,9 @@ extension EndToEnd {
                 """
                 root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
                 # A mirror may be away for a moment.
-                for pause in 0 5 30; do sleep $pause; root ./build-images \(release) && exit; done; exit 1
+                for pause in 0 5 30 60; do sleep $pause; root ./build-images \(release) && exit; done; exit 1
                 """
-            ).finish(within: .seconds(300)).require(0)
+            ).finish(within: .seconds(500)).require(0)
         }
 
         private func ask() throws -> String {
