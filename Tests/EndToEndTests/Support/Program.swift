@@ -82,6 +82,7 @@ final class Program {
             theirs = [slave]
         }
         defer { for descriptor in theirs { close(descriptor) } }
+        keepDescriptors()
 
         let arguments = ["env", "--chdir=\(directory)"] + arguments
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
@@ -173,6 +174,11 @@ final class Program {
         status = code
         return code
     }
+}
+
+/// Keeps from programs what other tests have open: once there are ten, `sh` cannot redirect to those that mmdebstrap opens.
+func keepDescriptors() {
+    for descriptor in Int32(3)..<256 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
 }
 
 /// Two descriptors that no program started here inherits.
