@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -254,6 +255,32 @@ int csys_account(char *name, size_t name_size, char *home, size_t home_size) {
     strcpy(name, entry.pw_name);
     strcpy(home, entry.pw_dir);
     return 0;
+}
+
+int64_t csys_user_name(uint32_t uid, char *out, size_t size) {
+    struct passwd entry, *found = NULL;
+    char buffer[16384];
+    int error = getpwuid_r(uid, &entry, buffer, sizeof buffer, &found);
+    if (error) return -error;
+    if (!found) return -ENOENT;
+    size_t length = strlen(entry.pw_name);
+    if (length > size) return -ERANGE;
+    memcpy(out, entry.pw_name, length);
+    return (int64_t)length;
+}
+
+bool csys_is_private_group(uint32_t gid) {
+    struct passwd user, *has_user = NULL;
+    struct group group, *has_group = NULL;
+    char user_buffer[16384], group_buffer[16384];
+    if (getpwuid_r(getuid(), &user, user_buffer, sizeof user_buffer, &has_user) || !has_user) return false;
+    if (user.pw_gid != gid) return false;
+    if (getgrgid_r(gid, &group, group_buffer, sizeof group_buffer, &has_group) || !has_group) return false;
+    if (strcmp(group.gr_name, user.pw_name) != 0) return false;
+    for (char **member = group.gr_mem; *member; member++) {
+        if (strcmp(*member, user.pw_name) != 0) return false;
+    }
+    return true;
 }
 
 void csys_zero(void *buffer, size_t count) {

@@ -5,14 +5,14 @@ import Model
 extension Store {
     /// A setting of this store, such as `deptool.settle`; nil if unset. Git's keys: a section, a dot, a name.
     public func configuration(_ key: String) throws(StoreError) -> String? {
-        try unsafe withConfiguration(GIT_CONFIG_LEVEL_LOCAL) { configuration throws(StoreError) in
+        try unsafe withConfiguration { configuration throws(StoreError) in
             try unsafe value(key, in: configuration)
         }
     }
 
     /// Changes a setting of this store (git_config_set_string); nil unsets it.
     public func setConfiguration(_ key: String, _ value: String?) throws(StoreError) {
-        try unsafe withConfiguration(GIT_CONFIG_LEVEL_LOCAL) { configuration throws(StoreError) in
+        try unsafe withConfiguration { configuration throws(StoreError) in
             if let value {
                 try check("set \(key)") { unsafe git_config_set_string(configuration, key, value) }
             } else {
@@ -41,27 +41,57 @@ extension Store {
 
     /// A setting of the store or, failing that, of the user or the system. What cannot be read counts as unset.
     private func setting(_ key: String) -> String? {
-        let found = try? unsafe withConfiguration(nil) { configuration throws(StoreError) in
+        let found = try? unsafe withConfiguration(userFiles) { configuration throws(StoreError) in
             return try unsafe value(key, in: configuration)
         }
         return found ?? nil
     }
 
-    private func withConfiguration<T>(
-        _ level: git_config_level_t?, _ body: (OpaquePointer) throws(StoreError) -> T
-    ) throws(StoreError) -> T {
-        let all = try unsafe handle("read the configuration") { unsafe git_repository_config(&$0, repository) }
-        defer { unsafe git_config_free(all) }
-        // git(1) reads this instead of the user's two files; libgit2 has to be told.
-        if let path = environment("GIT_CONFIG_GLOBAL") {
-            for level in [GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_GLOBAL] {
-                try check("read \(path)") { unsafe git_config_add_file_ondisk(all, path, level, repository, 1) }
+    /// What is wrong with the configuration files of the user and the system.
+    public var configurationProblem: String? {
+        do throws(StoreError) {
+            for file in userFiles {
+                try unsafe withConfiguration([]) { configuration throws(StoreError) in try unsafe add(file, to: configuration) }
             }
+            return nil
+        } catch {
+            return error.phrase
         }
-        guard let level else { return try unsafe body(all) }
-        let one = try unsafe handle("read the store's configuration") { unsafe git_config_open_level(&$0, all, level) }
-        defer { unsafe git_config_free(one) }
-        return try unsafe body(one)
+    }
+
+    private typealias ConfigurationFile = (level: git_config_level_t, path: String)
+
+    /// The files that git(1) reads besides the store's.
+    private var userFiles: [ConfigurationFile] {
+        var files: [ConfigurationFile] = []
+        if environment("GIT_CONFIG_NOSYSTEM") == nil {
+            files.append((GIT_CONFIG_LEVEL_SYSTEM, environment("GIT_CONFIG_SYSTEM") ?? "/etc/gitconfig"))
+        }
+        if let path = environment("GIT_CONFIG_GLOBAL") { return files + [(GIT_CONFIG_LEVEL_GLOBAL, path)] }
+        let home = environment("HOME")
+        if let directory = environment("XDG_CONFIG_HOME") ?? home.map({ $0 + "/.config" }) {
+            files.append((GIT_CONFIG_LEVEL_XDG, directory + "/git/config"))
+        }
+        if let home { files.append((GIT_CONFIG_LEVEL_GLOBAL, home + "/.gitconfig")) }
+        return files
+    }
+
+    /// The store's configuration, and of those other files what can be read.
+    private func withConfiguration<T>(
+        _ others: [ConfigurationFile] = [], _ body: (OpaquePointer) throws(StoreError) -> T
+    ) throws(StoreError) -> T {
+        let configuration = try unsafe handle("read the configuration") { unsafe git_config_new(&$0) }
+        defer { unsafe git_config_free(configuration) }
+        try unsafe add((GIT_CONFIG_LEVEL_LOCAL, path + "/config"), to: configuration)
+        for file in others { try? unsafe add(file, to: configuration) }
+        return try unsafe body(configuration)
+    }
+
+    /// With the repository, for `includeIf`.
+    private func add(_ file: ConfigurationFile, to configuration: OpaquePointer) throws(StoreError) {
+        try check("read \(file.path)") {
+            unsafe git_config_add_file_ondisk(configuration, file.path, file.level, repository, 1)
+        }
     }
 
     private func value(_ key: String, in configuration: OpaquePointer) throws(StoreError) -> String? {
@@ -75,7 +105,7 @@ extension Store {
     }
 }
 
-private func environment(_ name: String) -> String? {
+func environment(_ name: String) -> String? {
     guard let value = unsafe csys_getenv(name) else { return nil }
     let text = unsafe String(cString: value)
     return text.isEmpty ? nil : text

@@ -27,3 +27,20 @@ func readBytes(_ descriptor: Int32, of path: String, from offset: UInt64, count:
     guard failure == 0 else { throw .file("read", path: path, errno: failure) }
     return bytes
 }
+
+/// The names of what is in a directory.
+func namesOfEntries(in directory: String) throws(StoreError) -> [String] {
+    var opened: OpaquePointer?
+    let result = unsafe csys_opendir(directory, &opened)
+    guard result == 0, let opened = unsafe opened else { throw .file("open", path: directory, errno: -result) }
+    defer { unsafe csys_closedir(opened) }
+    var names: [String] = []
+    var name: UnsafePointer<CChar>?
+    var kind = csys_kind_other
+    while true {
+        let found = unsafe csys_readdir(opened, &name, &kind)
+        guard found >= 0 else { throw .file("read", path: directory, errno: -found) }
+        guard found == 1 else { return names }
+        names.append(unsafe string(name))
+    }
+}

@@ -2,8 +2,12 @@ import CGit2
 import Model
 
 /// git_libgit2_init(3), once a process, however many threads ask. By itself, libgit2 would map whole packs into memory, which after
-/// the first import of a large cluster is all that there is.
-private let libraryIsReady: Bool = git_libgit2_init() > 0 && cgit2_set_mapped_window(4 << 20, 32 << 20) == 0
+/// the first import of a large cluster is all that there is; and it would open no repository while it cannot read the
+/// configuration files of the user or the system, of which Deptool wants no more than a name.
+private let libraryIsReady: Bool =
+    git_libgit2_init() > 0 && cgit2_set_mapped_window(4 << 20, 32 << 20) == 0
+    && [GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_GLOBAL]
+        .allSatisfy { unsafe cgit2_set_search_path($0.rawValue, "") == 0 }
 
 /// Starts the library before its first use.
 func startLibrary() throws(StoreError) {
@@ -24,7 +28,6 @@ func check(_ operation: @autoclosure () -> String, _ call: () -> Int32) throws(S
     let message = lastMessage()
     switch code {
     case GIT_ELOCKED.rawValue: throw .busy(message)
-    case GIT_EOWNER.rawValue: throw .ownedByAnother(path: message)
     default: throw .git(operation(), message: message)
     }
 }

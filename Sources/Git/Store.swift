@@ -9,15 +9,17 @@ import Model
     /// The directory that `find` looks for.
     public static let directoryName = ".deptool"
 
-    /// Absolute, without symlinks.
-    public let path: String
+    public let place: StorePath
     let repository: OpaquePointer
     let database: OpaquePointer
     /// The work that reading has been, for tests of how it grows.
     var treeEntriesRead = 0
 
-    private init(path: String, repository: OpaquePointer, database: OpaquePointer) {
-        self.path = path
+    /// Absolute, without symlinks.
+    public var path: String { place.path }
+
+    private init(_ place: StorePath, repository: OpaquePointer, database: OpaquePointer) {
+        self.place = place
         unsafe self.repository = unsafe repository
         unsafe self.database = unsafe database
     }
@@ -32,8 +34,22 @@ import Model
     public static func create(at path: String) throws(StoreError) -> Store {
         try startLibrary()
         let made = unsafe csys_mkdir(path, 0o700)
-        if made == -Int32(csys_eexist), !isEmptyDirectory(path) { return try open(at: path) }
-        guard made == 0 || made == -Int32(csys_eexist) else { throw .file("create", path: path, errno: -made) }
+        if made == -Int32(csys_eexist) {
+            guard isEmptyDirectory(path) else { return try open(at: path) }
+            let place = try resolved(path)
+            try Exposure.checkWay(to: place)
+            try Exposure.check(place)
+            let changed = unsafe csys_chmod(place, 0o700)
+            guard changed == 0 else { throw .file("change the mode of", path: place, errno: -changed) }
+        } else {
+            guard made == 0 else { throw .file("create", path: path, errno: -made) }
+            do throws(StoreError) {
+                try Exposure.checkWay(to: try resolved(path))
+            } catch {
+                _ = unsafe csys_rmdir(path)
+                throw error
+            }
+        }
         var options = unsafe git_repository_init_options()
         try check("prepare a repository") {
             unsafe git_repository_init_options_init(&options, UInt32(GIT_REPOSITORY_INIT_OPTIONS_VERSION))
@@ -52,49 +68,53 @@ import Model
         return store
     }
 
-    /// Opens the store at `path` (git_repository_open_bare).
-    public static func open(at path: String) throws(StoreError) -> Store {
+    /// Opens the store at `path` (git_repository_open_bare), if nobody else can change it.
+    public static func open(at path: String) throws(StoreError) -> Store { try open(try StorePath(path)) }
+
+    public static func open(_ place: StorePath) throws(StoreError) -> Store {
         try startLibrary()
-        let absolute: String
+        try place.checkFormat()
+        let repository = try unsafe handle("open the store \(place.path)") { unsafe git_repository_open_bare(&$0, place.path) }
         do throws(StoreError) {
-            absolute = try resolved(path)
-        } catch .file(_, _, let errno) where errno == Int32(csys_enoent) {
-            throw .absent(path: path)
-        }
-        let repository = try unsafe openRepository(absolute)
-        do throws(StoreError) {
-            let database = try unsafe handle("open the objects of \(path)") {
+            let database = try unsafe handle("open the objects of \(place.path)") {
                 unsafe git_repository_odb(&$0, repository)
             }
-            return unsafe Store(path: absolute, repository: repository, database: database)
+            return unsafe Store(place, repository: repository, database: database)
         } catch {
             unsafe git_repository_free(repository)
             throw error
         }
     }
 
-    /// Opens the store in `directory` or the nearest parent that has one.
-    public static func find(from directory: String) throws(StoreError) -> Store {
-        let start = try resolved(directory)
-        var place = Substring(start)
-        while true {
-            let candidate = (place == "/" ? "" : place) + "/" + directoryName
-            var found = csys_stat()
-            if unsafe csys_lstat(String(candidate), &found) == 0 { return try open(at: String(candidate)) }
-            guard place != "/", let slash = place.lastIndex(of: "/") else { throw .notFound(from: start) }
-            place = slash == place.startIndex ? "/" : place[..<slash]
-        }
+    /// The store at `path`; nil where there is nothing, or an empty directory.
+    public static func present(at path: String) throws(StoreError) -> StorePath? {
+        var found = csys_stat()
+        if unsafe csys_lstat(path, &found) == -Int32(csys_enoent) || isEmptyDirectory(path) { return nil }
+        guard found.kind != csys_kind_symlink else { throw .exposed(path: path, .symlink) }
+        return try StorePath(path)
     }
 
-    private static func openRepository(_ path: String) throws(StoreError) -> OpaquePointer {
-        do throws(StoreError) {
-            return try unsafe handle("open the store \(path)") { unsafe git_repository_open_bare(&$0, path) }
-        } catch {
-            switch error {
-            case .ownedByAnother: throw .ownedByAnother(path: path)
-            case .git: throw .notAStore(path: path)
-            default: throw error
+    /// The store in `directory` or the nearest parent that has one. The search ends where another user's directories or
+    /// another file system begin.
+    public static func find(from directory: String) throws(StoreError) -> StorePath {
+        let start = try resolved(directory)
+        var place = Substring(start)
+        var device: UInt64?
+        while true {
+            var status = csys_stat()
+            let result = unsafe csys_lstat(String(place), &status)
+            guard result == 0 else { throw .file("look at", path: String(place), errno: -result) }
+            guard Exposure.isTrusted(status.uid) else { throw .notFound(from: start, before: .othersDirectory(String(place), uid: status.uid)) }
+            guard device == nil || device == status.device else { throw .notFound(from: start, before: .otherFileSystem(String(place))) }
+            device = status.device
+            let candidate = (place == "/" ? "" : place) + "/" + directoryName
+            if unsafe csys_lstat(String(candidate), &status) == 0 {
+                // A checkout may have brought it, and have it lead to another store of this user.
+                guard status.kind != csys_kind_symlink else { throw .exposed(path: String(candidate), .symlink) }
+                return try StorePath(String(candidate))
             }
+            guard place != "/", let slash = place.lastIndex(of: "/") else { throw .notFound(from: start, before: nil) }
+            place = slash == place.startIndex ? "/" : place[..<slash]
         }
     }
 

@@ -3,14 +3,20 @@ import Model
 
 /// Why the store cannot do what it was asked.
 public enum StoreError: Error, Hashable, Sendable {
-    /// There is no store in this directory or a parent.
-    case notFound(from: String)
+    /// There is no store in this directory or a parent, as far as the search may go.
+    case notFound(from: String, before: End?)
     /// There is nothing at the path.
     case absent(path: String)
     /// There is something else at the path.
     case notAStore(path: String)
-    /// The store belongs to another user, and Git refuses it.
-    case ownedByAnother(path: String)
+    /// Other users could change what is at the path, or lead it elsewhere.
+    case exposed(path: String, Exposure)
+    /// This user neither made the store nor adopted it.
+    case unknownStore(path: String)
+    /// What this user knows of stores can be kept nowhere.
+    case noHome
+    /// A repository that Deptool would damage; the setting that says so.
+    case unusableFormat(path: String, String)
     case missingObject(ObjectID)
     /// No commit of the store begins with these digits, or several do.
     case unknownCommit(String)
@@ -28,13 +34,30 @@ public enum StoreError: Error, Hashable, Sendable {
     /// Anything else that libgit2 says.
     case git(String, message: String)
 
+    /// Where the search for a store ends before the root.
+    public enum End: Hashable, Sendable {
+        case othersDirectory(String, uid: UInt32)
+        case otherFileSystem(String)
+    }
+
     /// What is wrong, for a status line.
     public var phrase: String {
         switch self {
-        case .notFound(let directory): "no store in \(directory) or a parent directory"
+        case .notFound(let directory, nil): "no store in \(directory) or a parent directory"
+        case .notFound(let directory, .otherFileSystem(let end)):
+            "no store in \(directory) or a parent directory below \(end), where another file system begins"
+        case .notFound(let directory, .othersDirectory(let end, let uid)):
+            directory == end
+                ? "\(visible(directory)) belongs to user \(userName(uid)), so no store is looked for there"
+                : "no store in \(visible(directory)) or a parent directory below \(visible(end)), which belongs to user \(userName(uid))"
         case .absent(let path): "there is no store at \(path)"
         case .notAStore(let path): "\(path) is not a store"
-        case .ownedByAnother(let path): "the store \(path) belongs to another user"
+        case .exposed(let path, .owner(let uid)): "\(visible(path)) belongs to user \(userName(uid))"
+        case .exposed(let path, .writable): "\(visible(path)) can be changed by other users"
+        case .exposed(let path, .symlink): "\(visible(path)) is a symlink"
+        case .unknownStore(let path): "the store \(visible(path)) is neither made nor adopted by you"
+        case .noHome: "you have no home directory"
+        case .unusableFormat(let path, let setting): "the repository \(visible(path)) cannot be a store: \(visible(setting))"
         case .missingObject(let id): "the store lacks object \(id.short)"
         case .unknownCommit(let digits): "the store has no commit '\(digits)'"
         case .ambiguousCommit(let digits): "several commits of the store begin with '\(digits)'"
@@ -51,12 +74,23 @@ public enum StoreError: Error, Hashable, Sendable {
     /// What it means and what to do.
     public var explanation: String {
         switch self {
+        case .notFound(_, .othersDirectory):
+            "Run deptool in a directory of yours, or name a store of yours with DEPTOOL_STORE."
         case .notFound, .absent:
             "Run `deptool init` in the directory that should hold the store, or name one with DEPTOOL_STORE."
         case .notAStore(let path):
             "A store is a bare Git repository. Move \(path) away, then run `deptool init`."
-        case .ownedByAnother(let path):
-            "Git does not trust repositories of other users. Run as the owner, or trust it with `git config --global --add safe.directory \(path)`."
+        case .exposed(_, .owner(let uid)):
+            "What another user can change is not used, because it decides what is deployed and run. Run deptool as that user\(csys_getuid() == 0 && uid != 0 ? ", without sudo" : ""), or keep a store of your own elsewhere and name it with DEPTOOL_STORE."
+        case .exposed(let path, .writable):
+            "What other users can change is not used, because it decides what is deployed and run. Take that right away with `chmod go-w \(visible(path))`, or move the store elsewhere and name it with DEPTOOL_STORE."
+        case .exposed(_, .symlink): "It could lead anywhere. Name the store itself with DEPTOOL_STORE."
+        case .unknownStore(let path):
+            "It may have come with somebody else's files. If you trust it, \(Self.adoption(of: path))."
+        case .noHome:
+            "Neither HOME nor the home of your account is a directory of yours. Name one with XDG_STATE_HOME: Deptool keeps there which stores are yours."
+        case .unusableFormat(let path, _):
+            "A store is a bare Git repository with SHA-1 ids and without extensions. Move \(visible(path)) away, then run `deptool init`."
         case .missingObject, .damagedObject:
             "The store is damaged, or was cleaned up with `git gc --prune=now`. Move it away and run `deptool init`, then `deptool sync` to fetch what the hosts know."
         case .unknownCommit: "`deptool log` lists the commits; four digits or more of one will do."
@@ -70,6 +104,16 @@ public enum StoreError: Error, Hashable, Sendable {
         case .file, .git:
             "Check that the disk is not full and that the store belongs to you."
         }
+    }
+}
+
+extension StoreError {
+    /// The command that adopts a store.
+    private static func adoption(of path: String) -> String {
+        let suffix = "/" + Store.directoryName
+        return path.hasSuffix(suffix)
+            ? "run `deptool init --adopt` in \(visible(String(path.dropLast(suffix.utf8.count))))"
+            : "run `DEPTOOL_STORE=\(visible(path)) deptool init --adopt`"
     }
 }
 

@@ -92,20 +92,4 @@ extension Store {
         guard (bytes.count - idsStart) / 20 >= count else { throw .file("read", path: path, errno: Int32(csys_eio)) }
         return (0..<count).compactMap { ObjectID(Array(bytes[(idsStart + $0 * 20)..<(idsStart + $0 * 20 + 20)])) }
     }
-
-    private func namesOfEntries(in directory: String) throws(StoreError) -> [String] {
-        var opened: OpaquePointer?
-        let result = unsafe csys_opendir(directory, &opened)
-        guard result == 0, let opened = unsafe opened else { throw .file("open", path: directory, errno: -result) }
-        defer { unsafe csys_closedir(opened) }
-        var names: [String] = []
-        var name: UnsafePointer<CChar>?
-        var kind = csys_kind_other
-        while true {
-            let found = unsafe csys_readdir(opened, &name, &kind)
-            guard found >= 0 else { throw .file("read", path: directory, errno: -found) }
-            guard found == 1 else { return names }
-            names.append(unsafe string(name))
-        }
-    }
 }

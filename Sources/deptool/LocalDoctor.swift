@@ -39,6 +39,9 @@ enum LocalDoctor {
 
     private static func author(_ store: Store) -> Finding {
         let author = store.author()
+        if let problem = store.configurationProblem {
+            return Finding("git author", .warn, "\(visible(author.text)), since \(visible(problem))", help: "Others see it in logs and locks. Repair that file.")
+        }
         guard store.hasConfiguredAuthor else {
             return Finding(
                 "git author", .warn, "\(visible(author.text)), made up from the login",

@@ -4,12 +4,37 @@ import Git
 import Model
 
 extension Workspace {
+    private var renderKey: String { "deptool.\(cluster).render" }
+
+    /// Makes the command the cluster's render hook, and allows it to run; an empty one is none.
+    func setRender(_ hook: String) throws {
+        guard !cluster.contains("\n") else { throw Complaint("the cluster's name has a line break, so it can have no render hook") }
+        try complaining {
+            try store.setConfiguration(renderKey, hook.isEmpty ? nil : hook)
+            if !hook.isEmpty { try KnownStores.ofUser().allow(hook, for: renderKey, of: directory, in: store.place) }
+        }
+    }
+
+    /// What to do about a hook that was never allowed.
+    private func allowing(_ hook: String) -> String {
+        let command = visible(hook) == hook ? quoted(hook) : "COMMAND"
+        return "`deptool init \(quoted(directory)) --render \(command)`"
+    }
+
     /// Runs what `render` of the cluster's section in the store's configuration says, such as `make prod`, beside the
     /// cluster's directory. What it prints goes to standard error, since standard output is the plan's.
+    ///
+    /// The user must have allowed that very command, for this directory: the store's configuration may have been overwritten
+    /// by a checkout, or the directory be another one of the same name.
     func render() throws {
         // No section of Git's configuration has such a name.
         guard !cluster.contains("\n") else { return }
-        guard let hook = try complaining({ try store.configuration("deptool.\(cluster).render") }) else { return }
+        guard let hook = try complaining({ try store.configuration(renderKey) }) else { return }
+        guard try complaining({ try KnownStores.ofUser().allows(hook, for: renderKey, of: directory, in: store.place) }) else {
+            throw Complaint(
+                "you did not allow the render hook `\(visible(hook))` for \(visible(directory))",
+                "The store's configuration has it. If it shall run before each plan, allow it with \(allowing(hook)); `--no-render` takes the config tree as it is.")
+        }
         let parent = "/" + directory.split(separator: "/").dropLast().joined(separator: "/")
         let script = #"cd "$1" && export DEPTOOL_CLUSTER="$2" && exec sh -c "$3""#
         var bytes: [UInt8] = []
@@ -29,4 +54,12 @@ extension Workspace {
                 "Nothing was planned. It ran in \(parent); `--no-render` takes the config tree as it is.")
         }
     }
+}
+
+/// As a word of a shell.
+private func quoted(_ text: String) -> String {
+    let isPlain = !text.isEmpty && text.utf8.allSatisfy { byte in
+        (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte) || "/._-+=:,@%".utf8.contains(byte)
+    }
+    return isPlain ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
 }

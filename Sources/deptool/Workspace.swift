@@ -42,11 +42,14 @@ struct Workspace {
         }
     }
 
-    /// For what needs no cluster.
+    /// For what needs no cluster. A store that the user neither made nor adopted is not read: it may have come with a
+    /// checkout.
     static func storeOnly() throws(Complaint) -> Store {
-        do {
-            if let path = environment("DEPTOOL_STORE") { return try Store.open(at: path) }
-            return try Store.find(from: workingDirectory())
+        do throws(StoreError) {
+            let place =
+                if let path = environment("DEPTOOL_STORE") { try StorePath(path) } else { try Store.find(from: workingDirectory()) }
+            guard try KnownStores.ofUser().contains(place) else { throw StoreError.unknownStore(path: place.path) }
+            return try Store.open(place)
         } catch {
             throw Complaint(error)
         }

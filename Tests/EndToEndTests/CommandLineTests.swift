@@ -118,9 +118,7 @@ import Testing
 
     @Test func `the render hook makes the tree first, and stops all if it fails`() throws {
         func configure(_ hook: String) throws {
-            try Program(
-                ["git", "-C", "\(cluster.directory)/.deptool", "config", "deptool.prod.render", hook], environment: cluster.environment
-            ).finish().require(0)
+            try cluster.deptool("init", "prod", "--render", hook).require(0)
         }
         try cluster.remove("db1")
         try configure("mkdir -p $DEPTOOL_CLUSTER/web2/app && echo made in $(pwd) >prod/web2/app/file && echo shown && echo too >&2")

@@ -48,7 +48,7 @@ extension EndToEnd {
         }
 
         private func renderWith(_ hook: String) throws {
-            try cluster.run("git -C .deptool config deptool.prod.render \(hook)")
+            try cluster.deptool("init", "prod", "--render", hook).require(0)
         }
     }
 }

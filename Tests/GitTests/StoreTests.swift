@@ -22,7 +22,7 @@ import Testing
         try workshop.directory("web1/app")
         #expect(try Store.find(from: workshop.cluster + "/web1/app").path == made.path)
         #expect(try Store.find(from: workshop.path).path == made.path)
-        #expect(throws: StoreError.notFound(from: "/")) { try Store.find(from: "/") }
+        #expect(throws: StoreError.notFound(from: "/", before: nil)) { try Store.find(from: "/") }
     }
 
     @Test func `what is no store is refused`() throws {

@@ -10,8 +10,8 @@ final class Workshop {
     var storePath: String { path + "/store" }
     var cluster: String { path + "/cluster" }
 
-    init() throws {
-        let template = FileManager.default.temporaryDirectory.resolvingSymlinksInPath().path + "/deptool-git-XXXXXX"
+    init(in directory: String = FileManager.default.temporaryDirectory.resolvingSymlinksInPath().path) throws {
+        let template = directory + "/deptool-git-XXXXXX"
         var bytes = Array(template.utf8CString)
         guard mkdtemp(&bytes) != nil else { throw CocoaError(.fileWriteUnknown) }
         path = String(decoding: bytes.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
@@ -77,6 +77,11 @@ final class Workshop {
 
     @discardableResult
     func git(_ arguments: String..., input: String? = nil, environment: [String: String] = [:]) throws -> String {
+        try git(arguments, input: input, environment: environment)
+    }
+
+    @discardableResult
+    func git(_ arguments: [String], input: String? = nil, environment: [String: String] = [:]) throws -> String {
         try run(["git", "-c", "core.fileMode=true", "-c", "safe.directory=*"] + arguments, input: input, environment: environment)
     }
 

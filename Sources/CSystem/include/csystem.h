@@ -222,6 +222,9 @@ int csys_open_append_followed(const char *path, uint32_t mode);
 
 // From the account database: the name and the home directory, each terminated.
 int csys_account(char *name, size_t name_size, char *home, size_t home_size);
+int64_t csys_user_name(uint32_t uid, char *buffer, size_t size);  // the length
+// Whether this user is alone in the group: the primary one, of the same name, with no other member.
+bool csys_is_private_group(uint32_t gid);
 void csys_zero(void *buffer, size_t count);  // not optimized away
 #endif
 

@@ -1,0 +1,152 @@
+import CSystem
+import Model
+
+/// The stores that this user made or adopted, and the commands that they let them run.
+///
+/// That is kept outside of the stores, in `deptool/stores` of `$XDG_STATE_HOME`: what lies in a store may have come with
+/// somebody else's files, such as a checkout. An entry is a directory, whose name is a random number that stands in the
+/// store's file `marks` as well, and nowhere else. In it are a file `path` and the commands that are allowed, one a file.
+public struct KnownStores {
+    private let directory: String
+    private static let marksName = "marks"
+    /// Bytes.
+    private static let mostMarks = 1 << 16
+
+    /// In this directory, which `prepare` makes.
+    public init(in directory: String) { self.directory = directory }
+
+    /// Those of the user who runs this program.
+    public static func ofUser() throws(StoreError) -> KnownStores {
+        if let state = environment("XDG_STATE_HOME"), state.hasPrefix("/") { return KnownStores(in: state + "/deptool/stores") }
+        // sudo and containers may leave the home of another user.
+        for home in [environment("HOME"), accountHome()].compactMap({ $0 }) where home.hasPrefix("/") {
+            var status = csys_stat()
+            guard let place = try? resolved(home), unsafe csys_lstat(place, &status) == 0, status.uid == UInt32(csys_getuid()) else { continue }
+            return KnownStores(in: place + "/.local/state/deptool/stores")
+        }
+        throw .noHome
+    }
+
+    private static func accountHome() -> String? {
+        var name = [CChar](repeating: 0, count: 256)
+        var home = [CChar](repeating: 0, count: 4096)
+        guard unsafe csys_account(&name, name.count, &home, home.count) == 0 else { return nil }
+        return String(decoding: home.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// Makes the directory.
+    public func prepare() throws(StoreError) {
+        var path = ""
+        for part in directory.split(separator: "/") {
+            path += "/" + part
+            let made = unsafe csys_mkdir(path, 0o700)
+            guard made == 0 || made == -Int32(csys_eexist) else { throw .file("create", path: path, errno: -made) }
+        }
+        _ = try place()
+    }
+
+    /// The directory, once nobody else can change it; nil if there is none.
+    private func place() throws(StoreError) -> String? {
+        let path: String
+        do throws(StoreError) {
+            path = try resolved(directory)
+        } catch .file(_, _, let errno) where errno == Int32(csys_enoent) {
+            return nil
+        }
+        try Exposure.checkWay(to: path)
+        try Exposure.check(path)
+        return path
+    }
+
+    // MARK: Stores
+
+    /// Whether the user made or adopted this store, wherever it was then.
+    public func contains(_ store: StorePath) throws(StoreError) -> Bool { try entry(of: store) != nil }
+
+    /// Makes the store known. Commands that were allowed for a store at this place are not for this one.
+    public func add(_ store: StorePath) throws(StoreError) {
+        try prepare()
+        guard let place = try place() else { throw .absent(path: directory) }
+        for name in try namesOfEntries(in: place) where path(of: "\(place)/\(name)") == store.path {
+            _ = unsafe csys_remove_tree("\(place)/\(name)")
+        }
+        let mark = (0..<2).map { _ in
+            let digits = String(UInt64.random(in: 0 ... .max), radix: 16)
+            return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+        }.joined()
+        let entry = "\(place)/\(mark)"
+        let made = unsafe csys_mkdir(entry, 0o700)
+        guard made == 0 else { throw .file("create", path: entry, errno: -made) }
+        try replace("\(entry)/path", in: entry, Array(store.path.utf8))
+        let marks = "\(store.path)/\(Self.marksName)"
+        let descriptor = unsafe csys_open_append(marks, 0o600)
+        guard descriptor >= 0 else { throw .file("open", path: marks, errno: -descriptor) }
+        defer { csys_close(descriptor) }
+        var line = mark + "\n"
+        let written = line.withUTF8 { unsafe csys_write(descriptor, $0.baseAddress, $0.count) }
+        guard written == mark.utf8.count + 1 else {
+            throw .file("write", path: marks, errno: written < 0 ? Int32(-written) : Int32(csys_enospc))
+        }
+    }
+
+    private func entry(of store: StorePath) throws(StoreError) -> String? {
+        guard let place = try place(), let marks = try Self.contents(of: "\(store.path)/\(Self.marksName)", most: Self.mostMarks) else { return nil }
+        for line in marks.split(separator: UInt8(ascii: "\n")) {
+            // Only digits, since it becomes a part of a path.
+            guard line.count == 32, line.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }) else { continue }
+            let entry = place + "/" + String(decoding: line, as: UTF8.self)
+            var status = csys_stat()
+            guard unsafe csys_lstat(entry, &status) == 0, status.kind == csys_kind_directory else { continue }
+            // It has moved.
+            if path(of: entry) != store.path { try? replace("\(entry)/path", in: entry, Array(store.path.utf8)) }
+            return entry
+        }
+        return nil
+    }
+
+    private func path(of entry: String) -> String? {
+        ((try? Self.contents(of: "\(entry)/path", most: 1 << 16)) ?? nil).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    // MARK: Commands
+
+    /// Whether the user allowed this very command, for the setting `key` of the store, to run for `subject`, a cluster's directory.
+    public func allows(_ command: String, for key: String, of subject: String, in store: StorePath) throws(StoreError) -> Bool {
+        guard let entry = try entry(of: store) else { return false }
+        let expected = Self.text(command, key, subject)
+        return try Self.contents(of: Self.commandPath(entry, key, subject), most: expected.count) == expected
+    }
+
+    /// Allows it instead of the one that was allowed there before.
+    public func allow(_ command: String, for key: String, of subject: String, in store: StorePath) throws(StoreError) {
+        guard let entry = try entry(of: store) else { throw .unknownStore(path: store.path) }
+        try replace(Self.commandPath(entry, key, subject), in: entry, Self.text(command, key, subject))
+    }
+
+    private static func text(_ command: String, _ key: String, _ subject: String) -> [UInt8] {
+        Array("\(key)\0\(subject)\0\(command)".utf8)
+    }
+
+    /// The name only says where to look: what counts is the content.
+    private static func commandPath(_ entry: String, _ key: String, _ subject: String) -> String {
+        "\(entry)/command-\(ObjectID.of(.blob, text("", key, subject)).hex)"
+    }
+
+    // MARK: Files
+
+    private func replace(_ path: String, in entry: String, _ bytes: [UInt8]) throws(StoreError) {
+        let file = try OutputFile(in: entry, mode: 0o600)
+        try file.write(bytes)
+        try file.finish(as: path, .now)
+    }
+
+    /// Nil if there is no such file, or if it is longer.
+    private static func contents(of path: String, most: Int) throws(StoreError) -> [UInt8]? {
+        var status = csys_stat()
+        let result = unsafe csys_lstat(path, &status)
+        if result == -Int32(csys_enoent) { return nil }
+        guard result == 0 else { throw .file("look at", path: path, errno: -result) }
+        guard status.size <= most else { return nil }
+        return try readFile(path)
+    }
+}

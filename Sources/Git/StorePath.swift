@@ -1,0 +1,64 @@
+import CGit2
+import CSystem
+
+/// Where a store is. Nobody but this user and root can change anything there.
+public struct StorePath: Hashable, Sendable {
+    /// Absolute, without symlinks.
+    public let path: String
+
+    /// What Git reads first, and what all the rest is in (gitrepository-layout(5)).
+    private static let needed = ["HEAD", "config", "objects", "refs"]
+    private static let others = [
+        "packed-refs", "objects/info", "objects/info/alternates", "objects/pack", "refs/heads", "refs/remotes", "logs", "history",
+        "marks", "deptool-trees", "tree-cache",
+    ]
+
+    /// Looks at the store, without reading it.
+    public init(_ path: String) throws(StoreError) {
+        do throws(StoreError) {
+            self.path = try resolved(path)
+        } catch .file(_, _, let errno) where errno == Int32(csys_enoent) {
+            throw .absent(path: path)
+        }
+        try Exposure.checkWay(to: self.path)
+        try Exposure.check(self.path)
+        var directory = csys_stat()
+        let result = unsafe csys_lstat(self.path, &directory)
+        guard result == 0 else { throw .file("look at", path: self.path, errno: -result) }
+        guard directory.kind == csys_kind_directory else { throw .notAStore(path: self.path) }
+        for name in Self.needed + Self.others {
+            do throws(StoreError) {
+                // Nobody else gets past the door of a directory that is closed to them.
+                try Exposure.check("\(self.path)/\(name)", ignoresMode: directory.mode & 0o077 == 0)
+            } catch .file(_, _, let errno) where errno == Int32(csys_enoent) || errno == Int32(csys_enotdir) {
+                guard Self.others.contains(name) else { throw .notAStore(path: self.path) }
+            }
+        }
+    }
+
+    /// Checks that Deptool can write to a repository of this format (gitformat-extensions: `git help repository-version`)
+    /// without damaging it.
+    func checkFormat() throws(StoreError) {
+        let configuration = try unsafe handle("read the configuration") { unsafe git_config_new(&$0) }
+        defer { unsafe git_config_free(configuration) }
+        try check("read \(path)/config") {
+            unsafe git_config_add_file_ondisk(configuration, path + "/config", GIT_CONFIG_LEVEL_LOCAL, nil, 1)
+        }
+        let iterator = try unsafe handle("read \(path)/config") { unsafe git_config_iterator_new(&$0, configuration) }
+        defer { unsafe git_config_iterator_free(iterator) }
+        var isBare = false
+        var entry: UnsafeMutablePointer<git_config_entry>?
+        while unsafe git_config_next(&entry, iterator) == 0, let entry = unsafe entry {
+            let (name, value) = (unsafe string(entry.pointee.name), unsafe string(entry.pointee.value))
+            switch (name, value) {
+            case ("core.bare", _): isBare = value != "false"
+            case ("core.repositoryformatversion", "0"), ("core.repositoryformatversion", "1"): break
+            case ("extensions.noop", _), ("extensions.objectformat", "sha1"), ("extensions.refstorage", "files"): break
+            case ("core.repositoryformatversion", _): throw .unusableFormat(path: path, "\(name) = \(value)")
+            default:
+                if name.hasPrefix("extensions.") { throw .unusableFormat(path: path, "\(name) = \(value)") }
+            }
+        }
+        guard isBare else { throw .notAStore(path: path) }
+    }
+}
