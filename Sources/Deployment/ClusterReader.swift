@@ -48,7 +48,8 @@ public struct ClusterReader {
     /// Compares the root tree with what every host is known to run, and with what is said to have drifted there. Other hosts
     /// are not looked into.
     public func plan(
-        root: ObjectID, cluster: String, filter: HostFilter = .all, drift: [Hostname: [Drift]] = [:]
+        root: ObjectID, cluster: String, filter: HostFilter = .all, drift: [Hostname: [Drift]] = [:],
+        origin: HostTree.Origin = .configTree
     ) throws(ClusterError) -> Plan {
         let hosts = try hosts(in: root)
         let deployed = Dictionary(
@@ -63,7 +64,7 @@ public struct ClusterReader {
             let drift = drift[host] ?? []
             if old == tree, drift.isEmpty { continue }
             let wanted = try hostTree(host, tree)
-            do { try wanted.validate() } catch { throw .tree(error) }
+            do { try wanted.validate(origin) } catch { throw .tree(error) }
             let known = try old.map { id throws(ClusterError) in try hostTree(host, id) }
             let plan = HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, drift: drift)
             if let plan { plans.append(plan) }

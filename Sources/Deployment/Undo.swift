@@ -25,7 +25,7 @@ extension ClusterReader {
             }
         }
         let root = try read { () throws(StoreError) in try store.writeRoot(trees) }
-        var plan = try plan(root: root, cluster: cluster, filter: filter)
+        var plan = try plan(root: root, cluster: cluster, filter: filter, origin: .history)
         // Emptied hosts are in no tree; that is nothing to be told now.
         plan.orphans = []
         for index in plan.hosts.indices { try goBack(&plan.hosts[index], isUndo: commit == nil) }

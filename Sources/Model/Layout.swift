@@ -19,6 +19,8 @@ public enum Layout {
         AbsolutePath(unchecked: store.text + "/kept/" + version.text + path.text)
     }
     public static var log: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/log") }
+    /// How the names of Deptool's own units begin.
+    public static var unitPrefix: String { "deptool-" }
     /// The unit that recovers at boot, linked for as long as a transaction is open.
     public static var bootUnit: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/deptool-recover.service") }
     public static var bootUnitLink: AbsolutePath {

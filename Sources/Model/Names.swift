@@ -75,5 +75,26 @@ public struct UnitName: Hashable, Comparable, Sendable {
         return String(text[...at]) + String(text[dot...])
     }
 
+    /// Whether a file, by its path below a directory of unit files, is a part of the unit as systemd.unit(5) has it: its own
+    /// file or its template's, or a drop-in for one of these, for a prefix of the name that ends in a dash, or for its type.
+    public func consists(of path: RelativePath) -> Bool {
+        let parts = path.components
+        if parts.count == 1 { return parts[0] == text || parts[0] == template }
+        guard parts.count == 2, parts[1].utf8.ends(with: ".conf"), parts[1].utf8.first != UInt8(ascii: "."),
+            parts[0].utf8.ends(with: ".d")
+        else { return false }
+        let (unit, other) = (Array(text.utf8), Array(parts[0].utf8.dropLast(2)))
+        guard let dot = unit.lastIndex(of: UInt8(ascii: ".")), other != Array(unit[(dot + 1)...]) else { return true }
+        let end = other.count - (unit.count - dot)
+        guard end > 0, other[end...] == unit[dot...] else { return false }
+        // What stands before the type: of `a-b` also `a-`; of an instance `a-b@i` also `a-b@`, `a-@i`, `a-@` and `a-`.
+        let at = unit.firstIndex(of: UInt8(ascii: "@")) ?? dot
+        var same = 0
+        while same < min(at, end), unit[same] == other[same] { same += 1 }
+        let rest = other[same..<end]
+        if same < at, same == 0 || other[same - 1] != UInt8(ascii: "-") { return false }
+        return rest == unit[at..<dot] || rest.isEmpty && same < at || at < dot && rest.count == 1 && rest.first == UInt8(ascii: "@")
+    }
+
     public static func < (a: Self, b: Self) -> Bool { a.text < b.text }
 }

@@ -86,6 +86,7 @@ public struct Manifest: Hashable, Sendable {
                 guard case .string(let text) = element.value else {
                     throw .wrongType("systemd.units_enabled", line: element.line, expected: "unit names", found: element.kind)
                 }
+                if let kind = UnitKind(unstartable: text) { throw .unstartable(text, line: element.line, kind) }
                 guard let unit = UnitName(text) else { throw .badUnit(text, line: element.line) }
                 guard !units.contains(unit) else { throw .duplicate("the unit " + text, line: element.line) }
                 units.append(unit)
@@ -130,6 +131,43 @@ public struct HostOptions: Hashable, Sendable {
     }
 }
 
+/// Kinds of units that exist, or may, and that nobody can enable and start by name.
+public enum UnitKind: Hashable, Sendable {
+    /// `work@.service`. Even with `DefaultInstance=`, which `systemctl enable` heeds, what starts is an instance.
+    case template
+    /// Of a type whose names say what it is about, or where it lies: there are no instances (systemd.mount(5), systemd.slice(5)).
+    case instance(type: String)
+    /// The root directory's mount and the root slice.
+    case root
+    case device, scope
+
+    init?(unstartable name: String) {
+        if name.hasSuffix(".device") { self = .device; return }
+        if name.hasSuffix(".scope") { self = .scope; return }
+        if ["-.mount", "-.slice"].contains(name) { self = .root; return }
+        guard let unit = UnitName(name), unit.template.contains("@") else { return nil }
+        if let type = [".mount", ".automount", ".swap", ".slice"].first(where: name.hasSuffix) {
+            self = .instance(type: String(type.dropFirst()))
+        } else if unit.template == name {
+            self = .template
+        } else {
+            return nil
+        }
+    }
+
+    func phrase(_ name: String) -> String {
+        switch self {
+        case .template:
+            "'\(name)' is a template, which cannot run; list an instance of it, such as '"
+                + name.replacing("@.", with: "@1.", maxReplacements: 1) + "'"
+        case .instance(let type): "'\(name)' cannot exist: a unit of the type '\(type)' is never made from a template"
+        case .root: "'\(name)' is always there, and cannot be enabled; take it out of the list"
+        case .device: "'\(name)' comes and goes with the device, and cannot be enabled; list a unit that binds to it"
+        case .scope: "'\(name)' is made by a program for its processes, and cannot be enabled; list a service instead"
+        }
+    }
+}
+
 /// Why a `manifest.json` or `host.json` is not one.
 public enum FormatProblem: Error, Hashable, Sendable {
     case syntax(line: Int, expected: String)
@@ -138,6 +176,8 @@ public enum FormatProblem: Error, Hashable, Sendable {
     case unknownKey(String, line: Int, known: [String])
     case duplicate(String, line: Int)
     case badUnit(String, line: Int)
+    /// A unit that no manifest can enable and start.
+    case unstartable(String, line: Int, UnitKind)
     case badGroup(String, line: Int)
     /// A group that may read what everybody can.
     case groupOfPublic(line: Int)
@@ -147,7 +187,7 @@ public enum FormatProblem: Error, Hashable, Sendable {
     public var line: Int {
         switch self {
         case .syntax(let line, _), .wrongType(_, let line, _, _), .unknownKey(_, let line, _), .duplicate(_, let line),
-            .badUnit(_, let line), .badGroup(_, let line), .groupOfPublic(let line), .badLink(_, let line, _), .badSource(_, let line, _):
+            .badUnit(_, let line), .unstartable(_, let line, _), .badGroup(_, let line), .groupOfPublic(let line), .badLink(_, let line, _), .badSource(_, let line, _):
             line
         }
     }
@@ -163,6 +203,7 @@ public enum FormatProblem: Error, Hashable, Sendable {
                 + known.suffix(1).map { "'\($0)'" }.joined()
         case .duplicate(let what, _): "\(what) is there twice"
         case .badUnit(let name, _): "'\(name)' is no name of a systemd unit, such as 'nginx.service'"
+        case .unstartable(let name, _, let kind): kind.phrase(name)
         case .badGroup(let name, _): "'\(name)' is no name of a group"
         case .groupOfPublic: "'group' says who else can read a private app, and this one is not: add \"private\": true"
         case .badLink(let path, _, let problem): "the link '\(path)' is not a path that Deptool takes: \(problem.phrase)"

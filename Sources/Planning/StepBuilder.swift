@@ -103,7 +103,7 @@ struct StepBuilder {
                     } else if own?.touched.contains(where: { $0.below("systemd") != nil }) == true || !others.isEmpty {
                         enable.append(Step(shown, .enable(unit, .refreshed)))
                     }
-                    let files = (own?.touched ?? []) + others.map(\.path)
+                    let files = (own?.touched ?? []).filter { concerns($0, unit, of: app) } + others.map(\.path)
                     if let first = files.first {
                         let reason = Step.Reason(path: first, others: files.count - 1)
                         start.append(Step(shown, .restart(unit, because: reason, within: limit)))
@@ -119,20 +119,37 @@ struct StepBuilder {
         return enable + start + check
     }
 
-    /// The changed files of other apps that make up the unit: its own file, its template's, and their drop-ins. The paths
-    /// begin with the name of the app. What only moves to `app` is its own change.
+    /// Whether the unit restarts when a file of its own app changes. A service, and what starts one, depends on all of them.
+    /// Other units are what their files say and no more; but a target is what restarts the units that Podman makes.
+    private func concerns(_ file: RelativePath, _ unit: UnitName, of app: AppTree) -> Bool {
+        switch unit.type {
+        case "service", "socket", "timer": true
+        case "target" where app.files.contains(where: { $0.path.below("quadlets") != nil }): true
+        default: unit.consistsOfFile(file)
+        }
+    }
+
+    /// The changed files of other apps that make up the unit: its file and its drop-ins. The paths begin with the name of the
+    /// app. What only moves to `app` is its own change.
     private func changesElsewhere(of unit: UnitName, in app: AppName) -> [(app: AppName, path: RelativePath)] {
         let own = changes.first { $0.app == app }?.touched ?? []
         return changes.filter { $0.app != app }.flatMap { change in
             let moved = change.files.filter { $0.new == nil && own.contains($0.path) }.map(\.path)
             return change.touched.compactMap { file -> (app: AppName, path: RelativePath)? in
-                guard let path = file.below("systemd"), !moved.contains(file) else { return nil }
-                let isPart = [unit.text, unit.template].contains { path.text == $0 || path.below($0 + ".d") != nil }
-                guard isPart, let whole = try? RelativePath("\(change.app.text)/\(file.text)") else { return nil }
+                guard unit.consistsOfFile(file), !moved.contains(file),
+                    let whole = try? RelativePath("\(change.app.text)/\(file.text)")
+                else { return nil }
                 return (change.app, whole)
             }
         }
     }
+}
+
+extension UnitName {
+    /// Whether the file of an app is a part of the unit.
+    fileprivate func consistsOfFile(_ file: RelativePath) -> Bool { file.below("systemd").map(consists) ?? false }
+
+    fileprivate var type: String { String(text[text.utf8.index(after: text.utf8.lastIndex(of: UInt8(ascii: ".")) ?? text.startIndex)...]) }
 }
 
 extension Step.Action {

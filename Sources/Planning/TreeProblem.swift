@@ -32,6 +32,10 @@ public struct TreeProblem: Error, Hashable, Sendable {
         case aboveOwnDirectory(AbsolutePath)
         /// A directory in `systemd/` or the like that is not a drop-in directory.
         case notDropIn(LinkDirectory)
+        /// A file in `systemd/` or the like that would do nothing there.
+        case idle(IdleFile)
+        /// A unit whose name begins as those of Deptool's own.
+        case ownName(String)
         case badAppName(String)
         case badHostName(String)
         /// A path that this tool does not take.
@@ -70,6 +74,8 @@ public struct TreeProblem: Error, Hashable, Sendable {
             directory.hasDropIns
                 ? "'\(directory.name)/' holds files, and directories 'NAME.d' with files; nothing deeper"
                 : "'\(directory.name)/' holds files, no directories"
+        case .idle(let file): file.phrase
+        case .ownName(let unit): "'\(unit)' is a name of Deptool's own units, which begin with '\(Layout.unitPrefix)'; give it another"
         case .badAppName(let name):
             "'\(name)' is no name for an app: letters, digits, '.', '-', '_', '@' and '+', the first a letter, digit or '_'"
         case .badHostName(let name):
@@ -81,14 +87,24 @@ public struct TreeProblem: Error, Hashable, Sendable {
 }
 
 extension HostTree {
-    /// Finds what no plan can be made from.
-    public func validate() throws(TreeProblem) {
+    /// Where a tree comes from.
+    public enum Origin: Sendable {
+        case configTree
+        /// It was deployed before, and a host that goes back to it gets what it had.
+        case history
+    }
+
+    /// Finds what no plan can be made from, and what an operator cannot have meant.
+    public func validate(_ origin: Origin = .configTree) throws(TreeProblem) {
         var links: [AbsolutePath: AppName] = [:]
         var units: [UnitName: AppName] = [:]
         let quadlets = quadletUnits()
         for app in apps {
             for link in app.manifest.symlinks { try validate(link, of: app) }
-            for file in app.files { try validate(file, of: app) }
+            for file in app.files {
+                if origin == .configTree { try validateMeaning(of: file, in: app) }
+                try validate(file, of: app)
+            }
             for link in app.links {
                 if let other = links[link.path] {
                     // Either the manifest asks for the link, or a file is there that wants to be linked.
@@ -102,6 +118,7 @@ extension HostTree {
             for unit in app.manifest.units {
                 if let other = units[unit] { throw problem(app, .unitTwice(unit, other: other)) }
                 units[unit] = app.name
+                if origin == .configTree, isOwn(unit.text) { throw problem(app, .ownName(unit.text)) }
                 if let (file, other) = quadlets[unit.text] ?? quadlets[unit.template] {
                     throw problem(app, .quadletUnit(unit, file, of: other))
                 }
@@ -127,7 +144,7 @@ extension HostTree {
                 guard let name = file.path.below("quadlets")?.text else { continue }
                 for (suffix, ending) in [
                     (".container", ""), (".kube", ""), (".pod", "-pod"), (".volume", "-volume"), (".network", "-network"),
-                    (".image", "-image"), (".build", "-build"),
+                    (".image", "-image"), (".build", "-build"), (".artifact", "-artifact"),
                 ] where name.hasSuffix(suffix) {
                     units[name.dropLast(suffix.count) + ending + ".service"] = (file.path, app.name)
                 }
@@ -156,4 +173,18 @@ extension HostTree {
             throw TreeProblem(host: host, app: app.name, file: file.path.text, .notDropIn(directory))
         }
     }
+
+    /// A file in a directory with a meaning has to have one.
+    private func validateMeaning(of file: FileEntry, in app: AppTree) throws(TreeProblem) {
+        for directory in LinkDirectory.all {
+            guard let path = file.path.below(directory.name) else { continue }
+            func problem(_ kind: TreeProblem.Kind) -> TreeProblem {
+                TreeProblem(host: host, app: app.name, file: file.path.text, kind)
+            }
+            if let idle = IdleFile(path, in: directory, of: app) { throw problem(.idle(idle)) }
+            if directory.reaction == .daemonReload, let first = path.components.first, isOwn(first) { throw problem(.ownName(first)) }
+        }
+    }
+
+    private func isOwn(_ unit: String) -> Bool { unit.hasPrefix(Layout.unitPrefix) }
 }

@@ -105,6 +105,26 @@ import Testing
         #expect(UnitName(String(repeating: "a", count: 248) + ".service") == nil)
     }
 
+    @Test func `a unit consists of its files and the drop-ins of systemd.unit(5)`() throws {
+        func parts(_ unit: String, _ paths: [String]) throws -> [String] {
+            let unit = try #require(UnitName(unit))
+            return try paths.filter { unit.consists(of: try RelativePath($0)) }
+        }
+        let own = ["a-b-c.service", "a-b-c.service.d/x.conf", "a-b-.service.d/x.conf", "a-.service.d/x.conf", "service.d/x.conf"]
+        let others = [
+            "a-b.service", "a-b-.service", "a.service.d/x.conf", "a-b.service.d/x.conf", "b-c.service.d/x.conf", "-.service.d/x.conf",
+            "a-b-c.socket.d/x.conf", "socket.d/x.conf", "a-b-c.service.d/x", "a-b-c.service.d/.x.conf", "a-b-c.service.d/y/x.conf",
+            "a-b-c.service.d", "a-b-c@.service", "a-b-c@.service.d/x.conf", "a-b-c.d/x.conf", ".service.d/x.conf", "d/x.conf", "a-b-c-.service.d/x.conf",
+        ]
+        #expect(try parts("a-b-c.service", own + others) == own)
+        let instance = [
+            "a-b@c-d.socket", "a-b@.socket", "a-b@c-d.socket.d/x.conf", "a-b@.socket.d/x.conf", "a-@c-d.socket.d/x.conf",
+            "a-@.socket.d/x.conf", "a-.socket.d/x.conf",
+        ]
+        #expect(try parts("a-b@c-d.socket", instance + ["a-b@c-.socket.d/x.conf", "a-b.socket.d/x.conf", "a-b.socket", "a-b@e.socket"] + others) == instance + ["socket.d/x.conf"])
+        #expect(try parts("a.mount", ["mount.d/x.conf", "a.mount", "a-.mount.d/x.conf"]) == ["mount.d/x.conf", "a.mount"])
+    }
+
     @Test func `a link leads through the current version of its app`() throws {
         let app = try #require(AppName("nsd"))
         let link = Link(path: try AbsolutePath("/etc/nsd/nsd.conf"), app: app, source: try RelativePath("nsd.conf"))

@@ -112,6 +112,58 @@ import Testing
         #expect(try steps(from: site("1"), to: both)?.contains("app: restart web@1.service (file +1)") == true)
     }
 
+    @Test func `a drop-in of another app for a prefix or a type restarts what it is for`() throws {
+        func site(_ directory: String, _ content: String) -> [String: [String: String]] {
+            [
+                "shop": ["manifest.json": manifest(units: ["shop-web@1.service", "shop.timer"])],
+                "base": ["systemd/\(directory)/10.conf": content],
+            ]
+        }
+        func restarted(_ directory: String) throws -> [String] {
+            try steps(from: site(directory, "1"), to: site(directory, "2"))?
+                .filter { $0.contains("restart") }.map { String($0.split(separator: " ")[2]) } ?? []
+        }
+        for directory in ["shop-.service.d", "service.d", "shop-@.service.d", "shop-web@.service.d", "shop-@1.service.d"] {
+            #expect(try restarted(directory) == ["shop-web@1.service"], "\(directory)")
+        }
+        for directory in ["timer.d", "shop.timer.d"] { #expect(try restarted(directory) == ["shop.timer"], "\(directory)") }
+        for directory in ["shop-web.service.d", "sho-.service.d", "shop.service.d", "shop-.timer.d", "socket.d"] {
+            #expect(try restarted(directory) == [], "\(directory)")
+        }
+    }
+
+    @Test(arguments: [
+        "data.mount", "data.automount", "data.swap", "data.slice", "data.path", "data.target",
+    ])
+    func `a unit that is what its files say restarts for these alone`(unit: String) throws {
+        func app(_ file: String, _ content: String) -> [String: [String: String]] {
+            let files = ["manifest.json": manifest(units: [unit, "x.service"]), "systemd/\(unit)": "", "README": ""]
+            return ["a": files.merging([file: content]) { $1 }]
+        }
+        func restarts(_ file: String) throws -> Bool {
+            let steps = try steps(from: app(file, "1"), to: app(file, "2")) ?? []
+            #expect(steps.contains { $0.hasPrefix("a: restart x.service") }, "\(file)")
+            #expect(steps.contains("a: check \(unit)") == steps.contains { $0.hasPrefix("a: restart \(unit)") }, "\(file)")
+            return steps.contains { $0.hasPrefix("a: restart \(unit)") }
+        }
+        for file in ["README", "conf/x", "systemd/x.service", "systemd/x.service.d/a.conf", "tmpfiles/a.conf"] {
+            #expect(try !restarts(file), "\(file)")
+        }
+        let type = unit.dropFirst("data.".count)
+        for file in ["systemd/\(unit)", "systemd/\(unit).d/a.conf", "systemd/\(type).d/a.conf"] { #expect(try restarts(file), "\(file)") }
+        // When it was taken down meanwhile, it comes back.
+        let name = try unitName(unit)
+        let drift = Drift(AppName("a"), .unwell(name, .exited(status: 0)))
+        #expect(try steps(from: app("README", "1"), to: app("README", "2"), drift: [drift])?.contains("a: start \(unit)") == true)
+    }
+
+    @Test func `a target restarts the units that Podman makes`() throws {
+        func app(_ content: String) -> [String: [String: String]] {
+            ["a": ["manifest.json": manifest(units: ["db.target"]), "systemd/db.target": "", "quadlets/db.container": "", "db.conf": content]]
+        }
+        #expect(try steps(from: app("1"), to: app("2"))?.contains("a: restart db.target (db.conf +0)") == true)
+    }
+
     @Test func `host.json alone is a plan without steps`() throws {
         let old = try tree(["a": ["f": ""]])
         var new = old
@@ -242,8 +294,8 @@ import Testing
     }
 
     @Test func `a file whose name begins with a combining character is linked`() throws {
-        #expect(try steps(from: [:], to: ["a": ["systemd/\u{301}x.service": ""]]) == [
-            "a: checkout", "a: activate", "a: link /etc/systemd/system/\u{301}x.service -> systemd/\u{301}x.service", "daemon-reload",
+        #expect(try steps(from: [:], to: ["a": ["tmpfiles/\u{301}x.conf": ""]]) == [
+            "a: checkout", "a: activate", "a: link /etc/tmpfiles.d/\u{301}x.conf -> tmpfiles/\u{301}x.conf", "tmpfiles",
         ])
     }
 

@@ -98,6 +98,97 @@ import Testing
         #expect(try problem(["a": [path: ""]]) == "web1/a/\(path): \(phrase)")
     }
 
+    private static let up = "move it up into the app's directory, or remove it"
+    private static func listed(_ path: String, in directory: String = "systemd") -> String {
+        "move it out of '\(directory)/' and list '\(path)' under 'symlinks' in the manifest"
+    }
+    private static func dropIns(_ type: String) -> String {
+        "a directory of drop-ins is named after a unit, the beginning of names up to a dash, or a type: 'web.\(type).d', "
+            + "'web-.\(type).d' or '\(type).d'"
+    }
+
+    @Test(arguments: [
+        ("journald.conf.d/00-size.conf", listed("/etc/systemd/journald.conf.d/00-size.conf")),
+        ("journald.conf", listed("/etc/systemd/journald.conf")),
+        ("lan.network", listed("/etc/systemd/network/lan.network")),
+        ("x.preset", listed("/etc/systemd/system-preset/x.preset")),
+        ("README.md", up), (".gitkeep", up), (".web.service.swp", up), ("web.service~", up), ("web", up), ("a b.service", up),
+        (".service", up), ("@a.service", up), ("session.scope", up), ("web.service.d/README.md", up), ("web.service.d/.a.conf", up),
+        ("web.service.d/limits", "rename it to 'limits.conf'"), ("limits.conf", dropIns("service")),
+        ("web.d/limits.conf", dropIns("service")), ("nginx.conf.d/a.conf", dropIns("service")),
+        ("web.container", "put it into the app's 'quadlets/' instead"),
+        ("web.container.d/a.conf", "put it into the app's 'quadlets/' instead"),
+        ("multi-user.target.wants/web.service", "list the unit in 'systemd.units_enabled' and name the target in its [Install] section"),
+    ])
+    func `a file that systemd does not read is refused`(path: String, advice: String) throws {
+        #expect(try problem(["a": ["systemd/\(path)": ""]])
+            == "web1/a/systemd/\(path): systemd does not read '\(path)' in /etc/systemd/system; \(advice)")
+    }
+
+    @Test(arguments: [
+        ("web.service", "put it into the app's 'systemd/' instead"), ("web.service.d/a.conf", "put it into the app's 'systemd/' instead"),
+        ("README.md", up), ("web.contaner", up), ("pod.yml", up), ("Containerfile", up), ("web.container.d/a", "rename it to 'a.conf'"),
+        ("web.d/a.conf", dropIns("container")), ("containers.conf", listed("/etc/containers/containers.conf", in: "quadlets")),
+    ])
+    func `a file that Podman does not read is refused`(path: String, advice: String) throws {
+        #expect(try problem(["a": ["quadlets/\(path)": ""]])
+            == "web1/a/quadlets/\(path): Podman does not read '\(path)' in /etc/containers/systemd; \(advice)")
+    }
+
+    @Test(arguments: ["sysusers", "tmpfiles"])
+    func `a definition that is not read is refused`(directory: String) throws {
+        for (name, advice) in [
+            ("web", "rename it to 'web.conf'"), ("README.md", Self.up), (".web.conf", Self.up), ("web.conf~", Self.up),
+            ("web.service", "put it into the app's 'systemd/' instead"),
+        ] {
+            #expect(try problem(["a": ["\(directory)/\(name)": ""]])
+                == "web1/a/\(directory)/\(name): systemd-\(directory) does not read '\(name)' in /etc/\(directory).d; \(advice)")
+        }
+    }
+
+    @Test func `all names that are read are taken`() throws {
+        var files: [String: String] = [:]
+        for type in UnitName.suffixes + [".device"] {
+            for name in ["web", "a-b", "a@", "a@b-c", "-", "a-", "a.b", "_x", "dev-disk-by\\x2dlabel-x", "a:b"] { files["systemd/\(name)\(type)"] = "" }
+        }
+        for type in UnitName.suffixes + [".device", ".scope"] {
+            for name in ["web", "a-b-", "a@", "a@b-c", "-", "a-@"] { files["systemd/\(name)\(type).d/x.conf"] = "" }
+            files["systemd\(type.replacing(".", with: "/")).d/x.conf"] = ""
+        }
+        for type in ["container", "kube", "pod", "volume", "network", "image", "build", "artifact"] {
+            for name in ["web", "a@", "a-b"] { files["quadlets/\(name).\(type)"] = "" }
+            for name in ["web.", "a-.", ""] { files["quadlets/\(name)\(type).d/x.conf"] = "" }
+        }
+        for name in ["pod.yml", "pod.yaml", "Containerfile", "web.Containerfile", "Dockerfile.web", ".containerignore", "web.env"] {
+            files["quadlets/\(name)"] = ""
+        }
+        for name in ["a.conf", "a b.conf", "\u{301}.conf"] { files["tmpfiles/\(name)"] = ""; files["sysusers/\(name)"] = "" }
+        for (file, content) in files {
+            let others = file.hasPrefix("quadlets/") ? ["quadlets/b.build": "", "quadlets/b.kube": "", "quadlets/b.container": ""] : [:]
+            #expect(try problem(["a": others.merging([file: content]) { $1 }]) == nil, "\(file)")
+        }
+    }
+
+    @Test func `a name of Deptool's own units is refused`() throws {
+        func phrase(_ name: String) -> String {
+            "'\(name)' is a name of Deptool's own units, which begin with 'deptool-'; give it another"
+        }
+        for (file, name) in [
+            ("systemd/deptool-recover.service", "deptool-recover.service"), ("systemd/deptool-recover.service.d/a.conf", "deptool-recover.service.d"),
+            ("systemd/deptool-.service.d/a.conf", "deptool-.service.d"), ("quadlets/deptool-x.container", "deptool-x.container"),
+        ] {
+            #expect(try problem(["a": [file: ""]]) == "web1/a/\(file): " + phrase(name))
+        }
+        #expect(try problem(["a": ["manifest.json": manifest(units: ["deptool-recover.service"])]])
+            == "web1/a/manifest.json: " + phrase("deptool-recover.service"))
+        #expect(try problem(["a": ["tmpfiles/deptool-x.conf": "", "systemd/deptool.service": ""]]) == nil)
+    }
+
+    @Test func `what was deployed before can be gone back to`() throws {
+        try tree(["a": ["systemd/README.md": "", "tmpfiles/x": "", "systemd/deptool-x.service": ""]]).validate(.history)
+        #expect(throws: TreeProblem.self) { try tree(["a": ["systemd/a/b": ""]]).validate(.history) }
+    }
+
     @Test func `places and phrases of what is found while reading`() throws {
         let host = try hostname("web1")
         let app = AppName("nginx")

@@ -1,0 +1,185 @@
+import Model
+
+/// A file in a directory with a meaning that no program reads there, because of its name.
+public struct IdleFile: Hashable, Sendable {
+    public var directory: LinkDirectory
+    /// Below the directory.
+    public var path: RelativePath
+    public var remedy: Remedy
+
+    /// What the operator can do about it.
+    public enum Remedy: Hashable, Sendable {
+        /// Give it this name.
+        case rename(String)
+        /// Move it to another directory of the app.
+        case directory(String)
+        /// Link it from a path where a program reads it.
+        case link(AbsolutePath)
+        /// Put it into a directory of drop-ins for units or quadlets of such a type.
+        case dropIns(String)
+        /// Let systemd make such a link.
+        case enable
+        /// Move it to where files have no meaning.
+        case up
+    }
+
+    public var phrase: String {
+        "\(directory.reader) does not read '\(path.text)' in \(directory.target.text); " + advice
+    }
+
+    private var advice: String {
+        switch remedy {
+        case .rename(let name): "rename it to '\(name)'"
+        case .directory(let name): "put it into the app's '\(name)/' instead"
+        case .link(let path): "move it out of '\(directory.name)/' and list '\(path.text)' under 'symlinks' in the manifest"
+        case .dropIns(let type):
+            "a directory of drop-ins is named after a unit, the beginning of names up to a dash, or a type: "
+                + "'web.\(type).d', 'web-.\(type).d' or '\(type).d'"
+        case .enable: "list the unit in 'systemd.units_enabled' and name the target in its [Install] section"
+        case .up: "move it up into the app's directory, or remove it"
+        }
+    }
+
+    /// Nil for a file that is read where it will be, or that a file beside it may refer to, and for one in a directory that
+    /// is no directory of drop-ins.
+    init?(_ path: RelativePath, in directory: LinkDirectory, of app: AppTree) {
+        let parts = path.components
+        let links = [".wants", ".requires", ".upholds"]
+        let holdsDropIns = directory.unitFiles != nil && parts.count == 2 && (parts[0].hasSuffix(".d") || links.contains(where: parts[0].hasSuffix))
+        guard let first = parts.first, parts.count == 1 || holdsDropIns else { return nil }
+        if directory.reads(path) || directory.unitFiles == .quadlets && app.hasQuadlet(thatNames: path) { return nil }
+        self.directory = directory
+        self.path = path
+        remedy = .up
+        if !isVisible(path.name) { return }
+        if let other = LinkDirectory.all.first(where: { $0.unitFiles != nil && $0.reads(path) }) {
+            remedy = .directory(other.name)
+        }
+        guard let own = directory.unitFiles else {
+            if !path.name.contains(".") { remedy = .rename(path.name + ".conf") }
+            return
+        }
+        if let place = directory.place(of: path) {
+            remedy = .link(place)
+        } else if links.contains(where: first.hasSuffix) {
+            remedy = .enable
+        } else if own.isDropInDirectory(first) {
+            if !path.name.contains(".") { remedy = .rename(path.name + ".conf") }
+        } else if remedy == .up, parts.count == 2 || path.name.hasSuffix(".conf") {
+            remedy = .dropIns(own == .quadlets ? "container" : "service")
+        }
+    }
+}
+
+extension LinkDirectory {
+    /// What kind of units its files make, or change; nil for none.
+    fileprivate var unitFiles: UnitFiles? {
+        switch reaction {
+        case .daemonReload: name == "quadlets" ? .quadlets : .systemd
+        case .sysusers, .tmpfiles: nil
+        }
+    }
+
+    fileprivate var reader: String {
+        switch reaction {
+        case .daemonReload: name == "quadlets" ? "Podman" : "systemd"
+        case .sysusers: "systemd-sysusers"
+        case .tmpfiles: "systemd-tmpfiles"
+        }
+    }
+
+    /// Whether the program that the directory is for reads a file with this path in it.
+    fileprivate func reads(_ path: RelativePath) -> Bool {
+        let parts = path.components
+        guard parts.count > 1 || unitFiles == nil else { return unitFiles?.isName(path.text) ?? false }
+        return (unitFiles?.isDropInDirectory(parts[0]) ?? (parts.count == 1)) && isVisible(path.name) && path.name.hasSuffix(".conf")
+    }
+
+    /// Where another part of systemd or Podman reads a file of this name.
+    fileprivate func place(of path: RelativePath) -> AbsolutePath? {
+        guard let first = path.components.first else { return nil }
+        let file = first.hasSuffix(".d") ? String(first.dropLast(2)) : first
+        if path.components.count == 1 || path.name.hasSuffix(".conf") {
+            if unitFiles == .systemd, Self.configurations.contains(file) { return try? AbsolutePath("/etc/systemd/" + path.text) }
+            if unitFiles == .quadlets, Self.containers.contains(file) { return try? AbsolutePath("/etc/containers/" + path.text) }
+        }
+        guard path.components.count == 1, unitFiles == .systemd else { return nil }
+        for (suffix, place) in Self.places where first.hasSuffix(suffix) { return try? AbsolutePath(place + first) }
+        return nil
+    }
+
+    /// In `/etc/systemd`, each with a directory of drop-ins.
+    private static var configurations: [String] {
+        [
+            "coredump.conf", "homed.conf", "iocost.conf", "journal-remote.conf", "journal-upload.conf", "journald.conf", "logind.conf",
+            "networkd.conf", "oomd.conf", "pstore.conf", "resolved.conf", "sleep.conf", "system.conf", "timesyncd.conf", "user.conf",
+        ]
+    }
+
+    /// In `/etc/containers`.
+    private static var containers: [String] { ["containers.conf", "policy.json", "registries.conf", "storage.conf"] }
+
+    private static var places: [(suffix: String, place: String)] {
+        [
+            (".network", "/etc/systemd/network/"), (".netdev", "/etc/systemd/network/"), (".link", "/etc/systemd/network/"),
+            (".nspawn", "/etc/systemd/nspawn/"), (".dnssd", "/etc/systemd/dnssd/"), (".preset", "/etc/systemd/system-preset/"),
+            (".rules", "/etc/udev/rules.d/"),
+        ]
+    }
+}
+
+/// The files that make units, and the drop-ins for them.
+private enum UnitFiles {
+    /// systemd.unit(5)
+    case systemd
+    /// podman-systemd.unit(5)
+    case quadlets
+
+    private var suffixes: [String] {
+        switch self {
+        case .systemd: UnitName.suffixes + [".device"]
+        case .quadlets: [".container", ".kube", ".pod", ".volume", ".network", ".image", ".build", ".artifact"]
+        }
+    }
+
+    /// Of scopes there are no files, but drop-ins.
+    private var dropInSuffixes: [String] { self == .systemd ? suffixes + [".scope"] : suffixes }
+
+    func isName(_ text: String) -> Bool { isName(text, suffixes) }
+
+    func isDropInDirectory(_ name: String) -> Bool {
+        guard name.hasSuffix(".d") else { return false }
+        let unit = String(name.dropLast(2))
+        return dropInSuffixes.contains("." + unit) || isName(unit, dropInSuffixes)
+    }
+
+    /// At most 255 of the characters that names of units have, and one of the suffixes.
+    private func isName(_ text: String, _ suffixes: [String]) -> Bool {
+        guard text.utf8.count <= 255, isVisible(text), text.utf8.first != UInt8(ascii: "@") else { return false }
+        return suffixes.contains { text.utf8.count > $0.utf8.count && text.hasSuffix($0) }
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"):
+                    true
+                default: ":-_.\\@".utf8.contains(byte)
+                }
+            }
+    }
+}
+/// Whether programs that read a whole directory look at a file of that name.
+private func isVisible(_ name: String) -> Bool { name.utf8.first != UInt8(ascii: ".") }
+
+extension AppTree {
+    /// Whether the app has a quadlet that usually refers to a file beside it by such a name: `Yaml=` of a `.kube`, what a
+    /// `.build` is built of, `EnvironmentFile=` of a container or pod.
+    fileprivate func hasQuadlet(thatNames path: RelativePath) -> Bool {
+        guard path.components.count == 1 else { return false }
+        let name = path.text
+        func has(_ suffix: String) -> Bool { files.contains { $0.path.below("quadlets") != nil && $0.path.name.hasSuffix(suffix) } }
+        if name.hasSuffix(".yaml") || name.hasSuffix(".yml") { return has(".kube") }
+        if name.hasSuffix(".env") { return has(".container") || has(".pod") }
+        let build = ["Containerfile", "Dockerfile", ".containerignore", ".dockerignore"]
+        return build.contains { name == $0 || name.hasPrefix($0 + ".") || name.hasSuffix("." + $0) } && has(".build")
+    }
+}
