@@ -89,17 +89,7 @@ public final class Deploy: Sendable {
     public func go(
         root: ObjectID, _ kind: DeployNote.Kind = .deploy, cluster: String, store: Store
     ) throws(StoreError) -> ObjectID {
-        let (author, time) = (store.author(), csys_realtime_ns() / 1_000_000_000)
-        let commit = try store.commit(
-            tree: root, parent: try store.lastCommit(), author: author,
-            message: DeployMessage.make(kind, cluster: cluster, hosts: plan.hosts.map(\.host)), time: time
-        ) { commit throws(StoreError) in
-            let note = DeployNote(
-                time: time, commit: commit, kind: kind, cluster: cluster, author: author.text,
-                hosts: plan.hosts.map(HostNote.init))
-            try store.note([.begun(note)])
-        }
-        try store.setLastCommit(commit, reason: kind.rawValue)
+        let commit = try store.begin(plan, root: root, kind, cluster: cluster)
         decision.update { $0 = .go(commit) }
         return commit
     }
@@ -328,5 +318,26 @@ extension HostResult {
             case .rolledBack(let failure): .rolledBack(failure)
             case .broken(let failure, let undoing, let remainder): .broken(failure, undoing: undoing, remainder)
             }
+    }
+}
+
+extension Store {
+    /// Makes the commit of a deploy, which is a child of the last one, and notes what is about to happen.
+    func begin(_ plan: Plan, root: ObjectID, _ kind: DeployNote.Kind, cluster: String) throws(StoreError) -> ObjectID {
+        // Two at once would be children of one commit; in the same second, they might be the same one.
+        try exclusively { () throws(StoreError) in
+            let (author, time) = (author(), csys_realtime_ns() / 1_000_000_000)
+            let commit = try commit(
+                tree: root, parent: try lastCommit(), author: author,
+                message: DeployMessage.make(kind, cluster: cluster, hosts: plan.hosts.map(\.host)), time: time
+            ) { commit throws(StoreError) in
+                let note = DeployNote(
+                    time: time, commit: commit, kind: kind, cluster: cluster, author: author.text,
+                    hosts: plan.hosts.map(HostNote.init))
+                try self.note([.begun(note)])
+            }
+            try setLastCommit(commit, reason: kind.rawValue)
+            return commit
+        }
     }
 }

@@ -90,12 +90,13 @@ extension HostSession {
             if let record {
                 let missing = try store.adopt(record, of: host)
                 try fetch(missing, into: store)
-                try store.setDeployed(host, record.commit, reason: "deployed by another store")
-            } else {
-                try store.setDeployed(host, nil, reason: "nothing is deployed there")
             }
-            let time = csys_realtime_ns() / 1_000_000_000
-            try store.note([.found(time: time, host, commit: record?.commit, before: before)])
+            // If another process has deployed there meanwhile, it knows better.
+            let reason = record == nil ? "nothing is deployed there" : "deployed by another store"
+            if try store.setDeployed(host, record?.commit, insteadOf: before, reason: reason) {
+                let time = csys_realtime_ns() / 1_000_000_000
+                try store.note([.found(time: time, host, commit: record?.commit, before: before)])
+            }
             return record?.commit
         } catch let error as StoreError {
             throw .store(error)

@@ -12,12 +12,16 @@ extension Store {
 
     /// Changes a setting of this store (git_config_set_string); nil unsets it.
     public func setConfiguration(_ key: String, _ value: String?) throws(StoreError) {
-        try unsafe withConfiguration { configuration throws(StoreError) in
-            if let value {
-                try check("set \(key)") { unsafe git_config_set_string(configuration, key, value) }
-            } else {
-                let code = unsafe git_config_delete_entry(configuration, key)
-                if code != GIT_ENOTFOUND.rawValue { try check("unset \(key)") { code } }
+        try exclusively { () throws(StoreError) in
+            try retrying { () throws(StoreError) in
+                try unsafe withConfiguration { configuration throws(StoreError) in
+                    if let value {
+                        try check("set \(key)") { unsafe git_config_set_string(configuration, key, value) }
+                    } else {
+                        let code = unsafe git_config_delete_entry(configuration, key)
+                        if code != GIT_ENOTFOUND.rawValue { try check("unset \(key)") { code } }
+                    }
+                }
             }
         }
     }

@@ -6,13 +6,17 @@ extension Store {
 
     /// Adds to the history. It is in the file when this returns, and on the disk after `synchronize`.
     public func note(_ events: [HistoryEvent]) throws(StoreError) {
+        try exclusively { () throws(StoreError) in try append(events) }
+    }
+
+    private func append(_ events: [HistoryEvent]) throws(StoreError) {
         let descriptor = unsafe csys_open_append(historyPath, 0o600)
         guard descriptor >= 0 else { throw .file("open", path: historyPath, errno: -descriptor) }
         defer { csys_close(descriptor) }
         var text = events.map(\.line).joined()
         // What a power cut left of a line stays a line of its own.
         if try !endsWithLine(descriptor) { text = "\n" + text }
-        // One call, so that nobody else's lines end up in between.
+        // One call, so that a reader sees whole lines.
         let written = text.withUTF8 { unsafe csys_write(descriptor, $0.baseAddress, $0.count) }
         guard written == text.utf8.count else {
             throw .file("write", path: historyPath, errno: written < 0 ? Int32(-written) : Int32(csys_enospc))

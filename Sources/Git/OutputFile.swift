@@ -14,8 +14,7 @@ final class OutputFile {
 
     /// Creates a file in `directory`, which must exist, with exactly this mode.
     init(in directory: String, mode: UInt32) throws(StoreError) {
-        // What another process of the same number left behind may go: nobody else can be writing it.
-        temporary = "\(directory)/tmp_deptool_\(csys_getpid())_\(csys_monotonic_ns())"
+        temporary = "\(directory)/tmp_deptool_\(csys_getpid())_\(UInt64.random(in: 0 ... .max))"
         descriptor = unsafe csys_create_new(temporary, mode)
         guard descriptor >= 0 else { throw .file("create", path: temporary, errno: -descriptor) }
     }

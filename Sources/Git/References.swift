@@ -48,6 +48,18 @@ extension Store {
         try set(remotes + host.text, commit, reason: reason)
     }
 
+    /// The same, unless somebody noted something else than `before` meanwhile: that is newer. Whether it was noted.
+    @discardableResult
+    public func setDeployed(
+        _ host: Hostname, _ commit: ObjectID?, insteadOf before: ObjectID?, reason: String
+    ) throws(StoreError) -> Bool {
+        try exclusively { () throws(StoreError) in
+            guard try deployedCommit(host) == before else { return false }
+            try setDeployed(host, commit, reason: reason)
+            return true
+        }
+    }
+
     /// The newest commit made by this store: `refs/heads/main`.
     public func lastCommit() throws(StoreError) -> ObjectID? { try target(of: main) }
 
@@ -65,6 +77,12 @@ extension Store {
     }
 
     private func set(_ name: String, _ commit: ObjectID?, reason: String) throws(StoreError) {
+        try exclusively { () throws(StoreError) in
+            try retrying { () throws(StoreError) in try setOnce(name, commit, reason: reason) }
+        }
+    }
+
+    private func setOnce(_ name: String, _ commit: ObjectID?, reason: String) throws(StoreError) {
         guard let commit else {
             let code = unsafe git_reference_remove(repository, name)
             if code != GIT_ENOTFOUND.rawValue { try check("remove \(name)") { code } }

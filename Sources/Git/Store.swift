@@ -12,6 +12,8 @@ import Model
     public let place: StorePath
     let repository: OpaquePointer
     let database: OpaquePointer
+    /// Whether this handle has locked the store.
+    var isLocked = false
     /// The work that reading has been, for tests of how it grows.
     var treeEntriesRead = 0
 

@@ -10,7 +10,7 @@ public struct StorePath: Hashable, Sendable {
     private static let needed = ["HEAD", "config", "objects", "refs"]
     private static let others = [
         "packed-refs", "objects/info", "objects/info/alternates", "objects/pack", "refs/heads", "refs/remotes", "logs", "history",
-        "marks", "deptool-trees", "tree-cache",
+        "marks", "lock", "deptool-trees", "tree-cache",
     ]
 
     /// Looks at the store, without reading it.

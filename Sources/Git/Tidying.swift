@@ -11,6 +11,9 @@ extension Store {
     public func tidy() throws(StoreError) {
         let objects = path + "/objects", packs = try smallPacks(in: objects + "/pack"), loose = try looseObjects(in: objects)
         guard packs.count > Self.mostPacks || loose.count > Self.mostLoose else { return }
+        // Somebody else is at it.
+        guard let lock = try StoreLock(path + "/tidying", patience: .zero) else { return }
+        defer { lock.release() }
         var ids = Set(loose.map(\.id)), made: [String] = []
         for pack in packs { ids.formUnion(try objectIDs(inPack: pack)) }
         do throws(StoreError) {

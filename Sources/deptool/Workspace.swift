@@ -80,9 +80,10 @@ struct Workspace {
         let parent = Self.parent(of: store)
         let name = directory.hasPrefix(parent + "/") ? String(directory.dropFirst(parent.count + 1)) : directory
         if try store.configuration(Self.defaultKey) != name { try store.setConfiguration(Self.defaultKey, name) }
-        let known = try Self.names(store)
-        if !known.contains(name) {
-            try store.setConfiguration(Self.allKey, (known + [name]).joined(separator: "\n"))
+        if try Self.names(store).contains(name) { return }
+        try store.exclusively { () throws(StoreError) in
+            let known = try Self.names(store)
+            if !known.contains(name) { try store.setConfiguration(Self.allKey, (known + [name]).joined(separator: "\n")) }
         }
     }
 

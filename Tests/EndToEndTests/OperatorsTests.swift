@@ -152,4 +152,54 @@ extension EndToEnd {
             #expect(try host.state(of: "app") == "active")
         }
     }
+
+    /// One operator, or a runner, with several processes in one store.
+    @Suite final class SharedStoreTests {
+        private let site: Site
+        private let cluster: Cluster
+
+        init() throws {
+            site = try Site()
+            cluster = try Cluster(site)
+        }
+
+        @Test func `deploys to different hosts at once know nothing of each other`() throws {
+            let hosts = try site.boot(["web1", "web2"])
+            for round in 1...12 {
+                for host in hosts { try cluster.write("\(host.name)/app/file", "\(round)\n") }
+                let deploys = try hosts.map { try cluster.startDeploy(["--limit", $0.name]) }
+                for deploy in deploys {
+                    let output = try deploy.finish()
+                    #expect(output.code == 0, "\(output)")
+                }
+            }
+            try expectWholeHistory(24)
+            #expect(try cluster.deptool("plan").text == nothingToDo)
+            #expect(try cluster.deptool("log", "-n", "100").text.split(separator: "\n").count { $0.hasSuffix(": done") } == 24)
+        }
+
+        @Test func `of deploys to one host at once, one at least succeeds, and the others change nothing`() throws {
+            let host = try site.boot()
+            for round in 1...8 {
+                try cluster.write("web1/app/file", "\(round)\n")
+                let deploys = try (0..<3).map { _ in try cluster.startDeploy() }
+                let outputs = try deploys.map { try $0.finish() }
+                #expect(outputs.contains { $0.code == 0 }, "\(outputs)")
+                for output in outputs where output.code != 0 {
+                    #expect(output.code == 1 && output.text.contains("Nothing was changed."), "\(output)")
+                    #expect(!output.errors.contains("another process"), "\(output)")
+                }
+                #expect(try host.read("/var/lib/deptool/apps/app/current/file") == "\(round)\n")
+                #expect(try cluster.deptool("plan").text == nothingToDo)
+            }
+        }
+
+        /// So many deploys were made, each a child of the one before, and each in the history.
+        private func expectWholeHistory(_ count: Int) throws {
+            let commits = try cluster.run("git -C .deptool rev-list main").split(separator: "\n")
+            #expect(commits.count == count)
+            let noted = try cluster.run("cut -f 1,3 .deptool/history | sed -n 's/^deploy\t//p'").split(separator: "\n")
+            #expect(noted.count == count && Set(noted) == Set(commits))
+        }
+    }
 }

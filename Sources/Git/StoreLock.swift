@@ -1,0 +1,58 @@
+import CSystem
+
+extension Store {
+    /// Runs `body` while nobody else does, whichever thread or process has the store open. For what takes moments: whoever runs
+    /// it waits for no host and no person meanwhile. Within `body`, the store may be locked again.
+    public func exclusively<T>(_ body: () throws(StoreError) -> T) throws(StoreError) -> T {
+        if isLocked { return try body() }
+        let name = path + "/lock"
+        guard let lock = try StoreLock(name, patience: .seconds(60)) else { throw .busy("\(name) is held") }
+        isLocked = true
+        defer {
+            isLocked = false
+            lock.release()
+        }
+        return try body()
+    }
+}
+
+/// A flock(2) on a file, which the kernel takes away from a process that ends.
+struct StoreLock {
+    private let descriptor: Int32
+
+    /// Nil if somebody else has it for all of that time.
+    init?(_ path: String, patience: Duration) throws(StoreError) {
+        descriptor = unsafe csys_open_append(path, 0o600)
+        guard descriptor >= 0 else { throw .file("open", path: path, errno: -descriptor) }
+        let begun = csys_monotonic_ns()
+        while true {
+            let result = csys_try_lock(descriptor)
+            if result == 0 { return }
+            guard result == -csys_eagain() else {
+                csys_close(descriptor)
+                throw .file("lock", path: path, errno: -result)
+            }
+            guard Duration.nanoseconds(csys_monotonic_ns() - begun) < patience else {
+                csys_close(descriptor)
+                return nil
+            }
+            // In milliseconds.
+            _ = unsafe csys_poll(nil, 0, 2)
+        }
+    }
+
+    func release() { csys_close(descriptor) }
+}
+
+/// Tries again for some seconds while git(1) has locked what is to be written; Deptool's own processes lock the store.
+func retrying<T>(_ body: () throws(StoreError) -> T) throws(StoreError) -> T {
+    let begun = csys_monotonic_ns()
+    while true {
+        do throws(StoreError) {
+            return try body()
+        } catch .busy(let reason) {
+            guard Duration.nanoseconds(csys_monotonic_ns() - begun) < .seconds(5) else { throw .busy(reason) }
+            _ = unsafe csys_poll(nil, 0, 10)
+        }
+    }
+}
