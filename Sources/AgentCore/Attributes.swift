@@ -9,38 +9,40 @@ public struct ExtendedAttribute: Hashable, Sendable {
 }
 
 extension System {
-    func setMode(_ path: AbsolutePath, _ mode: UInt32) throws(Failure) {
-        try pass(.setAttributes, path)
-        try check(.setAttributes, path, csys_chmod(real(path), mode))
+    /// Of what is at `path`, a file or a directory.
+    func setMode(_ path: AbsolutePath, _ mode: UInt32) throws(Failure) { try open(path).setMode(mode) }
+
+    func setOwner(_ path: AbsolutePath, uid: UInt32, gid: UInt32) throws(Failure) { try open(path).setOwner(uid: uid, gid: gid) }
+}
+
+extension File {
+    func setMode(_ mode: UInt32) throws(Failure) { try set { csys_fchmod($0, mode) } }
+
+    func setOwner(uid: UInt32, gid: UInt32) throws(Failure) { try set { csys_fchown($0, uid, gid) } }
+
+    func setModificationTime(_ nanoseconds: Int64) throws(Failure) { try set { csys_fset_mtime($0, nanoseconds) } }
+
+    func setExtendedAttribute(_ attribute: ExtendedAttribute) throws(Failure) {
+        try set { csys_fsetxattr($0, attribute.name, attribute.value, attribute.value.count) }
     }
 
-    func setOwner(_ path: AbsolutePath, uid: UInt32, gid: UInt32) throws(Failure) {
-        try pass(.setAttributes, path)
-        try check(.setAttributes, path, csys_lchown(real(path), uid, gid))
+    private func set(_ call: (Int32) -> Int32) throws(Failure) {
+        try pass(.setAttributes)
+        let result = call(descriptor)
+        if result < 0 { throw failed(.setAttributes, Int64(result)) }
     }
 
-    func setModificationTime(_ path: AbsolutePath, _ nanoseconds: Int64) throws(Failure) {
-        try pass(.setAttributes, path)
-        try check(.setAttributes, path, csys_set_mtime(real(path), nanoseconds))
-    }
-
-    func setExtendedAttribute(_ path: AbsolutePath, _ attribute: ExtendedAttribute) throws(Failure) {
-        try pass(.setAttributes, path)
-        try check(
-            .setAttributes, path, csys_setxattr(real(path), attribute.name, attribute.value, attribute.value.count))
-    }
-
-    /// All extended attributes of what is at `path`; none where the file system has none.
-    func extendedAttributes(of path: AbsolutePath) throws(Failure) -> [ExtendedAttribute] {
+    /// All extended attributes; none where the file system has none.
+    func extendedAttributes() throws(Failure) -> [ExtendedAttribute] {
         var names = [CChar](repeating: 0, count: 65536)
-        let length = csys_listxattr(real(path), &names, names.count)
-        try check(.read, path, length)
+        let length = csys_flistxattr(descriptor, &names, names.count)
+        if length < 0 { throw failed(.read, length) }
         var attributes: [ExtendedAttribute] = []
         for name in names[..<Int(length)].split(separator: 0) {
             let text = String(decoding: name.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             var value = [UInt8](repeating: 0, count: 65536)
-            let size = csys_getxattr(real(path), text, &value, value.count)
-            try check(.read, path, size)
+            let size = csys_fgetxattr(descriptor, text, &value, value.count)
+            if size < 0 { throw failed(.read, size) }
             attributes.append(ExtendedAttribute(name: text, value: Array(value[..<Int(size)])))
         }
         return attributes

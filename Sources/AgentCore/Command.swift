@@ -100,6 +100,7 @@ public struct Command {
     private func spawn(_ arguments: [String], null: Int32, output: Int32) -> Int32 {
         let obstacle = system.obstacle(.run, arguments.first ?? "")
         if obstacle != 0 { return -obstacle }
+        system.forget()
         var bytes: [UInt8] = []
         for argument in arguments { bytes += Array(argument.utf8) + [0] }
         return bytes.withUnsafeBytes { buffer in

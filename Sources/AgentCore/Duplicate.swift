@@ -10,10 +10,10 @@ extension System {
         let status = try from.status()
         let to = try create(destination, mode: 0o600)
         try from.read { piece throws(Failure) in try to.write(piece) }
-        try setOwner(destination, uid: status.uid, gid: status.gid)
-        try setMode(destination, status.mode)
-        for attribute in try extendedAttributes(of: source) { try setExtendedAttribute(destination, attribute) }
-        try setModificationTime(destination, status.mtime_ns)
+        try to.setOwner(uid: status.uid, gid: status.gid)
+        try to.setMode(status.mode)
+        for attribute in try from.extendedAttributes() { try to.setExtendedAttribute(attribute) }
+        try to.setModificationTime(status.mtime_ns)
         try to.sync()
     }
 

@@ -108,13 +108,13 @@ struct File: ~Copyable {
         return status
     }
 
-    private func pass(_ operation: Operation) throws(Failure) {
+    func pass(_ operation: Operation) throws(Failure) {
         if let code = gate?.pass(operation, path.text), code != 0 {
             throw Failure(operation, path.text, code: code)
         }
     }
 
-    private func failed(_ operation: Operation, _ result: Int64) -> Failure {
+    func failed(_ operation: Operation, _ result: Int64) -> Failure {
         Failure(operation, path.text, code: Int32(-result))
     }
 }

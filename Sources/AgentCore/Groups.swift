@@ -18,9 +18,12 @@ extension System {
 
     /// Lets root and perhaps a group into a directory. At no moment does the mode let anybody in who is not meant.
     func setReaders(_ directory: AbsolutePath, gid: UInt32, mode: UInt32) throws(Failure) {
-        guard let status = try status(of: directory), status.mode != mode || status.gid != gid else { return }
-        try setMode(directory, status.mode & mode & 0o700)
-        try setOwner(directory, uid: status.uid, gid: gid)
-        try setMode(directory, mode)
+        guard try status(of: directory) != nil else { return }
+        let directory = try open(directory)
+        let status = try directory.status()
+        guard status.mode != mode || status.gid != gid else { return }
+        try directory.setMode(status.mode & mode & 0o700)
+        try directory.setOwner(uid: status.uid, gid: gid)
+        try directory.setMode(mode)
     }
 }

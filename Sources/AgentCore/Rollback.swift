@@ -126,7 +126,8 @@ struct Rollback {
         case .directory(let directory, let mode, let uid, let gid):
             if try system.status(of: directory) == nil {
                 try system.makeDirectory(directory, mode: mode)
-                try system.setOwner(directory, uid: uid, gid: gid)
+                // Elsewhere it belongs to somebody already, who may have put another in its place.
+                if try system.holder(of: directory, .look).isOurs { try system.setOwner(directory, uid: uid, gid: gid) }
             }
         case .readers(let directory, let mode, let gid):
             if try system.status(of: directory) != nil { try system.setReaders(directory, gid: gid, mode: mode) }

@@ -305,7 +305,7 @@ extension System {
             try remove(destination)
             return false
         }
-        try setModificationTime(destination, status.mtime_ns)
+        try to.setModificationTime(status.mtime_ns)
         return true
     }
 }

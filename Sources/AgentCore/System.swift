@@ -6,7 +6,9 @@ import Wire
 public final class System {
     /// What stands before every path: empty on a host, a temporary directory in tests.
     public let root: String
-    private let gate: (any OperationGate)?
+    let gate: (any OperationGate)?
+    /// Directories that were reached a moment ago.
+    var recent: [(path: AbsolutePath?, at: Int64, directory: Directory)] = []
 
     public init(root: String = "", gate: (any OperationGate)? = nil) {
         self.root = root
@@ -19,8 +21,9 @@ public final class System {
 
     /// What is at `path` itself, not behind a symlink; nil if nothing is.
     func status(of path: AbsolutePath) throws(Failure) -> csys_stat? {
+        guard let directory = try reach(path.parent) else { return nil }
         var status = csys_stat()
-        let result = csys_lstat(real(path), &status)
+        let result = csys_lstat_at(directory.descriptor, path.name, &status)
         if result == -Int32(csys_enoent) || result == -Int32(csys_enotdir) { return nil }
         try check(.look, path, result)
         return status
@@ -30,7 +33,8 @@ public final class System {
     func target(of path: AbsolutePath) throws(Failure) -> String? {
         guard let status = try status(of: path), status.kind == csys_kind_symlink else { return nil }
         var buffer = [CChar](repeating: 0, count: 4096)
-        let length = csys_readlink(real(path), &buffer, buffer.count)
+        let directory = try holder(of: path, .read)
+        let length = csys_readlink_at(directory.descriptor, path.name, &buffer, buffer.count)
         try check(.read, path, length)
         return String(decoding: buffer[..<Int(length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
@@ -64,16 +68,17 @@ public final class System {
     /// The names in a directory, in no order, without `.` and `..`; nothing if there is no such directory. One that is not
     /// UTF-8 has `\xff` for each byte that is not ASCII, and leads nowhere.
     func list(_ path: AbsolutePath) throws(Failure) -> [String] {
-        var directory: OpaquePointer?
-        let result = csys_opendir(real(path), &directory)
-        if result == -Int32(csys_enoent) { return [] }
-        try check(.read, path, result)
-        defer { csys_closedir(directory) }
+        guard let directory = try reach(path) else { return [] }
+        let descriptor = csys_reopen_directory(directory.descriptor)
+        try check(.read, path, descriptor)
+        var stream: OpaquePointer?
+        try check(.read, path, csys_opendir_fd(descriptor, &stream))
+        defer { csys_closedir(stream) }
         var names: [String] = []
         while true {
             var name: UnsafePointer<CChar>?
             var kind = csys_kind_other
-            let result = csys_readdir(directory, &name, &kind)
+            let result = csys_readdir(stream, &name, &kind)
             try check(.read, path, result)
             guard result > 0, let name else { return names }
             names.append(String(validatingCString: name) ?? escaped(name))
@@ -91,7 +96,8 @@ public final class System {
     }
 
     func open(_ path: AbsolutePath) throws(Failure) -> File {
-        let descriptor = csys_open_read(real(path))
+        let directory = try holder(of: path, .read)
+        let descriptor = csys_open_read_at(directory.descriptor, path.name)
         try check(.read, path, descriptor)
         return File(descriptor: descriptor, path: path, gate: gate)
     }
@@ -101,7 +107,8 @@ public final class System {
     /// A new file that only this process knows; fails if there is anything at `path`.
     func create(_ path: AbsolutePath, mode: UInt32) throws(Failure) -> File {
         try pass(.create, path)
-        let descriptor = csys_create_new(real(path), mode)
+        let directory = try holder(of: path, .create)
+        let descriptor = csys_create_new_at(directory.descriptor, path.name, mode)
         try check(.create, path, descriptor)
         return File(descriptor: descriptor, path: path, gate: gate)
     }
@@ -109,7 +116,8 @@ public final class System {
     /// A file to append to, created if it is missing; the lock and the log.
     func openAppending(_ path: AbsolutePath, mode: UInt32) throws(Failure) -> File {
         try pass(.create, path)
-        let descriptor = csys_open_append(real(path), mode)
+        let directory = try holder(of: path, .create)
+        let descriptor = csys_open_append_at(directory.descriptor, path.name, mode)
         try check(.create, path, descriptor)
         return File(descriptor: descriptor, path: path, gate: gate)
     }
@@ -127,7 +135,9 @@ public final class System {
 
     func rename(_ from: AbsolutePath, to path: AbsolutePath) throws(Failure) {
         try pass(.rename, path)
-        try check(.rename, path, csys_rename(real(from), real(path)))
+        let (old, new) = (try holder(of: from, .rename), try holder(of: path, .rename))
+        try check(.rename, path, csys_rename_at(old.descriptor, from.name, new.descriptor, path.name, csys_rename_over))
+        forget()
     }
 
     /// Makes `path` a symlink in one step: a reader finds what was there before or the link, never nothing.
@@ -135,22 +145,33 @@ public final class System {
         let temporary = path.temporary
         try removeIfThere(temporary)
         try pass(.symlink, path)
-        try check(.symlink, path, csys_symlink(target, real(temporary)))
+        let directory = try holder(of: temporary, .symlink)
+        try check(.symlink, path, csys_symlink_at(target, directory.descriptor, temporary.name))
         try rename(temporary, to: path)
     }
 
     func remove(_ path: AbsolutePath) throws(Failure) {
         try pass(.remove, path)
-        try check(.remove, path, csys_unlink(real(path)))
+        let directory = try holder(of: path, .remove)
+        try check(.remove, path, csys_unlink_at(directory.descriptor, path.name))
+        forget()
     }
 
     func removeIfThere(_ path: AbsolutePath) throws(Failure) {
         if try status(of: path) != nil { try remove(path) }
     }
 
+    /// In a directory that others can change, the new one belongs to the owner of that, who may do no more in it than there.
     func makeDirectory(_ path: AbsolutePath, mode: UInt32) throws(Failure) {
         try pass(.makeDirectory, path)
-        try check(.makeDirectory, path, csys_mkdir(real(path), mode))
+        let directory = try holder(of: path, .makeDirectory)
+        guard !directory.isOurs else {
+            return try check(.makeDirectory, path, csys_mkdir_at(directory.descriptor, path.name, mode))
+        }
+        var above = csys_stat()
+        try check(.look, path, csys_fstat(directory.descriptor, &above))
+        let result = csys_mkdir_as(directory.descriptor, path.name, mode & (above.mode | 0o700), above.uid, above.gid)
+        try check(.makeDirectory, path, result)
     }
 
     /// Makes `path` and the directories above it that are missing, and returns those it made, the outermost first.
@@ -176,7 +197,9 @@ public final class System {
     @discardableResult
     func removeDirectory(_ path: AbsolutePath) throws(Failure) -> Bool {
         try pass(.removeDirectory, path)
-        let result = csys_rmdir(real(path))
+        let directory = try holder(of: path, .removeDirectory)
+        let result = csys_rmdir_at(directory.descriptor, path.name)
+        forget()
         if result == -csys_enotempty() || result == -Int32(csys_eexist) { return false }
         try check(.removeDirectory, path, result)
         return true
@@ -190,7 +213,10 @@ public final class System {
             if let entry = try? RelativePath(name) { try removeTree(path.appending(entry)) }
         }
         // What is left has names that no path of ours can have.
-        if try !removeDirectory(path) { try check(.remove, path, csys_remove_tree(real(path))) }
+        if try !removeDirectory(path) {
+            let directory = try holder(of: path, .remove)
+            try check(.remove, path, csys_remove_tree_at(directory.descriptor, path.name))
+        }
     }
 
     /// Makes the entries of the directory that holds `path` durable.
@@ -205,13 +231,7 @@ public final class System {
     }
 
     /// Whether there is a directory at `path`, or behind a symlink there.
-    func isDirectory(_ path: AbsolutePath) throws(Failure) -> Bool {
-        let descriptor = csys_open_directory(real(path))
-        if descriptor == -Int32(csys_enoent) || descriptor == -Int32(csys_enotdir) { return false }
-        try check(.look, path, descriptor)
-        _ = csys_close(descriptor)
-        return true
-    }
+    func isDirectory(_ path: AbsolutePath) throws(Failure) -> Bool { try reach(path) != nil }
 
     /// Makes everything durable that was written to the file system that holds the directory `path`.
     func syncFileSystem(of path: AbsolutePath) throws(Failure) {
@@ -221,7 +241,8 @@ public final class System {
     }
 
     private func openDirectory(_ path: AbsolutePath) throws(Failure) -> File {
-        let descriptor = csys_open_directory(real(path))
+        guard let directory = try reach(path) else { throw Failure(.read, path.text, code: Int32(csys_enoent)) }
+        let descriptor = csys_reopen_directory(directory.descriptor)
         try check(.read, path, descriptor)
         return File(descriptor: descriptor, path: path, gate: gate)
     }

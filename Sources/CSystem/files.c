@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,12 @@
 #include <unistd.h>
 
 #ifndef __APPLE__
+#include <sys/fsuid.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #define FICLONE_REQUEST 0x40049409  // FICLONE of linux/fs.h, which musl's headers do not bring
+#else
+#define O_PATH O_SEARCH
 #endif
 
 #define RESULT(call) ((call) < 0 ? -errno : 0)
@@ -42,12 +47,14 @@ static void fill(csys_stat *out, const struct stat *st) {
 #endif
 }
 
-int csys_lstat(const char *path, csys_stat *out) {
+int csys_lstat_at(int directory, const char *name, csys_stat *out) {
     struct stat st;
-    if (lstat(path, &st) < 0) return -errno;
+    if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0) return -errno;
     fill(out, &st);
     return 0;
 }
+
+int csys_lstat(const char *path, csys_stat *out) { return csys_lstat_at(AT_FDCWD, path, out); }
 
 int csys_fstat(int fd, csys_stat *out) {
     struct stat st;
@@ -58,15 +65,13 @@ int csys_fstat(int fd, csys_stat *out) {
 
 static int opened(int fd) { return fd < 0 ? -errno : fd; }
 
-int csys_open_read(const char *path) {
+int csys_open_read_at(int directory, const char *name) {
     // O_NONBLOCK: somebody may have put a FIFO where a file is expected.
-    return opened(open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    return opened(openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
 }
 
-int csys_open_directory(const char *path) { return opened(open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY)); }
-
-int csys_create_new(const char *path, uint32_t mode) {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
+int csys_create_new_at(int directory, const char *name, uint32_t mode) {
+    int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
     if (fd < 0) return -errno;
     if (fchmod(fd, (mode_t)mode) < 0) {
         int error = errno;
@@ -76,8 +81,87 @@ int csys_create_new(const char *path, uint32_t mode) {
     return fd;
 }
 
-int csys_open_append(const char *path, uint32_t mode) {
-    return opened(open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode));
+int csys_open_append_at(int directory, const char *name, uint32_t mode) {
+    return opened(openat(directory, name, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode));
+}
+
+int csys_open_read(const char *path) { return csys_open_read_at(AT_FDCWD, path); }
+int csys_open_directory(const char *path) { return opened(open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY)); }
+int csys_create_new(const char *path, uint32_t mode) { return csys_create_new_at(AT_FDCWD, path, mode); }
+int csys_open_append(const char *path, uint32_t mode) { return csys_open_append_at(AT_FDCWD, path, mode); }
+int csys_reopen_directory(int directory) { return opened(openat(directory, ".", O_RDONLY | O_CLOEXEC | O_DIRECTORY)); }
+
+// Whether nobody but root, and this process's own user, can change what is in the directory.
+static bool is_private(const struct stat *st) {
+    return (st->st_uid == 0 || st->st_uid == geteuid()) && !(st->st_mode & S_IWOTH)
+           && (!(st->st_mode & S_IWGRP) || st->st_gid == 0 || st->st_gid == getegid());
+}
+
+int csys_walk(const char *root, const char *path, bool *is_ours) {
+    char rest[2 * PATH_MAX], target[PATH_MAX];
+    size_t length = strlen(path);
+    if (length >= PATH_MAX) return -ENAMETOOLONG;
+    memcpy(rest, path, length + 1);
+    int start = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC), here = start, links = 40, result = 0;
+    if (start < 0) return -errno;
+    struct stat first, st;
+    if (fstat(start, &first) < 0) result = -errno;
+    bool ours = is_private(&first);
+    uid_t owner = 0;  // of the first directory that belongs to a user
+    char *next = rest;
+    while (!result) {
+        next += strspn(next, "/");
+        if (!*next) break;
+        char *name = next;
+        next += strcspn(name, "/");
+        if (*next) *next++ = 0;
+        int fd = openat(here, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0) {
+            result = -errno;
+            if (errno != ENOTDIR && errno != ELOOP) break;
+            ssize_t count = readlinkat(here, name, target, sizeof target - 1);
+            if (count < 0) break;
+            result = !ours ? -EXDEV : !links-- ? -ELOOP : count + strlen(next) + 2 > sizeof rest ? -ENAMETOOLONG : 0;
+            if (result) break;
+            // The rest of the path goes behind the target; both may lie in the same memory.
+            length = strlen(next);
+            memmove(rest + count + 1, next, length + 1);
+            memcpy(rest, target, (size_t)count);
+            rest[count] = '/';
+            next = rest;
+            if (*rest != '/') continue;
+            if (here != start) close(here);
+            here = start;
+            ours = is_private(&first);
+            continue;
+        }
+        if (fstat(fd, &st) < 0) result = -errno;
+        bool is_above_root = !strcmp(name, "..") && here == start;
+        if (!is_above_root && !result && st.st_uid != 0 && st.st_uid != geteuid()) {
+            if (!owner) owner = st.st_uid;
+            if (st.st_uid != owner) result = -EXDEV;
+        }
+        if (result || is_above_root) {
+            close(fd);
+            continue;
+        }
+        ours = ours && is_private(&st);
+        if (here != start) close(here);
+        here = fd;
+        // `..` may lead back to the root.
+        if (st.st_dev == first.st_dev && st.st_ino == first.st_ino) {
+            close(here);
+            here = start;
+        }
+    }
+    if (result) {
+        if (here != start) close(here);
+        close(start);
+        return result;
+    }
+    if (here != start) close(start);
+    *is_ours = ours;
+    return here;
 }
 
 int csys_close(int fd) { return RESULT(close(fd)); }
@@ -149,21 +233,67 @@ int csys_clone(int to, int from) {
 int csys_try_lock(int fd) { return RESULT(flock(fd, LOCK_EX | LOCK_NB)); }
 
 int csys_rename(const char *from, const char *to) { return RESULT(rename(from, to)); }
-int csys_symlink(const char *target, const char *path) { return RESULT(symlink(target, path)); }
 
-int64_t csys_readlink(const char *path, char *buffer, size_t size) {
-    ssize_t n = readlink(path, buffer, size);
+int csys_rename_at(int from, const char *name, int to, const char *new_name, csys_renaming how) {
+#ifndef __APPLE__
+    // musl has no function for it.
+    if (how != csys_rename_over) return RESULT(syscall(SYS_renameat2, from, name, to, new_name, (unsigned)how));
+#else
+    if (how != csys_rename_over)
+        return RESULT(renameatx_np(from, name, to, new_name, how == csys_rename_exchange ? RENAME_SWAP : RENAME_EXCL));
+#endif
+    return RESULT(renameat(from, name, to, new_name));
+}
+
+int csys_symlink_at(const char *target, int directory, const char *name) { return RESULT(symlinkat(target, directory, name)); }
+
+int64_t csys_readlink_at(int directory, const char *name, char *buffer, size_t size) {
+    ssize_t n = readlinkat(directory, name, buffer, size);
     return n < 0 ? -errno : n;
 }
 
-int csys_unlink(const char *path) { return RESULT(unlink(path)); }
-int csys_rmdir(const char *path) { return RESULT(rmdir(path)); }
+int csys_unlink_at(int directory, const char *name) { return RESULT(unlinkat(directory, name, 0)); }
+int csys_rmdir_at(int directory, const char *name) { return RESULT(unlinkat(directory, name, AT_REMOVEDIR)); }
+int csys_unlink(const char *path) { return csys_unlink_at(AT_FDCWD, path); }
+int csys_rmdir(const char *path) { return csys_rmdir_at(AT_FDCWD, path); }
 
-int csys_mkdir(const char *path, uint32_t mode) {
-    if (mkdir(path, (mode_t)mode) < 0) return -errno;
-    return RESULT(chmod(path, (mode_t)mode));
+int csys_mkdir_at(int directory, const char *name, uint32_t mode) {
+    if (mkdirat(directory, name, (mode_t)mode) < 0) return -errno;
+    int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    int result = RESULT(fchmod(fd, (mode_t)mode));
+    close(fd);
+    return result;
 }
 
+int csys_mkdir(const char *path, uint32_t mode) { return csys_mkdir_at(AT_FDCWD, path, mode); }
+
+int csys_mkdir_as(int directory, const char *name, uint32_t mode, uint32_t uid, uint32_t gid) {
+#ifndef __APPLE__
+    // Of this thread alone, and with it the rights to override permissions.
+    int group = setfsgid(gid), user = setfsuid(uid);
+    int result = RESULT(mkdirat(directory, name, (mode_t)mode));
+    setfsuid((uid_t)user);
+    setfsgid((gid_t)group);
+    return result;
+#else
+    (void)uid, (void)gid;
+    return RESULT(mkdirat(directory, name, (mode_t)mode));
+#endif
+}
+
+int csys_fchmod(int fd, uint32_t mode) { return RESULT(fchmod(fd, (mode_t)mode)); }
+int csys_fchown(int fd, uint32_t uid, uint32_t gid) { return RESULT(fchown(fd, uid, gid)); }
+
+int csys_fset_mtime(int fd, int64_t mtime_ns) {
+    struct timespec times[2] = {
+        {.tv_nsec = UTIME_OMIT},
+        {.tv_sec = mtime_ns / 1000000000, .tv_nsec = mtime_ns % 1000000000},
+    };
+    return RESULT(futimens(fd, times));
+}
+
+int csys_symlink(const char *target, const char *path) { return csys_symlink_at(target, AT_FDCWD, path); }
 int csys_chmod(const char *path, uint32_t mode) { return RESULT(chmod(path, (mode_t)mode)); }
 int csys_lchown(const char *path, uint32_t uid, uint32_t gid) { return RESULT(lchown(path, uid, gid)); }
 
@@ -176,50 +306,59 @@ int csys_set_mtime(const char *path, int64_t mtime_ns) {
 }
 
 #ifndef __APPLE__
-int64_t csys_listxattr(const char *path, char *buffer, size_t size) {
-    ssize_t n = llistxattr(path, buffer, size);
-    return n >= 0 ? n : errno == ENOTSUP ? 0 : -errno;
-}
-
-int64_t csys_getxattr(const char *path, const char *name, void *buffer, size_t size) {
-    ssize_t n = lgetxattr(path, name, buffer, size);
-    return n < 0 ? -errno : n;
-}
-
-int csys_setxattr(const char *path, const char *name, const void *value, size_t size) {
-    return RESULT(lsetxattr(path, name, value, size, 0));
-}
+#define XATTR_OPTIONS
+#define XATTR_POSITION
 #else
-int64_t csys_listxattr(const char *path, char *buffer, size_t size) {
-    ssize_t n = listxattr(path, buffer, size, XATTR_NOFOLLOW);
+#define XATTR_OPTIONS , 0
+#define XATTR_POSITION , 0, 0
+#endif
+
+int64_t csys_flistxattr(int fd, char *buffer, size_t size) {
+    ssize_t n = flistxattr(fd, buffer, size XATTR_OPTIONS);
     return n >= 0 ? n : errno == ENOTSUP ? 0 : -errno;
 }
 
-int64_t csys_getxattr(const char *path, const char *name, void *buffer, size_t size) {
-    ssize_t n = getxattr(path, name, buffer, size, 0, XATTR_NOFOLLOW);
+int64_t csys_fgetxattr(int fd, const char *name, void *buffer, size_t size) {
+    ssize_t n = fgetxattr(fd, name, buffer, size XATTR_POSITION);
     return n < 0 ? -errno : n;
 }
 
-int csys_setxattr(const char *path, const char *name, const void *value, size_t size) {
-    return RESULT(setxattr(path, name, value, size, 0, XATTR_NOFOLLOW));
-}
+int64_t csys_getxattr(const char *path, const char *name, void *buffer, size_t size) {
+#ifndef __APPLE__
+    ssize_t n = lgetxattr(path, name, buffer, size);
+#else
+    ssize_t n = getxattr(path, name, buffer, size, 0, XATTR_NOFOLLOW);
 #endif
+    return n < 0 ? -errno : n;
+}
+
+int csys_fsetxattr(int fd, const char *name, const void *value, size_t size) {
+#ifndef __APPLE__
+    return RESULT(fsetxattr(fd, name, value, size, 0));
+#else
+    return RESULT(fsetxattr(fd, name, value, size, 0, 0));
+#endif
+}
 
 struct csys_directory {
     DIR *stream;
 };
 
-int csys_opendir(const char *path, csys_directory **out) {
+int csys_opendir_fd(int fd, csys_directory **out) {
     csys_directory *directory = malloc(sizeof *directory);
-    if (!directory) return -ENOMEM;
-    directory->stream = opendir(path);
-    if (!directory->stream) {
-        int error = errno;
-        free(directory);
-        return -error;
+    if (directory && (directory->stream = fdopendir(fd))) {
+        *out = directory;
+        return 0;
     }
-    *out = directory;
-    return 0;
+    int error = directory ? errno : ENOMEM;
+    free(directory);
+    close(fd);
+    return -error;
+}
+
+int csys_opendir(const char *path, csys_directory **out) {
+    int fd = csys_open_directory(path);
+    return fd < 0 ? fd : csys_opendir_fd(fd, out);
 }
 
 int csys_readdir(csys_directory *directory, const char **name, csys_kind *kind) {
@@ -255,4 +394,5 @@ static int remove_at(int parent, const char *name) {
     return result ? result : RESULT(unlinkat(parent, name, AT_REMOVEDIR));
 }
 
+int csys_remove_tree_at(int directory, const char *name) { return remove_at(directory, name); }
 int csys_remove_tree(const char *path) { return remove_at(AT_FDCWD, path); }

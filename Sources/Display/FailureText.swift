@@ -19,6 +19,9 @@ extension Failure {
         case .occupied(let path, _, let link?):
             problem.phrase + ", where \(source(link)) would be linked.\n"
                 + "Move \(visible(path.text)) away on the host, or remove the link from the config tree."
+        case .occupied(let path, .symlink, nil):
+            problem.phrase + ", and is in the way of a link.\nMove \(visible(path.text)) away on the host, or make it a directory. "
+                + "Symlinks on the way to a link are followed where only root can put them."
         case .occupied(let path, _, nil):
             problem.phrase + ", and is in the way of a link.\nMove \(visible(path.text)) away on the host."
         case .noGroup(let group):
@@ -110,6 +113,7 @@ private func linuxError(_ code: Int) -> String {
     case 28: "no space left on the disk"
     case 30: "the file system is read-only"
     case 40: "too many symlinks"
+    case 67: "it belongs to another user than the directory above it"
     case 122: "disk quota exceeded"
     default: "error \(code)"
     }

@@ -193,7 +193,9 @@ import Wire
         let host = try TestHost()
         try host.write("/etc/a", "one", mode: 0o4640)
         #expect(csys_lchown(host.real("/etc/a"), 12, 34) == 0 && csys_chmod(host.real("/etc/a"), 0o4640) == 0)
-        let attribute = ["user.note", "trusted.note"].first { (name: String) in csys_setxattr(host.real("/etc/a"), name, "hello", 5) == 0 }
+        let file = csys_open_read(host.real("/etc/a"))
+        defer { _ = csys_close(file) }
+        let attribute = ["user.note", "trusted.note"].first { (name: String) in csys_fsetxattr(file, name, "hello", 5) == 0 }
         #expect(csys_set_mtime(host.real("/etc/a"), 1_234_567_890_987_654_321) == 0)
         var wanted = app("one", at: "/etc/a")
         wanted.apps["dns"]!.links["/etc/second"] = "b"
@@ -209,7 +211,9 @@ import Wire
         #expect(status.mtime_ns == 1_234_567_890_987_654_321)
         if let attribute {
             var value = [UInt8](repeating: 0, count: 10)
-            #expect(csys_getxattr(host.real("/etc/a"), attribute, &value, 10) == 5)
+            let restored = csys_open_read(host.real("/etc/a"))
+            defer { _ = csys_close(restored) }
+            #expect(csys_fgetxattr(restored, attribute, &value, 10) == 5)
         }
     }
 }

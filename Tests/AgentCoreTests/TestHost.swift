@@ -110,8 +110,10 @@ final class TestHost {
         try FileManager.default.createSymbolicLink(atPath: real(path), withDestinationPath: target)
     }
 
-    func makeDirectory(_ path: String) throws {
+    /// Of root's, or only the last of the directories of the user `owner`'s.
+    func makeDirectory(_ path: String, owner: UInt32? = nil) throws {
         try FileManager.default.createDirectory(atPath: real(path), withIntermediateDirectories: true)
+        if let owner { try #require(csys_lchown(real(path), owner, owner) == 0) }
     }
 
     func remove(_ path: String) throws { try FileManager.default.removeItem(atPath: real(path)) }

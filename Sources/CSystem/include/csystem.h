@@ -33,7 +33,18 @@ typedef struct {
 int csys_lstat(const char *path, csys_stat *out);
 int csys_fstat(int fd, csys_stat *out);
 
-// Descriptors are close-on-exec.
+// Opens the directory `path` below `root`, component by component, to be used with the functions `_at`; closed with
+// csys_close. A symlink is followed only where nobody but root, or this process's user, could have put it: -EXDEV for
+// others, and for a directory of one user within that of another. `is_ours` tells whether what is in it could be put there
+// only by these two.
+int csys_walk(const char *root, const char *path, bool *is_ours);
+
+// Descriptors are close-on-exec. A name `_at` is one in a directory, and never a symlink to be followed.
+int csys_lstat_at(int directory, const char *name, csys_stat *out);
+int csys_open_read_at(int directory, const char *name);
+int csys_create_new_at(int directory, const char *name, uint32_t mode);
+int csys_open_append_at(int directory, const char *name, uint32_t mode);
+int csys_reopen_directory(int directory);  // from csys_walk, for reading and syncing
 int csys_open_read(const char *path);  // a regular file; a symlink as last component is ELOOP, never waits
 int csys_open_directory(const char *path);
 int csys_create_new(const char *path, uint32_t mode);  // EEXIST if there is anything at path; mode as is, no umask
@@ -52,26 +63,46 @@ int csys_try_lock(int fd);  // exclusive flock; EWOULDBLOCK when held by another
 
 int csys_disk(const char *path, uint64_t *size, uint64_t *available);  // bytes; of the file system, for anybody
 int csys_rename(const char *from, const char *to);
-int csys_symlink(const char *target, const char *path);
-int64_t csys_readlink(const char *path, char *buffer, size_t size);  // length, not terminated
 int csys_unlink(const char *path);
 int csys_rmdir(const char *path);
 int csys_mkdir(const char *path, uint32_t mode);  // mode as is, no umask
+int csys_symlink(const char *target, const char *path);
 int csys_chmod(const char *path, uint32_t mode);
 int csys_lchown(const char *path, uint32_t uid, uint32_t gid);
 int csys_set_mtime(const char *path, int64_t mtime_ns);  // of the path itself, not what a symlink points to
 
-int64_t csys_listxattr(const char *path, char *buffer, size_t size);  // names, each terminated; 0 where unsupported
-int64_t csys_getxattr(const char *path, const char *name, void *buffer, size_t size);
-int csys_setxattr(const char *path, const char *name, const void *value, size_t size);
+// What becomes of what has the new name already; the values are those of renameat2(2).
+typedef enum : uint8_t {
+    csys_rename_over = 0,  // it goes
+    csys_rename_exclusive = 1,  // EEXIST
+    csys_rename_exchange = 2,  // it gets the old name
+} csys_renaming;
+// EINVAL or ENOSYS where the file system or the kernel can only rename over.
+int csys_rename_at(int from, const char *name, int to, const char *new_name, csys_renaming how);
+int csys_symlink_at(const char *target, int directory, const char *name);
+int64_t csys_readlink_at(int directory, const char *name, char *buffer, size_t size);  // length, not terminated
+int csys_unlink_at(int directory, const char *name);
+int csys_rmdir_at(int directory, const char *name);
+int csys_mkdir_at(int directory, const char *name, uint32_t mode);  // mode as is; only where nobody else can swap it
+int csys_mkdir_as(int directory, const char *name, uint32_t mode, uint32_t uid, uint32_t gid);  // with that user's rights
+int csys_remove_tree_at(int directory, const char *name);  // whatever is there, with all that is below it
+int csys_remove_tree(const char *path);
+
+int csys_fchmod(int fd, uint32_t mode);
+int csys_fchown(int fd, uint32_t uid, uint32_t gid);
+int csys_fset_mtime(int fd, int64_t mtime_ns);
+int64_t csys_flistxattr(int fd, char *buffer, size_t size);  // names, each terminated; 0 where unsupported
+int64_t csys_fgetxattr(int fd, const char *name, void *buffer, size_t size);
+int64_t csys_getxattr(const char *path, const char *name, void *buffer, size_t size);  // of a symlink itself
+int csys_fsetxattr(int fd, const char *name, const void *value, size_t size);
 
 typedef struct csys_directory csys_directory;  // an open directory
 int csys_opendir(const char *path, csys_directory **out);
+int csys_opendir_fd(int fd, csys_directory **out);  // which it closes
 // 1 and the name, valid until the next call, and its kind (csys_kind_other when the filesystem does not say);
 // 0 at the end. "." and ".." are left out.
 int csys_readdir(csys_directory *directory, const char **name, csys_kind *kind);
 void csys_closedir(csys_directory *directory);
-int csys_remove_tree(const char *path);  // whatever is there, with all that is below it
 
 // Scanning, on the laptop only ----------------------------------------------------------------------------------
 

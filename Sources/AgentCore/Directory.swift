@@ -1,0 +1,62 @@
+import CSystem
+import Model
+import Wire
+
+/// A directory that is held open, so that whatever happens to its path, what is done in it is done there.
+final class Directory {
+    let descriptor: Int32
+    /// Whether nobody but root, and the user that the agent runs as, can change what is in it. Elsewhere no symlink is
+    /// followed, and nothing counts as known that was not looked at through a descriptor.
+    let isOurs: Bool
+
+    init(_ descriptor: Int32, isOurs: Bool) {
+        self.descriptor = descriptor
+        self.isOurs = isOurs
+    }
+
+    deinit { _ = csys_close(descriptor) }
+}
+
+extension System {
+    /// The directory at `path`, `/` for nil: reached component by component, and through no symlink that another user of the
+    /// host can have put there. Nil if there is none.
+    func reach(_ path: AbsolutePath?) throws(Failure) -> Directory? {
+        let now = csys_monotonic_ns()
+        // Files are made and copied one after the other in the same few directories.
+        for place in recent where place.path == path && now - place.at < 1_000_000_000 { return place.directory }
+        var isOurs = false
+        let descriptor = csys_walk(root.isEmpty ? "/" : root, path?.text ?? "", &isOurs)
+        if descriptor == -Int32(csys_enoent) || descriptor == -Int32(csys_enotdir) { return nil }
+        if descriptor == -Int32(csys_exdev), let path { throw refusal(path) }
+        if descriptor < 0 { throw Failure(.look, path?.text ?? "/", code: -descriptor) }
+        let directory = Directory(descriptor, isOurs: isOurs)
+        if recent.count >= 4 { recent.removeFirst() }
+        recent.append((path, now, directory))
+        return directory
+    }
+
+    /// The directory that holds `path`, for an operation.
+    func holder(of path: AbsolutePath, _ operation: Operation) throws(Failure) -> Directory {
+        guard let directory = try reach(path.parent) else { throw Failure(operation, path.text, code: Int32(csys_enoent)) }
+        return directory
+    }
+
+    /// Has every directory looked for again: one may be another now, and one that is held open cannot be unmounted.
+    func forget() { recent = [] }
+
+    /// Which part of the way to a directory belongs to somebody whom it does not concern.
+    private func refusal(_ directory: AbsolutePath) -> Failure {
+        var here = directory
+        var isOurs = false
+        while let parent = here.parent {
+            let descriptor = csys_walk(root.isEmpty ? "/" : root, parent.text, &isOurs)
+            if descriptor >= 0 { _ = csys_close(descriptor) }
+            guard descriptor == -Int32(csys_exdev) else { break }
+            here = parent
+        }
+        if let occupant = try? occupant(of: here), case .symlink = occupant {
+            return Failure(.occupied(here, by: occupant, for: nil))
+        }
+        return Failure(.look, here.text, code: 67)  // ENOLINK, as systemd has it
+    }
+}
