@@ -95,7 +95,7 @@ let package = Package(
     dependencies: embedded
         ? []
         : [
-            .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+            .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         ],
     targets: core + (embedded ? [] : laptop + tests + endToEnd),
     swiftLanguageModes: [.v6])

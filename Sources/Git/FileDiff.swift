@@ -87,6 +87,9 @@ extension Store {
         }
         guard !isUnseen, max(oldSize ?? 0, newSize ?? 0) <= Self.largestDiffed else { return binary }
         let (before, after) = (try bytes(old), try bytes(new))
+        if let before, let after, let tedious = TediousDiff(before, after) {
+            return isBinary(before) || isBinary(after) ? binary : .text(tedious.replacement())
+        }
         // The patch points into both for as long as it lives.
         var result: Result<FileDiff, StoreError> = .success(binary)
         unsafe (before ?? []).withUnsafeBytes { a in
@@ -129,6 +132,9 @@ extension Store {
         }
         return .text(result)
     }
+
+    /// As Git finds out.
+    private func isBinary(_ bytes: [UInt8]) -> Bool { bytes.prefix(8000).contains(0) }
 
     private func hunk(_ index: Int, of patch: OpaquePointer, _ path: String) throws(StoreError) -> TextDiff.Hunk {
         var made: UnsafePointer<git_diff_hunk>?

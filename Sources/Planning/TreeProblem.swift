@@ -42,6 +42,8 @@ public struct TreeProblem: Error, Hashable, Sendable {
         case badPath(PathProblem)
         /// Something that is neither a file nor a directory.
         case notAFile
+        /// The lists of the host's files take more bytes than a message holds.
+        case tooManyFiles(Int, bytes: Int)
     }
 
     /// Where it is: `web1/nginx/manifest.json:3`.
@@ -82,6 +84,9 @@ public struct TreeProblem: Error, Hashable, Sendable {
             "'\(name)' is no name for a host: letters, digits, '.', '-' and '_', the first a letter or digit"
         case .badPath(let problem): "not a path that Deptool takes: \(problem.phrase)"
         case .notAFile: "neither a file nor a directory"
+        case .tooManyFiles(let count, let bytes):
+            "\(count) files are too many for one host: their names take \(bytes / 1_000_000) MB of at most \(HostTree.mostListed / 1_000_000) MB; "
+                + "put some of them into an archive that a unit unpacks"
         }
     }
 }
@@ -99,6 +104,8 @@ extension HostTree {
         var links: [AbsolutePath: AppName] = [:]
         var units: [UnitName: AppName] = [:]
         let quadlets = quadletUnits()
+        let listed = listedBytes
+        if listed > Self.mostListed { throw TreeProblem(host: host, .tooManyFiles(apps.reduce(0) { $0 + $1.files.count }, bytes: listed)) }
         for app in apps {
             for link in app.manifest.symlinks { try validate(link, of: app) }
             for file in app.files {

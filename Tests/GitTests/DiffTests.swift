@@ -55,6 +55,46 @@ import Testing
         #expect(try diff(large, nil) == .binary(oldSize: UInt64(large.count), newSize: nil))
     }
 
+    /// Bytes of the difference applied to the old lines.
+    private func applied(_ diff: TextDiff, to old: [String]) throws -> [String] {
+        var (result, at): ([String], Int) = ([], 0)
+        for hunk in diff.hunks {
+            let start = try #require(hunk.header.firstMatch(of: /^@@ -([0-9]+)/).flatMap { Int($0.output.1) }) - 1
+            result += old[at..<max(start, at)]
+            at = max(start, at)
+            for line in hunk.lines {
+                if line.kind != .added {
+                    #expect(old[at] == line.text)
+                    at += 1
+                }
+                if line.kind != .removed { result.append(line.text) }
+            }
+        }
+        return result + old[at...]
+    }
+
+    /// What takes Git minutes, since every line has thousands of counterparts.
+    @Test(.timeLimit(.minutes(3)), arguments: [2, 1000, 1 << 20]) func `large files of much the same lines are compared soon`(variety: Int) throws {
+        var random = SeededGenerator(state: UInt64(variety))
+        func lines() -> [String] { (0..<300_000).map { _ in "\(UInt64.random(in: 0..<UInt64(variety), using: &random))" } }
+        let ends = ["first", "second", "third", "fourth"]
+        let (old, new) = (ends + lines() + ends, ends + lines() + ends)
+        func text(_ lines: [String]) -> String { lines.map { $0 + "\n" }.joined() }
+        let diff = try #require(try self.text(text(old), text(new)))
+        #expect(try applied(diff, to: old) == new)
+        #expect(diff.added == diff.hunks.flatMap(\.lines).count { $0.kind == .added } && diff.removed > 0)
+        #expect(diff.hunks.first?.lines.first == .init(.context, "second"))
+    }
+
+    @Test func `few changes of a large file are shown as such`() throws {
+        let old = (0..<300_000).map { "\($0 % 7)" }
+        var new = old
+        for at in stride(from: 1000, to: 300_000, by: 1000) { new[at] = "changed" }
+        func text(_ lines: [String]) -> String { lines.map { $0 + "\n" }.joined() }
+        let diff = try #require(try self.text(text(old), text(new)))
+        #expect(diff.hunks.count == 299 && diff.added == 299 && diff.removed == 299)
+    }
+
     @Test func `compared trees list what changed`() throws {
         let workshop = try Workshop()
         try workshop.fill()

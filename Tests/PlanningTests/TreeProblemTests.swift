@@ -27,6 +27,26 @@ import Testing
             == "web1/b/systemd/x.service.d/1.conf: the link '/etc/systemd/system/x.service.d/1.conf' is also claimed by the app 'a'")
     }
 
+    @Test func `more files than can be listed are refused`() throws {
+        func host(_ count: Int) throws -> HostTree {
+            let id = ObjectID.of(.blob, [])
+            let files = try (100_000_000..<100_000_000 + count).map {
+                FileEntry(path: try RelativePath("some/where/\($0 / 1000)/a-file-with-a-name-\($0).txt"), isExecutable: false, id: id)
+            }
+            return HostTree(
+                host: try hostname("web1"), id: id, apps: [AppTree(name: try #require(AppName("app")), id: id, manifest: Manifest(), files: files)])
+        }
+        try host(300_000).validate()
+        let many = try host(600_000)
+        do throws(TreeProblem) {
+            try many.validate()
+            Issue.record("600,000 files are not too many")
+        } catch {
+            #expect(error.place == "web1")
+            #expect(error.phrase.hasPrefix("600000 files are too many for one host: their names take "))
+        }
+    }
+
     @Test func `a link that a manifest and a file want is refused`() throws {
         #expect(try problem(["a": ["manifest.json": manifest(links: ["/etc/tmpfiles.d/a.conf": "f"]), "f": "", "tmpfiles/a.conf": ""]])
             == "web1/a/manifest.json: the link '/etc/tmpfiles.d/a.conf' is there twice")
