@@ -65,7 +65,7 @@ public struct ClusterReader {
             if old == tree, drift.isEmpty { continue }
             let wanted = try hostTree(host, tree)
             do { try wanted.validate(origin) } catch { throw .tree(error) }
-            let known = try old.map { id throws(ClusterError) in try hostTree(host, id) }
+            let known = try old.map { id throws(ClusterError) in try deployedTree(host, id) }
             let plan = HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, drift: drift)
             if let plan { plans.append(plan) }
         }
@@ -92,7 +92,7 @@ public struct ClusterReader {
         guard let base else { throw .notDeployed(host) }
         let old = try hostTreeID(of: host, in: base)
         let empty = try read { () throws(StoreError) in try store.write(RecordedObject(kind: .tree, bytes: [])) }
-        let known = try old.map { id throws(ClusterError) in try hostTree(host, id) }
+        let known = try old.map { id throws(ClusterError) in try deployedTree(host, id) }
         // The name check goes by what the host was deployed with.
         let wanted = HostTree(host: host, id: empty, options: known?.options ?? HostOptions(), apps: [])
         return Plan(hosts: [HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, isRemoval: true)].compactMap { $0 })
@@ -101,6 +101,50 @@ public struct ClusterReader {
     /// The tree of one host in a commit; nil when the commit does not have it.
     func hostTreeID(of host: Hostname, in commit: ObjectID) throws(ClusterError) -> ObjectID? {
         try read { () throws(StoreError) in try store.tree(of: host, in: commit) }
+    }
+
+    /// The hosts of the tree, and those of the cluster that are deployed to but not in it any more, ordered by name.
+    public func knownHosts(_ root: ObjectID, cluster: String, filter: HostFilter) throws(ClusterError) -> [Hostname] {
+        let hosts = try hosts(in: root).map(\.host)
+        let deployed = Dictionary(
+            try read { () throws(StoreError) in try store.deployedCommits() }.map { ($0.host, $0.commit) }
+        ) { first, _ in first }
+        let all = (hosts + (try orphans(hosts, deployed, cluster))).sorted()
+        try filter.check(all)
+        return all.filter(filter.includes)
+    }
+
+    /// What a host runs, with gaps where it cannot be read: what is wrong there is no reason to leave all hosts alone.
+    func deployedTree(_ host: Hostname, _ id: ObjectID) throws(ClusterError) -> HostTree {
+        var gap: String?
+        do {
+            return try hostTree(host, id)
+        } catch {
+            gap = try Self.gap(error)
+        }
+        var tree = HostTree(host: host, id: id, apps: [])
+        tree.gap = gap
+        do {
+            for entry in try read({ () throws(StoreError) in try store.tree(id) }) where entry.kind == .directory {
+                tree.apps.append(try app(entry, host, acceptsGaps: true))
+            }
+        } catch {
+            _ = try Self.gap(error)
+            tree.apps = []
+        }
+        tree.apps.sort { $0.name < $1.name }
+        return tree
+    }
+
+    /// What cannot be read, if it is that.
+    private static func gap(_ error: ClusterError) throws(ClusterError) -> String {
+        switch error {
+        case .tree(let problem): return "\(problem.place): \(problem.phrase)"
+        case .store(.missingObject), .store(.damagedObject), .store(.objectTooLarge):
+            if case .store(let error) = error { return error.phrase }
+            throw error
+        default: throw error
+        }
     }
 
     func hostTree(_ host: Hostname, _ id: ObjectID) throws(ClusterError) -> HostTree {
@@ -121,21 +165,30 @@ public struct ClusterReader {
         return tree
     }
 
-    private func app(_ entry: TreeEntry, _ host: Hostname) throws(ClusterError) -> AppTree {
+    private func app(_ entry: TreeEntry, _ host: Hostname, acceptsGaps: Bool = false) throws(ClusterError) -> AppTree {
         guard let name = AppName(entry.name) else { throw .tree(TreeProblem(host: host, .badAppName(entry.name))) }
         var files: [FileEntry] = []
         try collect(entry.id, below: "", host, name, &files)
         files.sort { $0.path < $1.path }
-        var manifest = Manifest()
+        var app = AppTree(name: name, id: entry.id, manifest: Manifest(), files: files)
         if let file = files.first(where: { $0.path.text == Manifest.fileName }) {
-            let bytes = try contents(file.id, host, name, Manifest.fileName)
             do {
-                manifest = try Manifest(parsing: bytes)
+                app.manifest = try manifest(file.id, host, name)
             } catch {
-                throw .tree(TreeProblem(host: host, app: name, file: Manifest.fileName, .format(error)))
+                guard acceptsGaps else { throw error }
+                app.isManifestKnown = false
             }
         }
-        return AppTree(name: name, id: entry.id, manifest: manifest, files: files)
+        return app
+    }
+
+    private func manifest(_ id: ObjectID, _ host: Hostname, _ app: AppName) throws(ClusterError) -> Manifest {
+        let bytes = try contents(id, host, app, Manifest.fileName)
+        do {
+            return try Manifest(parsing: bytes)
+        } catch {
+            throw .tree(TreeProblem(host: host, app: app, file: Manifest.fileName, .format(error)))
+        }
     }
 
     private func collect(

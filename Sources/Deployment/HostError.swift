@@ -31,6 +31,8 @@ public enum HostError: Error, Hashable, Sendable {
     case store(StoreError)
     /// The record on the host does not hang together by its ids.
     case inconsistentRecord
+    /// What is deployed there cannot be read, for that reason.
+    case unreadable(String)
     /// Another deploy holds the lock.
     case busy(Holder)
     /// All hosts must be ready before any changes, and another was not.

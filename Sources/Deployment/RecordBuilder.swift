@@ -13,12 +13,32 @@ extension Store {
             for entry in try self.tree(tree) where entry.kind == .directory { try add(entry.id) }
         }
         try add(wanted.id)
+        objects += try settings(of: wanted)
         return Record(
             commit: commit, author: info.author.text, time: info.time, objects: objects,
             apps: wanted.apps.map { DeployedApp(name: $0.name, files: $0.files) },
             links: wanted.apps.flatMap(\.links),
             units: wanted.apps.flatMap { app in app.manifest.units.map { DeployedUnit(app: app.name, name: $0) } })
     }
+
+    /// The files by which another store plans, should somebody edit them on the host: manifests and `host.json`.
+    private func settings(of wanted: HostTree) throws(StoreError) -> [RecordedObject] {
+        var ids = try tree(wanted.id).filter { $0.kind != .directory && $0.name == HostOptions.fileName }.map(\.id)
+        ids += wanted.apps.compactMap { app in app.files.first { $0.path.text == Manifest.fileName }?.id }
+        var objects: [RecordedObject] = []
+        var rest = Self.mostSettings
+        var seen: Set<ObjectID> = []
+        for id in ids where seen.insert(id).inserted {
+            let size = try blobSize(id)
+            guard size <= rest else { continue }
+            rest -= size
+            objects.append(RecordedObject(kind: .blob, bytes: try blob(id, limit: .max)))
+        }
+        return objects
+    }
+
+    /// Bytes: the record has to fit into a message.
+    private static var mostSettings: UInt64 { 1 << 20 }
 
     /// What a host is asked to do, with the contents that it is not known to have.
     func preparation(
@@ -84,7 +104,9 @@ extension Store {
             for entry in entries {
                 switch entry.kind {
                 case .directory: pending.append(entry.id)
-                case .file: if !contains(entry.id) { missing.insert(entry.id) }
+                case .file:
+                    if contains(entry.id) { continue }
+                    if offered[entry.id]?.kind == .blob { try take(.blob, entry.id) } else { missing.insert(entry.id) }
                 case .other: throw .inconsistent
                 }
             }

@@ -35,7 +35,7 @@ extension ClusterReader {
     private func goBack(_ plan: inout HostPlan, isUndo: Bool) throws(ClusterError) {
         // The name check of a host that is emptied goes by what it was deployed with.
         if plan.wanted.apps.isEmpty, let base = plan.base, let tree = try hostTreeID(of: plan.host, in: base) {
-            plan.wanted.options = try hostTree(plan.host, tree).options
+            plan.wanted.options = try deployedTree(plan.host, tree).options
         }
         // The host keeps the version before the one that runs.
         guard isUndo else { return }

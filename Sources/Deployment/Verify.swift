@@ -71,11 +71,14 @@ extension HostTask {
         let reader = ClusterReader(store)
         do {
             guard let id = try reader.hostTreeID(of: host, in: commit) else { return HostTree(host: host, id: commit, apps: []) }
-            return try reader.hostTree(host, id)
-        } catch .store(let error) {
+            let tree = try reader.deployedTree(host, id)
+            if let gap = tree.gap { throw HostError.unreadable(gap) }
+            return tree
+        } catch let error as HostError {
+            throw error
+        } catch ClusterError.store(let error) {
             throw .store(error)
         } catch {
-            // No tree that this tool would have deployed.
             throw .inconsistentRecord
         }
     }

@@ -13,6 +13,7 @@ public func planJSON(_ plan: Plan, cluster: String) -> JSONValue {
 private func json(_ plan: HostPlan) -> JSONValue {
     [
         "host": .string(plan.host.text), "base": JSONValue(plan.base?.hex), "tree": .string(plan.wanted.id.hex),
+        "unreadable": JSONValue(plan.gap),
         "apps": .list(plan.changes.map(json)), "drift": .list(plan.drift.map(driftJSON)),
         "steps": .list(plan.steps.map(stepJSON)),
     ]

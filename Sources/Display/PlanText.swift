@@ -20,6 +20,10 @@ public struct PlanText {
 
     func render(_ plan: HostPlan) -> String {
         var text = style.heading(plan.host.text) + (plan.base == nil ? " (new host)" : "") + "\n"
+        if let gap = plan.gap {
+            text += "    \(style.changed("! what is deployed cannot be read (\(visible(gap)))"))\n"
+            text += "      Links and units that only that has stay.\n"
+        }
         if plan.hasNewOptions { text += "    \(style.changed("~ host.json"))\n" }
         for drift in plan.drift where plan.isOwnerless(drift) { text += "    \(style.changed("! " + drift.phrase))\n" }
         if plan.isRemoval, plan.changes.isEmpty { text += "    nothing is left to remove\n" }

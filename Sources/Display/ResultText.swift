@@ -82,6 +82,7 @@ extension HostError {
         case .unexpected: "sent a message that makes no sense here"
         case .store(let error): error.phrase
         case .inconsistentRecord: "its record does not fit together"
+        case .unreadable(let gap): "what is deployed there cannot be read: \(visible(gap))"
         case .busy(let holder): "locked by \(visible(holder.name))"
         case .otherHostNotReady: "not changed, since another host is not ready"
         case .calledOff: "not changed, as you wished"
@@ -112,6 +113,7 @@ extension HostError {
         case .malformed, .unexpected: "The agent on the host may have been tampered with, or something else answers there."
         case .store(let error): error.explanation
         case .inconsistentRecord: "What the host says is deployed cannot be verified. It was left alone."
+        case .unreadable: "The next `deptool deploy` of a change deploys it as a whole."
         case .busy(let holder):
             "\(visible(holder.name)) is deploying to it. Wait until that is done, then run `deptool deploy` again."
         case .otherHostNotReady, .calledOff: nil

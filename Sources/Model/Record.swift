@@ -8,7 +8,7 @@ public struct Record: Hashable, Sendable {
     /// Who deployed, as the commit says, and when, in seconds since the epoch.
     public var author: String
     public var time: Int64
-    /// The commit itself, the cluster's root tree, and the trees of this host, none of another.
+    /// The commit itself, the cluster's root tree, the trees of this host, none of another, and its manifests and `host.json`.
     public var objects: [RecordedObject]
     public var apps: [DeployedApp]
     /// Every symlink outside Deptool's directory that belongs to the deployed apps.
@@ -30,7 +30,7 @@ public struct Record: Hashable, Sendable {
     }
 }
 
-/// A commit or tree, in Git's raw form without the header.
+/// A commit, tree or small file, in Git's raw form without the header.
 public struct RecordedObject: Hashable, Sendable {
     public var kind: ObjectKind
     public var bytes: [UInt8]

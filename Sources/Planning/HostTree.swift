@@ -8,6 +8,8 @@ public struct HostTree: Hashable, Sendable {
     public var options: HostOptions
     /// Ordered by name.
     public var apps: [AppTree]
+    /// Why some of it is not known; for people. Only what is deployed may have gaps.
+    public var gap: String?
 
     public init(host: Hostname, id: ObjectID, options: HostOptions = HostOptions(), apps: [AppTree]) {
         self.host = host
@@ -23,6 +25,8 @@ public struct AppTree: Hashable, Sendable {
     /// The Git tree of the directory.
     public var id: ObjectID
     public var manifest: Manifest
+    /// False where it cannot be read: `manifest` says nothing then.
+    public var isManifestKnown = true
     /// Ordered by path.
     public var files: [FileEntry]
 

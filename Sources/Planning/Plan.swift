@@ -33,6 +33,8 @@ public struct HostPlan: Hashable, Sendable {
     /// Whether the host's own `host.json` says something else than when it was deployed. The host does nothing about that,
     /// but what is known of it changes.
     public var hasNewOptions: Bool
+    /// Why not all that is deployed is known. What is not known is deployed as a whole.
+    public var gap: String?
 
     /// Nil when there is nothing to do. The wanted tree must be valid, and what drifted a part of the deployed one.
     public init?(
@@ -49,7 +51,9 @@ public struct HostPlan: Hashable, Sendable {
         self.base = base
         self.wanted = wanted
         present = Set(old.flatMap { $0.files.map(\.id) })
-        steps = StepBuilder(old: old, new: wanted.apps, changes: changes).steps()
+        gap = deployed?.gap
+        let unknown = gap == nil ? [] : old.isEmpty ? wanted.apps.map(\.name) : old.filter { !$0.isManifestKnown }.map(\.name)
+        steps = StepBuilder(old: old, new: wanted.apps, changes: changes, unknown: Set(unknown)).steps()
         if let login = safety.login(old: old, new: wanted.apps, changes: changes) {
             steps.append(Step(nil, .confirm(within: Safety.patience, because: login)))
         }

@@ -14,6 +14,8 @@ struct StepBuilder {
     let old: [AppTree]
     let new: [AppTree]
     let changes: [AppChange]
+    /// Apps whose deployed manifest is not known: their units may be running.
+    var unknown: Set<AppName> = []
 
     private var checkedOut: [AppName] { changes.filter(\.hasNewVersion).map(\.app) }
 
@@ -95,7 +97,12 @@ struct StepBuilder {
                 guard let shown = own?.app ?? others.first?.app else { continue }
                 if !before.contains(unit) {
                     enable.append(Step(shown, .enable(unit, .new)))
-                    start.append(Step(shown, .start(unit, within: limit)))
+                    if unknown.contains(app.name), let first = own?.touched.first {
+                        let reason = Step.Reason(path: first, others: (own?.touched.count ?? 1) - 1)
+                        start.append(Step(shown, .restart(unit, because: reason, within: limit)))
+                    } else {
+                        start.append(Step(shown, .start(unit, within: limit)))
+                    }
                 } else {
                     let isDisabled = own?.drift.contains { $0.finding == .disabled(unit) } ?? false
                     if isDisabled {

@@ -21,9 +21,8 @@ struct Sync: AsyncParsableCommand {
     func run() async throws {
         let workspace = try cluster.workspace()
         let root = try workspace.importTree()
-        let plan = try workspace.plan(root, limit.filter)
-        let hosts =
-            changed ? plan.hosts.map(\.host) : try workspace.statuses(root, plan, limit.filter).map(\.host)
+        // What is known of the hosts, right or wrong, is no reason not to ask them.
+        let hosts = changed ? try workspace.plan(root, limit.filter).hosts.map(\.host) : try workspace.knownHosts(root, limit.filter)
         let style = Terminal.style
         let screen = ProgressScreen(hosts)
         let (storePath, isJSON) = (workspace.store.path, output.json)
@@ -59,7 +58,7 @@ struct Ping: AsyncParsableCommand {
     func run() async throws {
         let workspace = try cluster.workspace()
         let root = try workspace.importTree()
-        let hosts = try workspace.statuses(root, try workspace.plan(root, limit.filter), limit.filter).map(\.host)
+        let hosts = try workspace.knownHosts(root, limit.filter)
         let screen = PingScreen(hosts)
         do {
             let questions = ProgressScreen(hosts)

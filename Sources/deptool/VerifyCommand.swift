@@ -89,6 +89,8 @@ extension Workspace {
             case .success(let found):
                 drift[host] = found.drift
                 contents.merge(found.contents) { first, _ in first }
+            // It is deployed as a whole.
+            case .failure(.unreadable): drift[host] = []
             case .failure(let error): absent.append((host, error))
             }
         }

@@ -157,6 +157,15 @@ struct Workspace {
         }
     }
 
+    /// The hosts that can be asked, without a plan. Makes the cluster the default.
+    func knownHosts(_ root: ObjectID, _ filter: HostFilter) throws -> [Hostname] {
+        try complaining {
+            let hosts = try ClusterReader(store).knownHosts(root, cluster: cluster, filter: filter)
+            try remember()
+            return hosts
+        }
+    }
+
     /// Turns errors into what the operator reads.
     func complaining<Result>(_ body: () throws -> Result) throws -> Result {
         try deptool.complaining(directory, body)

@@ -55,6 +55,53 @@ import Testing
         #expect(summary(try cluster.plan()) == ["web1: update nginx [nginx.conf]"])
     }
 
+    /// What is deployed on web1 is that tree, which no deptool would have taken.
+    private func deployed(_ tree: ObjectID) throws {
+        let commit = try cluster.store.commit(
+            tree: try cluster.store.writeRoot([(try hostname("web1"), tree)]), parent: nil, author: Author(name: "Eve", email: ""),
+            message: DeployMessage.make(.deploy, cluster: "prod", hosts: []), time: 1)
+        try cluster.store.setDeployed(try hostname("web1"), commit, reason: "test")
+    }
+
+    private func tree(_ entries: [(mode: String, name: String, id: ObjectID)]) throws -> ObjectID {
+        try cluster.store.write(RecordedObject(kind: .tree, bytes: entries.flatMap { Array("\($0.mode) \($0.name)\0".utf8) + $0.id.bytes }))
+    }
+
+    private func file(_ text: String) throws -> ObjectID { try cluster.store.write(RecordedObject(kind: .blob, bytes: Array(text.utf8))) }
+
+    @Test(arguments: ["no such object", "{", #"{"unknown": 1}"#, String(repeating: " ", count: 2 << 20)])
+    func `a host whose manifest cannot be read is deployed as a whole, and the others as always`(text: String) throws {
+        try cluster.deploy(to: "web2")
+        try cluster.write("web1/nginx/manifest.json", manifest(units: ["nginx.service"], links: ["/etc/nginx.conf": "nginx.conf"]))
+        try cluster.write("web1/nginx/systemd/nginx.service", "")
+        try cluster.write("web2/nginx/nginx.conf", "changed\n")
+        let id = text == "no such object" ? ObjectID.of(.blob, Array("never written".utf8)) : try file(text)
+        let nginx = try tree([("100644", "gone.conf", try file("")), ("100644", "manifest.json", id), ("100644", "nginx.conf", try file("one\n"))])
+        try deployed(try tree([("40000", "nginx", nginx)]))
+        let plan = try cluster.plan()
+        #expect(summary(plan) == ["web1: update nginx [gone.conf manifest.json systemd/nginx.service]", "web2: update nginx [nginx.conf]"])
+        #expect(plan.hosts.first?.gap?.isEmpty == false && plan.hosts.last?.gap == nil)
+        let steps = plan.hosts.first?.steps.map(\.action) ?? []
+        let unit = try #require(UnitName("nginx.service"))
+        // It may be running what was there before.
+        #expect(steps.contains { if case .restart(unit, _, _) = $0 { true } else { false } })
+        #expect(steps.contains { if case .enable(unit, .new) = $0 { true } else { false } })
+        #expect(steps.contains { if case .link(let path, _) = $0 { path.text == "/etc/nginx.conf" } else { false } })
+        _ = try ClusterReader(cluster.store).knownHosts(try cluster.root(), cluster: "prod", filter: .all)
+    }
+
+    @Test func `a host whose trees cannot be read is deployed as a whole`() throws {
+        let missing = ObjectID.of(.tree, Array("never written".utf8))
+        let symlink = try tree([("120000", "link", try file("x"))])
+        let trees = [missing, try tree([("40000", "nginx", missing)]), try tree([("40000", "nginx", symlink)]), try tree([("40000", "a b", symlink)])]
+        for tree in trees + [try tree([("100644", "host.json", try file("["))])] {
+            try deployed(tree)
+            let plan = try cluster.plan()
+            #expect(summary(plan) == ["web1: add nginx [nginx.conf]", "web2 new: add nginx [nginx.conf]"])
+            #expect(plan.hosts.first?.gap?.isEmpty == false)
+        }
+    }
+
     @Test func `an app and a directory of a host that went are removed`() throws {
         try cluster.deploy(to: "web1", "web2")
         try cluster.remove("web1/nginx")

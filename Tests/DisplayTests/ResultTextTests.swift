@@ -146,6 +146,7 @@ import Wire
         (.unexpected, "sent a message that makes no sense here"),
         (.store(.notAStore(path: "/x")), "/x is not a store"),
         (.inconsistentRecord, "its record does not fit together"),
+        (.unreadable("web1/a\u{1b}: x"), "what is deployed there cannot be read: web1/a^[: x"),
         (.busy(Holder(name: "Ada", since: 0)), "locked by Ada"),
         (.otherHostNotReady, "not changed, since another host is not ready"),
         (.calledOff, "not changed, as you wished"),
@@ -171,6 +172,7 @@ import Wire
             + "or deploy what mends them."),
         (.unexpected, "The agent on the host may have been tampered with, or something else answers there."),
         (.inconsistentRecord, "What the host says is deployed cannot be verified. It was left alone."),
+        (.unreadable("x"), "The next `deptool deploy` of a change deploys it as a whole."),
         (.busy(Holder(name: "Ada", since: 0)), "Ada is deploying to it. Wait until that is done, then run `deptool deploy` again."),
         (.otherHostNotReady, nil), (.calledOff, nil),
     ] as [(HostError, String?)])

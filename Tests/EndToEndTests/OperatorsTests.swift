@@ -62,6 +62,35 @@ extension EndToEnd {
             #expect(try host.isLocked == false)
         }
 
+        @Test func `a manifest that somebody edited on the host is known from its record`() throws {
+            try ann.addService("app", on: "web1")
+            try ann.deploy().require(0)
+            try host.run("echo '{' >/var/lib/deptool/apps/app/current/manifest.json")
+            try bob.addService("app", on: "web1")
+            try bob.deptool("sync", "--ssh-config", bob.sshConfiguration).require(0)
+            #expect(try bob.deptool("plan").require(0).text == nothingToDo)
+            try bob.deptool("status").require(0)
+            #expect(try bob.deploy("--repair").require(0).text.contains("! manifest.json was edited"))
+        }
+
+        @Test func `what cannot be read of a host's past is deployed as a whole`() throws {
+            try ann.addService("app", on: "web1", run: "/bin/true")
+            try ann.deploy().require(0)
+            let before = try host.invocation(of: "app.service")
+            // As from a host that recorded no manifests.
+            let manifest = try ann.run("git -C .deptool rev-parse main:web1/app/manifest.json").trimmingCharacters(in: .newlines)
+            try ann.write("web1/app/manifest.json", #"{"systemd": {"units_enabled": ["app.service"]}, "symlinks": {"/etc/app": "conf"}}"#)
+            try ann.write("web1/app/conf", "new\n")
+            try ann.run("rm -f .deptool/objects/\(manifest.prefix(2))/\(manifest.dropFirst(2)); rm -rf .deptool/tree-cache")
+            for command in ["status", "plan"] { try ann.deptool(command).require(0) }
+            #expect(try ann.deptool("plan").text.contains("    ! what is deployed cannot be read (the store lacks object "))
+            try ann.deptool("sync", "--ssh-config", ann.sshConfiguration).require(0)
+            try ann.deploy("--repair").require(0)
+            #expect(try host.read("/etc/app") == "new\n")
+            #expect(try host.invocation(of: "app.service") != before)
+            #expect(try ann.deptool("plan").text == nothingToDo)
+        }
+
         @Test func `a stale store finds out, learns what is deployed, and changes nothing`() throws {
             try ann.write("web1/app/file", "one\n")
             try ann.deploy().require(0)
