@@ -58,9 +58,14 @@ let laptop: [Target] = [
             path: "Tests/Fuzz"),
         // Preloaded, it lets a program's clock be wrong.
         .target(name: "WrongClock", path: "Tests/WrongClock"),
+        // Preloaded, it lets threads and the program end late.
+        .target(name: "SlowEnd", path: "Tests/SlowEnd"),
         .testTarget(name: "FuzzTests", dependencies: ["TestSupport", "fuzz"], exclude: ["Kept"]),
     ]
-    let endToEndProducts: [Product] = [.library(name: "wrong-clock", type: .dynamic, targets: ["WrongClock"])]
+    let endToEndProducts: [Product] = [
+        .library(name: "wrong-clock", type: .dynamic, targets: ["WrongClock"]),
+        .library(name: "slow-end", type: .dynamic, targets: ["SlowEnd"]),
+    ]
 #else
     let endToEnd: [Target] = []
     let endToEndProducts: [Product] = []

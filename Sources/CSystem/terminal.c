@@ -28,6 +28,21 @@ int csys_set_echo(int fd, bool shown) {
     return tcsetattr(fd, TCSAFLUSH, &settings) < 0 ? -errno : 0;
 }
 
+void csys_prepare_standard_descriptors(void) {
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) open("/dev/null", O_RDWR);  // takes the lowest number, which is this one
+    signal(SIGPIPE, SIG_IGN);
+}
+
+void csys_ignore_hangup(bool ignored) {
+    // nohup(1) had it ignored already.
+    static void (*before)(int) = SIG_ERR;
+    if (ignored && before == SIG_ERR) before = signal(SIGHUP, SIG_IGN);
+    if (ignored || before == SIG_ERR) return;
+    signal(SIGHUP, before);
+    before = SIG_ERR;
+}
+
 static int interrupts[2] = {-1, -1};
 
 static void note_interrupt(int signal) {

@@ -19,22 +19,25 @@ static void *run(void *argument) {
     return NULL;
 }
 
-int csys_thread_start(void (*body)(void *context), void *context) {
+int csys_thread_start(void (*body)(void *context), void *context, uintptr_t *thread) {
     start *it = malloc(sizeof *it);
     if (!it) return -csys_eagain();
     it->body = body;
     it->context = context;
     pthread_attr_t attributes;
-    pthread_t thread;
+    pthread_t started;
     pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setdetachstate(&attributes, thread ? PTHREAD_CREATE_JOINABLE : PTHREAD_CREATE_DETACHED);
     // Enough for libssh2 and OpenSSL; a thousand of them are a gigabyte of addresses, not of memory.
     pthread_attr_setstacksize(&attributes, 1 << 20);
-    int error = pthread_create(&thread, &attributes, run, it);
+    int error = pthread_create(&started, &attributes, run, it);
     pthread_attr_destroy(&attributes);
     if (error) free(it);
+    else if (thread) *thread = (uintptr_t)started;
     return -error;
 }
+
+void csys_thread_join(uintptr_t thread) { pthread_join((pthread_t)thread, NULL); }
 
 void csys_allow_descriptors(uint64_t count) {
     struct rlimit limit;

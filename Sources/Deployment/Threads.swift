@@ -1,18 +1,23 @@
 import CSystem
 
 /// Runs work that blocks on a thread of its own, and suspends until it is done: Swift's pool has only as many threads as
-/// the machine has cores.
+/// the machine has cores. On return the thread is gone, with what libraries keep for it.
 func onOwnThread<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result {
-    await withCheckedContinuation { continuation in
+    var thread: UInt?
+    let result = await withCheckedContinuation { continuation in
         let body = Unmanaged.passRetained(Body { continuation.resume(returning: work()) })
+        var started: UInt = 0
         let status = csys_thread_start(
             { context in
                 guard let context else { return }
                 Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
-            }, body.toOpaque())
+            }, body.toOpaque(), &started)
         // No thread to be had: better late, on this one, than not at all.
-        if status != 0 { body.takeRetainedValue().run() }
+        if status == 0 { thread = started } else { body.takeRetainedValue().run() }
     }
+    // It has nothing left to do but to end.
+    if let thread { csys_thread_join(thread) }
+    return result
 }
 
 private final class Body {
@@ -21,17 +26,17 @@ private final class Body {
 }
 
 /// A value that threads share and wait for.
-final class Monitor<Value>: @unchecked Sendable {
+package final class Monitor<Value>: @unchecked Sendable {
     // Sendable, since the value is only ever touched under the lock.
     private let monitor = csys_monitor_create()
     private var value: Value
 
-    init(_ value: Value) { self.value = value }
+    package init(_ value: Value) { self.value = value }
 
     deinit { csys_monitor_free(monitor) }
 
     /// Reads or changes the value, and wakes those who wait for a change.
-    func update<Result>(_ body: (inout Value) -> Result) -> Result {
+    package func update<Result>(_ body: (inout Value) -> Result) -> Result {
         csys_monitor_lock(monitor)
         defer { csys_monitor_unlock(monitor) }
         let result = body(&value)
@@ -40,14 +45,14 @@ final class Monitor<Value>: @unchecked Sendable {
     }
 
     /// Waits until `body` has a result.
-    func wait<Result>(for body: (inout Value) -> Result?) -> Result {
+    package func wait<Result>(for body: (inout Value) -> Result?) -> Result {
         while true {
             if let result = wait(atMost: -1, for: body) { return result }
         }
     }
 
     /// Waits until `body` has a result, or for so many milliseconds.
-    func wait<Result>(atMost milliseconds: Int64, for body: (inout Value) -> Result?) -> Result? {
+    package func wait<Result>(atMost milliseconds: Int64, for body: (inout Value) -> Result?) -> Result? {
         csys_monitor_lock(monitor)
         defer { csys_monitor_unlock(monitor) }
         if let result = body(&value) { return result }

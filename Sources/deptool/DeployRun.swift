@@ -74,7 +74,10 @@ struct DeployRun {
         var begun = csys_monotonic_ns()
         if !isAsking, !isJSON { screen.begin() }
         async let running = deploy.run()
-        defer { Interruption.ignore() }
+        defer {
+            Interruption.ignore()
+            csys_ignore_hangup(false)
+        }
         let commit: ObjectID
         do {
             if isAsking {
@@ -87,6 +90,8 @@ struct DeployRun {
                 if !isJSON { screen.note("Giving up: hosts that were being changed roll back. Ctrl-C again leaves at once.") }
                 deploy.cancel()
             }
+            // What was said yes to is carried out, even if the terminal goes away.
+            csys_ignore_hangup(true)
             commit = try deploy.go(root: ready.root, plan.isRepair ? .repair : kind, cluster: workspace.cluster, store: workspace.store)
         } catch {
             deploy.callOff()

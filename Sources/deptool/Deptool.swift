@@ -29,34 +29,50 @@ struct Deptool: AsyncParsableCommand {
 
 @main
 enum Main {
+    /// Ends the program without the handlers of exit(3): a thread that nobody can join, such as one that waits for a resolver,
+    /// would use what OpenSSL's handler frees. All that was written is written.
     static func main() async {
+        csys_prepare_standard_descriptors()
         // An ssh that this program has started starts it again for each of its questions.
         if let socket = environment(Askpass.variable), CommandLine.arguments.count == 2 {
             csys_exit(Askpass.relay(CommandLine.arguments[1], to: socket))
         }
-        let arguments = Array(CommandLine.arguments.dropFirst())
+        let (status, isDeploy) = await run(Array(CommandLine.arguments.dropFirst()))
+        guard let problem = Terminal.finish() else { csys_exit(status) }
+        Terminal.complain("Error: \(problem)\n")
+        Terminal.flush()
+        // A deploy is what it is, whoever reads of it.
+        csys_exit(isDeploy || status != 0 && status != 2 ? status : 1)
+    }
+
+    /// Runs the command: the exit status, and whether the command was one that changes hosts.
+    private static func run(_ arguments: [String]) async -> (status: Int32, isDeploy: Bool) {
         let isJSON = arguments.contains("--json")
+        var isDeploy = false
         do {
             try checkCommand(arguments)
             var command = try Deptool.parseAsRoot(arguments)
+            isDeploy = command is DeployCommand || command is Undo
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+            return (0, isDeploy)
         } catch let complaint as Complaint {
             if isJSON {
-                let help = complaint.explanation
-                Terminal.write(errorJSON(complaint.phrase, help: help, exit: 1).text + "\n")
+                Terminal.write(errorJSON(complaint.phrase, help: complaint.explanation, exit: 1).text + "\n")
             } else {
                 Terminal.complain("Error: \(complaint)\n")
             }
-            Deptool.exit(withError: ExitCode.failure)
+            return (1, isDeploy)
         } catch {
             // A wrong command line is an error like any other.
-            guard Deptool.exitCode(for: error) == .validationFailure else { Deptool.exit(withError: error) }
-            if isJSON {
+            let code = Deptool.exitCode(for: error)
+            let status = code == .validationFailure ? 1 : code.rawValue
+            if isJSON, code == .validationFailure {
                 Terminal.write(errorJSON(Deptool.message(for: error), help: nil, exit: 1).text + "\n")
             } else {
-                Terminal.complain(Deptool.fullMessage(for: error) + "\n")
+                let text = Deptool.fullMessage(for: error)
+                if !text.isEmpty { Terminal.write(text + "\n", to: status == 0 ? 1 : 2) }
             }
-            csys_exit(1)
+            return (status, isDeploy)
         }
     }
 

@@ -5,37 +5,31 @@ import Synchronization
 enum Interruption {
     private struct State {
         var body: (@Sendable (Int) -> Void)?
+        /// Come before the body, the last one first.
+        var guests: [@Sendable (Int) -> Void] = []
         var count = 0
         var isListening = false
+
+        var isCaught: Bool { body != nil || !guests.isEmpty }
     }
 
     private static let state = Mutex(State())
 
     /// From now on, calls `body` on a thread of its own at each, with how many there were, instead of ending the program.
     static func handle(_ body: @escaping @Sendable (Int) -> Void) {
-        let mustListen = state.withLock { state in
+        change { state in
             state.body = body
             state.count = 0
-            defer { state.isListening = true }
-            return !state.isListening
         }
-        csys_catch_interrupts(true)
-        guard mustListen else { return }
-        let status = csys_thread_start({ _ in Interruption.listen() }, nil)
-        if status != 0 { csys_catch_interrupts(false) }
     }
 
     /// Ctrl-C ends the program again.
-    static func ignore() {
-        csys_catch_interrupts(false)
-        state.withLock { $0.body = nil }
-    }
+    static func ignore() { change { $0.body = nil } }
 
     /// For as long as `work` runs, Ctrl-C is for `body`.
     static func handled<Result>(by body: @escaping @Sendable (Int) -> Void, _ work: () throws -> Result) rethrows -> Result {
-        let before = state.withLock { $0.body }
-        handle(body)
-        defer { if let before { handle(before) } else { ignore() } }
+        change { $0.guests.append(body) }
+        defer { change { _ = $0.guests.popLast() } }
         return try work()
     }
 
@@ -46,15 +40,27 @@ enum Interruption {
                 // A passphrase may have been asked for.
                 _ = csys_set_echo(0, true)
                 Terminal.write("\n")
+                Terminal.flush(atMost: 100)
                 csys_exit(130)
             }, ask)
+    }
+
+    private static func change(_ body: (inout State) -> Void) {
+        let mustListen = state.withLock { state in
+            body(&state)
+            csys_catch_interrupts(state.isCaught)
+            defer { state.isListening = state.isListening || state.isCaught }
+            return state.isCaught && !state.isListening
+        }
+        guard mustListen, csys_thread_start({ _ in Interruption.listen() }, nil, nil) != 0 else { return }
+        csys_catch_interrupts(false)
     }
 
     private static func listen() {
         while csys_wait_interrupt() == 0 {
             let (body, count) = state.withLock { state in
                 state.count += 1
-                return (state.body, state.count)
+                return (state.guests.last ?? state.body, state.count)
             }
             body?(count)
         }

@@ -24,6 +24,7 @@ extension Status {
             let live = LiveScreen(hosts)
             Interruption.handle { _ in task.cancel() }
             await task.watch(every: .seconds(watch)) { host, result in
+                guard Terminal.isTaken else { return task.cancel() }
                 if isJSON { JSONOutput.write(liveStatusJSON([(host, result)], now: now)) } else { live.show(host, result) }
             }
         } catch let error as SSHError {

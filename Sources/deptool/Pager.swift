@@ -27,7 +27,7 @@ final class Pager {
     func write(_ text: String) {
         switch state {
         case .writing(let descriptor):
-            if isWanted { isWanted = Terminal.write(text, to: descriptor) }
+            if isWanted { isWanted = Terminal.writeNow(text, to: descriptor) }
         case .holding(let held):
             state = .holding(held + text)
             if (held + text).utf8.count(where: { $0 == 10 }) >= Terminal.rows - 1 { start() }
@@ -58,6 +58,7 @@ final class Pager {
 
     /// The pager's words are the operator's: they are run as other programs run them, by the shell.
     private func spawn(input: Int32) -> Int32 {
+        Terminal.flush()
         let (output, error) = (csys_duplicate(1), csys_duplicate(2))
         defer { for descriptor in [output, error] where descriptor >= 0 { _ = csys_close(descriptor) } }
         var bytes: [UInt8] = []

@@ -7,7 +7,7 @@ import Synchronization
 import Wire
 
 /// The lines of the hosts: changed in place on a terminal, one after the other elsewhere. Questions and what else is to
-/// be said meanwhile go through it, so that nothing is written over.
+/// be said meanwhile go through it, so that nothing is written over. Nobody waits for it but who asks.
 final class ProgressScreen: Sendable {
     private enum Mode {
         /// Nothing was decided, or all is over: only trouble is told.
@@ -20,11 +20,15 @@ final class ProgressScreen: Sendable {
     private struct State {
         var board: ProgressBoard
         var mode = Mode.waiting
+        /// While a question is open: what is to be said after it.
+        var held: String?
         var canvas = Canvas()
         var ticker: Task<Void, Never>?
     }
 
     private let state: Mutex<State>
+    /// One question at a time.
+    private let question = Mutex(())
     private let begun = csys_monotonic_ns()
     /// How often lines change at most.
     private static let tick = Duration.milliseconds(100)
@@ -56,7 +60,9 @@ final class ProgressScreen: Sendable {
             guard Terminal.canRedraw else { return }
             draw(&state)
             state.ticker = Task {
-                while (try? await Task.sleep(for: Self.tick)) != nil { self.state.withLock { self.draw(&$0) } }
+                while (try? await Task.sleep(for: Self.tick)) != nil {
+                    if Terminal.isWritten { self.state.withLock { self.draw(&$0) } }
+                }
             }
         }
     }
@@ -80,13 +86,13 @@ final class ProgressScreen: Sendable {
                 let start = Terminal.canRedraw ? "\r\u{1b}[K" : "\n"
                 if event.isTrouble { Terminal.write(start + state.board.line(host, at: now) + "\n" + question) }
             case .showing:
-                if isNews, !Terminal.canRedraw { Terminal.write(state.board.line(host, at: now) + "\n") }
+                if isNews, !Terminal.canRedraw { say(&state, state.board.line(host, at: now) + "\n") }
             }
         }
     }
 
     /// Writes a line of its own.
-    func write(_ text: String) { state.withLock { _ in Terminal.write(text) } }
+    func write(_ text: String) { state.withLock { say(&$0, text) } }
 
     /// Says something about one host, whatever else is going on.
     func remark(_ text: String) {
@@ -103,18 +109,35 @@ final class ProgressScreen: Sendable {
         state.withLock { above(&$0, "\n" + text + "\n") }
     }
 
-    /// Lets `body` ask something on the terminal in place of the lines, which are drawn anew below what it leaves.
+    /// Lets `body` ask something on the terminal in place of the lines, which are drawn again below what it leaves.
     func interlude<Result: Sendable>(_ body: () -> Result) -> Result {
-        state.withLock { state in
-            erase(&state)
+        question.withLock { _ in
+            state.withLock { state in
+                erase(&state)
+                state.held = ""
+            }
+            defer {
+                state.withLock { state in
+                    let held = state.held ?? ""
+                    state.held = nil
+                    Terminal.write(held)
+                    draw(&state)
+                }
+            }
             return Interruption.leavingAtOnce(body)
         }
     }
 
     private func above(_ state: inout State, _ text: String) {
+        guard state.held == nil else { return say(&state, text) }
         erase(&state)
         Terminal.write(text)
         draw(&state)
+    }
+
+    /// Writes, but not into a question.
+    private func say(_ state: inout State, _ text: String) {
+        if state.held == nil { Terminal.write(text) } else { state.held? += text }
     }
 
     private func erase(_ state: inout State) {
@@ -123,7 +146,7 @@ final class ProgressScreen: Sendable {
     }
 
     private func draw(_ state: inout State) {
-        guard case .showing = state.mode, Terminal.canRedraw else { return }
+        guard case .showing = state.mode, Terminal.canRedraw, state.held == nil else { return }
         let (columns, rows) = Terminal.size
         let lines = state.board.render(columns: columns, rows: rows, at: now)
         Terminal.write(state.canvas.draw(lines, columns: columns, rows: rows))

@@ -40,6 +40,7 @@ extension Workspace {
         var bytes: [UInt8] = []
         let arguments = ["sh", "-c", script, "sh", parent, cluster, hook]
         for argument in arguments { bytes += Array(argument.utf8) + [0] }
+        Terminal.flush()
         let input = csys_open_null()
         let outputs = [csys_duplicate(2), csys_duplicate(2)]
         defer { for descriptor in [input] + outputs where descriptor >= 0 { _ = csys_close(descriptor) } }

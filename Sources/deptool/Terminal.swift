@@ -1,8 +1,11 @@
 import CSystem
+import Deployment
 import Display
 import Model
 
 /// Standard output and the person before it, if there is one.
+///
+/// A thread of its own writes: nobody else waits for a slow reader, or for a terminal that Ctrl-S stopped.
 enum Terminal {
     static let isOutput = csys_isatty(1) != 0
     static let isInput = csys_isatty(0) != 0
@@ -18,24 +21,106 @@ enum Terminal {
     /// What can be drawn on now. Where a terminal does not say, it is taken for one of 80 columns and 24 rows.
     static var size: (columns: Int, rows: Int) { (columns > 0 ? columns : 80, rows > 0 ? rows : 24) }
 
+    // MARK: Writing
+
+    private struct Output {
+        var waiting: [(descriptor: Int32, bytes: [UInt8])] = []
+        var hasWriter = false
+        /// Whether the writer is at it.
+        var isBusy = false
+        /// What nobody takes any more, and why, as an errno.
+        var lost: [Int32: Int32] = [:]
+
+        var isWritten: Bool { waiting.isEmpty && !isBusy }
+    }
+
+    private static let output = Monitor(Output())
+
+    /// Does not wait until it is written.
     static func write(_ text: String) { write(text, to: 1) }
     static func complain(_ text: String) { write(text, to: 2) }
 
-    /// False when nobody takes it any more, as when a pager was left.
-    @discardableResult
-    static func write(_ text: String, to descriptor: Int32) -> Bool {
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { csys_write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else { return false }
-            bytes = bytes.dropFirst(Int(count))
+    static func write(_ text: String, to descriptor: Int32) {
+        let mustStart = output.update { output in
+            output.waiting.append((descriptor, Array(text.utf8)))
+            defer { output.hasWriter = true }
+            return !output.hasWriter
+        }
+        guard mustStart, csys_thread_start({ _ in while true { Terminal.writeNext() } }, nil, nil) != 0 else { return }
+        // No thread to be had.
+        writeNext()
+        output.update { $0.hasWriter = false }
+    }
+
+    private static func writeNext() {
+        let pieces = output.wait { output in
+            if output.waiting.isEmpty { return nil as [(descriptor: Int32, bytes: [UInt8])]? }
+            defer { output.waiting = [] }
+            output.isBusy = true
+            return output.waiting
+        }
+        for (descriptor, bytes) in pieces { _ = writeNow(bytes, to: descriptor) }
+        output.update { $0.isBusy = false }
+    }
+
+    /// Writes before it returns, behind all else; for what is longer than should be kept. False when nobody takes it any more, as
+    /// when a pager was left.
+    static func writeNow(_ text: String, to descriptor: Int32) -> Bool {
+        flush()
+        return writeNow(Array(text.utf8), to: descriptor)
+    }
+
+    private static func writeNow(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+        guard output.update({ $0.lost[descriptor] == nil }) else { return false }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { csys_write(descriptor, $0.baseAddress, $0.count) }
+            if count == -Int64(csys_eagain()) {
+                // Another program has the same pipe or terminal, and does not want to wait for it.
+                var item = csys_poll_item(fd: descriptor, readable: false, writable: true)
+                _ = csys_poll(&item, 1, -1)
+            } else if count <= 0 {
+                if descriptor < 3 { output.update { $0.lost[descriptor] = Int32(-count) } }
+                return false
+            } else {
+                rest = rest.dropFirst(Int(count))
+            }
         }
         return true
     }
 
+    /// Whether all was written. What is drawn again soon need not be drawn before.
+    static var isWritten: Bool { output.update { $0.isWritten } }
+
+    /// Whether somebody still takes what is written to standard output.
+    static var isTaken: Bool { output.update { $0.lost[1] == nil } }
+
+    /// Waits until all was written, or for so many milliseconds.
+    static func flush(atMost milliseconds: Int64 = -1) {
+        let end = csys_monotonic_ns() / 1_000_000 + milliseconds
+        while !isWritten {
+            let left = milliseconds < 0 ? -1 : end - csys_monotonic_ns() / 1_000_000
+            guard milliseconds < 0 || left > 0 else { return }
+            _ = output.wait(atMost: left) { $0.isWritten ? () : nil }
+        }
+    }
+
+    /// Waits until all was written; why not all of it arrived, if that is worth a word: a reader that goes has seen enough.
+    static func finish() -> String? {
+        flush()
+        guard let error = output.update({ $0.lost[1] }) else { return nil }
+        switch error {
+        case Int32(csys_epipe), Int32(csys_eio): return nil
+        default: return "cannot write to standard output: \(String(cString: csys_strerror(error)))"
+        }
+    }
+
+    // MARK: Asking
+
     /// Asks, and returns the line that was typed; nil at the end of input.
     static func ask(_ question: String) -> String? {
         write(question)
+        flush()
         var line: [UInt8] = []
         var byte: UInt8 = 0
         while csys_read(0, &byte, 1) == 1 {
@@ -56,6 +141,7 @@ enum Terminal {
         // First of all, since this drops what was typed before.
         guard csys_set_echo(0, false) == 0 else { return nil }
         write(question)
+        flush()
         defer {
             _ = csys_set_echo(0, true)
             write("\n")

@@ -179,6 +179,10 @@ int csys_terminal_rows(int fd);
 int64_t csys_local_time(int64_t seconds, char *buffer, size_t size);
 // Whether what is typed is shown; 0, or an error where there is no terminal.
 int csys_set_echo(int fd, bool shown);
+// Nothing else gets the numbers of standard descriptors that are closed, and who does not take what is written to them (EPIPE)
+// does not end the program.
+void csys_prepare_standard_descriptors(void);
+void csys_ignore_hangup(bool ignored);  // SIGHUP: ignored, or as it was before
 void csys_catch_interrupts(bool caught);  // whether SIGINT and SIGTERM are caught, or end the program
 int csys_wait_interrupt(void);  // waits for the next of them, once they are caught
 int csys_duplicate(int fd);  // above the standard ones, close-on-exec
@@ -195,8 +199,10 @@ int64_t csys_working_directory(char *buffer, size_t size);
 
 // Threads -------------------------------------------------------------------------------------------------------
 
-// Runs `body(context)` on a thread of its own, which ends with it. EAGAIN when there can be no more threads.
-int csys_thread_start(void (*body)(void *context), void *context);
+// Runs `body(context)` on a thread of its own, which ends with it. EAGAIN when there can be no more threads. With `thread`, it
+// has to be joined.
+int csys_thread_start(void (*body)(void *context), void *context, uintptr_t *thread);
+void csys_thread_join(uintptr_t thread);  // returns when nothing of the thread is left
 
 // Lets this process have so many files open at once, or as many as it may.
 void csys_allow_descriptors(uint64_t count);

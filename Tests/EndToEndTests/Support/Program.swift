@@ -125,6 +125,20 @@ final class Program {
 
     func type(line: String) { type(line + "\n") }
 
+    /// Takes the terminal away, and waits for the end; the status.
+    func hangUp(within limit: Duration) throws -> Int32 {
+        for source in sources { close(source.descriptor) }
+        sources = []
+        let deadline = ContinuousClock.now + limit
+        var information = siginfo_t()
+        while .now < deadline {
+            information.si_signo = 0
+            if waitid(P_PID, id_t(pid), &information, WEXITED | WNOHANG | WNOWAIT) == 0, information.si_signo != 0 { return wait() }
+            usleep(50_000)
+        }
+        throw Timeout(waitedFor: "the end without a terminal", output: "")
+    }
+
     func signal(_ signal: Int32) { kill(pid, signal) }
 
     /// Waits for the end.

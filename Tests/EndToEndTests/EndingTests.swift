@@ -1,0 +1,60 @@
+import Foundation
+import Testing
+
+/// However a run ends, it ends with its own status, although what libraries do for a thread that ends, and at the end of the
+/// program, takes its time (`Tests/SlowEnd`).
+@Suite(.enabled(if: Tools.hasDeptool, Tools.whyNoDeptool)) final class EndingTests {
+    private let site: Site
+    private let cluster: Cluster
+
+    /// With the delays, every other run crashed as long as exit(3) ended it beside the threads of its hosts.
+    private static let rounds = Torture.isWhole ? 2000 : 15
+
+    init() throws {
+        site = try Site()
+        cluster = try Cluster(site)
+        for host in 1...4 { try cluster.write("host\(host)/app/file", "") }
+        let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        cluster.environment["SLOW_END"] = URL(filePath: tests).deletingLastPathComponent().path + "/libslow-end.so"
+        cluster.environment["DEPTOOL"] = Tools.deptool
+        // Servers that say who they are and go, or wait. By then OpenSSL keeps something for each host's thread.
+        let greeting = #"printf 'SSH-2.0-Test\r\n'"#
+        try cluster.write(outside: "ssh_config", "Host *\n  ProxyCommand \(greeting)\n")
+        try cluster.write(outside: "waiting", "Host *\n  ProxyCommand \(greeting); exec sleep 20\n")
+    }
+
+    /// How runs of the tool end, in words and in the number of runs, of several at a time.
+    private func endings(_ run: String) throws -> String {
+        let script = """
+            run() { LD_PRELOAD=$SLOW_END \(run) >/dev/null 2>&1; }
+            for run in $(seq \(Self.rounds)); do
+                (run; echo $?) & (run; echo $?) & (run; echo $?) & (run; echo $?) & wait
+            done | sort | uniq -c
+            """
+        return try cluster.startScript("set +e\n" + script).finish(within: .seconds(60 + Self.rounds * 20)).require(0).text
+    }
+
+    @Test(arguments: ["sync", "deploy --no-confirm", "ping"]) func `a run that reaches no host`(command: String) throws {
+        let endings = try endings("$DEPTOOL \(command) --ssh-config ssh_config")
+        #expect(endings.split(separator: " ") == ["\(Self.rounds * 4)", "1\n"], "\(endings)")
+    }
+
+    @Test(arguments: ["deploy --no-confirm", "ping"]) func `a run that is interrupted`(command: String) throws {
+        let endings = try endings("timeout --preserve-status -s INT 0.3 env $DEPTOOL \(command) --ssh-config waiting")
+        // Left before there was a handler, or by it.
+        let statuses = Set(endings.split(separator: "\n").map { $0.split(separator: " ").last })
+        #expect(statuses.isSubset(of: ["1", "130"]), "\(endings)")
+    }
+
+    @Test func `a wrong command line, help, versions and completions`() throws {
+        for (arguments, code, beginning) in [
+            ("--help", 0, "OVERVIEW: "), ("plan --help", 0, "OVERVIEW: "), ("help plan", 0, "OVERVIEW: "), ("--generate-completion-script bash", 0, "#!/bin/bash"),
+            ("plan --nonsense", 1, "Error: Unknown option"), ("", 0, "OVERVIEW: "), ("ping --count 0", 1, "Error: '--count' takes"),
+        ] as [(String, Int32, String)] {
+            let output = try cluster.startScript("LD_PRELOAD=$SLOW_END $DEPTOOL \(arguments)").finish()
+            #expect(output.code == code, "\(arguments)")
+            #expect((code == 0 ? output.text : output.errors).hasPrefix(beginning), "\(arguments)")
+            #expect((code == 0 ? output.errors : output.text) == "", "\(arguments)")
+        }
+    }
+}
