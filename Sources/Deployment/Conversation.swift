@@ -22,7 +22,7 @@ struct Conversation {
     ///
     /// What a login prints first is skipped.
     init(
-        _ stream: any RemoteStream, bootstrap: Bootstrap, sudoPassword: ((_ wrong: [UInt8]?) -> [UInt8]?)? = nil,
+        _ stream: any RemoteStream, bootstrap: Bootstrap, sudoPassword: ((_ wrong: Secret?) -> Secret?)? = nil,
         beforeInstall: () throws(HostError) -> Void
     ) throws(HostError) {
         self.stream = stream

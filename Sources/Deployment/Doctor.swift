@@ -106,7 +106,6 @@ extension Access {
         }
         var sudo = SudoPassword(
             prompt: bootstrap.passwordPrompt, ask: questions.sudoPassword.map { ask in { wrong in ask(host, user, wrong) } })
-        defer { sudo.wipe() }
         var printed: [UInt8] = []
         while true {
             try sudo.answer(stream)

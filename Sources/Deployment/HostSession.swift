@@ -31,7 +31,7 @@ struct HostSession {
         } catch {
             throw .ssh(error)
         }
-        let password = questions.sudoPassword.map { ask in { (wrong: [UInt8]?) in ask(host, user, wrong) } }
+        let password = questions.sudoPassword.map { ask in { (wrong: Secret?) in ask(host, user, wrong) } }
         conversation = try Conversation(stream, bootstrap: bootstrap, sudoPassword: password) { () throws(HostError) in
             try beforeInstall()
             report(.installingAgent)

@@ -55,7 +55,7 @@ public final class Askpass {
     }
 
     /// Takes the next question, if there is one, and passes on what `body` answers; nil is a no.
-    func serve(_ interrupt: Interrupt, _ body: (Question) -> [UInt8]?) throws(SSHError) {
+    func serve(_ interrupt: Interrupt, _ body: (Question) -> Secret?) throws(SSHError) {
         let number = csys_accept(listener.number)
         guard number >= 0 else { return }
         let socket = Descriptor(number)
@@ -66,10 +66,9 @@ public final class Askpass {
             let kind = Question.Kind(rawValue: String(decoding: bytes[..<line], as: UTF8.self))
         else { return }
         let text = String(decoding: bytes[(line + 1)...], as: UTF8.self)
-        guard var answer = body(Question(kind: kind, text: text)) else { return }
-        defer { wipe(&answer) }
+        guard let answer = body(Question(kind: kind, text: text)) else { return }
         // It fits into the socket's buffer.
-        _ = unsafe answer.withUnsafeBytes { unsafe csys_send(socket.number, $0.baseAddress, $0.count) }
+        _ = unsafe answer.withBytes { unsafe csys_send(socket.number, $0.baseAddress, $0.count) }
         var end: UInt8 = 10
         _ = unsafe csys_send(socket.number, &end, 1)
     }
@@ -83,9 +82,17 @@ public final class Askpass {
             let text = Array(((Question.Kind(rawValue: kind) ?? .line).rawValue + "\n" + question).utf8.prefix(longest))
             _ = unsafe text.withUnsafeBytes { unsafe csys_send(socket.number, $0.baseAddress, $0.count) }
             _ = csys_shutdown_writing(socket.number)
-            guard var answer = try receive(socket, interrupt, .never), !answer.isEmpty else { return 1 }
-            defer { wipe(&answer) }
-            _ = unsafe answer.withUnsafeBytes { unsafe csys_write(1, $0.baseAddress, $0.count) }
+            var problem: SSHError?
+            let answer = unsafe Secret(upTo: longest) { memory in
+                do throws(SSHError) {
+                    return unsafe try receive(into: memory, socket, interrupt, .never)
+                } catch {
+                    problem = error
+                    return nil
+                }
+            }
+            guard let answer, answer.count > 0, problem == nil else { return 1 }
+            _ = unsafe answer.withBytes { unsafe csys_write(1, $0.baseAddress, $0.count) }
             return 0
         } catch {
             return 1
@@ -96,17 +103,23 @@ public final class Askpass {
     private static func receive(
         _ socket: Descriptor, _ interrupt: Interrupt, _ deadline: Deadline
     ) throws(SSHError) -> [UInt8]? {
-        var bytes = [UInt8](repeating: 0, count: longest + 1)
-        defer { wipe(&bytes) }
+        let memory = unsafe UnsafeMutableRawBufferPointer.allocate(byteCount: longest + 1, alignment: 1)
+        defer { unsafe memory.deallocate() }
+        guard let count = unsafe try receive(into: memory, socket, interrupt, deadline) else { return nil }
+        return unsafe Array(memory[..<count])
+    }
+
+    /// The number of bytes up to the end of the stream; nil when they are more than there is room for.
+    private static func receive(
+        into memory: UnsafeMutableRawBufferPointer, _ socket: Descriptor, _ interrupt: Interrupt, _ deadline: Deadline
+    ) throws(SSHError) -> Int? {
         var length = 0
-        while length < bytes.count {
-            let count = unsafe bytes.withUnsafeMutableBytes {
-                unsafe csys_receive(socket.number, $0.baseAddress.map { unsafe $0 + length }, $0.count - length)
-            }
+        while length < memory.count {
+            let count = unsafe csys_receive(socket.number, memory.baseAddress.map { unsafe $0 + length }, memory.count - length)
             if count == -Int64(csys_eagain()) {
                 _ = try interrupt.wait(for: .readable, on: socket.number, until: deadline, in: .login)
             } else if count <= 0 {
-                return Array(bytes[..<length])
+                return length
             } else {
                 length += Int(count)
             }

@@ -37,29 +37,34 @@ import CSSH2
 
     /// `libssh2_channel_write_ex`. Output that arrives meanwhile is kept, up to 64 MiB.
     public func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError) {
-        let result = unsafe bytes.withUnsafeBytes { buffer -> Result<Void, SSHError> in
-            var sent = 0
-            while sent < buffer.count {
-                // The same bytes again after a wait: libssh2 has a part of them under way.
-                let start = unsafe buffer.baseAddress?.advanced(by: sent).assumingMemoryBound(to: CChar.self)
-                let count = unsafe libssh2_channel_write_ex(handle, 0, start, buffer.count - sent)
-                do throws(SSHError) {
-                    try session.checkInterrupt()
-                    if count > 0 {
-                        sent += count
-                        if sent < buffer.count, deadline.hasPassed { throw .timedOut(.transferring) }
-                    } else if count == 0 || count == Int(LIBSSH2_ERROR_EAGAIN) {
-                        try waitToWrite(deadline)
-                    } else {
-                        throw session.failure(count, .transferring)
-                    }
-                } catch {
-                    return .failure(error)
+        try unsafe bytes.withUnsafeBytes { unsafe write($0, deadline) }.get()
+    }
+
+    public func write(_ secret: Secret, deadline: Deadline) throws(SSHError) {
+        try unsafe secret.withBytes { unsafe write($0, deadline) }.get()
+    }
+
+    private func write(_ buffer: UnsafeRawBufferPointer, _ deadline: Deadline) -> Result<Void, SSHError> {
+        var sent = 0
+        while sent < buffer.count {
+            // The same bytes again after a wait: libssh2 has a part of them under way.
+            let start = unsafe buffer.baseAddress?.advanced(by: sent).assumingMemoryBound(to: CChar.self)
+            let count = unsafe libssh2_channel_write_ex(handle, 0, start, buffer.count - sent)
+            do throws(SSHError) {
+                try session.checkInterrupt()
+                if count > 0 {
+                    sent += count
+                    if sent < buffer.count, deadline.hasPassed { throw .timedOut(.transferring) }
+                } else if count == 0 || count == Int(LIBSSH2_ERROR_EAGAIN) {
+                    try waitToWrite(deadline)
+                } else {
+                    throw session.failure(count, .transferring)
                 }
+            } catch {
+                return .failure(error)
             }
-            return .success(())
         }
-        try result.get()
+        return .success(())
     }
 
     /// After a write that could not go on: because the network is full, or because the host must read first.

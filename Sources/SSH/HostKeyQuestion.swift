@@ -38,24 +38,24 @@ public enum HostKeyAnswer: Sendable {
 /// Questions that only a person can answer. Nil: nobody is there, so the answer is no.
 ///
 /// Called on the connection's thread, which waits; deadlines stand still meanwhile. Several connections ask at once
-/// unless the closures queue them. Secrets that they return are zeroed after use.
+/// unless the closures queue them.
 public struct Questions: Sendable {
     public var confirm: (@Sendable (HostKeyQuestion) -> HostKeyAnswer)?
     /// The passphrase of the key file at this path, nil to do without that key. Asked again, at most three times,
     /// when one was wrong, which it then gets.
-    public var passphrase: (@Sendable (_ path: String, _ wrong: [UInt8]?) -> [UInt8]?)?
+    public var passphrase: (@Sendable (_ path: String, _ wrong: Secret?) -> Secret?)?
     /// What else ssh wants to know for a login, such as a password or the PIN of a security key.
-    public var secret: (@Sendable (_ host: Hostname, _ question: String) -> [UInt8]?)?
+    public var secret: (@Sendable (_ host: Hostname, _ question: String) -> Secret?)?
     /// The password of this user for sudo; asked again when one was wrong, which it then gets.
-    public var sudoPassword: (@Sendable (_ host: Hostname, _ user: String, _ wrong: [UInt8]?) -> [UInt8]?)?
+    public var sudoPassword: (@Sendable (_ host: Hostname, _ user: String, _ wrong: Secret?) -> Secret?)?
     /// Tells that a security key wants to be touched.
     public var notice: (@Sendable (_ host: Hostname, _ text: String) -> Void)?
 
     public init(
         confirm: (@Sendable (HostKeyQuestion) -> HostKeyAnswer)? = nil,
-        passphrase: (@Sendable (_ path: String, _ wrong: [UInt8]?) -> [UInt8]?)? = nil,
-        secret: (@Sendable (_ host: Hostname, _ question: String) -> [UInt8]?)? = nil,
-        sudoPassword: (@Sendable (_ host: Hostname, _ user: String, _ wrong: [UInt8]?) -> [UInt8]?)? = nil,
+        passphrase: (@Sendable (_ path: String, _ wrong: Secret?) -> Secret?)? = nil,
+        secret: (@Sendable (_ host: Hostname, _ question: String) -> Secret?)? = nil,
+        sudoPassword: (@Sendable (_ host: Hostname, _ user: String, _ wrong: Secret?) -> Secret?)? = nil,
         notice: (@Sendable (_ host: Hostname, _ text: String) -> Void)? = nil
     ) {
         self.confirm = confirm

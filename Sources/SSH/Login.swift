@@ -116,22 +116,19 @@ struct Login {
         case .publicOnly: return .failed(.unsupported)
         case .unreadable(let message): return .failed(.unreadable(message: message))
         case .privateKey(let text, .none):
-            return try offer(text, passphrase: [0], deadline, isSHA1)
+            return try offer(text, passphrase: nil, deadline, isSHA1)
         case .privateKey(let text, .passphrase):
             if let key = file.publicKey, try !isWelcome(key, deadline) {
                 return .failed(isSHA1 ? .refusedForSHA1 : .refused)
             }
             guard let ask = questions.passphrase else { return .failed(.noPassphrase) }
-            var wrong: [UInt8]?
-            defer { wrong.map { wrong in var wrong = wrong; wipe(&wrong) } }
-            for _ in 0..<3 {
+            var wrong: Secret?
+            for _ in 0..<Secret.mostTries {
                 guard let passphrase = deadline.paused(during: { ask(file.path, wrong) }) else {
                     return .failed(.noPassphrase)
                 }
                 wrong = passphrase
-                var terminated = passphrase + [0]
-                defer { wipe(&terminated) }
-                let attempt = try offer(text, passphrase: terminated, deadline, isSHA1)
+                let attempt = try offer(text, passphrase: passphrase, deadline, isSHA1)
                 guard case .failed(.unreadable) = attempt else { return attempt }
             }
             return .failed(.wrongPassphrase)
@@ -147,15 +144,16 @@ struct Login {
         return false
     }
 
-    /// `libssh2_userauth_publickey_frommemory`. `passphrase` ends with a zero byte. A key that cannot be read, or not
+    /// `libssh2_userauth_publickey_frommemory`. A key that cannot be read, or not
     /// with this passphrase, is unreadable; nothing was sent then.
     private func offer(
-        _ text: PrivateKeyText, passphrase: [UInt8], _ deadline: Deadline, _ isSHA1: Bool
+        _ text: PrivateKeyText, passphrase: Secret?, _ deadline: Deadline, _ isSHA1: Bool
     ) throws(SSHError) -> Attempt {
         let user = settings.user
+        guard let passphrase = passphrase ?? Secret("") else { return .failed(.noPassphrase) }
         let code = try unsafe session.drive(.login, until: deadline) { handle in
             unsafe text.withBytes { key in
-                unsafe passphrase.withUnsafeBytes { passphrase in
+                unsafe passphrase.withBytes { passphrase in
                     Int(
                         unsafe libssh2_userauth_publickey_frommemory(
                             handle, user, user.utf8.count, nil, 0, key.baseAddress, key.count,

@@ -6,6 +6,9 @@ public protocol RemoteStream: AnyObject {
     /// Sends all of `bytes`. What arrives meanwhile is kept, up to a limit, so that both sides may write at once.
     func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError)
 
+    /// The same, without a copy that stays.
+    func write(_ secret: Secret, deadline: Deadline) throws(SSHError)
+
     /// At least one and at most `max` bytes of its standard output; none at its end.
     func read(max: Int, deadline: Deadline) throws(SSHError) -> [UInt8]
 

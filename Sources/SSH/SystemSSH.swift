@@ -93,16 +93,26 @@ public final class SystemSSH: RemoteStream {
     public var standardError: [UInt8] { log.standardError }
 
     public func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError) {
+        try write(bytes.count, deadline) { sent in
+            unsafe bytes.withUnsafeBytes { unsafe csys_send(socket.number, $0.baseAddress.map { unsafe $0 + sent }, $0.count - sent) }
+        }
+    }
+
+    public func write(_ secret: Secret, deadline: Deadline) throws(SSHError) {
+        try write(secret.count, deadline) { sent in
+            unsafe secret.withBytes { unsafe csys_send(socket.number, $0.baseAddress.map { unsafe $0 + sent }, $0.count - sent) }
+        }
+    }
+
+    /// `send` sends what it can of what is left after so many bytes.
+    private func write(_ total: Int, _ deadline: Deadline, _ send: (Int) -> Int64) throws(SSHError) {
         var sent = 0
-        while sent < bytes.count {
+        while sent < total {
             try interrupt.throwIfFired()
-            let count = Int(
-                unsafe bytes.withUnsafeBytes { buffer in
-                    unsafe csys_send(socket.number, buffer.baseAddress.map { unsafe $0 + sent }, buffer.count - sent)
-                })
+            let count = Int(send(sent))
             if count > 0 {
                 sent += count
-                if sent < bytes.count, deadline.hasPassed { throw .timedOut(.transferring) }
+                if sent < total, deadline.hasPassed { throw .timedOut(.transferring) }
             } else if count == -Int(csys_eagain()) {
                 collect()
                 if hasEnded { throw .connectionLost(.transferring) }

@@ -6,22 +6,21 @@ final class SystemSSHDialogue {
     private let settings: HostSettings
     private let questions: Questions
     /// Passphrases that were given; one that is asked for again was wrong.
-    private var given: [String: [UInt8]] = [:]
+    private var given: [String: Secret] = [:]
+    /// How often each question was put: a server may ask without end.
+    private var tries: [String: Int] = [:]
     private(set) var declined: HostKeyQuestion?
     /// Keys whose passphrase was not to be had, and those for which it was wrong.
     private(set) var outcomes: [String: Offer.Outcome] = [:]
     private var isGivenUp = false
 
+    /// Of passphrases, passwords and codes, for one login.
+    private static let mostQuestions = 10
+
     init(_ settings: HostSettings, _ questions: Questions) throws(SSHError) {
         askpass = try Askpass()
         self.settings = settings
         self.questions = questions
-    }
-
-    deinit {
-        for path in Array(given.keys) {
-            if var passphrase = given.removeValue(forKey: path) { wipe(&passphrase) }
-        }
     }
 
     /// Answers the question that there may be. The deadline stands still meanwhile.
@@ -31,11 +30,11 @@ final class SystemSSHDialogue {
         deadline = waiting
     }
 
-    private func answer(_ question: Askpass.Question, _ log: SystemSSHLog) -> [UInt8]? {
+    private func answer(_ question: Askpass.Question, _ log: SystemSSHLog) -> Secret? {
         let text = question.text
         if question.kind == .none {
             questions.notice?(settings.name, text)
-            return []
+            return Secret("")
         }
         // After a no, ssh tries other ways to log in; the person has had enough.
         guard !isGivenUp, question.kind == .line else { return nil }
@@ -45,9 +44,14 @@ final class SystemSSHDialogue {
                 : key
             guard questions.confirm?(asked) == .accept else {
                 declined = asked
-                return Array("no".utf8)
+                return Secret("no")
             }
-            return Array("yes".utf8)
+            return Secret("yes")
+        }
+        tries[text, default: 0] += 1
+        guard tries[text, default: 0] <= Secret.mostTries, tries.values.reduce(0, +) <= Self.mostQuestions else {
+            isGivenUp = true
+            return nil
         }
         if let path = passphrasePath(in: text) {
             let answer = questions.passphrase?(path, given[path])

@@ -36,16 +36,14 @@ struct SSHOptions: ParsableArguments {
             }
         }
         guard Terminal.isInput && Terminal.isOutput else { return access }
-        let passphrases = SharedSecrets(screen), passwords = SharedSecrets(screen)
+        let passphrases = Passphrases(screen), passwords = SudoPasswords(screen)
         access.questions = Questions(
             confirm: { question in Self.confirm(question, screen) },
-            passphrase: { path, wrong in passphrases.answer(path, "Passphrase of \(visible(path))", wrong: wrong) },
+            passphrase: { path, wrong in passphrases.answer(path, wrong: wrong) },
             secret: { host, question in
                 screen.interlude { Terminal.askSecret("\n\(host.text) asks: \(visible(question))") }
             },
-            sudoPassword: { host, user, wrong in
-                passwords.answer(user, "Password of \(visible(user)) for sudo, on \(host.text) and others that ask", wrong: wrong)
-            },
+            sudoPassword: { host, user, wrong in passwords.answer(host, user, wrong: wrong) },
             notice: { host, text in screen.remark("\(host.text): \(visible(text))") })
         return access
     }
@@ -63,29 +61,72 @@ struct SSHOptions: ParsableArguments {
 
 extension Access.Transport: ExpressibleByArgument {}
 
-/// Secrets that are asked for once for all hosts, each by what it is for; anew when one was wrong.
-private final class SharedSecrets: Sendable {
-    private let known = Mutex<[String: [UInt8]]>([:])
+private let thatWasWrong = "That was not it. "
+
+/// Passphrases of key files: each is asked for once, for all hosts, and again when it was wrong.
+private final class Passphrases: Sendable {
+    private let known = Mutex<[String: Secret]>([:])
     private let screen: ProgressScreen
 
     init(_ screen: ProgressScreen) { self.screen = screen }
 
-    deinit {
+    /// The others wait while one asks, and then get the same answer.
+    func answer(_ path: String, wrong: Secret?) -> Secret? {
         known.withLock { known in
-            for purpose in known.keys {
-                known[purpose]?.withUnsafeMutableBytes { csys_zero($0.baseAddress, $0.count) }
+            if let answer = known[path], answer !== wrong { return answer }
+            let answer = screen.interlude {
+                Terminal.askSecret("\n\(wrong == nil ? "" : thatWasWrong)Passphrase of \(visible(path)): ")
             }
+            known[path] = answer
+            return answer
+        }
+    }
+}
+
+/// Passwords for sudo. A host learns the password that it gets, so none gets one that was typed for another before the operator
+/// said yes to that.
+private final class SudoPasswords: Sendable {
+    private struct Known {
+        /// What each host got.
+        var given: [Hostname: Secret] = [:]
+        /// The first password of each user, and the host it was typed for.
+        var first: [String: (host: Hostname, password: Secret)] = [:]
+        /// Whether the others get the same, once that was asked.
+        var isShared: [String: Bool] = [:]
+    }
+
+    private let known = Mutex(Known())
+    private let screen: ProgressScreen
+
+    init(_ screen: ProgressScreen) { self.screen = screen }
+
+    /// The others wait while one asks.
+    func answer(_ host: Hostname, _ user: String, wrong: Secret?) -> Secret? {
+        known.withLock { known in
+            if wrong == nil, let password = known.given[host] ?? shared(&known, host, user) {
+                known.given[host] = password
+                return password
+            }
+            let password = screen.interlude {
+                Terminal.askSecret("\n\(wrong == nil ? "" : thatWasWrong)Password of \(visible(user)) for sudo on \(host.text): ")
+            }
+            known.given[host] = password
+            if let password, known.first[user].map({ $0.host == host }) ?? true { known.first[user] = (host, password) }
+            return password
         }
     }
 
-    /// The others wait while one asks, and then get the same answer.
-    func answer(_ purpose: String, _ question: String, wrong: [UInt8]?) -> [UInt8]? {
-        known.withLock { known in
-            if let answer = known[purpose], answer != wrong { return answer }
-            let remark = wrong == nil ? "" : "That was not it. "
-            let answer = screen.interlude { Terminal.askSecret("\n\(remark)\(question): ") }
-            known[purpose] = answer
-            return answer
-        }
+    /// The first password, if the operator wants it sent to this host and all others, which is asked once.
+    private func shared(_ known: inout Known, _ host: Hostname, _ user: String) -> Secret? {
+        guard let first = known.first[user] else { return nil }
+        let isShared =
+            known.isShared[user]
+            ?? screen.interlude {
+                let answer = Terminal.ask(
+                    "\n\(host.text) asks for it, too. Send the password for \(first.host.text) to all hosts that ask? [y/N] ")
+                return ["y", "yes"].contains(answer?.lowercased())
+            }
+        known.isShared[user] = isShared
+        return isShared ? first.password : nil
     }
 }

@@ -2,6 +2,7 @@ import CSystem
 import Deployment
 import Display
 import Model
+import SSH
 
 /// Standard output and the person before it, if there is one.
 ///
@@ -136,8 +137,8 @@ enum Terminal {
         return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
     }
 
-    /// Asks for a secret, which is not shown as it is typed; nil at the end of input. The caller wipes it.
-    static func askSecret(_ question: String) -> [UInt8]? {
+    /// Asks for a secret, which is not shown as it is typed; nil at the end of input.
+    static func askSecret(_ question: String) -> Secret? {
         // First of all, since this drops what was typed before.
         guard csys_set_echo(0, false) == 0 else { return nil }
         write(question)
@@ -146,13 +147,6 @@ enum Terminal {
             _ = csys_set_echo(0, true)
             write("\n")
         }
-        var secret: [UInt8] = []
-        secret.reserveCapacity(1024)
-        var byte: UInt8 = 0
-        while secret.count < 1024, csys_read(0, &byte, 1) == 1 {
-            if byte == 0x0a { return secret }
-            secret.append(byte)
-        }
-        return nil
+        return Secret(from: 0, upTo: 1024, .line)
     }
 }

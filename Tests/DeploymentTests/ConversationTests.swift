@@ -16,6 +16,7 @@ private final class Printed: RemoteStream {
     }
 
     func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError) { written += bytes }
+    func write(_ secret: Secret, deadline: Deadline) throws(SSHError) { written += secret.withBytes { Array($0) } }
     func read(max: Int, deadline: Deadline) throws(SSHError) -> [UInt8] { pieces.isEmpty ? [] : pieces.removeFirst() }
     func waitForOutput(deadline: Deadline) throws(SSHError) -> Bool { true }
     func closeWrite(deadline: Deadline) throws(SSHError) {}

@@ -23,6 +23,7 @@ private final class Replayed: RemoteStream {
     }
 
     func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError) {}
+    func write(_ secret: Secret, deadline: Deadline) throws(SSHError) {}
     func waitForOutput(deadline: Deadline) throws(SSHError) -> Bool { true }
     func closeWrite(deadline: Deadline) throws(SSHError) {}
     func exitStatus(deadline: Deadline) throws(SSHError) -> SSH.ExitStatus { .code(1) }

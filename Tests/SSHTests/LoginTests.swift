@@ -77,10 +77,10 @@ import Testing
 
         let asked = Mutex<[String]>([])
         let questions = Questions(passphrase: { path, _ in
-            Array((asked.withLock { asked in
+            asked.withLock { asked in
                 asked.append(path)
-                return asked.count == 2 ? "opensesame" : "wrong"
-            }).utf8)
+                return asked.count == 2 ? Secret("opensesame") : Secret("wrong")
+            }
         })
         #expect(try connect(settings, questions).output(of: "echo in") == "in\n")
         #expect(asked.withLock { $0 } == [key, key])
@@ -88,7 +88,7 @@ import Testing
         let type = try server.scratch.publicKey("id").type
         let wrong = Offer(source: .file(path: key), type: type, outcome: .wrongPassphrase)
         #expect(
-            try failure(settings, Questions(passphrase: { _, _ in Array("wrong".utf8) }))
+            try failure(settings, Questions(passphrase: { _, _ in Secret("wrong") }))
                 == .loginFailed(LoginFailure(user: settings.user, offers: [wrong], end: .allTried, methods: ["publickey"])))
         let none = Offer(source: .file(path: key), type: type, outcome: .noPassphrase)
         #expect(
