@@ -99,7 +99,7 @@ public final class Deploy: Sendable {
     private func note(_ host: Hostname, _ result: HostResult) {
         guard case .go(let commit) = decision.update({ $0 }), let store = try? Store.open(at: storePath) else { return }
         let time = csys_realtime_ns() / 1_000_000_000
-        try? store.note([.ended(time: time, commit: commit, host, result.end, phrase(result))])
+        try? store.note([.ended(time: time, commit: commit, host, result.end, String(phrase(result).prefix(1000)))])
     }
 
     /// Leaves all hosts as they are; for as long as nothing was decided.

@@ -43,15 +43,23 @@ extension Store {
         let result = unsafe csys_fstat(descriptor, &status)
         guard result == 0 else { throw .file("look at", path: historyPath, errno: -result) }
         var start = status.size
-        // The beginning of a line whose rest was in the piece after it.
+        // The end of a line that begins in an earlier piece.
         var rest: [UInt8] = []
+        var isTooLong = false
         while start > 0 {
             let count = min(start, Self.pieceSize)
             start -= count
-            let piece = try readBytes(descriptor, of: historyPath, from: start, count: Int(count)) + rest
+            var piece = try readBytes(descriptor, of: historyPath, from: start, count: Int(count))
+            if isTooLong {
+                guard let end = piece.lastIndex(of: newline) else { continue }
+                piece.removeSubrange((end + 1)...)
+                isTooLong = false
+            }
+            piece += rest
             // What is before the first newline may begin in an earlier piece.
             let complete = start == 0 ? piece.startIndex : (piece.firstIndex(of: newline).map { $0 + 1 } ?? piece.endIndex)
             rest = Array(piece[..<complete])
+            if rest.count > Self.longestLine { (rest, isTooLong) = ([], true) }
             for line in piece[complete...].split(separator: newline).reversed() {
                 if let event = HistoryEvent(line: line), !body(event) { return }
             }
@@ -60,6 +68,8 @@ extension Store {
 
     /// Bytes.
     private static var pieceSize: UInt64 { 64 << 10 }
+    /// In bytes: more than a deploy of ten thousand hosts. A longer one is left out.
+    private static var longestLine: Int { 4 << 20 }
 }
 
 private let newline = UInt8(ascii: "\n")

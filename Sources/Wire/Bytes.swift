@@ -85,6 +85,9 @@ public struct ByteWriter {
     /// A signed number, with the sign in the lowest bit.
     public mutating func signed(_ value: Int64) { number(UInt64(bitPattern: value << 1 ^ value >> 63)) }
 
+    /// A status, a count, or a time in seconds: the nearest that 32 bits hold.
+    mutating func small(_ value: Int) { signed(Int64(max(Int(Int32.min), min(Int(Int32.max), value)))) }
+
     /// A length and the bytes.
     public mutating func blob(_ value: [UInt8]) { blob(value[...]) }
 
@@ -117,9 +120,6 @@ public struct ByteWriter {
 
 /// Reads what `ByteWriter` writes, trusting nothing: no length is believed before the bytes are there.
 public struct ByteReader {
-    /// Elements. Some take many times the bytes in memory that they take here.
-    private static let longestList = 1 << 20
-
     private let bytes: [UInt8]
     private var position: Int
     private let end: Int
@@ -157,6 +157,13 @@ public struct ByteReader {
         return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
     }
 
+    /// One that counting with it cannot take out of its range, whoever has sent it.
+    mutating func small() throws(DecodingProblem) -> Int {
+        let value = try signed()
+        guard value >= Int64(Int32.min), value <= Int64(Int32.max) else { throw .badNumber }
+        return Int(value)
+    }
+
     /// A number that counts something there is at most `limit` of.
     public mutating func count(limit: Int) throws(DecodingProblem) -> Int {
         let value = try number()
@@ -172,14 +179,17 @@ public struct ByteReader {
 
     public mutating func blob() throws(DecodingProblem) -> [UInt8] { Array(try slice()) }
 
+    mutating func blob(limit: Int) throws(DecodingProblem) -> [UInt8] { Array(try take(try count(limit: limit))) }
+
     /// A blob that is not copied: as long as there is one, so are all the bytes.
     public mutating func slice() throws(DecodingProblem) -> ArraySlice<UInt8> {
         let count = try count(limit: bytes.count)
         return try take(count)
     }
 
-    public mutating func text() throws(DecodingProblem) -> String {
-        let count = try count(limit: bytes.count)
+    /// Text of at most so many bytes; by itself as long as a path can be (PATH_MAX).
+    public mutating func text(limit: Int = 4096) throws(DecodingProblem) -> String {
+        let count = try count(limit: limit)
         guard let text = String(validating: try take(count), as: UTF8.self) else { throw .notUTF8 }
         return text
     }
@@ -189,9 +199,12 @@ public struct ByteReader {
         return id
     }
 
-    public mutating func list<Element: WireCodable>(of type: Element.Type) throws(DecodingProblem) -> [Element] {
+    /// At most a million elements: some take many times the bytes in memory that they take here.
+    public mutating func list<Element: WireCodable>(
+        of type: Element.Type, limit: Int = 1 << 20
+    ) throws(DecodingProblem) -> [Element] {
         // Every element takes a byte at least, so a lying count ends with the bytes.
-        let count = try count(limit: min(Self.longestList, end - position))
+        let count = try count(limit: min(limit, end - position))
         var elements: [Element] = []
         for _ in 0..<count { elements.append(try Element(from: &self)) }
         return elements

@@ -175,12 +175,12 @@ extension Reply: WireCodable {
             case 8: self = .refused(try Failure(from: &reader))
             case 9: self = .record(try reader.optional(Record.self))
             case 10: self = .file(size: try reader.bool() ? try reader.fileSize() : nil)
-            case 11: self = .content(try reader.blob())
+            case 11: self = .content(try reader.blob(limit: Frame.contentLimit))
             case 12: self = .pong
             case 13: self = .resumed(try reader.list(of: Content.self))
-            case 14: self = .log(try reader.blob())
+            case 14: self = .log(try reader.blob(limit: 1 << 20))
             case 16: self = .drift(try reader.list(of: Drift.self))
-            case 17: self = .report(try reader.blob())
+            case 17: self = .report(try reader.blob(limit: 4 << 20))
         #endif
         default: throw .unknownCase
         }
@@ -236,6 +236,9 @@ extension Hello: WireCodable {
 }
 
 extension Outcome: WireCodable {
+    /// Of what could not be undone: nobody reads more.
+    private static var mostTold: Int { 100 }
+
     public func encode(to writer: inout ByteWriter) {
         switch self {
         case .deployed: writer.byte(0)
@@ -245,7 +248,7 @@ extension Outcome: WireCodable {
         case .broken(let failure, let undoing, let remainder):
             writer.byte(2)
             failure.encode(to: &writer)
-            writer.list(undoing)
+            writer.list(Array(undoing.prefix(Self.mostTold)))
             writer.byte(remainder.rawValue)
         case .unchanged(let failure):
             writer.byte(3)
@@ -259,7 +262,7 @@ extension Outcome: WireCodable {
         case 1: self = .rolledBack(try Failure(from: &reader))
         case 2:
             let failure = try Failure(from: &reader)
-            let undoing = try reader.list(of: Failure.self)
+            let undoing = try reader.list(of: Failure.self, limit: Self.mostTold)
             guard let remainder = Remainder(rawValue: try reader.byte()) else { throw .unknownCase }
             self = .broken(failure, undoing: undoing, remainder)
         case 3: self = .unchanged(try Failure(from: &reader))
@@ -281,22 +284,25 @@ extension Failure: WireCodable {
 }
 
 extension Problem: WireCodable {
+    /// Of what a program or a unit said, in bytes. The agent sends less.
+    private static var longestOutput: Int { 16 << 10 }
+
     public func encode(to writer: inout ByteWriter) {
         switch self {
         case .system(let operation, let path, let code):
             writer.byte(0)
             writer.text(operation)
             writer.text(path)
-            writer.signed(Int64(code))
+            writer.small(code)
         case .command(let arguments, let status, let output):
             writer.byte(1)
             writer.texts(arguments)
-            writer.signed(Int64(status))
+            writer.small(status)
             writer.text(output)
         case .timeout(let arguments, let seconds):
             writer.byte(2)
             writer.texts(arguments)
-            writer.signed(Int64(seconds))
+            writer.small(seconds)
         case .unit(let unit, let problem, let journal):
             writer.byte(3)
             unit.encode(to: &writer)
@@ -321,7 +327,7 @@ extension Problem: WireCodable {
             problem.encode(to: &writer)
         case .notConfirmed(let seconds):
             writer.byte(12)
-            writer.signed(Int64(seconds))
+            writer.small(seconds)
         case .otherHostFailed: writer.byte(13)
         case .noGroup(let group):
             writer.byte(14)
@@ -334,18 +340,18 @@ extension Problem: WireCodable {
         case 0:
             let operation = try reader.text()
             let path = try reader.text()
-            self = .system(operation: operation, path: path, code: Int(try reader.signed()))
+            self = .system(operation: operation, path: path, code: try reader.small())
         case 1:
             let arguments = try reader.texts()
-            let status = Int(try reader.signed())
-            self = .command(arguments: arguments, status: status, output: try reader.text())
+            let status = try reader.small()
+            self = .command(arguments: arguments, status: status, output: try reader.text(limit: Self.longestOutput))
         case 2:
             let arguments = try reader.texts()
-            self = .timeout(arguments: arguments, seconds: Int(try reader.signed()))
+            self = .timeout(arguments: arguments, seconds: try reader.small())
         case 3:
             let unit = try UnitName(from: &reader)
             let problem = try UnitProblem(from: &reader)
-            self = .unit(unit, problem, journal: try reader.text())
+            self = .unit(unit, problem, journal: try reader.text(limit: Self.longestOutput))
         case 4:
             let path = try AbsolutePath(from: &reader)
             let occupant = try Occupant(from: &reader)
@@ -359,7 +365,7 @@ extension Problem: WireCodable {
         case 11:
             let path = try reader.text()
             self = .unreadable(path: path, try DecodingProblem(from: &reader))
-        case 12: self = .notConfirmed(seconds: Int(try reader.signed()))
+        case 12: self = .notConfirmed(seconds: try reader.small())
         case 13: self = .otherHostFailed
         case 14: self = .noGroup(try GroupName(from: &reader))
         default: throw .unknownCase
@@ -368,15 +374,17 @@ extension Problem: WireCodable {
 }
 
 extension ByteWriter {
+    /// The arguments of a program, or the first hundred of them.
     mutating func texts(_ values: [String]) {
-        number(UInt64(values.count))
-        for value in values { text(value) }
+        let told = values.prefix(100)
+        number(UInt64(told.count))
+        for value in told { text(value) }
     }
 }
 
 extension ByteReader {
     mutating func texts() throws(DecodingProblem) -> [String] {
-        let count = try count(limit: 1000)
+        let count = try count(limit: 100)
         var values: [String] = []
         for _ in 0..<count { values.append(try text()) }
         return values
@@ -415,17 +423,17 @@ extension UnitProblem: WireCodable {
         case .failed(let result, let status):
             writer.byte(1)
             writer.text(result)
-            writer.signed(Int64(status))
+            writer.small(status)
         case .exited(let status):
             writer.byte(2)
-            writer.signed(Int64(status))
+            writer.small(status)
         case .restarting(let times):
             writer.byte(3)
-            writer.signed(Int64(times))
+            writer.small(times)
         case .tooSlow(let state, let seconds):
             writer.byte(4)
             writer.text(state)
-            writer.signed(Int64(seconds))
+            writer.small(seconds)
         }
     }
 
@@ -434,12 +442,12 @@ extension UnitProblem: WireCodable {
         case 0: self = .notLoaded(state: try reader.text())
         case 1:
             let result = try reader.text()
-            self = .failed(result: result, status: Int(try reader.signed()))
-        case 2: self = .exited(status: Int(try reader.signed()))
-        case 3: self = .restarting(times: Int(try reader.signed()))
+            self = .failed(result: result, status: try reader.small())
+        case 2: self = .exited(status: try reader.small())
+        case 3: self = .restarting(times: try reader.small())
         case 4:
             let state = try reader.text()
-            self = .tooSlow(state: state, seconds: Int(try reader.signed()))
+            self = .tooSlow(state: state, seconds: try reader.small())
         default: throw .unknownCase
         }
     }

@@ -31,6 +31,24 @@ import Testing
         return events
     }
 
+    @Test func `a line that nobody could have written is left out`() throws {
+        try store.note([.begun(try note(2))])
+        let handle = try #require(FileHandle(forWritingAtPath: path))
+        try handle.seekToEnd()
+        // Longer than what is read at once, and than a line may be.
+        for length in [200_000, 5 << 20] {
+            try handle.write(contentsOf: Data("end\t9\t\(id(2).hex)\tweb1\tdone\t".utf8))
+            try handle.write(contentsOf: Data(repeating: UInt8(ascii: "x"), count: length) + Data([10]))
+        }
+        try handle.close()
+        try store.note([.begun(try note(3))])
+        let phrase = String(repeating: "x", count: 200_000)
+        #expect(
+            try events() == [
+                .begun(try note(3)), .ended(time: 9, commit: id(2), try host("web1"), .done, phrase), .begun(try note(2)),
+            ])
+    }
+
     @Test func `what is noted is read, the newest first`() throws {
         #expect(try events() == [])
         let written: [HistoryEvent] = [

@@ -22,6 +22,15 @@ extension Seeded {
         }
     }
 
+    /// Of those that are sent as 32 bits.
+    mutating func small() -> Int {
+        let number = number()
+        return number == .max ? Int(Int32.max) : number == .min ? Int(Int32.min) : Int(Int32(truncatingIfNeeded: number))
+    }
+
+    /// Of what there is at most `Int32.max` of.
+    mutating func count() -> Int { small() & Int(Int32.max) }
+
     mutating func text() -> String {
         String(String.UnicodeScalarView(list(upTo: 12) { $0.pick(["a", "/", " ", "\n", "\0", "ä", "€", "𐀀", "\u{301}"]) }))
     }
@@ -34,7 +43,7 @@ extension Seeded {
     }
 
     mutating func app() -> AppName { AppName("a" + word("abcXYZ019.-_@+"))! }
-    mutating func duration() -> Duration { .milliseconds(int(0...24 * 3600 * 1000)) }
+    mutating func duration() -> Duration { .milliseconds(pick([0, 1, 24 * 3600 * 1000, int(0...24 * 3600 * 1000)])) }
     mutating func unit() -> UnitName { UnitName(word("abc019_") + word("a:-_.\\@") + pick(UnitName.suffixes))! }
 
     mutating func relativePath() -> RelativePath {
@@ -73,7 +82,7 @@ extension Seeded {
             case 9: .enable(unit(), .new)
             case 10: .enable(unit(), .refreshed)
             case 11: .start(unit(), within: duration())
-            case 12: .restart(unit(), because: .init(path: relativePath(), others: int(0...Int(Int32.max))), within: duration())
+            case 12: .restart(unit(), because: .init(path: relativePath(), others: count()), within: duration())
             case 13: .confirm(within: duration(), because: .login(touched: optional { $0.text() }))
             case 15: .grant(group())
             case 14: .confirm(within: duration(), because: .everyHost)
@@ -119,7 +128,7 @@ extension Seeded {
     }
 
     mutating func attributes() -> Drift.Attributes {
-        Drift.Attributes(mode: UInt32(int(0...0o7777)), uid: UInt32(int(0...Int(UInt32.max))), gid: UInt32(int(0...70000)))
+        Drift.Attributes(mode: UInt32(int(0...0o7777)), uid: UInt32(truncatingIfNeeded: number()), gid: UInt32(truncatingIfNeeded: number()))
     }
 
     mutating func drift() -> Drift {
@@ -144,18 +153,18 @@ extension Seeded {
     mutating func unitProblem() -> UnitProblem {
         switch int(0...4) {
         case 0: .notLoaded(state: text())
-        case 1: .failed(result: text(), status: number())
-        case 2: .exited(status: number())
-        case 3: .restarting(times: number())
-        default: .tooSlow(state: text(), seconds: int(0...1000))
+        case 1: .failed(result: text(), status: small())
+        case 2: .exited(status: small())
+        case 3: .restarting(times: small())
+        default: .tooSlow(state: text(), seconds: small())
         }
     }
 
     mutating func problem() -> Problem {
         switch int(0...14) {
-        case 0: .system(operation: text(), path: text(), code: number())
-        case 1: .command(arguments: list { $0.text() }, status: number(), output: text())
-        case 2: .timeout(arguments: list { $0.text() }, seconds: number())
+        case 0: .system(operation: text(), path: text(), code: small())
+        case 1: .command(arguments: list { $0.text() }, status: small(), output: text())
+        case 2: .timeout(arguments: list { $0.text() }, seconds: small())
         case 3: .unit(unit(), unitProblem(), journal: text())
         case 4: .occupied(absolutePath(), by: pick([.file, .directory, .symlink(to: text()), .other]), for: optional { $0.link() })
         case 5: .corrupt(path: text())
@@ -164,14 +173,14 @@ extension Seeded {
         case 8: .agentDied
         case 9: .interrupted
         case 10: .protocolViolation
-        case 11: .notConfirmed(seconds: number())
+        case 11: .notConfirmed(seconds: small())
         case 12: .otherHostFailed
         case 13: .noGroup(group())
         default: .unreadable(path: text(), decodingProblem())
         }
     }
 
-    mutating func failure() -> Failure { Failure(step: optional { $0.int(0...Int(Int32.max) - 1) }, problem()) }
+    mutating func failure() -> Failure { Failure(step: optional { min($0.count(), Int(Int32.max) - 1) }, problem()) }
 
     mutating func outcome() -> Outcome {
         switch int(0...2) {
@@ -195,7 +204,7 @@ extension Seeded {
         case 2: .staged(missing: list { $0.id() })
         case 3: .busy(Holder(name: text(), since: Int64(number())))
         case 4: .stale(optional { $0.record() })
-        case 5: .began(step: int(0...Int(Int32.max)))
+        case 5: .began(step: count())
         case 6: .undoing(failure())
         case 7: .finished(outcome())
         case 8: .refused(failure())
@@ -204,7 +213,7 @@ extension Seeded {
         case 11: .content(bytes(int(0...300)))
         case 12: .resumed(list { $0.content() })
         case 13: .log(bytes(int(0...300)))
-        case 14: .waiting(Waiting(unit(), pick([.ready, .stopped, .settled]), elapsed: int(0...99), limit: int(0...999)))
+        case 14: .waiting(Waiting(unit(), pick([.ready, .stopped, .settled]), elapsed: count(), limit: count()))
         case 15: .report(bytes(int(0...300)))
         default: .pong
         }

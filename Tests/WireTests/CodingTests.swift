@@ -91,6 +91,47 @@ import Wire
         }
     }
 
+    /// What a host sends is counted with.
+    @Test func `numbers of a failure stay within 32 bits`() throws {
+        let unit = try #require(UnitName("a.service"))
+        func failures(_ number: Int) -> [Problem] {
+            [
+                .system(operation: "", path: "", code: number), .command(arguments: [], status: number, output: ""),
+                .timeout(arguments: [], seconds: number), .notConfirmed(seconds: number),
+                .unit(unit, .failed(result: "", status: number), journal: ""), .unit(unit, .exited(status: number), journal: ""),
+                .unit(unit, .restarting(times: number), journal: ""), .unit(unit, .tooSlow(state: "", seconds: number), journal: ""),
+            ]
+        }
+        for (far, near) in [(Int.max, Int32.max), (Int(Int32.max) + 1, .max), (.min, .min), (Int(Int32.min) - 1, .min)] {
+            for (sent, received) in zip(failures(far), failures(Int(near))) {
+                #expect(try Problem(decoding: sent.encoded) == received)
+                // By a host that writes what it likes.
+                var (honest, hostile) = (ByteWriter(), ByteWriter())
+                honest.signed(Int64(near))
+                hostile.signed(Int64(far))
+                let place = try #require(sent.encoded.firstRange(of: honest.bytes))
+                let bytes = Array(sent.encoded[..<place.lowerBound]) + hostile.bytes + Array(sent.encoded[place.upperBound...])
+                #expect(throws: DecodingProblem.badNumber) { try Problem(decoding: bytes) }
+            }
+        }
+    }
+
+    @Test func `text, lists and contents have their limits`() throws {
+        let long = String(repeating: "x", count: 4097), longer = String(repeating: "x", count: 16 << 10 + 1)
+        let failure = Failure(.cancelled)
+        let refused: [Reply] = [
+            .refused(Failure(.corrupt(path: long))), .busy(Holder(name: long, since: 0)), .log(Array(repeating: 0, count: 1 << 20 + 1)),
+            .refused(Failure(.command(arguments: ["x"], status: 1, output: longer))), .content(Array(repeating: 0, count: Frame.contentLimit + 1)),
+            .refused(Failure(.command(arguments: [long], status: 1, output: ""))), .report(Array(repeating: 0, count: 4 << 20 + 1)),
+        ]
+        for reply in refused { #expect(throws: DecodingProblem.tooLong) { try Reply(decoding: reply.encoded) } }
+        // What an honest agent would have more of, it does not send.
+        let broken = Outcome.broken(failure, undoing: Array(repeating: failure, count: 5000), .files)
+        #expect(try Outcome(decoding: broken.encoded) == .broken(failure, undoing: Array(repeating: failure, count: 100), .files))
+        let command = Problem.command(arguments: Array(repeating: "a.service", count: 3000), status: 1, output: "")
+        #expect(try Problem(decoding: command.encoded) == .command(arguments: Array(repeating: "a.service", count: 100), status: 1, output: ""))
+    }
+
     @Test(arguments: [1 << 7, 1 << 20, 1 << 31, 1 << 40, UInt64.max] as [UInt64])
     func `a length that lies is not believed`(length: UInt64) {
         var writer = ByteWriter()

@@ -58,7 +58,12 @@ final class Program {
         sigemptyset(&signals)
         sigaddset(&signals, SIGPIPE)
         posix_spawnattr_setsigdefault(&attributes, &signals)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
+        // Threads of tests block signals: a shell would wait for its children without end.
+        var unblocked = sigset_t()
+        sigemptyset(&unblocked)
+        posix_spawnattr_setsigmask(&attributes, &unblocked)
+        let flags = Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK)
+        posix_spawnattr_setflags(&attributes, flags)
 
         var theirs: [Int32] = []
         switch console {
@@ -73,7 +78,7 @@ final class Program {
         case .terminal:
             let (master, slave, path) = try makeTerminal()
             // The first terminal that a session's leader opens is the one whose keys reach it.
-            posix_spawnattr_setflags(&attributes, Linux.spawnInNewSession | Int16(POSIX_SPAWN_SETSIGDEF))
+            posix_spawnattr_setflags(&attributes, Linux.spawnInNewSession | flags)
             posix_spawn_file_actions_addopen(&actions, 0, path, O_RDWR, 0)
             posix_spawn_file_actions_adddup2(&actions, 0, 1)
             posix_spawn_file_actions_adddup2(&actions, 0, 2)
