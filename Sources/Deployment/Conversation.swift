@@ -9,6 +9,10 @@ struct Conversation {
     private var decoder = FrameDecoder()
     /// By the monotonic clock.
     private var lastSign = csys_monotonic_ns()
+    /// What came while only a sign of life was expected.
+    private var kept: Reply?
+    /// What sudo got.
+    private(set) var sudoPassword: Secret?
 
     /// How long a host may say nothing, or take nothing, before it is given up.
     static let patience = Duration.seconds(30)
@@ -33,6 +37,7 @@ struct Conversation {
         while true {
             if let end = printed.firstRange(of: Frame.magic)?.upperBound {
                 decoder.append(printed[end...])
+                self.sudoPassword = sudo.last
                 return
             }
             guard printed.count < 256 << 10 else { throw .noAgentSpoke(nil, printed: printed) }
@@ -109,6 +114,16 @@ struct Conversation {
         }
     }
 
+    /// Gives a sign of life to an agent that has been told to wait, and takes one. What else the agent said by then, which is
+    /// kept to be received; nil for nothing.
+    mutating func exchangeSigns() throws(HostError) -> Reply? {
+        if let kept { return kept }
+        try giveSignOfLife()
+        let reply = try receive(deadline: .after(Self.patience))
+        if reply != .pong { kept = reply }
+        return kept
+    }
+
     private mutating func giveSignOfLife() throws(HostError) {
         lastSign = csys_monotonic_ns()
         try send(.ping)
@@ -116,6 +131,10 @@ struct Conversation {
 
     /// The next message, by the deadline.
     mutating func receive(deadline: Deadline) throws(HostError) -> Reply {
+        if let reply = kept {
+            kept = nil
+            return reply
+        }
         while true {
             do {
                 if let reply = try decoder.next(Reply.self) { return reply }

@@ -23,6 +23,8 @@ public final class Deploy: Sendable {
     private let report: @Sendable (Hostname, HostEvent) -> Void
     private let phrase: @Sendable (HostResult) -> String
     private let decision = Monitor(Decision.open)
+    /// Before any host is locked: whoever had to be asked something was.
+    private let loginMeeting: MeetingPoint
     /// Before anybody changes anything.
     private let meeting: MeetingPoint
     /// Hosts that could not be reached, and that the others may do without.
@@ -47,6 +49,7 @@ public final class Deploy: Sendable {
         self.report = report
         self.phrase = phrase
         storePath = store.path
+        loginMeeting = MeetingPoint(plan.hosts.count)
         meeting = MeetingPoint(plan.hosts.count)
         commitMeeting = MeetingPoint(plan.hosts.count)
         var interrupts: [Interrupt] = []
@@ -76,9 +79,9 @@ public final class Deploy: Sendable {
         }
     }
 
-    /// Waits until all have met, and asks the operator whether to go on without those who are missing.
+    /// Waits until all that can be reached are, and asks the operator whether to go on without those who are missing.
     private func mayGoOn() -> Bool {
-        guard meeting.decision(whileWaiting: {}) else { return false }
+        guard loginMeeting.decision() else { return false }
         let missing = missing.update { $0.sorted { $0.host < $1.host } }
         guard !missing.isEmpty, missing.count < plan.hosts.count, case .ask(let ask) = options.unreachable else { return true }
         return ask(missing)
@@ -118,15 +121,12 @@ public final class Deploy: Sendable {
     // MARK: One host
 
     private func deploy(_ plan: HostPlan, _ interrupt: Interrupt) -> HostResult {
+        // Where this host has yet to vote, in their order, and how it votes there if it does not get as far.
+        var meetings = [loginMeeting, meeting, commitMeeting]
         var vote = MeetingPoint.Vote.against
-        var hasVoted = false
+        defer { for meeting in meetings { meeting.vote(vote) } }
         var refusedLogin: HostError?
-        // How this host votes on whether all keep their new state, if it does not get as far as to be asked.
-        var commitVote: MeetingPoint.Vote? = .against
-        defer {
-            if !hasVoted { meeting.vote(vote) }
-            if let commitVote { commitMeeting.vote(hasVoted ? commitVote : vote) }
-        }
+        var isApplying = false
         do throws(HostError) {
             let early = connectEarly(plan, interrupt)
             let commit = try decided()
@@ -141,6 +141,10 @@ public final class Deploy: Sendable {
                 throw error
             }
             defer { session.close() }
+            meetings.removeFirst().vote(.ready)
+            guard try consent.decision(proveReady: { () throws(HostError) in try session.proveLife() }) else {
+                return .failed(.otherHostNotReady)
+            }
             let store = try opened()
             let preparation = try prepared(plan, commit, store)
             switch try session.prepare(preparation, storePath: storePath, report: { report(plan.host, $0) }) {
@@ -148,14 +152,16 @@ public final class Deploy: Sendable {
             case .busy(let holder): return .failed(.busy(holder))
             case .stale(let record): return .stale(try session.takeOver(record, into: store))
             }
-            hasVoted = true
-            meeting.vote(.ready)
-            guard consent.decision(whileWaiting: { session.giveSignOfLife() }) else {
+            meetings.removeFirst().vote(.ready)
+            guard try meeting.decision(proveReady: { () throws(HostError) in try session.proveLife() }) else {
                 session.abandon()
                 return .failed(.otherHostNotReady)
             }
+            isApplying = true
+            let password = session.conversation.sudoPassword
             let outcome = try session.apply(
-                plan, confirm: { confirm($0, plan.host, $1, &refusedLogin, &commitVote) }, report: { report(plan.host, $0) })
+                plan, confirm: { confirm($0, plan.host, password, $1, &refusedLogin, &meetings) },
+                report: { report(plan.host, $0) })
             session.hangUp()
             // If the store cannot take it, the host says so at the next deploy.
             if outcome == .deployed {
@@ -168,47 +174,54 @@ public final class Deploy: Sendable {
             return HostResult(outcome)
         } catch {
             switch error {
-            case .lost(let reason): return .unknown(reason)
+            case .refused: return .failed(error)
+            // Whatever came instead of its word, the host may have done all of it.
+            case _ where isApplying: return .unknown(error)
             case .ssh(.interrupted): return .failed(.calledOff)
             default: return .failed(error)
             }
         }
     }
 
+    /// `password` is what sudo got when the session began, and `proveLife` is to be called every ten seconds.
     private func confirm(
-        _ because: Step.Confirmation, _ host: Hostname, _ signOfLife: () -> Void, _ refusedLogin: inout HostError?,
-        _ commitVote: inout MeetingPoint.Vote?
+        _ because: Step.Confirmation, _ host: Hostname, _ password: Secret?, _ proveLife: () throws(HostError) -> Void,
+        _ refusedLogin: inout HostError?, _ meetings: inout [MeetingPoint]
     ) -> Problem? {
         switch because {
         case .login:
             // A server that was just restarted may need a moment.
             for _ in 0..<3 {
                 do throws(HostError) {
-                    try logInAgain(host)
+                    try logInAgain(host, password)
                     return nil
                 } catch {
                     refusedLogin = error
                 }
-                signOfLife()
+                do throws(HostError) { try proveLife() } catch { return error.whyNotReady }
                 _ = csys_poll(nil, 0, 1000)
             }
             return .notConfirmed(seconds: 0)
         case .everyHost:
             refusedLogin = nil
-            commitVote = nil
+            meetings = []
             commitMeeting.vote(.ready)
-            return commitMeeting.decision(whileWaiting: signOfLife) ? nil : .otherHostFailed
+            do throws(HostError) {
+                return try commitMeeting.decision(proveReady: proveLife) ? nil : .otherHostFailed
+            } catch {
+                return error.whyNotReady
+            }
         }
     }
 
     /// All that the next deploy will need, as far as to an agent that greets: the login, the login shell, sudo.
-    private func logInAgain(_ host: Hostname) throws(HostError) {
+    private func logInAgain(_ host: Hostname, _ password: Secret?) throws(HostError) {
         // Not through the session's own interrupt: giving up is told to the host over the connection there is.
         let interrupt: Interrupt
         do { interrupt = try Interrupt() } catch { throw .ssh(error) }
-        // sudo may want the password again that it got before; nothing else may need an answer.
+        // Nobody is asked anything while a host waits; sudo may want the password again that it got before.
         var questions = Questions.none
-        questions.sudoPassword = access.questions.sudoPassword
+        if let password { questions.sudoPassword = { _, _, wrong in wrong == nil ? password : nil } }
         var session = try HostSession(
             host, access: access, sharing: .none, questions: questions, interrupt: interrupt, report: { _ in })
         session.hangUp()
@@ -291,7 +304,7 @@ public enum Unreachable: Sendable {
     case stop
     /// They go on.
     case skip
-    /// They go on if the operator says so; asked once, when all others are locked and have their files.
+    /// They go on if the operator says so; asked once, when all others can be reached, and none is locked yet.
     case ask(@Sendable ([MissingHost]) -> Bool)
 
     fileprivate var isBearable: Bool {
@@ -300,6 +313,9 @@ public enum Unreachable: Sendable {
 }
 
 extension HostError {
+    /// Why a host does not keep its new state that did not prove that it is there still.
+    fileprivate var whyNotReady: Problem { self == .ssh(.interrupted) ? .cancelled : .disconnected }
+
     /// Whether the operator has to be asked something first.
     var isQuestion: Bool {
         switch self {

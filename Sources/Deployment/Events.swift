@@ -32,7 +32,7 @@ public enum HostResult: Hashable, Sendable {
     case failed(HostError)
     /// Nothing was changed: the host runs another commit, nil for none, which the store knows now.
     case stale(ObjectID?)
-    /// The connection was lost while the steps ran, so the host is in its old or its new state; it undoes by itself what
-    /// was not committed.
-    case unknown(SSHError)
+    /// The connection was lost while the steps ran, or nothing sensible came over it, so the host is in its old or its new state; it
+    /// undoes by itself what was not committed.
+    case unknown(HostError)
 }

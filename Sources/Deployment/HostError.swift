@@ -39,6 +39,4 @@ public enum HostError: Error, Hashable, Sendable {
     case otherHostNotReady
     /// The operator gave up.
     case calledOff
-    /// The connection was lost while the steps ran: the host rolls back unless it had committed already.
-    case lost(SSHError)
 }

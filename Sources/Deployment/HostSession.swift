@@ -147,41 +147,44 @@ struct HostSession {
     /// `confirm` says why a host that waits for a confirmation shall not keep its new state; nil if it shall. What it gets
     /// beside is to be called every ten seconds.
     mutating func apply(
-        _ plan: HostPlan, confirm: (Step.Confirmation, () -> Void) -> Problem?, report: (HostEvent) -> Void
+        _ plan: HostPlan, confirm: (Step.Confirmation, () throws(HostError) -> Void) -> Problem?, report: (HostEvent) -> Void
     ) throws(HostError) -> Outcome {
         // The host knows only that it was told to undo.
         var refusal: Failure?
         var next = 0
-        do throws(HostError) {
-            try conversation.send(.apply)
-            while true {
-                switch try receiveOrCancel() {
-                case .began(let index):
-                    guard index >= next, plan.steps.indices.contains(index) else { throw .unexpected }
-                    next = index + 1
-                    report(.applying(plan.steps[index]))
-                    if case .confirm(_, let because) = plan.steps[index].action {
-                        refusal = confirm(because) { giveSignOfLife() }.map { Failure(step: index, $0) }
-                        try conversation.send(refusal == nil ? .confirm : .cancel)
-                    }
-                case .waiting(let waiting): report(.waiting(waiting))
-                case .undoing(let failure): report(.undoing(refusal ?? failure))
-                case .finished(.rolledBack(let failure)): return .rolledBack(refusal ?? failure)
-                case .finished(.broken(let failure, let undoing, let remainder)):
-                    return .broken(refusal ?? failure, undoing: undoing, remainder)
-                case .finished(let outcome): return outcome
-                case .refused(let failure): throw .refused(failure)
-                default: throw .unexpected
+        try conversation.send(.apply)
+        while true {
+            switch try receiveOrCancel() {
+            case .began(let index):
+                guard index >= next, plan.steps.indices.contains(index) else { throw .unexpected }
+                next = index + 1
+                report(.applying(plan.steps[index]))
+                if case .confirm(_, let because) = plan.steps[index].action {
+                    refusal = confirm(because) { () throws(HostError) in try proveLife() }.map { Failure(step: index, $0) }
+                    if refusal?.problem == .cancelled { interrupt.rearm() }
+                    try conversation.send(refusal == nil ? .confirm : .cancel)
                 }
+            case .waiting(let waiting): report(.waiting(waiting))
+            case .undoing(let failure): report(.undoing(refusal ?? failure))
+            case .finished(.rolledBack(let failure)): return .rolledBack(refusal ?? failure)
+            case .finished(.broken(let failure, let undoing, let remainder)):
+                return .broken(refusal ?? failure, undoing: undoing, remainder)
+            case .finished(let outcome): return outcome
+            case .refused(let failure): throw .refused(failure)
+            default: throw .unexpected
             }
-        } catch {
-            if case .ssh(let reason) = error { throw .lost(reason) }
-            throw error
         }
     }
 
-    /// Keeps the host from taking us for gone. If that fails, what comes next fails too.
-    func giveSignOfLife() { try? conversation.send(.ping) }
+    /// Keeps a host that waits from taking us for gone, and us from taking it for there. Throws when it does not answer, or
+    /// something else.
+    mutating func proveLife() throws(HostError) {
+        switch try conversation.exchangeSigns() {
+        case nil: return
+        case .refused(let failure)?: throw .refused(failure)
+        case _?: throw .unexpected
+        }
+    }
 
     private mutating func receiveOrCancel() throws(HostError) -> Reply {
         do {

@@ -5,7 +5,7 @@ struct SudoPassword {
     private let prompt: [UInt8]
     private let ask: ((_ wrong: Secret?) -> Secret?)?
     private var answered = 0
-    private var last: Secret?
+    private(set) var last: Secret?
 
     init(prompt: String, ask: ((_ wrong: Secret?) -> Secret?)?) {
         self.prompt = Array(prompt.utf8)

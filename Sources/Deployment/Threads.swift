@@ -1,4 +1,5 @@
 import CSystem
+import SSH
 
 /// Runs work that blocks on a thread of its own, and suspends until it is done: Swift's pool has only as many threads as
 /// the machine has cores. On return the thread is gone, with what libraries keep for it.
@@ -77,9 +78,13 @@ final class MeetingPoint: Sendable {
     }
 
     private let state: Monitor<State>
+    private let pause: Duration
 
-    /// For that many participants, each of whom votes once.
-    init(_ participants: Int) { state = Monitor(State(awaited: participants)) }
+    /// For that many participants, each of whom votes once, and proves after each pause that it is there.
+    init(_ participants: Int, pause: Duration = .seconds(10)) {
+        state = Monitor(State(awaited: participants))
+        self.pause = pause
+    }
 
     /// Does not wait.
     func vote(_ vote: Vote) {
@@ -89,19 +94,32 @@ final class MeetingPoint: Sendable {
         }
     }
 
-    /// Waits until everybody has voted; whether to go on. Calls `whileWaiting` now and then.
-    func decision(whileWaiting: () -> Void) -> Bool {
-        let begun = csys_monotonic_ns()
-        var calls: Int64 = 0
+    /// Takes back that one was ready; too late once all have voted.
+    private func withdraw() {
+        state.update { if $0.awaited > 0 { $0.isUnanimous = false } }
+    }
+
+    /// Waits until everybody has voted; whether to go on. Calls `proveReady` after each pause; one that cannot do that any more
+    /// is not ready.
+    func decision<Problem: Error>(proveReady: () throws(Problem) -> Void) throws(Problem) -> Bool {
+        var next = Deadline.after(pause)
         while true {
-            let decision = state.wait(atMost: 10_000) { $0.awaited <= 0 ? $0.isUnanimous : nil }
-            if let decision { return decision }
             // The wait ends with each vote.
-            guard (csys_monotonic_ns() - begun) / 10_000_000_000 > calls else { continue }
-            calls += 1
-            whileWaiting()
+            let decision = state.wait(atMost: next.pollTimeout) { $0.awaited <= 0 ? $0.isUnanimous : nil }
+            if let decision { return decision }
+            guard next.hasPassed else { continue }
+            do {
+                try proveReady()
+            } catch {
+                withdraw()
+                throw error
+            }
+            next = .after(pause)
         }
     }
+
+    /// For one that has no vote.
+    func decision() -> Bool { state.wait { $0.awaited <= 0 ? $0.isUnanimous : nil } }
 }
 
 /// At most so many at a time, and so many at each door.

@@ -14,7 +14,8 @@ extension HostResult {
         case .broken(let failure, _, _): "BROKEN: \(failure.phrase), and rolling back failed"
         case .failed(let error): error.phrase
         case .stale: "somebody else deployed to it since"
-        case .unknown(let error): "connection lost (\(error.phrase)); unknown whether it was deployed"
+        case .unknown(.ssh(let error)): "connection lost (\(error.phrase)); unknown whether it was deployed"
+        case .unknown(let error): "\(error.phrase); unknown whether it was deployed"
         }
     }
 
@@ -35,7 +36,7 @@ extension HostResult {
                 + "\n" + remainder.advice
         case .failed(let error): return error.explanation(host)
         case .unknown(let error):
-            return error.explanation(host: host.text)
+            return (error.explanation(host) ?? "\(host.text) \(error.phrase).")
                 + "\nThe host rolls back by itself unless the deploy was complete. `deptool deploy` finds out which it was."
         }
     }
@@ -86,14 +87,13 @@ extension HostError {
         case .busy(let holder): "locked by \(visible(holder.name))"
         case .otherHostNotReady: "not changed, since another host is not ready"
         case .calledOff: "not changed, as you wished"
-        case .lost(let error): error.phrase
         }
     }
 
     /// What happened and what to do next; nil where the phrase says it all.
     func explanation(_ host: Hostname) -> String? {
         switch self {
-        case .ssh(let error), .lost(let error): error.explanation(host: host.text)
+        case .ssh(let error): error.explanation(host: host.text)
         case .noAgents: "It was built by a plain `swift build`. `make build` makes one that carries them."
         case .unknownCPU(_, let cpus): "Deptool has agents for Linux on \(cpus.joined(separator: " and "))."
         case .bootstrap(let stage, let printed): bootstrap(stage, printed)

@@ -27,7 +27,7 @@ public struct Deadline: Hashable, Comparable, Sendable {
     }
 
     /// Milliseconds left, rounded up; 0 when passed, -1 for `never`: what poll(2) takes.
-    var pollTimeout: Int64 {
+    public var pollTimeout: Int64 {
         if self == .never { return -1 }
         let left = nanoseconds - csys_monotonic_ns()
         return left <= 0 ? 0 : (left - 1) / 1_000_000 + 1

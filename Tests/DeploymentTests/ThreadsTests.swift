@@ -48,7 +48,7 @@ import Testing
                 group.addTask {
                     await onOwnThread {
                         meeting.vote(vote)
-                        return meeting.decision {}
+                        return meeting.decision()
                     }
                 }
             }
@@ -62,14 +62,39 @@ import Testing
         let isDecided = Monitor(false)
         meeting.vote(.ready)
         async let decision = onOwnThread {
-            let decision = meeting.decision {}
+            let decision = meeting.decision()
             isDecided.update { $0 = true }
             return decision
         }
         #expect(!isDecided.update { $0 })
         meeting.vote(.against)
         #expect(await decision == false)
-        #expect(MeetingPoint(0).decision {})
+        #expect(MeetingPoint(0).decision())
+    }
+
+    @Test func `one that cannot prove to be there is not ready any more`() async {
+        struct Gone: Error {}
+        let meeting = MeetingPoint(2, pause: .milliseconds(1))
+        meeting.vote(.ready)
+        let proofs = Monitor(0)
+        let result = await onOwnThread {
+            Result { () throws(Gone) in
+                try meeting.decision { () throws(Gone) in
+                    if proofs.update({ $0 += 1; return $0 }) == 3 { throw Gone() }
+                }
+            }
+        }
+        #expect(throws: Gone.self) { try result.get() }
+        meeting.vote(.ready)
+        #expect(meeting.decision() == false)
+    }
+
+    @Test func `what all have voted for stays decided`() async {
+        struct Gone: Error {}
+        let meeting = MeetingPoint(1, pause: .zero)
+        meeting.vote(.ready)
+        let decision = Result { () throws(Gone) in try meeting.decision { () throws(Gone) in throw Gone() } }
+        #expect((try? decision.get()) == true)
     }
 
     @Test func `a turnstile lets only so many through`() async {

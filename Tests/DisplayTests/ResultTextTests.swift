@@ -57,7 +57,7 @@ import Wire
         let failure = Failure(.cancelled)
         let undoing = [Failure(.system(operation: "rename", path: "/x", code: 5))]
         let text = try summary([
-            ("a", .deployed), ("b", .rolledBack(failure)), ("c", .broken(failure, undoing: undoing, .files)), ("d", .unknown(refused)),
+            ("a", .deployed), ("b", .rolledBack(failure)), ("c", .broken(failure, undoing: undoing, .files)), ("d", .unknown(.ssh(refused))),
             ("e", .failed(.calledOff)), ("f", .failed(.otherHostNotReady)), ("g", .stale(commit)), ("h", .stale(nil)),
         ])
         #expect(text == """
@@ -123,12 +123,13 @@ import Wire
         let failure = Failure(.cancelled)
         #expect([
             HostResult.deployed, .rolledBack(failure), .lockedOut(.ssh(refused)), .broken(failure, undoing: [], .units), .failed(.calledOff),
-            .stale(nil), .unknown(refused),
+            .stale(nil), .unknown(.ssh(refused)), .unknown(.malformed(.unknownCase)),
         ].map(\.phrase) == [
             "done", "rolled back: given up by the operator",
             "rolled back: no new login to the host worked (connection refused), so this would have locked you out", "BROKEN: given up by the operator, and rolling back failed",
             "not changed, as you wished", "somebody else deployed to it since",
             "connection lost (connection refused); unknown whether it was deployed",
+            "sent something that is no message: it holds something this version does not know; unknown whether it was deployed",
         ])
     }
 
@@ -150,7 +151,6 @@ import Wire
         (.busy(Holder(name: "Ada", since: 0)), "locked by Ada"),
         (.otherHostNotReady, "not changed, since another host is not ready"),
         (.calledOff, "not changed, as you wished"),
-        (.lost(.connectionLost(.transferring)), "connection lost"),
     ] as [(HostError, String)])
     func `every error of a host has a phrase`(error: HostError, phrase: String) {
         #expect(error.phrase == phrase)

@@ -35,10 +35,10 @@ extension EndToEnd {
         }
 
         /// Deploys to the host, which must fail within bounds, and returns what was said, without control characters.
-        private func deploy(within limit: Duration = .seconds(60)) throws -> String {
+        private func deploy(code: Int32 = 1, within limit: Duration = .seconds(60)) throws -> String {
             let deploy = try cluster.start("deploy", "--no-confirm", "--limit", "web1", "--ssh-config", cluster.sshConfiguration)
             let output = try deploy.finish(within: limit)
-            #expect(output.code == 1, "\(output)")
+            #expect(output.code == code, "\(output)")
             #expect(deploy.peakMemory < 400_000, "\(deploy.peakMemory) kB")
             let text = output.text + output.errors
             #expect(text.unicodeScalars.allSatisfy { $0 == "\n" || $0.properties.generalCategory != .control }, "\(text)")
@@ -86,9 +86,21 @@ extension EndToEnd {
             #expect(try deploy().contains("is another host: its name is 'web1^[[2J^G'"))
             try answer(with: hello() + Frame.encode(Reply.locked) + Frame.encode(Reply.finished(.deployed)))
             #expect(try deploy().contains("sent a message that makes no sense here"))
+            // Once it was asked to apply, it may have done so, whatever it says.
             let steps = (0..<50).flatMap { _ in Frame.encode(Reply.began(step: 0)) }
             try answer(with: hello() + Frame.encode(Reply.staged(missing: [])) + steps)
-            #expect(try deploy().contains("sent a message that makes no sense here"))
+            #expect(try deploy(code: 5).contains("web1: sent a message that makes no sense here; unknown whether it was deployed\n"))
+            try answer(with: hello() + Frame.encode(Reply.staged(missing: [])) + frame([255]))
+            #expect(try deploy(code: 5).contains("something this version does not know; unknown whether it was deployed\n"))
+            // A number that is doubled in what is said of it.
+            let slow = Problem.unit(try #require(UnitName("a.service")), .tooSlow(state: "x", seconds: 7777), journal: "")
+            var bytes = Reply.finished(.rolledBack(Failure(step: 0, slow))).encoded
+            var (written, extreme) = (ByteWriter(), ByteWriter())
+            written.signed(7777)
+            extreme.signed(.max)
+            bytes.replaceSubrange(try #require(bytes.firstRange(of: written.bytes)), with: extreme.bytes)
+            try answer(with: hello() + Frame.encode(Reply.staged(missing: [])) + frame(bytes))
+            #expect(try deploy(code: 5).contains("an impossible number; unknown whether it was deployed\n"))
             // It has gone before it was all said.
             try answer(with: Array(hello().dropLast(3)), then: "true")
             #expect(try deploy().contains("connection lost"))

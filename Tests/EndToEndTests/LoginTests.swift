@@ -93,6 +93,36 @@ extension EndToEnd {
             }
         }
 
+        @Test func `no host is locked, and all are heard, while a question about another is open`() throws {
+            let (web1, web2) = try site.boot("web1", "web2")
+            for host in ["web1", "web2"] { try cluster.write("\(host)/app/file", "1") }
+            try cluster.deploy().require(0)
+            try cluster.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "opensesame", "-f", "id")
+            try web2.run("echo '\(cluster.run("cat", "id.pub"))' >/root/.ssh/authorized_keys")
+            let lab = try String(contentsOfFile: "\(site.lab)/ssh_config", encoding: .utf8)
+            let parts = lab.split(separator: "Host web2", maxSplits: 1)
+            try cluster.write(outside: "ssh_config", parts[0] + "Host web2" + parts[1].replacing("\(site.lab)/key", with: "\(cluster.directory)/id"))
+            cluster.sshConfiguration = "\(cluster.directory)/ssh_config"
+            for host in ["web1", "web2"] { try cluster.write("\(host)/app/file", "2") }
+            let deploy = try cluster.startAsking("--no-confirm")
+            try deploy.expect("\nPassphrase of \(cluster.directory)/id: ")
+            // Meanwhile the other is connected, and waits for somebody else to deploy to it.
+            try web1.wait(for: "pgrep -f deptool-agent")
+            for _ in 0..<20 {
+                #expect(try web1.isLocked == false)
+                usleep(100_000)
+            }
+            let other = try Cluster(site, of: "Bob")
+            try other.write("web1/app/file", "3")
+            try other.deptool("sync", "--ssh-config", "\(site.lab)/ssh_config").require(0)
+            try other.deploy("--limit", "web1").require(0)
+            deploy.type(line: "opensesame")
+            let output = try deploy.finish().require(1)
+            #expect(output.text.contains("web1: somebody else deployed to it since"), "\(output)")
+            #expect(output.text.contains("web2: not changed, since another host is not ready"), "\(output)")
+            #expect(try web2.read("/var/lib/deptool/apps/app/current/file") == "1")
+        }
+
         @Test func `passwords, unknown keys and what else ssh asks come to the operator`() throws {
             let host = try site.boot()
             try cluster.write("web1/app/file", "one")

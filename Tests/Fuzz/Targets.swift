@@ -197,7 +197,7 @@ let targets: [String: Target] = [
             .proxyFailed(command: "ssh", printed: text), .configurationRefused(printed: text),
         ] {
             try render(.failed(.ssh(error)))
-            try render(.unknown(error))
+            try render(.unknown(.ssh(error)))
         }
         if let problem = SudoProblem(text) { try render(.failed(.sudo(problem, printed: input))) }
         try render(.failed(.bootstrap(stage: text, printed: input)))

@@ -53,7 +53,7 @@ let sshOutputs: [[UInt8]] = bytes(
         try render(.failed(.ssh(error)))
         try expectHarmless(error.explanation(host: "web1"))
     }
-    if let late = log.lateFailure { try render(.unknown(late)) }
+    if let late = log.lateFailure { try render(.unknown(.ssh(late))) }
     guard log.standardError.count <= 64 << 10 else { throw Broken("it keeps too much") }
 }
 
