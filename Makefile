@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 agents := $(CURDIR)/build/agents
 
-.PHONY: build agents test examples torture bench demo lab install clean
+.PHONY: build agents test examples torture races bench demo lab install clean
 
 # The tool, with the agents of all CPUs inside, and the agents by themselves.
 build: agents
@@ -30,11 +30,18 @@ examples: test
 
 # What `make test` tries a share of, as a whole: every operation fails, at every byte a connection is cut, processes and hosts
 # are killed at random moments, operators do this and that. Hours; DEPTOOL_SEED repeats a run's random choices.
-torture: build
+torture: build races
 	@Scripts/need test
 	@Lab/lab images
 	DEPTOOL_TORTURE=1 DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool Scripts/test \
-	    --filter 'FaultTests|A deploy in which|PowerLoss|CutTests|SilenceTests|FuzzTests|EndToEnd.*(Kill|Operation|Disk|Network|RandomOperators|Interruption|Safety|Reachability|Load)'
+	    --filter 'EndingTests|FaultTests|A deploy in which|PowerLoss|CutTests|SilenceTests|FuzzTests|EndToEnd.*(Kill|Operation|Disk|Network|RandomOperators|Interruption|Safety|Reachability|Load)'
+
+# Unit tests under ThreadSanitizer: two threads that use the same memory at once are a fault, whatever comes of it.
+races:
+	@Scripts/need test
+	swift test --sanitize=thread --scratch-path .build-tsan --filter '$(unit)'
+
+unit := ^(ModelTests|WireTests|SSHTests|GitTests|PlanningTests|DeploymentTests|DisplayTests)\.
 
 # Times, as medians and ratios, on throwaway hosts: into Benchmarks/RESULTS.md. Half an hour, on a machine that is left alone.
 bench: build
