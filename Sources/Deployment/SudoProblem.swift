@@ -9,13 +9,14 @@ public enum SudoProblem: Hashable, Sendable {
     case notAllowed
     case notInstalled
 
-    /// Finds out from what sudo, whose messages are English here, wrote to standard error.
+    /// Finds out from what sudo or sudo-rs, whose messages are English here, wrote to standard error.
     init?(_ text: String) {
         if text.contains("you must have a tty") {
             self = .terminalNeeded
-        } else if text.contains("incorrect password attempt") {
+        } else if text.contains("incorrect password attempt") || text.contains("incorrect authentication attempt") {
             self = .passwordWrong
-        } else if text.contains("is not in the sudoers file") || text.contains("is not allowed to ") || text.contains("may not run sudo") {
+        } else if text.contains("is not in the sudoers file") || text.contains("is not allowed to ") || text.contains("may not run sudo")
+            || text.contains("I'm afraid I can't do that") {
             self = .notAllowed
         } else if text.contains("sudo: not found") || text.contains("sudo: command not found") {
             self = .notInstalled

@@ -18,7 +18,7 @@ public final class Connection {
         let hostKeys = try HostKeyCheck(settings)
         let transport = try Transport(to: settings, interrupt: interrupt, deadline: deadline)
         session = try Session(over: transport, interrupt: interrupt)
-        session.prefer(hostKeys: hostKeys.preferredTypes)
+        try session.offer(hostKeys: hostKeys.preferredTypes, settings.algorithms)
         try session.handshake(deadline: min(deadline, .after(settings.connectTimeout ?? .seconds(10))))
         let (key, sha256) = try session.hostKey()
         try hostKeys.check(key, sha256: sha256, questions: questions, deadline: &deadline)

@@ -9,12 +9,14 @@ struct HostKeyCheck {
         known = try KnownHosts(reading: settings.userKnownHostsFiles + settings.globalKnownHostsFiles)
     }
 
-    /// Host key algorithms, those of the known keys first: else the server might show a key that nobody has seen.
+    /// Host key algorithms that ssh would take, too, those of the known keys first: else the server might show a key that nobody
+    /// has seen.
     var preferredTypes: [String] {
+        let allowed = settings.algorithms.hostKeys?.split(separator: ",")
         let ours = [
             "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512",
             "rsa-sha2-256", "ssh-rsa",
-        ]
+        ].filter { allowed?.contains($0[...]) ?? true }
         let types = known.types(of: settings.knownHostsName)
         let isKnown = { (algorithm: String) in
             types.contains(algorithm) || algorithm.hasPrefix("rsa-sha2-") && types.contains("ssh-rsa")

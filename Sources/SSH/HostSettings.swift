@@ -21,8 +21,13 @@ public struct HostSettings: Hashable, Sendable {
     public var connectTimeout: Duration?
     public var addressFamily: AddressFamily = .any
     public var controlPath: String?
+    /// What ssh would offer the server, in its order; nil where it does not say.
+    public var algorithms = Algorithms()
     /// Settings that are in force and that only the system's `ssh` follows, such as `PKCS11Provider`.
     public var unsupported: [String] = []
+    /// Options that give ssh its standard input and our command back, whatever the configuration says of them; only those that this
+    /// ssh knows.
+    public var resets: [String] = []
     /// The configuration file that was named, for the `ssh` that reaches through a jump host.
     public var configurationFile: String?
 
@@ -37,6 +42,17 @@ public struct HostSettings: Hashable, Sendable {
         var settings = HostSettings(name: name, hostName: name.text, user: user)
         settings.configurationFile = configurationFile
         return settings
+    }
+
+    /// Names with commas between them, as ssh has them.
+    public struct Algorithms: Hashable, Sendable {
+        public var keyExchange: String?
+        public var hostKeys: String?
+        public var ciphers: String?
+        public var macs: String?
+        public var userKeys: String?
+
+        public init() {}
     }
 
     public enum Identities: Hashable, Sendable {

@@ -17,7 +17,8 @@ extension HostSettings {
         hostKeyAlias = values.first("hostkeyalias")
         let tokens = Tokens(settings: self, local: local)
 
-        identityFiles = values.all("identityfile").filter { $0 != "none" }.compactMap(tokens.path)
+        let files = values.all("identityfile").filter { $0 != "none" }
+        identityFiles = files.compactMap(tokens.path)
         identities = values.isOn("identitiesonly") ? .onlyConfigured : .any
         agent = Self.agent(values.first("identityagent"), tokens)
         route = try Self.route(values, tokens)
@@ -46,6 +47,17 @@ extension HostSettings {
         unsupported = Self.beyondLibrary.filter { keyword in
             values.first(keyword.lowercased()).map { !["none", "no", "false"].contains($0) } ?? false
         }
+        // Tokens that only ssh can expand, such as %C.
+        if identityFiles.count < files.count { unsupported.append("IdentityFile") }
+        if let size = values.first("requiredrsasize"), size != "1024" { unsupported.append("RequiredRSASize") }
+        resets = ["StdinNull=no", "ForkAfterAuthentication=no", "SessionType=default"].filter { option in
+            values.first(option.prefix { $0 != "=" }.lowercased()) != nil
+        }
+        algorithms.keyExchange = values.first("kexalgorithms")
+        algorithms.hostKeys = values.first("hostkeyalgorithms")
+        algorithms.ciphers = values.first("ciphers")
+        algorithms.macs = values.first("macs")
+        algorithms.userKeys = values.first("pubkeyacceptedalgorithms")
         if !(values.first("preferredauthentications") ?? "publickey").contains("publickey") {
             unsupported.append("PreferredAuthentications")
         }
@@ -57,7 +69,7 @@ extension HostSettings {
     /// Settings that only the system's `ssh` follows, and that matter when they have a value.
     private static let beyondLibrary = [
         "PKCS11Provider", "CertificateFile", "ProxyUseFdpass", "KnownHostsCommand", "VerifyHostKeyDNS", "BindAddress",
-        "BindInterface",
+        "BindInterface", "RevokedHostKeys",
     ]
 
     private static func agent(_ value: String?, _ tokens: Tokens) -> AgentSocket {

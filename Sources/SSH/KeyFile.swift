@@ -15,6 +15,8 @@ struct KeyFile {
 
     enum Protection {
         case none, passphrase
+        /// By a cipher that libssh2 lacks: no passphrase would do.
+        case beyondLibrary
     }
 
     /// Nil when there is no such file.
@@ -80,6 +82,11 @@ enum PrivateKeyFormat {
     /// PKCS#1, PKCS#8 or SEC 1.
     case pem(KeyFile.Protection)
 
+    /// Those of libssh2 that OpenSSH writes, or did.
+    private static let ciphers: Set = [
+        "aes128-cbc", "aes192-cbc", "aes256-cbc", "aes128-ctr", "aes192-ctr", "aes256-ctr", "3des-cbc",
+    ]
+
     init?(_ bytes: [UInt8]) {
         let lines = bytes.split(whereSeparator: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") })
         guard let start = lines.firstIndex(where: { $0.starts(with: "-----BEGIN ".utf8) }) else { return nil }
@@ -99,6 +106,7 @@ enum PrivateKeyFormat {
         guard let cipher = reader.string(), reader.string() != nil, reader.string() != nil, reader.number() == 1,
             let key = reader.string().flatMap(PublicKey.init(blob:))
         else { return nil }
-        self = .openSSH(key, cipher.elementsEqual("none".utf8) ? .none : .passphrase)
+        let name = String(decoding: cipher, as: UTF8.self)
+        self = .openSSH(key, name == "none" ? .none : Self.ciphers.contains(name) ? .passphrase : .beyondLibrary)
     }
 }

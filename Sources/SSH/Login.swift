@@ -25,7 +25,8 @@ struct Login {
         let keys = try agent?.keys(deadline: deadline) ?? []
         let candidates = Candidate.order(
             files: settings.identityFiles.compactMap(KeyFile.init(at:)), agent: keys,
-            identities: settings.identities, rsa: Library.rsaSignatures)
+            identities: settings.identities, rsa: Library.rsaSignatures
+        ).filter { settings.algorithms.accept($0.type) }
         var refusals = 0
         for candidate in candidates {
             guard refusals < Self.mostRefusals else { throw failed(.stoppedEarly) }
@@ -113,7 +114,7 @@ struct Login {
         if let key = file.publicKey, key.isBeyondLibrary { return .failed(.unsupported) }
         let isSHA1 = Library.rsaSignatures == .sha1 && file.publicKey?.isRSA ?? false
         switch file.content {
-        case .publicOnly: return .failed(.unsupported)
+        case .publicOnly, .privateKey(_, .beyondLibrary): return .failed(.unsupported)
         case .unreadable(let message): return .failed(.unreadable(message: message))
         case .privateKey(let text, .none):
             return try offer(text, passphrase: nil, deadline, isSHA1)
@@ -184,6 +185,15 @@ struct Login {
         case LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED: throw .connectionLost(.login)
         default: throw session.failure(code, .login)
         }
+    }
+}
+
+extension HostSettings.Algorithms {
+    /// Whether ssh would log in with keys of this type (PubkeyAcceptedAlgorithms); of a file's, it may be empty.
+    fileprivate func accept(_ type: String) -> Bool {
+        guard let userKeys, !type.isEmpty else { return true }
+        let accepted = userKeys.split(separator: ",")
+        return accepted.contains { $0 == type || type == "ssh-rsa" && $0.hasPrefix("rsa-sha2-") }
     }
 }
 

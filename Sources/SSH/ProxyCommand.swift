@@ -30,6 +30,8 @@ final class ProxyCommand {
     /// nothing: several connections start at once, and none of them has the terminal.
     static func jumpArguments(_ hosts: [String], _ settings: HostSettings) -> [String] {
         var arguments = ["ssh", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3"]
+        // One that becomes a master would stay behind.
+        arguments += ["-o", "ControlMaster=no"]
         if let file = settings.configurationFile { arguments += ["-F", file] }
         let nearer = hosts.dropLast()
         if !nearer.isEmpty { arguments += ["-J", nearer.joined(separator: ",")] }

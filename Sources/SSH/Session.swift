@@ -32,9 +32,22 @@ import CSystem
         while unsafe libssh2_session_free(handle) == LIBSSH2_ERROR_EAGAIN, tries < 16 { tries += 1 }
     }
 
-    /// Prefers these host key algorithms (`libssh2_session_method_pref`); those that libssh2 lacks are left out.
-    func prefer(hostKeys types: [String]) {
-        _ = unsafe libssh2_session_method_pref(handle, LIBSSH2_METHOD_HOSTKEY, types.joined(separator: ","))
+    /// Offers the server these host key algorithms, and of the others what ssh would (`libssh2_session_method_pref`). What libssh2
+    /// lacks is left out; throws ``SSHError/noCommonAlgorithm(said:)`` if that is all.
+    func offer(hostKeys types: [String], _ algorithms: HostSettings.Algorithms) throws(SSHError) {
+        // These two are no key exchange: the server says what it signs with, and nobody in between can drop messages.
+        let keyExchange = algorithms.keyExchange.map { $0 + ",ext-info-c,kex-strict-c-v00@openssh.com" }
+        let offers: [(method: Int32, names: String?)] = [
+            (LIBSSH2_METHOD_HOSTKEY, types.joined(separator: ",")), (LIBSSH2_METHOD_KEX, keyExchange),
+            (LIBSSH2_METHOD_CRYPT_CS, algorithms.ciphers), (LIBSSH2_METHOD_CRYPT_SC, algorithms.ciphers),
+            (LIBSSH2_METHOD_MAC_CS, algorithms.macs), (LIBSSH2_METHOD_MAC_SC, algorithms.macs),
+        ]
+        for (method, names) in offers {
+            guard let names else { continue }
+            if unsafe libssh2_session_method_pref(handle, method, names) != 0 {
+                throw .noCommonAlgorithm(said: "libssh2 has none of \(names)")
+            }
+        }
     }
 
     /// Exchanges versions and keys (`libssh2_session_handshake`).

@@ -57,6 +57,7 @@ public final class SystemSSH: RemoteStream {
         ]
         if settings.connectTimeout == nil { options.append("ConnectTimeout=10") }
         if sharing == .none { options.append("ControlPath=none") }
+        options += settings.resets
         let file = settings.configurationFile.map { ["-F", $0] } ?? []
         return ["ssh", "-T", "-x", "-a"] + file + options.flatMap { ["-o", $0] }
     }

@@ -3,12 +3,12 @@ import Testing
 
 /// However a run ends, it ends with its own status, although what libraries do for a thread that ends, and at the end of the
 /// program, takes its time (`Tests/SlowEnd`).
-@Suite(.enabled(if: Tools.hasDeptool, Tools.whyNoDeptool)) final class EndingTests {
+@Suite(.serialized, .enabled(if: Tools.hasDeptool, Tools.whyNoDeptool)) final class EndingTests {
     private let site: Site
     private let cluster: Cluster
 
     /// With the delays, every other run crashed as long as exit(3) ended it beside the threads of its hosts.
-    private static let rounds = Torture.isWhole ? 2000 : 15
+    private static let rounds = Torture.isWhole ? 2000 : 10
 
     init() throws {
         site = try Site()

@@ -43,7 +43,7 @@ extension EndToEnd {
             let text = output.text + output.errors
             #expect(text.unicodeScalars.allSatisfy { $0 == "\n" || $0.properties.generalCategory != .control }, "\(text)")
             #expect(try cluster.references() == "")
-            #expect(try outside() == [".deptool", ".gitconfig", "prod", "ssh_config"])
+            #expect(try outside() == [".deptool", ".gitconfig", ".local", "prod", "ssh_config"])
             return text
         }
 

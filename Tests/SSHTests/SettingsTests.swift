@@ -82,7 +82,7 @@ import Testing
         guard case .jump(let hosts) = settings.route else { return }
         #expect(
             ProxyCommand.jumpArguments(hosts, settings) == [
-                "ssh", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3", "-F", "/c", "-J", "u@j1:2222", "-l", "w", "-p", "23", "-W",
+                "ssh", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3", "-o", "ControlMaster=no", "-F", "/c", "-J", "u@j1:2222", "-l", "w", "-p", "23", "-W",
                 "[10.0.0.1]:24", "--", "::1",
             ])
     }
@@ -132,6 +132,37 @@ import Testing
         #expect(settings.controlPath == "/run/web1")
         #expect(settings.route == .jump(["j1", "u@j2:23"]))
         #expect(settings.unsupported == ["CertificateFile"])
+    }
+
+    @Test func `what only ssh can follow is a reason for it, and what it offers is ours`() throws {
+        let scratch = try Scratch()
+        func settings(_ lines: String) throws -> HostSettings {
+            try HostSettings.ask(
+                for: try #require(Hostname("web1")), configurationFile: try scratch.write("Host *\n\(lines)\n", to: "config"),
+                local: .current(), interrupt: Interrupt(), deadline: .after(.seconds(10)))
+        }
+        #expect(try settings("").unsupported == [])
+        for (lines, keyword) in [
+            ("RevokedHostKeys /krl", "RevokedHostKeys"), ("RequiredRSASize 3072", "RequiredRSASize"), ("IdentityFile ~/.ssh/%C", "IdentityFile"),
+        ] {
+            #expect(try settings(lines).unsupported == [keyword])
+        }
+        let algorithms = try settings(
+            """
+            KexAlgorithms curve25519-sha256
+            HostKeyAlgorithms rsa-sha2-512
+            Ciphers aes256-ctr
+            MACs hmac-sha2-512
+            PubkeyAcceptedAlgorithms ssh-ed25519
+            """
+        ).algorithms
+        #expect([algorithms.keyExchange, algorithms.hostKeys, algorithms.ciphers, algorithms.macs, algorithms.userKeys]
+            == ["curve25519-sha256", "rsa-sha2-512", "aes256-ctr", "hmac-sha2-512", "ssh-ed25519"])
+        #expect(try HostKeyCheck(settings("HostKeyAlgorithms rsa-sha2-512,ssh-ed25519")).preferredTypes == ["ssh-ed25519", "rsa-sha2-512"])
+        // Its standard input stays that of the agent.
+        let arguments = SystemSSH.arguments(try settings("StdinNull yes"), .allowed, canAsk: false)
+        #expect(arguments.contains("StdinNull=no") && arguments.contains("SessionType=default"))
+        #expect(!SystemSSH.arguments(HostSettings(name: try #require(Hostname("a")), hostName: "a", user: "b"), .allowed, canAsk: false).contains("StdinNull=no"))
     }
 
     @Test func `a broken configuration is shown in ssh's words`() throws {
