@@ -46,7 +46,7 @@ struct Bootstrap {
         #"sh -c 'if [ "$(id -u)" = 0 ]; then exec sh -c "$0"; fi; LC_ALL=C exec sudo -S -p \#(passwordPrompt) sh -c "$0"' '\#(script)'"#
     }
 
-    /// An upload goes to a name of its own; only when its hash is right does it get the final one, so that a cut
+    /// An agent is run only if its hash is right and nobody but us can change it. An upload goes to a name of its own; only when its hash is right does it get the final one, so that a cut
     /// connection never leaves something there that would be run. A small script by that name shows first whether anything
     /// can be run there. `dd` reads exactly the agent from the stream and leaves what follows to the agent itself. Nothing
     /// is written before the laptop has answered with a line.
@@ -55,12 +55,13 @@ struct Bootstrap {
         return [
             #"case "$(uname -sm)" in \#(cases.joined(separator: " ")) *) echo "\#(Self.failed)cpu $(uname -sm)"; exit 1;; esac"#,
             "d=\(Layout.agents.text) a=$d/$n t=$d/new.$$",
-            "[ -x $a ] && exec $a",
+            #"[ -O $d ] && [ -x $a ] && [ "$(sha256sum <$a)" = "$h  -" ] && exec $a"#,
             "umask 022",
             #"echo "\#(Self.need)$c""#,
             "read -r go || exit 1",
             #"f() { rm -f $t; echo "\#(Self.failed)$1"; exit 1; }"#,
             "mkdir -p $d || f mkdir",
+            "{ [ -O $d ] && chmod 755 $d; } || f owner",
             "{ echo exit >$t && chmod 755 $t; } || f write",
             "$t </dev/null || f noexec",
             #"e=$(dd of=$t bs=$s count=1 iflag=fullblock conv=fsync 2>&1) || { echo "$e" >&2; f write; }"#,

@@ -129,6 +129,7 @@ extension HostError {
                 "Nothing in /var/lib/deptool can be run: /var is mounted with noexec, presumably. Allow it there with\n"
                     + "    mount --bind /var/lib/deptool /var/lib/deptool && mount -o remount,bind,exec /var/lib/deptool\n"
                     + "and see that it stays so, in /etc/fstab."
+            case "owner": "/var/lib/deptool/bin belongs to somebody else than root, who could change what is run. Remove it."
             case "hash": "What arrived on the host is not what was sent."
             default: "Putting it into place in /var/lib/deptool failed."
             }

@@ -83,12 +83,37 @@ import Testing
         guard isHere(shell) else { try Test.cancel("there is no \(shell[0]) here") }
         let (name, command) = try bootstrap()
         try FileManager.default.createDirectory(atPath: bin, withIntermediateDirectories: true)
-        try Data("#!/bin/sh\necho agent\nexec cat\n".utf8).write(to: URL(fileURLWithPath: bin + "/" + name))
+        try Data(agent).write(to: URL(fileURLWithPath: bin + "/" + name))
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: bin + "/" + name)
         let result = try run(shell + [command], input: Array("go\nmessage".utf8))
         #expect(result.output == "agent\ngo\nmessage")
         #expect(result.status == 0)
         #expect(files() == [name])
+    }
+
+    @Test(arguments: shells) func `an agent that was changed is not run, but replaced`(shell: [String]) throws {
+        guard isHere(shell) else { try Test.cancel("there is no \(shell[0]) here") }
+        let (name, command) = try bootstrap()
+        try FileManager.default.createDirectory(atPath: bin, withIntermediateDirectories: true)
+        try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: bin)
+        try Data("#!/bin/sh\necho evil\n".utf8).write(to: URL(fileURLWithPath: bin + "/" + name))
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: bin + "/" + name)
+        let result = try run(shell + [command], input: Array("go\n".utf8) + agent + Array("message".utf8))
+        #expect(result.output == (try need) + "agent\nmessage")
+        #expect(try Data(contentsOf: URL(fileURLWithPath: bin + "/" + name)) == Data(agent))
+        #expect(try FileManager.default.attributesOfItem(atPath: bin)[.posixPermissions] as? Int == 0o755)
+    }
+
+    @Test(.enabled(if: getuid() == 0, "only root gives files away"))
+    func `a directory that somebody else owns is not used`() throws {
+        let (name, command) = try bootstrap()
+        try FileManager.default.createDirectory(atPath: bin, withIntermediateDirectories: true)
+        try Data(agent).write(to: URL(fileURLWithPath: bin + "/" + name))
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: bin + "/" + name)
+        chown(bin, 1234, 1234)
+        let result = try run(["sh", "-c", command], input: Array("go\n".utf8) + agent)
+        #expect(result.output == (try need) + "DEPTOOL-FAILED owner\n")
+        #expect(result.status == 1)
     }
 
     @Test(arguments: shells) func `an agent that is missing is taken from the input, and gets the rest`(shell: [String]) throws {
