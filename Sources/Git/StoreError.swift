@@ -100,7 +100,7 @@ public enum StoreError: Error, Hashable, Sendable {
         case .unusableHostname(let host):
             "\(hostnameRule) Rename the directory \(host.text), and give the real name as HostName in ~/.ssh/config."
         case .busy(let message):
-            "Wait for it and try again. If none is running, a lock file was left behind: \(message)."
+            "Wait until it is done and try again: \(message). If neither deptool nor git is running, git left that file behind."
         case .file, .git:
             "Check that the disk is not full and that the store belongs to you."
         }

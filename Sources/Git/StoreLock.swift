@@ -6,7 +6,7 @@ extension Store {
     public func exclusively<T>(_ body: () throws(StoreError) -> T) throws(StoreError) -> T {
         if isLocked { return try body() }
         let name = path + "/lock"
-        guard let lock = try StoreLock(name, patience: .seconds(60)) else { throw .busy("\(name) is held") }
+        guard let lock = try StoreLock(name, patience: .seconds(60)) else { throw .busy("\(name) is locked") }
         isLocked = true
         defer {
             isLocked = false

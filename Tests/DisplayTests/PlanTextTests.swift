@@ -21,6 +21,25 @@ import Testing
         "systemd/web.service.d/a.conf": "", "sysusers/u.conf": "", "tmpfiles/t.conf": "", "quadlets/q.container": "", "conf/a": "1", "run*": "",
     ]
 
+    @Test func `what is deployed and cannot be read is told`() throws {
+        var old = try tree(["web": ["conf": "1"]])
+        old.apps[0].isManifestKnown = false
+        old.gap = "web1/web/manifest.json:1: \u{1b}"
+        let new = try tree(["web": ["conf": "2", "manifest.json": manifest(units: ["web.service"])]])
+        let plan = try #require(HostPlan(base: .of(.commit, []), deployed: old, wanted: new, safety: Safety(guard: .never)))
+        #expect(PlanText(style: .plain).render(Plan(hosts: [plan])) == """
+            web1
+                ! what is deployed cannot be read (web1/web/manifest.json:1: ^[)
+                  Links and units that only that has stay.
+                update web
+                    ~ conf
+                    + manifest.json
+                    enable unit web.service
+                    restart unit web.service (conf and 1 other file changed)
+
+            """)
+    }
+
     @Test func `a new host shows all that it gets`() throws {
         #expect(try text(nil, ["web": everything]) == """
             web1 (new host)
