@@ -79,7 +79,7 @@ let tests: [Target] = [
     .executableTarget(name: "agent-under-test", dependencies: ["AgentCore", "CSystem"], path: "Tests/AgentUnderTest"),
     .testTarget(
         name: "AgentCoreTests",
-        dependencies: ["AgentCore", "CSystem", "Model", "TestSupport", "Wire", "agent-under-test"]),
+        dependencies: ["AgentCore", "CSystem", "Model", "TestSupport", "Wire", "agent-under-test"], exclude: ["Formats"]),
     .testTarget(name: "SSHTests", dependencies: ["SSH"]),
     .testTarget(name: "GitTests", dependencies: ["Git", "Model"]),
     .testTarget(name: "PlanningTests", dependencies: ["Model", "Planning", "TestSupport"]),

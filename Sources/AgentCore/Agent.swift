@@ -82,6 +82,7 @@ public final class Agent {
     /// Undoes a transaction that was never finished, and removes what a killed agent left. Nothing else is answered before
     /// that.
     private func recover() throws(Failure) -> Outcome? {
+        try runWriterOfJournal()
         let isOpen = try system.status(of: Layout.journal) != nil
         let isNamed = try HostLock.isNamed(system)
         guard isOpen || isNamed else { return nil }
@@ -98,6 +99,16 @@ public final class Agent {
             if isOpen { throw error }
             return nil
         }
+    }
+
+    /// Has the agent that wrote an open journal undo it, if that is another and is still there: it knows best what it did.
+    private func runWriterOfJournal() throws(Failure) {
+        guard let writer = try Journal.writer(system), writer != ownName, let name = try? RelativePath(writer),
+            name.components.count == 1, try system.status(of: Layout.agents.appending(name)) != nil
+        else { return }
+        // It recovers, greets, and ends with its input. Whatever comes of it, what is left of the journal is looked at next.
+        _ = try? Command(system: system, interruption: Uninterrupted())
+            .run([system.real(Layout.agents.appending(name))], limit: .seconds(3600))
     }
 
     /// Cleans up behind a committed transaction, or rolls an open one back. Nil if there is none.
@@ -157,8 +168,8 @@ public final class Agent {
     private func verify(_ privateApps: [PrivateApp]) throws(Failure) {
         let lastUse = try HostLock.lastUse(system)
         if let holder = try HostLock.holder(system) { return port.send(.busy(holder)) }
-        if let record = try Record.load(system) {
-            try Verification(system: system, port: port).run(record, privateApps, systemd(nil))
+        if let stored = try StoredRecord.load(system) {
+            try Verification(system: system, port: port).run(stored, privateApps, systemd(nil))
         }
         guard try HostLock.lastUse(system) == lastUse else {
             return port.send(.busy(Holder(name: "another deploy", since: csys_realtime_ns() / 1_000_000_000)))

@@ -37,7 +37,8 @@ extension Agent {
         {
             throw problem
         }
-        let old = try Record.load(system)
+        let stored = try StoredRecord.load(system)
+        let old = stored?.record
         guard old?.commit == preparation.expected else {
             port.send(.stale(old))
             return nil
@@ -61,7 +62,7 @@ extension Agent {
             }
             throw error
         }
-        let outcome = apply(preparation)
+        let outcome = apply(preparation, stored)
         HostLog(system: system).append(preparation, from: old?.commit, outcome)
         if outcome == .deployed {
             // If not, the next agent does so.
@@ -92,7 +93,8 @@ extension Agent {
                 let missing = staging.missing
                 if missing.isEmpty {
                     try staging.finish()
-                    try Obstacles(system: system, preparation: preparation).check()
+                    try Obstacles(system: system, preparation: preparation, old: old).check()
+                    try checkUnits(preparation)
                     isReady = true
                 }
                 port.send(.staged(missing: missing))
@@ -119,11 +121,27 @@ extension Agent {
         }
     }
 
-    private func apply(_ preparation: Preparation) -> Outcome {
+    /// Looks for what is in the way of the plan's units.
+    private func checkUnits(_ preparation: Preparation) throws(Failure) {
+        guard let systemd = systemd(nil) else { return }
+        try BootUnit(system: system).check()
+        let own = preparation.record.placed.map { $0.path.name }
+        var units: [UnitName] = []
+        for step in preparation.steps {
+            guard let unit = step.unit, !units.contains(unit), !own.contains(unit.text), !own.contains(unit.template) else { continue }
+            if case .disable = step.action { continue }
+            units.append(unit)
+        }
+        for (unit, status) in zip(units, try systemd.show(units)) where status.loadState == "loaded" && status.id != unit.text {
+            throw Failure(.unitAlias(unit, of: status.id))
+        }
+    }
+
+    private func apply(_ preparation: Preparation, _ old: StoredRecord?) -> Outcome {
         let outcome = executor.execute(port: port) { supervisor in
             Transaction(
-                system: self.system, systemd: self.systemd(supervisor), preparation: preparation, supervisor: supervisor,
-                agent: self.ownName
+                system: self.system, systemd: self.systemd(supervisor), preparation: preparation, old: old,
+                supervisor: supervisor, agent: self.ownName
             ).run()
         }
         if let outcome { return outcome }

@@ -1,50 +1,88 @@
 import Model
 import Wire
 
-/// The unit that undoes an open transaction when the host boots, after a power loss in the middle of a deploy. It is
-/// linked for as long as there is a journal, and does nothing but start the agent, which begins with recovery.
+/// The unit that undoes an open transaction when the host boots, after a power loss in the middle of a deploy. It is there
+/// for as long as there is a journal, and does nothing but start the agent, which begins with recovery.
 struct BootUnit {
     let system: System
 
     private var file: AbsolutePath { Layout.bootUnit }
-    private var links: [AbsolutePath] { [Layout.bootUnitLink, Layout.bootUnitWanted] }
+    private var wanted: AbsolutePath { Layout.bootUnitWanted }
+
+    /// By which an agent knows that the file is Deptool's, whatever the version.
+    private static var mark: String { "# Deptool removes this when the deploy is over.\n" }
 
     /// Before local services start, so that none of them comes up in a state that is undone a moment later.
     private func text(_ agent: String) -> String {
-        """
-        [Unit]
-        Description=Undo a deploy that was interrupted
-        DefaultDependencies=no
-        RequiresMountsFor=\(Layout.root.text) \(Layout.unitLinks.text)
-        After=local-fs.target systemd-remount-fs.service
-        Before=sysinit.target shutdown.target
-        Conflicts=shutdown.target
+        Self.mark + """
+            [Unit]
+            Description=Undo a deploy that was interrupted
+            DefaultDependencies=no
+            RequiresMountsFor=\(Layout.root.text) \(Layout.unitLinks.text)
+            After=local-fs.target systemd-remount-fs.service
+            Before=sysinit.target shutdown.target
+            Conflicts=shutdown.target
 
-        [Service]
-        Type=oneshot
-        ExecStart=\(Layout.agents.text)/\(agent)
-        StandardInput=null
-        StandardOutput=null
+            [Service]
+            Type=oneshot
+            ExecStart=\(Layout.agents.text)/\(agent)
+            StandardInput=null
+            StandardOutput=null
 
-        """
+            """
+    }
+
+    /// What is at `file`.
+    private enum State: Equatable {
+        case missing, ours
+        case foreign(Occupant)
+    }
+
+    private func state() throws(Failure) -> State {
+        switch try system.occupant(of: file) {
+        case nil: return .missing
+        case .symlink(to: Layout.oldBootUnit.text): return .ours
+        case .file?:
+            let bytes = try system.contents(of: file, limit: 65536) ?? []
+            return bytes.starts(with: Self.mark.utf8) ? .ours : .foreign(.file)
+        case let occupant?: return .foreign(occupant)
+        }
+    }
+
+    /// Whether the unit can be put where it belongs: not if something else has its name. Fails where the directory cannot be
+    /// written, as where `/etc` is an image.
+    func check() throws(Failure) {
+        if case .foreign(let occupant) = try state() { throw Failure(.occupied(file, by: occupant, for: nil)) }
     }
 
     /// `agent` is the file name of the agent that shall run.
-    func link(_ agent: String) throws(Failure) {
-        let bytes = Array(text(agent).utf8)
-        if try system.contents(of: file, limit: 65536) != bytes { try system.replace(file, with: bytes, mode: 0o644) }
-        for link in links {
-            if let parent = link.parent { try system.makeDirectories(parent, mode: 0o755) }
-            if try system.target(of: link) != file.text { try system.replaceSymlink(link, target: file.text) }
-            try system.syncParent(of: link)
-        }
+    func install(_ agent: String) throws(Failure) {
+        try check()
+        if let parent = wanted.parent { try system.makeDirectories(parent, mode: 0o755) }
+        try system.replace(file, with: Array(text(agent).utf8), mode: 0o644)
+        if try system.target(of: wanted) != file.text { try system.replaceSymlink(wanted, target: file.text) }
+        for path in [file, wanted] { try system.syncParent(of: path) }
     }
 
-    func unlink() throws(Failure) {
-        for link in links {
-            // Of an agent that was killed while it made the link.
-            if try system.target(of: link.temporary) == file.text { try system.remove(link.temporary) }
-            if try system.target(of: link) == file.text { try system.remove(link) }
+    /// Takes away what `install` made, or made a part of, and what agents of version 1 linked.
+    func remove() throws(Failure) {
+        for link in [wanted, file] {
+            if let target = try system.target(of: link.temporary), isOurs(target) { try system.remove(link.temporary) }
         }
+        if let target = try system.target(of: wanted), isOurs(target) { try system.remove(wanted) }
+        try system.removeIfThere(file.withSuffix(".new"))
+        if try state() == .ours { try system.remove(file) }
+    }
+
+    private func isOurs(_ target: String) -> Bool { target == file.text || target == Layout.oldBootUnit.text }
+
+    /// The file name of the agent that an agent of version 1 wanted to be run at boot; nil where there is none.
+    func oldAgent() throws(Failure) -> String? {
+        let start = "ExecStart=" + Layout.agents.text + "/"
+        for line in try system.contents(of: Layout.oldBootUnit, limit: 65536)?.split(separator: 10) ?? [] {
+            guard line.starts(with: start.utf8) else { continue }
+            return String(decoding: line.dropFirst(start.utf8.count), as: UTF8.self)
+        }
+        return nil
     }
 }

@@ -16,6 +16,8 @@ extension Preparation {
         for app in record.apps { apps[app.name] = .untouched }
         var links: [AbsolutePath: Link] = [:]
         for link in record.links { links[link.path] = link }
+        var placed: [AbsolutePath: PlacedFile] = [:]
+        for file in record.placed { placed[file.path] = file }
         for step in steps {
             switch (step.action, step.app) {
             case (.checkout, let app?):
@@ -32,10 +34,13 @@ extension Preparation {
             case (.link(let path, let source), let app?):
                 guard links[path] == Link(path: path, app: app, source: source) else { return false }
             case (.displace(let path, _), let app?):
-                guard links[path]?.app == app else { return false }
-            case (.unlink(let path), _):
-                guard links[path] == nil, !path.touches(Layout.root) else { return false }
-            case (.checkout, nil), (.activate, nil), (.remove, nil), (.link, nil), (.grant, nil), (.displace, nil): return false
+                guard links[path]?.app == app || placed[path]?.app == app else { return false }
+            case (.place(let path, let source, let access, _), let app?):
+                guard placed[path] == PlacedFile(path: path, app: app, source: source, access: access) else { return false }
+            case (.unlink(let path), _), (.unplace(let path), _):
+                guard links[path] == nil, placed[path] == nil, !path.touches(Layout.root) else { return false }
+            case (.checkout, nil), (.activate, nil), (.remove, nil), (.link, nil), (.grant, nil), (.displace, nil), (.place, nil):
+                return false
             case (.confirm, _), (.sysusers, _), (.tmpfiles, _), (.disable, _), (.daemonReload, _), (.enable, _), (.start, _),
                 (.restart, _), (.check, _):
                 break
@@ -51,7 +56,7 @@ extension Preparation {
 
 extension Record {
     /// Whether the record's commit is the object that it brings, so that it can be verified later, every app is there
-    /// once, and every link is of an app and in nobody's way.
+    /// once, every placed file has a content, and every link and placed file is of an app and in nobody's way.
     var isConsistent: Bool {
         guard objects.contains(where: { $0.kind == .commit && $0.id == commit }) else { return false }
         var names: [AppName: Bool] = [:]
@@ -62,8 +67,13 @@ extension Record {
                 paths.updateValue(true, forKey: link.path) == nil
             else { return false }
         }
-        for link in links {
-            var above = link.path.parent
+        for file in placed {
+            guard content(of: file.source, in: file.app) != nil, !file.path.touches(Layout.root),
+                paths.updateValue(true, forKey: file.path) == nil
+            else { return false }
+        }
+        for path in paths.keys {
+            var above = path.parent
             while let directory = above {
                 if paths[directory] != nil { return false }
                 above = directory.parent

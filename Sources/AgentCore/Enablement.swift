@@ -2,56 +2,127 @@ import CSystem
 import Model
 import Wire
 
-/// The symlinks that `systemctl enable` makes in `/etc/systemd/system` and the `.wants` and `.requires` directories there.
-///
-/// It resolves them to the end, so they name the version directory of an app and dangle once that version is gone.
-/// Led through `current` they stay right, and a unit has to be enabled again only when its own file changes.
-struct Enablement {
+/// What enables units: symlinks in `/etc/systemd/system`, in its `.wants`, `.requires` and `.upholds` directories, and in the
+/// `rcN.d` directories of System V scripts. systemctl(1) makes and removes them by what the `[Install]` sections say; what
+/// they were is noted before, and is the state that a rollback restores and `verify` compares. systemd's own answer may come
+/// from its memory.
+public struct Enablement {
     let system: System
+
+    /// All that enables units.
+    public struct Snapshot: Hashable, Sendable {
+        var directories: [AbsolutePath]
+        var links: [Symlink]
+    }
+
+    struct Symlink: Hashable, Sendable {
+        var path: AbsolutePath
+        var target: String
+    }
 
     /// The directories that hold such links.
     func directories() throws(Failure) -> [AbsolutePath] {
-        var directories = [Layout.unitLinks]
-        for name in try system.list(Layout.unitLinks) where name.utf8.ends(with: ".wants") || name.utf8.ends(with: ".requires") {
-            if let path = try? RelativePath(name) { directories.append(Layout.unitLinks.appending(path)) }
+        var directories: [AbsolutePath] = []
+        if try system.isDirectory(Layout.unitLinks) { directories.append(Layout.unitLinks) }
+        for name in try system.list(Layout.unitLinks) {
+            guard [".wants", ".requires", ".upholds"].contains(where: { name.utf8.ends(with: $0) }), let path = try? RelativePath(name),
+                case let directory = Layout.unitLinks.appending(path), try system.status(of: directory)?.kind == csys_kind_directory
+            else { continue }
+            directories.append(directory)
+        }
+        for directory in Layout.runlevels where try system.status(of: directory)?.kind == csys_kind_directory {
+            directories.append(directory)
         }
         return directories
     }
 
-    func leadThroughCurrent() throws(Failure) {
-        for directory in try directories() {
+    func snapshot() throws(Failure) -> Snapshot {
+        var snapshot = Snapshot(directories: try directories(), links: [])
+        for directory in snapshot.directories {
             for name in try system.list(directory) {
-                guard let path = try? RelativePath(name) else { continue }
-                let link = directory.appending(path)
-                if let target = try system.target(of: link), let better = throughCurrent(target) {
-                    try system.replaceSymlink(link, target: better)
-                }
-            }
-        }
-    }
-
-    /// Removes what `leadThroughCurrent` leaves when it is killed.
-    func removeUnfinished() throws(Failure) {
-        for directory in try directories() { try system.removeIfThere(directory.withSuffix("/any").temporary) }
-    }
-
-    /// Removes links to units of apps that are gone: systemd knows nothing of such a unit any more, so it cannot be disabled.
-    func removeDangling() throws(Failure) {
-        for directory in try directories() {
-            for name in try system.list(directory) {
-                guard let path = try? RelativePath(name), let target = try system.target(of: directory.appending(path)),
-                    let file = try? AbsolutePath(target), file.below(Layout.apps) != nil, try system.status(of: file) == nil
+                // That of the unit that recovers at boot comes and goes with the journal.
+                guard let name = try? RelativePath(name), case let path = directory.appending(name), path != Layout.bootUnitWanted,
+                    path != Layout.bootUnit, let target = try system.target(of: path)
                 else { continue }
-                try system.remove(directory.appending(path))
+                snapshot.links.append(Symlink(path: path, target: target))
+            }
+        }
+        return snapshot
+    }
+
+    /// Makes the links what they were. Directories that came for them go when they are empty.
+    func restore(_ old: Snapshot) throws(Failure) {
+        var before: [AbsolutePath: String] = [:]
+        for link in old.links { before[link.path] = link.target }
+        let now = try snapshot()
+        for link in now.links where before[link.path] == nil { try system.remove(link.path) }
+        for directory in now.directories where !old.directories.contains(directory) { try system.removeDirectory(directory) }
+        try restore(old.links)
+    }
+
+    /// Makes these links anew where there is nothing, or another symlink.
+    func restore(_ links: [Symlink]) throws(Failure) {
+        for link in links {
+            switch try system.occupant(of: link.path) {
+            case .symlink(to: link.target): continue
+            case nil, .symlink:
+                if let parent = link.path.parent { try system.makeDirectories(parent, mode: 0o755) }
+                try system.replaceSymlink(link.path, target: link.target)
+            // Somebody made something else of it.
+            case .file, .directory, .other: continue
             }
         }
     }
+}
 
-    /// The same path through the app's `current`; nil if it does not lead through a version.
-    private func throughCurrent(_ target: String) -> String? {
-        guard var parts = (try? AbsolutePath(target))?.below(Layout.apps)?.components, parts.count > 2, Version(parts[1]) != nil
-        else { return nil }
-        parts[1] = "current"
-        return Layout.apps.text + "/" + parts.joined(separator: "/")
+/// A symlink that was there once a unit had been enabled.
+struct EnabledLink: Hashable, Sendable {
+    /// The unit that was enabled. The link may be that of another, which its `Also=` names.
+    var unit: UnitName
+    var link: Enablement.Symlink
+}
+
+extension Enablement.Symlink {
+    /// Whether the link enables this unit: by its own name, or by that of what it leads to, as an alias does. A link by the
+    /// unit's own name among the unit files is the unit, or masks it.
+    func enables(_ unit: UnitName) -> Bool {
+        if path.name == unit.text { return path.parent != Layout.unitLinks }
+        return target.utf8.ends(with: "/" + unit.text)
+    }
+}
+
+extension Enablement.Symlink: WireCodable {
+    func encode(to writer: inout ByteWriter) {
+        path.encode(to: &writer)
+        writer.text(target)
+    }
+
+    init(from reader: inout ByteReader) throws(DecodingProblem) {
+        path = try AbsolutePath(from: &reader)
+        target = try reader.text()
+    }
+}
+
+extension EnabledLink: WireCodable {
+    func encode(to writer: inout ByteWriter) {
+        unit.encode(to: &writer)
+        link.encode(to: &writer)
+    }
+
+    init(from reader: inout ByteReader) throws(DecodingProblem) {
+        unit = try UnitName(from: &reader)
+        link = try Enablement.Symlink(from: &reader)
+    }
+}
+
+extension Enablement.Snapshot: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.list(directories)
+        writer.list(links)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        directories = try reader.list(of: AbsolutePath.self)
+        links = try reader.list(of: Enablement.Symlink.self)
     }
 }

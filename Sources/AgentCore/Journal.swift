@@ -5,6 +5,8 @@ import Wire
 /// What the host looked like before a transaction: enough to make it look so again, whichever of the steps ran. It is on
 /// disk from before the first change until after the commit.
 public struct Journal: Hashable, Sendable {
+    /// The file name of the agent that wrote it, which can undo it best.
+    public var writer = ""
     /// The commit that the record names once the transaction is committed; nil when there is no record then.
     public var commit: ObjectID?
     /// In the order of the steps; undone in reverse.
@@ -13,6 +15,8 @@ public struct Journal: Hashable, Sendable {
     public var units: [PriorUnit]
     /// Whether systemd has to read its units again when the rest is undone.
     public var needsReload: Bool
+    /// What enables units, all of the host's; nil when the steps leave that alone.
+    public var enablement: Enablement.Snapshot?
 
     /// Something that the steps change, as it was.
     public enum Prior: Hashable, Sendable {
@@ -21,6 +25,8 @@ public struct Journal: Hashable, Sendable {
         /// An app that was there.
         case app(AppName)
         case path(AbsolutePath, PriorPath)
+        /// The same where a file is placed, with the blob id of what the steps put there; nil when they remove a file.
+        case placed(AbsolutePath, PriorPath, content: ObjectID?)
         /// A directory that was not there.
         case noDirectory(AbsolutePath)
         /// A directory that was made for links, and may go with the last of them.
@@ -64,8 +70,16 @@ public struct Journal: Hashable, Sendable {
         do {
             return try Journal(decoding: bytes)
         } catch {
-            throw Failure(.unreadable(path: Layout.journal.text, error))
+            throw Failure(FormatHeader.problem(Layout.journal, .journal, bytes, error))
         }
+    }
+
+    /// The file name of the agent that wrote the journal on disk; nil where there is no journal.
+    static func writer(_ system: System) throws(Failure) -> String? {
+        guard let bytes = try system.contents(of: Layout.journal, limit: Frame.limit) else { return nil }
+        var reader = ByteReader(bytes)
+        guard let header = try? FormatHeader(.journal, from: &reader) else { return nil }
+        return header.version == 1 ? try BootUnit(system: system).oldAgent() : header.writer
     }
 
     func save(_ system: System) throws(Failure) {
@@ -75,18 +89,24 @@ public struct Journal: Hashable, Sendable {
 }
 
 extension Journal: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
-        writer.optional(commit)
-        writer.list(priors)
-        writer.list(units)
-        writer.byte(needsReload ? 1 : 0)
+    public func encode(to bytes: inout ByteWriter) {
+        FormatHeader.write(.journal, by: writer, to: &bytes)
+        bytes.optional(commit)
+        bytes.list(priors)
+        bytes.list(units)
+        bytes.byte(needsReload ? 1 : 0)
+        bytes.optional(enablement)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let header = try FormatHeader(.journal, from: &reader)
+        guard header.version <= FormatHeader.current else { throw .unknownCase }
+        writer = header.writer
         commit = try reader.optional(ObjectID.self)
         priors = try reader.list(of: Prior.self)
         units = try reader.list(of: PriorUnit.self)
         needsReload = try reader.bool()
+        enablement = header.version == 1 ? nil : try reader.optional(Enablement.Snapshot.self)
     }
 }
 
@@ -101,21 +121,12 @@ extension Journal.Prior: WireCodable {
         case .app(let app):
             writer.byte(1)
             app.encode(to: &writer)
-        case .path(let path, .nothing):
-            writer.byte(2)
-            path.encode(to: &writer)
-        case .path(let path, .symlink(let target)):
-            writer.byte(3)
-            path.encode(to: &writer)
-            writer.text(target)
-        case .path(let path, .file(let copy)):
-            writer.byte(4)
-            path.encode(to: &writer)
-            writer.number(UInt64(copy))
-        case .path(let path, .kept(let copy)):
-            writer.byte(8)
-            path.encode(to: &writer)
-            writer.number(UInt64(copy))
+        case .path(let path, let was):
+            was.encode(at: path, to: &writer)
+        case .placed(let path, let was, let content):
+            writer.byte(9)
+            writer.optional(content)
+            was.encode(at: path, to: &writer)
         case .noDirectory(let path):
             writer.byte(5)
             path.encode(to: &writer)
@@ -132,7 +143,8 @@ extension Journal.Prior: WireCodable {
     }
 
     public init(from reader: inout ByteReader) throws(DecodingProblem) {
-        switch try reader.byte() {
+        let tag = try reader.byte()
+        switch tag {
         case 0:
             let app = try AppName(from: &reader)
             let current = try reader.text()
@@ -140,13 +152,9 @@ extension Journal.Prior: WireCodable {
             // No symlink is empty.
             self = .versions(app, current: current.isEmpty ? nil : current, previous: previous.isEmpty ? nil : previous)
         case 1: self = .app(try AppName(from: &reader))
-        case 2: self = .path(try AbsolutePath(from: &reader), .nothing)
-        case 3:
+        case 2, 3, 4, 8:
             let path = try AbsolutePath(from: &reader)
-            self = .path(path, .symlink(to: try reader.text()))
-        case 4:
-            let path = try AbsolutePath(from: &reader)
-            self = .path(path, .file(copy: try reader.count(limit: Int(Int32.max))))
+            self = .path(path, try Journal.PriorPath(tag, from: &reader))
         case 5: self = .noDirectory(try AbsolutePath(from: &reader))
         case 6:
             let path = try AbsolutePath(from: &reader)
@@ -157,9 +165,39 @@ extension Journal.Prior: WireCodable {
             let mode = try reader.word()
             let uid = try reader.word()
             self = .directory(path, mode: mode, uid: uid, gid: try reader.word())
-        case 8:
+        case 9:
+            let content = try reader.optional(ObjectID.self)
+            let tag = try reader.byte()
             let path = try AbsolutePath(from: &reader)
-            self = .path(path, .kept(copy: try reader.count(limit: Int(Int32.max))))
+            self = .placed(path, try Journal.PriorPath(tag, from: &reader), content: content)
+        default: throw .unknownCase
+        }
+    }
+}
+
+extension Journal.PriorPath {
+    fileprivate func encode(at path: AbsolutePath, to writer: inout ByteWriter) {
+        switch self {
+        case .nothing:
+            writer.byte(2)
+            path.encode(to: &writer)
+        case .symlink(let target):
+            writer.byte(3)
+            path.encode(to: &writer)
+            writer.text(target)
+        case .file(let copy), .kept(let copy):
+            if case .file = self { writer.byte(4) } else { writer.byte(8) }
+            path.encode(to: &writer)
+            writer.number(UInt64(copy))
+        }
+    }
+
+    fileprivate init(_ tag: UInt8, from reader: inout ByteReader) throws(DecodingProblem) {
+        switch tag {
+        case 2: self = .nothing
+        case 3: self = .symlink(to: try reader.text())
+        case 4: self = .file(copy: try reader.count(limit: Int(Int32.max)))
+        case 8: self = .kept(copy: try reader.count(limit: Int(Int32.max)))
         default: throw .unknownCase
         }
     }

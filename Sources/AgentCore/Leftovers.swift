@@ -11,7 +11,7 @@ struct Leftovers {
         try system.syncParent(of: Layout.record)
         try system.removeIfThere(Layout.journal)
         try system.syncParent(of: Layout.journal)
-        try BootUnit(system: system).unlink()
+        try BootUnit(system: system).remove()
         try system.removeTree(Layout.undo)
     }
 
@@ -21,7 +21,8 @@ struct Leftovers {
         guard let journal = try Journal.load(system) else { return }
         if let commit = journal.commit {
             var isKeeping = false
-            for case .path(let path, .kept(let copy)) in journal.priors {
+            for prior in journal.priors {
+                guard let (path, copy) = prior.kept else { continue }
                 isKeeping = true
                 // Else moved already, perhaps by an agent that was killed then.
                 guard try system.status(of: Journal.copy(copy)) != nil else { continue }
@@ -42,7 +43,7 @@ struct Leftovers {
     /// One that cannot be removed keeps none of the others; the last such failure is thrown.
     func sweep() throws(Failure) {
         guard try system.status(of: Layout.journal) == nil else { return }
-        try BootUnit(system: system).unlink()
+        try BootUnit(system: system).remove()
         var failure: Failure?
         for path in try find(Record.load(system)) {
             do { try system.removeTree(path) } catch { failure = error }
@@ -53,7 +54,7 @@ struct Leftovers {
     /// Every checkout that is neither the current nor the previous version of its app, a `previous` that leads nowhere, what
     /// was never finished, and apps of which nothing is left; each after what lies in it.
     func find(_ record: Record?) throws(Failure) -> [AbsolutePath] {
-        var found = [Layout.undo, Layout.record.withSuffix(".new"), Layout.journal.withSuffix(".new")]
+        var found = [Layout.undo, Layout.oldBootUnit, Layout.record.withSuffix(".new"), Layout.journal.withSuffix(".new")]
         // Agents of which the upload was cut.
         for name in try system.list(Layout.agents) where name.utf8.starts(with: "new.".utf8) {
             guard let pid = Int(String(decoding: name.utf8.dropFirst(4), as: UTF8.self)), 1...Int(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
@@ -91,20 +92,47 @@ struct Leftovers {
         if isEmpty { found.append(app.directory) }
     }
 
-    /// Removes the drop-in directories of units from which the steps took the last link.
+    /// Removes the drop-in directories of units from which the steps took the last file.
     func removeEmptyDropIns(_ steps: [Step]) {
         for step in steps {
-            guard case .unlink(let path) = step.action, let directory = path.parent,
+            guard let path = step.action.pathThatGoes, let directory = path.parent,
                 LinkDirectory.all.contains(where: { $0.hasDropIns && directory.parent == $0.target })
             else { continue }
             _ = try? system.removeDirectory(directory)
         }
     }
 
-    /// Removes agents other than the one that runs.
+    /// How many agents of others stay: operators may well have different versions, and each of them would bring its own again.
+    private static var mostAgents: Int { 2 }
+
+    /// Removes agents, but for the one that runs and the newest of the others.
     func removeAgents(except own: String) throws(Failure) {
+        var others: [(path: AbsolutePath, time: Int64)] = []
         for name in try system.list(Layout.agents) where name.utf8.starts(with: "deptool-agent-".utf8) && name != own {
-            if let path = try? RelativePath(name) { try system.removeIfThere(Layout.agents.appending(path)) }
+            guard let path = try? RelativePath(name), case let path = Layout.agents.appending(path) else { continue }
+            if let status = try system.status(of: path) { others.append((path, status.mtime_ns)) }
+        }
+        others.sort { $0.time > $1.time }
+        for other in others.dropFirst(Self.mostAgents) { try system.removeTree(other.path) }
+    }
+}
+
+extension Journal.Prior {
+    /// Where a file of somebody else was, and the number of the copy that is kept of it.
+    fileprivate var kept: (AbsolutePath, Int)? {
+        switch self {
+        case .path(let path, .kept(let copy)), .placed(let path, .kept(let copy), _): (path, copy)
+        default: nil
+        }
+    }
+}
+
+extension Step.Action {
+    /// The path of what the step removes.
+    fileprivate var pathThatGoes: AbsolutePath? {
+        switch self {
+        case .unlink(let path), .unplace(let path): path
+        default: nil
         }
     }
 }

@@ -7,6 +7,8 @@ import Wire
 struct Obstacles {
     let system: System
     let preparation: Preparation
+    /// What is deployed so far.
+    let old: Record?
 
     func check() throws(Failure) {
         for (index, step) in preparation.steps.enumerated() {
@@ -15,6 +17,11 @@ struct Obstacles {
                 case (.link(let path, let source), let app?):
                     _ = try missingDirectories(above: path)
                     _ = try displaced(by: Link(path: path, app: app, source: source))
+                case (.place(let path, let source, let access, _), let app?):
+                    _ = try missingDirectories(above: path)
+                    _ = try displaced(by: PlacedFile(path: path, app: app, source: source, access: access))
+                    try check(access)
+                case (.unplace(let path), _): _ = try removed(at: path)
                 case (.grant(let group), _): try check(group)
                 case (.activate, let app?): try check(app)
                 default: break
@@ -28,6 +35,11 @@ struct Obstacles {
     /// A group has to be there, unless systemd-sysusers may make it.
     func check(_ group: GroupName) throws(Failure) {
         if !preparation.steps.contains(where: { $0.action == .sysusers }) { _ = try system.id(of: group) }
+    }
+
+    /// The owners of a placed file have to be there, unless systemd-sysusers may make them.
+    private func check(_ access: FileAccess) throws(Failure) {
+        if !preparation.steps.contains(where: { $0.action == .sysusers }) { _ = try system.attributes(access) }
     }
 
     /// Where an app's two links are, there may be nothing else.
@@ -55,10 +67,31 @@ struct Obstacles {
         switch occupant {
         case .symlink(let target) where Layout.isOurs(target): return occupant
         case .file:
-            if let file = newFile(link), try system.hash(link.path) == file.id { return occupant }
+            let content = try system.hash(link.path)
+            if content == preparation.record.content(of: link.source, in: link.app) { return occupant }
+            if let placed = old?.placedContent(at: link.path) {
+                if placed == content { return occupant }
+                throw Failure(.placedChanged(link.path))
+            }
         default: break
         }
         throw Failure(.occupied(link.path, by: occupant, for: link))
+    }
+
+    func displaced(by file: PlacedFile) throws(Failure) -> Occupant? {
+        try displaced(by: Link(path: file.path, app: file.app, source: file.source))
+    }
+
+    /// What is at the path of a placed file that goes; nil when nothing of it is there, but perhaps something else.
+    func removed(at path: AbsolutePath) throws(Failure) -> Occupant? {
+        guard let occupant = try system.occupant(of: path) else { return nil }
+        switch occupant {
+        case .symlink(let target) where Layout.isOurs(target): return occupant
+        case .file:
+            if foreign(at: path) == nil, try system.hash(path) != old?.placedContent(at: path) { throw Failure(.placedChanged(path)) }
+            return occupant
+        default: return nil
+        }
     }
 
     /// What the link at `path` may displace, although it is not Deptool's.
@@ -67,10 +100,5 @@ struct Obstacles {
             if case .displace(path, let foreign) = step.action { return foreign }
         }
         return nil
-    }
-
-    /// The file that a link will show.
-    private func newFile(_ link: Link) -> FileEntry? {
-        preparation.record.apps.first { $0.name == link.app }?.files.first { $0.path == link.source }
     }
 }

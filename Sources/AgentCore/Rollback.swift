@@ -14,19 +14,16 @@ struct Rollback {
         let isBooting = systemd?.isInitializing ?? false
         let touched = isBooting ? [] : stopNew(journal, &problems)
         let beforeFiles = problems.count
-        attempt(&problems) { () throws(Failure) in try disableNew(journal) }
+        if journal.enablement == nil { attempt(&problems) { () throws(Failure) in try disableNew(journal) } }
         for prior in journal.priors.reversed() {
             do { try restore(prior) } catch { problems.append(error) }
         }
-        if journal.units.contains(where: { $0.isEnablementTouched }) {
-            attempt(&problems) { () throws(Failure) in
-                try Enablement(system: system).removeUnfinished()
-                try Enablement(system: system).removeDangling()
-            }
+        if let enablement = journal.enablement {
+            attempt(&problems) { () throws(Failure) in try Enablement(system: system).restore(enablement) }
         }
         let filesAreBack = problems.count == beforeFiles
         let gone = unitsWithoutFile(journal)
-        attempt(&problems) { () throws(Failure) in try enableOld(journal, gone) }
+        if journal.enablement == nil { attempt(&problems) { () throws(Failure) in try enableOld(journal, gone) } }
         if journal.needsReload || isBooting { attempt(&problems) { () throws(Failure) in try systemd?.daemonReload() } }
         attempt(&problems) { () throws(Failure) in
             if isBooting { try systemd?.continueBoot() } else { try restartOld(touched.filter { !gone.contains($0) }, journal) }
@@ -74,8 +71,8 @@ struct Rollback {
             .map { Systemd.Job(unit: $0.name, limit: max($0.limit, .seconds(90)) * 2) }
     }
 
-    /// Disables what was not enabled, while its unit files are still there. That is a matter of files, the links of
-    /// `Enablement`: when it fails, the journal stands.
+    /// Disables what was not enabled, while its unit files are still there: of a journal of version 1, which did not note the
+    /// links. When it fails, the journal stands.
     private func disableNew(_ journal: Journal) throws(Failure) {
         let units = journal.units.filter { $0.isEnablementTouched && !$0.isEnabled }.map { $0.name }
         guard let systemd, !units.isEmpty else { return }
@@ -96,7 +93,6 @@ struct Rollback {
         let enabled = journal.units.filter { $0.isEnabled && $0.isEnablementTouched && !gone.contains($0.name) }.map { $0.name }
         guard let systemd, !enabled.isEmpty else { return }
         try systemd.enable(enabled)
-        try Enablement(system: system).leadThroughCurrent()
     }
 
     /// Starts what was up, and sees whether it stays up.
@@ -121,6 +117,9 @@ struct Rollback {
         case .path(let path, let was):
             try system.removeIfThere(path.temporary)
             try restore(path, was)
+        case .placed(let path, let was, let content):
+            try system.removeIfThere(path.temporary)
+            try restorePlaced(path, was, content)
         case .noDirectory(let directory):
             if try system.status(of: directory) != nil { try system.removeDirectory(directory) }
         case .directory(let directory, let mode, let uid, let gid):
@@ -154,11 +153,41 @@ struct Rollback {
             }
         case .file(let copy), .kept(let copy):
             if let status = try system.status(of: path), status.kind == csys_kind_regular { return }
-            // A rename takes no room on a disk that may be full, but works only within a file system.
-            if (try? system.rename(Journal.copy(copy), to: path)) != nil { return }
-            try system.duplicate(Journal.copy(copy), to: path.temporary)
-            try system.rename(path.temporary, to: path)
+            try putBack(copy, at: path)
         }
+    }
+
+    /// What was at the path of a placed file comes back in place of that file, or of nothing. What somebody else put there since
+    /// stays, and is a problem.
+    private func restorePlaced(_ path: AbsolutePath, _ was: Journal.PriorPath, _ content: ObjectID?) throws(Failure) {
+        let occupant = try system.occupant(of: path)
+        var isOurs = false
+        if occupant == .file, let content { isOurs = try system.hash(path) == content }
+        switch (was, occupant) {
+        case (.nothing, _):
+            if isOurs { try system.remove(path) }
+        case (.symlink(let target), .symlink(let other)?) where target == other: break
+        case (.symlink(let target), nil): try system.replaceSymlink(path, target: target)
+        case (.symlink(let target), _) where isOurs: try system.replaceSymlink(path, target: target)
+        case (.file(let copy), nil), (.kept(let copy), nil): try putBack(copy, at: path)
+        case (.file(let copy), .file?), (.kept(let copy), .file?):
+            let source = Journal.copy(copy)
+            // It was put back already by an agent that was interrupted then.
+            guard let before = try system.status(of: source), let now = try system.status(of: path) else { return }
+            if before.attributes == now.attributes, before.mtime_ns == now.mtime_ns, try system.hash(source) == system.hash(path) {
+                return
+            }
+            guard isOurs else { throw Failure(.occupied(path, by: .file, for: nil)) }
+            try putBack(copy, at: path)
+        case (_, let occupant?): throw Failure(.occupied(path, by: occupant, for: nil))
+        }
+    }
+
+    private func putBack(_ copy: Int, at path: AbsolutePath) throws(Failure) {
+        // A rename takes no room on a disk that may be full, but works only within a file system.
+        if (try? system.rename(Journal.copy(copy), to: path)) != nil { return }
+        try system.duplicate(Journal.copy(copy), to: path.temporary)
+        try system.rename(path.temporary, to: path)
     }
 
     // MARK: Close
@@ -170,14 +199,14 @@ struct Rollback {
                 switch prior {
                 case .versions(let app, _, _): app.current
                 case .app(let app): app.directory
-                case .path(let path, _): path
+                case .path(let path, _), .placed(let path, _, _): path
                 case .noDirectory(let path), .directory(let path, _, _, _), .readers(let path, _, _): path
                 }
             if let parent = path.parent, try system.isDirectory(parent) { try system.sync(parent) }
             // Its own mode and owner may have been restored.
             switch prior {
             case .readers, .directory: if try system.isDirectory(path) { try system.sync(path) }
-            case .versions, .app, .path, .noDirectory: break
+            case .versions, .app, .path, .placed, .noDirectory: break
             }
         }
         try Leftovers(system: system).closeJournal()

@@ -290,7 +290,9 @@ final class Staging {
 extension System {
     /// Copies a file, as a reflink where the file system can, and keeps its modification time, so that systemd sees an
     /// unchanged unit as unchanged. False, and nothing at `destination`, when the content does not have the id `id`.
-    func copy(_ source: AbsolutePath, to destination: AbsolutePath, mode: UInt32, id: ObjectID) throws(Failure) -> Bool {
+    func copy(
+        _ source: AbsolutePath, to destination: AbsolutePath, mode: UInt32, id: ObjectID, attributes: Drift.Attributes? = nil
+    ) throws(Failure) -> Bool {
         let from = try open(source)
         let status = try from.status()
         let to = try create(destination, mode: mode)
@@ -304,6 +306,11 @@ extension System {
         guard size == status.size, hasher.finish() == id else {
             try remove(destination)
             return false
+        }
+        if let attributes {
+            // The owner first: chown(2) takes the bits for set-user-id away.
+            try to.setOwner(uid: attributes.uid, gid: attributes.gid)
+            try to.setMode(attributes.mode)
         }
         try to.setModificationTime(status.mtime_ns)
         return true

@@ -3,28 +3,44 @@ import Wire
 
 /// The record as it is on disk, with what the host itself has to remember beside it.
 struct StoredRecord: WireCodable {
+    /// The agent that wrote it.
+    var writer = ""
     /// Of the host that wrote it.
     var machineID: String
     var record: Record
     /// Directories that were made for links, the outermost first: they go with the last link.
     var madeDirectories: [AbsolutePath]
+    /// The symlinks that enabling the record's units has made, by the unit that was enabled.
+    var enablement: [EnabledLink] = []
+    /// Whether `enablement` is known: an agent that wrote version 1 did not note it.
+    var knowsEnablement = true
 
-    init(machineID: String, record: Record, madeDirectories: [AbsolutePath]) {
+    init(writer: String = "", machineID: String, record: Record, madeDirectories: [AbsolutePath], enablement: [EnabledLink] = []) {
+        self.writer = writer
         self.machineID = machineID
         self.record = record
         self.madeDirectories = madeDirectories
+        self.enablement = enablement
     }
 
-    func encode(to writer: inout ByteWriter) {
-        writer.text(machineID)
-        record.encode(to: &writer)
-        writer.list(madeDirectories)
+    func encode(to bytes: inout ByteWriter) {
+        FormatHeader.write(.record, by: writer, to: &bytes)
+        bytes.text(machineID)
+        record.encode(to: &bytes)
+        bytes.list(madeDirectories)
+        bytes.list(enablement)
+        bytes.byte(knowsEnablement ? 1 : 0)
     }
 
     init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let header = try FormatHeader(.record, from: &reader)
+        guard header.version <= FormatHeader.current else { throw .unknownCase }
+        writer = header.writer
         machineID = try reader.text()
-        record = try Record(from: &reader)
+        record = header.version == 1 ? try Record(withoutPlaced: &reader) : try Record(from: &reader)
         madeDirectories = try reader.list(of: AbsolutePath.self)
+        enablement = header.version == 1 ? [] : try reader.list(of: EnabledLink.self)
+        knowsEnablement = header.version == 1 ? false : try reader.bool()
     }
 
     /// What is deployed on this host; nil for nothing, also when the record is that of another host, whose disk this one
@@ -37,7 +53,7 @@ struct StoredRecord: WireCodable {
             let stored = try StoredRecord(decoding: bytes)
             return stored.machineID.isEmpty || stored.machineID == system.machineID ? stored : nil
         } catch {
-            throw Failure(.unreadable(path: Layout.record.text, error))
+            throw Failure(FormatHeader.problem(Layout.record, .record, bytes, error))
         }
     }
 }

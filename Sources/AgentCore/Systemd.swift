@@ -56,8 +56,11 @@ struct Systemd {
     /// Whether somebody has disabled a unit, by what is on disk now; `show` may know an older state. A unit that is `static` or
     /// `generated`, say, cannot be enabled.
     func isDisabled(_ unit: UnitName) -> Bool {
-        guard let state = try? command.run(["systemctl", "is-enabled", unit.text]).output else { return false }
-        return ["disabled", "linked", "masked"].contains { state.starts(with: $0.utf8) }
+        guard let output = try? command.run(["systemctl", "is-enabled", unit.text]).output else { return false }
+        // Of a System V script, lines about that come first.
+        return output.split(separator: 10).contains { line in
+            ["disabled", "linked", "masked"].contains { line.starts(with: $0.utf8) }
+        }
     }
 
     func stop(_ jobs: [Job]) throws(Failure) {

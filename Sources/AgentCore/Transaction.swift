@@ -9,6 +9,8 @@ struct Transaction {
     /// Nil where systemd is not the running init: such a host gets files and links.
     let systemd: Systemd?
     let preparation: Preparation
+    /// What is deployed so far.
+    let old: StoredRecord?
     let supervisor: any Supervisor
     /// The file name of the agent, to be run at boot if the power fails; empty when it is not where agents are.
     let agent: String
@@ -21,10 +23,11 @@ struct Transaction {
         } catch {
             // Nothing has changed but what a sweep removes.
             try? system.removeIfThere(Layout.journal)
-            try? BootUnit(system: system).unlink()
+            try? BootUnit(system: system).remove()
             return .unchanged(error)
         }
         do {
+            try convert()
             try execute(journal)
             try commit(journal)
         } catch {
@@ -67,7 +70,7 @@ struct Transaction {
         switch step.action {
         case .checkout, .displace: break  // staged already; a matter of the link
         case .confirm(let limit, _): try waitForConfirmation(limit)
-        case .activate, .remove, .link, .unlink, .grant:
+        case .activate, .remove, .link, .unlink, .place, .unplace, .grant:
             try change(step)
         case .sysusers: try systemd?.sysusers()
         case .tmpfiles: try systemd?.tmpfiles()
@@ -78,16 +81,9 @@ struct Transaction {
             let loaded = zip(jobs, try systemd.show(jobs.map { $0.unit })).filter { $0.1.loadState != "not-found" }.map { $0.0 }
             if !loaded.isEmpty {
                 try systemd.stop(loaded)
-                try systemd.disable(loaded.map { $0.unit })
-                // No other step has changed a link yet: what is missing went with the unit.
-                for case .path(let path, .symlink(let target)) in journal.priors where try system.occupant(of: path) == nil {
-                    try system.replaceSymlink(path, target: target)
-                }
+                try disable(loaded.map { $0.unit }, journal)
             }
-        case .enable:
-            guard let systemd else { return }
-            try systemd.enable(preparation.steps[range].compactMap { $0.unit })
-            try Enablement(system: system).leadThroughCurrent()
+        case .enable: try enable(preparation.steps[range])
         case .start, .restart: try restart(range, journal)
         case .check:
             guard let systemd else { return }
@@ -157,6 +153,9 @@ struct Transaction {
         case (.link(let path, let source), let app?):
             if let parent = path.parent { try system.makeDirectories(parent, mode: 0o755) }
             try system.replaceSymlink(path, target: Link(path: path, app: app, source: source).target.text)
+        case (.place(let path, let source, let access, _), let app?):
+            try place(PlacedFile(path: path, app: app, source: source, access: access))
+        case (.unplace(let path), _): try unplace(path)
         case (.unlink(let path), _):
             // What is not ours stays.
             if let target = try system.target(of: path), Layout.isOurs(target) { try system.remove(path) }

@@ -5,50 +5,91 @@ import Wire
 extension Transaction {
     /// Looks at all that the steps will change and writes down how to bring it back.
     func begin() throws(Failure) -> Journal {
-        let made = try StoredRecord.load(system)?.madeDirectories ?? []
         let commit = preparation.leavesNothing ? nil : preparation.record.commit
-        var journal = Journal(commit: commit, priors: [], units: [], needsReload: false)
+        var journal = Journal(writer: agent, commit: commit, priors: [], units: [], needsReload: false)
         var units: [UnitName] = []
         try system.removeTree(Layout.undo)
         try system.makeDirectory(Layout.undo, mode: 0o700)
         for (index, step) in preparation.steps.enumerated() {
             do {
-                try note(step, made: made, in: &journal)
+                try note(step, in: &journal)
             } catch {
                 throw Failure(step: index, error.problem)
             }
             if let unit = step.unit, !units.contains(unit) { units.append(unit) }
         }
+        for file in conversions {
+            journal.needsReload = true
+            try notePlaced(file, in: &journal)
+        }
         if let systemd {
-            if preparation.steps.contains(where: { $0.action.touchesEnablement }) { try noteUnitFiles(in: &journal) }
+            if preparation.steps.contains(where: { $0.action.touchesEnablement }) || !conversions.isEmpty {
+                journal.enablement = try Enablement(system: system).snapshot()
+            }
             let statuses = try systemd.show(units)
             for (unit, status) in zip(units, statuses) {
                 journal.units.append(
                     Journal.PriorUnit(
-                        name: unit, isUp: status.isUp, isEnabled: status.isEnabled,
-                        isEnablementTouched: preparation.steps.contains { $0.unit == unit && $0.action.touchesEnablement },
+                        name: unit, isUp: status.isUp, isEnabled: false, isEnablementTouched: false,
                         limit: preparation.steps.compactMap { $0.unit == unit ? $0.action.limit : nil }.max() ?? .zero,
                         invocation: status.isUp ? status.invocation : ""))
             }
         }
         if let reason = supervisor.reason { throw Failure(reason) }
         try system.syncParent(of: Layout.undo.withSuffix("/any"))
-        if systemd != nil, !agent.isEmpty { try BootUnit(system: system).link(agent) }
+        if systemd != nil, !agent.isEmpty { try installBootUnit() }
         try journal.save(system)
         return journal
     }
 
-    /// `systemctl disable`, now or when enabling is undone, takes away the links of the unit files along with its own.
-    private func noteUnitFiles(in journal: inout Journal) throws(Failure) {
-        for link in preparation.record.links where link.path.isInside(Layout.unitLinks) {
-            guard let target = try system.target(of: link.path), Layout.isOurs(target) else { continue }
-            journal.priors.append(.path(link.path, .symlink(to: target)))
-            journal.needsReload = true
+    /// Where `/etc` cannot be written, a deploy of files alone goes on without.
+    private func installBootUnit() throws(Failure) {
+        do {
+            try BootUnit(system: system).install(agent)
+        } catch {
+            guard error.isReadOnly, !preparation.needsUnits else { throw error }
         }
     }
 
-    private func note(_ step: Step, made: [AbsolutePath], in journal: inout Journal) throws(Failure) {
-        let obstacles = Obstacles(system: system, preparation: preparation)
+    private var obstacles: Obstacles { Obstacles(system: system, preparation: preparation, old: old?.record) }
+
+    private func notePlaced(_ file: PlacedFile, in journal: inout Journal) throws(Failure) {
+        try noteDirectories(above: file.path, in: &journal)
+        let was = try prior(try obstacles.displaced(by: file), at: file.path, in: journal)
+        journal.priors.append(
+            .placed(file.path, was, content: preparation.record.content(of: file.source, in: file.app)))
+        if file.path.isInside(Layout.unitLinks) { journal.needsReload = true }
+    }
+
+    private func noteDirectories(above path: AbsolutePath, in journal: inout Journal) throws(Failure) {
+        for directory in try obstacles.missingDirectories(above: path) where !journal.priors.contains(.noDirectory(directory)) {
+            journal.priors.append(.noDirectory(directory))
+        }
+    }
+
+    /// What is at `path`, with a copy of it if it is a file.
+    private func prior(_ occupant: Occupant?, at path: AbsolutePath, in journal: Journal) throws(Failure) -> Journal.PriorPath {
+        switch occupant {
+        case .file:
+            // A number that no other copy has.
+            let copy = journal.priors.count
+            try system.duplicate(path, to: Journal.copy(copy))
+            return obstacles.foreign(at: path) == nil ? .file(copy: copy) : .kept(copy: copy)
+        case .symlink(let target): return .symlink(to: target)
+        default: return .nothing
+        }
+    }
+
+    /// The directories that were made for what goes from `path`. Undone in reverse: the outermost comes first then.
+    private func noteMadeDirectories(above path: AbsolutePath, in journal: inout Journal) throws(Failure) {
+        for directory in (old?.madeDirectories ?? []).reversed() where path.isInside(directory) {
+            guard let status = try system.status(of: directory), status.kind == csys_kind_directory else { continue }
+            let prior = Journal.Prior.directory(directory, mode: status.mode, uid: status.uid, gid: status.gid)
+            if !journal.priors.contains(prior) { journal.priors.append(prior) }
+        }
+    }
+
+    private func note(_ step: Step, in journal: inout Journal) throws(Failure) {
         switch (step.action, step.app) {
         case (.activate, let app?):
             journal.priors.append(
@@ -61,40 +102,46 @@ extension Transaction {
         case (.remove, let app?):
             if try system.status(of: app.directory) != nil { journal.priors.append(.app(app)) }
         case (.link(let path, let source), let app?):
-            for directory in try obstacles.missingDirectories(above: path) where !journal.priors.contains(.noDirectory(directory)) {
-                journal.priors.append(.noDirectory(directory))
-            }
-            let link = Link(path: path, app: app, source: source)
-            let was: Journal.PriorPath
-            switch try obstacles.displaced(by: link) {
-            case .file:
-                // A number that no other copy has.
-                let copy = journal.priors.count
-                was = obstacles.foreign(at: path) == nil ? .file(copy: copy) : .kept(copy: copy)
-                try system.duplicate(path, to: Journal.copy(journal.priors.count))
-            case .symlink(let target): was = .symlink(to: target)
-            default: was = .nothing
-            }
-            journal.priors.append(.path(path, was))
+            try noteDirectories(above: path, in: &journal)
+            let occupant = try obstacles.displaced(by: Link(path: path, app: app, source: source))
+            journal.priors.append(.path(path, try prior(occupant, at: path, in: journal)))
             if path.isInside(Layout.unitLinks) { journal.needsReload = true }
+        case (.place(let path, let source, let access, _), let app?):
+            try notePlaced(PlacedFile(path: path, app: app, source: source, access: access), in: &journal)
         case (.unlink(let path), _):
             if let target = try system.target(of: path), Layout.isOurs(target) {
                 journal.priors.append(.path(path, .symlink(to: target)))
             }
-            // Undone in reverse: the outermost directory comes first then, and the link last.
-            for directory in made.reversed() where path.isInside(directory) {
-                guard let status = try system.status(of: directory), status.kind == csys_kind_directory else { continue }
-                let prior = Journal.Prior.directory(directory, mode: status.mode, uid: status.uid, gid: status.gid)
-                if !journal.priors.contains(prior) { journal.priors.append(prior) }
+            try noteMadeDirectories(above: path, in: &journal)
+            if path.isInside(Layout.unitLinks) { journal.needsReload = true }
+        case (.unplace(let path), _):
+            switch try obstacles.removed(at: path) {
+            case nil: break
+            case let occupant: journal.priors.append(.placed(path, try prior(occupant, at: path, in: journal), content: nil))
             }
+            try noteMadeDirectories(above: path, in: &journal)
             if path.isInside(Layout.unitLinks) { journal.needsReload = true }
         case (.daemonReload, _):
             journal.needsReload = true
-        case (.activate, nil), (.remove, nil), (.link, nil), (.checkout, nil):
+        case (.activate, nil), (.remove, nil), (.link, nil), (.place, nil), (.checkout, nil):
             throw Failure(.protocolViolation)
         case (.confirm, _), (.checkout, _), (.displace, _), (.sysusers, _), (.tmpfiles, _), (.disable, _), (.enable, _), (.start, _),
             (.restart, _), (.check, _):
             break
         }
+    }
+}
+
+extension Failure {
+    /// Whether something could not be written because the file system is read-only (EROFS).
+    var isReadOnly: Bool {
+        if case .system(_, _, code: 30) = problem { true } else { false }
+    }
+}
+
+extension Preparation {
+    /// Whether the steps need the directory of unit files: without it, a host can get files and links.
+    var needsUnits: Bool {
+        steps.contains { step in step.unit != nil || step.action.path?.isInside(Layout.unitLinks) ?? false }
     }
 }

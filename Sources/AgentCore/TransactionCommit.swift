@@ -5,17 +5,22 @@ import Wire
 extension Transaction {
     func commit(_ journal: Journal) throws(Failure) {
         let made = try removeEmptyDirectories(journal)
+        try syncPlaced(journal)
+        let enabled = try enabledLinks(journal)
         for directory in try directories(journal) { try system.syncParent(of: directory.withSuffix("/any")) }
         if let reason = supervisor.reason { throw Failure(reason) }
         // The commit point. Nothing may fail after it: the host would be undone, and its record say otherwise.
         if preparation.leavesNothing { return try system.removeIfThere(Layout.record) }
-        let stored = StoredRecord(machineID: system.machineID, record: preparation.record, madeDirectories: made)
+        var stored = StoredRecord(
+            writer: agent, machineID: system.machineID, record: preparation.record, madeDirectories: made,
+            enablement: enabled ?? old?.enablement ?? [])
+        stored.knowsEnablement = enabled != nil || old?.knowsEnablement ?? true
         try system.replace(Layout.record, with: stored.encoded, mode: 0o600)
     }
 
     /// Removes the directories that were made for links of which the last is gone. Returns those that there are still.
     private func removeEmptyDirectories(_ journal: Journal) throws(Failure) -> [AbsolutePath] {
-        var made = try StoredRecord.load(system)?.madeDirectories ?? []
+        var made = old?.madeDirectories ?? []
         for prior in journal.priors {
             if case .noDirectory(let directory) = prior, !made.contains(directory) { made.append(directory) }
         }
@@ -42,14 +47,14 @@ extension Transaction {
             switch prior {
             case .versions(let app, _, _): try add(app.directory)
             case .app: try add(Layout.apps)
-            case .path(let path, _), .noDirectory(let path), .directory(let path, _, _, _): try add(path.parent)
+            case .path(let path, _), .placed(let path, _, _), .noDirectory(let path), .directory(let path, _, _, _): try add(path.parent)
             case .readers(let path, _, _): try add(path)
             }
         }
         for step in preparation.steps {
             if case .grant = step.action, let app = step.app { try add(app.version(preparation.version)) }
         }
-        if journal.units.contains(where: { $0.isEnablementTouched }) {
+        if journal.enablement != nil {
             for directory in try Enablement(system: system).directories() { try add(directory) }
         }
         return directories

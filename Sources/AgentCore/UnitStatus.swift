@@ -3,6 +3,8 @@ import Wire
 
 /// What `systemctl show` says of one unit (the names are those of org.freedesktop.systemd1(5)).
 struct UnitStatus: Equatable {
+    /// The unit's own name.
+    var id = ""
     var type = ""
     var loadState = ""
     var activeState = ""
@@ -20,7 +22,7 @@ struct UnitStatus: Equatable {
     var job: String?
 
     static let properties =
-        "Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,InvocationID,UnitFileState,ConditionResult,"
+        "Id,Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,InvocationID,UnitFileState,ConditionResult,"
         + "AssertResult,ConditionTimestampMonotonic,RemainAfterExit,Job"
 
     /// Active, or on the way there: what a rollback has to bring back.
@@ -48,6 +50,7 @@ struct UnitStatus: Equatable {
 
     private mutating func set(_ property: String, _ value: String) {
         switch property {
+        case "Id": id = value
         case "Type": type = value
         case "LoadState": loadState = value
         case "ActiveState": activeState = value

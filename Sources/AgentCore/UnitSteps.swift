@@ -4,7 +4,13 @@ import Wire
 extension Journal {
     /// Whether there was no file of the unit where administrators have them; there may be one elsewhere.
     func hadNoFile(_ unit: UnitName) -> Bool {
-        for case .path(let path, let was) in priors where path.parent == Layout.unitLinks && path.name == unit.text {
+        for prior in priors {
+            let (path, was): (AbsolutePath, PriorPath)
+            switch prior {
+            case .path(let there, let before), .placed(let there, let before, _): (path, was) = (there, before)
+            default: continue
+            }
+            guard path.parent == Layout.unitLinks, path.name == unit.text else { continue }
             switch was {
             case .nothing: return true
             case .symlink(let target): return !Layout.isOurs(target)

@@ -7,6 +7,7 @@ final class Verification {
     private let system: System
     private let port: Port
     private var found: [Drift] = []
+    private var disabled: [UnitName] = []
     private var rest = Drift.most
     /// When the laptop heard the last of this, by the monotonic clock.
     private var told = csys_monotonic_ns()
@@ -18,19 +19,54 @@ final class Verification {
         self.port = port
     }
 
-    func run(_ record: Record, _ privateApps: [PrivateApp], _ systemd: Systemd?) throws(Failure) {
+    func run(_ stored: StoredRecord, _ privateApps: [PrivateApp], _ systemd: Systemd?) throws(Failure) {
+        let record = stored.record
         for (path, mode) in Layout.directories { compareAttributes(nil, path.text, path, mode) }
         compareLeftovers(record)
         for app in record.apps { compare(app, privateApps.first { $0.app == app.name }) }
-        for link in record.links {
-            let there = look(link.path)
-            if there != .symlink(to: link.target.text) { add(link.app, .link(link.path, link.source, there)) }
+        for app in record.apps {
+            for link in record.links where link.app == app.name {
+                let there = look(link.path)
+                if there != .symlink(to: link.target.text) { add(link.app, .link(link.path, link.source, there)) }
+            }
+            for file in record.placed where file.app == app.name { compare(file, record) }
         }
         if let systemd {
+            if stored.knowsEnablement { compareEnablement(stored) }
             do { compare(record, try systemd.show(record.units.map { $0.name }), systemd) } catch { failure = error }
         }
         flush()
         if let failure { throw failure }
+    }
+
+    private func compare(_ file: PlacedFile, _ record: Record) {
+        guard let content = record.content(of: file.source, in: file.app) else { return }
+        let there = look(file.path)
+        guard case .file(content, _) = there else { return add(file.app, .placed(file.path, file.source, there)) }
+        do {
+            let recorded = try system.attributes(file.access)
+            if let found = status(file.path)?.attributes, found != recorded {
+                add(file.app, .attributes(file.path.text, found: found, recorded: recorded))
+            }
+        } catch {
+            failure = error
+        }
+    }
+
+    /// What enables the units, link by link: systemd's answer is that a unit is enabled as long as one of them is there.
+    private func compareEnablement(_ stored: StoredRecord) {
+        do {
+            let now = try Enablement(system: system).snapshot().links
+            for unit in stored.record.units {
+                let recorded = stored.enablement.filter { $0.unit == unit.name }.map { $0.link }
+                if recorded.contains(where: { !now.contains($0) }) { add(unit.app, .disabled(unit.name)) }
+                for link in now where link.enables(unit.name) && !recorded.contains(link) {
+                    add(unit.app, .enabledBy(unit.name, link.path))
+                }
+            }
+        } catch {
+            failure = error
+        }
     }
 
     private func compareLeftovers(_ record: Record) {
@@ -48,7 +84,7 @@ final class Verification {
 
     private func compare(_ record: Record, _ statuses: [UnitStatus], _ systemd: Systemd) {
         for (unit, status) in zip(record.units, statuses) {
-            if systemd.isDisabled(unit.name) { add(unit.app, .disabled(unit.name)) }
+            if systemd.isDisabled(unit.name), !disabled.contains(unit.name) { add(unit.app, .disabled(unit.name)) }
             // Of its restarts, those of long ago are no concern.
             switch status.verdict(before: status.invocation) {
             case .unwell(let problem): add(unit.app, .unwell(unit.name, problem))
@@ -60,8 +96,8 @@ final class Verification {
 
     /// Whether the unit's file names conditions. systemd forgets of a unit that it does not need that they did not hold.
     private func hasConditions(_ unit: UnitName, _ record: Record) -> Bool {
-        for link in record.links where link.path.name == unit.text {
-            for line in (try? system.contents(of: link.target, limit: 1 << 20))?.split(separator: 10) ?? [] {
+        for path in record.placed.map({ $0.path }) + record.links.map({ $0.target }) where path.name == unit.text {
+            for line in (try? system.contents(of: path, limit: 1 << 20))?.split(separator: 10) ?? [] {
                 if line.starts(with: "Condition".utf8) || line.starts(with: "Assert".utf8) { return true }
             }
         }
@@ -113,7 +149,7 @@ final class Verification {
     private func compareAttributes(_ app: AppName?, _ name: String, _ path: AbsolutePath, _ mode: UInt32, gid: UInt32? = nil) {
         // Whoever has moved a directory elsewhere, and linked it, says there who may what.
         guard let status = status(path), status.kind != csys_kind_symlink else { return }
-        let there = Drift.Attributes(mode: status.mode, uid: status.uid, gid: status.gid)
+        let there = status.attributes
         let recorded = Drift.Attributes(
             mode: mode, uid: UInt32(truncatingIfNeeded: csys_getuid()), gid: gid ?? UInt32(truncatingIfNeeded: csys_getgid()))
         if there != recorded { add(app, .attributes(name, found: there, recorded: recorded)) }
@@ -155,6 +191,7 @@ final class Verification {
     private func add(_ app: AppName?, _ finding: Drift.Finding) {
         guard rest > 0 else { return }
         rest -= 1
+        if case .disabled(let unit) = finding { disabled.append(unit) }
         found.append(Drift(app, finding))
         if found.count == 100 { flush() }
     }
@@ -187,4 +224,8 @@ extension UnitStatus {
     fileprivate var isStopped: Bool {
         activeState == "inactive" && (type != "oneshot" || remainsAfterExit) && (conditionsHold || !wasTried)
     }
+}
+
+extension csys_stat {
+    var attributes: Drift.Attributes { Drift.Attributes(mode: mode, uid: uid, gid: gid) }
 }

@@ -17,7 +17,7 @@ extension Store {
         return Record(
             commit: commit, author: info.author.text, time: info.time, objects: objects,
             apps: wanted.apps.map { DeployedApp(name: $0.name, files: $0.files) },
-            links: wanted.apps.flatMap(\.links),
+            links: wanted.apps.flatMap(\.links), placed: wanted.apps.flatMap(\.placed),
             units: wanted.apps.flatMap { app in app.manifest.units.map { DeployedUnit(app: app.name, name: $0) } })
     }
 

@@ -133,10 +133,15 @@ extension HostTree {
 
 /// What there is of a host that can drift: a host that speaks of anything else has made it up.
 struct DriftPlaces {
-    private var apps: [AppName: (files: Set<RelativePath>, links: Set<Link>, units: Set<UnitName>)] = [:]
+    private var apps: [AppName: (files: Set<RelativePath>, links: Set<Link>, placed: Set<AbsolutePath>, units: Set<UnitName>)] = [:]
 
     init(_ tree: HostTree) {
-        for app in tree.apps { apps[app.name] = (Set(app.files.map(\.path)), Set(app.links), Set(app.manifest.units)) }
+        for app in tree.apps {
+            apps[app.name] = (
+                Set(app.files.map(\.path)), Set(app.links + app.placed.map { Link(path: $0.path, app: $0.app, source: $0.source) }),
+                Set(app.placed.map(\.path)), Set(app.manifest.units)
+            )
+        }
     }
 
     func has(_ drift: Drift) -> Bool {
@@ -150,8 +155,10 @@ struct DriftPlaces {
         guard let app = apps[name] else { return false }
         switch drift.finding {
         case .file(let path, _): return app.files.contains(path)
+        case .placed(let path, _, _): return app.placed.contains(path)
+        // A host that an earlier version deployed to has links where files are placed now.
         case .link(let path, let source, _): return app.links.contains(Link(path: path, app: name, source: source))
-        case .disabled(let unit), .unwell(let unit, _): return app.units.contains(unit)
+        case .disabled(let unit), .enabledBy(let unit, _), .unwell(let unit, _): return app.units.contains(unit)
         case .extra, .attributes, .current: return true
         case .leftover: return false
         }

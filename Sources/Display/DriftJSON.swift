@@ -28,9 +28,10 @@ func driftJSON(_ drift: Drift) -> JSONValue {
             ("path", .string(path)), ("mode", .string(found.octal)), ("recorded_mode", .string(recorded.octal)),
             ("owner", .string(found.numbers)), ("recorded_owner", .string(recorded.numbers)),
         ]
-    case .link(let path, let source, let found):
+    case .link(let path, let source, let found), .placed(let path, let source, let found):
         members += [("path", .string(path.text)), ("source", .string(source.text))] + foundJSON(found)
     case .current(let found): members += foundJSON(found)
+    case .enabledBy(let unit, let path): members += [("unit", .string(unit.text)), ("path", .string(path.text))]
     case .disabled(let unit), .unwell(let unit, _): members.append(("unit", .string(unit.text)))
     }
     return .object(members)
@@ -59,8 +60,10 @@ extension Drift.Finding {
         case .extra: "added"
         case .attributes: "attributes"
         case .link: "link"
+        case .placed: "placed"
         case .current: "current"
         case .disabled: "disabled"
+        case .enabledBy: "enabled-by"
         case .unwell: "unit"
         case .leftover: "leftover"
         }

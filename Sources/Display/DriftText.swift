@@ -12,17 +12,26 @@ extension Drift {
         case .attributes(let path, let found, let recorded):
             "\(path == "." ? "its directory" : visible(path)) " + found.difference(from: recorded)
         case .link(let path, _, let found): "\(visible(path.text)) \(found.phrase)"
+        case .placed(let path, _, .file): "\(visible(path.text)) was edited"
+        case .placed(let path, _, let found): "\(visible(path.text)) \(found.phrase)"
         case .current(let found): "current " + (found.isSymlink ? "points to no version" : found.phrase)
         case .disabled(let unit): "unit \(unit.text) is disabled"
+        case .enabledBy(let unit, let path): "unit \(unit.text) is also enabled by \(visible(path.text))"
         case .unwell(let unit, .exited): "unit \(unit.text) is stopped"
         case .unwell(let unit, let problem): "unit \(unit.text) \(problem.phrase)"
         case .leftover(let path): "\(visible(path)) is left over"
         }
     }
 
-    /// A line diff of a file that is there instead of a link, from what is there to what the link shows; nil for anything else.
+    /// A line diff of a file that is there instead of a link or a placed file, from what is there to what should be; nil for
+    /// anything else.
     func file(instead files: [FileEntry], on host: Hostname) -> ChangedFile? {
-        guard case .link(let path, let source, .file(let id, _)) = finding else { return nil }
+        let (path, source, id): (AbsolutePath, RelativePath, ObjectID)
+        switch finding {
+        case .link(let here, let file, .file(let content, _)), .placed(let here, let file, .file(let content, _)):
+            (path, source, id) = (here, file, content)
+        default: return nil
+        }
         return ChangedFile(
             path: host.text + path.text, old: ChangedFile.Version(id: id, isExecutable: false),
             new: files.first { $0.path == source }.map { ChangedFile.Version(id: $0.id, isExecutable: false) })

@@ -14,7 +14,7 @@ extension Failure {
         case .unit(_, _, let journal): withJournal(journal)
         case .command(_, _, let output) where !output.isEmpty: problem.phrase + ":\n" + quoted(output)
         case .occupied(let path, .file, let link?):
-            problem.phrase + ", and differs from \(source(link)), which would be linked there.\n"
+            problem.phrase + ", and differs from \(source(link)), which would take its place.\n"
                 + "Compare the two. Move \(visible(path.text)) away on the host, or take its content over into the config tree."
         case .occupied(let path, _, let link?):
             problem.phrase + ", where \(source(link)) would be linked.\n"
@@ -27,6 +27,16 @@ extension Failure {
         case .noGroup(let group):
             problem.phrase + ".\nCorrect \"group\" in the app's manifest.json, or have the group made: "
                 + "a line `g \(group.text) -` in a file of the app's sysusers directory does that."
+        case .noUser(let user):
+            problem.phrase + ".\nCorrect \"owner\" in the app's manifest.json, or have the user made: "
+                + "a line `u \(user.text) -` in a file of the app's sysusers directory does that."
+        case .unitAlias(_, let name): problem.phrase + ".\nList it as '\(name)' in the app's manifest.json."
+        case .placedChanged(let path):
+            problem.phrase + ".\n`deptool verify` shows how. Take the change over into the config tree, or have it undone: "
+                + "`deptool deploy --repair` keeps \(visible(path.text)) in \(Layout.store.text)/kept."
+        case .newerFormat(_, let writer):
+            problem.phrase + ".\nUse the version of Deptool that deployed last"
+                + (writer.isEmpty ? "." : ", whose agent is \(visible(writer)), or a newer one.")
         case .disconnected:
             problem.phrase + ". Deptool only finishes under the eyes of the operator; run `deptool deploy` again."
         case .unreadable(let path, _):
@@ -65,6 +75,10 @@ extension Problem {
         case .agentDied: "the agent was killed"
         case .interrupted: "an earlier deploy was interrupted"
         case .protocolViolation: "the agent was asked for something that makes no sense"
+        case .noUser(let user): "/etc/passwd has no user '\(user.text)'"
+        case .unitAlias(let unit, let name): "unit \(unit.text) is another name of \(visible(name))"
+        case .placedChanged(let path): "\(visible(path.text)) was changed on the host since it was deployed"
+        case .newerFormat(let path, _): "\(visible(path)) was written by a newer version of Deptool"
         case .unreadable(let path, let problem): "cannot understand \(visible(path)): \(problem.phrase)"
         }
     }

@@ -53,6 +53,14 @@ func stepJSON(_ step: Step) -> JSONValue {
     case .grant(let group): members.append(("group", .string(group.text)))
     case .link(let path, let source):
         members += [("path", .string(path.text)), ("source", .string(source.text))]
+    case .place(let path, let source, let access, let placement):
+        members += [
+            ("path", .string(path.text)), ("source", .string(source.text)),
+            ("mode", .string(Drift.Attributes(mode: access.mode, uid: 0, gid: 0).octal)),
+            ("owner", .string(access.owner?.text ?? "root")), ("group", .string(access.group?.text ?? "root")),
+            ("again", .bool(placement == .updated)),
+        ]
+    case .unplace(let path): members.append(("path", .string(path.text)))
     case .displace(let path, let found): members += [("path", .string(path.text))] + foundJSON(found)
     case .unlink(let path): members.append(("path", .string(path.text)))
     case .disable(let unit, let limit), .start(let unit, let limit):
@@ -85,6 +93,8 @@ extension Step.Action {
         case .displace: "displace"
         case .link: "link"
         case .unlink: "unlink"
+        case .place: "place"
+        case .unplace: "unplace"
         case .sysusers: "sysusers"
         case .grant: "grant"
         case .tmpfiles: "tmpfiles"

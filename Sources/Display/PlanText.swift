@@ -98,10 +98,14 @@ extension Step {
         case .checkout(for: .everybody), .activate, .remove, .check, .enable(_, .refreshed): nil
         case .checkout(for: .root): "only root can read it"
         case .grant(let group): "let the group \(group.text) read it"
-        case .link(let path, let source): link("link", path) { "\(visible(path.text)) -> \(visible(source.text))" }
+        case .link(let path, let source): "link \(visible(path.text)) -> \(visible(source.text))"
         case .displace(let path, .file): "keep \(visible(path.text)) as it is in \(Layout.store.text)/kept"
         case .displace(let path, _): "replace \(visible(path.text)), which is not Deptool's"
-        case .unlink(let path): link("unlink", path) { visible(path.text) }
+        case .unlink(let path): "unlink " + (path.managed.map { "\($0.noun) \(visible($1.text))" } ?? visible(path.text))
+        // Of a file of a directory with a meaning that changes, the line of the file says it all.
+        case .place(let path, _, _, .updated) where path.managed != nil: nil
+        case .place(let path, let source, let access, _): place(path, source, access)
+        case .unplace(let path): "remove " + (path.managed.map { "\($0.noun) \(visible($1.text))" } ?? visible(path.text))
         case .sysusers: "run systemd-sysusers"
         case .tmpfiles: "run systemd-tmpfiles"
         case .confirm(_, .login(let touched?)): "keep it only if a new login works (\(visible(touched)) is touched)"
@@ -117,18 +121,16 @@ extension Step {
         }
     }
 
-    private func link(_ verb: String, _ path: AbsolutePath, _ other: () -> String) -> String {
-        for directory in LinkDirectory.all where directory.isExclusive {
-            if let name = path.below(directory.target) { return "\(verb) \(directory.noun) \(visible(name.text))" }
-        }
-        return "\(verb) \(other())"
+    private func place(_ path: AbsolutePath, _ source: RelativePath, _ access: FileAccess) -> String {
+        if let (directory, name) = path.managed { return "place \(directory.noun) \(visible(name.text))" }
+        return "copy \(visible(source.text)) to \(visible(path.text))" + (access == .ordinary ? "" : " (\(access.text))")
     }
 
     /// What is being done, for the line of a host while it is deployed to.
     public var progress: String {
         switch action {
         // Done before anybody could read which.
-        case .checkout, .activate, .remove, .displace, .link, .unlink, .grant: "changing files and links"
+        case .checkout, .activate, .remove, .displace, .link, .unlink, .place, .unplace, .grant: "changing files and links"
         case .confirm(_, .login): "trying a new login"
         case .confirm(_, .everyHost): "waiting for the other hosts"
         case .sysusers: "creating users"
@@ -141,4 +143,19 @@ extension Step {
         case .check(let unit, _, _): "checking \(unit.text)"
         }
     }
+}
+
+extension AbsolutePath {
+    /// The directory with a meaning that the path is in, and where in there.
+    fileprivate var managed: (LinkDirectory, RelativePath)? {
+        for directory in LinkDirectory.all {
+            if let name = below(directory.target) { return (directory, name) }
+        }
+        return nil
+    }
+}
+
+extension FileAccess {
+    /// Mode and owner, as chmod(1) and chown(1) take them.
+    var text: String { Drift.Attributes(mode: mode, uid: 0, gid: 0).octal + ", \(owner?.text ?? "root"):\(group?.text ?? "root")" }
 }

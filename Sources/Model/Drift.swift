@@ -24,9 +24,13 @@ public struct Drift: Hashable, Sendable {
         case attributes(String, found: Attributes, recorded: Attributes)
         /// A link is not there, or something else is; with what it should point to in the app.
         case link(AbsolutePath, RelativePath, Found)
+        /// A placed file is not there, has another content, or something else is there; with the file of the app.
+        case placed(AbsolutePath, RelativePath, Found)
         /// The app's `current` points to no version.
         case current(Found)
         case disabled(UnitName)
+        /// A link enables the unit that its `[Install]` section does not name.
+        case enabledBy(UnitName, AbsolutePath)
         case unwell(UnitName, UnitProblem)
         /// What no deploy needs any more, by its path on the host: also the directory of an app that is not recorded.
         case leftover(String)

@@ -21,11 +21,11 @@ public enum Layout {
     public static var log: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/log") }
     /// How the names of Deptool's own units begin.
     public static var unitPrefix: String { "deptool-" }
-    /// The unit that recovers at boot, linked for as long as a transaction is open.
-    public static var bootUnit: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/deptool-recover.service") }
-    public static var bootUnitLink: AbsolutePath {
-        AbsolutePath(unchecked: "/etc/systemd/system/deptool-recover.service")
-    }
+    /// The unit that recovers at boot, there for as long as a transaction is open. A regular file: systemd reads it before
+    /// `/var` may be mounted.
+    public static var bootUnit: AbsolutePath { AbsolutePath(unchecked: "/etc/systemd/system/deptool-recover.service") }
+    /// Where version 1 kept it, and linked it from `bootUnit`.
+    public static var oldBootUnit: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/deptool-recover.service") }
     public static var bootUnitWanted: AbsolutePath {
         AbsolutePath(unchecked: "/etc/systemd/system/sysinit.target.wants/deptool-recover.service")
     }
@@ -37,7 +37,12 @@ public enum Layout {
     public static func isOurs(_ target: String) -> Bool { target.utf8.starts(with: (root.text + "/").utf8) }
 
     public static var unitLinks: AbsolutePath { AbsolutePath(unchecked: "/etc/systemd/system") }
+    /// Where System V scripts are enabled (update-rc.d(8)).
+    public static var runlevels: [AbsolutePath] {
+        ["0", "1", "2", "3", "4", "5", "6", "S"].map { AbsolutePath(unchecked: "/etc/rc\($0).d") }
+    }
     public static var groups: AbsolutePath { AbsolutePath(unchecked: "/etc/group") }
+    public static var users: AbsolutePath { AbsolutePath(unchecked: "/etc/passwd") }
     public static var hostname: AbsolutePath { AbsolutePath(unchecked: "/etc/hostname") }
     public static var machineID: AbsolutePath { AbsolutePath(unchecked: "/etc/machine-id") }
     /// What the kernel says of load, memory, and the time since it booted (proc(5)).
@@ -85,8 +90,8 @@ public struct Version: Hashable, Sendable {
     }
 }
 
-/// A directory of an app whose files are linked into a directory of the host, one link a file. Another kind of such a
-/// directory is one more row here.
+/// A directory of an app whose files are placed in a directory of the host. Another kind of such a directory is one more row
+/// here.
 public struct LinkDirectory: Hashable, Sendable {
     /// What has to run on the host when something in such a directory changes.
     public enum Reaction: Sendable {
@@ -95,12 +100,12 @@ public struct LinkDirectory: Hashable, Sendable {
 
     /// The directory's name in an app.
     public let name: String
-    /// Where on the host the links are.
+    /// Where on the host the files are.
     public let target: AbsolutePath
     /// What a file in it is called in the plan.
     public let noun: String
     public let reaction: Reaction
-    /// Whether it may hold directories `NAME.d`, whose files are linked one by one beside those of others.
+    /// Whether it may hold directories `NAME.d`, whose files lie beside those of others.
     public let hasDropIns: Bool
 
     /// Whether a manifest's own symlinks must keep out of the host's directory.

@@ -51,6 +51,16 @@ public struct GroupName: Hashable, Sendable {
     }
 }
 
+/// The name of a user: at most 32 letters, digits, `.`, `-`, `_`; the first a letter, digit or `_`.
+public struct UserName: Hashable, Sendable {
+    public let text: String
+
+    public init?(_ text: String) {
+        guard isName(text, longest: 32, extra: ".-_", first: "_") else { return nil }
+        self.text = text
+    }
+}
+
 /// The full name of a systemd unit (systemd.unit(5)): at most 255 of its characters and one of its suffixes.
 public struct UnitName: Hashable, Comparable, Sendable {
     public let text: String
@@ -72,7 +82,7 @@ public struct UnitName: Hashable, Comparable, Sendable {
         guard let at = text.utf8.firstIndex(of: UInt8(ascii: "@")), let dot = text.utf8.lastIndex(of: UInt8(ascii: ".")),
             at < dot
         else { return text }
-        return String(text[...at]) + String(text[dot...])
+        return String(decoding: text.utf8[...at], as: UTF8.self) + String(decoding: text.utf8[dot...], as: UTF8.self)
     }
 
     /// Whether a file, by its path below a directory of unit files, is a part of the unit as systemd.unit(5) has it: its own

@@ -13,12 +13,14 @@ public struct Record: Hashable, Sendable {
     public var apps: [DeployedApp]
     /// Every symlink outside Deptool's directory that belongs to the deployed apps.
     public var links: [Link]
+    /// Every regular file outside Deptool's directory that belongs to the deployed apps.
+    public var placed: [PlacedFile]
     /// The units that are enabled, with the app that enables them.
     public var units: [DeployedUnit]
 
     public init(
         commit: ObjectID, author: String, time: Int64, objects: [RecordedObject], apps: [DeployedApp], links: [Link],
-        units: [DeployedUnit]
+        placed: [PlacedFile] = [], units: [DeployedUnit]
     ) {
         self.commit = commit
         self.author = author
@@ -26,6 +28,7 @@ public struct Record: Hashable, Sendable {
         self.objects = objects
         self.apps = apps
         self.links = links
+        self.placed = placed
         self.units = units
     }
 }
@@ -52,6 +55,13 @@ public struct DeployedApp: Hashable, Sendable {
     public init(name: AppName, files: [FileEntry]) {
         self.name = name
         self.files = files
+    }
+}
+
+extension Record {
+    /// The content of the file of an app; nil where there is no such file.
+    public func content(of source: RelativePath, in app: AppName) -> ObjectID? {
+        apps.first { $0.name == app }?.files.first { $0.path == source }?.id
     }
 }
 

@@ -19,11 +19,15 @@ public struct Step: Hashable, Sendable {
         case remove
         /// Create or retarget a symlink at `path` that points to `source` in the app.
         case link(path: AbsolutePath, source: RelativePath)
-        /// Let the link that is made at `path` take the place of a symlink or file that is not Deptool's: exactly this one.
+        /// Let the link or file that is made at `path` take the place of a symlink or file that is not Deptool's: exactly this one.
         /// A file is kept (`Layout.kept`).
         case displace(path: AbsolutePath, Drift.Found)
         /// Remove a symlink that points into Deptool's directory.
         case unlink(path: AbsolutePath)
+        /// Put a regular file with the content of `source` in the app at `path`.
+        case place(path: AbsolutePath, source: RelativePath, FileAccess, Placement)
+        /// Remove a file that was placed.
+        case unplace(path: AbsolutePath)
         /// Run systemd-sysusers(8); users stay when undone.
         case sysusers
         /// Let a group read the new version, which only root can before that.
@@ -60,6 +64,11 @@ public struct Step: Hashable, Sendable {
 
     public enum Enablement: Hashable, Sendable {
         case new, refreshed
+    }
+
+    /// Whether a file is placed where none of Deptool's was, or takes the place of one.
+    public enum Placement: Hashable, Sendable {
+        case new, updated
     }
 
     /// The change that a restart is for: a file, and how many more there are.

@@ -37,23 +37,23 @@ public struct AppTree: Hashable, Sendable {
         self.files = files
     }
 
-    /// The directories whose files are linked into the host's, and the links that this app has there.
-    func directoryLinks() -> [(directory: LinkDirectory, link: Link)] {
-        var links: [(LinkDirectory, Link)] = []
+    /// All links that belong to the app, ordered by path.
+    public var links: [Link] { manifest.symlinks.map { Link(path: $0.path, app: name, source: $0.source) } }
+
+    /// All files that the app places on the host, ordered by path: those of directories with a meaning, and the manifest's
+    /// copies.
+    public var placed: [PlacedFile] {
+        var placed = manifest.copies.map { PlacedFile(path: $0.path, app: name, source: $0.source, access: $0.access) }
         for directory in LinkDirectory.all {
             for file in files {
                 guard let rest = file.path.below(directory.name) else { continue }
-                links.append((directory, Link(path: directory.target.appending(rest), app: name, source: file.path)))
+                placed.append(PlacedFile(path: directory.target.appending(rest), app: name, source: file.path))
             }
         }
-        return links
+        return placed.sorted { $0.path < $1.path }
     }
 
-    /// All links that belong to the app, ordered by path.
-    public var links: [Link] {
-        (directoryLinks().map(\.link) + manifest.symlinks.map { Link(path: $0.path, app: name, source: $0.source) })
-            .sorted { $0.path < $1.path }
-    }
+    func file(_ source: RelativePath) -> FileEntry? { files.first { $0.path == source } }
 
     func has(_ source: RelativePath) -> Bool {
         files.contains { $0.path == source || $0.path.below(source.text) != nil }

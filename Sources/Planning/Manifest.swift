@@ -6,6 +6,8 @@ public struct Manifest: Hashable, Sendable {
     public var units: [UnitName] = []
     /// Symlinks on the host, from their path to the file or directory in the app, ordered by path.
     public var symlinks: [Symlink] = []
+    /// Regular files on the host, ordered by path.
+    public var copies: [Copy] = []
     /// How long the units have to stay well once they are up; nil for a moment, where systemd cannot tell that they are ready.
     public var settle: Duration?
     /// How long systemd may take to start or stop one of the units.
@@ -18,6 +20,12 @@ public struct Manifest: Hashable, Sendable {
         case everybody, root
         /// And root.
         case group(GroupName)
+    }
+
+    public struct Copy: Hashable, Sendable {
+        public var path: AbsolutePath
+        public var source: RelativePath
+        public var access: FileAccess
     }
 
     public struct Symlink: Hashable, Sendable {
@@ -36,6 +44,7 @@ public struct Manifest: Hashable, Sendable {
             switch key {
             case "systemd": try readSystemd(value)
             case "symlinks": try readSymlinks(value)
+            case "copies": try readCopies(value)
             case "settle": settle = try .seconds(Self.number(value, key, "a number of seconds from 0 to 3600") { 0...3600 ~= $0 })
             case "timeout":
                 timeout = try .seconds(
@@ -52,7 +61,7 @@ public struct Manifest: Hashable, Sendable {
                 guard let name = GroupName(text) else { throw .badGroup(text, line: value.line) }
                 group = (name, value.line)
             default:
-                let known = ["systemd", "symlinks", "settle", "timeout", "private", "group"]
+                let known = ["systemd", "symlinks", "copies", "settle", "timeout", "private", "group"]
                 throw .unknownKey(key, line: value.line, known: known)
             }
         }
@@ -107,6 +116,51 @@ public struct Manifest: Hashable, Sendable {
             symlinks.append(Symlink(path: path, source: source))
         }
         symlinks.sort { $0.path < $1.path }
+    }
+
+    private mutating func readCopies(_ json: JSON) throws(FormatProblem) {
+        for (key, value) in try FormatProblem.object(json, named: "copies") {
+            let path: AbsolutePath
+            do { path = try AbsolutePath(key) } catch { throw .badLink(key, line: value.line, error) }
+            var (source, access): (RelativePath?, FileAccess) = (nil, .ordinary)
+            switch value.value {
+            case .string(let text): source = try Self.source(text, value)
+            case .object:
+                for (name, value) in try FormatProblem.object(value, named: "copies.\(key)") {
+                    guard case .string(let text) = value.value else {
+                        throw .wrongType("copies.\(key).\(name)", line: value.line, expected: "a string", found: value.kind)
+                    }
+                    switch name {
+                    case "source": source = try Self.source(text, value)
+                    case "mode": access.mode = try Self.mode(text, "copies.\(key).mode", value)
+                    case "owner":
+                        guard let user = UserName(text) else { throw .badUser(text, line: value.line) }
+                        access.owner = text == "root" ? nil : user
+                    case "group":
+                        guard let group = GroupName(text) else { throw .badGroup(text, line: value.line) }
+                        access.group = text == "root" ? nil : group
+                    default:
+                        throw .unknownKey("copies.\(key).\(name)", line: value.line, known: ["source", "mode", "owner", "group"])
+                    }
+                }
+            default:
+                throw .wrongType("copies.\(key)", line: value.line, expected: "a path in the app or an object", found: value.kind)
+            }
+            guard let source else { throw .missingKey("copies.\(key).source", line: value.line) }
+            copies.append(Copy(path: path, source: source, access: access))
+        }
+        copies.sort { $0.path < $1.path }
+    }
+
+    private static func source(_ text: String, _ json: JSON) throws(FormatProblem) -> RelativePath {
+        do { return try RelativePath(text) } catch { throw .badSource(text, line: json.line, error) }
+    }
+
+    /// Three or four octal digits, as chmod(1) takes them.
+    private static func mode(_ text: String, _ key: String, _ json: JSON) throws(FormatProblem) -> UInt32 {
+        guard 3...4 ~= text.utf8.count, text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "7") ~= $0 }), let mode = UInt32(text, radix: 8)
+        else { throw .wrongType(key, line: json.line, expected: "three or four octal digits, such as \"0640\"", found: "\"\(text)\"") }
+        return mode
     }
 }
 
@@ -179,6 +233,8 @@ public enum FormatProblem: Error, Hashable, Sendable {
     /// A unit that no manifest can enable and start.
     case unstartable(String, line: Int, UnitKind)
     case badGroup(String, line: Int)
+    case badUser(String, line: Int)
+    case missingKey(String, line: Int)
     /// A group that may read what everybody can.
     case groupOfPublic(line: Int)
     case badLink(String, line: Int, PathProblem)
@@ -187,7 +243,8 @@ public enum FormatProblem: Error, Hashable, Sendable {
     public var line: Int {
         switch self {
         case .syntax(let line, _), .wrongType(_, let line, _, _), .unknownKey(_, let line, _), .duplicate(_, let line),
-            .badUnit(_, let line), .unstartable(_, let line, _), .badGroup(_, let line), .groupOfPublic(let line), .badLink(_, let line, _), .badSource(_, let line, _):
+            .badUnit(_, let line), .unstartable(_, let line, _), .badGroup(_, let line), .badUser(_, let line), .missingKey(_, let line),
+            .groupOfPublic(let line), .badLink(_, let line, _), .badSource(_, let line, _):
             line
         }
     }
@@ -205,6 +262,8 @@ public enum FormatProblem: Error, Hashable, Sendable {
         case .badUnit(let name, _): "'\(name)' is no name of a systemd unit, such as 'nginx.service'"
         case .unstartable(let name, _, let kind): kind.phrase(name)
         case .badGroup(let name, _): "'\(name)' is no name of a group"
+        case .badUser(let name, _): "'\(name)' is no name of a user"
+        case .missingKey(let key, _): "'\(key)' is missing"
         case .groupOfPublic: "'group' says who else can read a private app, and this one is not: add \"private\": true"
         case .badLink(let path, _, let problem): "the link '\(path)' is not a path that Deptool takes: \(problem.phrase)"
         case .badSource(let path, _, let problem): "the link source '\(path)' is no path in the app: \(problem.phrase)"

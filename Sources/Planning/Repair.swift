@@ -17,9 +17,9 @@ extension AppChange {
         var paths = Set(files.map(\.path))
         for drift in drift {
             switch drift.finding {
-            case .file(let path, _), .link(_, let path, _): paths.insert(path)
+            case .file(let path, _), .link(_, let path, _), .placed(_, let path, _): paths.insert(path)
             case .extra(let text), .attributes(let text, _, _): if let path = try? RelativePath(text) { paths.insert(path) }
-            case .current, .disabled, .unwell, .leftover: break
+            case .current, .disabled, .enabledBy, .unwell, .leftover: break
             }
         }
         // There has to be one.
@@ -39,9 +39,15 @@ extension Drift {
 
     fileprivate var concernsVersion: Bool {
         switch finding {
-        case .file, .extra, .attributes, .current: true
-        case .link, .disabled, .unwell, .leftover: false
+        case .file, .extra, .current: true
+        // Of a placed file, which has an absolute path, the version has the original.
+        case .attributes(let path, _, _): path.utf8.first != UInt8(ascii: "/")
+        case .link, .placed, .disabled, .enabledBy, .unwell, .leftover: false
         }
+    }
+
+    func isEnabledElsewhere(_ unit: UnitName) -> Bool {
+        if case .enabledBy(unit, _) = finding { true } else { false }
     }
 
     func isDown(_ unit: UnitName) -> Bool {

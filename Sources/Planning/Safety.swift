@@ -47,9 +47,10 @@ public struct Safety: Hashable, Sendable {
             for app in [old.first { $0.name == change.app }, new.first { $0.name == change.app }].compactMap({ $0 }) {
                 let changed = change.touched
                 // A link shows a changed file, or a directory with changed files; or it comes or goes.
-                for link in app.links where isDelicate(link.path) {
-                    let shows = changed.contains { $0 == link.source || $0.below(link.source.text) != nil }
-                    if shows || changed.contains(where: { $0.text == Manifest.fileName }) { return .login(touched: link.path.text) }
+                let sources = app.links.map { ($0.path, $0.source) } + app.placed.map { ($0.path, $0.source) }
+                for (path, source) in sources where isDelicate(path) {
+                    let shows = changed.contains { $0 == source || $0.below(source.text) != nil }
+                    if shows || changed.contains(where: { $0.text == Manifest.fileName }) { return .login(touched: path.text) }
                 }
                 if let unit = app.manifest.units.first(where: { isDelicate($0.text) }) {
                     return .login(touched: unit.text)

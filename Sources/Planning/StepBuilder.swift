@@ -20,20 +20,21 @@ struct StepBuilder {
     private var checkedOut: [AppName] { changes.filter(\.hasNewVersion).map(\.app) }
 
     func steps() -> [Step] {
-        let links = linkSteps()
+        let (links, files) = (linkSteps(), placeSteps())
+        let changes = links.go + files.go + links.come + files.come
         var steps = checkedOut.map { Step($0, .checkout(for: readers(of: $0) == .everybody ? .everybody : .root)) }
         steps += disableSteps()
         steps += checkedOut.map { Step($0, .activate) }
-        steps += links.filter { !isUnitLink($0) }
+        steps += changes.filter { !concernsUnits($0) }
         if touches(.sysusers) { steps.append(Step(nil, .sysusers)) }
         // The group may be one that systemd-sysusers just made.
         for app in checkedOut {
             if case .group(let group) = readers(of: app) { steps.append(Step(app, .grant(group))) }
         }
         if touches(.tmpfiles) { steps.append(Step(nil, .tmpfiles)) }
-        steps += links.filter(isUnitLink)
+        steps += changes.filter(concernsUnits)
         if touches(.daemonReload) { steps.append(Step(nil, .daemonReload)) }
-        steps += changes.filter { $0.kind == .remove }.map { Step($0.app, .remove) }
+        steps += self.changes.filter { $0.kind == .remove }.map { Step($0.app, .remove) }
         steps += unitSteps()
         return steps
     }
@@ -42,26 +43,63 @@ struct StepBuilder {
         new.first { $0.name == app }?.manifest.readers ?? .everybody
     }
 
-    // MARK: Links
+    // MARK: Links and placed files
 
-    private func isUnitLink(_ step: Step) -> Bool {
-        guard let path = step.action.linkPath else { return false }
+    private func concernsUnits(_ step: Step) -> Bool {
+        guard let path = step.action.path else { return false }
         return LinkDirectory.all.contains { $0.reaction == .daemonReload && path.isInside($0.target) }
     }
 
-    /// Links that go, then links that come or turn elsewhere, each ordered by path.
-    private func linkSteps() -> [Step] {
+    /// Links that go, and links that come or turn elsewhere, each ordered by path.
+    private func linkSteps() -> (go: [Step], come: [Step]) {
         let before = Dictionary(old.flatMap(\.links).map { ($0.path, $0) }) { first, _ in first }
         let after = Dictionary(new.flatMap(\.links).map { ($0.path, $0) }) { first, _ in first }
-        let gone = before.values.filter { after[$0.path] == nil }.sorted { $0.path < $1.path }
+        // A file that is placed there takes a link's place by itself.
+        let placed = Set(new.flatMap(\.placed).map(\.path))
+        let gone = before.values.filter { after[$0.path] == nil && !placed.contains($0.path) }.sorted { $0.path < $1.path }
         var drifted: [AbsolutePath: Drift.Found] = [:]
         for case .link(let path, _, let found) in changes.flatMap(\.drift).map(\.finding) { drifted[path] = found }
         let come = after.values.filter { before[$0.path] != $0 || drifted[$0.path] != nil }.sorted { $0.path < $1.path }
-        return gone.map { Step($0.app, .unlink(path: $0.path)) }
-            + come.flatMap { link in
+        return (
+            gone.map { Step($0.app, .unlink(path: $0.path)) },
+            come.flatMap { link in
                 let displaced = drifted[link.path].flatMap { $0.isForeign ? Step(link.app, .displace(path: link.path, $0)) : nil }
                 return [displaced, Step(link.app, .link(path: link.path, source: link.source))].compactMap { $0 }
             }
+        )
+    }
+
+    /// Placed files that go, and those that come or change, each ordered by path.
+    private func placeSteps() -> (go: [Step], come: [Step]) {
+        let before = placedFiles(old)
+        let after = placedFiles(new)
+        let links = Set(new.flatMap(\.links).map(\.path))
+        var drifted: [AbsolutePath: Drift.Found?] = [:]
+        for finding in changes.flatMap(\.drift).map(\.finding) {
+            switch finding {
+            case .placed(let path, _, let found): drifted[path] = found
+            case .attributes(let path, _, _): if let path = try? AbsolutePath(path) { drifted.updateValue(nil, forKey: path) }
+            default: break
+            }
+        }
+        let go = before.values.map(\.file).filter { after[$0.path] == nil && !links.contains($0.path) }.sorted { $0.path < $1.path }
+        var come: [Step] = []
+        for (path, will) in after.sorted(by: { $0.key < $1.key }) {
+            let was = before[path]
+            guard was == nil || was?.file != will.file || was?.content != will.content || drifted[path] != nil else { continue }
+            if let found = drifted[path] ?? nil, found.isForeign { come.append(Step(will.file.app, .displace(path: path, found))) }
+            come.append(
+                Step(will.file.app, .place(path: path, source: will.file.source, will.file.access, was == nil ? .new : .updated)))
+        }
+        return (go.map { Step($0.app, .unplace(path: $0.path)) }, come)
+    }
+
+    private func placedFiles(_ apps: [AppTree]) -> [AbsolutePath: (file: PlacedFile, content: ObjectID?)] {
+        var files: [AbsolutePath: (PlacedFile, ObjectID?)] = [:]
+        for app in apps {
+            for file in app.placed { files[file.path] = (file, app.file(file.source)?.id) }
+        }
+        return files
     }
 
     /// Whether a file in a directory of that kind comes, changes or goes.
@@ -107,7 +145,9 @@ struct StepBuilder {
                     let isDisabled = own?.drift.contains { $0.finding == .disabled(unit) } ?? false
                     if isDisabled {
                         enable.append(Step(shown, .enable(unit, .new)))
-                    } else if own?.touched.contains(where: { $0.below("systemd") != nil }) == true || !others.isEmpty {
+                    } else if own?.touched.contains(where: { $0.below("systemd") != nil }) == true || !others.isEmpty
+                        || own?.drift.contains(where: { $0.isEnabledElsewhere(unit) }) == true
+                    {
                         enable.append(Step(shown, .enable(unit, .refreshed)))
                     }
                     let files = (own?.touched ?? []).filter { concerns($0, unit, of: app) } + others.map(\.path)
@@ -160,10 +200,10 @@ extension UnitName {
 }
 
 extension Step.Action {
-    /// The path of a link that the step makes or removes, or makes room for.
-    var linkPath: AbsolutePath? {
+    /// The path on the host that the step makes or removes something at, or makes room at.
+    var path: AbsolutePath? {
         switch self {
-        case .link(let path, _), .displace(let path, _), .unlink(let path): path
+        case .link(let path, _), .displace(let path, _), .unlink(let path), .place(let path, _, _, _), .unplace(let path): path
         default: nil
         }
     }

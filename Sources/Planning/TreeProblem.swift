@@ -26,6 +26,8 @@ public struct TreeProblem: Error, Hashable, Sendable {
         /// A unit that Podman makes of a file of `quadlets/`, with the app that has it.
         case quadletUnit(UnitName, RelativePath, of: AppName)
         case missingSource(AbsolutePath, RelativePath)
+        /// A copy of something that is no file.
+        case copyOfDirectory(AbsolutePath, RelativePath)
         /// A link into a directory where Deptool makes the links itself.
         case managedDirectory(AbsolutePath, instead: String?)
         /// A link that takes the place of a directory above Deptool's own.
@@ -67,6 +69,8 @@ public struct TreeProblem: Error, Hashable, Sendable {
                 + "out of 'systemd.units_enabled' and give the quadlet an [Install] section, such as 'WantedBy=multi-user.target'"
         case .missingSource(let path, let source):
             "the link '\(path.text)' points to '\(source.text)', which the app does not have"
+        case .copyOfDirectory(let path, let source):
+            "the copy at '\(path.text)' is of '\(source.text)', which is a directory; copy its files one by one, or use 'symlinks'"
         case .managedDirectory(let path, let instead?):
             "the link '\(path.text)' is in a directory that Deptool manages; put the file into the app's '\(instead)/' instead"
         case .managedDirectory(let path, nil): "the link '\(path.text)' is in Deptool's own directory"
@@ -101,26 +105,29 @@ extension HostTree {
 
     /// Finds what no plan can be made from, and what an operator cannot have meant.
     public func validate(_ origin: Origin = .configTree) throws(TreeProblem) {
-        var links: [AbsolutePath: AppName] = [:]
+        var paths: [AbsolutePath: AppName] = [:]
         var units: [UnitName: AppName] = [:]
         let quadlets = quadletUnits()
         let listed = listedBytes
         if listed > Self.mostListed { throw TreeProblem(host: host, .tooManyFiles(apps.reduce(0) { $0 + $1.files.count }, bytes: listed)) }
         for app in apps {
-            for link in app.manifest.symlinks { try validate(link, of: app) }
+            for link in app.manifest.symlinks { try validate(link.path, link.source, of: app) }
+            for copy in app.manifest.copies {
+                try validate(copy.path, copy.source, of: app)
+                guard app.file(copy.source) != nil else { throw problem(app, .copyOfDirectory(copy.path, copy.source)) }
+            }
             for file in app.files {
                 if origin == .configTree { try validateMeaning(of: file, in: app) }
                 try validate(file, of: app)
             }
-            for link in app.links {
-                if let other = links[link.path] {
-                    // Either the manifest asks for the link, or a file is there that wants to be linked.
-                    let isAsked = app.manifest.symlinks.contains { $0.path == link.path }
+            for (path, source) in app.links.map({ ($0.path, $0.source) }) + app.placed.map({ ($0.path, $0.source) }) {
+                if let other = paths[path] {
+                    // Either the manifest asks for it, or a file is there that belongs there.
+                    let isAsked = app.manifest.symlinks.contains { $0.path == path } || app.manifest.copies.contains { $0.path == path }
                     throw TreeProblem(
-                        host: host, app: app.name, file: isAsked ? Manifest.fileName : link.source.text,
-                        .linkTwice(link.path, other: other))
+                        host: host, app: app.name, file: isAsked ? Manifest.fileName : source.text, .linkTwice(path, other: other))
                 }
-                links[link.path] = app.name
+                paths[path] = app.name
             }
             for unit in app.manifest.units {
                 if let other = units[unit] { throw problem(app, .unitTwice(unit, other: other)) }
@@ -131,10 +138,10 @@ extension HostTree {
                 }
             }
         }
-        for (path, name) in links.sorted(by: { $0.key < $1.key }) {
+        for (path, name) in paths.sorted(by: { $0.key < $1.key }) {
             var outer = path.parent
             while let here = outer {
-                if let other = links[here] {
+                if let other = paths[here] {
                     throw TreeProblem(
                         host: host, app: name, file: Manifest.fileName, .nestedLinks(path, inside: here, of: other))
                 }
@@ -164,13 +171,14 @@ extension HostTree {
         TreeProblem(host: host, app: app.name, file: Manifest.fileName, kind)
     }
 
-    private func validate(_ link: Manifest.Symlink, of app: AppTree) throws(TreeProblem) {
-        if link.path.isInside(Layout.root) { throw problem(app, .managedDirectory(link.path, instead: nil)) }
-        if Layout.root.isInside(link.path) { throw problem(app, .aboveOwnDirectory(link.path)) }
-        for directory in LinkDirectory.all where directory.isExclusive && link.path.isInside(directory.target) {
-            throw problem(app, .managedDirectory(link.path, instead: directory.name))
+    /// Checks what the manifest wants to be at `path`.
+    private func validate(_ path: AbsolutePath, _ source: RelativePath, of app: AppTree) throws(TreeProblem) {
+        if path.isInside(Layout.root) { throw problem(app, .managedDirectory(path, instead: nil)) }
+        if Layout.root.isInside(path) { throw problem(app, .aboveOwnDirectory(path)) }
+        for directory in LinkDirectory.all where directory.isExclusive && path.isInside(directory.target) {
+            throw problem(app, .managedDirectory(path, instead: directory.name))
         }
-        guard app.has(link.source) else { throw problem(app, .missingSource(link.path, link.source)) }
+        guard app.has(source) else { throw problem(app, .missingSource(path, source)) }
     }
 
     private func validate(_ file: FileEntry, of app: AppTree) throws(TreeProblem) {

@@ -34,6 +34,15 @@ extension Drift: WireCodable {
         case .leftover(let path):
             writer.byte(7)
             writer.text(path)
+        case .enabledBy(let unit, let path):
+            writer.byte(9)
+            unit.encode(to: &writer)
+            path.encode(to: &writer)
+        case .placed(let path, let source, let found):
+            writer.byte(8)
+            path.encode(to: &writer)
+            source.encode(to: &writer)
+            found.encode(to: &writer)
         }
     }
 
@@ -59,6 +68,13 @@ extension Drift: WireCodable {
             let unit = try UnitName(from: &reader)
             finding = .unwell(unit, try UnitProblem(from: &reader))
         case 7: finding = .leftover(try reader.text())
+        case 8:
+            let path = try AbsolutePath(from: &reader)
+            let source = try RelativePath(from: &reader)
+            finding = .placed(path, source, try Found(from: &reader))
+        case 9:
+            let unit = try UnitName(from: &reader)
+            finding = .enabledBy(unit, try AbsolutePath(from: &reader))
         default: throw .unknownCase
         }
         self.init(app, finding)

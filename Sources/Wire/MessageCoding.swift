@@ -325,6 +325,20 @@ extension Problem: WireCodable {
             writer.byte(11)
             writer.text(path)
             problem.encode(to: &writer)
+        case .newerFormat(let path, let writtenBy):
+            writer.byte(32)
+            writer.text(path)
+            writer.text(writtenBy)
+        case .noUser(let user):
+            writer.byte(33)
+            user.encode(to: &writer)
+        case .unitAlias(let unit, let name):
+            writer.byte(34)
+            unit.encode(to: &writer)
+            writer.text(name)
+        case .placedChanged(let path):
+            writer.byte(35)
+            path.encode(to: &writer)
         case .notConfirmed(let seconds):
             writer.byte(12)
             writer.small(seconds)
@@ -365,6 +379,14 @@ extension Problem: WireCodable {
         case 11:
             let path = try reader.text()
             self = .unreadable(path: path, try DecodingProblem(from: &reader))
+        case 32:
+            let path = try reader.text()
+            self = .newerFormat(path: path, writer: try reader.text())
+        case 33: self = .noUser(try UserName(from: &reader))
+        case 34:
+            let unit = try UnitName(from: &reader)
+            self = .unitAlias(unit, of: try reader.text())
+        case 35: self = .placedChanged(try AbsolutePath(from: &reader))
         case 12: self = .notConfirmed(seconds: try reader.small())
         case 13: self = .otherHostFailed
         case 14: self = .noGroup(try GroupName(from: &reader))

@@ -235,6 +235,14 @@ public indirect enum Problem: Hashable, Sendable {
     case protocolViolation
     /// The journal or record on disk cannot be read.
     case unreadable(path: String, DecodingProblem)
+    /// The journal or record on disk has a format that only a newer agent knows, which is named as far as it is.
+    case newerFormat(path: String, writer: String)
+    /// `/etc/passwd` has no such user, or not in a way that can be understood.
+    case noUser(UserName)
+    /// A unit is listed by a name that is not its own; with its own.
+    case unitAlias(UnitName, of: String)
+    /// A file that was placed was changed on the host since.
+    case placedChanged(AbsolutePath)
 }
 
 public enum Occupant: Hashable, Sendable {

@@ -23,6 +23,45 @@ extension GroupName: WireCodable {
     }
 }
 
+extension UserName: WireCodable {
+    public func encode(to writer: inout ByteWriter) { writer.text(text) }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        guard let name = UserName(try reader.text()) else { throw .badValue }
+        self = name
+    }
+}
+
+extension FileAccess: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        writer.number(UInt64(mode))
+        writer.optional(owner)
+        writer.optional(group)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let mode = UInt32(try reader.count(limit: 0o7777))
+        let owner = try reader.optional(UserName.self)
+        self.init(mode: mode, owner: owner, group: try reader.optional(GroupName.self))
+    }
+}
+
+extension PlacedFile: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        path.encode(to: &writer)
+        app.encode(to: &writer)
+        source.encode(to: &writer)
+        access.encode(to: &writer)
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        let path = try AbsolutePath(from: &reader)
+        let app = try AppName(from: &reader)
+        let source = try RelativePath(from: &reader)
+        self.init(path: path, app: app, source: source, access: try FileAccess(from: &reader))
+    }
+}
+
 extension UnitName: WireCodable {
     public func encode(to writer: inout ByteWriter) { writer.text(text) }
 
@@ -133,9 +172,16 @@ extension Record: WireCodable {
         writer.list(apps)
         writer.list(links)
         writer.list(units)
+        writer.list(placed)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        try self.init(withoutPlaced: &reader)
+        placed = try reader.list(of: PlacedFile.self)
+    }
+
+    /// The form of a record before there were placed files.
+    public init(withoutPlaced reader: inout ByteReader) throws(DecodingProblem) {
         let commit = try reader.id()
         let author = try reader.text()
         let time = try reader.signed()
@@ -218,13 +264,22 @@ extension Step: WireCodable {
             writer.byte(18)
             path.encode(to: &writer)
             foreign.encode(to: &writer)
+        case .place(let path, let source, let access, let placement):
+            writer.byte(placement == .new ? 19 : 20)
+            path.encode(to: &writer)
+            source.encode(to: &writer)
+            access.encode(to: &writer)
+        case .unplace(let path):
+            writer.byte(21)
+            path.encode(to: &writer)
         }
     }
 
     public init(from reader: inout ByteReader) throws(DecodingProblem) {
         let app = try reader.optional(AppName.self)
         let action: Action
-        switch try reader.byte() {
+        let tag = try reader.byte()
+        switch tag {
         case 0: action = .checkout(for: .everybody)
         case 1: action = .activate
         case 2: action = .remove
@@ -261,6 +316,11 @@ extension Step: WireCodable {
         case 18:
             let path = try AbsolutePath(from: &reader)
             action = .displace(path: path, try Drift.Found(from: &reader))
+        case 19, 20:
+            let path = try AbsolutePath(from: &reader)
+            let source = try RelativePath(from: &reader)
+            action = .place(path: path, source: source, try FileAccess(from: &reader), tag == 19 ? .new : .updated)
+        case 21: action = .unplace(path: try AbsolutePath(from: &reader))
         default: throw .unknownCase
         }
         self.init(app, action)

@@ -9,8 +9,8 @@ import Testing
             try host.makeDirectory("/var/lib/deptool/store")
             let before = try host.listing().keys.filter { $0.hasPrefix("/etc/") }
             let breaker = Breaker(at: number)
-            try? BootUnit(system: System(root: host.root, gate: breaker)).link("deptool-agent-1-aaaaaaaaaa")
-            try BootUnit(system: System(root: host.root)).unlink()
+            try? BootUnit(system: System(root: host.root, gate: breaker)).install("deptool-agent-1-aaaaaaaaaa")
+            try BootUnit(system: System(root: host.root)).remove()
             #expect(try Set(host.listing().keys.filter { $0.hasPrefix("/etc/") }) == Set(before), "operation \(number)")
             if breaker.count < number { break }
         }

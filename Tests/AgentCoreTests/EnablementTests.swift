@@ -1,54 +1,92 @@
 import Foundation
+import Model
+import TestSupport
 import Testing
 
 @testable import AgentCore
 
-@Suite struct `Links that systemctl enable makes` {
+@Suite struct `What enables units` {
     private let units = "/etc/systemd/system"
 
     private func host() throws -> TestHost {
         let host = try TestHost()
-        let version = "/var/lib/deptool/apps/dns/0123456789/systemd/"
-        try host.symlink(units + "/nsd.service", to: "/var/lib/deptool/apps/dns/current/systemd/nsd.service")
-        try host.symlink(units + "/multi-user.target.wants/nsd.service", to: version + "nsd.service")
-        try host.symlink(units + "/dbus-org.example.service", to: version + "nsd.service")
+        try host.write(units + "/nsd.service", "[Service]")
+        try host.symlink(units + "/multi-user.target.wants/nsd.service", to: units + "/nsd.service")
+        try host.symlink(units + "/dbus-org.example.service", to: units + "/nsd.service")
         try host.symlink(units + "/x.target.requires/y.service", to: "/usr/lib/systemd/system/y.service")
-        try host.symlink(units + "/x.target.wants/odd.service", to: "/var/lib/deptool/apps/dns/other/odd.service")
+        try host.symlink(units + "/masked.service", to: "/dev/null")
+        try host.symlink("/etc/rc2.d/S01nsd", to: "../init.d/nsd")
         try host.write(units + "/theirs.service", "[Service]")
         return host
     }
 
-    @Test func `links into a version lead through current, others stay`() throws {
-        let host = try host()
-        let before = try host.listing()
-        try Enablement(system: System(root: host.root)).leadThroughCurrent()
-        let current = "/var/lib/deptool/apps/dns/current/systemd/nsd.service"
-        let old = "/var/lib/deptool/apps/dns/0123456789/systemd/nsd.service"
-        #expect(
-            difference(before, try host.listing()) == [
-                units + "/dbus-org.example.service: symlink to \(old) -> symlink to \(current)",
-                units + "/multi-user.target.wants/nsd.service: symlink to \(old) -> symlink to \(current)",
-            ])
+    /// What `systemctl enable`, `disable` and an administrator may do between the snapshot and its restoration.
+    private func change(_ host: TestHost, _ random: inout Seeded) throws {
+        let links = [
+            "/multi-user.target.wants/nsd.service", "/rescue.target.wants/nsd.service", "/x.target.requires/y.service",
+            "/a.target.upholds/b.service", "/dbus-org.example.service", "/other.service",
+        ].map { units + $0 } + ["/etc/rc2.d/S01nsd", "/etc/rc2.d/K01nsd", "/etc/rc0.d/K01nsd"]
+        for link in links where random.bool() {
+            if host.target(link) != nil { try host.remove(link) }
+            if random.bool() { try host.symlink(link, to: random.pick(["/usr/lib/systemd/system/y.service", "../init.d/nsd"])) }
+        }
     }
 
-    @Test func `where it is killed, nothing is left once that is undone`() throws {
-        var number = 0
-        while true {
-            number += 1
+    @Test func `whatever was enabled and disabled since, the links are as they were`() throws {
+        var random = Seeded()
+        for _ in 0..<100 {
             let host = try host()
-            let gate = Breaker(at: number)
-            let isDone = (try? Enablement(system: System(root: host.root, gate: gate)).leadThroughCurrent()) != nil
-            try Enablement(system: System(root: host.root)).removeUnfinished()
-            #expect(try !host.listing().keys.contains { $0.hasSuffix("-new") })
-            if isDone { break }
+            let before = try host.listing().filter { !$0.value.hasPrefix("directory") || $0.key.hasPrefix("/etc/systemd") }
+            let enablement = Enablement(system: System(root: host.root))
+            let snapshot = try enablement.snapshot()
+            try change(host, &random)
+            try enablement.restore(snapshot)
+            let after = try host.listing().filter { !$0.value.hasPrefix("directory") || $0.key.hasPrefix("/etc/systemd") }
+            #expect(difference(before, after) == [], "seed \(random.seed)")
         }
-        #expect(number > 4)
+    }
+
+    @Test func `a restoration that is killed anywhere can be done again`() throws {
+        var random = Seeded()
+        for number in 1... {
+            let host = try host()
+            let before = try host.listing().filter { $0.value.hasPrefix("symlink") }
+            let snapshot = try Enablement(system: System(root: host.root)).snapshot()
+            try change(host, &random)
+            let gate = Breaker(at: number)
+            try? Enablement(system: System(root: host.root, gate: gate)).restore(snapshot)
+            try Enablement(system: System(root: host.root)).restore(snapshot)
+            #expect(difference(before, try host.listing().filter { $0.value.hasPrefix("symlink") }) == [], "seed \(random.seed)")
+            if number > 30 { break }
+        }
+    }
+
+    @Test func `a file that somebody made of a link stays`() throws {
+        let host = try host()
+        let enablement = Enablement(system: System(root: host.root))
+        let snapshot = try enablement.snapshot()
+        try host.remove(units + "/masked.service")
+        try host.write(units + "/masked.service", "[Service]")
+        try enablement.restore(snapshot)
+        #expect(host.read(units + "/masked.service") == "[Service]")
     }
 
     @Test func `a host without such directories has none`() throws {
         let host = try TestHost()
-        let enablement = Enablement(system: System(root: host.root))
-        try enablement.leadThroughCurrent()
-        try enablement.removeUnfinished()
+        let snapshot = try Enablement(system: System(root: host.root)).snapshot()
+        #expect(snapshot.directories == [] && snapshot.links == [])
+    }
+
+    @Test(arguments: [
+        ("multi-user.target.wants/web.service", "/etc/systemd/system/web.service", true),
+        ("alias.service", "/usr/lib/systemd/system/web.service", true),
+        ("web.service", "/dev/null", false),
+        ("web.service", "/var/lib/deptool/apps/web/current/systemd/web.service", false),
+        ("x.target.wants/myweb.service", "/etc/systemd/system/myweb.service", false),
+        ("x.target.wants/web@a.service", "/etc/systemd/system/web@.service", false),
+    ])
+    func `a link is a unit's by its name or by what it leads to`(path: String, target: String, enables: Bool) throws {
+        let link = Enablement.Symlink(path: try AbsolutePath(units + "/" + path), target: target)
+        #expect(link.enables(try #require(UnitName("web.service"))) == enables)
     }
 }

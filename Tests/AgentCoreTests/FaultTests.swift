@@ -18,8 +18,9 @@ import Wire
     private let old = Wanted([
         "dns": .init(
             ["nsd.conf": .init("server: old"), "zones/a.zone": .init("a"), "zones/b.zone": .init("b")],
-            links: ["/etc/nsd/nsd.conf": "nsd.conf", "/etc/nsd/a.zone": "zones/a.zone"]),
-        "gone": .init(["x": .init("x"), "deep/y": .init("y")], links: ["/etc/gone": "x"]),
+            links: ["/etc/nsd/nsd.conf": "nsd.conf", "/etc/nsd/a.zone": "zones/a.zone"],
+            placed: ["/etc/systemd/system/a.service": .init(source: "zones/a.zone"), "/etc/turns": .init(source: "nsd.conf", mode: 0o600)]),
+        "gone": .init(["x": .init("x"), "deep/y": .init("y")], links: ["/etc/gone": "x"], placed: ["/etc/gone.conf": .init(source: "deep/y")]),
         "keys": .init(["key": .init("first")]),
         "opens": .init(["secret": .init("no more")], group: "nsd"),
         "same": .init(["z": .init("z")], links: ["/srv/y": "z", "/srv/z": "z"]),
@@ -27,7 +28,11 @@ import Wire
     private let new = Wanted([
         "dns": .init(
             ["nsd.conf": .init("server: new"), "zones/a.zone": .init("a"), "copy/of/it": .init("server: new")],
-            links: ["/etc/nsd/nsd.conf": "copy/of/it", "/etc/made/for/links/a": "zones/a.zone"]),
+            links: ["/etc/nsd/nsd.conf": "copy/of/it", "/etc/made/for/links/a": "zones/a.zone", "/etc/turns": "nsd.conf"],
+            placed: [
+                "/etc/systemd/system/a.service": .init(source: "copy/of/it"), "/etc/sudoers.d/made": .init(source: "zones/a.zone", mode: 0o440),
+                "/etc/nsd/a.zone": .init(source: "zones/a.zone", mode: 0o400),
+            ]),
         "keys": .init(["key": .init("second")], group: "nsd"),
         "opens": .init(["secret": .init("any more")]),
         "same": .init(["z": .init("z")], links: ["/srv/y": "z", "/srv/z": "z"]),

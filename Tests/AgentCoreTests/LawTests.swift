@@ -29,7 +29,7 @@ import Wire
             try host.deploy(old, 1)
             // Some links displace files of the same content.
             for app in new.apps.values {
-                for (path, source) in app.links where random.bool() && !host.exists(path) {
+                for (path, source) in app.links.merging(app.placed.mapValues(\.source)) { $1 } where random.bool() && !host.exists(path) {
                     try host.write(path, String(decoding: app.files[source]!.content, as: UTF8.self))
                 }
             }
@@ -49,6 +49,31 @@ import Wire
                     unchangedSince: before, "operation \(number) of \(counter.count), seed \(random.seed)")
             }
             if !isNew { #expect(try host.deploy(plan) == .finished(.deployed), "seed \(random.seed)") }
+            try host.expect(running: new, 2, "seed \(random.seed)")
+        }
+    }
+
+    @Test func `links of an earlier version become files with the next deploy, or stay when it is undone`() throws {
+        var random = Seeded()
+        for round in 0..<30 {
+            let host = try TestHost()
+            let old = random.wanted()
+            try host.deploy(old.withLinksOnly, 1)
+            let new = round % 2 == 0 ? old : random.wanted()
+            let before = try host.listing()
+            let plan = Plan(from: (old.withLinksOnly, 1), to: new, 2)
+            let whole = try TestHost(copyOf: host)
+            let counter = Breaker(at: .max)
+            try #require(try whole.deploy(plan, gate: counter) == .finished(.deployed), "seed \(random.seed)")
+            try whole.expect(running: new, 2, "seed \(random.seed)")
+            let number = random.int(1...counter.count)
+            _ = try host.deploy(plan, gate: Breaker(at: number))
+            try host.end(try host.session().laptop)
+            let record = FileManager.default.contents(atPath: host.real("/var/lib/deptool/store/record"))
+            if try record.map({ try StoredRecord(decoding: Array($0)).record }) != new.record(2) {
+                try host.expect(unchangedSince: before, "operation \(number) of \(counter.count), seed \(random.seed)")
+                #expect(try host.deploy(plan) == .finished(.deployed), "seed \(random.seed)")
+            }
             try host.expect(running: new, 2, "seed \(random.seed)")
         }
     }

@@ -140,6 +140,10 @@ final class TestHost {
     /// Everything on the host: kind, mode, owner and content of each path, the log and what the lock says left out.
     func listing() throws -> [String: String] {
         var listing: [String: String] = [:]
+        // Their time is that of the version's file, which says when it was deployed.
+        let stored = FileManager.default.contents(atPath: real("/var/lib/deptool/store/record"))
+        let record = try? stored.map { try StoredRecord(decoding: Array($0)).record }
+        let placed = Set((record?.placed ?? []).map(\.path.text))
         func visit(_ path: String) throws {
             var status = csys_stat()
             try #require(csys_lstat(real(path), &status) == 0)
@@ -153,7 +157,7 @@ final class TestHost {
             case csys_kind_regular:
                 let content = try #require(FileManager.default.contents(atPath: real(path)))
                 // What somebody else made keeps its times as well.
-                let time = path.hasPrefix("/var/lib/deptool/") ? "" : " \(status.mtime_ns)"
+                let time = path.hasPrefix("/var/lib/deptool/") || placed.contains(path) ? "" : " \(status.mtime_ns)"
                 listing[path] = "file \(owner)\(time) \(ObjectID.of(.blob, Array(content)).hex)"
             default: listing[path] = "other \(owner)"
             }
@@ -198,6 +202,11 @@ final class TestHost {
         }
         for link in record.links where !replaced.contains(link.path.text) {
             expect(target(link.path.text) == link.target.text, "\(link.path.text) is \(target(link.path.text) ?? "missing")")
+        }
+        for file in record.placed where !replaced.contains(file.path.text) {
+            let content = FileManager.default.contents(atPath: real(file.path.text)).map { ObjectID.of(.blob, Array($0)) }
+            expect(target(file.path.text) == nil && content == record.content(of: file.source, in: file.app), "\(file.path.text) is another")
+            expect(mode(file.path.text) == String(file.access.mode, radix: 8), "\(file.path.text) has mode \(mode(file.path.text) ?? "none")")
         }
         for (path, what) in try listing() {
             expect(!path.hasSuffix(".new") && !path.hasSuffix("-new") && !path.hasSuffix(".staging"), "left over: \(path)")

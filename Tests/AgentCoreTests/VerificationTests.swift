@@ -55,6 +55,8 @@ import Wire
             "\(path) \(String(found.mode, radix: 8)) not \(String(recorded.mode, radix: 8))"
                 + (found.uid == recorded.uid && found.gid == recorded.gid ? "" : " owner \(found.uid):\(found.gid)")
         case .link(let path, let source, let found): "\(path.text) to \(source.text): \(text(found))"
+        case .placed(let path, let source, let found): "\(path.text) with \(source.text): \(text(found))"
+        case .enabledBy(let unit, let path): "\(unit.text) enabled by \(path.text)"
         case .current(let found): "current: \(text(found))"
         case .disabled(let unit): "\(unit.text) disabled"
         case .unwell(let unit, _): "\(unit.text) unwell"

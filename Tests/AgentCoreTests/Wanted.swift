@@ -22,12 +22,22 @@ struct Wanted: Equatable, CustomStringConvertible {
         var files: [String: File]
         /// Sources by the paths of the links.
         var links: [String: String] = [:]
+        /// Sources and modes by the paths of placed files.
+        var placed: [String: Placed] = [:]
         /// The group that can read a private app; nil for an app that is none.
         var group: String?
 
-        init(_ files: [String: File], links: [String: String] = [:], group: String? = nil) {
+        struct Placed: Equatable {
+            var source: String
+            var mode: UInt32 = 0o644
+        }
+
+        init(
+            _ files: [String: File], links: [String: String] = [:], placed: [String: Placed] = [:], group: String? = nil
+        ) {
             self.files = files
             self.links = links
+            self.placed = placed
             self.group = group
         }
     }
@@ -42,7 +52,8 @@ struct Wanted: Equatable, CustomStringConvertible {
                 "\(path)\(file.isExecutable ? "*" : "") (\(file.content.count) bytes)"
             }
             let links = app.links.sorted { $0.key < $1.key }.map { "\($0) -> \($1)" }
-            return "\(name): " + (files + links).joined(separator: ", ")
+            let placed = app.placed.sorted { $0.key < $1.key }.map { "\($0) <- \($1.source) (\(String($1.mode, radix: 8)))" }
+            return "\(name): " + (files + links + placed).joined(separator: ", ")
         }.joined(separator: "; ")
     }
 
@@ -63,7 +74,24 @@ struct Wanted: Equatable, CustomStringConvertible {
                 apps[name]!.links.map { path, source in
                     Link(path: try! AbsolutePath(path), app: AppName(name)!, source: try! RelativePath(source))
                 }.sorted { $0.path < $1.path }
+            },
+            placed: names.flatMap { name in
+                apps[name]!.placed.map { path, file in
+                    PlacedFile(
+                        path: try! AbsolutePath(path), app: AppName(name)!, source: try! RelativePath(file.source),
+                        access: FileAccess(mode: file.mode))
+                }.sorted { $0.path < $1.path }
             }, units: [])
+    }
+
+    /// The same as an earlier version deployed it: with links where files are placed.
+    var withLinksOnly: Wanted {
+        var wanted = self
+        for (name, app) in apps {
+            for (path, file) in app.placed { wanted.apps[name]!.links[path] = file.source }
+            wanted.apps[name]!.placed = [:]
+        }
+        return wanted
     }
 
     /// Every content, by its id.
@@ -94,11 +122,23 @@ struct Plan {
             Step(name, .checkout(for: groups.contains { $0.0 == name } ? .root : .everybody))
         }
         steps += changed.map { Step($0, .activate) }
-        steps += oldLinks.filter { link in !record.links.contains { $0.path == link.path } }
+        let oldPlaced = oldRecord?.placed ?? []
+        steps += oldLinks.filter { link in !record.links.contains { $0.path == link.path } && !record.placed.contains { $0.path == link.path } }
             .map { Step($0.app, .unlink(path: $0.path)) }
+        steps += oldPlaced.filter { file in !record.links.contains { $0.path == file.path } && !record.placed.contains { $0.path == file.path } }
+            .map { Step($0.app, .unplace(path: $0.path)) }
         for link in record.links where !oldLinks.contains(link) || found[link.path.text] != nil {
             if let found = found[link.path.text] { steps.append(Step(link.app, .displace(path: link.path, found))) }
             steps.append(Step(link.app, .link(path: link.path, source: link.source)))
+        }
+        for file in record.placed {
+            let was = oldPlaced.first { $0.path == file.path }
+            let isSame = was == file && oldRecord?.content(of: file.source, in: file.app) == record.content(of: file.source, in: file.app)
+            // What an earlier version linked is converted without a step.
+            let wasLinked = oldLinks.contains { $0.path == file.path && $0.app == file.app && $0.source == file.source }
+            if isSame && found[file.path.text] == nil || wasLinked && !changed.contains(file.app) { continue }
+            if let found = found[file.path.text] { steps.append(Step(file.app, .displace(path: file.path, found))) }
+            steps.append(Step(file.app, .place(path: file.path, source: file.source, file.access, was == nil ? .new : .updated)))
         }
         steps += groups.map { Step($0.0, .grant($0.1)) }
         steps += removed.map { Step($0, .remove) }
@@ -134,8 +174,16 @@ extension Seeded {
                 files[path]!.isExecutable = int(0...3) == 0
             }
             var links: [String: String] = [:]
-            for source in files.keys.sorted() where bool() && !paths.isEmpty { links[paths.removeLast()] = source }
-            apps[name] = Wanted.App(files, links: links)
+            var placed: [String: Wanted.App.Placed] = [:]
+            for source in files.keys.sorted() where bool() && !paths.isEmpty {
+                let path = paths.removeLast()
+                if bool() {
+                    links[path] = source
+                } else {
+                    placed[path] = .init(source: source, mode: pick([0o644, 0o600, 0o755, 0o4711]))
+                }
+            }
+            apps[name] = Wanted.App(files, links: links, placed: placed)
         }
         return Wanted(apps)
     }

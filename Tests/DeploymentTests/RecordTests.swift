@@ -42,7 +42,9 @@ import Wire
         ])
         #expect(record.links.map { "\($0.path.text) -> \($0.target.text)" } == [
             "/etc/nginx -> /var/lib/deptool/apps/nginx/current/conf",
-            "/etc/systemd/system/nginx.service -> /var/lib/deptool/apps/nginx/current/systemd/nginx.service",
+        ])
+        #expect(record.placed.map { "\($0.path.text) <- \($0.source.text)" } == [
+            "/etc/systemd/system/nginx.service <- systemd/nginx.service",
         ])
         #expect(record.units.map { "\($0.app.text) \($0.name.text)" } == ["nginx nginx.service"])
         // The commit, the root, and the host's own: itself, two apps, two directories, a manifest.

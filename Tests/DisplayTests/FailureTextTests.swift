@@ -62,7 +62,7 @@ import Wire
         ])
         let link = Link(path: path, app: try #require(AppName("base")), source: try RelativePath("dir/x"))
         #expect(Failure(.occupied(path, by: .file, for: link)).explanation == """
-            /etc/x is a file that is not Deptool's, and differs from the config tree's base/dir/x, which would be linked there.
+            /etc/x is a file that is not Deptool's, and differs from the config tree's base/dir/x, which would take its place.
             Compare the two. Move /etc/x away on the host, or take its content over into the config tree.
             """)
         #expect(Failure(.occupied(path, by: .directory, for: link)).explanation == """

@@ -52,14 +52,14 @@ import Testing
                     + systemd/web.service.d/a.conf
                     + sysusers/u.conf
                     + tmpfiles/t.conf
-                    link sysusers u.conf
-                    link /etc/tmpfiles.d/t.conf -> tmpfiles/t.conf
+                    place sysusers u.conf
+                    place tmpfiles t.conf
                     link /etc/web -> conf
                     run systemd-sysusers
                     run systemd-tmpfiles
-                    link quadlet q.container
-                    link unit web.service
-                    link unit web.service.d/a.conf
+                    place quadlet q.container
+                    place unit web.service
+                    place unit web.service.d/a.conf
                     reload systemd
                     enable unit web.service
                     start unit web.service
@@ -80,12 +80,12 @@ import Testing
                     - sysusers/u.conf
                     - tmpfiles/t.conf
                     stop and disable unit web.service
-                    unlink sysusers u.conf
-                    unlink /etc/tmpfiles.d/t.conf
+                    remove sysusers u.conf
+                    remove tmpfiles t.conf
                     unlink /etc/web
-                    unlink quadlet q.container
-                    unlink unit web.service
-                    unlink unit web.service.d/a.conf
+                    remove quadlet q.container
+                    remove unit web.service
+                    remove unit web.service.d/a.conf
                     reload systemd
 
             """)

@@ -65,7 +65,7 @@ import Testing
                     add clock
                         + manifest.json
                         + systemd/clock.service
-                        link unit clock.service
+                        place unit clock.service
                         reload systemd
                         enable unit clock.service
                         start unit clock.service
@@ -80,12 +80,12 @@ import Testing
                         + systemd/cron.service.d/limits.conf
                         + sysusers/app.conf
                         + tmpfiles/app.conf
-                        link sysusers app.conf
-                        link /etc/tmpfiles.d/app.conf -> tmpfiles/app.conf
+                        place sysusers app.conf
+                        place tmpfiles app.conf
                         run systemd-sysusers
                         run systemd-tmpfiles
-                        link quadlet app.container
-                        link unit cron.service.d/limits.conf
+                        place quadlet app.container
+                        place unit cron.service.d/limits.conf
                         reload systemd
                     keep it only if a new login works (/etc/sysusers.d/app.conf is touched)
 

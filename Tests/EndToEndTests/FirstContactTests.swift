@@ -24,7 +24,7 @@ extension EndToEnd {
                             + etc/zone
                             + manifest.json
                             + systemd/clock.service
-                            link unit clock.service
+                            place unit clock.service
                             reload systemd
                             enable unit clock.service
                             start unit clock.service

@@ -49,7 +49,7 @@ extension EndToEnd {
                             + manifest.json
                             + rules.nft
                             + systemd/nftables-mesh.service
-                            link unit nftables-mesh.service
+                            place unit nftables-mesh.service
                             reload systemd
                             enable unit nftables-mesh.service
                             start unit nftables-mesh.service

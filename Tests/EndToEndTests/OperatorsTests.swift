@@ -30,7 +30,7 @@ extension EndToEnd {
                         add other
                             + manifest.json
                             + systemd/other.service
-                            link unit other.service
+                            place unit other.service
                             reload systemd
                             enable unit other.service
                             start unit other.service

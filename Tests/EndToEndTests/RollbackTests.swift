@@ -133,12 +133,12 @@ extension EndToEnd {
         @Test func `what cannot be undone is told, and undone as soon as it can be`() throws {
             try cluster.addService("web", on: "web1")
             try cluster.deploy().require(0)
-            // A systemctl that does not disable anything for as long as there is this file.
+            // With this systemctl, somebody has made a directory of a unit's file when the unit restarts.
             try host.write(
                 "/usr/bin/systemctl.new",
                 """
                 #!/bin/sh
-                case "$*" in *" disable "*) [ ! -e /run/broken ] || exit 9;; esac
+                case "$*" in *" restart "*) [ ! -e /run/broken ] || { cd /etc/systemd/system && rm -f web.service && mkdir -p web.service; };; esac
                 exec /usr/bin/systemctl.real "$@"
 
                 """)
@@ -154,7 +154,9 @@ extension EndToEnd {
                 broken.stable.hasSuffix(
                     """
                     Rolling back failed:
-                    `systemctl --no-reload --no-ask-password disable new.service` failed with status 9
+                    /etc/systemd/system/web.service is a directory that is not Deptool's, and is in the way of a link.
+                    Move /etc/systemd/system/web.service away on the host.
+                    unit web.service does not exist
                     The host is neither in its old nor in its new state. Remove what is in the way on it; whenever Deptool \
                     connects next (`deptool deploy`, `sync` or `ping`), it tries again to undo this.
 
@@ -165,7 +167,7 @@ extension EndToEnd {
                 broken.text.contains(
                     "\n  web1: BROKEN: unit web.service failed (exit-code, status 1), and rolling back failed\n"))
 
-            try host.run("rm /run/broken")
+            try host.run("rm /run/broken && rmdir /etc/systemd/system/web.service")
             let other = try Cluster(site, of: "Bob")
             try other.write("web1/other/file", "")
             try other.deploy().require(1)
@@ -188,7 +190,7 @@ extension EndToEnd {
                 output.stable.split(separator: "\n\n").suffix(2).joined(separator: "\n\n"),
                 is: """
                     web1: /etc/app.conf is a file that is not Deptool's, and differs from the config tree's app/app.conf, \
-                    which would be linked there.
+                    which would take its place.
                     Compare the two. Move /etc/app.conf away on the host, or take its content over into the config tree.
 
                     Nothing was changed.

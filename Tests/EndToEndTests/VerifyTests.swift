@@ -112,7 +112,6 @@ extension EndToEnd {
                     web1
                         repair clock
                             ! /etc/systemd/system/clock.service is missing
-                            link unit clock.service
                             reload systemd
                             restart unit clock.service (systemd/clock.service changed)
                         repair motd
@@ -126,14 +125,38 @@ extension EndToEnd {
                     """)
             #expect(try host.run("cat /var/lib/deptool/store/kept/*/etc/motd.d/20-deptool") == "mine\n")
             #expect(try host.read("/etc/motd.d/20-deptool") == "Hello\n")
+            // What an administrator disables is enabled again, and its file was never away.
             try check(
-                host, "systemctl --quiet disable --now clock.service && test ! -e /etc/systemd/system/clock.service",
+                host, "systemctl --quiet disable --now clock.service && test -f /etc/systemd/system/clock.service",
                 finds: """
                         clock
-                            ! /etc/systemd/system/clock.service is missing
-                            ! unit clock.service does not exist
+                            ! unit clock.service is disabled
+                            ! unit clock.service is stopped
 
                     """)
+            try check(
+                host, "systemctl --quiet add-wants rescue.target clock.service",
+                finds: """
+                        clock
+                            ! unit clock.service is also enabled by /etc/systemd/system/rescue.target.wants/clock.service
+
+                    """)
+            #expect(try host.attempt("ls -d /etc/systemd/system/rescue.target.wants/clock.service").code != 0)
+            try check(
+                host, "cd /etc/systemd/system && echo '# mine' >>clock.service",
+                finds: "    clock\n        ! /etc/systemd/system/clock.service was edited\n",
+                plan: """
+                    web1
+                        repair clock
+                            ! /etc/systemd/system/clock.service was edited
+                            keep /etc/systemd/system/clock.service as it is in /var/lib/deptool/store/kept
+                            reload systemd
+                            restart unit clock.service (systemd/clock.service changed)
+
+                    """)
+            try check(
+                host, "chmod 600 /etc/systemd/system/clock.service",
+                finds: "    clock\n        ! /etc/systemd/system/clock.service has mode 0600 instead of 0644\n")
             try check(host, "systemctl stop clock.service", finds: "    clock\n        ! unit clock.service is stopped\n")
             try check(
                 host, "rm /etc/systemd/system/multi-user.target.wants/clock.service && systemctl daemon-reload",

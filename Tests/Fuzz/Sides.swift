@@ -123,6 +123,8 @@ let journals: [[UInt8]] = {
         commit: .of(.commit, []),
         priors: [
             .versions(app, current: "0123456789", previous: nil), .app(app), .path(path, .nothing), .path(path, .symlink(to: "b")),
+            .placed(path, .nothing, content: .of(.blob, [])), .placed(path, .kept(copy: 5), content: nil),
+            .placed(path, .symlink(to: "/var/lib/deptool/apps/web/current/a"), content: .of(.blob, [])),
             .path(path, .file(copy: 3)), .path(path, .kept(copy: 4)), .noDirectory(path),
         ],
         units: [Journal.PriorUnit(name: unit, isUp: true, isEnabled: false, isEnablementTouched: true, limit: .seconds(90), invocation: "ab")],

@@ -47,8 +47,9 @@ import Testing
         #expect(app.links.map { "\($0.path.text) -> \($0.target.text)" } == [
             "/a -> /var/lib/deptool/apps/a/current/f",
             "/etc/b -> /var/lib/deptool/apps/a/current/f",
-            "/etc/systemd/system/x.service -> /var/lib/deptool/apps/a/current/systemd/x.service",
-            "/etc/tmpfiles.d/t.conf -> /var/lib/deptool/apps/a/current/tmpfiles/t.conf",
+        ])
+        #expect(app.placed.map { "\($0.path.text) <- \($0.source.text)" } == [
+            "/etc/systemd/system/x.service <- systemd/x.service", "/etc/tmpfiles.d/t.conf <- tmpfiles/t.conf",
         ])
     }
 }

@@ -26,7 +26,11 @@ import Testing
                     files[file] = "\(Int.random(in: 0...1, using: &random))"
                 }
                 if files["f"] != nil { files["f*"] = nil }
-                if Bool.random(using: &random) { files["manifest.json"] = manifest(units: units, links: links) }
+                var copies: [String: String] = [:]
+                for path in ["/etc/x", "/etc/y", "/etc/z"] where links[path] == nil && Int.random(in: 0..<4, using: &random) == 0 {
+                    copies[path] = Bool.random(using: &random) ? "0640" : "0644"
+                }
+                if Bool.random(using: &random) { files["manifest.json"] = manifest(units: units, links: links, copies: copies) }
                 apps[name] = files
             }
             if (try? tree(apps).validate()) != nil { return apps }
@@ -56,13 +60,12 @@ import Testing
             case .checkout: 0
             case .disable: 1
             case .activate: 2
-            case .unlink(let path) where !isUnit(path): 3
-            case .link(let path, _) where !isUnit(path), .displace(let path, _) where !isUnit(path): 4
+            case .unlink(let path) where !isUnit(path), .link(let path, _) where !isUnit(path), .displace(let path, _) where !isUnit(path),
+                .place(let path, _, _, _) where !isUnit(path), .unplace(let path) where !isUnit(path): 4
             case .sysusers: 5
             case .grant: 6
             case .tmpfiles: 7
-            case .unlink: 8
-            case .link, .displace: 9
+            case .unlink, .link, .displace, .place, .unplace: 9
             case .daemonReload: 10
             case .remove: 11
             case .enable: 12
@@ -96,19 +99,32 @@ import Testing
             #expect(judged == (before?.id == app.id ? [] : app.manifest.units), comment)
         }
         let reloads = steps.contains(Step(nil, .daemonReload))
-        if steps.contains(where: { if case .link(let path, _) = $0.action { isUnit(path) } else { false } }) { #expect(reloads, comment) }
+        if steps.contains(where: { if case .place(let path, _, _, _) = $0.action { isUnit(path) } else { false } }) { #expect(reloads, comment) }
     }
 
     /// What a host is: versions of apps, links, and units that are enabled and running.
     private struct State: Equatable {
         var apps: [AppName: ObjectID]
         var links: [AbsolutePath: AbsolutePath]
+        var placed: [AbsolutePath: Placed]
         var units: Set<UnitName>
 
         init(_ tree: HostTree) {
             apps = Dictionary(uniqueKeysWithValues: tree.apps.map { ($0.name, $0.id) })
             links = Dictionary(uniqueKeysWithValues: tree.apps.flatMap(\.links).map { ($0.path, $0.target) })
+            placed = Dictionary(
+                uniqueKeysWithValues: tree.apps.flatMap { app in app.placed.map { ($0.path, Placed($0, app)) } })
             units = Set(tree.apps.flatMap(\.manifest.units))
+        }
+    }
+
+    private struct Placed: Equatable {
+        var content: ObjectID?
+        var access: FileAccess
+
+        init(_ file: PlacedFile, _ app: AppTree) {
+            content = app.files.first { $0.path == file.source }?.id
+            access = file.access
         }
     }
 
@@ -121,7 +137,14 @@ import Testing
             case (.checkout, let app?): checkedOut[app] = new.apps.first { $0.name == app }?.id
             case (.activate, let app?): state.apps[app] = checkedOut[app]
             case (.remove, let app?): state.apps[app] = nil
-            case (.link(let path, let source), let app?): state.links[path] = app.current.appending(source)
+            case (.link(let path, let source), let app?):
+                state.links[path] = app.current.appending(source)
+                state.placed[path] = nil
+            case (.place(let path, let source, let access, _), let app?):
+                guard let tree = new.apps.first(where: { $0.name == app }) else { break }
+                state.placed[path] = Placed(PlacedFile(path: path, app: app, source: source, access: access), tree)
+                state.links[path] = nil
+            case (.unplace(let path), _): state.placed[path] = nil
             case (.unlink(let path), _): state.links[path] = nil
             case (.disable(let unit, _), _): state.units.remove(unit)
             case (.start(let unit, _), _): state.units.insert(unit)

@@ -42,7 +42,7 @@ import Testing
         (#"{"systemd": null}"#, 1, "'systemd' must be an object, not null"),
         (#"{"symlinks": true}"#, 1, "'symlinks' must be an object, not true or false"),
         (#"{"symlinks": ["/a"]}"#, 1, "'symlinks' must be an object, not a list"),
-        ("{\n \"unit\": {}}", 2, "unknown key 'unit'; there are 'systemd', 'symlinks', 'settle', 'timeout', 'private' and 'group'"),
+        ("{\n \"unit\": {}}", 2, "unknown key 'unit'; there are 'systemd', 'symlinks', 'copies', 'settle', 'timeout', 'private' and 'group'"),
         (#"{"systemd": {"enabled": []}}"#, 1, "unknown key 'systemd.enabled'; the only one is 'systemd.units_enabled'"),
         (#"{"systemd": {"units_enabled": "a.service"}}"#, 1, "'systemd.units_enabled' must be a list, not a string"),
         (#"{"systemd": {"units_enabled": [{}]}}"#, 1, "'systemd.units_enabled' must be unit names, not an object"),

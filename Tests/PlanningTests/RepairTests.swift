@@ -16,6 +16,10 @@ import Testing
 
     private let edited = Drift.Found.file(.of(.blob, [1]), size: 1)
 
+    private func placed(_ path: String, _ source: String, _ found: Drift.Found) throws -> Drift.Finding {
+        .placed(try AbsolutePath(path), try RelativePath(source), found)
+    }
+
     private func link(_ path: String, _ source: String, _ found: Drift.Found) throws -> Drift.Finding {
         .link(try AbsolutePath(path), try RelativePath(source), found)
     }
@@ -45,14 +49,14 @@ import Testing
                 "nsd: link /etc/nsd -> conf", "nsd: restart nsd.service (conf +0)", "nsd: check nsd.service",
             ])
         #expect(
-            try repair(try link("/etc/tmpfiles.d/nsd.conf", "tmpfiles/nsd.conf", .symlink(to: "/var/lib/deptool/apps/x"))) == [
-                "nsd: link /etc/tmpfiles.d/nsd.conf -> tmpfiles/nsd.conf", "tmpfiles",
+            try repair(try placed("/etc/tmpfiles.d/nsd.conf", "tmpfiles/nsd.conf", .symlink(to: "/var/lib/deptool/apps/x"))) == [
+                "nsd: place /etc/tmpfiles.d/nsd.conf <- tmpfiles/nsd.conf again", "tmpfiles",
                 "nsd: restart nsd.service (tmpfiles/nsd.conf +0)", "nsd: check nsd.service",
             ])
         #expect(
-            try repair(try link("/etc/systemd/system/nsd.service", "systemd/nsd.service", .symlink(to: "/dev/null"))) == [
+            try repair(try placed("/etc/systemd/system/nsd.service", "systemd/nsd.service", .symlink(to: "/dev/null"))) == [
                 "nsd: displace /etc/systemd/system/nsd.service",
-                "nsd: link /etc/systemd/system/nsd.service -> systemd/nsd.service", "daemon-reload", "nsd: enable nsd.service again",
+                "nsd: place /etc/systemd/system/nsd.service <- systemd/nsd.service again", "daemon-reload", "nsd: enable nsd.service again",
                 "nsd: restart nsd.service (systemd/nsd.service +0)", "nsd: check nsd.service",
             ])
     }

@@ -15,6 +15,11 @@ func text(_ step: Step) -> String {
         case .displace(let path, .file): "displace file \(path.text)"
         case .displace(let path, _): "displace \(path.text)"
         case .unlink(let path): "unlink \(path.text)"
+        case .place(let path, let source, let access, let placement):
+            "place \(path.text) <- \(source.text)"
+                + (access == .ordinary ? "" : " \(String(access.mode, radix: 8)) \(access.owner?.text ?? "root"):\(access.group?.text ?? "root")")
+                + (placement == .new ? "" : " again")
+        case .unplace(let path): "unplace \(path.text)"
         case .sysusers: "sysusers"
         case .tmpfiles: "tmpfiles"
         case .disable(let unit, let limit): "disable \(unit.text)" + within(limit)

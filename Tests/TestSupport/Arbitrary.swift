@@ -61,14 +61,22 @@ extension Seeded {
             commit: id(), author: text(), time: Int64(number()),
             objects: list { RecordedObject(kind: $0.pick([.blob, .tree, .commit]), bytes: $0.bytes($0.int(0...40))) },
             apps: list { random in DeployedApp(name: random.app(), files: random.list { $0.file() }) },
-            links: list { $0.link() }, units: list { DeployedUnit(app: $0.app(), name: $0.unit()) })
+            links: list { $0.link() },
+            placed: list { PlacedFile(path: $0.absolutePath(), app: $0.app(), source: $0.relativePath(), access: $0.access()) },
+            units: list { DeployedUnit(app: $0.app(), name: $0.unit()) })
+    }
+
+    mutating func access() -> FileAccess {
+        FileAccess(mode: UInt32(int(0...0o7777)), owner: optional { UserName("u" + $0.word("abc019_.-"))! }, group: optional { $0.group() })
     }
 
     mutating func content() -> Content { Content(id: id(), size: UInt64(number() & .max)) }
 
     mutating func step() -> Step {
         let action: Step.Action =
-            switch int(0...17) {
+            switch int(0...19) {
+            case 18: .place(path: absolutePath(), source: relativePath(), access(), pick([.new, .updated]))
+            case 19: .unplace(path: absolutePath())
             case 16: .displace(path: absolutePath(), found())
             case 0: .checkout(for: pick([.everybody, .root]))
             case 1: .activate
@@ -133,7 +141,9 @@ extension Seeded {
 
     mutating func drift() -> Drift {
         let finding: Drift.Finding =
-            switch int(0...7) {
+            switch int(0...9) {
+            case 7: .placed(absolutePath(), relativePath(), found())
+            case 8: .enabledBy(unit(), absolutePath())
             case 0: .file(relativePath(), found())
             case 1: .extra(text())
             case 2: .attributes(text(), found: attributes(), recorded: attributes())
@@ -161,7 +171,11 @@ extension Seeded {
     }
 
     mutating func problem() -> Problem {
-        switch int(0...14) {
+        switch int(0...18) {
+        case 14: .newerFormat(path: text(), writer: text())
+        case 15: .noUser(UserName("u" + word("abc"))!)
+        case 16: .unitAlias(unit(), of: text())
+        case 17: .placedChanged(absolutePath())
         case 0: .system(operation: text(), path: text(), code: small())
         case 1: .command(arguments: list { $0.text() }, status: small(), output: text())
         case 2: .timeout(arguments: list { $0.text() }, seconds: small())

@@ -41,10 +41,13 @@ public struct BadName: Error {
 }
 
 /// A manifest with these units and links.
-public func manifest(units: [String] = [], links: [String: String] = [:]) -> String {
+/// The copies have the content of `conf/x`; with their modes.
+public func manifest(units: [String] = [], links: [String: String] = [:], copies: [String: String] = [:]) -> String {
     let units = units.sorted().map { "\"\($0)\"" }.joined(separator: ", ")
     let links = links.sorted { $0.key < $1.key }.map { "\"\($0.key)\": \"\($0.value)\"" }.joined(separator: ", ")
-    return "{\"systemd\": {\"units_enabled\": [\(units)]}, \"symlinks\": {\(links)}}"
+    let modes = copies.sorted { $0.key < $1.key }.map { "\"\($0.key)\": {\"source\": \"conf/x\", \"mode\": \"\($0.value)\"}" }
+    return "{\"systemd\": {\"units_enabled\": [\(units)]}, \"symlinks\": {\(links)}"
+        + (copies.isEmpty ? "" : ", \"copies\": {\(modes.joined(separator: ", "))}") + "}"
 }
 
 /// Not Git's id of the tree, but one that is the same for the same content alone.

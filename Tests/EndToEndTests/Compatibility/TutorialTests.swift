@@ -134,7 +134,7 @@ extension EndToEnd {
                     update caddy
                         + manifest.json
                         + systemd/caddy.service
-                        link unit caddy.service
+                        place unit caddy.service
                         reload systemd
                         enable unit caddy.service
                         start unit caddy.service
@@ -235,7 +235,7 @@ extension EndToEnd {
                         - manifest.json
                         - systemd/caddy.service
                         stop and disable unit caddy.service
-                        unlink unit caddy.service
+                        remove unit caddy.service
                         reload systemd
 
                 """)

@@ -1,0 +1,50 @@
+import CSystem
+import Model
+import Wire
+
+extension System {
+    /// The number of a group, as `/etc/group` has it (group(5)).
+    func id(of group: GroupName) throws(Failure) -> UInt32 {
+        guard let id = try id(of: group.text, in: Layout.groups) else { throw Failure(.noGroup(group)) }
+        return id
+    }
+
+    /// The number of a user, as `/etc/passwd` has it (passwd(5)).
+    func id(of user: UserName) throws(Failure) -> UInt32 {
+        guard let id = try id(of: user.text, in: Layout.users) else { throw Failure(.noUser(user)) }
+        return id
+    }
+
+    /// The third field of the line that begins with a name; nil where there is none, or no number in it.
+    private func id(of name: String, in file: AbsolutePath) throws(Failure) -> UInt32? {
+        let name = Array(name.utf8)
+        for line in try contents(of: file, limit: 16 << 20)?.split(separator: 10) ?? [] {
+            let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 3, omittingEmptySubsequences: false)
+            guard fields.count == 4, fields[0].elementsEqual(name) else { continue }
+            // The last of all numbers means "leave it as it is" to chown(2).
+            guard let id = Int(String(decoding: fields[2], as: UTF8.self)), 0..<Int(UInt32.max) ~= id else { return nil }
+            return UInt32(id)
+        }
+        return nil
+    }
+
+    /// The attributes that a placed file has. Nobody but root runs agents, except in tests.
+    func attributes(_ access: FileAccess) throws(Failure) -> Drift.Attributes {
+        var attributes = Drift.Attributes(
+            mode: access.mode, uid: UInt32(truncatingIfNeeded: csys_getuid()), gid: UInt32(truncatingIfNeeded: csys_getgid()))
+        if let owner = access.owner { attributes.uid = try id(of: owner) }
+        if let group = access.group { attributes.gid = try id(of: group) }
+        return attributes
+    }
+
+    /// Lets root and perhaps a group into a directory. At no moment does the mode let anybody in who is not meant.
+    func setReaders(_ directory: AbsolutePath, gid: UInt32, mode: UInt32) throws(Failure) {
+        guard try status(of: directory) != nil else { return }
+        let directory = try open(directory)
+        let status = try directory.status()
+        guard status.mode != mode || status.gid != gid else { return }
+        try directory.setMode(status.mode & mode & 0o700)
+        try directory.setOwner(uid: status.uid, gid: gid)
+        try directory.setMode(mode)
+    }
+}

@@ -1,0 +1,51 @@
+import Model
+import Wire
+
+/// What a record or journal on disk begins with: what it is, the version of its format, and the agent that wrote it. Version 1
+/// had no header. Every later version begins with this one, so that an agent can name the writer of what it cannot read.
+struct FormatHeader: Equatable {
+    /// The newest version that this agent reads, and the one that it writes.
+    static let current = 2
+
+    enum Kind: UInt8 {
+        case record = 1
+        case journal
+    }
+
+    var version: Int
+    /// The file name of the agent in `Layout.agents`; empty when it is not there.
+    var writer: String
+
+    /// No file of version 1 begins with these: a record began with the host's machine id, a journal with 0 or 1.
+    private static var magic: [UInt8] { [0xff, 0x64, 0x65, 0x70] }
+
+    static func write(_ kind: Kind, by writer: String, to bytes: inout ByteWriter) {
+        for byte in magic { bytes.byte(byte) }
+        bytes.byte(kind.rawValue)
+        bytes.number(UInt64(current))
+        bytes.text(writer)
+    }
+
+    /// Reads the header; version 1, and nothing is read, when there is none.
+    init(_ kind: Kind, from reader: inout ByteReader) throws(DecodingProblem) {
+        (version, writer) = (1, "")
+        var ahead = reader
+        for byte in Self.magic {
+            guard let next = try? ahead.byte(), next == byte else { return }
+        }
+        guard try ahead.byte() == kind.rawValue else { throw .unknownCase }
+        version = try ahead.count(limit: Int(Int32.max))
+        writer = try ahead.text()
+        guard version > 1 else { throw .badValue }
+        reader = ahead
+    }
+
+    /// Why a file could not be read: most of all, that only a newer agent can.
+    static func problem(_ path: AbsolutePath, _ kind: Kind, _ bytes: [UInt8], _ problem: DecodingProblem) -> Problem {
+        var reader = ByteReader(bytes)
+        guard let header = try? FormatHeader(kind, from: &reader), header.version > current else {
+            return .unreadable(path: path.text, problem)
+        }
+        return .newerFormat(path: path.text, writer: header.writer)
+    }
+}

@@ -1,0 +1,62 @@
+import Model
+import Wire
+
+/// Enabling and disabling units so that the links are those that the `[Install]` sections of the listed units name: no more,
+/// no fewer.
+extension Transaction {
+    /// Enables units. Of a unit that was enabled before, the links that its section no longer names go.
+    func enable(_ steps: ArraySlice<Step>) throws(Failure) {
+        guard let systemd else { return }
+        var units = steps.compactMap { $0.unit }
+        let refreshed = steps.compactMap { step in
+            if case .enable(let unit, .refreshed) = step.action { unit } else { nil }
+        }
+        for link in try Enablement(system: system).snapshot().links where concerns(link, refreshed) {
+            try system.remove(link.path)
+            // It may be there for another listed unit as well, which then makes it again.
+            for unit in listedUnits(behind: link) where !units.contains(unit) { units.append(unit) }
+        }
+        try systemd.enable(units)
+    }
+
+    /// Disables units. What else is listed stays enabled, though an `Also=` may say otherwise.
+    func disable(_ units: [UnitName], _ journal: Journal) throws(Failure) {
+        guard let systemd, let before = journal.enablement else { return }
+        try systemd.disable(units)
+        let enablement = Enablement(system: system)
+        for link in try enablement.snapshot().links where concerns(link, units) { try system.remove(link.path) }
+        try enablement.restore(before.links.filter { !listedUnits(behind: $0).isEmpty || isUnitFile($0) })
+    }
+
+    /// Whether the link enables one of the units, or was made when one of them was enabled.
+    private func concerns(_ link: Enablement.Symlink, _ units: [UnitName]) -> Bool {
+        if units.contains(where: { link.enables($0) }) { return true }
+        return old?.enablement.contains { $0.link.path == link.path && units.contains($0.unit) } ?? false
+    }
+
+    /// The units to be listed that the link enables, or was made for.
+    private func listedUnits(behind link: Enablement.Symlink) -> [UnitName] {
+        preparation.record.units.map { $0.name }.filter { unit in
+            link.enables(unit) || (old?.enablement.contains { $0.link.path == link.path && $0.unit == unit } ?? false)
+        }
+    }
+
+    /// Whether it is the link to the file of a unit, which `systemctl disable` takes away along with its own.
+    private func isUnitFile(_ link: Enablement.Symlink) -> Bool {
+        link.path.parent == Layout.unitLinks && Layout.isOurs(link.target)
+    }
+
+    /// What enables the record's units now; nil when nothing was done about that.
+    func enabledLinks(_ journal: Journal) throws(Failure) -> [EnabledLink]? {
+        guard let before = journal.enablement else { return nil }
+        let enabled = preparation.steps.compactMap { step in if case .enable(let unit, _) = step.action { unit } else { nil } }
+        var links: [EnabledLink] = []
+        for link in try Enablement(system: system).snapshot().links {
+            var owners = listedUnits(behind: link)
+            // Of what an `Also=` brought, it is not known which of the units has it.
+            if owners.isEmpty, !before.links.contains(link) { owners = enabled }
+            for unit in owners { links.append(EnabledLink(unit: unit, link: link)) }
+        }
+        return links
+    }
+}

@@ -1,0 +1,77 @@
+import CSystem
+import Model
+import Wire
+
+/// Placed files: regular files where a symlink would not do.
+extension Transaction {
+    func place(_ file: PlacedFile) throws(Failure) {
+        guard let content = preparation.record.content(of: file.source, in: file.app) else { throw Failure(.protocolViolation) }
+        if let parent = file.path.parent { try system.makeDirectories(parent, mode: 0o755) }
+        let attributes = try system.attributes(file.access)
+        let temporary = file.path.temporary
+        try system.removeIfThere(temporary)
+        let source = file.app.current.appending(file.source)
+        guard try system.copy(source, to: temporary, mode: 0o600, id: content, attributes: attributes) else {
+            throw Failure(.corrupt(path: source.text))
+        }
+        try system.rename(temporary, to: file.path)
+    }
+
+    /// Removes a placed file. What is not as it was placed stays; `Obstacles` has looked for that.
+    func unplace(_ path: AbsolutePath) throws(Failure) {
+        switch try system.occupant(of: path) {
+        case .symlink(let target) where Layout.isOurs(target): try system.remove(path)
+        case .file where try system.hash(path) == old?.record.placedContent(at: path): try system.remove(path)
+        default: break
+        }
+    }
+
+    /// The files that the record has as placed, and no step touches, where an agent of version 1 has made symlinks.
+    var conversions: [PlacedFile] {
+        guard let old else { return [] }
+        var steps: [AbsolutePath: Bool] = [:]
+        for step in preparation.steps { if let path = step.action.path { steps[path] = true } }
+        var links: [AbsolutePath: Bool] = [:]
+        for link in old.record.links { links[link.path] = true }
+        return preparation.record.placed.filter { links[$0.path] != nil && steps[$0.path] == nil }
+    }
+
+    /// Makes regular files of such symlinks, and leads what enabled the units to them.
+    func convert() throws(Failure) {
+        for file in conversions { try place(file) }
+        guard let old, !old.knowsEnablement else { return }
+        let enablement = Enablement(system: system)
+        for link in try enablement.snapshot().links {
+            guard let parts = (try? AbsolutePath(link.target))?.below(Layout.apps)?.components, let name = parts.last,
+                let unit = try? RelativePath(name), case let file = Layout.unitLinks.appending(unit), link.path != file,
+                preparation.record.placed.contains(where: { $0.path == file })
+            else { continue }
+            try system.replaceSymlink(link.path, target: file.text)
+        }
+    }
+
+    /// Makes the content of placed files durable.
+    func syncPlaced(_ journal: Journal) throws(Failure) {
+        for case .placed(let path, _, .some) in journal.priors {
+            let file = try system.open(path)
+            try file.sync()
+        }
+    }
+}
+
+extension Record {
+    /// The content of the file that was placed at `path`; nil for none.
+    func placedContent(at path: AbsolutePath) -> ObjectID? {
+        placed.first { $0.path == path }.flatMap { content(of: $0.source, in: $0.app) }
+    }
+}
+
+extension Step.Action {
+    /// The path outside Deptool's directory that the step makes or removes, or makes room at.
+    var path: AbsolutePath? {
+        switch self {
+        case .link(let path, _), .displace(let path, _), .unlink(let path), .place(let path, _, _, _), .unplace(let path): path
+        default: nil
+        }
+    }
+}
