@@ -66,8 +66,8 @@ struct BootUnit {
 
     /// Takes away what `install` made, or made a part of, and what agents of version 1 linked.
     func remove() throws(Failure) {
-        for link in [wanted, file] {
-            if let target = try system.target(of: link.temporary), isOurs(target) { try system.remove(link.temporary) }
+        for (link, target) in [(wanted, file), (file, Layout.oldBootUnit)] {
+            if let directory = link.parent { try system.removeAsides(in: directory, to: target) }
         }
         if let target = try system.target(of: wanted), isOurs(target) { try system.remove(wanted) }
         try system.removeIfThere(file.withSuffix(".new"))

@@ -60,3 +60,19 @@ extension System {
         return Failure(.look, here.text, code: 67)  // ENOLINK, as systemd has it
     }
 }
+
+extension System {
+    /// Whether a user of the host can change what is on the way to `path`.
+    func isChangeable(_ path: AbsolutePath) -> Bool {
+        var here = path.parent
+        while let place = here {
+            do {
+                if let directory = try reach(place) { return !directory.isOurs }
+            } catch {
+                return true
+            }
+            here = place.parent
+        }
+        return false
+    }
+}

@@ -8,6 +8,11 @@ extension System {
         try removeIfThere(destination)
         let from = try open(source)
         let status = try from.status()
+        var (size, available): (UInt64, UInt64) = (0, 0)
+        // A hole that takes no room here would take it there.
+        if let parent = destination.parent, csys_disk(real(parent), &size, &available) == 0, status.size > available {
+            throw Failure(.write, destination.text, code: Int32(csys_enospc))
+        }
         let to = try create(destination, mode: 0o600)
         try from.read { piece throws(Failure) in try to.write(piece) }
         try to.setOwner(uid: status.uid, gid: status.gid)
@@ -20,8 +25,24 @@ extension System {
     /// The blob id of a file's content.
     func hash(_ path: AbsolutePath) throws(Failure) -> ObjectID {
         let file = try open(path)
+        return try hash(file)
+    }
+
+    func hash(_ file: borrowing File) throws(Failure) -> ObjectID {
         var hasher = ObjectHasher(.blob, size: try file.status().size)
-        try file.read { hasher.update($0) }
+        var told = csys_monotonic_ns()
+        try file.read { piece throws(Failure) in
+            hasher.update(piece)
+            if csys_monotonic_ns() - told > 5_000_000_000 {
+                told = csys_monotonic_ns()
+                pulse?.beat()
+            }
+        }
         return hasher.finish()
     }
+}
+
+/// Is told that long work goes on, so that somebody who waits knows.
+protocol Pulse: AnyObject {
+    func beat()
 }

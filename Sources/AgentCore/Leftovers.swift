@@ -82,7 +82,7 @@ struct Leftovers {
         for entry in entries where entry != current && entry != previous {
             // Whose `current` somebody took away may run still.
             let isVersion = Version(entry) != nil && (current != nil || !isDeployed)
-            let isOurs = entry.utf8.ends(with: ".staging") || entry == app.current.temporary.name || isVersion
+            let isOurs = entry.utf8.ends(with: ".staging") || entry.utf8.starts(with: AbsolutePath.asideMark.utf8) || isVersion
             if isOurs, let path = try? RelativePath(entry) {
                 found.append(app.directory.appending(path))
             } else {

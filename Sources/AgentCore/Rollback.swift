@@ -15,8 +15,9 @@ struct Rollback {
         let touched = isBooting ? [] : stopNew(journal, &problems)
         let beforeFiles = problems.count
         if journal.enablement == nil { attempt(&problems) { () throws(Failure) in try disableNew(journal) } }
+        attempt(&problems) { () throws(Failure) in try settle(journal) }
         for prior in journal.priors.reversed() {
-            do { try restore(prior) } catch { problems.append(error) }
+            do { try restore(prior) } catch { if !isForgone(prior, because: error, journal) { problems.append(error) } }
         }
         if let enablement = journal.enablement {
             attempt(&problems) { () throws(Failure) in try Enablement(system: system).restore(enablement) }
@@ -114,12 +115,8 @@ struct Rollback {
             try restoreLink(app.previous, previous)
         case .app(let app):
             if try system.status(of: app.removed) != nil { try system.rename(app.removed, to: app.directory) }
-        case .path(let path, let was):
-            try system.removeIfThere(path.temporary)
-            try restore(path, was)
-        case .placed(let path, let was, let content):
-            try system.removeIfThere(path.temporary)
-            try restorePlaced(path, was, content)
+        case .path(let path, let was): try restore(path, was)
+        case .placed(let path, let was, let content): try restorePlaced(path, was, content)
         case .noDirectory(let directory):
             if try system.status(of: directory) != nil { try system.removeDirectory(directory) }
         case .directory(let directory, let mode, let uid, let gid):
@@ -134,7 +131,6 @@ struct Rollback {
     }
 
     private func restoreLink(_ path: AbsolutePath, _ target: String?) throws(Failure) {
-        try system.removeIfThere(path.temporary)
         guard let target else { return try system.removeIfThere(path) }
         if try system.target(of: path) != target { try system.replaceSymlink(path, target: target) }
     }
@@ -142,18 +138,57 @@ struct Rollback {
     private func restore(_ path: AbsolutePath, _ was: Journal.PriorPath) throws(Failure) {
         switch was {
         case .nothing:
-            if let target = try system.target(of: path), Layout.isOurs(target) { try system.remove(path) }
+            try system.remove(path, if: .ours)
         case .symlink(let target):
             switch try system.occupant(of: path) {
             case .symlink(to: target): break
-            case nil: try system.replaceSymlink(path, target: target)
-            case .symlink(let other) where Layout.isOurs(other): try system.replaceSymlink(path, target: target)
-            // Somebody put it there since.
-            case let occupant?: throw Failure(.occupied(path, by: occupant, for: nil))
+            // Somebody may have put something else there since: that is a failure.
+            case let occupant: try system.replaceSymlink(path, target: target, over: occupant == nil ? .nothing : .ours)
             }
         case .file(let copy), .kept(let copy):
             if let status = try system.status(of: path), status.kind == csys_kind_regular { return }
-            try putBack(copy, at: path)
+            try putBack(copy, at: path, over: .ours)
+        }
+    }
+
+    // MARK: Where others are
+
+    /// What was cut off while a step, or an undo before this one, replaced something.
+    private func settle(_ journal: Journal) throws(Failure) {
+        var paths: [AbsolutePath: ObjectID?] = [:]
+        for prior in journal.priors {
+            let content: ObjectID?
+            switch prior {
+            case .path: content = nil
+            case .placed(_, _, let placed): content = placed
+            default: continue
+            }
+            guard system.isChangeable(prior.path) else {
+                paths.updateValue(content, forKey: prior.path)
+                continue
+            }
+            do { try system.settle([prior.path: content]) } catch { if !error.isObstacle { throw error } }
+        }
+        try system.settle(paths)
+    }
+
+    /// Whether something cannot come back because of what a user did in a directory of theirs: no user may keep the host from
+    /// being whole. The copy of a file stays.
+    private func isForgone(_ prior: Journal.Prior, because failure: Failure, _ journal: Journal) -> Bool {
+        guard failure.isObstacle, system.isChangeable(prior.path) else { return false }
+        let was: Journal.PriorPath
+        switch prior {
+        case .path(_, let path), .placed(_, let path, _): was = path
+        default: return true
+        }
+        switch was {
+        case .nothing, .symlink: return true
+        case .file(let copy), .kept(let copy):
+            let place = Layout.kept(prior.path, by: Version(journal.commit ?? .of(.blob, [])))
+            guard let directory = place.parent, (try? system.makeDirectories(directory, mode: 0o700)) != nil,
+                (try? system.rename(Journal.copy(copy), to: place)) != nil
+            else { return false }
+            return (try? system.syncFileSystem(of: Layout.store)) != nil
         }
     }
 
@@ -163,13 +198,13 @@ struct Rollback {
         let occupant = try system.occupant(of: path)
         var isOurs = false
         if occupant == .file, let content { isOurs = try system.hash(path) == content }
+        let placed = content.map { Expected.content($0) } ?? .nothing
         switch (was, occupant) {
-        case (.nothing, _):
-            if isOurs { try system.remove(path) }
+        case (.nothing, _): if isOurs { try system.remove(path, if: placed) }
         case (.symlink(let target), .symlink(let other)?) where target == other: break
-        case (.symlink(let target), nil): try system.replaceSymlink(path, target: target)
-        case (.symlink(let target), _) where isOurs: try system.replaceSymlink(path, target: target)
-        case (.file(let copy), nil), (.kept(let copy), nil): try putBack(copy, at: path)
+        case (.symlink(let target), nil): try system.replaceSymlink(path, target: target, over: .nothing)
+        case (.symlink(let target), _) where isOurs: try system.replaceSymlink(path, target: target, over: placed)
+        case (.file(let copy), nil), (.kept(let copy), nil): try putBack(copy, at: path, over: .nothing)
         case (.file(let copy), .file?), (.kept(let copy), .file?):
             let source = Journal.copy(copy)
             // It was put back already by an agent that was interrupted then.
@@ -178,16 +213,22 @@ struct Rollback {
                 return
             }
             guard isOurs else { throw Failure(.occupied(path, by: .file, for: nil)) }
-            try putBack(copy, at: path)
+            try putBack(copy, at: path, over: placed)
         case (_, let occupant?): throw Failure(.occupied(path, by: occupant, for: nil))
         }
     }
 
-    private func putBack(_ copy: Int, at path: AbsolutePath) throws(Failure) {
-        // A rename takes no room on a disk that may be full, but works only within a file system.
-        if (try? system.rename(Journal.copy(copy), to: path)) != nil { return }
-        try system.duplicate(Journal.copy(copy), to: path.temporary)
-        try system.rename(path.temporary, to: path)
+    private func putBack(_ copy: Int, at path: AbsolutePath, over expected: Expected) throws(Failure) {
+        // The copy stays until all is durable. A second name for it takes no room on a disk that may be full, but there can be
+        // one only within a file system.
+        let (source, aside) = (Journal.copy(copy), path.aside())
+        let directory = try system.holder(of: path, .rename)
+        if try !system.link(source, to: aside, in: directory) {
+            let draft = path.sibling(name: path.draft())
+            try system.duplicate(source, to: draft)
+            try system.rename(draft, to: path.sibling(name: aside))
+        }
+        try system.replace(path, by: aside, in: directory, over: expected)
     }
 
     // MARK: Close
@@ -195,14 +236,12 @@ struct Rollback {
     /// Makes what was restored durable, and only then forgets how to do it.
     private func close(_ journal: Journal) throws(Failure) {
         for prior in journal.priors {
-            let path: AbsolutePath =
-                switch prior {
-                case .versions(let app, _, _): app.current
-                case .app(let app): app.directory
-                case .path(let path, _), .placed(let path, _, _): path
-                case .noDirectory(let path), .directory(let path, _, _, _), .readers(let path, _, _): path
-                }
-            if let parent = path.parent, try system.isDirectory(parent) { try system.sync(parent) }
+            let path = prior.path
+            do {
+                if let parent = path.parent, try system.isDirectory(parent) { try system.sync(parent) }
+            } catch {
+                if !(error.isObstacle && system.isChangeable(path)) { throw error }
+            }
             // Its own mode and owner may have been restored.
             switch prior {
             case .readers, .directory: if try system.isDirectory(path) { try system.sync(path) }
@@ -210,5 +249,28 @@ struct Rollback {
             }
         }
         try Leftovers(system: system).closeJournal()
+    }
+}
+
+extension Journal.Prior {
+    fileprivate var path: AbsolutePath {
+        switch self {
+        case .versions(let app, _, _): app.current
+        case .app(let app): app.directory
+        case .path(let path, _), .placed(let path, _, _): path
+        case .noDirectory(let path), .directory(let path, _, _, _), .readers(let path, _, _): path
+        }
+    }
+}
+
+extension Failure {
+    /// Whether it is because of what there is, or is not, rather than because the disk or the system fails.
+    var isObstacle: Bool {
+        switch problem {
+        case .occupied: true
+        // EPERM, ENOENT, EACCES, EEXIST, ENOTDIR, EISDIR, ENOTEMPTY, ELOOP, ENOLINK, ESTALE, EDQUOT
+        case .system(_, _, let code): [1, 2, 13, 17, 20, 21, 39, 40, 67, 116, 122].contains(code)
+        default: false
+        }
     }
 }

@@ -7,6 +7,7 @@ public final class System {
     /// What stands before every path: empty on a host, a temporary directory in tests.
     public let root: String
     let gate: (any OperationGate)?
+    var pulse: (any Pulse)?
     /// Directories that were reached a moment ago.
     var recent: [(path: AbsolutePath?, at: Int64, directory: Directory)] = []
 
@@ -140,16 +141,6 @@ public final class System {
         forget()
     }
 
-    /// Makes `path` a symlink in one step: a reader finds what was there before or the link, never nothing.
-    func replaceSymlink(_ path: AbsolutePath, target: String) throws(Failure) {
-        let temporary = path.temporary
-        try removeIfThere(temporary)
-        try pass(.symlink, path)
-        let directory = try holder(of: temporary, .symlink)
-        try check(.symlink, path, csys_symlink_at(target, directory.descriptor, temporary.name))
-        try rename(temporary, to: path)
-    }
-
     func remove(_ path: AbsolutePath) throws(Failure) {
         try pass(.remove, path)
         let directory = try holder(of: path, .remove)
@@ -262,10 +253,4 @@ public final class System {
     func check(_ operation: Operation, _ path: AbsolutePath, _ result: Int64) throws(Failure) {
         if result < 0 { throw Failure(operation, path.text, code: Int32(-result)) }
     }
-}
-
-extension AbsolutePath {
-    /// Where something is made that then takes this path by a rename. One name in a directory is enough, since who makes
-    /// anything there holds the lock; it is short, because the path's own may be as long as names can be.
-    var temporary: AbsolutePath { sibling(".deptool-new") }
 }

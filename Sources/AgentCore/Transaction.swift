@@ -47,6 +47,7 @@ struct Transaction {
 
     private func execute(_ journal: Journal) throws(Failure) {
         let steps = preparation.steps
+        let noted = journal.notedPaths
         var index = 0
         while index < steps.count {
             if let reason = supervisor.reason { throw Failure(step: index, reason) }
@@ -55,7 +56,7 @@ struct Transaction {
             while end < steps.count, steps[end].action.canJoin(steps[index].action) { end += 1 }
             supervisor.report(.began(step: index))
             do {
-                try execute(index..<end, journal)
+                try execute(index..<end, journal, noted)
             } catch {
                 var failed = index
                 if case .unit(let unit, _, _) = error.problem { failed = (index..<end).first { steps[$0].unit == unit } ?? index }
@@ -65,13 +66,15 @@ struct Transaction {
         }
     }
 
-    private func execute(_ range: Range<Int>, _ journal: Journal) throws(Failure) {
+    private func execute(
+        _ range: Range<Int>, _ journal: Journal, _ noted: [AbsolutePath: Journal.PriorPath]
+    ) throws(Failure) {
         let step = preparation.steps[range.lowerBound]
         switch step.action {
         case .checkout, .displace: break  // staged already; a matter of the link
         case .confirm(let limit, _): try waitForConfirmation(limit)
         case .activate, .remove, .link, .unlink, .place, .unplace, .grant:
-            try change(step)
+            try change(step, noted)
         case .sysusers: try systemd?.sysusers()
         case .tmpfiles: try systemd?.tmpfiles()
         case .daemonReload: try systemd?.daemonReload()
@@ -137,7 +140,7 @@ struct Transaction {
     }
 
     /// A step that changes nothing but the file system.
-    private func change(_ step: Step) throws(Failure) {
+    private func change(_ step: Step, _ noted: [AbsolutePath: Journal.PriorPath]) throws(Failure) {
         switch (step.action, step.app) {
         case (.activate, let app?):
             if let old = try versionToClose(app) { try system.setReaders(old, gid: 0, mode: 0o700) }
@@ -152,13 +155,15 @@ struct Transaction {
             if try system.status(of: app.directory) != nil { try system.rename(app.directory, to: app.removed) }
         case (.link(let path, let source), let app?):
             if let parent = path.parent { try system.makeDirectories(parent, mode: 0o755) }
-            try system.replaceSymlink(path, target: Link(path: path, app: app, source: source).target.text)
+            let target = Link(path: path, app: app, source: source).target.text
+            try system.replaceSymlink(path, target: target, over: try system.expected(noted[path]))
         case (.place(let path, let source, let access, _), let app?):
-            try place(PlacedFile(path: path, app: app, source: source, access: access))
+            let file = PlacedFile(path: path, app: app, source: source, access: access)
+            try place(file, over: try system.expected(noted[path]))
         case (.unplace(let path), _): try unplace(path)
         case (.unlink(let path), _):
             // What is not ours stays.
-            if let target = try system.target(of: path), Layout.isOurs(target) { try system.remove(path) }
+            try system.remove(path, if: .ours)
         default: break
         }
     }

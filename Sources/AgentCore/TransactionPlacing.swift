@@ -4,24 +4,24 @@ import Wire
 
 /// Placed files: regular files where a symlink would not do.
 extension Transaction {
-    func place(_ file: PlacedFile) throws(Failure) {
+    func place(_ file: PlacedFile, over expected: Expected) throws(Failure) {
         guard let content = preparation.record.content(of: file.source, in: file.app) else { throw Failure(.protocolViolation) }
         if let parent = file.path.parent { try system.makeDirectories(parent, mode: 0o755) }
         let attributes = try system.attributes(file.access)
-        let temporary = file.path.temporary
-        try system.removeIfThere(temporary)
+        let (draft, aside) = (file.path.sibling(name: file.path.draft()), file.path.aside())
         let source = file.app.current.appending(file.source)
-        guard try system.copy(source, to: temporary, mode: 0o600, id: content, attributes: attributes) else {
+        guard try system.copy(source, to: draft, mode: 0o600, id: content, attributes: attributes) else {
             throw Failure(.corrupt(path: source.text))
         }
-        try system.rename(temporary, to: file.path)
+        try system.rename(draft, to: file.path.sibling(name: aside))
+        try system.replace(file.path, by: aside, in: try system.holder(of: file.path, .rename), over: expected)
     }
 
     /// Removes a placed file. What is not as it was placed stays; `Obstacles` has looked for that.
     func unplace(_ path: AbsolutePath) throws(Failure) {
         switch try system.occupant(of: path) {
-        case .symlink(let target) where Layout.isOurs(target): try system.remove(path)
-        case .file where try system.hash(path) == old?.record.placedContent(at: path): try system.remove(path)
+        case .symlink(let target) where Layout.isOurs(target): try system.remove(path, if: .ours)
+        case .file: if let content = old?.record.placedContent(at: path) { try system.remove(path, if: .content(content)) }
         default: break
         }
     }
@@ -38,7 +38,7 @@ extension Transaction {
 
     /// Makes regular files of such symlinks, and leads what enabled the units to them.
     func convert() throws(Failure) {
-        for file in conversions { try place(file) }
+        for file in conversions { try place(file, over: .ours) }
         guard let old, !old.knowsEnablement else { return }
         let enablement = Enablement(system: system)
         for link in try enablement.snapshot().links {

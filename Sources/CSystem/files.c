@@ -245,6 +245,7 @@ int csys_rename_at(int from, const char *name, int to, const char *new_name, csy
     return RESULT(renameat(from, name, to, new_name));
 }
 
+int csys_link_at(int from, const char *name, int to, const char *new_name) { return RESULT(linkat(from, name, to, new_name, 0)); }
 int csys_symlink_at(const char *target, int directory, const char *name) { return RESULT(symlinkat(target, directory, name)); }
 
 int64_t csys_readlink_at(int directory, const char *name, char *buffer, size_t size) {
@@ -279,6 +280,15 @@ int csys_mkdir_as(int directory, const char *name, uint32_t mode, uint32_t uid, 
 #else
     (void)uid, (void)gid;
     return RESULT(mkdirat(directory, name, (mode_t)mode));
+#endif
+}
+
+void csys_random(void *buffer, size_t count) {
+#ifndef __APPLE__
+    // Without it, as before Linux 3.17, whatever is in the memory has to do.
+    syscall(SYS_getrandom, buffer, count, 0);
+#else
+    arc4random_buf(buffer, count);
 #endif
 }
 

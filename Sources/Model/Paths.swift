@@ -134,6 +134,9 @@ public struct AbsolutePath: Hashable, Comparable, Sendable {
         Self(unchecked: text + suffix.withUTF8Buffer { String(decoding: $0, as: UTF8.self) })
     }
 
+    /// The path of another file in the same directory, whatever its name.
+    public func sibling(name: String) -> AbsolutePath { Self(unchecked: (parent?.text ?? "") + "/" + name) }
+
     /// The path of another file in the same directory.
     public func sibling(_ name: StaticString) -> AbsolutePath {
         Self(unchecked: (parent?.text ?? "") + "/").withSuffix(name)

@@ -1,4 +1,23 @@
 import AgentCore
+import Testing
+
+/// Does something to the host before operations of the agent, as another user could.
+final class Intruder: OperationGate {
+    private let act: (AgentCore.Operation, String) throws -> Int32
+
+    init(_ act: @escaping (AgentCore.Operation, String) throws -> Int32) { self.act = act }
+
+    func pass(_ operation: AgentCore.Operation, _ path: String) -> Int32 {
+        do {
+            return try act(operation, path)
+        } catch {
+            Issue.record(error)
+            return 5
+        }
+    }
+
+    func allowance(_ count: Int) -> Int { count }
+}
 
 /// Counts the operations of an agent, and lets some of them fail.
 final class Breaker: OperationGate {

@@ -209,7 +209,7 @@ final class TestHost {
             expect(mode(file.path.text) == String(file.access.mode, radix: 8), "\(file.path.text) has mode \(mode(file.path.text) ?? "none")")
         }
         for (path, what) in try listing() {
-            expect(!path.hasSuffix(".new") && !path.hasSuffix("-new") && !path.hasSuffix(".staging"), "left over: \(path)")
+            expect(!path.hasSuffix(".new") && !path.contains("/.deptool-") && !path.hasSuffix(".staging"), "left over: \(path)")
             let isOurs = what.hasPrefix("symlink to /var/lib/deptool/")
             expect(!isOurs || record.links.contains { $0.path.text == path }, "stray link: \(path)")
         }

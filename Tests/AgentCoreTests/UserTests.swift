@@ -97,3 +97,133 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
         try host.expect(unchangedSince: listing)
     }
 }
+
+/// What somebody does in the moment between a look and an act.
+@Suite struct `Files that appear while a deploy runs` {
+    private func app(_ content: String, links: [String: String] = ["/etc/a": "a"]) -> Wanted {
+        Wanted(["dns": .init(["a": .init(content), "b": .init("b")], links: links)])
+    }
+
+    private func expectRollback(_ ending: Laptop.Ending, _ path: String, _ occupant: Occupant, step: Int?) throws {
+        let problem = Problem.occupied(try AbsolutePath(path), by: occupant, for: nil)
+        #expect(ending == .finished(.rolledBack(Failure(step: step, problem))))
+    }
+
+    @Test func `where there was nothing, what appears stays`() throws {
+        let host = try TestHost()
+        let gate = Intruder { operation, path in
+            if operation == .symlink && path == "/etc/a" { try host.write("/etc/a", "theirs") }
+            return 0
+        }
+        try expectRollback(host.deploy(Plan(from: nil, to: app("one"), 1), gate: gate), "/etc/a", .file, step: 2)
+        #expect(host.read("/etc/a") == "theirs" && host.names("/etc") == ["a", "hostname"])
+    }
+
+    @Test(arguments: ["file", "symlink", "directory", "nothing"])
+    func `where a file was that the link may replace, what replaced it stays`(what: String) throws {
+        let host = try TestHost()
+        try host.write("/etc/a", "one")
+        try host.deploy(Wanted(), 1)
+        let gate = Intruder { operation, path in
+            guard operation == .rename && path == "/etc/a" && host.read("/etc/a") == "one" else { return 0 }
+            try host.remove("/etc/a")
+            switch what {
+            case "file": try host.write("/etc/a", "two")
+            case "symlink": try host.symlink("/etc/a", to: "hostname")
+            case "directory": try host.makeDirectory("/etc/a")
+            default: break
+            }
+            return 0
+        }
+        let ending = try host.deploy(Plan(from: (Wanted(), 1), to: app("one"), 2), gate: gate)
+        switch what {
+        case "file":
+            try expectRollback(ending, "/etc/a", .file, step: 2)
+            #expect(host.read("/etc/a") == "two")
+        // Root's own doing is for root to sort out, and nothing of it is lost.
+        case "symlink": #expect(host.target("/etc/a") == "hostname")
+        case "directory": #expect(host.exists("/etc/a") && host.read("/etc/a") == nil)
+        default: try host.expect(running: app("one"), 2)
+        }
+        #expect(host.names("/etc") == ["a", "hostname"])
+    }
+
+    @Test func `where a link was that goes, what replaced it stays`() throws {
+        let host = try TestHost()
+        try host.deploy(app("one"), 1)
+        let gate = Intruder { operation, path in
+            if operation == .remove && path == "/etc/a" && host.target("/etc/a") != nil {
+                try host.remove("/etc/a")
+                try host.write("/etc/a", "theirs")
+            }
+            return 0
+        }
+        let plan = Plan(from: (app("one"), 1), to: app("one", links: [:]), 2)
+        #expect(try host.deploy(plan, gate: gate) == .finished(.deployed))
+        #expect(host.read("/etc/a") == "theirs" && host.names("/etc") == ["a", "hostname"])
+    }
+}
+
+@Suite(.enabled(if: csys_getuid() == 0)) struct `A user who is in the way` {
+    private let one = Wanted(["keys": .init(["key": .init("one"), "b": .init("b")], links: ["/home/alice/.ssh/authorized_keys": "key"])])
+    private var two: Wanted {
+        var two = one
+        two.apps["keys"]?.links = ["/home/alice/.ssh/authorized_keys": "b", "/home/alice/.ssh/new/key": "key"]
+        return two
+    }
+
+    private func host() throws -> TestHost {
+        let host = try TestHost()
+        try host.write("/root/.ssh/authorized_keys", "root's", mode: 0o600)
+        try host.makeDirectory("/home/alice", owner: alice)
+        return host
+    }
+
+    @Test func `cannot keep names occupied that Deptool needs`() throws {
+        let host = try host()
+        try host.makeDirectory("/home/alice/.ssh/.deptool-new/full", owner: alice)
+        try host.deploy(one, 1)
+        let ending = try host.deploy(Plan(from: (one, 1), to: two, 2), gate: Breaker { $0 == .write && $1.hasSuffix("/record.new") })
+        guard case .finished(.rolledBack) = ending else {
+            Issue.record("\(ending)")
+            return
+        }
+        try host.deploy(two, 3, after: (one, 1))
+        #expect(host.target("/home/alice/.ssh/authorized_keys") == "/var/lib/deptool/apps/keys/current/b")
+        #expect(host.exists("/home/alice/.ssh/.deptool-new/full"))
+    }
+
+    @Test(arguments: ["symlink", "file", "nothing", "other"], [false, true])
+    func `cannot keep a deploy from being undone`(what: String, isLater: Bool) throws {
+        let host = try host()
+        try host.makeDirectory("/home/alice/.ssh", owner: alice)
+        try host.write("/home/alice/.ssh/authorized_keys", "one")
+        try host.deploy(Wanted(), 1)
+        let gate = Intruder { operation, path in
+            guard operation == .write && path.hasSuffix("/record.new") else { return 0 }
+            try run(["mv", host.real("/home/alice/.ssh"), host.real("/home/alice/away")])
+            switch what {
+            case "symlink": try host.symlink("/home/alice/.ssh", to: "../../root/.ssh")
+            case "file": try host.write("/home/alice/.ssh", "mine")
+            case "other": try host.makeDirectory("/home/alice/.ssh/authorized_keys", owner: alice)
+            default: break
+            }
+            // By then the agent no longer holds the directory.
+            if isLater { usleep(1_200_000) }
+            return 5
+        }
+        let ending = try host.deploy(Plan(from: (Wanted(), 1), to: one, 2), gate: gate)
+        guard case .finished(.rolledBack) = ending else {
+            Issue.record("\(ending)")
+            return
+        }
+        #expect(host.read("/root/.ssh/authorized_keys") == "root's" && host.names("/root/.ssh") == ["authorized_keys"])
+        #expect(!host.exists("/var/lib/deptool/store/journal"))
+        // What the link had displaced is where it was, whatever that is called now, or kept.
+        let kept = isLater ? "/var/lib/deptool/store/kept/\(host.names("/var/lib/deptool/store/kept").first ?? "")/home/alice/.ssh" : "/home/alice/away"
+        #expect(host.read(kept + "/authorized_keys") == "one")
+        // Nobody else has to wait for the user.
+        let other = Wanted(["other": .init(["x": .init("x")])])
+        try host.deploy(other, 3, after: (Wanted(), 1))
+    }
+}

@@ -79,6 +79,7 @@ typedef enum : uint8_t {
 } csys_renaming;
 // EINVAL or ENOSYS where the file system or the kernel can only rename over.
 int csys_rename_at(int from, const char *name, int to, const char *new_name, csys_renaming how);
+int csys_link_at(int from, const char *name, int to, const char *new_name);  // a hard link
 int csys_symlink_at(const char *target, int directory, const char *name);
 int64_t csys_readlink_at(int directory, const char *name, char *buffer, size_t size);  // length, not terminated
 int csys_unlink_at(int directory, const char *name);
@@ -88,6 +89,7 @@ int csys_mkdir_as(int directory, const char *name, uint32_t mode, uint32_t uid, 
 int csys_remove_tree_at(int directory, const char *name);  // whatever is there, with all that is below it
 int csys_remove_tree(const char *path);
 
+void csys_random(void *buffer, size_t count);  // at most 256 bytes
 int csys_fchmod(int fd, uint32_t mode);
 int csys_fchown(int fd, uint32_t uid, uint32_t gid);
 int csys_fset_mtime(int fd, int64_t mtime_ns);
