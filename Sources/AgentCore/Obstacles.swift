@@ -63,11 +63,12 @@ struct Obstacles {
     /// not ours is an error, unless it is what a step allows it to displace.
     func displaced(by link: Link) throws(Failure) -> Occupant? {
         guard let occupant = try system.occupant(of: link.path) else { return nil }
-        if let foreign = foreign(at: link.path), try system.found(at: link.path) == foreign { return occupant }
+        if let foreign = foreign(at: link.path), try isThere(foreign, at: link.path) { return occupant }
         switch occupant {
         case .symlink(let target) where Layout.isOurs(target): return occupant
         case .file:
-            let content = try system.hash(link.path)
+            let new = link.app.version(preparation.version).appending(link.source)
+            let content = try hash(link.path, ifAsLargeAs: [new, link.app.current.appending(link.source)])
             if content == preparation.record.content(of: link.source, in: link.app) { return occupant }
             if let placed = old?.placedContent(at: link.path) {
                 if placed == content { return occupant }
@@ -76,6 +77,20 @@ struct Obstacles {
         default: break
         }
         throw Failure(.occupied(link.path, by: occupant, for: link))
+    }
+
+    /// The hash of a file if it is as large as one of those with the contents that matter, or nobody knows how large those are.
+    private func hash(_ path: AbsolutePath, ifAsLargeAs files: [AbsolutePath]) throws(Failure) -> ObjectID? {
+        let size = try system.status(of: path)?.size ?? 0
+        var sizes: [UInt64] = []
+        for file in files { if let status = try system.status(of: file) { sizes.append(status.size) } }
+        guard sizes.contains(size) || sizes.isEmpty && size <= Drift.largestHashed else { return nil }
+        return try system.hash(path)
+    }
+
+    private func isThere(_ found: Drift.Found, at path: AbsolutePath) throws(Failure) -> Bool {
+        if case .file(_, let size) = found, try system.status(of: path)?.size != size { return false }
+        return try system.found(at: path) == found
     }
 
     func displaced(by file: PlacedFile) throws(Failure) -> Occupant? {
