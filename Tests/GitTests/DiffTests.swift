@@ -83,7 +83,7 @@ import Testing
         let diff = try #require(try self.text(text(old), text(new)))
         #expect(try applied(diff, to: old) == new)
         #expect(diff.added == diff.hunks.flatMap(\.lines).count { $0.kind == .added } && diff.removed > 0)
-        #expect(diff.hunks.first?.lines.first == .init(.context, "second"))
+        #expect(diff.hunks.first?.lines.first?.kind == .context)
         // Where it would take long, no shortest difference is looked for.
         if variety <= 1000 { #expect(diff.hunks.count == 1) }
     }
