@@ -68,7 +68,9 @@ struct Obstacles {
         case .symlink(let target) where Layout.isOurs(target): return occupant
         case .file:
             let new = link.app.version(preparation.version).appending(link.source)
-            let content = try hash(link.path, ifAsLargeAs: [new, link.app.current.appending(link.source)])
+            var files = [new, link.app.current.appending(link.source)]
+            if let file = old?.placed.first(where: { $0.path == link.path }) { files.append(file.app.current.appending(file.source)) }
+            let content = try hash(link.path, ifAsLargeAs: files)
             if content == preparation.record.content(of: link.source, in: link.app) { return occupant }
             if let placed = old?.placedContent(at: link.path) {
                 if placed == content { return occupant }
