@@ -30,11 +30,12 @@ examples: test
 
 # What `make test` tries a share of, as a whole: every operation fails, at every byte a connection is cut, processes and hosts
 # are killed at random moments, operators do this and that. Hours; DEPTOOL_SEED repeats a run's random choices.
-torture: build races
+torture: build
 	@Scripts/need test
 	@Lab/lab images
 	DEPTOOL_TORTURE=1 DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool Scripts/test \
 	    --filter 'EndingTests|FaultTests|A deploy in which|PowerLoss|CutTests|SilenceTests|FuzzTests|EndToEnd.*(Kill|Operation|Disk|Network|RandomOperators|OtherUsers|Interruption|Safety|Reachability|Load)'
+	@$(MAKE) --no-print-directory races
 
 # Unit tests under ThreadSanitizer: two threads that use the same memory at once are a fault, whatever comes of it.
 races:

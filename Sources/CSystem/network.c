@@ -33,7 +33,7 @@ struct csys_lookup {
     char port[8];
     struct addrinfo hints;
     struct addrinfo *found;
-    int result;
+    atomic_int result;  // stored behind all else
     int ready, done;  // a pipe: the thread closes `done`
 };
 
@@ -48,11 +48,12 @@ static void let_go(csys_lookup *lookup) {
 static void *resolve(void *argument) {
     csys_lookup *lookup = argument;
     int error = getaddrinfo(lookup->name, lookup->port, &lookup->hints, &lookup->found);
-    lookup->result = error == 0              ? 0
-                     : error == EAI_AGAIN    ? -EAGAIN
-                     : error == EAI_MEMORY   ? -ENOMEM
-                     : error == EAI_SYSTEM   ? -(errno ? errno : EIO)
-                                             : -ENOENT;
+    int result = error == 0            ? 0
+                 : error == EAI_AGAIN  ? -EAGAIN
+                 : error == EAI_MEMORY ? -ENOMEM
+                 : error == EAI_SYSTEM ? -(errno ? errno : EIO)
+                                       : -ENOENT;
+    atomic_store(&lookup->result, result);
     close(lookup->done);
     let_go(lookup);
     return NULL;
@@ -94,7 +95,8 @@ int csys_lookup_start(const char *name, uint16_t port, csys_family family, csys_
 }
 
 int csys_lookup_count(csys_lookup *lookup) {
-    if (lookup->result < 0) return lookup->result;
+    int result = atomic_load(&lookup->result);
+    if (result < 0) return result;
     int count = 0;
     for (struct addrinfo *at = lookup->found; at; at = at->ai_next) count++;
     return count;

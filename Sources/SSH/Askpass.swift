@@ -103,7 +103,7 @@ public final class Askpass {
     private static func receive(
         _ socket: Descriptor, _ interrupt: Interrupt, _ deadline: Deadline
     ) throws(SSHError) -> [UInt8]? {
-        let memory = unsafe UnsafeMutableRawBufferPointer.allocate(byteCount: longest + 1, alignment: 1)
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: longest + 1, alignment: 1)
         defer { unsafe memory.deallocate() }
         guard let count = unsafe try receive(into: memory, socket, interrupt, deadline) else { return nil }
         return unsafe Array(memory[..<count])

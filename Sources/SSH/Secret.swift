@@ -25,7 +25,7 @@ import CSystem
 
     /// For what is no secret, such as a yes.
     public convenience init?(_ text: StaticString) {
-        self.init(upTo: text.utf8CodeUnitCount) { memory in
+        unsafe self.init(upTo: text.utf8CodeUnitCount) { memory in
             unsafe memory.copyMemory(from: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
             return text.utf8CodeUnitCount
         }
@@ -49,7 +49,7 @@ import CSystem
     /// Reads at most so many bytes (read(2)), one at a time so that nothing behind a line is taken; nil when it has no end by
     /// then.
     public convenience init?(from descriptor: Int32, upTo most: Int, _ end: End) {
-        self.init(upTo: most) { memory in
+        unsafe self.init(upTo: most) { memory in
             var count = 0
             while true {
                 var byte: UInt8 = 0

@@ -1,5 +1,5 @@
 import CSystem
-import Synchronization
+import Deployment
 
 /// Ctrl-C, and the signal that ends programs.
 enum Interruption {
@@ -13,7 +13,7 @@ enum Interruption {
         var isCaught: Bool { body != nil || !guests.isEmpty }
     }
 
-    private static let state = Mutex(State())
+    private static let state = Monitor(State())
 
     /// From now on, calls `body` on a thread of its own at each, with how many there were, instead of ending the program.
     static func handle(_ body: @escaping @Sendable (Int) -> Void) {
@@ -46,7 +46,7 @@ enum Interruption {
     }
 
     private static func change(_ body: (inout State) -> Void) {
-        let mustListen = state.withLock { state in
+        let mustListen = state.update { state in
             body(&state)
             csys_catch_interrupts(state.isCaught)
             defer { state.isListening = state.isListening || state.isCaught }
@@ -58,7 +58,7 @@ enum Interruption {
 
     private static func listen() {
         while csys_wait_interrupt() == 0 {
-            let (body, count) = state.withLock { state in
+            let (body, count) = state.update { state in
                 state.count += 1
                 return (state.guests.last ?? state.body, state.count)
             }

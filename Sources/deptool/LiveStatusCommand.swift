@@ -4,7 +4,6 @@ import Deployment
 import Display
 import Model
 import SSH
-import Synchronization
 
 extension Status {
     /// `--live`.
@@ -42,12 +41,12 @@ private final class LiveScreen: Sendable {
         var canvas = Canvas()
     }
 
-    private let state: Mutex<State>
+    private let state: Monitor<State>
 
-    init(_ hosts: [Hostname]) { state = Mutex(State(results: hosts.map { ($0, nil) })) }
+    init(_ hosts: [Hostname]) { state = Monitor(State(results: hosts.map { ($0, nil) })) }
 
     func show(_ host: Hostname, _ result: Result<LiveStatus, HostError>) {
-        state.withLock { state in
+        state.update { state in
             guard let index = state.results.firstIndex(where: { $0.host == host }) else { return }
             state.results[index].result = result
             let text = LiveStatusText(style: Terminal.style)

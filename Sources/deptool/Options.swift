@@ -3,7 +3,6 @@ import CSystem
 import Deployment
 import Display
 import Planning
-import Synchronization
 
 struct ClusterArgument: ParsableArguments {
     @Argument(
@@ -63,9 +62,7 @@ struct OutputOption: ParsableArguments {
 
 /// Objects of JSON on standard output, one a line, from whatever thread.
 enum JSONOutput {
-    private static let turn = Mutex(())
-
-    static func write(_ value: JSONValue) { turn.withLock { _ in Terminal.write(value.text + "\n") } }
+    static func write(_ value: JSONValue) { Terminal.write(value.text + "\n") }
 }
 
 struct RenderOption: ParsableArguments {

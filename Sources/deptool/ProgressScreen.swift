@@ -3,7 +3,6 @@ import Deployment
 import Display
 import Model
 import SSH
-import Synchronization
 import Wire
 
 /// The lines of the hosts: changed in place on a terminal, one after the other elsewhere. Questions and what else is to
@@ -26,21 +25,21 @@ final class ProgressScreen: Sendable {
         var ticker: Task<Void, Never>?
     }
 
-    private let state: Mutex<State>
+    private let state: Monitor<State>
     /// One question at a time.
-    private let question = Mutex(())
+    private let question = Monitor(())
     private let begun = csys_monotonic_ns()
     /// How often lines change at most.
     private static let tick = Duration.milliseconds(100)
 
-    init(_ hosts: [Hostname]) { state = Mutex(State(board: ProgressBoard(hosts, style: Terminal.style))) }
+    init(_ hosts: [Hostname]) { state = Monitor(State(board: ProgressBoard(hosts, style: Terminal.style))) }
 
     private var now: Duration { .nanoseconds(csys_monotonic_ns() - begun) }
 
     /// Asks the operator for a line; nil at the end of input. Hosts that are in trouble say so meanwhile.
     func ask(_ question: String) -> String? {
-        state.withLock { $0.mode = .asking(question) }
-        defer { state.withLock { $0.mode = .waiting } }
+        state.update { $0.mode = .asking(question) }
+        defer { state.update { $0.mode = .waiting } }
         return Terminal.ask(question)
     }
 
@@ -55,13 +54,13 @@ final class ProgressScreen: Sendable {
 
     /// From now on, the lines are shown.
     func begin() {
-        state.withLock { state in
+        state.update { state in
             state.mode = .showing
             guard Terminal.canRedraw else { return }
             draw(&state)
             state.ticker = Task {
                 while (try? await Task.sleep(for: Self.tick)) != nil {
-                    if Terminal.isWritten { self.state.withLock { self.draw(&$0) } }
+                    if Terminal.isWritten { self.state.update { self.draw(&$0) } }
                 }
             }
         }
@@ -69,7 +68,7 @@ final class ProgressScreen: Sendable {
 
     /// The lines stay as they are.
     func end() {
-        state.withLock { state in
+        state.update { state in
             draw(&state)
             state.mode = .waiting
             state.canvas.release()
@@ -78,7 +77,7 @@ final class ProgressScreen: Sendable {
     }
 
     func show(_ host: Hostname, _ event: HostEvent) {
-        state.withLock { state in
+        state.update { state in
             let isNews = state.board.update(host, event, at: now)
             switch state.mode {
             case .waiting: break
@@ -92,11 +91,11 @@ final class ProgressScreen: Sendable {
     }
 
     /// Writes a line of its own.
-    func write(_ text: String) { state.withLock { say(&$0, text) } }
+    func write(_ text: String) { state.update { say(&$0, text) } }
 
     /// Says something about one host, whatever else is going on.
     func remark(_ text: String) {
-        state.withLock { state in
+        state.update { state in
             switch state.mode {
             case .asking(let question): Terminal.write((Terminal.canRedraw ? "\r\u{1b}[K" : "\n") + "  \(text)\n" + question)
             case .waiting, .showing: above(&state, "  \(text)\n")
@@ -106,18 +105,18 @@ final class ProgressScreen: Sendable {
 
     /// Says something above the lines.
     func note(_ text: String) {
-        state.withLock { above(&$0, "\n" + text + "\n") }
+        state.update { above(&$0, "\n" + text + "\n") }
     }
 
     /// Lets `body` ask something on the terminal in place of the lines, which are drawn again below what it leaves.
     func interlude<Result: Sendable>(_ body: () -> Result) -> Result {
-        question.withLock { _ in
-            state.withLock { state in
+        question.update { _ in
+            state.update { state in
                 erase(&state)
                 state.held = ""
             }
             defer {
-                state.withLock { state in
+                state.update { state in
                     let held = state.held ?? ""
                     state.held = nil
                     Terminal.write(held)
@@ -173,12 +172,12 @@ final class PingScreen: Sendable {
         var drawn = Int64.min
     }
 
-    private let state: Mutex<State>
+    private let state: Monitor<State>
 
-    init(_ hosts: [Hostname]) { state = Mutex(State(results: hosts.map { ($0, nil) })) }
+    init(_ hosts: [Hostname]) { state = Monitor(State(results: hosts.map { ($0, nil) })) }
 
     func show(_ host: Hostname, _ result: Result<RoundTrips, HostError>) {
-        state.withLock { state in
+        state.update { state in
             guard let index = state.results.firstIndex(where: { $0.host == host }) else { return }
             state.results[index].result = result
             let now = csys_monotonic_ns()
@@ -190,7 +189,7 @@ final class PingScreen: Sendable {
 
     /// Writes the last of them, with nothing cut where they were not to be seen yet.
     func finish() {
-        state.withLock { state in
+        state.update { state in
             if Terminal.canRedraw, state.results.count < Terminal.size.rows { return draw(&state) }
             Terminal.write(PingText().lines(state.results).map { $0 + "\n" }.joined())
         }

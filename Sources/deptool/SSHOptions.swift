@@ -4,7 +4,6 @@ import Deployment
 import Display
 import Model
 import SSH
-import Synchronization
 
 struct SSHOptions: ParsableArguments {
     @Option(
@@ -65,14 +64,14 @@ private let thatWasWrong = "That was not it. "
 
 /// Passphrases of key files: each is asked for once, for all hosts, and again when it was wrong.
 private final class Passphrases: Sendable {
-    private let known = Mutex<[String: Secret]>([:])
+    private let known = Monitor<[String: Secret]>([:])
     private let screen: ProgressScreen
 
     init(_ screen: ProgressScreen) { self.screen = screen }
 
     /// The others wait while one asks, and then get the same answer.
     func answer(_ path: String, wrong: Secret?) -> Secret? {
-        known.withLock { known in
+        known.update { known in
             if let answer = known[path], answer !== wrong { return answer }
             let answer = screen.interlude {
                 Terminal.askSecret("\n\(wrong == nil ? "" : thatWasWrong)Passphrase of \(visible(path)): ")
@@ -95,14 +94,14 @@ private final class SudoPasswords: Sendable {
         var isShared: [String: Bool] = [:]
     }
 
-    private let known = Mutex(Known())
+    private let known = Monitor(Known())
     private let screen: ProgressScreen
 
     init(_ screen: ProgressScreen) { self.screen = screen }
 
     /// The others wait while one asks.
     func answer(_ host: Hostname, _ user: String, wrong: Secret?) -> Secret? {
-        known.withLock { known in
+        known.update { known in
             if wrong == nil, let password = known.given[host] ?? shared(&known, host, user) {
                 known.given[host] = password
                 return password
