@@ -52,9 +52,9 @@ import Testing
                     + systemd/web.service.d/a.conf
                     + sysusers/u.conf
                     + tmpfiles/t.conf
+                    link /etc/web -> conf
                     place sysusers u.conf
                     place tmpfiles t.conf
-                    link /etc/web -> conf
                     run systemd-sysusers
                     run systemd-tmpfiles
                     place quadlet q.container
@@ -80,9 +80,9 @@ import Testing
                     - sysusers/u.conf
                     - tmpfiles/t.conf
                     stop and disable unit web.service
+                    unlink /etc/web
                     remove sysusers u.conf
                     remove tmpfiles t.conf
-                    unlink /etc/web
                     remove quadlet q.container
                     remove unit web.service
                     remove unit web.service.d/a.conf
