@@ -5,7 +5,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/deptool-lab
 packages=systemd,systemd-sysv,libpam-systemd,dbus,openssh-server,sudo,procps,iproute2,netbase,bash,zsh,fish,busybox-static,nsd${LAB_PACKAGES:+,$LAB_PACKAGES}
 
 # The flavours that tests boot, for `lab images`.
-flavours=(debian readonly busybox aarch64 services podman)
+flavours=(debian readonly var busybox aarch64 services podman)
 
 image() { # [FLAVOUR]: prints the directory of the cached image, building it first if need be
   local flavour=${1:-$flavour} name lock
@@ -120,6 +120,18 @@ image_readonly() { # DIRECTORY
     '[Service]' Type=oneshot 'ExecStart=mount -o bind,ro /usr /usr' >"$1/etc/systemd/system/readonly-usr.service"
   mkdir -p "$1/etc/systemd/system/sysinit.target.wants"
   ln -s ../readonly-usr.service "$1/etc/systemd/system/sysinit.target.wants"
+}
+
+# With /var as a mount of its own, as the Debian installer makes it on request: systemd reads its units before it is there.
+image_var() { # DIRECTORY
+  local debian
+  debian=$(image debian)
+  cp --archive --link "$debian" "$1"
+  mkdir "$1/srv/var"
+  cp --archive "$1/var/." "$1/srv/var"
+  # The file of the other image, too, as long as it is linked.
+  rm -rf "$1"/var/* "$1/etc/fstab"
+  echo '/srv/var /var none bind 0 0' >"$1/etc/fstab"
 }
 
 # Nothing but busybox, and dropbear with the libraries that it needs.

@@ -1,3 +1,4 @@
+import CSystem
 import Model
 import Wire
 
@@ -46,6 +47,19 @@ extension Transaction {
         link.path.parent == Layout.unitLinks && Layout.isOurs(link.target)
     }
 
+    /// Whether an `Also=` of the unit's file names another unit.
+    private func has(_ unit: UnitName, also other: String) throws(Failure) -> Bool {
+        for directory in Layout.unitDirectories {
+            guard let name = try? RelativePath(unit.template), case let file = directory.appending(name),
+                try system.status(of: file)?.kind == csys_kind_regular
+            else { continue }
+            for line in try system.contents(of: file, limit: 1 << 20)?.split(separator: 10) ?? [] where line.starts(with: "Also=".utf8) {
+                if line.dropFirst(5).split(separator: 32).contains(where: { $0.elementsEqual(other.utf8) }) { return true }
+            }
+        }
+        return false
+    }
+
     /// What enables the record's units now; nil when nothing was done about that.
     func enabledLinks(_ journal: Journal) throws(Failure) -> [EnabledLink]? {
         guard let before = journal.enablement else { return nil }
@@ -53,8 +67,9 @@ extension Transaction {
         var links: [EnabledLink] = []
         for link in try Enablement(system: system).snapshot().links {
             var owners = listedUnits(behind: link)
-            // Of what an `Also=` brought, it is not known which of the units has it.
-            if owners.isEmpty, !before.links.contains(link) { owners = enabled }
+            if owners.isEmpty, !before.links.contains(link) {
+                for unit in enabled where try has(unit, also: link.path.name) { owners.append(unit) }
+            }
             for unit in owners { links.append(EnabledLink(unit: unit, link: link)) }
         }
         return links

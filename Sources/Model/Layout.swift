@@ -37,6 +37,10 @@ public enum Layout {
     public static func isOurs(_ target: String) -> Bool { target.utf8.starts(with: (root.text + "/").utf8) }
 
     public static var unitLinks: AbsolutePath { AbsolutePath(unchecked: "/etc/systemd/system") }
+    /// Where unit files are, those of administrators first.
+    public static var unitDirectories: [AbsolutePath] {
+        [unitLinks] + ["/usr/local/lib", "/usr/lib", "/lib"].map { AbsolutePath(unchecked: $0 + "/systemd/system") }
+    }
     /// Where System V scripts are enabled (update-rc.d(8)).
     public static var runlevels: [AbsolutePath] {
         ["0", "1", "2", "3", "4", "5", "6", "S"].map { AbsolutePath(unchecked: "/etc/rc\($0).d") }

@@ -33,6 +33,8 @@ final class Site {
         case debian12 = "Debian 12"
         case debian13 = "Debian 13"
         case readonly = "systemd, bash and coreutils, a read-only /usr"
+        case separateVar = "Debian 12 with /var on a mount of its own"
+        case separateVar13 = "Debian 13 with /var on a mount of its own"
         case busybox = "busybox and dropbear alone"
         case aarch64 = "busybox and dropbear alone, on aarch64"
         case services = "Debian 12 with nginx, WireGuard and nftables"
@@ -46,6 +48,8 @@ final class Site {
             case .debian12: [:]
             case .debian13: ["LAB_SUITE": "trixie"]
             case .readonly: ["LAB_FLAVOUR": "readonly"]
+            case .separateVar: ["LAB_FLAVOUR": "var"]
+            case .separateVar13: ["LAB_FLAVOUR": "var", "LAB_SUITE": "trixie"]
             case .busybox: ["LAB_FLAVOUR": "busybox"]
             case .aarch64: ["LAB_FLAVOUR": "aarch64"]
             case .services: ["LAB_FLAVOUR": "services"]
