@@ -95,6 +95,9 @@ extension Agent {
                     try staging.finish()
                     try Obstacles(system: system, preparation: preparation, old: old).check()
                     try checkUnits(preparation)
+                    if let systemd = systemd(nil) {
+                        try UnitObstacles(system: system, preparation: preparation, systemd: systemd).check()
+                    }
                     isReady = true
                 }
                 port.send(.staged(missing: missing))

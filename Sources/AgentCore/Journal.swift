@@ -17,6 +17,10 @@ public struct Journal: Hashable, Sendable {
     public var needsReload: Bool
     /// What enables units, all of the host's; nil when the steps leave that alone.
     public var enablement: Enablement.Snapshot?
+    /// What else the host ran, so that it can be seen what the steps did to it.
+    public var others = HostUnits()
+    /// Units of these that undoing has to start again: found while systemd knows the new units still.
+    public var fallen: [UnitName] = []
 
     /// Something that the steps change, as it was.
     public enum Prior: Hashable, Sendable {
@@ -46,7 +50,7 @@ public struct Journal: Hashable, Sendable {
 
     public struct PriorUnit: Hashable, Sendable {
         public var name: UnitName
-        public var isUp: Bool
+        public var state: State
         public var isEnabled: Bool
         /// Whether the steps enable or disable it.
         public var isEnablementTouched: Bool
@@ -54,6 +58,15 @@ public struct Journal: Hashable, Sendable {
         public var limit: Duration
         /// Differs from the unit's present invocation if it was stopped or started since.
         public var invocation: String
+
+        public var isUp: Bool { state == .up || state == .unsteady }
+
+        public enum State: UInt8, Hashable, Sendable {
+            case down, up
+            /// On its way up, or crashing again and again.
+            case unsteady
+            case failed
+        }
     }
 
     /// Where the copy of a displaced file is kept.
@@ -96,6 +109,8 @@ extension Journal: WireCodable {
         bytes.list(units)
         bytes.byte(needsReload ? 1 : 0)
         bytes.optional(enablement)
+        others.encode(to: &bytes)
+        bytes.list(fallen)
     }
 
     public init(from reader: inout ByteReader) throws(DecodingProblem) {
@@ -107,6 +122,10 @@ extension Journal: WireCodable {
         units = try reader.list(of: PriorUnit.self)
         needsReload = try reader.bool()
         enablement = header.version == 1 ? nil : try reader.optional(Enablement.Snapshot.self)
+        if header.version > 1 {
+            others = try HostUnits(from: &reader)
+            fallen = try reader.list(of: UnitName.self)
+        }
     }
 }
 
@@ -206,7 +225,7 @@ extension Journal.PriorPath {
 extension Journal.PriorUnit: WireCodable {
     public func encode(to writer: inout ByteWriter) {
         name.encode(to: &writer)
-        writer.byte(isUp ? 1 : 0)
+        writer.byte(state.rawValue)
         writer.byte(isEnabled ? 1 : 0)
         writer.byte(isEnablementTouched ? 1 : 0)
         writer.duration(limit)
@@ -215,7 +234,8 @@ extension Journal.PriorUnit: WireCodable {
 
     public init(from reader: inout ByteReader) throws(DecodingProblem) {
         name = try UnitName(from: &reader)
-        isUp = try reader.bool()
+        guard let state = State(rawValue: try reader.byte()) else { throw .unknownCase }
+        self.state = state
         isEnabled = try reader.bool()
         isEnablementTouched = try reader.bool()
         limit = try reader.duration()

@@ -8,11 +8,12 @@ struct Rollback {
     let systemd: Systemd?
 
     /// Undoes, and judges the result. The journal goes away when every file is as it was.
-    func run(_ journal: Journal, because failure: Failure) -> Outcome {
+    func run(_ noted: Journal, because failure: Failure) -> Outcome {
+        var journal = noted
         var problems: [Failure] = []
         // So early nothing of it runs, and what is enabled will be started.
         let isBooting = systemd?.isInitializing ?? false
-        let touched = isBooting ? [] : stopNew(journal, &problems)
+        let touched = isBooting ? [] : stopNew(&journal, &problems)
         let beforeFiles = problems.count
         if journal.enablement == nil { attempt(&problems) { () throws(Failure) in try disableNew(journal) } }
         attempt(&problems) { () throws(Failure) in try settle(journal) }
@@ -27,8 +28,9 @@ struct Rollback {
         if journal.enablement == nil { attempt(&problems) { () throws(Failure) in try enableOld(journal, gone) } }
         if journal.needsReload || isBooting { attempt(&problems) { () throws(Failure) in try systemd?.daemonReload() } }
         attempt(&problems) { () throws(Failure) in
-            if isBooting { try systemd?.continueBoot() } else { try restartOld(touched.filter { !gone.contains($0) }, journal) }
+            if isBooting { try systemd?.continueBoot() } else { try restartOld(touched.filter { !gone.contains($0.name) }, journal) }
         }
+        if !isBooting { attempt(&problems) { () throws(Failure) in try raiseOthers(journal) } }
         // If that fails, the journal stands and the next agent does all of this again; the host is right all the same.
         if filesAreBack { try? close(journal) }
         return problems.isEmpty
@@ -41,25 +43,39 @@ struct Rollback {
 
     // MARK: Units
 
-    /// Stops what was not up, while its unit files are still there. Returns the units that were up and were stopped or
-    /// started since: those have to start again.
-    private func stopNew(_ journal: Journal, _ problems: inout [Failure]) -> [UnitName] {
+    /// Stops what was not up, while its unit files are still there, and notes what the steps took down, while systemd knows
+    /// why. Returns the units that are not as they were: those have to start again.
+    private func stopNew(_ journal: inout Journal, _ problems: inout [Failure]) -> [Journal.PriorUnit] {
         guard let systemd, !journal.units.isEmpty else { return [] }
-        var touched: [UnitName] = []
+        var touched: [Journal.PriorUnit] = []
         do {
             // The process that asked for them may have been killed.
             systemd.cancel(journal.units.map { $0.name })
             let statuses = try systemd.show(journal.units.map { $0.name })
             var stopping: [UnitName] = []
             for (unit, status) in zip(journal.units, statuses) {
-                if unit.isUp && (!status.isUp || status.invocation != unit.invocation) { touched.append(unit.name) }
-                if !unit.isUp && (status.isUp || status.activeState == "failed") { stopping.append(unit.name) }
+                switch unit.state {
+                case .up, .unsteady:
+                    if !status.isUp || status.invocation != unit.invocation { touched.append(unit) }
+                case .failed:
+                    // What failed once more is as it was, for whoever watches for that.
+                    if status.isUp { stopping.append(unit.name) }
+                    if status.activeState != "failed" { touched.append(unit) }
+                case .down:
+                    if status.isUp || status.activeState == "failed" { stopping.append(unit.name) }
+                }
             }
+            stopping += try systemd.come(journal, try systemd.units())
             if !stopping.isEmpty {
                 try systemd.stop(jobs(stopping, journal))
                 // Else systemd remembers as failed what is gone.
                 systemd.resetFailed(stopping)
             }
+            let known = journal.fallen.count
+            for one in try systemd.fallen(journal, try systemd.units()) where !journal.fallen.contains(one.unit) {
+                journal.fallen.append(one.unit)
+            }
+            if journal.fallen.count > known { try journal.save(system) }
         } catch {
             problems.append(error)
         }
@@ -68,8 +84,10 @@ struct Rollback {
 
     /// Undoing has the time that systemd itself gives a unit to stop and then to start, if it gives no more than usual.
     private func jobs(_ units: [UnitName], _ journal: Journal) -> [Systemd.Job] {
-        journal.units.filter { units.contains($0.name) }
-            .map { Systemd.Job(unit: $0.name, limit: max($0.limit, .seconds(90)) * 2) }
+        units.map { unit in
+            let limit = journal.units.first { $0.name == unit }?.limit ?? .zero
+            return Systemd.Job(unit: unit, limit: max(limit * 2, Systemd.usualLimit))
+        }
     }
 
     /// Disables what was not enabled, while its unit files are still there: of a journal of version 1, which did not note the
@@ -96,14 +114,40 @@ struct Rollback {
         try systemd.enable(enabled)
     }
 
-    /// Starts what was up, and sees whether it stays up.
-    private func restartOld(_ units: [UnitName], _ journal: Journal) throws(Failure) {
+    /// Starts what was up or had failed, and sees whether what was well is so again.
+    private func restartOld(_ units: [Journal.PriorUnit], _ journal: Journal) throws(Failure) {
         guard let systemd, !units.isEmpty else { return }
-        systemd.resetFailed(units)
-        let jobs = jobs(units, journal)
-        _ = try systemd.restart(jobs)
+        // What was not well need not be.
+        var (well, unsteady, failed): ([UnitName], [UnitName], [UnitName]) = ([], [], [])
+        for unit in units {
+            switch unit.state {
+            case .up: well.append(unit.name)
+            case .unsteady: unsteady.append(unit.name)
+            case .failed, .down: failed.append(unit.name)
+            }
+        }
+        systemd.resetFailed(well + unsteady + failed)
+        if !unsteady.isEmpty { systemd.restartLater(unsteady) }
+        if !failed.isEmpty { _ = try? systemd.bringUp(start: jobs(failed, journal), restart: []) }
+        guard !well.isEmpty else { return }
+        var (down, up): ([Systemd.Job], [Systemd.Job]) = ([], [])
+        for (job, status) in zip(jobs(well, journal), try systemd.show(well)) {
+            if status.isUp { up.append(job) } else { down.append(job) }
+        }
+        try systemd.bringUp(start: down, restart: up, journal)
         try UnitCheck(systemd: systemd, interruption: Uninterrupted()).judge(
-            jobs.map { .init(unit: $0.unit, settle: nil, limit: $0.limit, invocation: nil) })
+            jobs(well, journal).map { .init(unit: $0.unit, settle: nil, limit: $0.limit, invocation: nil) })
+    }
+
+    /// Starts what the steps, or undoing them, took down without naming it.
+    private func raiseOthers(_ journal: Journal) throws(Failure) {
+        guard let systemd, !journal.units.isEmpty else { return }
+        let now = try systemd.units()
+        var fallen = try systemd.fallen(journal, now)
+        for unit in journal.fallen where !now.up.contains(unit) && !fallen.contains(where: { $0.unit == unit }) {
+            fallen.append(.init(unit: unit, cause: unit, isConflict: false, isPart: false, hasRestarted: false))
+        }
+        try systemd.raise(fallen, Uninterrupted())
     }
 
     // MARK: Files

@@ -5,7 +5,7 @@ import Wire
 /// systemd as the agent uses it: `systemctl` and its siblings with fixed arguments. `systemctl show` is the only thing
 /// whose output is read, since its format is meant to be (systemctl(1), "Parsable Output").
 struct Systemd {
-    private let command: Command
+    let command: Command
     /// Who is told what is waited for.
     private let audience: (any Supervisor)?
     /// By the host's clock, in nanoseconds since the epoch.
@@ -75,9 +75,105 @@ struct Systemd {
         _ = try? command.run(["systemctl", "reset-failed"] + units.map { $0.text })
     }
 
-    /// Starts units, anew if they run, and waits until systemd is done with that. Whether they are well is for a check to
-    /// say, so a status that is not zero is returned, not thrown.
-    func restart(_ jobs: [Job]) throws(Failure) -> Command.Result { try run("restart", jobs, until: .ready) }
+    /// How long a unit may take that no plan sets a limit for: as long as systemd itself gives it to stop and then to start, if it
+    /// gives no more than usual.
+    static let usualLimit = Duration.seconds(180)
+
+    /// Starts what is down and restarts what is up, and waits until systemd is done with that. Whether the units are well is
+    /// for a check to say, so a status that is not zero is returned, not thrown.
+    ///
+    /// What is down is not restarted: systemd would restart what depends on it, and refuse where `RefuseManualStop` is set.
+    func bringUp(start: [Job], restart: [Job]) throws(Failure) -> Command.Result {
+        let stopped = try releaseSockets(start + restart)
+        // A socket comes before its service, with which it could not start.
+        var (sockets, starting, restarting): ([Job], [Job], [Job]) = ([], [], [])
+        for job in start { if job.unit.isSocket { sockets.append(job) } else { starting.append(job) } }
+        for job in restart {
+            if !stopped.contains(job.unit) { restarting.append(job) } else if job.unit.isSocket { sockets.append(job) } else { starting.append(job) }
+        }
+        starting = sockets + starting
+        if restarting.isEmpty { return try run("start", starting, until: .ready) }
+        if starting.isEmpty { return try run("restart", restarting, until: .ready) }
+        // Both at once, so that systemd can bring them into the order that they ask for.
+        let queued = try command.run(["systemctl", "--no-block", "--no-ask-password", "start"] + starting.map { $0.unit.text })
+        let restarted = try run("restart", restarting, until: .ready)
+        var rest: [Job] = []
+        for (job, status) in zip(starting, try show(starting.map { $0.unit })) where status.job != nil { rest.append(job) }
+        let started = rest.isEmpty ? queued : try run("start", rest, until: .ready)
+        return queued.status != 0 ? queued : restarted.status != 0 ? restarted : started
+    }
+
+    /// The same, and fails with what one of the units has to say.
+    func bringUp(start: [Job], restart: [Job], _ journal: Journal) throws(Failure) {
+        let units = (start + restart).map { $0.unit }
+        guard !units.isEmpty else { return }
+        var result = try bringUp(start: start, restart: restart)
+        guard result.status != 0 else { return }
+        var statuses = try show(units)
+        // systemd counts our starts too: several deploys in a short time are no reason to fail.
+        if statuses.contains(where: { $0.result.utf8.ends(with: "-limit-hit") }) {
+            resetFailed(units)
+            result = try bringUp(start: start, restart: restart)
+            guard result.status != 0 else { return }
+            statuses = try show(units)
+        }
+        // Say which unit it was, in its own words.
+        for (unit, status) in zip(units, statuses) {
+            if case .unwell(let problem) = status.verdict(before: journal.invocation(of: unit)) {
+                throw Failure(.unit(unit, problem, journal: self.journal(unit)))
+            }
+        }
+        // None looks like it: it failed, and something has it start again already, such as its socket.
+        for (unit, status) in zip(units, statuses) where status.activeState == "activating" {
+            throw Failure(.unit(unit, .restarting(times: status.restarts), journal: self.journal(unit)))
+        }
+        let arguments = arguments(restart.isEmpty ? "start" : "restart", restart.isEmpty ? start : restart)
+        throw Failure(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
+    }
+
+    /// A socket cannot be started while its service is up. Stops both, the socket first, so that no connection starts the service
+    /// again. Returns what was stopped.
+    private func releaseSockets(_ jobs: [Job]) throws(Failure) -> [UnitName] {
+        let sockets = jobs.filter { $0.unit.isSocket }
+        var stopping: [Job] = []
+        var services: [Job] = []
+        for (socket, status) in zip(sockets, try show(sockets.map { $0.unit }, .dependencies)) where !status.acceptsConnections {
+            let up = zip(status.triggers, try show(status.triggers)).filter { $0.1.isUp }.map { Job(unit: $0.0, limit: socket.limit) }
+            if !up.isEmpty { stopping.append(socket) }
+            services += up
+        }
+        guard !services.isEmpty else { return [] }
+        try stop(stopping + services)
+        return (stopping + services).map { $0.unit }
+    }
+
+    /// Whether systemd did not start a unit that is down because its conditions do not hold. Of a unit that nothing refers to systemd
+    /// forgets that, and whatever else became of it.
+    func isSkipped(_ unit: UnitName) -> Bool {
+        let analysis = try? command.run(["systemd-analyze", "condition", "--unit=" + unit.text])
+        if let analysis, analysis.status != 0, analysis.output.split(separator: 10).contains(where: { $0.starts(with: "Conditions failed".utf8) }) {
+            return true
+        }
+        // What ExecCondition= said is only in the journal: whether the unit was skipped, ended well or failed last
+        // (systemd's sd-messages.h).
+        let skipped = "0e4284a0caca4bfc81c0bb6786972673"
+        let ends = [skipped, "7ad2d189f7e94e70a38c781354912448", "d9b373ed55a64feb8242e02dbe79a49c"].map { "MESSAGE_ID=" + $0 }
+        let last = output(
+            ["journalctl", "--quiet", "--boot", "--lines=1", "--output=cat", "--output-fields=MESSAGE_ID", "UNIT=" + unit.text] + ends)
+        return last.starts(with: skipped.utf8)
+    }
+
+    /// Judges a unit as `UnitStatus.verdict` does, and finds out what systemd has forgotten.
+    func verdict(_ unit: UnitName, _ status: UnitStatus, before: String?) -> UnitVerdict {
+        let verdict = status.verdict(before: before)
+        guard case .forgotten(let problem) = verdict else { return verdict }
+        return isSkipped(unit) ? .healthy : .unwell(problem)
+    }
+
+    /// Has units restarted, and waits for nothing.
+    func restartLater(_ units: [UnitName]) {
+        _ = try? command.run(["systemctl", "--no-block", "--no-ask-password", "restart"] + units.map { $0.text })
+    }
 
     func arguments(_ verb: String, _ jobs: [Job]) -> [String] {
         ["systemctl", "--no-ask-password", verb] + jobs.map { $0.unit.text }
@@ -111,14 +207,16 @@ struct Systemd {
 
     /// Lets systemd forget what it still has to do with the units. A job that is done meanwhile is no error.
     func cancel(_ units: [UnitName]) {
-        let jobs = ((try? show(units, heeding: false)) ?? []).compactMap { $0.job }
+        let jobs = ((try? show(units, .state, heeding: false)) ?? []).compactMap { $0.job }
         if !jobs.isEmpty { _ = try? command.run(["systemctl", "cancel"] + jobs, heeding: false) }
     }
 
     /// What systemd says of units, in the order asked for.
-    func show(_ units: [UnitName], heeding interrupts: Bool = true) throws(Failure) -> [UnitStatus] {
+    func show(
+        _ units: [UnitName], _ properties: UnitStatus.Properties = .state, heeding interrupts: Bool = true
+    ) throws(Failure) -> [UnitStatus] {
         guard !units.isEmpty else { return [] }
-        let arguments = ["systemctl", "show", "--property=" + UnitStatus.properties, "--"] + units.map { $0.text }
+        let arguments = ["systemctl", "show", "--property=" + properties.rawValue, "--"] + units.map { $0.text }
         let result = try command.run(arguments, heeding: interrupts)
         let statuses = UnitStatus.parse(result.text)
         guard result.status == 0, statuses.count == units.count else {

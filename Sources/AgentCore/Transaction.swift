@@ -49,8 +49,14 @@ struct Transaction {
         let steps = preparation.steps
         let noted = journal.notedPaths
         var index = 0
+        var isSettled = false
         while index < steps.count {
             if let reason = supervisor.reason { throw Failure(step: index, reason) }
+            // What is confirmed, or committed, is the whole host.
+            if !isSettled, case .confirm = steps[index].action {
+                try settleOthers(journal)
+                isSettled = true
+            }
             // Neighbours of the same kind that concern units are one call of systemctl, or one judgement.
             var end = index + 1
             while end < steps.count, steps[end].action.canJoin(steps[index].action) { end += 1 }
@@ -64,6 +70,30 @@ struct Transaction {
             }
             index = end
         }
+        if !isSettled { try settleOthers(journal) }
+    }
+
+    /// Has what the steps took down, without naming it, up again.
+    private func settleOthers(_ journal: Journal) throws(Failure) {
+        guard let systemd, !journal.units.isEmpty else { return }
+        var stopped: [UnitName] = []
+        for step in preparation.steps { if case .disable(let unit, _) = step.action { stopped.append(unit) } }
+        let now = try systemd.units()
+        // Else systemd remembers as failed what is gone.
+        let failed = stopped.filter { now.failing.contains($0) }
+        if !failed.isEmpty { systemd.resetFailed(failed) }
+        var fallen: [Systemd.Fallen] = []
+        for one in try systemd.fallen(journal, now) {
+            if one.isConflict {
+                throw Failure(.unit(one.unit, .conflict(with: one.cause), journal: systemd.journal(one.unit)))
+            } else if !stopped.contains(one.cause) {
+                fallen.append(one)
+            } else if !one.isPart {
+                // To start it would start what the plan stops.
+                throw Failure(.unit(one.unit, .draggedDown(with: one.cause, state: ""), journal: systemd.journal(one.unit)))
+            }
+        }
+        try systemd.raise(fallen, supervisor)
     }
 
     private func execute(
@@ -77,7 +107,10 @@ struct Transaction {
             try change(step, noted)
         case .sysusers: try systemd?.sysusers()
         case .tmpfiles: try systemd?.tmpfiles()
-        case .daemonReload: try systemd?.daemonReload()
+        case .daemonReload:
+            guard let systemd else { return }
+            try systemd.daemonReload()
+            try Quadlets(system: system, preparation: preparation).checkUnits(systemd)
         case .disable:
             guard let systemd else { return }
             let jobs = preparation.steps[range].compactMap { $0.job }
@@ -87,7 +120,7 @@ struct Transaction {
                 try disable(loaded.map { $0.unit }, journal)
             }
         case .enable: try enable(preparation.steps[range])
-        case .start, .restart: try restart(range, journal)
+        case .start, .restart: try bringUp(range, journal)
         case .check:
             guard let systemd else { return }
             try UnitCheck(systemd: systemd, interruption: supervisor).judge(
@@ -111,32 +144,28 @@ struct Transaction {
         }
     }
 
-    private func restart(_ range: Range<Int>, _ journal: Journal) throws(Failure) {
+    private func bringUp(_ range: Range<Int>, _ journal: Journal) throws(Failure) {
         guard let systemd else { return }
-        let jobs = preparation.steps[range].compactMap { $0.job }
-        let units = jobs.map { $0.unit }
-        var result = try systemd.restart(jobs)
-        guard result.status != 0 else { return }
-        var statuses = try systemd.show(units)
-        // systemd counts our restarts too: several deploys in a short time are no reason to fail.
-        if statuses.contains(where: { $0.result == "start-limit-hit" }) {
-            systemd.resetFailed(units)
-            result = try systemd.restart(jobs)
-            guard result.status != 0 else { return }
-            statuses = try systemd.show(units)
-        }
-        // Say which unit it was, in its own words.
-        for (unit, status) in zip(units, statuses) {
-            if case .unwell(let problem) = status.verdict(before: journal.invocation(of: unit)) {
-                throw Failure(.unit(unit, problem, journal: systemd.journal(unit)))
+        var (down, up): ([Systemd.Job], [Systemd.Job]) = ([], [])
+        for step in preparation.steps[range] {
+            guard let job = step.job else { continue }
+            if !journal.units.contains(where: { $0.name == job.unit && $0.isUp }) {
+                down.append(job)
+            } else if !isLeft(step, journal) {
+                up.append(job)
             }
         }
-        // None looks like it: it failed, and something has it start again already, such as its socket.
-        for (unit, status) in zip(units, statuses) where status.activeState == "activating" {
-            throw Failure(.unit(unit, .restarting(times: status.restarts), journal: systemd.journal(unit)))
+        try systemd.bringUp(start: down, restart: up, journal)
+    }
+
+    /// Whether a unit that runs goes on as it is.
+    private func isLeft(_ step: Step, _ journal: Journal) -> Bool {
+        switch step.action {
+        case .start(_, .leave, _): true
+        case .start(_, .restart, _):
+            preparation.record.apps.contains { $0.name == step.app && journal.onlyTakesOver($0, preparation.record) }
+        default: false
         }
-        let arguments = systemd.arguments("restart", jobs)
-        throw Failure(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
     }
 
     /// A step that changes nothing but the file system.

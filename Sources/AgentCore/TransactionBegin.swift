@@ -30,10 +30,11 @@ extension Transaction {
             for (unit, status) in zip(units, statuses) {
                 journal.units.append(
                     Journal.PriorUnit(
-                        name: unit, isUp: status.isUp, isEnabled: false, isEnablementTouched: false,
+                        name: unit, state: status.prior, isEnabled: false, isEnablementTouched: false,
                         limit: preparation.steps.compactMap { $0.unit == unit ? $0.action.limit : nil }.max() ?? .zero,
-                        invocation: status.isUp ? status.invocation : ""))
+                        invocation: status.invocation))
             }
+            if !units.isEmpty { journal.others = try systemd.units() }
         }
         if let reason = supervisor.reason { throw Failure(reason) }
         try system.syncParent(of: Layout.undo.withSuffix("/any"))

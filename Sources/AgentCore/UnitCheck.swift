@@ -15,7 +15,7 @@ struct UnitCheck {
 
         func settle(_ status: UnitStatus) -> Duration {
             // Of what ended well, nothing can fail any more.
-            if status.type == "oneshot" { return .zero }
+            if status.type == "oneshot" || !status.isUp { return .zero }
             return settle ?? (status.announcesReadiness ? .zero : .milliseconds(300))
         }
     }
@@ -39,8 +39,8 @@ struct UnitCheck {
             for (item, status) in zip(rest, statuses) {
                 let limit: Duration
                 let goal: Waiting.Goal
-                switch status.verdict(before: item.invocation) {
-                case .unwell(let problem):
+                switch systemd.verdict(item.unit, status, before: item.invocation) {
+                case .unwell(let problem), .forgotten(let problem):
                     throw Failure(.unit(item.unit, problem, journal: systemd.journal(item.unit)))
                 case .healthy:
                     (limit, goal) = (item.settle(status), .settled)

@@ -1,8 +1,11 @@
+import CSystem
 import Model
 import Wire
 
 /// What `systemctl show` says of one unit (the names are those of org.freedesktop.systemd1(5)).
-struct UnitStatus: Equatable {
+///
+/// A class, since it is large and passed about.
+final class UnitStatus {
     /// The unit's own name.
     var id = ""
     var type = ""
@@ -15,18 +18,48 @@ struct UnitStatus: Equatable {
     var invocation = ""
     var unitFileState = ""
     var conditionsHold = true
+    var assertionsHold = true
     var remainsAfterExit = false
-    /// Whether systemd has looked at its conditions since it knows the unit.
-    var wasTried = false
+    /// When systemd last looked at its conditions and at its assertions, and when it came up, by the monotonic clock in
+    /// microseconds; zero for never since systemd knows the unit, which it forgets when nothing refers to it and it is down.
+    var conditionsSeen: Int64 = 0
+    var assertionsSeen: Int64 = 0
+    var activeSince: Int64 = 0
+    var refusesStart = false
+    var refusesStop = false
     /// The number of the job that systemd has for it; nil for none.
     var job: String?
+    /// What the unit cannot be up without, what it starts, and what it stops or is stopped by when either of them starts. Only of
+    /// `dependencies`.
+    var needs: [UnitName] = []
+    var pulls: [UnitName] = []
+    var conflicts: [UnitName] = []
+    /// What the unit stops with, by its own will.
+    var partOf: [UnitName] = []
+    /// What a socket, path or timer starts.
+    var triggers: [UnitName] = []
+    /// Whether a timer or a path starts it: it comes and goes.
+    var hasTimer = false
+    /// Whether a socket starts a service for each connection.
+    var acceptsConnections = false
 
-    static let properties =
-        "Id,Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,InvocationID,UnitFileState,ConditionResult,"
-        + "AssertResult,ConditionTimestampMonotonic,RemainAfterExit,Job"
+    /// What `systemctl show` is asked for.
+    enum Properties: String {
+        case state =
+            "Id,Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,InvocationID,UnitFileState,ConditionResult,AssertResult,ConditionTimestampMonotonic,AssertTimestampMonotonic,ActiveEnterTimestampMonotonic,RemainAfterExit,RefuseManualStart,RefuseManualStop,Job"
+        case dependencies =
+            "Type,LoadState,ActiveState,SubState,NRestarts,RemainAfterExit,Accept,Requires,Requisite,BindsTo,PartOf,StopPropagatedFrom,TriggeredBy,Triggers,Wants,Upholds,OnFailure,OnSuccess,Conflicts,ConflictedBy"
+    }
 
-    /// Active, or on the way there: what a rollback has to bring back.
-    var isUp: Bool { activeState == "active" || activeState == "reloading" || activeState == "activating" }
+    /// Active, or on the way there.
+    var isUp: Bool { isActive || activeState == "activating" }
+    var isActive: Bool { activeState == "active" || activeState == "reloading" || activeState == "refreshing" }
+
+    /// Failed, or waiting for systemd to try again after a crash.
+    var isFailing: Bool { activeState == "failed" || subState.utf8.starts(with: "auto-restart".utf8) }
+
+    /// Whether being down is how it ends when all went well.
+    var endsByItself: Bool { type == "oneshot" && !remainsAfterExit }
 
     /// What `systemctl enable` made so; not what is `static`, `generated` or `linked`.
     var isEnabled: Bool { unitFileState == "enabled" || unitFileState == "enabled-runtime" }
@@ -40,7 +73,7 @@ struct UnitStatus: Equatable {
                 current = nil
                 continue
             }
-            var status = current ?? UnitStatus()
+            let status = current ?? UnitStatus()
             status.set(String(decoding: line[..<equals], as: UTF8.self), String(decoding: line[line.index(after: equals)...], as: UTF8.self))
             current = status
         }
@@ -48,7 +81,7 @@ struct UnitStatus: Equatable {
         return statuses
     }
 
-    private mutating func set(_ property: String, _ value: String) {
+    private func set(_ property: String, _ value: String) {
         switch property {
         case "Id": id = value
         case "Type": type = value
@@ -60,13 +93,43 @@ struct UnitStatus: Equatable {
         case "ExecMainStatus": mainStatus = Int(value) ?? 0
         case "InvocationID": invocation = value
         case "UnitFileState": unitFileState = value
-        case "ConditionResult", "AssertResult": conditionsHold = conditionsHold && value != "no"
-        case "ConditionTimestampMonotonic": wasTried = value != "0"
+        case "ConditionResult": conditionsHold = value != "no"
+        case "AssertResult": assertionsHold = value != "no"
+        case "ConditionTimestampMonotonic": conditionsSeen = Int64(value) ?? 0
+        case "AssertTimestampMonotonic": assertionsSeen = Int64(value) ?? 0
+        case "ActiveEnterTimestampMonotonic": activeSince = Int64(value) ?? 0
+        case "RefuseManualStart": refusesStart = value == "yes"
+        case "RefuseManualStop": refusesStop = value == "yes"
+        case "Requires", "BindsTo":
+            needs += units(value)
+            pulls += units(value)
+        case "Requisite", "StopPropagatedFrom": needs += units(value)
+        case "PartOf":
+            partOf = units(value)
+            needs += partOf
+        // A restarted socket takes its service along, and a service that does not start its socket.
+        case "TriggeredBy":
+            for unit in units(value) { if unit.isSocket { needs.append(unit) } else { hasTimer = true } }
+        case "Accept": acceptsConnections = value == "yes"
+        case "Triggers":
+            triggers = units(value)
+            needs += triggers
+            pulls += triggers
+        case "Wants", "Upholds", "OnFailure", "OnSuccess": pulls += units(value)
+        case "Conflicts", "ConflictedBy": conflicts += units(value)
         case "RemainAfterExit": remainsAfterExit = value == "yes"
         case "Job": job = value.isEmpty || value == "0" ? nil : value
         default: break
         }
     }
+}
+
+extension UnitName {
+    var isSocket: Bool { text.utf8.ends(with: ".socket") }
+}
+
+private func units(_ names: String) -> [UnitName] {
+    names.utf8.split(separator: 32).compactMap { UnitName(String(decoding: $0, as: UTF8.self)) }
 }
 
 /// What a look at a unit says.
@@ -75,6 +138,8 @@ enum UnitVerdict: Equatable {
     /// Not there yet, but on its way.
     case pending
     case unwell(UnitProblem)
+    /// Down, and systemd has forgotten why: as it should be if its conditions do not hold, else unwell.
+    case forgotten(UnitProblem)
 }
 
 extension UnitStatus {
@@ -91,18 +156,25 @@ extension UnitStatus {
     func verdict(before: String?) -> UnitVerdict {
         if loadState != "loaded" { return .unwell(.notLoaded(state: loadState)) }
         let restarted = restarts > 0 && invocation != before
-        if subState == "auto-restart" || subState == "auto-restart-queued" || restarted {
-            return .unwell(.restarting(times: restarts))
-        }
-        switch activeState {
-        case "active", "reloading", "refreshing": return .healthy
-        case "activating": return .pending
-        case "failed": return .unwell(.failed(result: result, status: mainStatus))
-        default:
-            // A oneshot that is done, or a unit whose conditions do not hold here, is as it should be.
-            if result == "success" && (type == "oneshot" || !conditionsHold) { return .healthy }
-            return result == "success" || result.isEmpty
-                ? .unwell(.exited(status: mainStatus)) : .unwell(.failed(result: result, status: mainStatus))
-        }
+        if subState.utf8.starts(with: "auto-restart".utf8) || restarted { return .unwell(.restarting(times: restarts)) }
+        if isActive { return .healthy }
+        // Such as one that waits for another unit.
+        if activeState == "activating" || job != nil { return .pending }
+        if activeState == "failed" { return .unwell(.failed(result: result, status: mainStatus)) }
+        if result == "exec-condition" || (conditionsSeen > 0 && !conditionsHold) { return .healthy }
+        if assertionsSeen > 0 && !assertionsHold { return .unwell(.failed(result: "assert", status: 0)) }
+        guard result == "success" || result.isEmpty else { return .unwell(.failed(result: result, status: mainStatus)) }
+        if endsByItself { return .healthy }
+        return conditionsSeen > 0 ? .unwell(.exited(status: mainStatus)) : .forgotten(.exited(status: mainStatus))
+    }
+}
+
+extension UnitStatus {
+    /// How a unit is before it is touched. One that crashed counts as steady once it has been up for a minute.
+    var prior: Journal.PriorUnit.State {
+        if activeState == "failed" { return .failed }
+        if !isUp { return .down }
+        let isYoung = csys_monotonic_ns() / 1000 - activeSince < 60_000_000
+        return !isActive || (restarts > 0 && isYoung) ? .unsteady : .up
     }
 }

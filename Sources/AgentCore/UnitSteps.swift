@@ -20,6 +20,29 @@ extension Journal {
         return false
     }
 
+    /// Whether all files of an app were at their places already, with their content, so that what runs with them need not restart:
+    /// the app only takes them over.
+    func onlyTakesOver(_ app: DeployedApp, _ record: Record) -> Bool {
+        for file in app.files where file.path.text != "manifest.json" {
+            var path: AbsolutePath?
+            for link in record.links where link.app == app.name && link.source == file.path { path = link.path }
+            for placed in record.placed where placed.app == app.name && placed.source == file.path { path = placed.path }
+            guard let path, wasThere(path) else { return false }
+        }
+        return true
+    }
+
+    private func wasThere(_ place: AbsolutePath) -> Bool {
+        for prior in priors {
+            switch prior {
+            case .path(place, .file), .placed(place, .file, _): return true
+            case .path(place, .symlink(let target)), .placed(place, .symlink(let target), _): return !Layout.isOurs(target)
+            default: break
+            }
+        }
+        return false
+    }
+
     /// The invocation of a unit before the transaction; nil if it was not up.
     func invocation(of unit: UnitName) -> String? {
         units.first { $0.name == unit && $0.isUp }?.invocation
@@ -30,7 +53,7 @@ extension Step {
     /// The unit that the step is about.
     var unit: UnitName? {
         switch action {
-        case .disable(let unit, _), .enable(let unit, _), .start(let unit, _), .restart(let unit, _, _),
+        case .disable(let unit, _), .enable(let unit, _), .start(let unit, _, _), .restart(let unit, _, _),
             .check(let unit, _, _):
             unit
         default: nil
@@ -48,7 +71,7 @@ extension Step.Action {
     /// How long the unit may take.
     var limit: Duration? {
         switch self {
-        case .disable(_, let limit), .start(_, let limit), .restart(_, _, let limit), .check(_, _, let limit): limit
+        case .disable(_, let limit), .start(_, _, let limit), .restart(_, _, let limit), .check(_, _, let limit): limit
         default: nil
         }
     }

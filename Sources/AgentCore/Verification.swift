@@ -88,22 +88,11 @@ final class Verification: Pulse {
         for (unit, status) in zip(record.units, statuses) {
             if systemd.isDisabled(unit.name), !disabled.contains(unit.name) { add(unit.app, .disabled(unit.name)) }
             // Of its restarts, those of long ago are no concern.
-            switch status.verdict(before: status.invocation) {
-            case .unwell(let problem): add(unit.app, .unwell(unit.name, problem))
-            case .healthy where status.isStopped && (status.wasTried || !hasConditions(unit.name, record)): add(unit.app, .unwell(unit.name, .exited(status: 0)))
+            switch systemd.verdict(unit.name, status, before: status.invocation) {
+            case .unwell(let problem), .forgotten(let problem): add(unit.app, .unwell(unit.name, problem))
             case .healthy, .pending: break
             }
         }
-    }
-
-    /// Whether the unit's file names conditions. systemd forgets of a unit that it does not need that they did not hold.
-    private func hasConditions(_ unit: UnitName, _ record: Record) -> Bool {
-        for path in record.placed.map({ $0.path }) + record.links.map({ $0.target }) where path.name == unit.text {
-            for line in (try? system.contents(of: path, limit: 1 << 20))?.split(separator: 10) ?? [] {
-                if line.starts(with: "Condition".utf8) || line.starts(with: "Assert".utf8) { return true }
-            }
-        }
-        return false
     }
 
     // MARK: Versions
@@ -228,13 +217,6 @@ extension System {
         case .symlink(let target): .symlink(to: target)
         case .other: .other
         }
-    }
-}
-
-extension UnitStatus {
-    /// Whether it would be active still, as far as it is known that its conditions held.
-    fileprivate var isStopped: Bool {
-        activeState == "inactive" && (type != "oneshot" || remainsAfterExit) && (conditionsHold || !wasTried)
     }
 }
 

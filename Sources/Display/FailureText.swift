@@ -11,6 +11,12 @@ extension Failure {
         switch problem {
         case .unit(_, .tooSlow(_, let seconds), let journal):
             withJournal(journal) + "\nIf it needs that long, say so in its app's manifest.json: \"timeout\": \(seconds * 2)"
+        case .unit(let unit, .conflict(let other), _):
+            problem.phrase + ".\nIf \(other.text) shall run instead of \(unit.text), stop and disable \(unit.text) on the host first."
+        case .unit(let unit, .refusesStop, _):
+            problem.phrase + ".\nTake \(unit.text) out of \"units_enabled\", or boot the host when its configuration has changed."
+        case .unit(let unit, .refusesStart, _):
+            problem.phrase + ".\nTake \(unit.text) out of \"units_enabled\", and list a unit that starts it."
         case .unit(_, _, let journal): withJournal(journal)
         case .command(_, _, let output) where !output.isEmpty: problem.phrase + ":\n" + quoted(output)
         case .occupied(let path, .file, let link?):
@@ -37,6 +43,8 @@ extension Failure {
         case .newerFormat(_, let writer):
             problem.phrase + ".\nUse the version of Deptool that deployed last"
                 + (writer.isEmpty ? "." : ", whose agent is \(visible(writer)), or a newer one.")
+        case .noQuadlets: problem.phrase + ".\nInstall Podman 4.4 or later on the host, then deploy again."
+        case .noQuadletUnit(_, let output) where !output.isEmpty: problem.phrase + ":\n" + quoted(output)
         case .disconnected:
             problem.phrase + ". Deptool only finishes under the eyes of the operator; run `deptool deploy` again."
         case .unreadable(let path, _):
@@ -66,6 +74,8 @@ extension Problem {
         case .unit(let unit, .exited, _) where !unit.text.hasSuffix(".service"): "unit \(unit.text) did not become active, or did not stay so"
         case .unit(let unit, let problem, _): "unit \(unit.text) \(problem.phrase)"
         case .occupied(let path, let occupant, _): "\(visible(path.text)) is \(occupant.phrase) that is not Deptool's"
+        case .noQuadlets: "it has no Podman that makes units of quadlets"
+        case .noQuadletUnit(let path, _): "Podman makes no unit of \(visible(path.text))"
         case .noGroup(let group): "/etc/group has no group '\(group.text)'"
         case .corrupt(let path): "the content of \(visible(path)) is not what it should be"
         case .cancelled: "given up by the operator"
@@ -107,6 +117,11 @@ extension UnitProblem {
         case .restarting(let times): "crashed and was restarted \(times == 1 ? "once" : "\(times) times")"
         case .tooSlow(let state, let seconds):
             "did not \(state.hasPrefix("deactivating") ? "stop" : "become ready") within \(seconds) s: it is \(visible(state))"
+        case .draggedDown(let cause, let state):
+            "went down with \(cause.text) and did not come up again\(state.isEmpty ? "" : ": it is \(visible(state))")"
+        case .conflict(let other): "was stopped by the start of \(other.text), which conflicts with it"
+        case .refusesStart: "has to be started, and systemd refuses that (RefuseManualStart=yes)"
+        case .refusesStop: "runs and has to be restarted or stopped, and systemd refuses that (RefuseManualStop=yes)"
         }
     }
 }

@@ -63,7 +63,11 @@ func stepJSON(_ step: Step) -> JSONValue {
     case .unplace(let path): members.append(("path", .string(path.text)))
     case .displace(let path, let found): members += [("path", .string(path.text))] + foundJSON(found)
     case .unlink(let path): members.append(("path", .string(path.text)))
-    case .disable(let unit, let limit), .start(let unit, let limit):
+    case .start(let unit, let ifUp, let limit):
+        members += [
+            ("unit", .string(unit.text)), ("limit_ms", milliseconds(limit)), ("if_up", ifUp == .restart ? "restart" : "leave"),
+        ]
+    case .disable(let unit, let limit):
         members += [("unit", .string(unit.text)), ("limit_ms", milliseconds(limit))]
     case .check(let unit, let settle, let limit):
         members += [

@@ -114,9 +114,10 @@ extension Step {
         case .disable(let unit, _): "stop and disable unit \(unit.text)"
         case .daemonReload: "reload systemd"
         case .enable(let unit, .new): "enable unit \(unit.text)"
-        case .start(let unit, _): "start unit \(unit.text)"
+        case .start(let unit, .leave, _): "start unit \(unit.text)"
+        case .start(let unit, .restart, _): "start unit \(unit.text) (restart it if it runs with other files)"
         case .restart(let unit, let because, _):
-            "restart unit \(unit.text) (\(visible(because.path.text))"
+            "restart unit \(unit.text)\(unit.text.hasSuffix(".socket") ? " and its service" : "") (\(visible(because.path.text))"
                 + (because.others == 0 ? " changed)" : " and \(count(because.others, "other file")) changed)")
         }
     }
@@ -138,7 +139,7 @@ extension Step {
         case .disable(let unit, _): "stopping \(unit.text)"
         case .daemonReload: "reloading systemd"
         case .enable(let unit, _): "enabling \(unit.text)"
-        case .start(let unit, _): "starting \(unit.text)"
+        case .start(let unit, _, _): "starting \(unit.text)"
         case .restart(let unit, _, _): "restarting \(unit.text)"
         case .check(let unit, _, _): "checking \(unit.text)"
         }

@@ -86,4 +86,10 @@ public enum UnitProblem: Hashable, Sendable {
     case restarting(times: Int)
     /// It was not up when the time to wait was over, or not stopped (ActiveState, SubState).
     case tooSlow(state: String, seconds: Int)
+    /// It went down with another, and did not come up again (ActiveState).
+    case draggedDown(with: UnitName, state: String)
+    /// It was stopped since another came up that conflicts with it.
+    case conflict(with: UnitName)
+    /// It would have to be started or stopped, and has RefuseManualStart= or RefuseManualStop=.
+    case refusesStart, refusesStop
 }

@@ -45,6 +45,12 @@ public enum Layout {
     public static var runlevels: [AbsolutePath] {
         ["0", "1", "2", "3", "4", "5", "6", "S"].map { AbsolutePath(unchecked: "/etc/rc\($0).d") }
     }
+    /// Where Podman looks for quadlets, what makes units of them, and where these are.
+    public static var quadlets: AbsolutePath { AbsolutePath(unchecked: "/etc/containers/systemd") }
+    public static var quadletGenerators: [AbsolutePath] {
+        ["/usr/lib", "/lib", "/usr/local/lib", "/etc", "/run"].map { AbsolutePath(unchecked: $0 + "/systemd/system-generators/podman-system-generator") }
+    }
+    public static var generatedUnits: AbsolutePath { AbsolutePath(unchecked: "/run/systemd/generator") }
     public static var groups: AbsolutePath { AbsolutePath(unchecked: "/etc/group") }
     public static var users: AbsolutePath { AbsolutePath(unchecked: "/etc/passwd") }
     public static var hostname: AbsolutePath { AbsolutePath(unchecked: "/etc/hostname") }

@@ -39,8 +39,8 @@ public struct Step: Hashable, Sendable {
         case daemonReload
         /// Enable a unit, or do so again because its file, which says where it is wanted, may say something else now.
         case enable(UnitName, Enablement)
-        /// Start a unit that was not enabled before; if it runs all the same, anew, since its configuration is.
-        case start(UnitName, within: Duration)
+        /// Start a unit that was not enabled before, or is down. It may run all the same.
+        case start(UnitName, ifUp: IfUp, within: Duration)
         case restart(UnitName, because: Reason, within: Duration)
         /// Wait for the unit to come up, and judge it for as long as it has to settle; nil for the agent's own measure: a
         /// moment where systemd cannot tell that the unit is ready.
@@ -60,6 +60,13 @@ public struct Step: Hashable, Sendable {
     /// Who can read a version when it is made.
     public enum Readers: Hashable, Sendable {
         case everybody, root
+    }
+
+    /// What becomes of a unit that is to be started, and runs already.
+    public enum IfUp: Hashable, Sendable {
+        case leave
+        /// Restart it, unless it runs with the very files that the app brings: then they are only taken over.
+        case restart
     }
 
     public enum Enablement: Hashable, Sendable {

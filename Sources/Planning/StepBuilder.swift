@@ -139,7 +139,8 @@ struct StepBuilder {
                         let reason = Step.Reason(path: first, others: (own?.touched.count ?? 1) - 1)
                         start.append(Step(shown, .restart(unit, because: reason, within: limit)))
                     } else {
-                        start.append(Step(shown, .start(unit, within: limit)))
+                        let hasOtherFiles = own?.touched.contains { $0.text != Manifest.fileName } == true || !others.isEmpty
+                        start.append(Step(shown, .start(unit, ifUp: hasOtherFiles ? .restart : .leave, within: limit)))
                     }
                 } else {
                     let isDisabled = own?.drift.contains { $0.finding == .disabled(unit) } ?? false
@@ -155,7 +156,7 @@ struct StepBuilder {
                         let reason = Step.Reason(path: first, others: files.count - 1)
                         start.append(Step(shown, .restart(unit, because: reason, within: limit)))
                     } else if own?.drift.contains(where: { $0.isDown(unit) }) == true {
-                        start.append(Step(shown, .start(unit, within: limit)))
+                        start.append(Step(shown, .start(unit, ifUp: .leave, within: limit)))
                     } else if !isDisabled {
                         continue
                     }

@@ -346,6 +346,11 @@ extension Problem: WireCodable {
         case .noGroup(let group):
             writer.byte(14)
             group.encode(to: &writer)
+        case .noQuadlets: writer.byte(40)
+        case .noQuadletUnit(let path, let output):
+            writer.byte(41)
+            path.encode(to: &writer)
+            writer.text(output)
         }
     }
 
@@ -376,6 +381,10 @@ extension Problem: WireCodable {
         case 8: self = .agentDied
         case 9: self = .interrupted
         case 10: self = .protocolViolation
+        case 40: self = .noQuadlets
+        case 41:
+            let path = try AbsolutePath(from: &reader)
+            self = .noQuadletUnit(path, output: try reader.text(limit: Self.longestOutput))
         case 11:
             let path = try reader.text()
             self = .unreadable(path: path, try DecodingProblem(from: &reader))
@@ -456,6 +465,15 @@ extension UnitProblem: WireCodable {
             writer.byte(4)
             writer.text(state)
             writer.small(seconds)
+        case .draggedDown(let cause, let state):
+            writer.byte(5)
+            cause.encode(to: &writer)
+            writer.text(state)
+        case .conflict(let other):
+            writer.byte(6)
+            other.encode(to: &writer)
+        case .refusesStart: writer.byte(7)
+        case .refusesStop: writer.byte(8)
         }
     }
 
@@ -470,6 +488,12 @@ extension UnitProblem: WireCodable {
         case 4:
             let state = try reader.text()
             self = .tooSlow(state: state, seconds: try reader.small())
+        case 5:
+            let cause = try UnitName(from: &reader)
+            self = .draggedDown(with: cause, state: try reader.text())
+        case 6: self = .conflict(with: try UnitName(from: &reader))
+        case 7: self = .refusesStart
+        case 8: self = .refusesStop
         default: throw .unknownCase
         }
     }

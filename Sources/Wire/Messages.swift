@@ -217,6 +217,10 @@ public indirect enum Problem: Hashable, Sendable {
     case occupied(AbsolutePath, by: Occupant, for: Link?)
     /// `/etc/group` has no such group, or not in a way that can be understood.
     case noGroup(GroupName)
+    /// The host has no Podman that makes units of quadlets.
+    case noQuadlets
+    /// Podman made no unit of a quadlet, with what it says of that.
+    case noQuadletUnit(AbsolutePath, output: String)
     /// The content that arrived, or that was on disk, is not the one announced.
     case corrupt(path: String)
     /// The operator gave up.

@@ -234,9 +234,10 @@ extension Step: WireCodable {
         case .enable(let unit, .refreshed):
             writer.byte(10)
             unit.encode(to: &writer)
-        case .start(let unit, let limit):
+        case .start(let unit, let ifUp, let limit):
             writer.byte(11)
             unit.encode(to: &writer)
+            writer.byte(ifUp == .restart ? 1 : 0)
             writer.duration(limit)
         case .restart(let unit, let because, let limit):
             writer.byte(12)
@@ -297,7 +298,8 @@ extension Step: WireCodable {
         case 10: action = .enable(try UnitName(from: &reader), .refreshed)
         case 11:
             let unit = try UnitName(from: &reader)
-            action = .start(unit, within: try reader.duration())
+            let ifUp: IfUp = try reader.bool() ? .restart : .leave
+            action = .start(unit, ifUp: ifUp, within: try reader.duration())
         case 12:
             let unit = try UnitName(from: &reader)
             let reason = try Reason(from: &reader)

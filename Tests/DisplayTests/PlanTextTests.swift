@@ -62,7 +62,7 @@ import Testing
                     place unit web.service.d/a.conf
                     reload systemd
                     enable unit web.service
-                    start unit web.service
+                    start unit web.service (restart it if it runs with other files)
 
             """)
     }
@@ -200,7 +200,7 @@ import Testing
     @Test func `a step of a unit names it`() throws {
         let unit = try unitName("a.service")
         let actions: [Step.Action] = [
-            .disable(unit, within: .zero), .enable(unit, .new), .start(unit, within: .zero),
+            .disable(unit, within: .zero), .enable(unit, .new), .start(unit, ifUp: .leave, within: .zero),
             .restart(unit, because: .init(path: try RelativePath("f"), others: 0), within: .zero),
             .check(unit, settle: nil, within: .zero),
         ]

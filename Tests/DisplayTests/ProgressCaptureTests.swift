@@ -16,7 +16,7 @@ import Wire
 
     private static let steps: [Step] = {
         guard let unit = UnitName("nginx.service") else { return [] }
-        return [Step(nil, .activate), Step(nil, .start(unit, within: .seconds(90)))]
+        return [Step(nil, .activate), Step(nil, .start(unit, ifUp: .leave, within: .seconds(90)))]
     }()
 
     /// An ordinary deploy, in which host `number` brings 40 MB up slowly, or waits for a unit.

@@ -29,7 +29,7 @@ import Wire
     }
 
     @Test func `a step that takes its time says so`() throws {
-        let step = Step(nil, .start(try unitName("a.service"), within: .zero))
+        let step = Step(nil, .start(try unitName("a.service"), ifUp: .leave, within: .zero))
         let board = board([short], [(short, .applying(step), .seconds(10))])
         #expect(board.line(short, at: .seconds(11)) == "  ns1: starting a.service")
         #expect(board.line(short, at: .milliseconds(13_900)) == "  ns1: starting a.service (3 s)")
@@ -77,7 +77,7 @@ import Wire
         let failure = Failure(step: 3, .unit(unit, .failed(result: "exit-code", status: 1), journal: "boom"))
         let events: [HostEvent] = [
             .connecting, .installingAgent, .connected(isStale: false), .connected(isStale: true), .locking, .staging(bytes: 0, of: 0),
-            .staging(bytes: 5, of: 1 << 19), .staging(bytes: 5, of: 1 << 20), .staged, .applying(Step(nil, .start(unit, within: .zero))),
+            .staging(bytes: 5, of: 1 << 19), .staging(bytes: 5, of: 1 << 20), .staged, .applying(Step(nil, .start(unit, ifUp: .leave, within: .zero))),
             .waiting(Waiting(unit, .ready, elapsed: 12, limit: 90)), .waiting(Waiting(unit, .settled, elapsed: 1, limit: 5)),
             .undoing(failure), .waiting(Waiting(unit, .stopped, elapsed: 3, limit: 180)), .ended(.deployed),
         ]
@@ -140,7 +140,7 @@ import Wire
                 let number = Int.random(in: 0...9, using: &random)
                 let events: [HostEvent] = [
                     .connecting, .connected(isStale: false), .locking, .staging(bytes: UInt64(number), of: 1 << 22), .staged,
-                    .applying(Step(nil, .start(unit, within: .zero))), .ended(.deployed),
+                    .applying(Step(nil, .start(unit, ifUp: .leave, within: .zero))), .ended(.deployed),
                     .waiting(Waiting(unit, .ready, elapsed: number, limit: 90)), .undoing(Failure(step: number, .cancelled)),
                     .ended(.rolledBack(Failure(.timeout(arguments: ["x"], seconds: number)))),
                 ]

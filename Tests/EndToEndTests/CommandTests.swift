@@ -68,7 +68,7 @@ import Testing
                         place unit clock.service
                         reload systemd
                         enable unit clock.service
-                        start unit clock.service
+                        start unit clock.service (restart it if it runs with other files)
                     add motd
                         + manifest.json
                         + text

@@ -27,7 +27,7 @@ extension EndToEnd {
                             place unit clock.service
                             reload systemd
                             enable unit clock.service
-                            start unit clock.service
+                            start unit clock.service (restart it if it runs with other files)
 
                       web1: connecting
                       web1: installing the agent

@@ -56,7 +56,7 @@ extension EndToEnd {
                             place unit db.service
                             reload systemd
                             enable unit db.service
-                            start unit db.service
+                            start unit db.service (restart it if it runs with other files)
                         update web
                             + conf.d/extra.conf
                             ~ site.conf

@@ -52,7 +52,7 @@ extension EndToEnd {
                             place unit nftables-mesh.service
                             reload systemd
                             enable unit nftables-mesh.service
-                            start unit nftables-mesh.service
+                            start unit nftables-mesh.service (restart it if it runs with other files)
                         update names
                             ~ hosts
                         add wireguard
@@ -60,7 +60,7 @@ extension EndToEnd {
                             + mesh.conf
                             link /etc/wireguard/mesh.conf -> mesh.conf
                             enable unit wg-quick@mesh.service
-                            start unit wg-quick@mesh.service
+                            start unit wg-quick@mesh.service (restart it if it runs with other files)
                         keep it only if a new login works (/etc/systemd/system/nftables-mesh.service is touched)
 
                     """)

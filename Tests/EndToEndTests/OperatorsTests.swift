@@ -33,7 +33,7 @@ extension EndToEnd {
                             place unit other.service
                             reload systemd
                             enable unit other.service
-                            start unit other.service
+                            start unit other.service (restart it if it runs with other files)
 
                       web1: connecting
                       web1: connected

@@ -127,7 +127,7 @@ let journals: [[UInt8]] = {
             .placed(path, .symlink(to: "/var/lib/deptool/apps/web/current/a"), content: .of(.blob, [])),
             .path(path, .file(copy: 3)), .path(path, .kept(copy: 4)), .noDirectory(path),
         ],
-        units: [Journal.PriorUnit(name: unit, isUp: true, isEnabled: false, isEnablementTouched: true, limit: .seconds(90), invocation: "ab")],
+        units: [Journal.PriorUnit(name: unit, state: .up, isEnabled: false, isEnablementTouched: true, limit: .seconds(90), invocation: "ab")],
         needsReload: true)
     return [journal.encoded]
 }()

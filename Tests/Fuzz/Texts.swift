@@ -122,4 +122,5 @@ let unitStatuses: [[UInt8]] = bytes(
 @Sendable func readUnitStatuses(_ input: [UInt8]) throws {
     for status in UnitStatus.parse(String(decoding: input, as: UTF8.self)) { _ = status.verdict(before: "ab") }
     _ = lastLines(String(decoding: input, as: UTF8.self))
+    _ = HostUnits.parse(String(decoding: input, as: UTF8.self))
 }

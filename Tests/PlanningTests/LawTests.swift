@@ -147,7 +147,7 @@ import Testing
             case (.unplace(let path), _): state.placed[path] = nil
             case (.unlink(let path), _): state.links[path] = nil
             case (.disable(let unit, _), _): state.units.remove(unit)
-            case (.start(let unit, _), _): state.units.insert(unit)
+            case (.start(let unit, _, _), _): state.units.insert(unit)
             default: break
             }
         }

@@ -25,7 +25,7 @@ import Testing
             "nsd: place /etc/systemd/system/nsd.service <- systemd/nsd.service",
             "daemon-reload",
             "nsd: enable nsd.service",
-            "nsd: start nsd.service",
+            "nsd: start nsd.service, or restart it",
             "nsd: check nsd.service",
         ])
     }
@@ -198,7 +198,7 @@ import Testing
             "daemon-reload",
             "nsd: enable nsd-exporter.service",
             "nsd: enable nsd.service again",
-            "nsd: start nsd-exporter.service",
+            "nsd: start nsd-exporter.service, or restart it",
             "nsd: restart nsd.service (manifest.json +1)",
             "nsd: check nsd-exporter.service",
             "nsd: check nsd.service",

@@ -26,7 +26,8 @@ func text(_ step: Step) -> String {
         case .daemonReload: "daemon-reload"
         case .enable(let unit, .new): "enable \(unit.text)"
         case .enable(let unit, .refreshed): "enable \(unit.text) again"
-        case .start(let unit, let limit): "start \(unit.text)" + within(limit)
+        case .start(let unit, .leave, let limit): "start \(unit.text)" + within(limit)
+        case .start(let unit, .restart, let limit): "start \(unit.text), or restart it" + within(limit)
         case .restart(let unit, let because, let limit):
             "restart \(unit.text) (\(because.path.text) +\(because.others))" + within(limit)
         case .check(let unit, let settle, let limit):

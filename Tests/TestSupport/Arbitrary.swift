@@ -89,7 +89,7 @@ extension Seeded {
             case 8: .daemonReload
             case 9: .enable(unit(), .new)
             case 10: .enable(unit(), .refreshed)
-            case 11: .start(unit(), within: duration())
+            case 11: .start(unit(), ifUp: pick([.leave, .restart]), within: duration())
             case 12: .restart(unit(), because: .init(path: relativePath(), others: count()), within: duration())
             case 13: .confirm(within: duration(), because: .login(touched: optional { $0.text() }))
             case 15: .grant(group())
@@ -161,21 +161,27 @@ extension Seeded {
     }
 
     mutating func unitProblem() -> UnitProblem {
-        switch int(0...4) {
+        switch int(0...8) {
         case 0: .notLoaded(state: text())
         case 1: .failed(result: text(), status: small())
         case 2: .exited(status: small())
         case 3: .restarting(times: small())
+        case 4: .draggedDown(with: unit(), state: text())
+        case 5: .conflict(with: unit())
+        case 6: .refusesStart
+        case 7: .refusesStop
         default: .tooSlow(state: text(), seconds: small())
         }
     }
 
     mutating func problem() -> Problem {
-        switch int(0...18) {
+        switch int(0...20) {
         case 14: .newerFormat(path: text(), writer: text())
         case 15: .noUser(UserName("u" + word("abc"))!)
         case 16: .unitAlias(unit(), of: text())
         case 17: .placedChanged(absolutePath())
+        case 18: .noQuadlets
+        case 19: .noQuadletUnit(absolutePath(), output: text())
         case 0: .system(operation: text(), path: text(), code: small())
         case 1: .command(arguments: list { $0.text() }, status: small(), output: text())
         case 2: .timeout(arguments: list { $0.text() }, seconds: small())

@@ -18,7 +18,8 @@ extension EndToEnd {
             for file in /etc/containers/systemd/*.container; do
                 [ -e "$file" ] || continue
                 name=$(basename "$file" .container)
-                printf "[Unit]\nDescription=%s\n[Service]\nExecStart=/bin/true\n" "$(sed -n s/^Image=//p "$file")" >"$1/$name.service"
+                printf "[Unit]\nDescription=%s\nSourcePath=%s\n[Service]\nExecStart=/bin/true\n" "$(sed -n s/^Image=//p "$file")" "$file" \
+                    >"$1/$name.service"
             done
 
             """#
@@ -26,8 +27,8 @@ extension EndToEnd {
         @Test func `every directory and every key of the manifest does what it did`() throws {
             let host = try site.boot()
             try host.run("mkdir -p /etc/systemd/system-generators")
-            try host.write("/etc/systemd/system-generators/quadlets", generator)
-            try host.run("chmod 755 /etc/systemd/system-generators/quadlets")
+            try host.write("/etc/systemd/system-generators/podman-system-generator", generator)
+            try host.run("chmod 755 /etc/systemd/system-generators/podman-system-generator")
             try host.write("/etc/systemd/system/dns.service.d/theirs.conf", "[Service]\nEnvironment=THEIRS=1\n")
             // What lies beside hosts and apps is nobody's.
             try cluster.write("README", "The servers\n")

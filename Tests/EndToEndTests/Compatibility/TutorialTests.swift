@@ -137,7 +137,7 @@ extension EndToEnd {
                         place unit caddy.service
                         reload systemd
                         enable unit caddy.service
-                        start unit caddy.service
+                        start unit caddy.service (restart it if it runs with other files)
 
                 """)
             #expect(try host.state(of: "caddy") == "active")

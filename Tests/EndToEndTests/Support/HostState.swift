@@ -8,7 +8,7 @@ extension Host {
         let text = try run(
             """
             systemctl list-units --all --plain --no-legend --no-pager --full |
-                awk '$3 != "inactive" && $1 !~ /[.](device|scope)$|^(run-)?user-|^user@/ { print "unit", $1, $3, $4 }'
+                awk '$3 != "inactive" && $1 !~ /[.](device|scope)$|^user-|^user@|^run-(user|credentials)-/ { print "unit", $1, $3, $4 }'
             systemctl list-unit-files --plain --no-legend --no-pager --full |
                 awk '$1 !~ /[.]scope$/ { print "file", $1, $2 }'
             find /etc/systemd/system -type l -printf 'link %p -> %l\\n'

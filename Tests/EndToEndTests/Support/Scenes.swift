@@ -11,6 +11,12 @@ class OneHost {
         cluster = try Cluster(site)
         host = try site.boot()
     }
+
+    init(_ flavour: Site.Flavour) throws {
+        site = try Site()
+        cluster = try Cluster(site)
+        host = try site.boot("web1", flavour)
+    }
 }
 
 /// An operator with one of the examples for two name servers, which runs nowhere yet.

@@ -41,6 +41,8 @@ final class Site {
         case podman = "Debian 13 with Podman"
 
         var testDescription: String { rawValue }
+        /// Two versions of systemd that differ: 252 and 257.
+        static let debians = [debian12, debian13]
         var hasSystemd: Bool { self != .busybox && self != .aarch64 }
 
         fileprivate var environment: [String: String] {

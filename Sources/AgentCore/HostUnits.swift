@@ -1,0 +1,190 @@
+import Model
+import Wire
+
+/// What systemd runs, as far as it can be started again: no devices, and no scopes, which somebody else makes.
+public struct HostUnits: Hashable, Sendable {
+    public internal(set) var up: [UnitName] = []
+    /// On the way there.
+    public internal(set) var starting: [UnitName] = []
+    /// Failed, or waiting for systemd to try again after a crash.
+    public internal(set) var failing: [UnitName] = []
+
+    /// Without `--all`, `list-units` leaves out what is inactive and has no job.
+    static let arguments = [
+        "systemctl", "list-units", "--plain", "--no-legend", "--no-pager", "--full",
+        "--type=service,socket,target,timer,path,mount,automount,swap,slice",
+    ]
+
+    /// Of each line the first four words are read: UNIT, LOAD, ACTIVE and SUB (systemctl(1), list-units).
+    static func parse(_ output: String) -> HostUnits {
+        var units = HostUnits()
+        for line in output.utf8.split(separator: 10) {
+            let words = line.split(separator: 32)
+            guard words.count >= 4, let unit = UnitName(String(decoding: words[0], as: UTF8.self)) else { continue }
+            let status = UnitStatus()
+            status.activeState = String(decoding: words[2], as: UTF8.self)
+            status.subState = String(decoding: words[3], as: UTF8.self)
+            if status.isFailing { units.failing.append(unit) } else if status.isActive { units.up.append(unit) } else if status.isUp {
+                units.starting.append(unit)
+            }
+        }
+        return units
+    }
+
+    var all: [UnitName] { up + starting + failing }
+}
+
+extension HostUnits: WireCodable {
+    public func encode(to writer: inout ByteWriter) {
+        for units in [up, starting, failing] { writer.list(units) }
+    }
+
+    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+        up = try reader.list(of: UnitName.self)
+        starting = try reader.list(of: UnitName.self)
+        failing = try reader.list(of: UnitName.self)
+    }
+}
+
+extension Systemd {
+    /// All of the host's units that are up or fail. One call, whose cost does not grow much with the number of units, unlike
+    /// that of `systemctl show`.
+    func units() throws(Failure) -> HostUnits {
+        let result = try command.run(HostUnits.arguments)
+        guard result.status == 0, result.output.count < Command.outputLimit else {
+            throw Failure(.command(arguments: HostUnits.arguments, status: result.status, output: lastLines(result.text)))
+        }
+        return HostUnits.parse(result.text)
+    }
+}
+
+/// How units depend on each other, as systemd has them loaded: asked for step by step, since asking costs.
+private final class Dependencies {
+    let systemd: Systemd
+    private var units: [UnitName] = []
+    private var statuses: [UnitStatus] = []
+
+    init(_ systemd: Systemd) { self.systemd = systemd }
+
+    /// Asks for all of them at once.
+    func load(_ wanted: [UnitName]) throws(Failure) {
+        var unknown: [UnitName] = []
+        for unit in wanted where !units.contains(unit) { unknown.append(unit) }
+        statuses += try systemd.show(unknown, .dependencies)
+        units += unknown
+    }
+
+    func status(_ unit: UnitName) throws(Failure) -> UnitStatus {
+        if let index = units.firstIndex(of: unit) { return statuses[index] }
+        try load([unit])
+        return statuses[statuses.count - 1]
+    }
+
+    /// The one of `causes` that a unit cannot do without, directly or through others; nil if there is none.
+    func cause(of unit: UnitName, among causes: [UnitName]) throws(Failure) -> UnitName? {
+        var seen = [unit]
+        var next = 0
+        while next < seen.count {
+            try load(Array(seen[next...]))
+            let end = seen.count
+            while next < end {
+                for other in try status(seen[next]).needs {
+                    if causes.contains(other) { return other }
+                    if !seen.contains(other) { seen.append(other) }
+                }
+                next += 1
+            }
+        }
+        return nil
+    }
+
+    /// Those of `candidates` that `causes` start, directly or through each other.
+    func started(_ candidates: [UnitName], by causes: [UnitName]) throws(Failure) -> [UnitName] {
+        try load(causes + candidates)
+        var started: [UnitName] = []
+        var queue = causes
+        while let unit = queue.popLast() {
+            for other in try status(unit).pulls where candidates.contains(other) && !started.contains(other) {
+                started.append(other)
+                queue.append(other)
+            }
+        }
+        return started
+    }
+}
+
+/// What the steps did to units that they do not name.
+extension Systemd {
+    /// A unit that was up, and went down with one that the steps name, or because one came up that conflicts with it.
+    struct Fallen {
+        var unit: UnitName
+        var cause: UnitName
+        /// Whether `cause` is up, so that only one of the two can be.
+        var isConflict: Bool
+        /// Whether it goes with `cause` when that is stopped for good.
+        var isPart: Bool
+        /// Whether it had crashed before.
+        var hasRestarted: Bool
+    }
+
+    /// Of the units that were up and are not, those that the steps took down. What ended by itself is not among them, as far as
+    /// systemd knows: what nothing in the plan reaches, a oneshot, what a timer starts, what has no unit file any more.
+    func fallen(_ journal: Journal, _ now: HostUnits) throws(Failure) -> [Fallen] {
+        let own = journal.units.map { $0.name }
+        let down = journal.others.up.filter { !now.up.contains($0) && !own.contains($0) }
+        guard !down.isEmpty else { return [] }
+        let before = journal.others.all
+        // What came up meanwhile, and what may have and is down again.
+        var come = own
+        for unit in now.all where !before.contains(unit) && !come.contains(unit) { come.append(unit) }
+        let dependencies = Dependencies(self)
+        try dependencies.load(down + come)
+        var fallen: [Fallen] = []
+        for unit in down {
+            let status = try dependencies.status(unit)
+            if status.endsByItself || status.hasTimer || status.loadState != "loaded" { continue }
+            var found: Fallen?
+            for other in come where found == nil {
+                // systemd may have forgotten one that is down, and with it what others know of it.
+                let conflicts = status.conflicts + (try dependencies.status(other)).conflicts
+                if conflicts.contains(other) || conflicts.contains(unit) {
+                    found = Fallen(unit: unit, cause: other, isConflict: now.up.contains(other), isPart: false, hasRestarted: status.restarts > 0)
+                }
+            }
+            if found == nil, let cause = try dependencies.cause(of: unit, among: own) {
+                found = Fallen(unit: unit, cause: cause, isConflict: false, isPart: status.partOf.contains(cause), hasRestarted: status.restarts > 0)
+            }
+            if let found { fallen.append(found) }
+        }
+        return fallen
+    }
+
+    /// Of the units that are up or failed and were neither, those that came with the ones that the steps name.
+    func come(_ journal: Journal, _ now: HostUnits) throws(Failure) -> [UnitName] {
+        let own = journal.units.map { $0.name }
+        let before = journal.others.all
+        let new = now.all.filter { !before.contains($0) && !own.contains($0) }
+        guard !new.isEmpty else { return [] }
+        return try Dependencies(self).started(new, by: own)
+    }
+
+    /// Starts again what went down, and sees whether it stays up.
+    func raise(_ fallen: [Fallen], _ interruption: any Interruption) throws(Failure) {
+        guard !fallen.isEmpty else { return }
+        resetFailed(fallen.map { $0.unit })
+        _ = try bringUp(start: fallen.map { Job(unit: $0.unit, limit: Self.usualLimit) }, restart: [])
+        for one in fallen {
+            do {
+                try UnitCheck(systemd: self, interruption: interruption).judge([
+                    .init(unit: one.unit, settle: nil, limit: Self.usualLimit, invocation: nil)
+                ])
+            } catch {
+                guard case .unit(_, let problem, let journal) = error.problem else { throw error }
+                // It is as well as it was.
+                if case .restarting = problem, one.hasRestarted { continue }
+                let state = (try? show([one.unit]))?.first?.activeState ?? ""
+                throw Failure(.unit(one.unit, .draggedDown(with: one.cause, state: state), journal: journal))
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import CSystem
+import Model
+import Wire
+
+/// The files from which Podman's generator makes units when systemd reads its own anew (podman-systemd.unit(5)).
+struct Quadlets {
+    let system: System
+    let preparation: Preparation
+
+    /// Where the quadlets of apps with a new version are; not their drop-ins.
+    private var paths: [AbsolutePath] {
+        var apps: [AppName] = []
+        for step in preparation.steps { if case .activate = step.action, let app = step.app { apps.append(app) } }
+        var paths: [AbsolutePath] = []
+        for file in preparation.record.placed where file.path.isInside(Layout.quadlets) && apps.contains(file.app) {
+            for suffix in [".container", ".pod", ".kube", ".volume", ".network", ".image", ".build"]
+            where file.path.text.utf8.ends(with: suffix) {
+                paths.append(file.path)
+            }
+        }
+        return paths
+    }
+
+    private var generator: AbsolutePath? {
+        for path in Layout.quadletGenerators where ((try? system.status(of: path)) ?? nil) != nil { return path }
+        return nil
+    }
+
+    /// Before anything changes.
+    func checkGenerator() throws(Failure) {
+        if !paths.isEmpty, generator == nil { throw Failure(.noQuadlets) }
+    }
+
+    /// After systemd has read its units: each quadlet has one, whatever its name is.
+    func checkUnits(_ systemd: Systemd) throws(Failure) {
+        var rest = paths
+        guard !rest.isEmpty else { return }
+        var units: [UnitName] = []
+        for name in try system.list(Layout.generatedUnits) {
+            guard let unit = UnitName(name), let source = try source(Layout.generatedUnits.appending(name: name)),
+                let index = rest.firstIndex(where: { $0.text == source })
+            else { continue }
+            rest.remove(at: index)
+            // Of a template there is only the file.
+            if unit.template != name { units.append(unit) }
+        }
+        if let path = rest.first { throw Failure(.noQuadletUnit(path, output: complaint(path, systemd))) }
+        for (unit, status) in zip(units, try systemd.show(units)) where status.loadState != "loaded" {
+            throw Failure(.unit(unit, .notLoaded(state: status.loadState), journal: ""))
+        }
+    }
+
+    /// Which quadlet a unit was made of.
+    private func source(_ path: AbsolutePath) throws(Failure) -> String? {
+        guard try system.status(of: path)?.kind == csys_kind_regular else { return nil }
+        let key = Array("SourcePath=".utf8)
+        for line in (try system.contents(of: path, limit: 1 << 20) ?? []).split(separator: 10) where line.starts(with: key) {
+            return String(decoding: line.dropFirst(key.count), as: UTF8.self)
+        }
+        return nil
+    }
+
+    /// What the generator says of a quadlet.
+    private func complaint(_ path: AbsolutePath, _ systemd: Systemd) -> String {
+        guard let generator else { return "" }
+        var text = ""
+        // Such as `converting "web.container": unsupported key`.
+        for line in systemd.output([generator.text, "--dryrun"]).split(separator: 10) {
+            let parts = line.split(separator: UInt8(ascii: "\""))
+            if parts.count > 1, String(decoding: parts[1], as: UTF8.self) == path.name { text += String(decoding: line, as: UTF8.self) + "\n" }
+        }
+        return lastLines(text)
+    }
+}

@@ -1,0 +1,73 @@
+import CSystem
+import Model
+import Wire
+
+/// What of the host's systemd is in the way of a deploy. Only looks, before any host changes.
+struct UnitObstacles {
+    let system: System
+    let preparation: Preparation
+    let systemd: Systemd
+
+    func check() throws(Failure) {
+        try Quadlets(system: system, preparation: preparation).checkGenerator()
+        var indices: [Int] = []
+        var units: [UnitName] = []
+        for (index, step) in preparation.steps.enumerated() {
+            switch step.action {
+            case .disable(let unit, _), .start(let unit, _, _), .restart(let unit, _, _):
+                indices.append(index)
+                units.append(unit)
+            default: break
+            }
+        }
+        let statuses = try systemd.show(units)
+        for number in indices.indices {
+            let (index, unit) = (indices[number], units[number])
+            if let problem = try refusal(preparation.steps[index].action, unit, statuses[number]) {
+                throw Failure(step: index, .unit(unit, problem, journal: ""))
+            }
+        }
+    }
+
+    /// Why systemd will not do what a step asks for: the unit says that only other units may start or stop it.
+    private func refusal(_ action: Step.Action, _ unit: UnitName, _ status: UnitStatus) throws(Failure) -> UnitProblem? {
+        if case .disable = action { return status.isUp && status.refusesStop ? .refusesStop : nil }
+        if case .start(_, .leave, _) = action, status.isUp { return nil }
+        try foresee(unit, status)
+        if status.isUp && status.refusesStop { return .refusesStop }
+        return status.refusesStart ? .refusesStart : nil
+    }
+
+    /// Has `status` say what the new version of the unit's file and its drop-ins will make of it.
+    private func foresee(_ unit: UnitName, _ status: UnitStatus) throws(Failure) {
+        var dropIns: [AbsolutePath] = []
+        for app in preparation.record.apps {
+            for file in app.files {
+                guard let path = file.path.below("systemd") else { continue }
+                let whole = app.name.version(preparation.version).appending(file.path)
+                if path.text == unit.text || path.text == unit.template {
+                    guard let bytes = try system.contents(of: whole, limit: 1 << 20) else { continue }
+                    (status.refusesStart, status.refusesStop) = (false, false)
+                    read(bytes, status)
+                } else if path.below(unit.text + ".d") != nil || path.below(unit.template + ".d") != nil {
+                    dropIns.append(whole)
+                }
+            }
+        }
+        for path in dropIns { read(try system.contents(of: path, limit: 1 << 20) ?? [], status) }
+    }
+
+    private func read(_ bytes: [UInt8], _ status: UnitStatus) {
+        for line in bytes.split(separator: 10) {
+            let text = String(decoding: line, as: UTF8.self)
+            if text.utf8.starts(with: "RefuseManualStart=".utf8) { status.refusesStart = isTrue(text) }
+            if text.utf8.starts(with: "RefuseManualStop=".utf8) { status.refusesStop = isTrue(text) }
+        }
+    }
+
+    /// As systemd reads it (systemd.syntax(7)).
+    private func isTrue(_ line: String) -> Bool {
+        for end in ["=yes", "=true", "=on", "=1", "=y", "=t"] where line.utf8.ends(with: end) { return true }
+        return false
+    }
+}
