@@ -25,8 +25,20 @@ final class TwoStates {
     /// How long a deploy takes that nothing disturbs.
     private(set) var duration = Duration.zero
     private var whole: [Side: String] = [:]
+    private var wholeUnits: [Side: String] = [:]
     /// Before the last deploy began.
     private var before = ""
+    private var unitsBefore = ""
+
+    /// What Podman does when systemd reads its units; the host has none.
+    private static let generator = #"""
+        #!/bin/sh
+        for file in /etc/containers/systemd/*.network; do
+            [ -e "$file" ] || continue
+            printf "[Unit]\nSourcePath=%s\n[Service]\nType=oneshot\nExecStart=/bin/true\n" "$file" >"$1/$(basename "$file" .network)-network.service"
+        done
+
+        """#
 
     /// `prepare` may change the host before the first deploy.
     init(prepare: (Host) throws -> Void = { _ in }) throws {
@@ -34,13 +46,25 @@ final class TwoStates {
         cluster = try Cluster(site)
         host = try site.boot()
         try prepare(host)
+        try host.write("/etc/systemd/system-generators/podman-system-generator", Self.generator)
+        // Units of the host's own that depend on what is deployed.
+        for (name, relation) in [("needs", "Requires=web.service\nAfter=web.service"), ("part", "PartOf=web.service"), ("bound", "BindsTo=needs.service\nAfter=needs.service")] {
+            try host.write(
+                "/etc/systemd/system/\(name).service",
+                "[Unit]\n\(relation)\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n")
+        }
+        try host.run("chmod 755 /etc/systemd/system-generators/podman-system-generator; systemctl daemon-reload; systemctl enable needs part bound")
         // In either state, each app has the version that it had in the state before.
         for side in [Side.one, .other, .one, .other] {
             try write(side)
             let begun = ContinuousClock.now
             try cluster.deploy().require(0)
             duration = .now - begun
+            // They could not start before there was something to depend on.
+            if whole.isEmpty { try host.run("systemctl start needs part bound") }
+            try host.run("systemctl start echo.service")
             whole[side] = try listing()
+            wholeUnits[side] = try host.units()
         }
     }
 
@@ -51,6 +75,11 @@ final class TwoStates {
             try cluster.remove("web1/" + app)
         }
         for service in side.services { try cluster.addService(service, on: "web1", before: service == "same" ? nil : "/bin/sleep 0.1") }
+        // A socket whose service runs, and which changes in either direction.
+        try cluster.write("web1/echo/manifest.json", #"{"systemd": {"units_enabled": ["echo.socket"]}}"#)
+        try cluster.write("web1/echo/echo.conf", side.rawValue)
+        try cluster.write("web1/echo/systemd/echo.socket", "[Socket]\nListenStream=/run/echo.sock\n[Install]\nWantedBy=sockets.target\n")
+        try cluster.write("web1/echo/systemd/echo.service", "[Service]\nExecStart=/bin/sleep infinity\n")
         try cluster.write("web1/web/web.conf", side.rawValue)
         // In one of the states only a group may read it, which comes with the deploy.
         let readers = side == .one ? "" : #", "private": true, "group": "come""#
@@ -63,6 +92,8 @@ final class TwoStates {
             try links("come", ["/etc/links/deep/new.conf": "file", "/etc/links/turns": "file", "/etc/adopted": "file"])
             try cluster.write("web1/come/sysusers/come.conf", "u come - \"Comes and stays\"\n")
             try cluster.write("web1/come/quadlets/come.network", "[Network]\n")
+            // Only one of the two can run.
+            try cluster.edit("web1/come/systemd/come.service", replacing: "[Service]", with: "[Unit]\nConflicts=gone.service\n[Service]")
             try cluster.write("web1/come/tmpfiles/come.conf", "d /run/come 0750 come come\n")
         }
     }
@@ -80,6 +111,9 @@ final class TwoStates {
     func start() throws -> Program {
         try write(side.opposite)
         before = try listing()
+        // A boot has ended what a connection would have started.
+        try host.run("systemctl start echo.service")
+        unitsBefore = try host.units()
         return try cluster.startDeploy()
     }
 
@@ -107,6 +141,8 @@ final class TwoStates {
         case 5, 137: break
         default: Issue.record("exit code \(code): \(what)")
         }
+        let expected = try #require(ended == side ? unitsBefore : wholeUnits[ended])
+        try expectUnits(expected, isBooted)
         try expectServices(ended, what)
         let store = try host.run("cd /var/lib/deptool/store && find . -mindepth 1 -printf '%P\\n' | sort | xargs; stat -c %s lock")
         #expect(store == "lock log record\n0\n", "\(what)")
@@ -115,8 +151,17 @@ final class TwoStates {
         if ended == side { try cluster.deploy().require(0) }
         side = side.opposite
         expect(try listing(), is: whole[side] ?? "")
+        try expectUnits(wholeUnits[side] ?? "", isBooted)
         try expectServices(side, what)
         return ended
+    }
+
+    /// All units of the host, but for a service that only its socket starts, and the socket's own SubState, after a boot.
+    private func expectUnits(_ expected: String, _ isBooted: Bool) throws {
+        func filter(_ units: String) -> String {
+            isBooted ? units.split(separator: "\n").filter { !$0.hasPrefix("unit echo.") }.joined(separator: "\n") : units
+        }
+        expect(filter(try host.units()), is: filter(expected))
     }
 
     private func expectServices(_ side: Side, _ what: String) throws {
