@@ -36,7 +36,7 @@ extension Failure {
         case .noUser(let user):
             problem.phrase + ".\nCorrect \"owner\" in the app's manifest.json, or have the user made: "
                 + "a line `u \(user.text) -` in a file of the app's sysusers directory does that."
-        case .unitAlias(_, let name): problem.phrase + ".\nList it as '\(name)' in the app's manifest.json."
+        case .unitAlias(_, let name): problem.phrase + ".\nList it as '\(visible(name))' in the app's manifest.json."
         case .placedChanged(let path):
             problem.phrase + ".\n`deptool verify` shows how. Take the change over into the config tree, or have it undone: "
                 + "`deptool deploy --repair` keeps \(visible(path.text)) in \(Layout.store.text)/kept."
