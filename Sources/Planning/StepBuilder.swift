@@ -108,7 +108,7 @@ struct StepBuilder {
         return changes.contains { change in
             // A removed file leaves nothing for these two to do.
             change.touched.contains { path in
-                (reaction == .daemonReload || !change.removes(path)) && directories.contains { path.below($0.name) != nil }
+                directories.contains { path.below($0.name) != nil } && (reaction == .daemonReload || !change.removes(path))
             }
         }
     }

@@ -147,10 +147,7 @@ struct Workspace {
     ) throws -> Plan {
         try complaining {
             let reader = ClusterReader(store, safety: safety)
-            let others = try otherClusters()
-            for (host, _) in try reader.hosts(in: root) {
-                if let other = Self.cluster(of: host, among: others) { throw ClusterError.hostInTwoClusters(host, other: other) }
-            }
+            try checkHosts(reader, root)
             let plan = try reader.plan(root: root, cluster: cluster, filter: filter, drift: drift)
             try remember()
             return plan
@@ -160,9 +157,19 @@ struct Workspace {
     /// The hosts that can be asked, without a plan. Makes the cluster the default.
     func knownHosts(_ root: ObjectID, _ filter: HostFilter) throws -> [Hostname] {
         try complaining {
-            let hosts = try ClusterReader(store).knownHosts(root, cluster: cluster, filter: filter)
+            let reader = ClusterReader(store)
+            try checkHosts(reader, root)
+            let hosts = try reader.knownHosts(root, cluster: cluster, filter: filter)
             try remember()
             return hosts
+        }
+    }
+
+    /// No host is in another cluster of the store as well.
+    private func checkHosts(_ reader: ClusterReader, _ root: ObjectID) throws {
+        let others = try otherClusters()
+        for (host, _) in try reader.hosts(in: root) {
+            if let other = Self.cluster(of: host, among: others) { throw ClusterError.hostInTwoClusters(host, other: other) }
         }
     }
 

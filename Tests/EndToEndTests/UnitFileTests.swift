@@ -73,7 +73,7 @@ extension EndToEnd {
             try cluster.deptool("undo", "--no-confirm", "--ssh-config", cluster.sshConfiguration).require(0)
             #expect(try stage() == "one\n")
             // A repair brings it back, to the process as well.
-            try host.run("echo '[Service]' >/var/lib/deptool/apps/limits/current/systemd/shop-.service.d/10.conf; systemctl daemon-reload; systemctl restart shop-web")
+            try host.run("echo '[Service]' >/etc/systemd/system/shop-.service.d/10.conf; systemctl daemon-reload; systemctl restart shop-web")
             #expect(try stage() == "")
             #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text.contains("shop-.service.d/10.conf was edited"))
             try cluster.write("web1/limits/systemd/shop-.service.d/10.conf", "[Service]\nEnvironment=STAGE=one\n")

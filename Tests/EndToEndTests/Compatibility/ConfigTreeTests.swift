@@ -56,13 +56,17 @@ extension EndToEnd {
             let apps = "/var/lib/deptool/apps"
             for (link, target) in [
                 ("/etc/dns/zones/example.com", "dns/current/example.com.zone"), ("/srv/dns", "dns/current/public"),
+            ] { #expect(try host.run("readlink \(link)") == "\(apps)/\(target)\n") }
+            for (file, source) in [
                 ("/etc/systemd/system/dns.service", "dns/current/systemd/dns.service"),
                 ("/etc/systemd/system/dns.service.d/ours.conf", "dns/current/systemd/dns.service.d/ours.conf"),
                 ("/etc/systemd/system/report.timer", "dns/current/systemd/report.timer"),
                 ("/etc/systemd/system/report.service", "dns/current/systemd/report.service"),
                 ("/etc/sysusers.d/dns.conf", "dns/current/sysusers/dns.conf"),
                 ("/etc/containers/systemd/db.container", "db/current/quadlets/db.container"),
-            ] { #expect(try host.run("readlink \(link)") == "\(apps)/\(target)\n") }
+            ] {
+                #expect(try host.run("cmp \(file) \(apps)/\(source) && stat -c '%F %a' \(file)") == "regular file 644\n")
+            }
             #expect(try host.read("/srv/dns/index.html") == "<p>\n")
             // The user was there before the unit that runs as it.
             #expect(try host.run("ps -o user= -C sleep") == "dnsd\n")
@@ -73,7 +77,7 @@ extension EndToEnd {
                 #expect(try host.enablement(of: unit) == "enabled")
             }
             // Available, but not enabled.
-            #expect(try host.enablement(of: "report.service") == "linked")
+            #expect(try host.enablement(of: "report.service") == "disabled")
             let description = "systemctl show --value -p Description db"
             #expect(try host.run(description) == "one\n")
 

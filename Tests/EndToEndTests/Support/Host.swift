@@ -118,7 +118,7 @@ struct Host {
     }
 
     var isLocked: Bool {
-        get throws { try attempt("flock --nonblock /var/lib/deptool/store/lock true").code != 0 }
+        get throws { try attempt("[ ! -e /var/lib/deptool/store/lock ] || flock --nonblock /var/lib/deptool/store/lock true").code != 0 }
     }
 
     /// Waits until a script succeeds there.
