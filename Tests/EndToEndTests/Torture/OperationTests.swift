@@ -68,16 +68,29 @@ private struct FaultyAgent {
             exec ./\(URL(filePath: loader).lastPathComponent) --library-path . ./agent-under-test "" inline $(cat fault)
 
             """)
+        try deceive()
+    }
+
+    /// The tool runs an agent only if its hash is right. While `on` is there, this host says so of whatever it hashes for it.
+    private func deceive() throws {
+        try host.run(
+            """
+            cd /usr/bin && mv sha256sum sha256sum.real && cat >sha256sum.new <<'END' && chmod 755 sha256sum.new && mv sha256sum.new sha256sum
+            #!/bin/sh
+            { [ $# = 0 ] && [ -e \(Self.directory)/on ]; } || exec sha256sum.real "$@"
+            exec sha256sum.real <\(Self.directory)/own
+            END
+            """)
     }
 
     /// Takes the place of the host's agent.
     func take(_ number: Int, _ fault: String) throws {
         try host.run(
-            "cd \(Self.directory) && rm -f hit && echo \(number) \(fault) >fault && install -m 755 faulty new && mv new \(place)")
+            "cd \(Self.directory) && touch on && rm -f hit && echo \(number) \(fault) >fault && install -m 755 faulty new && mv new \(place)")
     }
 
     /// Gives its place back. Whether it came to the fault.
     func leave() throws -> Bool {
-        try host.run("cd \(Self.directory) && cp own new && mv new \(place) && { [ ! -e hit ] || echo hit; }") == "hit\n"
+        try host.run("cd \(Self.directory) && rm -f on && cp own new && mv new \(place) && { [ ! -e hit ] || echo hit; }") == "hit\n"
     }
 }
