@@ -77,7 +77,7 @@ extension EndToEnd {
                 #expect(try host.enablement(of: unit) == "enabled")
             }
             // Available, but not enabled.
-            #expect(try host.enablement(of: "report.service") == "disabled")
+            #expect(try host.enablement(of: "report.service") == "static")
             let description = "systemctl show --value -p Description db"
             #expect(try host.run(description) == "one\n")
 
