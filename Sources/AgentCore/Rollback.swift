@@ -132,7 +132,8 @@ struct Rollback {
         guard !well.isEmpty else { return }
         var (down, up): ([Systemd.Job], [Systemd.Job]) = ([], [])
         for (job, status) in zip(jobs(well, journal), try systemd.show(well)) {
-            if status.isUp { up.append(job) } else { down.append(job) }
+            // What is a part of the unit (PartOf=) was restarted with it, and may be up with what is undone: a restart reaches it.
+            if status.isUp || !status.refusesStop { up.append(job) } else { down.append(job) }
         }
         try systemd.bringUp(start: down, restart: up, journal)
         try UnitCheck(systemd: systemd, interruption: Uninterrupted()).judge(
