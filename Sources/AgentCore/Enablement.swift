@@ -60,7 +60,7 @@ public struct Enablement {
         try restore(old.links)
     }
 
-    /// Makes these links anew where there is nothing, or another symlink.
+    /// Makes these links where there is nothing, or another symlink.
     func restore(_ links: [Symlink]) throws(Failure) {
         for link in links {
             switch try system.occupant(of: link.path) {
