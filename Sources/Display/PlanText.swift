@@ -101,7 +101,7 @@ extension Step {
         case .link(let path, let source): "link \(visible(path.text)) -> \(visible(source.text))"
         case .displace(let path, .file): "keep \(visible(path.text)) as it is in \(Layout.store.text)/kept"
         case .displace(let path, _): "replace \(visible(path.text)), which is not Deptool's"
-        case .unlink(let path): "unlink " + (path.managed.map { "\($0.noun) \(visible($1.text))" } ?? visible(path.text))
+        case .unlink(let path): "unlink \(visible(path.text))"
         // Of a file of a directory with a meaning that changes, the line of the file says it all.
         case .place(let path, _, _, .updated) where path.managed != nil: nil
         case .place(let path, let source, let access, _): place(path, source, access)

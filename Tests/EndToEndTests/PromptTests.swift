@@ -149,7 +149,7 @@ extension EndToEnd {
             try pane.resize(columns: 40, rows: 24)
             try pane.wait(for: "\n  web1: waiting for app.service to 2 s\n")
             try pane.wait(for: "status")
-            let shown = Output(code: 0, text: try pane.look(), errors: "").stable
+            let shown = Output(code: 0, text: try pane.look(unwrapped: true), errors: "").stable
             #expect(shown.hasSuffix("        start unit app.service (restart it if it runs with other files)\n\n  web1: done\n\nDeployed to 1 host in N s.\nstatus 0\n"), "\(shown)")
         }
 

@@ -47,8 +47,10 @@ public final class Pane {
         try Self.tmux(socket, "resize-window", "-x", "\(columns)", "-y", "\(rows)")
     }
 
-    /// What is to be seen, without empty lines at the end.
-    public func look() throws -> String { try Self.tmux(socket, "capture-pane", "-p").replacing(/\n+$/, with: "\n") }
+    /// What is to be seen, without empty lines at the end; `unwrapped` with lines that the terminal broke in one piece.
+    public func look(unwrapped: Bool = false) throws -> String {
+        try Self.tmux(socket, "capture-pane", unwrapped ? "-pJ" : "-p").replacing(/[ ]+\n/, with: "\n").replacing(/\n+$/, with: "\n")
+    }
 
     /// Waits until a text is to be seen.
     public func wait(for text: String) throws {
