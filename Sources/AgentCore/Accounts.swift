@@ -22,7 +22,7 @@ extension System {
             let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 3, omittingEmptySubsequences: false)
             guard fields.count == 4, fields[0].elementsEqual(name) else { continue }
             // The last of all numbers means "leave it as it is" to chown(2).
-            guard let id = Int(String(decoding: fields[2], as: UTF8.self)), 0..<Int(UInt32.max) ~= id else { return nil }
+            guard let id = Int(text(fields[2])), 0..<Int(UInt32.max) ~= id else { return nil }
             return UInt32(id)
         }
         return nil

@@ -132,12 +132,16 @@ public final class Agent {
 
     /// Sends files of the record, each only if it is on disk as recorded.
     private func send(_ ids: [ObjectID]) throws(Failure) {
-        var places: [ObjectID: AbsolutePath] = [:]
+        var paths: [AbsolutePath] = []
+        var places: [ObjectID: Int] = [:]
         for app in try Record.load(system)?.apps ?? [] {
-            for file in app.files { places[file.id] = app.name.current.appending(file.path) }
+            for file in app.files {
+                places[file.id] = paths.count
+                paths.append(app.name.current.appending(file.path))
+            }
         }
         for id in ids {
-            guard let path = places[id], try system.status(of: path)?.kind == csys_kind_regular, try system.hash(path) == id else {
+            guard let place = places[id], case let path = paths[place], try system.status(of: path)?.kind == csys_kind_regular, try system.hash(path) == id else {
                 port.send(.file(size: nil))
                 continue
             }

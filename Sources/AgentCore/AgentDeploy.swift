@@ -135,7 +135,7 @@ extension Agent {
             if case .disable = step.action { continue }
             units.append(unit)
         }
-        for (unit, status) in zip(units, try systemd.show(units)) where status.loadState == "loaded" && status.id != unit.text {
+        for (unit, status) in zip(units, try systemd.show(units)) where status.isLoaded && !isSameText(status.id, unit.text) {
             throw Failure(.unitAlias(unit, of: status.id))
         }
     }

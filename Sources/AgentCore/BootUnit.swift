@@ -81,7 +81,7 @@ struct BootUnit {
         let start = "ExecStart=" + Layout.agents.text + "/"
         for line in try system.contents(of: Layout.oldBootUnit, limit: 65536)?.split(separator: 10) ?? [] {
             guard line.starts(with: start.utf8) else { continue }
-            return String(decoding: line.dropFirst(start.utf8.count), as: UTF8.self)
+            return Model.text(line.dropFirst(start.utf8.count))
         }
         return nil
     }

@@ -12,31 +12,36 @@ extension Preparation {
     }
 
     private var stepsFitRecord: Bool {
-        var apps: [AppName: AppProgress] = [:]
-        for app in record.apps { apps[app.name] = .untouched }
-        var links: [AbsolutePath: Link] = [:]
-        for link in record.links { links[link.path] = link }
-        var placed: [AbsolutePath: PlacedFile] = [:]
-        for file in record.placed { placed[file.path] = file }
+        // Numbers and places in lists, as the values of all dictionaries here: each further type of value is code in the agent.
+        let (untouched, checkedOut, activated, removed) = (0, 1, 2, 3)
+        var apps: [AppName: Int] = [:]
+        for app in record.apps { apps[app.name] = untouched }
+        var links: [AbsolutePath: Int] = [:]
+        for (index, link) in record.links.enumerated() { links[link.path] = index }
+        var placed: [AbsolutePath: Int] = [:]
+        for (index, file) in record.placed.enumerated() { placed[file.path] = index }
         for step in steps {
             switch (step.action, step.app) {
             case (.checkout, let app?):
-                guard apps[app] == .untouched else { return false }
-                apps[app] = .checkedOut
+                guard apps[app] == untouched else { return false }
+                apps[app] = checkedOut
             case (.grant, let app?):
-                guard apps[app] == .activated else { return false }
+                guard apps[app] == activated else { return false }
             case (.activate, let app?):
-                guard apps[app] == .checkedOut else { return false }
-                apps[app] = .activated
+                guard apps[app] == checkedOut else { return false }
+                apps[app] = activated
             case (.remove, let app?):
                 guard apps[app] == nil else { return false }
-                apps[app] = .removed
+                apps[app] = removed
             case (.link(let path, let source), let app?):
-                guard links[path] == Link(path: path, app: app, source: source) else { return false }
+                guard let index = links[path], record.links[index] == Link(path: path, app: app, source: source) else { return false }
             case (.displace(let path, _), let app?):
-                guard links[path]?.app == app || placed[path]?.app == app else { return false }
+                var owner: AppName?
+                if let index = links[path] { owner = record.links[index].app }
+                if let index = placed[path] { owner = record.placed[index].app }
+                guard owner == app else { return false }
             case (.place(let path, let source, let access, _), let app?):
-                guard placed[path] == PlacedFile(path: path, app: app, source: source, access: access) else { return false }
+                guard let index = placed[path], record.placed[index] == PlacedFile(path: path, app: app, source: source, access: access) else { return false }
             case (.unlink(let path), _), (.unplace(let path), _):
                 guard links[path] == nil, placed[path] == nil, !path.touches(Layout.root) else { return false }
             case (.checkout, nil), (.activate, nil), (.remove, nil), (.link, nil), (.grant, nil), (.displace, nil), (.place, nil):
@@ -46,11 +51,7 @@ extension Preparation {
                 break
             }
         }
-        return !apps.values.contains(.checkedOut)
-    }
-
-    private enum AppProgress {
-        case untouched, checkedOut, activated, removed
+        return !apps.values.contains(checkedOut)
     }
 }
 
@@ -59,17 +60,17 @@ extension Record {
     /// once, every placed file has a content, and every link and placed file is of an app and in nobody's way.
     var isConsistent: Bool {
         guard objects.contains(where: { $0.kind == .commit && $0.id == commit }) else { return false }
-        var names: [AppName: Bool] = [:]
-        for app in apps where names.updateValue(true, forKey: app.name) != nil { return false }
-        var paths: [AbsolutePath: Bool] = [:]
+        var names: [AppName: Int] = [:]
+        for app in apps where names.updateValue(1, forKey: app.name) != nil { return false }
+        var paths: [AbsolutePath: Int] = [:]
         for link in links {
             guard names[link.app] != nil, !link.path.touches(Layout.root),
-                paths.updateValue(true, forKey: link.path) == nil
+                paths.updateValue(1, forKey: link.path) == nil
             else { return false }
         }
         for file in placed {
             guard content(of: file.source, in: file.app) != nil, !file.path.touches(Layout.root),
-                paths.updateValue(true, forKey: file.path) == nil
+                paths.updateValue(1, forKey: file.path) == nil
             else { return false }
         }
         for path in paths.keys {

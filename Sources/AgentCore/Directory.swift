@@ -15,12 +15,29 @@ final class Directory {
     }
 
     deinit { _ = csys_close(descriptor) }
+
+    // What is done to an entry by its name; a negative result is an errno.
+
+    @inline(never) func status(_ name: String, _ status: inout csys_stat) -> Int32 { csys_lstat_at(descriptor, name, &status) }
+    @inline(never) func openToRead(_ name: String) -> Int32 { csys_open_read_at(descriptor, name) }
+    @inline(never) func unlink(_ name: String) -> Int32 { csys_unlink_at(descriptor, name) }
+    @inline(never) func symlink(_ name: String, to target: String) -> Int32 { csys_symlink_at(target, descriptor, name) }
+    @inline(never) func rename(_ name: String, to other: String, _ how: csys_renaming) -> Int32 {
+        csys_rename_at(descriptor, name, descriptor, other, how)
+    }
+
+    /// Where a symlink points to; nil for what is none.
+    @inline(never) func target(_ name: String) -> String? {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let length = csys_readlink_at(descriptor, name, &buffer, buffer.count)
+        return length < 0 ? nil : text(buffer[..<Int(length)].map { UInt8(bitPattern: $0) }[...])
+    }
 }
 
 extension System {
     /// The directory at `path`, `/` for nil: reached component by component, and through no symlink that another user of the
     /// host can have put there. Nil if there is none.
-    func reach(_ path: AbsolutePath?) throws(Failure) -> Directory? {
+    @inline(never) func reach(_ path: AbsolutePath?) throws(Failure) -> Directory? {
         let now = csys_monotonic_ns()
         // Files are made and copied one after the other in the same few directories.
         for place in recent where place.path == path && now - place.at < 1_000_000_000 { return place.directory }
@@ -36,13 +53,13 @@ extension System {
     }
 
     /// The directory that holds `path`, for an operation.
-    func holder(of path: AbsolutePath, _ operation: Operation) throws(Failure) -> Directory {
+    @inline(never) func holder(of path: AbsolutePath, _ operation: Operation) throws(Failure) -> Directory {
         guard let directory = try reach(path.parent) else { throw Failure(operation, path.text, code: Int32(csys_enoent)) }
         return directory
     }
 
     /// Has every directory looked for again: one may be another now, and one that is held open cannot be unmounted.
-    func forget() { recent = [] }
+    @inline(never) func forget() { recent = [] }
 
     /// Which part of the way to a directory belongs to somebody whom it does not concern.
     private func refusal(_ directory: AbsolutePath) -> Failure {
@@ -63,7 +80,7 @@ extension System {
 
 extension System {
     /// Whether a user of the host can change what is on the way to `path`.
-    func isChangeable(_ path: AbsolutePath) -> Bool {
+    @inline(never) func isChangeable(_ path: AbsolutePath) -> Bool {
         var here = path.parent
         while let place = here {
             do {

@@ -52,10 +52,8 @@ public struct Enablement {
 
     /// Makes the links what they were. Directories that came for them go when they are empty.
     func restore(_ old: Snapshot) throws(Failure) {
-        var before: [AbsolutePath: String] = [:]
-        for link in old.links { before[link.path] = link.target }
         let now = try snapshot()
-        for link in now.links where before[link.path] == nil { try system.remove(link.path) }
+        for link in now.links where !old.links.contains(where: { $0.path == link.path }) { try system.remove(link.path) }
         for directory in now.directories where !old.directories.contains(directory) { try system.removeDirectory(directory) }
         try restore(old.links)
     }
@@ -86,7 +84,7 @@ extension Enablement.Symlink {
     /// Whether the link enables this unit: by its own name, or by that of what it leads to, as an alias does. A link by the
     /// unit's own name among the unit files is the unit, or masks it.
     func enables(_ unit: UnitName) -> Bool {
-        if path.name == unit.text { return path.parent != Layout.unitLinks }
+        if isSameText(path.name, unit.text) { return path.parent != Layout.unitLinks }
         return target.utf8.ends(with: "/" + unit.text)
     }
 }

@@ -20,10 +20,10 @@ public struct HostUnits: Hashable, Sendable {
         var units = HostUnits()
         for line in output.utf8.split(separator: 10) {
             let words = line.split(separator: 32)
-            guard words.count >= 4, let unit = UnitName(String(decoding: words[0], as: UTF8.self)) else { continue }
+            guard words.count >= 4, let unit = UnitName(text(words[0])) else { continue }
             let status = UnitStatus()
-            status.activeState = String(decoding: words[2], as: UTF8.self)
-            status.subState = String(decoding: words[3], as: UTF8.self)
+            status.set("ActiveState", text(words[2]))
+            status.set("SubState", text(words[3]))
             if status.isFailing { units.failing.append(unit) } else if status.isActive { units.up.append(unit) } else if status.isUp {
                 units.starting.append(unit)
             }
@@ -142,7 +142,7 @@ extension Systemd {
         var fallen: [Fallen] = []
         for unit in down {
             let status = try dependencies.status(unit)
-            if status.endsByItself || status.hasTimer || status.loadState != "loaded" { continue }
+            if status.endsByItself || status.hasTimer || !status.isLoaded { continue }
             var found: Fallen?
             for other in come where found == nil {
                 // systemd may have forgotten one that is down, and with it what others know of it.

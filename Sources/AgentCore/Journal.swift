@@ -23,7 +23,7 @@ public struct Journal: Hashable, Sendable {
     public var fallen: [UnitName] = []
 
     /// Something that the steps change, as it was.
-    public enum Prior: Hashable, Sendable {
+    public indirect enum Prior: Hashable, Sendable {
         /// Where the links of an app pointed; nil where there was none.
         case versions(AppName, current: String?, previous: String?)
         /// An app that was there.
@@ -39,7 +39,7 @@ public struct Journal: Hashable, Sendable {
         case readers(AbsolutePath, mode: UInt32, gid: UInt32)
     }
 
-    public enum PriorPath: Hashable, Sendable {
+    public indirect enum PriorPath: Hashable, Sendable {
         case nothing
         case symlink(to: String)
         /// A file, of which a copy is kept under the number `copy` with its attributes.

@@ -57,7 +57,7 @@ struct Leftovers {
         var found = [Layout.undo, Layout.oldBootUnit, Layout.record.withSuffix(".new"), Layout.journal.withSuffix(".new")]
         // Agents of which the upload was cut.
         for name in try system.list(Layout.agents) where name.utf8.starts(with: "new.".utf8) {
-            guard let pid = Int(String(decoding: name.utf8.dropFirst(4), as: UTF8.self)), 1...Int(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
+            guard let pid = Int(text(name.utf8.dropFirst(4))), 1...Int(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
                 let path = try? RelativePath(name)
             else { continue }
             found.append(Layout.agents.appending(path))
@@ -112,8 +112,9 @@ struct Leftovers {
             guard let path = try? RelativePath(name), case let path = Layout.agents.appending(path) else { continue }
             if let status = try system.status(of: path) { others.append((path, status.mtime_ns)) }
         }
-        others.sort { $0.time > $1.time }
-        for other in others.dropFirst(Self.mostAgents) { try system.removeTree(other.path) }
+        while others.count > Self.mostAgents, let oldest = others.indices.min(by: { others[$0].time < others[$1].time }) {
+            try system.removeTree(others.remove(at: oldest).path)
+        }
     }
 }
 

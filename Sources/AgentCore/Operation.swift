@@ -2,7 +2,7 @@ import Wire
 
 extension Failure {
     /// A system call failed with the positive errno `code`.
-    init(_ operation: Operation, _ path: String, code: Int32) {
+    @inline(never) init(_ operation: Operation, _ path: String, code: Int32) {
         self.init(.system(operation: operation.name, path: path, code: Int(code)))
     }
 }

@@ -38,14 +38,14 @@ struct Quadlets {
         var units: [UnitName] = []
         for name in try system.list(Layout.generatedUnits) {
             guard let unit = UnitName(name), let source = try source(Layout.generatedUnits.appending(name: name)),
-                let index = rest.firstIndex(where: { $0.text == source })
+                let index = rest.firstIndex(where: { isSameText($0.text, source) })
             else { continue }
             rest.remove(at: index)
             // Of a template there is only the file.
-            if unit.template != name { units.append(unit) }
+            if !isSameText(unit.template, name) { units.append(unit) }
         }
         if let path = rest.first { throw Failure(.noQuadletUnit(path, output: complaint(path, systemd))) }
-        for (unit, status) in zip(units, try systemd.show(units)) where status.loadState != "loaded" {
+        for (unit, status) in zip(units, try systemd.show(units)) where !status.isLoaded {
             throw Failure(.unit(unit, .notLoaded(state: status.loadState), journal: ""))
         }
     }
@@ -55,7 +55,7 @@ struct Quadlets {
         guard try system.status(of: path)?.kind == csys_kind_regular else { return nil }
         let key = Array("SourcePath=".utf8)
         for line in (try system.contents(of: path, limit: 1 << 20) ?? []).split(separator: 10) where line.starts(with: key) {
-            return String(decoding: line.dropFirst(key.count), as: UTF8.self)
+            return text(line.dropFirst(key.count))
         }
         return nil
     }
@@ -67,7 +67,7 @@ struct Quadlets {
         // Such as `converting "web.container": unsupported key`.
         for line in systemd.output([generator.text, "--dryrun"]).split(separator: 10) {
             let parts = line.split(separator: UInt8(ascii: "\""))
-            if parts.count > 1, String(decoding: parts[1], as: UTF8.self) == path.name { text += String(decoding: line, as: UTF8.self) + "\n" }
+            if parts.count > 1, isSameText(Model.text(parts[1]), path.name) { text += Model.text(line) + "\n" }
         }
         return lastLines(text)
     }

@@ -20,37 +20,37 @@ enum Expected {
 /// and comes back unless it is as expected.
 extension System {
     /// Makes `path` a symlink in one step: a reader finds what was there before or the link, never nothing.
-    func replaceSymlink(_ path: AbsolutePath, target: String, over expected: Expected = .anything) throws(Failure) {
+    @inline(never) func replaceSymlink(_ path: AbsolutePath, target: String, over expected: Expected = .anything) throws(Failure) {
         try pass(.symlink, path)
         let directory = try holder(of: path, .symlink)
         if case .nothing = expected {
-            let result = csys_symlink_at(target, directory.descriptor, path.name)
+            let result = directory.symlink(path.name, to: target)
             if result == -Int32(csys_eexist) { throw occupied(path) }
             return try check(.symlink, path, result)
         }
         var (aside, result) = ("", -Int32(csys_eexist))
         for _ in 0..<16 where result == -Int32(csys_eexist) {
             aside = path.aside()
-            result = csys_symlink_at(target, directory.descriptor, aside)
+            result = directory.symlink(aside, to: target)
         }
         try check(.symlink, path, result)
         try replace(path, by: aside, in: directory, over: expected)
     }
 
     /// Gives something that is beside it the name `path`, and removes what had it. Unless that is as expected, nothing has changed.
-    func replace(_ path: AbsolutePath, by aside: String, in directory: Directory, over expected: Expected) throws(Failure) {
+    @inline(never) func replace(_ path: AbsolutePath, by aside: String, in directory: Directory, over expected: Expected) throws(Failure) {
         try pass(.rename, path)
-        let (descriptor, name) = (directory.descriptor, path.name)
+        let name = path.name
         var how = csys_rename_exchange
         switch expected {
         case .anything: how = csys_rename_over
         case .nothing: how = csys_rename_exclusive
         default: break
         }
-        var result = csys_rename_at(descriptor, aside, descriptor, name, how)
+        var result = directory.rename(aside, to: name, how)
         if how == csys_rename_exchange && result == -Int32(csys_enoent) {
             how = csys_rename_exclusive
-            result = csys_rename_at(descriptor, aside, descriptor, name, how)
+            result = directory.rename(aside, to: name, how)
         }
         if isUnable(result) {
             // This file system can only rename over; one can look before.
@@ -58,22 +58,22 @@ extension System {
                 throw refuse(path, aside, directory)
             }
             how = csys_rename_over
-            result = csys_rename_at(descriptor, aside, descriptor, name, how)
+            result = directory.rename(aside, to: name, how)
         }
         if result == -Int32(csys_eexist) { throw refuse(path, aside, directory) }
         try check(.rename, path, result)
         forget()
         guard how == csys_rename_exchange else { return }
         guard holds(expected, aside, directory) else {
-            try check(.rename, path, csys_rename_at(descriptor, aside, descriptor, name, csys_rename_exchange))
+            try check(.rename, path, directory.rename(aside, to: name, csys_rename_exchange))
             throw refuse(path, aside, directory)
         }
         try pass(.remove, path)
-        try check(.remove, path, csys_unlink_at(descriptor, aside))
+        try check(.remove, path, directory.unlink(aside))
     }
 
     /// Gives a file a second name; false where it cannot have one there.
-    func link(_ path: AbsolutePath, to name: String, in directory: Directory) throws(Failure) -> Bool {
+    @inline(never) func link(_ path: AbsolutePath, to name: String, in directory: Directory) throws(Failure) -> Bool {
         let origin = try holder(of: path, .symlink)
         let result = csys_link_at(origin.descriptor, path.name, directory.descriptor, name)
         // EPERM: the file system has no such thing.
@@ -84,14 +84,13 @@ extension System {
 
     /// Removes what is at `path` if it is as expected; false when it is not.
     @discardableResult
-    func remove(_ path: AbsolutePath, if expected: Expected) throws(Failure) -> Bool {
+    @inline(never) func remove(_ path: AbsolutePath, if expected: Expected) throws(Failure) -> Bool {
         guard let directory = try reach(path.parent), holds(expected, path.name, directory) else { return false }
         try pass(.remove, path)
-        let descriptor = directory.descriptor
         var (aside, result) = ("", -Int32(csys_eexist))
         for _ in 0..<16 where result == -Int32(csys_eexist) {
             aside = path.aside()
-            result = csys_rename_at(descriptor, path.name, descriptor, aside, csys_rename_exclusive)
+            result = directory.rename(path.name, to: aside, csys_rename_exclusive)
         }
         forget()
         if isUnable(result) {
@@ -99,35 +98,35 @@ extension System {
         } else {
             try check(.remove, path, result)
             guard holds(expected, aside, directory) else {
-                try check(.rename, path, csys_rename_at(descriptor, aside, descriptor, path.name, csys_rename_exclusive))
+                try check(.rename, path, directory.rename(aside, to: path.name, csys_rename_exclusive))
                 return false
             }
         }
-        try check(.remove, path, csys_unlink_at(descriptor, aside))
+        try check(.remove, path, directory.unlink(aside))
         return true
     }
 
     /// Whether the file system or the kernel has no way to rename without replacing: EINVAL, ENOSYS.
-    private func isUnable(_ result: Int32) -> Bool { result == -Int32(csys_einval) || result == -38 }
+    @inline(never) private func isUnable(_ result: Int32) -> Bool { result == -Int32(csys_einval) || result == -38 }
 
-    private func refuse(_ path: AbsolutePath, _ aside: String, _ directory: Directory) -> Failure {
-        _ = csys_unlink_at(directory.descriptor, aside)
+    @inline(never) private func refuse(_ path: AbsolutePath, _ aside: String, _ directory: Directory) -> Failure {
+        _ = directory.unlink(aside)
         return occupied(path)
     }
 
-    private func occupied(_ path: AbsolutePath) -> Failure {
+    @inline(never) private func occupied(_ path: AbsolutePath) -> Failure {
         Failure(.occupied(path, by: ((try? occupant(of: path)) ?? nil) ?? .other, for: nil))
     }
 
     /// Whether what has a name is as expected. What cannot be looked at is not.
-    private func holds(_ expected: Expected, _ name: String, _ directory: Directory) -> Bool {
+    @inline(never) private func holds(_ expected: Expected, _ name: String, _ directory: Directory) -> Bool {
         var status = csys_stat()
-        let result = csys_lstat_at(directory.descriptor, name, &status)
+        let result = directory.status(name, &status)
         switch expected {
         case .anything: return true
         case .nothing: return result == -Int32(csys_enoent)
-        case .ours: return result == 0 && Layout.isOurs(target(name, directory) ?? "")
-        case .symlink(let target): return result == 0 && self.target(name, directory) == target
+        case .ours: return result == 0 && Layout.isOurs(directory.target(name) ?? "")
+        case .symlink(let target): return result == 0 && isSameText(directory.target(name) ?? "", target)
         case .file(let was):
             // A file system may keep whole seconds only.
             let isSameTime = was.mtime_ns % 1_000_000_000 == 0 ? was.mtime_ns == status.mtime_ns / 1_000_000_000 * 1_000_000_000 : was.mtime_ns == status.mtime_ns
@@ -135,47 +134,41 @@ extension System {
                 && status.mode == was.mode && status.uid == was.uid && status.gid == was.gid
         case .content(let id):
             guard result == 0, status.kind == csys_kind_regular else { return false }
-            let descriptor = csys_open_read_at(directory.descriptor, name)
+            let descriptor = directory.openToRead(name)
             guard descriptor >= 0 else { return false }
             return (try? hash(File(descriptor: descriptor, path: Layout.undo, gate: nil))) == id
         }
     }
 
-    private func isSame(_ name: String, _ other: String, _ directory: Directory) -> Bool {
-        if let target = target(name, directory) { return holds(.symlink(to: target), other, directory) }
+    @inline(never) private func isSame(_ name: String, _ other: String, _ directory: Directory) -> Bool {
+        if let target = directory.target(name) { return holds(.symlink(to: target), other, directory) }
         var status = csys_stat()
-        return csys_lstat_at(directory.descriptor, name, &status) == 0 && holds(.file(status), other, directory)
-    }
-
-    private func target(_ name: String, _ directory: Directory) -> String? {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let length = csys_readlink_at(directory.descriptor, name, &buffer, buffer.count)
-        return length < 0 ? nil : String(decoding: buffer[..<Int(length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return directory.status(name, &status) == 0 && holds(.file(status), other, directory)
     }
 
     // MARK: After an interruption
 
     /// Tidies up where the replacement of one of these paths, with the contents of the files that were put there, was cut
     /// off: what was put aside goes back, and what was to take its place goes.
-    func settle(_ paths: [AbsolutePath: ObjectID?]) throws(Failure) {
-        var places: [AbsolutePath: AbsolutePath] = [:]
-        var parents: [AbsolutePath: Bool] = [:]
-        for path in paths.keys {
-            places[path.sibling(name: path.asidePrefix)] = path
-            if let parent = path.parent { parents[parent] = true }
+    func settle(_ paths: [(path: AbsolutePath, content: ObjectID?)]) throws(Failure) {
+        var places: [AbsolutePath: Int] = [:]
+        var parents: [AbsolutePath: Int] = [:]
+        for (index, (path, _)) in paths.enumerated() {
+            places[path.sibling(name: path.asidePrefix)] = index
+            if let parent = path.parent { parents[parent] = index }
         }
         for parent in parents.keys {
             for name in try list(parent) where name.utf8.starts(with: AbsolutePath.asideMark.utf8) {
                 // Of an agent of version 1.
-                let isOld = name.utf8.elementsEqual((AbsolutePath.asideMark + "new").utf8)
-                let prefix = String(decoding: name.utf8.prefix(AbsolutePath.asideMark.utf8.count + 11), as: UTF8.self)
-                let path = places[parent.appending(name: prefix)]
+                let isOld = isSameText(name, AbsolutePath.asideMark + "new")
+                let prefix = text(name.utf8.prefix(AbsolutePath.asideMark.utf8.count + 11))
+                let place = places[parent.appending(name: prefix)]
                 guard let directory = try reach(parent) else { continue }
-                let isDraft = path != nil && name.utf8.dropFirst(prefix.utf8.count).starts(with: "new".utf8)
-                if isDraft || (isOld || path != nil) && holds(.ours, name, directory) {
-                    try check(.remove, parent, csys_unlink_at(directory.descriptor, name))
-                } else if let path {
-                    try settle(path, name, directory, content: paths[path] ?? nil)
+                let isDraft = place != nil && name.utf8.dropFirst(prefix.utf8.count).starts(with: "new".utf8)
+                if isDraft || (isOld || place != nil) && holds(.ours, name, directory) {
+                    try check(.remove, parent, directory.unlink(name))
+                } else if let place {
+                    try settle(paths[place].path, name, directory, content: paths[place].content)
                 }
             }
         }
@@ -185,25 +178,24 @@ extension System {
     func removeAsides(in directory: AbsolutePath, to target: AbsolutePath? = nil) throws(Failure) {
         for name in try list(directory) where name.utf8.starts(with: AbsolutePath.asideMark.utf8) {
             let path = directory.appending(name: name)
-            if let there = try self.target(of: path), target == nil || target?.text == there { try remove(path) }
+            if let there = try self.target(of: path), isSameText(target?.text ?? there, there) { try remove(path) }
         }
     }
 
-    private func settle(_ path: AbsolutePath, _ aside: String, _ directory: Directory, content: ObjectID?) throws(Failure) {
-        let descriptor = directory.descriptor
+    @inline(never) private func settle(_ path: AbsolutePath, _ aside: String, _ directory: Directory, content: ObjectID?) throws(Failure) {
         func isNew(_ name: String) -> Bool {
             if holds(.ours, name, directory) { return true }
             guard let content else { return false }
             return holds(.content(content), name, directory)
         }
         if isNew(path.name) {
-            try check(.rename, path, csys_rename_at(descriptor, aside, descriptor, path.name, csys_rename_exchange))
+            try check(.rename, path, directory.rename(aside, to: path.name, csys_rename_exchange))
         } else if !isNew(aside) {
-            let result = csys_rename_at(descriptor, aside, descriptor, path.name, csys_rename_exclusive)
+            let result = directory.rename(aside, to: path.name, csys_rename_exclusive)
             // A copy of it may be back already. Something else stays beside it.
             guard result == -Int32(csys_eexist), isSame(path.name, aside, directory) else { return }
         }
-        try check(.remove, path, csys_unlink_at(descriptor, aside))
+        try check(.remove, path, directory.unlink(aside))
     }
 }
 
@@ -217,31 +209,35 @@ extension AbsolutePath {
     func draft() -> String { aside("new") }
 
     /// Such a name, which nobody can foresee and thus keep occupied.
-    func aside(_ infix: String = "") -> String { asidePrefix + infix + hex([UInt8](unsafeUninitializedCapacity: 4) { csys_random($0.baseAddress, 4); $1 = 4 }) }
+    @inline(never) func aside(_ infix: String = "") -> String { asidePrefix + infix + hex([UInt8](unsafeUninitializedCapacity: 4) { csys_random($0.baseAddress, 4); $1 = 4 }) }
 }
 
-extension Journal {
-    /// What was found at the paths of links and placed files.
-    var notedPaths: [AbsolutePath: PriorPath] {
-        var paths: [AbsolutePath: PriorPath] = [:]
-        for prior in priors {
+/// What a journal says of the paths of links and placed files.
+struct NotedPaths {
+    private let priors: [Journal.Prior]
+    private var places: [AbsolutePath: Int] = [:]
+
+    init(_ journal: Journal) {
+        priors = journal.priors
+        for (index, prior) in priors.enumerated() {
             switch prior {
-            case .path(let path, let was), .placed(let path, let was, _): paths[path] = was
+            case .path(let path, _), .placed(let path, _, _): places[path] = index
             default: break
             }
         }
-        return paths
     }
-}
 
-extension System {
-    /// What has to be at a path still where the look before the first step found `was`.
-    func expected(_ was: Journal.PriorPath?) throws(Failure) -> Expected {
-        switch was {
-        case .nothing?: return .nothing
-        case .symlink(let target)?: return Layout.isOurs(target) ? .ours : .symlink(to: target)
-        case .file(let copy)?, .kept(let copy)?: if let status = try status(of: Journal.copy(copy)) { return .file(status) }
-        case nil: break
+    /// What has to be at a path still, by the look before the first step.
+    @inline(never) func expected(_ path: AbsolutePath, _ system: System) throws(Failure) -> Expected {
+        guard let place = places[path] else { return .ours }
+        switch priors[place] {
+        case .path(_, let was), .placed(_, let was, _):
+            switch was {
+            case .nothing: return .nothing
+            case .symlink(let target): return Layout.isOurs(target) ? .ours : .symlink(to: target)
+            case .file(let copy), .kept(let copy): if let status = try system.status(of: Journal.copy(copy)) { return .file(status) }
+            }
+        default: break
         }
         return .ours
     }

@@ -60,9 +60,9 @@ struct Rollback {
                 case .failed:
                     // What failed once more is as it was, for whoever watches for that.
                     if status.isUp { stopping.append(unit.name) }
-                    if status.activeState != "failed" { touched.append(unit) }
+                    if !status.hasFailed { touched.append(unit) }
                 case .down:
-                    if status.isUp || status.activeState == "failed" { stopping.append(unit.name) }
+                    if status.isUp || status.hasFailed { stopping.append(unit.name) }
                 }
             }
             stopping += try systemd.come(journal, try systemd.units())
@@ -105,7 +105,7 @@ struct Rollback {
         guard let systemd, !units.isEmpty, (try? systemd.daemonReload()) != nil, let statuses = try? systemd.show(units) else {
             return []
         }
-        return zip(units, statuses).filter { $0.1.loadState != "loaded" }.map { $0.0 }
+        return zip(units, statuses).filter { !$0.1.isLoaded }.map { $0.0 }
     }
 
     private func enableOld(_ journal: Journal, _ gone: [UnitName]) throws(Failure) {
@@ -200,7 +200,7 @@ struct Rollback {
 
     /// What was cut off while a step, or an undo before this one, replaced something.
     private func settle(_ journal: Journal) throws(Failure) {
-        var paths: [AbsolutePath: ObjectID?] = [:]
+        var paths: [(path: AbsolutePath, content: ObjectID?)] = []
         for prior in journal.priors {
             let content: ObjectID?
             switch prior {
@@ -209,10 +209,10 @@ struct Rollback {
             default: continue
             }
             guard system.isChangeable(prior.path) else {
-                paths.updateValue(content, forKey: prior.path)
+                paths.append((prior.path, content))
                 continue
             }
-            do { try system.settle([prior.path: content]) } catch { if !error.isObstacle { throw error } }
+            do { try system.settle([(prior.path, content)]) } catch { if !error.isObstacle { throw error } }
         }
         try system.settle(paths)
     }

@@ -8,7 +8,8 @@ final class Staging {
     private let system: System
     private let preparation: Preparation
     /// Where each content that is not on disk yet has to go.
-    private var wanted: [ObjectID: [Destination]] = [:]
+    private var wanted: [ObjectID: Int] = [:]
+    private var destinations: [[Destination]] = []
     private var queue: [Content] = []
     private var queueStart = 0
     private var incoming: Incoming?
@@ -105,8 +106,8 @@ final class Staging {
 
     /// Makes the directories, takes over what the host has already (`old` says where), and waits for the rest.
     func begin(old: Record?) throws(Failure) {
-        var sent: [ObjectID: Bool] = [:]
-        for content in preparation.contents { sent[content.id] = true }
+        var sent: [ObjectID: Int] = [:]
+        for content in preparation.contents { sent[content.id] = 1 }
         let existing = Existing(old)
         for app in apps {
             let version = app.name.version(preparation.version)
@@ -115,18 +116,23 @@ final class Staging {
             try system.removeTree(staging)
             try system.makeDirectories(app.name.directory, mode: 0o755)
             try system.makeDirectory(staging, mode: readers(of: app.name) == .root ? 0o700 : 0o755)
-            var made: [AbsolutePath: Bool] = [:]
+            var made: [AbsolutePath: Int] = [:]
             for file in app.files {
                 let path = staging.appending(file.path)
                 if let parent = path.parent, parent != staging, made[parent] == nil {
                     try system.makeDirectories(parent, mode: 0o755)
-                    made[parent] = true
+                    made[parent] = 1
                 }
                 let destination = Destination(app: app.name, file: file, version: preparation.version)
                 if sent[file.id] == nil, try takeOver(file, of: app.name, from: existing, to: destination.path, mode: file.mode) {
                     continue
                 }
-                wanted[file.id, default: []].append(destination)
+                if let index = wanted[file.id] {
+                    destinations[index].append(destination)
+                } else {
+                    wanted[file.id] = destinations.count
+                    destinations.append([destination])
+                }
             }
         }
         try expect(preparation.contents)
@@ -184,7 +190,7 @@ final class Staging {
         while incoming == nil, queueStart < queue.count {
             let content = queue[queueStart]
             queueStart += 1
-            guard let first = wanted[content.id]?.first else { throw Failure(.protocolViolation) }
+            guard let index = wanted[content.id], case let first = destinations[index][0] else { throw Failure(.protocolViolation) }
             let next: Incoming
             if content.isLarge {
                 next = try large(content)
@@ -223,7 +229,8 @@ final class Staging {
             return try advance()
         }
         let id = content.content.id
-        guard let destinations = wanted.removeValue(forKey: id) else { throw Failure(.protocolViolation) }
+        guard let index = wanted.removeValue(forKey: id) else { throw Failure(.protocolViolation) }
+        let destinations = destinations[index]
         if content.content.isLarge {
             completed.append((id, destinations))
         } else {
@@ -266,15 +273,17 @@ final class Staging {
 
     /// Where the deployed versions have which content.
     private struct Existing {
-        private var places: [ObjectID: AbsolutePath] = [:]
-        private var samePlaces: [AbsolutePath: ObjectID] = [:]
+        private var files: [(id: ObjectID, path: AbsolutePath)] = []
+        private var places: [ObjectID: Int] = [:]
+        private var samePlaces: [AbsolutePath: Int] = [:]
 
         init(_ record: Record?) {
             for app in record?.apps ?? [] {
                 for file in app.files {
                     let path = app.name.current.appending(file.path)
-                    places[file.id] = path
-                    samePlaces[path] = file.id
+                    places[file.id] = files.count
+                    samePlaces[path] = files.count
+                    files.append((file.id, path))
                 }
             }
         }
@@ -282,7 +291,8 @@ final class Staging {
         /// The file's own place if its content is the same, else any.
         func path(of file: FileEntry, in app: AppName) -> AbsolutePath? {
             let own = app.current.appending(file.path)
-            return samePlaces[own] == file.id ? own : places[file.id]
+            if let place = samePlaces[own], files[place].id == file.id { return own }
+            return places[file.id].map { files[$0].path }
         }
     }
 }

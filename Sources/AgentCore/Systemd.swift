@@ -124,7 +124,7 @@ struct Systemd {
             }
         }
         // None looks like it: it failed, and something has it start again already, such as its socket.
-        for (unit, status) in zip(units, statuses) where status.activeState == "activating" {
+        for (unit, status) in zip(units, statuses) where status.isActivating {
             throw Failure(.unit(unit, .restarting(times: status.restarts), journal: self.journal(unit)))
         }
         let arguments = arguments(restart.isEmpty ? "start" : "restart", restart.isEmpty ? start : restart)

@@ -47,7 +47,7 @@ struct Transaction {
 
     private func execute(_ journal: Journal) throws(Failure) {
         let steps = preparation.steps
-        let noted = journal.notedPaths
+        let noted = NotedPaths(journal)
         var index = 0
         var isSettled = false
         while index < steps.count {
@@ -97,7 +97,7 @@ struct Transaction {
     }
 
     private func execute(
-        _ range: Range<Int>, _ journal: Journal, _ noted: [AbsolutePath: Journal.PriorPath]
+        _ range: Range<Int>, _ journal: Journal, _ noted: NotedPaths
     ) throws(Failure) {
         let step = preparation.steps[range.lowerBound]
         switch step.action {
@@ -114,7 +114,7 @@ struct Transaction {
         case .disable:
             guard let systemd else { return }
             let jobs = preparation.steps[range].compactMap { $0.job }
-            let loaded = zip(jobs, try systemd.show(jobs.map { $0.unit })).filter { $0.1.loadState != "not-found" }.map { $0.0 }
+            let loaded = zip(jobs, try systemd.show(jobs.map { $0.unit })).filter { !$0.1.isMissing }.map { $0.0 }
             if !loaded.isEmpty {
                 try systemd.stop(loaded)
                 try disable(loaded.map { $0.unit }, journal)
@@ -169,7 +169,7 @@ struct Transaction {
     }
 
     /// A step that changes nothing but the file system.
-    private func change(_ step: Step, _ noted: [AbsolutePath: Journal.PriorPath]) throws(Failure) {
+    private func change(_ step: Step, _ noted: NotedPaths) throws(Failure) {
         switch (step.action, step.app) {
         case (.activate, let app?):
             if let old = try versionToClose(app) { try system.setReaders(old, gid: 0, mode: 0o700) }
@@ -185,10 +185,10 @@ struct Transaction {
         case (.link(let path, let source), let app?):
             if let parent = path.parent { try system.makeDirectories(parent, mode: 0o755) }
             let target = Link(path: path, app: app, source: source).target.text
-            try system.replaceSymlink(path, target: target, over: try system.expected(noted[path]))
+            try system.replaceSymlink(path, target: target, over: try noted.expected(path, system))
         case (.place(let path, let source, let access, _), let app?):
             let file = PlacedFile(path: path, app: app, source: source, access: access)
-            try place(file, over: try system.expected(noted[path]))
+            try place(file, over: try noted.expected(path, system))
         case (.unplace(let path), _): try unplace(path)
         case (.unlink(let path), _):
             // What is not ours stays.

@@ -29,10 +29,10 @@ extension Transaction {
     /// The files that the record has as placed, and no step touches, where an agent of version 1 has made symlinks.
     var conversions: [PlacedFile] {
         guard let old else { return [] }
-        var steps: [AbsolutePath: Bool] = [:]
-        for step in preparation.steps { if let path = step.action.path { steps[path] = true } }
-        var links: [AbsolutePath: Bool] = [:]
-        for link in old.record.links { links[link.path] = true }
+        var steps: [AbsolutePath: Int] = [:]
+        for step in preparation.steps { if let path = step.action.path { steps[path] = 1 } }
+        var links: [AbsolutePath: Int] = [:]
+        for link in old.record.links { links[link.path] = 1 }
         return preparation.record.placed.filter { links[$0.path] != nil && steps[$0.path] == nil }
     }
 

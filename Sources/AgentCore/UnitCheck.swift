@@ -15,7 +15,7 @@ struct UnitCheck {
 
         func settle(_ status: UnitStatus) -> Duration {
             // Of what ended well, nothing can fail any more.
-            if status.type == "oneshot" || !status.isUp { return .zero }
+            if status.isOneshot || !status.isUp { return .zero }
             return settle ?? (status.announcesReadiness ? .zero : .milliseconds(300))
         }
     }

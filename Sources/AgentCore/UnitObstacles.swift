@@ -47,7 +47,8 @@ struct UnitObstacles {
                 let whole = app.name.version(preparation.version).appending(file.path)
                 if path.text == unit.text || path.text == unit.template {
                     guard let bytes = try system.contents(of: whole, limit: 1 << 20) else { continue }
-                    (status.refusesStart, status.refusesStop) = (false, false)
+                    status.set("RefuseManualStart", "no")
+                    status.set("RefuseManualStop", "no")
                     read(bytes, status)
                 } else if path.below(unit.text + ".d") != nil || path.below(unit.template + ".d") != nil {
                     dropIns.append(whole)
@@ -59,9 +60,9 @@ struct UnitObstacles {
 
     private func read(_ bytes: [UInt8], _ status: UnitStatus) {
         for line in bytes.split(separator: 10) {
-            let text = String(decoding: line, as: UTF8.self)
-            if text.utf8.starts(with: "RefuseManualStart=".utf8) { status.refusesStart = isTrue(text) }
-            if text.utf8.starts(with: "RefuseManualStop=".utf8) { status.refusesStop = isTrue(text) }
+            for name in ["RefuseManualStart", "RefuseManualStop"] where line.starts(with: (name + "=").utf8) {
+                status.set(name, isTrue(String(decoding: line, as: UTF8.self)) ? "yes" : "no")
+            }
         }
     }
 

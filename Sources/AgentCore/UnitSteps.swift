@@ -23,7 +23,7 @@ extension Journal {
     /// Whether all files of an app were at their places already, with their content, so that what runs with them need not restart:
     /// the app only takes them over.
     func onlyTakesOver(_ app: DeployedApp, _ record: Record) -> Bool {
-        for file in app.files where file.path.text != "manifest.json" {
+        for file in app.files where !isSameText(file.path.text, "manifest.json") {
             var path: AbsolutePath?
             for link in record.links where link.app == app.name && link.source == file.path { path = link.path }
             for placed in record.placed where placed.app == app.name && placed.source == file.path { path = placed.path }

@@ -108,7 +108,7 @@ final class Verification: Pulse {
         }
         compareAttributes(app.name, ".", version, restriction == nil ? 0o755 : group == nil ? 0o700 : 0o750, gid: group)
         // The files of the app, and the directories that hold them.
-        var known: [AbsolutePath: ObjectID] = [:]
+        var known: [AbsolutePath: Int] = [:]
         for file in app.files {
             let path = version.appending(file.path)
             let there = look(path)
@@ -116,7 +116,7 @@ final class Verification: Pulse {
             if case .file = there { compareAttributes(app.name, file.path.text, path, file.mode) }
             var directory: AbsolutePath? = path
             while let here = directory, here != version, known[here] == nil {
-                known[here] = file.id
+                known[here] = 1
                 directory = here.parent
             }
         }
@@ -124,10 +124,10 @@ final class Verification: Pulse {
     }
 
     /// Compares what is in a directory of a version, but for the files.
-    private func walk(_ app: AppName, _ directory: AbsolutePath, below version: AbsolutePath, _ known: [AbsolutePath: ObjectID]) {
+    private func walk(_ app: AppName, _ directory: AbsolutePath, below version: AbsolutePath, _ known: [AbsolutePath: Int]) {
         for name in list(directory) {
             let path = directory.appending(name: name)
-            let text = String(decoding: path.text.utf8.dropFirst(version.text.utf8.count + 1), as: UTF8.self)
+            let text = text(path.text.utf8.dropFirst(version.text.utf8.count + 1))
             if known[path] == nil {
                 add(app, .extra(text))
             } else if status(path)?.kind == csys_kind_directory {

@@ -18,7 +18,7 @@ public struct Drift: Hashable, Sendable {
     /// How large a file at the place of a link may be, in bytes, to be compared.
     public static var largestHashed: UInt64 { 16 << 30 }
 
-    public enum Finding: Hashable, Sendable {
+    public indirect enum Finding: Hashable, Sendable {
         /// A file of the app's version has another content, or is none any more.
         case file(RelativePath, Found)
         /// Something in the app's version that does not belong there, by its path in it.
@@ -40,7 +40,7 @@ public struct Drift: Hashable, Sendable {
     }
 
     /// What is at a path.
-    public enum Found: Hashable, Sendable {
+    public indirect enum Found: Hashable, Sendable {
         case nothing
         /// A regular file, its content's blob id, and its size in bytes.
         case file(ObjectID, size: UInt64)
@@ -75,7 +75,7 @@ public struct PrivateApp: Hashable, Sendable {
 }
 
 /// Why a unit was judged to be unwell, with what `systemctl show` says of it.
-public enum UnitProblem: Hashable, Sendable {
+public indirect enum UnitProblem: Hashable, Sendable {
     /// systemd has no such unit, cannot read it, or it is masked (LoadState).
     case notLoaded(state: String)
     /// It failed (Result, ExecMainStatus).

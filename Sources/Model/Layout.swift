@@ -11,11 +11,11 @@ public enum Layout {
     public static var undo: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/undo") }
     /// Large files of which only a part has arrived, by their ids.
     public static var partial: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/partial") }
-    public static func partial(_ content: ObjectID) -> AbsolutePath {
+    @inline(never) public static func partial(_ content: ObjectID) -> AbsolutePath {
         AbsolutePath(unchecked: partial.text + "/" + content.hex)
     }
     /// Where a file of somebody else that was at `path` is kept, once the deploy that took its place is committed.
-    public static func kept(_ path: AbsolutePath, by version: Version) -> AbsolutePath {
+    @inline(never) public static func kept(_ path: AbsolutePath, by version: Version) -> AbsolutePath {
         AbsolutePath(unchecked: store.text + "/kept/" + version.text + path.text)
     }
     public static var log: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/log") }
@@ -34,7 +34,7 @@ public enum Layout {
         [(root, 0o755), (agents, 0o755), (apps, 0o755), (store, 0o700)]
     }
     /// Whether a symlink with this target is Deptool's: nobody else points in here.
-    public static func isOurs(_ target: String) -> Bool { target.utf8.starts(with: (root.text + "/").utf8) }
+    @inline(never) public static func isOurs(_ target: String) -> Bool { target.utf8.starts(with: "/var/lib/deptool/".utf8) }
 
     public static var unitLinks: AbsolutePath { AbsolutePath(unchecked: "/etc/systemd/system") }
     /// Where unit files are, those of administrators first.
@@ -72,29 +72,32 @@ public enum Layout {
 }
 
 extension AppName {
-    private func below(_ directory: AbsolutePath, _ rest: String) -> AbsolutePath {
+    @inline(never) private func below(_ directory: AbsolutePath, _ rest: String) -> AbsolutePath {
         AbsolutePath(unchecked: directory.text + "/" + text + rest)
     }
 
     /// The app's directory on a host, which holds its versions and the links `current` and `previous`.
-    public var directory: AbsolutePath { below(Layout.apps, "") }
-    public var current: AbsolutePath { below(Layout.apps, "/current") }
-    public var previous: AbsolutePath { below(Layout.apps, "/previous") }
+    @inline(never) public var directory: AbsolutePath { below(Layout.apps, "") }
+    @inline(never) public var current: AbsolutePath { below(Layout.apps, "/current") }
+    @inline(never) public var previous: AbsolutePath { below(Layout.apps, "/previous") }
     /// Where the whole app is kept between its removal and the commit.
-    public var removed: AbsolutePath { below(Layout.undo, ".removed") }
+    @inline(never) public var removed: AbsolutePath { below(Layout.undo, ".removed") }
 
-    public func version(_ version: Version) -> AbsolutePath { below(Layout.apps, "/" + version.text) }
-    public func staging(_ version: Version) -> AbsolutePath { below(Layout.apps, "/" + version.text + ".staging") }
+    @inline(never) public func version(_ version: Version) -> AbsolutePath { below(Layout.apps, "/" + version.text) }
+    @inline(never) public func staging(_ version: Version) -> AbsolutePath { below(Layout.apps, "/" + version.text + ".staging") }
 }
 
 /// The version of an app on a host: the name of its checkout directory, ten hex digits of the commit that deployed it.
 public struct Version: Hashable, Sendable {
     public let text: String
 
+    public static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
+    public func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
+
     public init(_ commit: ObjectID) { text = commit.short }
 
     /// Nil unless there are exactly ten hexadecimal digits.
-    public init?(_ text: String) {
+    @inline(never) public init?(_ text: String) {
         guard text.utf8.count == 10, ObjectID(hex: text + "000000000000000000000000000000") != nil else { return nil }
         self.text = text
     }

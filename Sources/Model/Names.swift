@@ -1,6 +1,6 @@
 /// Whether a byte may stand in the names that Deptool hands to other programs: ASCII letters and digits, and those of
 /// `extra`. What starts with `-` or `.` is refused elsewhere, so that no name is ever an option or a hidden file.
-private func isPlain(_ byte: UInt8, _ extra: StaticString) -> Bool {
+@inline(never) private func isPlain(_ byte: UInt8, _ extra: StaticString) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
         UInt8(ascii: "0")...UInt8(ascii: "9"):
@@ -10,7 +10,7 @@ private func isPlain(_ byte: UInt8, _ extra: StaticString) -> Bool {
     }
 }
 
-private func isName(_ text: String, longest: Int, extra: StaticString, first: StaticString = "") -> Bool {
+@inline(never) private func isName(_ text: String, longest: Int, extra: StaticString, first: StaticString = "") -> Bool {
     let bytes = text.utf8
     guard let start = bytes.first, bytes.count <= longest, isPlain(start, first) else { return false }
     return bytes.allSatisfy { isPlain($0, extra) }
@@ -21,31 +21,35 @@ private func isName(_ text: String, longest: Int, extra: StaticString, first: St
 public struct Hostname: Hashable, Comparable, Sendable {
     public let text: String
 
-    public init?(_ text: String) {
+    @inline(never) public init?(_ text: String) {
         guard isName(text, longest: 253, extra: ".-_") else { return nil }
         self.text = text
     }
 
-    public static func < (a: Self, b: Self) -> Bool { a.text < b.text }
+    @inline(never) public static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
+    public func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
+    public static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }
 
 /// The name of an app on a host. At most 128 letters, digits, `.`, `-`, `_`, `@`, `+`; the first a letter, digit or `_`.
 public struct AppName: Hashable, Comparable, Sendable {
     public let text: String
 
-    public init?(_ text: String) {
+    @inline(never) public init?(_ text: String) {
         guard isName(text, longest: 128, extra: ".-_@+", first: "_") else { return nil }
         self.text = text
     }
 
-    public static func < (a: Self, b: Self) -> Bool { a.text < b.text }
+    @inline(never) public static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
+    public func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
+    public static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }
 
 /// The name of a group of users: at most 32 letters, digits, `.`, `-`, `_`; the first a letter, digit or `_`.
 public struct GroupName: Hashable, Sendable {
     public let text: String
 
-    public init?(_ text: String) {
+    @inline(never) public init?(_ text: String) {
         guard isName(text, longest: 32, extra: ".-_", first: "_") else { return nil }
         self.text = text
     }
@@ -55,7 +59,7 @@ public struct GroupName: Hashable, Sendable {
 public struct UserName: Hashable, Sendable {
     public let text: String
 
-    public init?(_ text: String) {
+    @inline(never) public init?(_ text: String) {
         guard isName(text, longest: 32, extra: ".-_", first: "_") else { return nil }
         self.text = text
     }
@@ -70,7 +74,7 @@ public struct UnitName: Hashable, Comparable, Sendable {
         ".service", ".socket", ".timer", ".path", ".mount", ".automount", ".target", ".slice", ".swap",
     ]
 
-    public init?(_ text: String) {
+    @inline(never) public init?(_ text: String) {
         guard isName(text, longest: 255, extra: ":-_.\\@", first: "_"),
             Self.suffixes.contains(where: { text.utf8.count > $0.utf8.count && text.utf8.ends(with: $0) })
         else { return nil }
@@ -78,18 +82,18 @@ public struct UnitName: Hashable, Comparable, Sendable {
     }
 
     /// The template that a unit is an instance of, `a@.service` for `a@b.service`; the unit itself if it is none.
-    public var template: String {
+    @inline(never) public var template: String {
         guard let at = text.utf8.firstIndex(of: UInt8(ascii: "@")), let dot = text.utf8.lastIndex(of: UInt8(ascii: ".")),
             at < dot
         else { return text }
-        return String(decoding: text.utf8[...at], as: UTF8.self) + String(decoding: text.utf8[dot...], as: UTF8.self)
+        return Model.text(text.utf8[...at]) + Model.text(text.utf8[dot...])
     }
 
     /// Whether a file, by its path below a directory of unit files, is a part of the unit as systemd.unit(5) has it: its own
     /// file or its template's, or a drop-in for one of these, for a prefix of the name that ends in a dash, or for its type.
-    public func consists(of path: RelativePath) -> Bool {
+    @inline(never) public func consists(of path: RelativePath) -> Bool {
         let parts = path.components
-        if parts.count == 1 { return parts[0] == text || parts[0] == template }
+        if parts.count == 1 { return isSameText(parts[0], text) || isSameText(parts[0], template) }
         guard parts.count == 2, parts[1].utf8.ends(with: ".conf"), parts[1].utf8.first != UInt8(ascii: "."),
             parts[0].utf8.ends(with: ".d")
         else { return false }
@@ -106,5 +110,7 @@ public struct UnitName: Hashable, Comparable, Sendable {
         return rest == unit[at..<dot] || rest.isEmpty && same < at || at < dot && rest.count == 1 && rest.first == UInt8(ascii: "@")
     }
 
-    public static func < (a: Self, b: Self) -> Bool { a.text < b.text }
+    @inline(never) public static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
+    public func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
+    public static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }

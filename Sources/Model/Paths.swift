@@ -51,24 +51,17 @@ private func check(_ path: some Collection<UInt8>) throws(PathProblem) {
 // Paths are bytes to Linux, while Swift compares text by what it looks like: `é` can be written in two ways that are two
 // files on a host, and a combining character merges with the `/` before it.
 
-private func isSame(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
-
 extension String.UTF8View {
     /// Whether the last bytes are those of `suffix`.
-    public func ends(with suffix: String) -> Bool { self.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) }
-}
-
-private func hash(_ text: String, into hasher: inout Hasher) {
-    var text = text
-    text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    @inline(never) public func ends(with suffix: String) -> Bool { self.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) }
 }
 
 /// What follows `directory` and a slash; nil when `path` does not begin with them, or ends there.
-private func rest(of path: String, below directory: String) -> String? {
+@inline(never) private func rest(of path: String, below directory: String) -> String? {
     guard path.utf8.starts(with: directory.utf8) else { return nil }
     let rest = path.utf8.dropFirst(directory.utf8.count)
     guard rest.first == UInt8(ascii: "/"), rest.count > 1 else { return nil }
-    return String(decoding: rest.dropFirst(), as: UTF8.self)
+    return Model.text(rest.dropFirst())
 }
 
 /// A normal path below some directory, such as `zones/example.com.zone`: no leading or trailing `/`, no `.` or `..`.
@@ -76,7 +69,7 @@ private func rest(of path: String, below directory: String) -> String? {
 public struct RelativePath: Hashable, Comparable, Sendable {
     public let text: String
 
-    public init(_ text: String) throws(PathProblem) {
+    @inline(never) public init(_ text: String) throws(PathProblem) {
         if text.utf8.first == UInt8(ascii: "/") { throw .absolute }
         try check(text.utf8)
         self.text = text
@@ -86,29 +79,29 @@ public struct RelativePath: Hashable, Comparable, Sendable {
     fileprivate init(unchecked text: String) { self.text = text }
 
     /// The components of the path; at least one.
-    public var components: [String] {
-        text.utf8.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
+    @inline(never) public var components: [String] {
+        text.utf8.split(separator: UInt8(ascii: "/")).map { Model.text($0) }
     }
 
     /// The rest of the path below a directory; nil when it is not in there.
-    public func below(_ directory: String) -> RelativePath? { rest(of: text, below: directory).map(Self.init(unchecked:)) }
+    @inline(never) public func below(_ directory: String) -> RelativePath? { rest(of: text, below: directory).map(Self.init(unchecked:)) }
 
     /// The last component.
-    public var name: String {
+    @inline(never) public var name: String {
         guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")) else { return text }
-        return String(text[text.utf8.index(after: slash)...])
+        return Model.text(text.utf8[text.utf8.index(after: slash)...])
     }
 
-    public static func == (a: Self, b: Self) -> Bool { isSame(a.text, b.text) }
-    public func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
-    public static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
+    @inline(never) public static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
+    @inline(never) public func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
+    @inline(never) public static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }
 
 /// A normal path from the root of a host's file system, such as `/etc/nsd/nsd.conf`. Never `/` itself.
 public struct AbsolutePath: Hashable, Comparable, Sendable {
     public let text: String
 
-    public init(_ text: String) throws(PathProblem) {
+    @inline(never) public init(_ text: String) throws(PathProblem) {
         if text.utf8.isEmpty { throw .empty }
         if text.utf8.first != UInt8(ascii: "/") { throw .notAbsolute }
         try check(text.utf8.dropFirst())
@@ -119,47 +112,47 @@ public struct AbsolutePath: Hashable, Comparable, Sendable {
     init(unchecked text: String) { self.text = text }
 
     /// The rest of the path below a directory; nil when it is not in there.
-    public func below(_ directory: AbsolutePath) -> RelativePath? {
+    @inline(never) public func below(_ directory: AbsolutePath) -> RelativePath? {
         rest(of: text, below: directory.text).map(RelativePath.init(unchecked:))
     }
 
     /// The path of `path` below this directory.
-    public func appending(_ path: RelativePath) -> AbsolutePath { Self(unchecked: text + "/" + path.text) }
+    @inline(never) public func appending(_ path: RelativePath) -> AbsolutePath { Self(unchecked: joined(text, path.text)) }
 
     /// The path of something that a directory was found to hold, whatever its name.
-    public func appending(name: String) -> AbsolutePath { Self(unchecked: text + "/" + name) }
+    @inline(never) public func appending(name: String) -> AbsolutePath { Self(unchecked: joined(text, name)) }
 
     /// The path of a file beside this one: its name with something behind.
-    public func withSuffix(_ suffix: StaticString) -> AbsolutePath {
+    @inline(never) public func withSuffix(_ suffix: StaticString) -> AbsolutePath {
         Self(unchecked: text + suffix.withUTF8Buffer { String(decoding: $0, as: UTF8.self) })
     }
 
     /// The path of another file in the same directory, whatever its name.
-    public func sibling(name: String) -> AbsolutePath { Self(unchecked: (parent?.text ?? "") + "/" + name) }
+    @inline(never) public func sibling(name: String) -> AbsolutePath { Self(unchecked: joined(parent?.text ?? "", name)) }
 
     /// The path of another file in the same directory.
-    public func sibling(_ name: StaticString) -> AbsolutePath {
+    @inline(never) public func sibling(_ name: StaticString) -> AbsolutePath {
         Self(unchecked: (parent?.text ?? "") + "/").withSuffix(name)
     }
 
     /// The last component.
-    public var name: String {
+    @inline(never) public var name: String {
         guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")) else { return text }
-        return String(text[text.utf8.index(after: slash)...])
+        return Model.text(text.utf8[text.utf8.index(after: slash)...])
     }
 
     /// The directory that holds this path; nil when that is `/`.
-    public var parent: AbsolutePath? {
+    @inline(never) public var parent: AbsolutePath? {
         guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")), slash != text.utf8.startIndex else { return nil }
-        return Self(unchecked: String(text[..<slash]))
+        return Self(unchecked: Model.text(text.utf8[..<slash]))
     }
 
     /// Whether this is `directory` or a path below it.
-    public func isInside(_ directory: AbsolutePath) -> Bool {
+    @inline(never) public func isInside(_ directory: AbsolutePath) -> Bool {
         self == directory || below(directory) != nil
     }
 
-    public static func == (a: Self, b: Self) -> Bool { isSame(a.text, b.text) }
-    public func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
-    public static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
+    @inline(never) public static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
+    @inline(never) public func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
+    @inline(never) public static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }

@@ -10,7 +10,7 @@ public struct Step: Hashable, Sendable {
         self.action = action
     }
 
-    public enum Action: Hashable, Sendable {
+    public indirect enum Action: Hashable, Sendable {
         /// Materialize the app's files as a new version; done while staging, before the first other step.
         case checkout(for: Readers)
         /// Point `current` at the new version.

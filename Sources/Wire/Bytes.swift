@@ -70,10 +70,10 @@ public struct ByteWriter {
         return bytes
     }
 
-    public mutating func byte(_ value: UInt8) { bytes.append(value) }
+    @inline(never) public mutating func byte(_ value: UInt8) { bytes.append(value) }
 
     /// LEB128: seven bits a byte, the lowest first.
-    public mutating func number(_ value: UInt64) {
+    @inline(never) public mutating func number(_ value: UInt64) {
         var rest = value
         while rest >= 0x80 {
             bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -83,25 +83,25 @@ public struct ByteWriter {
     }
 
     /// A signed number, with the sign in the lowest bit.
-    public mutating func signed(_ value: Int64) { number(UInt64(bitPattern: value << 1 ^ value >> 63)) }
+    @inline(never) public mutating func signed(_ value: Int64) { number(UInt64(bitPattern: value << 1 ^ value >> 63)) }
 
     /// A status, a count, or a time in seconds: the nearest that 32 bits hold.
-    mutating func small(_ value: Int) { signed(Int64(max(Int(Int32.min), min(Int(Int32.max), value)))) }
+    @inline(never) mutating func small(_ value: Int) { signed(Int64(max(Int(Int32.min), min(Int(Int32.max), value)))) }
 
     /// A length and the bytes.
-    public mutating func blob(_ value: [UInt8]) { blob(value[...]) }
+    @inline(never) public mutating func blob(_ value: [UInt8]) { blob(value[...]) }
 
-    public mutating func blob(_ value: ArraySlice<UInt8>) {
+    @inline(never) public mutating func blob(_ value: ArraySlice<UInt8>) {
         number(UInt64(value.count))
         bytes.append(contentsOf: value)
     }
 
-    public mutating func text(_ value: String) {
+    @inline(never) public mutating func text(_ value: String) {
         number(UInt64(value.utf8.count))
         bytes.append(contentsOf: value.utf8)
     }
 
-    public mutating func id(_ value: ObjectID) { bytes.append(contentsOf: value.bytes) }
+    @inline(never) public mutating func id(_ value: ObjectID) { bytes.append(contentsOf: value.bytes) }
 
     public mutating func list<Element: WireCodable>(_ elements: [Element]) {
         number(UInt64(elements.count))
@@ -134,13 +134,13 @@ public struct ByteReader {
 
     public var isAtEnd: Bool { position == end }
 
-    public mutating func byte() throws(DecodingProblem) -> UInt8 {
+    @inline(never) public mutating func byte() throws(DecodingProblem) -> UInt8 {
         guard position < end else { throw .truncated }
         defer { position += 1 }
         return bytes[position]
     }
 
-    public mutating func number() throws(DecodingProblem) -> UInt64 {
+    @inline(never) public mutating func number() throws(DecodingProblem) -> UInt64 {
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while true {
@@ -152,49 +152,49 @@ public struct ByteReader {
         }
     }
 
-    public mutating func signed() throws(DecodingProblem) -> Int64 {
+    @inline(never) public mutating func signed() throws(DecodingProblem) -> Int64 {
         let value = try number()
         return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
     }
 
     /// One that counting with it cannot take out of its range, whoever has sent it.
-    mutating func small() throws(DecodingProblem) -> Int {
+    @inline(never) mutating func small() throws(DecodingProblem) -> Int {
         let value = try signed()
         guard value >= Int64(Int32.min), value <= Int64(Int32.max) else { throw .badNumber }
         return Int(value)
     }
 
     /// A number that counts something there is at most `limit` of.
-    public mutating func count(limit: Int) throws(DecodingProblem) -> Int {
+    @inline(never) public mutating func count(limit: Int) throws(DecodingProblem) -> Int {
         let value = try number()
         guard value <= UInt64(limit) else { throw .tooLong }
         return Int(value)
     }
 
-    private mutating func take(_ count: Int) throws(DecodingProblem) -> ArraySlice<UInt8> {
+    @inline(never) private mutating func take(_ count: Int) throws(DecodingProblem) -> ArraySlice<UInt8> {
         guard count <= end - position else { throw .truncated }
         defer { position += count }
         return bytes[position..<position + count]
     }
 
-    public mutating func blob() throws(DecodingProblem) -> [UInt8] { Array(try slice()) }
+    @inline(never) public mutating func blob() throws(DecodingProblem) -> [UInt8] { Array(try slice()) }
 
-    mutating func blob(limit: Int) throws(DecodingProblem) -> [UInt8] { Array(try take(try count(limit: limit))) }
+    @inline(never) mutating func blob(limit: Int) throws(DecodingProblem) -> [UInt8] { Array(try take(try count(limit: limit))) }
 
     /// A blob that is not copied: as long as there is one, so are all the bytes.
-    public mutating func slice() throws(DecodingProblem) -> ArraySlice<UInt8> {
+    @inline(never) public mutating func slice() throws(DecodingProblem) -> ArraySlice<UInt8> {
         let count = try count(limit: bytes.count)
         return try take(count)
     }
 
     /// Text of at most so many bytes; by itself as long as a path can be (PATH_MAX).
-    public mutating func text(limit: Int = 4096) throws(DecodingProblem) -> String {
+    @inline(never) public mutating func text(limit: Int = 4096) throws(DecodingProblem) -> String {
         let count = try count(limit: limit)
         guard let text = String(validating: try take(count), as: UTF8.self) else { throw .notUTF8 }
         return text
     }
 
-    public mutating func id() throws(DecodingProblem) -> ObjectID {
+    @inline(never) public mutating func id() throws(DecodingProblem) -> ObjectID {
         guard let id = ObjectID(try take(20)) else { throw .badValue }
         return id
     }

@@ -75,7 +75,7 @@ public struct Content: Hashable, Sendable {
 }
 
 /// What the agent answers.
-public enum Reply: Hashable, Sendable {
+public indirect enum Reply: Hashable, Sendable {
     /// The first message of every session.
     case hello(Hello)
     case locked
@@ -192,14 +192,16 @@ public indirect enum Outcome: Hashable, Sendable {
 
 /// Something that went wrong on a host.
 public struct Failure: Error, Hashable, Sendable {
-    /// The index of the step; nil outside the steps.
-    public var step: Int?
-    public var problem: Problem
-
-    public init(step: Int? = nil, _ problem: Problem) {
-        self.step = step
-        self.problem = problem
+    private indirect enum Box: Hashable, Sendable {
+        case holding(step: Int?, Problem)
     }
+    private let box: Box
+
+    /// The index of the step; nil outside the steps.
+    public var step: Int? { switch box { case .holding(let step, _): step } }
+    public var problem: Problem { switch box { case .holding(_, let problem): problem } }
+
+    public init(step: Int? = nil, _ problem: Problem) { box = .holding(step: step, problem) }
 }
 
 /// Indirect, as all that is large and moved about much: `Failure`, which nearly everything that the agent does can throw,
@@ -249,6 +251,6 @@ public indirect enum Problem: Hashable, Sendable {
     case placedChanged(AbsolutePath)
 }
 
-public enum Occupant: Hashable, Sendable {
+public indirect enum Occupant: Hashable, Sendable {
     case file, directory, symlink(to: String), other
 }

@@ -1,0 +1,15 @@
+// Text as Linux has it, as bytes: Swift compares it by what it looks like. What is small and used everywhere is never inlined here, as
+// elsewhere in what the agent is built of: the copies would be a tenth of it.
+
+@inline(never) public func isSameText(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
+
+@inline(never) public func text(_ bytes: Substring.UTF8View) -> String { String(decoding: bytes, as: UTF8.self) }
+@inline(never) public func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
+
+/// `a/b`.
+@inline(never) func joined(_ a: String, _ b: String) -> String { a + "/" + b }
+
+@inline(never) func hash(_ text: String, into hasher: inout Hasher) {
+    var text = text
+    text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+}
