@@ -39,10 +39,10 @@ struct Systemd {
     }
 
     func daemonReload() throws(Failure) { try succeed(["systemctl", "daemon-reload"]) }
-    func sysusers() throws(Failure) { try succeed(["systemd-sysusers"]) }
+    func sysusers(_ files: [String]) throws(Failure) { try succeed(["systemd-sysusers"] + files) }
 
     /// systemd-tmpfiles says 65 and 73 when some line could not be applied, which is for the operator to know.
-    func tmpfiles() throws(Failure) { try succeed(["systemd-tmpfiles", "--create"]) }
+    func tmpfiles(_ files: [String]) throws(Failure) { try succeed(["systemd-tmpfiles", "--create"] + files) }
 
     /// Enables without the reload that `systemctl enable` would do: the plan has its own.
     func enable(_ units: [UnitName]) throws(Failure) {

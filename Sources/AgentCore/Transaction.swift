@@ -105,8 +105,8 @@ struct Transaction {
         case .confirm(let limit, _): try waitForConfirmation(limit)
         case .activate, .remove, .link, .unlink, .place, .unplace, .grant:
             try change(step, noted)
-        case .sysusers: try systemd?.sysusers()
-        case .tmpfiles: try systemd?.tmpfiles()
+        case .sysusers: try systemd?.sysusers(files(in: Layout.sysusers))
+        case .tmpfiles: try systemd?.tmpfiles(files(in: Layout.tmpfiles))
         case .daemonReload:
             guard let systemd else { return }
             try systemd.daemonReload()
@@ -129,6 +129,11 @@ struct Transaction {
                     return .init(unit: unit, settle: settle, limit: limit, invocation: journal.invocation(of: unit))
                 })
         }
+    }
+
+    /// What Deptool has placed in a directory: what others have there must not fail this deploy.
+    private func files(in directory: AbsolutePath) -> [String] {
+        preparation.record.placed.filter { $0.path.isInside(directory) }.map { $0.path.text }
     }
 
     /// By the monotonic clock: a deploy may well set the other.

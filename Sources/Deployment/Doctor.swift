@@ -11,10 +11,12 @@ public struct Doctor: Sendable {
         public var hostname: String?
         public var usesQuadlets: Bool
         public var usesUnits: Bool
+        /// Paths of symlinks that are read in early boot.
+        public var earlyLinks: [AbsolutePath]
 
         /// Of a host that is in no config tree, nothing.
-        public init(hostname: String? = nil, usesQuadlets: Bool = false, usesUnits: Bool = false) {
-            (self.hostname, self.usesQuadlets, self.usesUnits) = (hostname, usesQuadlets, usesUnits)
+        public init(hostname: String? = nil, usesQuadlets: Bool = false, usesUnits: Bool = false, earlyLinks: [AbsolutePath] = []) {
+            (self.hostname, self.usesQuadlets, self.usesUnits, self.earlyLinks) = (hostname, usesQuadlets, usesUnits, earlyLinks)
         }
     }
 
@@ -31,6 +33,8 @@ public struct Doctor: Sendable {
         case options([String])
         case programs(missing: [String])
         case systemd(String?, isNeeded: Bool)
+        /// On which mount Deptool's directory is, or will be, and the symlinks into it that are read before anything is mounted.
+        case boot(mount: String, earlyLinks: [AbsolutePath])
         case quadlets(present: Bool, isNeeded: Bool)
         case failed(HostError)
     }
@@ -61,6 +65,7 @@ public struct Doctor: Sendable {
             .noise(probe.noise), .cpu(probe.cpu, isCarried: cpus.contains { "Linux \($0)" == probe.cpu }),
             .hostname(probe.hostname, expected: wanted.hostname), .space(probe.available), .options(probe.options),
             .programs(missing: probe.missing), .systemd(probe.systemd, isNeeded: wanted.usesUnits),
+            .boot(mount: probe.mounts.last ?? "/", earlyLinks: wanted.earlyLinks),
             .quadlets(present: probe.hasQuadlets, isNeeded: wanted.usesQuadlets),
         ]
     }
@@ -78,7 +83,8 @@ extension ClusterReader {
             let files = tree.apps.flatMap { $0.files.map(\.path.text) }
             result[host] = Doctor.Wanted(
                 hostname: tree.options.hostname ?? host.text, usesQuadlets: files.contains { $0.hasPrefix("quadlets/") },
-                usesUnits: files.contains { $0.hasPrefix("systemd/") } || tree.apps.contains { !$0.manifest.units.isEmpty })
+                usesUnits: files.contains { $0.hasPrefix("systemd/") } || tree.apps.contains { !$0.manifest.units.isEmpty },
+                earlyLinks: tree.apps.flatMap { $0.links.map(\.path) }.filter(\.isReadInEarlyBoot))
         }
         return result
     }

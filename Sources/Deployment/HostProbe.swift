@@ -17,6 +17,7 @@ struct HostProbe {
             #"echo "space $(df -Pk "$d" 2>/dev/null | tail -n 1)""#,
             #"mount=$(df -Pk "$d" 2>/dev/null | tail -n 1); mount=${mount##* }"#,
             #"while read -r a b c o e; do [ "$b" = "$mount" ] && echo "options $o"; done </proc/mounts"#,
+            #"while read -r a b c d p o; do case \#(Layout.root.text)/ in "${p%/}"/*) echo "mount $p";; esac; done </proc/self/mountinfo"#,
             #"[ -d /run/systemd/system ] && echo "systemd $(systemctl --version 2>/dev/null | head -n 1)""#,
             #"for f in /usr/lib /lib /usr/local/lib /etc /run; do [ -x $f/systemd/system-generators/podman-system-generator ] && echo quadlets yes; done"#,
             #"for p in dd sha256sum mkdir mv chmod rm; do command -v $p >/dev/null || echo "missing $p"; done"#,
@@ -32,6 +33,8 @@ struct HostProbe {
     var available: UInt64?
     /// Mount options there.
     var options: [String] = []
+    /// The mount points above Deptool's directory, or at it; in the order in which they are mounted.
+    var mounts: [String] = []
     /// Nil where it is not the running init.
     var systemd: String?
     var hasQuadlets = false
@@ -56,6 +59,7 @@ struct HostProbe {
                 if columns.count >= 6, let blocks = UInt64(columns[3]), blocks < 1 << 50 { available = blocks << 10 }
             // The last that is mounted there is on top.
             case "options": options = value.split(separator: ",").map(String.init)
+            case "mount": mounts.append(value)
             case "systemd": systemd = value
             case "quadlets": hasQuadlets = true
             case "missing": missing.append(value)

@@ -58,6 +58,17 @@ extension Finding {
                     "systemd", isNeeded ? .fail : .warn, "systemd does not run there",
                     help: "Files and links can be deployed without it, units cannot.")
             ]
+        case .boot(mount: "/", _): return [Finding("boot", .ok, "/var/lib/deptool is there from the first moment")]
+        case .boot(let mount, let links):
+            guard let first = links.first else {
+                return [Finding("boot", .ok, "\(visible(mount)) is mounted in the course of the boot; what is placed is there before")]
+            }
+            return [
+                Finding(
+                    "boot", .warn, "\(visible(mount)) is mounted in the course of the boot, and \(visible(first.text)) is read before"
+                        + (links.count == 1 ? "" : ", as \(count(links.count - 1, "other symlink"))"),
+                    help: "Its symlink leads nowhere then. List it under 'copies' in the manifest instead of 'symlinks'.")
+            ]
         case .quadlets(_, isNeeded: false): return []
         case .quadlets(true, _): return [Finding("quadlets", .ok, "Podman's generator is there")]
         case .quadlets(false, _):

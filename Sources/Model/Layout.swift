@@ -45,6 +45,8 @@ public enum Layout {
     public static var runlevels: [AbsolutePath] {
         ["0", "1", "2", "3", "4", "5", "6", "S"].map { AbsolutePath(unchecked: "/etc/rc\($0).d") }
     }
+    public static var sysusers: AbsolutePath { AbsolutePath(unchecked: "/etc/sysusers.d") }
+    public static var tmpfiles: AbsolutePath { AbsolutePath(unchecked: "/etc/tmpfiles.d") }
     /// Where Podman looks for quadlets, what makes units of them, and where these are.
     public static var quadlets: AbsolutePath { AbsolutePath(unchecked: "/etc/containers/systemd") }
     public static var quadletGenerators: [AbsolutePath] {
@@ -125,11 +127,11 @@ public struct LinkDirectory: Hashable, Sendable {
     public let isExclusive: Bool
 
     private init(
-        _ name: String, _ target: String, noun: String, _ reaction: Reaction, hasDropIns: Bool = false,
+        _ name: String, _ target: AbsolutePath, noun: String, _ reaction: Reaction, hasDropIns: Bool = false,
         isExclusive: Bool = true
     ) {
         self.name = name
-        self.target = AbsolutePath(unchecked: target)
+        self.target = target
         self.noun = noun
         self.reaction = reaction
         self.hasDropIns = hasDropIns
@@ -138,10 +140,10 @@ public struct LinkDirectory: Hashable, Sendable {
 
     public static var all: [LinkDirectory] {
         [
-            LinkDirectory("systemd", "/etc/systemd/system", noun: "unit", .daemonReload, hasDropIns: true),
-            LinkDirectory("sysusers", "/etc/sysusers.d", noun: "sysusers", .sysusers),
-            LinkDirectory("tmpfiles", "/etc/tmpfiles.d", noun: "tmpfiles", .tmpfiles, isExclusive: false),
-            LinkDirectory("quadlets", "/etc/containers/systemd", noun: "quadlet", .daemonReload, hasDropIns: true),
+            LinkDirectory("systemd", Layout.unitLinks, noun: "unit", .daemonReload, hasDropIns: true),
+            LinkDirectory("sysusers", Layout.sysusers, noun: "sysusers", .sysusers),
+            LinkDirectory("tmpfiles", Layout.tmpfiles, noun: "tmpfiles", .tmpfiles, isExclusive: false),
+            LinkDirectory("quadlets", Layout.quadlets, noun: "quadlet", .daemonReload, hasDropIns: true),
         ]
     }
 }

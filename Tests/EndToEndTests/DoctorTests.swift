@@ -37,7 +37,7 @@ extension EndToEnd {
                 "ok login works", "ok root works", "ok shell the login prints nothing of its own",
             ], "\(output)")
             #expect(found.dropFirst(8).map { $0.split(separator: " ").prefix(2).joined(separator: " ") } == [
-                "ok cpu", "ok hostname", "ok space", "ok mount", "ok programs", "ok systemd",
+                "ok cpu", "ok hostname", "ok space", "ok mount", "ok programs", "ok systemd", "ok boot",
             ], "\(output)")
             #expect(try host.attempt("test -e /var/lib/deptool").code == 1)
             let object = try Schema().objects(doctor("web1", "--json").require(0).text)[0]
@@ -59,6 +59,20 @@ extension EndToEnd {
             #expect(found.contains { $0.hasPrefix("fail space 2.") }, "\(output)")
             #expect(output.text.contains("If it is the right host all the same, say so in its host.json: {\"hostname\": \"other\"}"))
             #expect(output.text.contains("\n4 failures, "), "\(output)")
+        }
+
+        @Test func `a symlink that is read before /var is mounted is told`() throws {
+            let host = try site.boot(["web1"], .separateVar)[0]
+            try cluster.write("web1/app/sysctl.conf", "# one\n")
+            try cluster.write("web1/app/manifest.json", #"{"symlinks": {"/etc/sysctl.d/app.conf": "sysctl.conf", "/etc/motd": "sysctl.conf"}}"#)
+            let output = try doctor(host.name).require(0)
+            #expect(
+                findings(output, of: "web1").contains("warn boot /var is mounted in the course of the boot, and /etc/sysctl.d/app.conf is read before"),
+                "\(output)")
+            try cluster.write("web1/app/manifest.json", #"{"copies": {"/etc/sysctl.d/app.conf": "sysctl.conf"}}"#)
+            #expect(
+                findings(try doctor(host.name).require(0), of: "web1")
+                    .contains("ok boot /var is mounted in the course of the boot; what is placed is there before"))
         }
 
         @Test func `the way to a host ends where it is closed`() throws {

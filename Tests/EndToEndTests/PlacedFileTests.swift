@@ -59,6 +59,26 @@ extension EndToEnd {
             #expect(try host.read("/etc/sysctl.d/app.conf") == "# one\n")
         }
 
+        @Test(arguments: [Site.Flavour.debian12, .debian13])
+        func `what others have said of users and directories fails no deploy`(flavour: Site.Flavour) throws {
+            let host = try site.boot("web1", flavour)
+            // Below a directory of an unprivileged user, which systemd-tmpfiles refuses to follow (73); and lines that are none (65).
+            try host.run("install -d -o operator /srv/theirs")
+            try host.write("/etc/tmpfiles.d/a-theirs.conf", "d /srv/theirs/a 0755 root root -\nd /srv/theirs/a/b 0755 root root -\nnonsense\n")
+            try host.write("/etc/sysusers.d/a-theirs.conf", "nonsense\n")
+            #expect(try host.attempt("systemd-tmpfiles --create").code != 0)
+            #expect(try host.attempt("systemd-sysusers").code != 0)
+            try cluster.write("web1/app/sysusers/app.conf", "u shop - -\n")
+            try cluster.write("web1/app/tmpfiles/app.conf", "d /srv/shop 0750 shop shop -\n")
+            try cluster.write("web1/other/tmpfiles/other.conf", "d /srv/other 0700 root root -\n")
+            try cluster.deploy().require(0)
+            #expect(try host.run("stat -c '%U %a' /srv/shop /srv/other") == "shop 750\nroot 700\n")
+            // One's own fails it still.
+            try cluster.write("web1/app/tmpfiles/app.conf", "nonsense\n")
+            let failed = try cluster.deploy().require(3)
+            #expect(failed.text.contains("systemd-tmpfiles --create /etc/tmpfiles.d/app.conf"), "\(failed)")
+        }
+
         @Test func `a copy has its mode and owner, changes with its file, and goes with its line`() throws {
             let host = try site.boot()
             let before = try host.snapshot()
