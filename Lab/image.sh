@@ -169,6 +169,17 @@ emulate() { # CPU
   [[ -e $formats/qemu-$1 ]] || cat "/usr/lib/binfmt.d/qemu-$1.conf" >"$formats/register"
 }
 
+# Makes a disk of what an image has to be mounted as /var. Where there are no loop devices, the image's bind mount has to do.
+make_disk() { # HOST-DIRECTORY
+  [[ -d $1/root/srv/var ]] && losetup --find >/dev/null 2>&1 || return 0
+  truncate --size=512M "$1/disk.new"
+  mkfs.ext4 -q -d "$1/root/srv/var" "$1/disk.new"
+  rm -rf "$1/root/srv/var"
+  # Not below /dev: entries of devices are passed over in containers.
+  echo '/srv/disk /var ext4 defaults 0 0' >"$1/root/etc/fstab"
+  mv "$1/disk.new" "$1/disk"
+}
+
 personalize() { # ROOT NAME: what one host has of its own
   local home
   echo "$2" >"$1/etc/hostname"

@@ -18,9 +18,10 @@ extension EndToEnd {
         }
 
         /// In turn, so that few rounds try each of them.
-        @Test func `whoever is killed at whatever moment, the host is in the old or the new state`() throws {
+        @Test(arguments: [Site.Flavour.debian12, .separateVar] + (Torture.isWhole ? [.debian13, .separateVar13] : []))
+        func `whoever is killed at whatever moment, the host is in the old or the new state`(flavour: Site.Flavour) throws {
             var random = Seeded()
-            let states = try TwoStates()
+            let states = try TwoStates(flavour)
             var counts: [String: Int] = [:]
             let rounds = Torture.isWhole ? 60 : 5
             for round in 0..<rounds {
@@ -37,7 +38,7 @@ extension EndToEnd {
                 counts["\(victim): \(result)", default: 0] += 1
             }
             let text = counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
-            print("killed at random moments, seed \(random.seed), \(rounds) rounds: \(text)")
+            print("killed at random moments on \(flavour.rawValue), seed \(random.seed), \(rounds) rounds: \(text)")
         }
 
         private func kill(_ victim: Victim, _ states: TwoStates, _ deploy: Program) throws {

@@ -8,8 +8,10 @@ extension EndToEnd {
         /// What an operation meets: the agent's end, or EIO.
         private static let faults = Torture.isWhole ? ["kill", "5"] : ["kill"]
 
-        @Test func `whichever operation is the last or fails, the host is in the old or the new state`() throws {
-            let states = try TwoStates()
+        // `FaultTests` sweeps over all operations where `/etc` and `/var` are one mount, without systemd.
+        @Test(arguments: [Site.Flavour.separateVar] + (Torture.isWhole ? [.debian12, .debian13] : []))
+        func `whichever operation is the last or fails, the host is in the old or the new state`(flavour: Site.Flavour) throws {
+            let states = try TwoStates(flavour)
             let agent = try FaultyAgent(states.host)
             // Each takes seconds: another run tries others.
             let share = Torture.isWhole ? 4 : 40

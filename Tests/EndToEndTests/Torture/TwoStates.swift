@@ -41,10 +41,10 @@ final class TwoStates {
         """#
 
     /// `prepare` may change the host before the first deploy.
-    init(prepare: (Host) throws -> Void = { _ in }) throws {
+    init(_ flavour: Site.Flavour = .debian12, prepare: (Host) throws -> Void = { _ in }) throws {
         site = try Site()
         cluster = try Cluster(site)
-        host = try site.boot()
+        host = try site.boot("web1", flavour)
         try prepare(host)
         try host.write("/etc/systemd/system-generators/podman-system-generator", Self.generator)
         // Units of the host's own that depend on what is deployed.
@@ -176,12 +176,12 @@ final class TwoStates {
     // MARK: Looking
 
     /// Every path where deploys leave traces, with type, mode, owner, target and content. The versions of apps are called
-    /// by what refers to them.
+    /// by what refers to them. What is mounted as `/var` may lie in `/srv/var`.
     private func listing() throws -> String {
         let text = try host.run(
             """
             for place in /etc /opt /srv /usr/local /var/lib/deptool/apps; do
-                find $place -printf '%p %y %m %U:%G %l\\n' , -type f -exec sha256sum {} +
+                find $place -path /srv/var -prune -o '(' -printf '%p %y %m %U:%G %l\\n' , -type f -exec sha256sum {} + ')'
             done | sed -E 's/^([0-9a-f]{64})  (.*)/\\2 \\1/'
             """)
         var lines = text.split(separator: "\n").map(String.init)
