@@ -15,17 +15,34 @@ extension System {
         return id
     }
 
-    /// The third field of the line that begins with a name; nil where there is none, or no number in it.
+    /// The number of a name; nil where it has none, or not in a way that can be understood.
     private func id(of name: String, in file: AbsolutePath) throws(Failure) -> UInt32? {
-        let name = Array(name.utf8)
+        // The last of all numbers means "leave it as it is" to chown(2).
+        guard let text = try field(2, where: 0, is: name, in: file), let id = Int(text), 0..<Int(UInt32.max) ~= id else { return nil }
+        return UInt32(id)
+    }
+
+    /// A field of the first line in which another has this value.
+    private func field(_ index: Int, where other: Int, is value: String, in file: AbsolutePath) throws(Failure) -> String? {
+        let value = Array(value.utf8)
         for line in try contents(of: file, limit: 16 << 20)?.split(separator: 10) ?? [] {
             let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 3, omittingEmptySubsequences: false)
-            guard fields.count == 4, fields[0].elementsEqual(name) else { continue }
-            // The last of all numbers means "leave it as it is" to chown(2).
-            guard let id = Int(text(fields[2])), 0..<Int(UInt32.max) ~= id else { return nil }
-            return UInt32(id)
+            if fields.count == 4, fields[other].elementsEqual(value) { return text(fields[index]) }
         }
         return nil
+    }
+
+    /// The same with names, or with numbers where there is no such name.
+    func access(_ attributes: Drift.Attributes) throws(Failure) -> FileAccess {
+        var access = FileAccess(mode: attributes.mode)
+        let (user, group) = (String(attributes.uid), String(attributes.gid))
+        if attributes.uid != 0 {
+            access.owner = UserName(try field(0, where: 2, is: user, in: Layout.users) ?? user) ?? UserName(user)
+        }
+        if attributes.gid != 0 {
+            access.group = GroupName(try field(0, where: 2, is: group, in: Layout.groups) ?? group) ?? GroupName(group)
+        }
+        return access
     }
 
     /// The attributes that a placed file has. Nobody but root runs agents, except in tests.

@@ -45,6 +45,13 @@ extension Agent {
         }
         let staging = Staging(system: system, preparation: preparation)
         let resumed = try staging.resume(old: old)
+        if staging.shortage != nil { try? leftovers.sweep() }
+        if let shortage = staging.shortage {
+            // Not even what is there of a large file is worth its room.
+            try? system.removeTree(Layout.partial)
+            port.send(.obstructed([Failure(shortage)], more: 0))
+            return nil
+        }
         if !resumed.isEmpty { port.send(.resumed(resumed)) }
         port.send(.locked)
         // Only for the room: what stays is no obstacle.
@@ -83,7 +90,7 @@ extension Agent {
         }
     }
 
-    /// Stages, and waits for the word to apply. False when the operator gave up; one who is gone, or silent for too long, is
+    /// Stages, and waits for the word to apply. False when something is in the way, or the operator gave up; one who is gone, or silent for too long, is
     /// an error.
     private func stage(_ staging: Staging, _ preparation: Preparation, old: Record?) throws(Failure) -> Bool {
         try staging.begin(old: old)
@@ -93,10 +100,10 @@ extension Agent {
                 let missing = staging.missing
                 if missing.isEmpty {
                     try staging.finish()
-                    try Obstacles(system: system, preparation: preparation, old: old).check()
-                    try checkUnits(preparation)
-                    if let systemd = systemd(nil) {
-                        try UnitObstacles(system: system, preparation: preparation, systemd: systemd).check()
+                    let found = try obstacles(preparation, old: old)
+                    if !found.failures.isEmpty {
+                        port.send(.obstructed(found.failures, more: found.more))
+                        return false
                     }
                     isReady = true
                 }
@@ -124,20 +131,16 @@ extension Agent {
         }
     }
 
-    /// Looks for what is in the way of the plan's units.
-    private func checkUnits(_ preparation: Preparation) throws(Failure) {
-        guard let systemd = systemd(nil) else { return }
-        try BootUnit(system: system).check()
-        let own = preparation.record.placed.map { $0.path.name }
-        var units: [UnitName] = []
-        for step in preparation.steps {
-            guard let unit = step.unit, !units.contains(unit), !own.contains(unit.text), !own.contains(unit.template) else { continue }
-            if case .disable = step.action { continue }
-            units.append(unit)
+    /// All that is in the way of the plan.
+    private func obstacles(_ preparation: Preparation, old: Record?) throws(Failure) -> Hindrances {
+        let found = Hindrances()
+        let obstacles = Obstacles(system: system, preparation: preparation, old: old)
+        obstacles.check(found)
+        if let systemd = systemd(nil) {
+            do { try obstacles.checkBootUnit() } catch { found.add(error) }
+            try UnitObstacles(system: system, preparation: preparation, systemd: systemd).check(found)
         }
-        for (unit, status) in zip(units, try systemd.show(units)) where status.isLoaded && !isSameText(status.id, unit.text) {
-            throw Failure(.unitAlias(unit, of: status.id))
-        }
+        return found
     }
 
     private func apply(_ preparation: Preparation, _ old: StoredRecord?) -> Outcome {

@@ -42,7 +42,7 @@ extension System {
         // Files are made and copied one after the other in the same few directories.
         for place in recent where place.path == path && now - place.at < 1_000_000_000 { return place.directory }
         var isOurs = false
-        let descriptor = csys_walk(root.isEmpty ? "/" : root, path?.text ?? "", &isOurs)
+        let descriptor = csys_walk(real(nil), path?.text ?? "", &isOurs)
         if descriptor == -Int32(csys_enoent) || descriptor == -Int32(csys_enotdir) { return nil }
         if descriptor == -Int32(csys_exdev), let path { throw refusal(path) }
         if descriptor < 0 { throw Failure(.look, path?.text ?? "/", code: -descriptor) }
@@ -66,7 +66,7 @@ extension System {
         var here = directory
         var isOurs = false
         while let parent = here.parent {
-            let descriptor = csys_walk(root.isEmpty ? "/" : root, parent.text, &isOurs)
+            let descriptor = csys_walk(real(nil), parent.text, &isOurs)
             if descriptor >= 0 { _ = csys_close(descriptor) }
             guard descriptor == -Int32(csys_exdev) else { break }
             here = parent

@@ -2,6 +2,17 @@ import CSystem
 import Model
 import Wire
 
+/// What is in the way of a deploy, each thing once, as far as it is told.
+final class Hindrances {
+    private(set) var failures: [Failure] = []
+    private(set) var more = 0
+
+    func add(_ failure: Failure) {
+        for known in failures where known.problem == failure.problem { return }
+        if failures.count < Failure.mostTold { failures.append(failure) } else { more += 1 }
+    }
+}
+
 /// What on the host may be in the way of a deploy. Only looks: so that it can be asked before any host changes, and is
 /// asked again when it is this one's turn.
 struct Obstacles {
@@ -10,26 +21,63 @@ struct Obstacles {
     /// What is deployed so far.
     let old: Record?
 
-    func check() throws(Failure) {
+    func check(_ found: Hindrances) {
+        // Of the files that are copied before they are replaced.
+        var size: UInt64 = 0
         for (index, step) in preparation.steps.enumerated() {
-            do {
-                switch (step.action, step.app) {
-                case (.link(let path, let source), let app?):
-                    _ = try missingDirectories(above: path)
-                    _ = try displaced(by: Link(path: path, app: app, source: source))
-                case (.place(let path, let source, let access, _), let app?):
-                    _ = try missingDirectories(above: path)
-                    _ = try displaced(by: PlacedFile(path: path, app: app, source: source, access: access))
-                    try check(access)
-                case (.unplace(let path), _): _ = try removed(at: path)
-                case (.grant(let group), _): try check(group)
-                case (.activate, let app?): try check(app)
-                default: break
-                }
+            do throws(Failure) {
+                if try check(step) == .file, let path = step.action.path { size += try system.status(of: path)?.size ?? 0 }
             } catch {
-                throw Failure(step: index, error.problem)
+                found.add(Failure(step: index, error.problem))
             }
         }
+        if let shortage = system.shortage(bytes: size, inodes: 0) { found.add(Failure(shortage)) }
+    }
+
+    /// What the step replaces or removes.
+    private func check(_ step: Step) throws(Failure) -> Occupant? {
+        switch (step.action, step.app) {
+        case (.link(let path, let source), let app?):
+            _ = try missingDirectories(above: path)
+            try checkChangeable(path)
+            return try displaced(by: Link(path: path, app: app, source: source))
+        case (.place(let path, let source, let access, _), let app?):
+            _ = try missingDirectories(above: path)
+            try checkChangeable(path)
+            // Who is not there cannot be compared with an owner.
+            try check(access)
+            return try displaced(by: PlacedFile(path: path, app: app, source: source, access: access))
+        case (.unlink(let path), _):
+            if let target = try system.target(of: path), Layout.isOurs(target) { try checkChangeable(path) }
+        case (.unplace(let path), _):
+            let occupant = try removed(at: path)
+            if occupant != nil { try checkChangeable(path) }
+            return occupant
+        case (.grant(let group), _): try check(group)
+        case (.activate, let app?): try check(app)
+        case (.remove, let app?): try checkChangeable(app.directory)
+        default: break
+        }
+        return nil
+    }
+
+    /// Whether something can be put at `path`, in the place of what is there: the kernel lets nobody replace a mount point.
+    private func checkChangeable(_ path: AbsolutePath) throws(Failure) {
+        var here = path
+        while let parent = here.parent {
+            if let directory = try system.reach(parent) {
+                let code = csys_hindrance(directory.descriptor, here.name)
+                if code != 0 { throw Failure(.fixed(here, code: Int(code))) }
+                return
+            }
+            here = parent
+        }
+    }
+
+    /// The unit for the boot can be put where it belongs. Files alone do without, where nothing can be written there.
+    func checkBootUnit() throws(Failure) {
+        try BootUnit(system: system).check()
+        if preparation.needsUnits { try checkChangeable(Layout.bootUnit) }
     }
 
     /// A group has to be there, unless systemd-sysusers may make it.
@@ -59,44 +107,74 @@ struct Obstacles {
         return missing
     }
 
-    /// What a link will take the place of; nil for nothing. A file with the same content is adopted; anything else that is
-    /// not ours is an error, unless it is what a step allows it to displace.
-    func displaced(by link: Link) throws(Failure) -> Occupant? {
+    /// What a link will take the place of; nil for nothing. A file with the same content is adopted, and so is a symlink to
+    /// one; anything else that is not ours is an error, unless it is what a step allows it to displace.
+    func displaced(by link: Link) throws(Failure) -> Occupant? { try displaced(by: link, nil) }
+
+    func displaced(by file: PlacedFile) throws(Failure) -> Occupant? {
+        try displaced(by: Link(path: file.path, app: file.app, source: file.source), file.access)
+    }
+
+    private func displaced(by link: Link, _ access: FileAccess?) throws(Failure) -> Occupant? {
         guard let occupant = try system.occupant(of: link.path) else { return nil }
         if let foreign = foreign(at: link.path), try isThere(foreign, at: link.path) { return occupant }
         switch occupant {
         case .symlink(let target) where Layout.isOurs(target): return occupant
-        case .file:
-            let new = link.app.version(preparation.version).appending(link.source)
-            var files = [new, link.app.current.appending(link.source)]
-            if let file = old?.placed.first(where: { $0.path == link.path }) { files.append(file.app.current.appending(file.source)) }
-            let content = try hash(link.path, ifAsLargeAs: files)
-            if content == preparation.record.content(of: link.source, in: link.app) { return occupant }
-            if let placed = old?.placedContent(at: link.path) {
-                if placed == content { return occupant }
-                throw Failure(.placedChanged(link.path))
+        case .file, .symlink:
+            let descriptor = csys_open_target(system.real(nil), link.path.text)
+            if occupant == .file { try system.check(.read, link.path, descriptor) }
+            // Where it leads through what somebody else can change, or to no file.
+            guard descriptor >= 0 else { break }
+            let file = File(descriptor: descriptor, path: link.path, gate: nil)
+            let content = try content(of: file, for: link)
+            let placed = occupant == .file ? old?.placedContent(at: link.path) : nil
+            if let placed, placed == content { return occupant }
+            if let content, content == preparation.record.content(of: link.source, in: link.app) {
+                try checkAccess(file, link, access)
+                return occupant
             }
+            if placed != nil { throw Failure(.placedChanged(link.path)) }
         default: break
         }
         throw Failure(.occupied(link.path, by: occupant, for: link))
     }
 
     /// The hash of a file if it is as large as one of those with the contents that matter, or nobody knows how large those are.
-    private func hash(_ path: AbsolutePath, ifAsLargeAs files: [AbsolutePath]) throws(Failure) -> ObjectID? {
-        let size = try system.status(of: path)?.size ?? 0
+    private func content(of file: borrowing File, for link: Link) throws(Failure) -> ObjectID? {
+        var files = [link.app.version(preparation.version).appending(link.source), link.app.current.appending(link.source)]
+        if let placed = old?.placed.first(where: { $0.path == link.path }) { files.append(placed.app.current.appending(placed.source)) }
+        let status = try file.status()
+        guard status.kind == csys_kind_regular else { return nil }
         var sizes: [UInt64] = []
         for file in files { if let status = try system.status(of: file) { sizes.append(status.size) } }
-        guard sizes.contains(size) || sizes.isEmpty && size <= Drift.largestHashed else { return nil }
-        return try system.hash(path)
+        guard sizes.contains(status.size) || sizes.isEmpty && status.size <= Drift.largestHashed else { return nil }
+        return try system.hash(file)
+    }
+
+    /// Whether a file that is adopted still means what it meant: `access` is that of a placed file, nil for a link.
+    private func checkAccess(_ file: borrowing File, _ link: Link, _ access: FileAccess?) throws(Failure) {
+        let found = try file.status().attributes
+        var wanted: Drift.Attributes
+        if let access {
+            wanted = try system.attributes(access)
+        } else {
+            wanted = try system.attributes(FileAccess(mode: preparation.record.mode(of: link.source, in: link.app)))
+            // What is above the file in a private app lets nobody else in.
+            for step in preparation.steps where step.app == link.app {
+                switch step.action {
+                case .checkout(for: .root): wanted.mode &= 0o770
+                case .grant(let group): if let id = try? system.id(of: group) { wanted.gid = id }
+                default: break
+                }
+            }
+        }
+        if found.means(wanted) { return }
+        throw Failure(.otherAccess(link.path, found: try system.access(found), wanted: try system.access(wanted), link))
     }
 
     private func isThere(_ found: Drift.Found, at path: AbsolutePath) throws(Failure) -> Bool {
         if case .file(_, let size) = found, try system.status(of: path)?.size != size { return false }
         return try system.found(at: path) == found
-    }
-
-    func displaced(by file: PlacedFile) throws(Failure) -> Occupant? {
-        try displaced(by: Link(path: file.path, app: file.app, source: file.source))
     }
 
     /// What is at the path of a placed file that goes; nil when nothing of it is there, but perhaps something else.
@@ -117,5 +195,27 @@ struct Obstacles {
             if case .displace(path, let foreign) = step.action { return foreign }
         }
         return nil
+    }
+}
+
+extension Drift.Attributes {
+    /// Whether a file with these attributes can be used as one with `other`, by whom else than root, and whether it can be run.
+    func means(_ other: Drift.Attributes) -> Bool {
+        let difference = mode ^ other.mode
+        return difference & 0o6006 == 0 && uid == other.uid && (mode & 0o111 == 0) == (other.mode & 0o111 == 0)
+            && (uid == 0 || difference & 0o600 == 0) && ofGroup == other.ofGroup && (ofGroup == 0 || gid == other.gid)
+    }
+
+    /// In what the rights of the group to read and write are not those of all others.
+    private var ofGroup: UInt32 { gid == 0 ? 0 : (mode >> 3 ^ mode) & 0o6 }
+}
+
+extension Record {
+    /// Of a file in the app's version.
+    fileprivate func mode(of source: RelativePath, in app: AppName) -> UInt32 {
+        for deployed in apps where deployed.name == app {
+            for file in deployed.files where file.path == source { return file.mode }
+        }
+        return 0
     }
 }

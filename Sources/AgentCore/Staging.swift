@@ -87,6 +87,17 @@ final class Staging {
         return arrived
     }
 
+    /// What the disk lacks for what is sent, whatever else it takes.
+    var shortage: Problem? {
+        // Each file takes whole blocks.
+        var bytes: UInt64 = 0
+        for content in preparation.contents { bytes &+= (content.size &+ 4095) & ~4095 }
+        for content in arrived { bytes -= min(bytes, content.size) }
+        var inodes = 0
+        for app in apps { inodes += 1 + app.files.count }
+        return system.shortage(bytes: bytes, inodes: UInt64(inodes))
+    }
+
     init(system: System, preparation: Preparation) {
         self.system = system
         self.preparation = preparation
@@ -298,6 +309,14 @@ final class Staging {
 }
 
 extension System {
+    /// Whether Deptool's directory has too little room for that much. What cannot be looked up is no reason to give up.
+    func shortage(bytes: UInt64, inodes: UInt64) -> Problem? {
+        var (free, freeInodes): (UInt64, UInt64) = (0, 0)
+        guard csys_room(real(Layout.root), &free, &freeInodes) == 0 else { return nil }
+        if bytes > free { return .noRoom(needed: bytes, available: free) }
+        return inodes > freeInodes ? .noInodes(needed: inodes, available: freeInodes) : nil
+    }
+
     /// Copies a file, as a reflink where the file system can, and keeps its modification time, so that systemd sees an
     /// unchanged unit as unchanged. False, and nothing at `destination`, when the content does not have the id `id`.
     func copy(

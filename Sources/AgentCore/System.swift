@@ -16,7 +16,8 @@ public final class System {
         self.gate = gate
     }
 
-    func real(_ path: AbsolutePath) -> String { root.isEmpty ? path.text : root + path.text }
+    /// `/` for nil.
+    func real(_ path: AbsolutePath?) -> String { root.isEmpty ? path?.text ?? "/" : root + (path?.text ?? "") }
 
     // MARK: Looking
 

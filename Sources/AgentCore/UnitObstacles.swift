@@ -8,8 +8,9 @@ struct UnitObstacles {
     let preparation: Preparation
     let systemd: Systemd
 
-    func check() throws(Failure) {
-        try Quadlets(system: system, preparation: preparation).checkGenerator()
+    func check(_ found: Hindrances) throws(Failure) {
+        do { try Quadlets(system: system, preparation: preparation).checkGenerator() } catch { found.add(error) }
+        try checkNames(found)
         var indices: [Int] = []
         var units: [UnitName] = []
         for (index, step) in preparation.steps.enumerated() {
@@ -24,8 +25,22 @@ struct UnitObstacles {
         for number in indices.indices {
             let (index, unit) = (indices[number], units[number])
             if let problem = try refusal(preparation.steps[index].action, unit, statuses[number]) {
-                throw Failure(step: index, .unit(unit, problem, journal: ""))
+                found.add(Failure(step: index, .unit(unit, problem, journal: "")))
             }
+        }
+    }
+
+    /// Units of others are listed by their own names.
+    private func checkNames(_ found: Hindrances) throws(Failure) {
+        let own = preparation.record.placed.map { $0.path.name }
+        var units: [UnitName] = []
+        for step in preparation.steps {
+            guard let unit = step.unit, !units.contains(unit), !own.contains(unit.text), !own.contains(unit.template) else { continue }
+            if case .disable = step.action { continue }
+            units.append(unit)
+        }
+        for (unit, status) in zip(units, try systemd.show(units)) where status.isLoaded && !isSameText(status.id, unit.text) {
+            found.add(Failure(.unitAlias(unit, of: status.id)))
         }
     }
 

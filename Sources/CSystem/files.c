@@ -21,6 +21,14 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #define FICLONE_REQUEST 0x40049409  // FICLONE of linux/fs.h, which musl's headers do not bring
+
+// struct statx of linux/stat.h, as far as it is looked at; nor that.
+struct attributes {
+    uint64_t unused, attributes, others[5], mask, more[24];
+};
+#define ATTRIBUTE_IMMUTABLE 0x10
+#define ATTRIBUTE_APPEND 0x20
+#define ATTRIBUTE_MOUNT_ROOT 0x2000
 #else
 #define O_PATH O_SEARCH
 #endif
@@ -164,6 +172,49 @@ int csys_walk(const char *root, const char *path, bool *is_ours) {
     return here;
 }
 
+int csys_hindrance(int directory, const char *name) {
+    if (faccessat(directory, ".", W_OK, 0) < 0) return errno;
+#ifndef __APPLE__
+    const char *names[] = {".", name};
+    for (int i = 0; i < 2; i++) {
+        struct attributes of;
+        if (syscall(SYS_statx, directory, names[i], AT_SYMLINK_NOFOLLOW, 0, &of) < 0) continue;
+        if (of.attributes & (ATTRIBUTE_IMMUTABLE | ATTRIBUTE_APPEND)) return EPERM;
+        // Linux before 5.8 does not tell; a bind mount is not noticed there.
+        if (i && of.attributes & of.mask & ATTRIBUTE_MOUNT_ROOT) return EBUSY;
+    }
+#else
+    (void)name;
+#endif
+    return 0;
+}
+
+int csys_open_target(const char *root, const char *path) {
+    char text[2 * PATH_MAX], target[PATH_MAX];
+    if (strlen(path) >= PATH_MAX) return -ENAMETOOLONG;
+    strcpy(text, path);
+    for (int links = 8; links--;) {
+        char *name = strrchr(text, '/');
+        if (!name) return -EXDEV;
+        *name++ = 0;
+        bool ours;
+        int here = csys_walk(root, text, &ours);
+        if (here < 0) return here;
+        struct stat st;
+        int result = fstatat(here, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : -EXDEV;
+        ssize_t count = -1;
+        if (result == -EXDEV && S_ISREG(st.st_mode)) result = csys_open_read_at(here, name);
+        else if (result == -EXDEV && ours && S_ISLNK(st.st_mode)) count = readlinkat(here, name, target, sizeof target - 1);
+        close(here);
+        if (count < 0) return result;
+        target[count] = 0;
+        if (*target == '/') *text = 0; else strcat(text, "/");
+        if (strlen(text) + (size_t)count >= PATH_MAX) return -ENAMETOOLONG;
+        strcat(text, target);
+    }
+    return -ELOOP;
+}
+
 int csys_close(int fd) { return RESULT(close(fd)); }
 
 int64_t csys_read(int fd, void *buffer, size_t count) {
@@ -200,6 +251,14 @@ int csys_disk(const char *path, uint64_t *size, uint64_t *available) {
     if (statvfs(path, &disk) < 0) return -errno;
     *size = (uint64_t)disk.f_blocks * disk.f_frsize;
     *available = (uint64_t)disk.f_bavail * disk.f_frsize;
+    return 0;
+}
+
+int csys_room(const char *path, uint64_t *bytes, uint64_t *inodes) {
+    struct statvfs disk;
+    if (statvfs(path, &disk) < 0) return -errno;
+    *bytes = (uint64_t)disk.f_bfree * disk.f_frsize;
+    *inodes = disk.f_files ? (uint64_t)disk.f_ffree : UINT64_MAX;
     return 0;
 }
 

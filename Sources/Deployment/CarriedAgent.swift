@@ -47,7 +47,8 @@ struct Bootstrap {
     }
 
     /// An agent is run only if its hash is right and nobody but us can change it. An upload goes to a name of its own; only when its hash is right does it get the final one, so that a cut
-    /// connection never leaves something there that would be run. A small script by that name shows first whether anything
+    /// connection never leaves something there that would be run. When it cannot be written, df says how many kilobytes and inodes
+    /// are left. A small script by that name shows first whether anything
     /// can be run there. `dd` reads exactly the agent from the stream and leaves what follows to the agent itself. Nothing
     /// is written before the laptop has answered with a line.
     private var script: String {
@@ -59,12 +60,14 @@ struct Bootstrap {
             "umask 022",
             #"echo "\#(Self.need)$c""#,
             "read -r go || exit 1",
+            #"n() { df -P$1 $d 2>/dev/null | { read -r l; read -r l l l n l; echo $n; }; }"#,
             #"f() { rm -f $t; echo "\#(Self.failed)$1"; exit 1; }"#,
             "mkdir -p $d || f mkdir",
             "{ [ -O $d ] && chmod 755 $d; } || f owner",
-            "{ echo exit >$t && chmod 755 $t; } || f write",
+            #"w() { rm -f $t; f "write $(n k) $(n i)"; }"#,
+            "{ echo exit >$t && chmod 755 $t; } || w",
             "$t </dev/null || f noexec",
-            #"e=$(dd of=$t bs=$s count=1 iflag=fullblock conv=fsync 2>&1) || { echo "$e" >&2; f write; }"#,
+            #"e=$(dd of=$t bs=$s count=1 iflag=fullblock conv=fsync 2>&1) || { echo "$e" >&2; w; }"#,
             #"[ "$(sha256sum <$t)" = "$h  -" ] || f hash"#,
             "mv $t $a || f mv",
             "exec $a",

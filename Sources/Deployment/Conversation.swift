@@ -76,7 +76,15 @@ struct Conversation {
         }
         // Standard error says why; it comes by the end at the latest.
         _ = try? stream.exitStatus(deadline: .after(.seconds(5)))
-        return .bootstrap(stage: stage, printed: stream.standardError)
+        let words = stage.split(separator: " ")
+        guard words.first == "write" else { return .bootstrap(stage: stage, printed: stream.standardError) }
+        let left = words.dropFirst().map { UInt64($0) }
+        let size = UInt64(CarriedAgent.all.map(\.bytes.count).max() ?? 0)
+        if let kilobytes = left.first ?? nil, kilobytes < size >> 10 {
+            return .refused(Failure(.noRoom(needed: size, available: kilobytes << 10)))
+        }
+        if left.count > 1, left[1] == 0 { return .refused(Failure(.noInodes(needed: 1, available: 0))) }
+        return .bootstrap(stage: "write", printed: stream.standardError)
     }
 
     /// What follows `prefix` on a whole line. It need not be the line's beginning: what a profile prints may end without a

@@ -174,7 +174,7 @@ public final class Deploy: Sendable {
             return HostResult(outcome)
         } catch {
             switch error {
-            case .refused: return .failed(error)
+            case .refused, .obstructed: return .failed(error)
             // Whatever came instead of its word, the host may have done all of it.
             case _ where isApplying: return .unknown(error)
             case .ssh(.interrupted): return .failed(.calledOff)
@@ -262,7 +262,8 @@ public final class Deploy: Sendable {
             beforeInstall: beforeInstall)
         try session.verify(hostname: plan.wanted.options.hostname ?? plan.host.text)
         try session.checkUnits(plan.steps)
-        report(plan.host, .connected(isStale: session.hello.commit != plan.base))
+        let commit = session.hello.commit
+        report(plan.host, .connected(commit == plan.base ? .asPlanned : commit == nil ? .nothing : .other))
         return session
     }
 

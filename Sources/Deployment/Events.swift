@@ -7,7 +7,7 @@ public enum HostEvent: Sendable {
     case connecting
     case installingAgent
     /// The agent has introduced itself. Whether the host runs what the plan starts from is known now.
-    case connected(isStale: Bool)
+    case connected(Deployed)
     case locking
     /// Bytes sent, and how many there are to send.
     case staging(bytes: UInt64, of: UInt64)
@@ -18,6 +18,11 @@ public enum HostEvent: Sendable {
     case waiting(Waiting)
     case undoing(Failure)
     case ended(HostResult)
+
+    /// What is deployed on a host: what the plan starts from, something else, or nothing any more.
+    public enum Deployed: Sendable {
+        case asPlanned, other, nothing
+    }
 }
 
 /// How a deploy ended for one host.

@@ -24,6 +24,8 @@ public enum HostError: Error, Hashable, Sendable {
     case broken(Failure, undoing: [Failure], Outcome.Remainder)
     /// The agent refused what it was asked.
     case refused(Failure)
+    /// All that is in the way on the host, and how much more than that.
+    case obstructed([Failure], more: Int)
     /// What the host sent is no message.
     case malformed(DecodingProblem)
     /// A message that makes no sense at this point.

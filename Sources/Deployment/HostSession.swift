@@ -83,7 +83,7 @@ struct HostSession {
             report(.staging(bytes: sent, of: total))
         }
         let small = preparation.contents.prefix { !$0.isLarge }
-        try send(small, from: contents, onProgress: progress)
+        try sendToLiving(small, from: contents, onProgress: progress)
         var resumed: [ObjectID: UInt64] = [:]
         var hasSupplied = false
         while true {
@@ -93,7 +93,7 @@ struct HostSession {
             case .locked:
                 progress(0)
                 let large = preparation.contents.dropFirst(small.count)
-                try send(large, from: contents, after: resumed, onProgress: progress)
+                try sendToLiving(large, from: contents, after: resumed, onProgress: progress)
             case .busy(let holder): return .busy(holder)
             case .stale(let record): return .stale(record)
             case .staged(let missing) where missing.isEmpty:
@@ -109,10 +109,23 @@ struct HostSession {
                     Content(id: id, size: try open(id, contents).size)
                 }
                 try conversation.send(.supply(supply))
-                try send(supply[...], from: contents) { _ in }
+                try sendToLiving(supply[...], from: contents) { _ in }
+            case .obstructed(let failures, let more): throw .obstructed(failures, more: more)
             case .refused(let failure): throw .refused(failure)
             default: throw .unexpected
             }
+        }
+    }
+
+    /// A host that gives up meanwhile has said why: that is received next.
+    private func sendToLiving(
+        _ contents: ArraySlice<Content>, from reader: BlobReader, after resumed: [ObjectID: UInt64] = [:],
+        onProgress: (UInt64) -> Void
+    ) throws(HostError) {
+        do throws(HostError) {
+            try send(contents, from: reader, after: resumed, onProgress: onProgress)
+        } catch {
+            guard case .ssh(.connectionLost) = error else { throw error }
         }
     }
 

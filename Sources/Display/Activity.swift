@@ -108,8 +108,9 @@ extension HostEvent {
         switch self {
         case .connecting: "connecting"
         case .installingAgent: "installing the agent"
-        case .connected(false): "connected"
-        case .connected(true): "somebody else deployed to it since"
+        case .connected(.asPlanned): "connected"
+        case .connected(.other): HostResult.staleOther
+        case .connected(.nothing): HostResult.staleNothing
         case .locking: "locking"
         case .staging: "staging"
         case .staged: "ready"

@@ -13,37 +13,13 @@ extension Failure {
             withJournal(journal) + "\nIf it needs that long, say so in its app's manifest.json: \"timeout\": \(seconds * 2)"
         case .unit(let unit, .conflict(let other), _):
             problem.phrase + ".\nIf \(other.text) shall run instead of \(unit.text), stop and disable \(unit.text) on the host first."
-        case .unit(let unit, .refusesStop, _):
-            problem.phrase + ".\nTake \(unit.text) out of \"units_enabled\", or boot the host when its configuration has changed."
-        case .unit(let unit, .refusesStart, _):
-            problem.phrase + ".\nTake \(unit.text) out of \"units_enabled\", and list a unit that starts it."
+        case .unit(_, .refusesStop, _), .unit(_, .refusesStart, _): withAdvice
         case .unit(_, _, let journal): withJournal(journal)
         case .command(_, _, let output) where !output.isEmpty: problem.phrase + ":\n" + quoted(output)
-        case .occupied(let path, .file, let link?):
-            problem.phrase + ", and differs from \(source(link)), which would take its place.\n"
-                + "Compare the two. Move \(visible(path.text)) away on the host, or take its content over into the config tree."
-        case .occupied(let path, _, let link?):
-            problem.phrase + ", where \(source(link)) would be linked.\n"
-                + "Move \(visible(path.text)) away on the host, or remove the link from the config tree."
-        case .occupied(let path, .symlink, nil):
-            problem.phrase + ", and is in the way of a link.\nMove \(visible(path.text)) away on the host, or make it a directory. "
-                + "Symlinks on the way to a link are followed where only root can put them."
-        case .occupied(let path, _, nil):
-            problem.phrase + ", and is in the way of a link.\nMove \(visible(path.text)) away on the host."
-        case .noGroup(let group):
-            problem.phrase + ".\nCorrect \"group\" in the app's manifest.json, or have the group made: "
-                + "a line `g \(group.text) -` in a file of the app's sysusers directory does that."
-        case .noUser(let user):
-            problem.phrase + ".\nCorrect \"owner\" in the app's manifest.json, or have the user made: "
-                + "a line `u \(user.text) -` in a file of the app's sysusers directory does that."
-        case .unitAlias(_, let name): problem.phrase + ".\nList it as '\(visible(name))' in the app's manifest.json."
-        case .placedChanged(let path):
-            problem.phrase + ".\n`deptool verify` shows how. Take the change over into the config tree, or have it undone: "
-                + "`deptool deploy --repair` keeps \(visible(path.text)) in \(Layout.store.text)/kept."
+        case .occupied, .noGroup, .noUser, .unitAlias, .placedChanged, .fixed, .otherAccess, .noRoom, .noInodes, .noQuadlets: withAdvice
         case .newerFormat(_, let writer):
             problem.phrase + ".\nUse the version of Deptool that deployed last"
                 + (writer.isEmpty ? "." : ", whose agent is \(visible(writer)), or a newer one.")
-        case .noQuadlets: problem.phrase + ".\nInstall Podman 4.4 or later on the host, then deploy again."
         case .noQuadletUnit(_, let output) where !output.isEmpty: problem.phrase + ":\n" + quoted(output)
         case .disconnected:
             problem.phrase + ". Deptool only finishes under the eyes of the operator; run `deptool deploy` again."
@@ -53,8 +29,7 @@ extension Failure {
         }
     }
 
-    /// In the config tree, below the host.
-    private func source(_ link: Link) -> String { "the config tree's \(link.app.text)/\(visible(link.source.text))" }
+    private var withAdvice: String { problem.statement + ".\n" + (problem.advice(.one) ?? "") }
 
     private func withJournal(_ journal: String) -> String {
         journal.isEmpty ? problem.phrase : problem.phrase + "; its last journal lines:\n" + quoted(journal)
@@ -88,6 +63,13 @@ extension Problem {
         case .noUser(let user): "/etc/passwd has no user '\(user.text)'"
         case .unitAlias(let unit, let name): "unit \(unit.text) is another name of \(visible(name))"
         case .placedChanged(let path): "\(visible(path.text)) was changed on the host since it was deployed"
+        case .fixed(let path, code: 16): "\(visible(path.text)) is a mount point"
+        case .fixed(let path, code: 1): "\(visible(path.text)) cannot be changed: it or its directory is immutable"
+        case .fixed(let path, let code): "\(visible(path.text)) cannot be changed: \(linuxError(code))"
+        case .otherAccess(let path, _, _, _): "\(visible(path.text)) would lose its mode or owner"
+        case .noRoom(let needed, let available): "\(size(needed)) are needed in \(Layout.root.text), \(size(available)) are free"
+        case .noInodes(let needed, let available):
+            "room for \(count(Int(clamping: needed), "file")) is needed in \(Layout.root.text), there is room for \(available)"
         case .newerFormat(let path, _): "\(visible(path)) was written by a newer version of Deptool"
         case .unreadable(let path, let problem): "cannot understand \(visible(path)): \(problem.phrase)"
         }
@@ -134,6 +116,7 @@ private func linuxError(_ code: Int) -> String {
     case 5: "input/output error"
     case 12: "out of memory"
     case 13: "permission denied"
+    case 16: "it is a mount point, or in use"
     case 17: "it exists already"
     case 20: "not a directory"
     case 21: "it is a directory"

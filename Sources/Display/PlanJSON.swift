@@ -56,7 +56,7 @@ func stepJSON(_ step: Step) -> JSONValue {
     case .place(let path, let source, let access, let placement):
         members += [
             ("path", .string(path.text)), ("source", .string(source.text)),
-            ("mode", .string(Drift.Attributes(mode: access.mode, uid: 0, gid: 0).octal)),
+            ("mode", .string(access.octal)),
             ("owner", .string(access.owner?.text ?? "root")), ("group", .string(access.group?.text ?? "root")),
             ("again", .bool(placement == .updated)),
         ]

@@ -157,6 +157,7 @@ extension AbsolutePath {
 }
 
 extension FileAccess {
+    var octal: String { Drift.Attributes(mode: mode, uid: 0, gid: 0).octal }
     /// Mode and owner, as chmod(1) and chown(1) take them.
-    var text: String { Drift.Attributes(mode: mode, uid: 0, gid: 0).octal + ", \(owner?.text ?? "root"):\(group?.text ?? "root")" }
+    var text: String { octal + ", \(owner?.text ?? "root"):\(group?.text ?? "root")" }
 }

@@ -9,7 +9,7 @@ public func progressJSON(_ host: Hostname, _ event: HostEvent) -> JSONValue {
     switch event {
     case .connecting: members.append(("state", "connecting"))
     case .installingAgent: members.append(("state", "installing-agent"))
-    case .connected(let isStale): members += [("state", "connected"), ("stale", .bool(isStale))]
+    case .connected(let deployed): members += [("state", "connected"), ("stale", .bool(deployed != .asPlanned))]
     case .locking: members.append(("state", "locking"))
     case .staging(let bytes, let total):
         members += [("state", "staging"), ("bytes", JSONValue(Int(bytes))), ("total", JSONValue(Int(total)))]
@@ -27,10 +27,14 @@ public func progressJSON(_ host: Hostname, _ event: HostEvent) -> JSONValue {
 }
 
 private func resultJSON(_ host: Hostname, _ result: HostResult) -> JSONValue {
-    [
-        "type": "result", "host": .string(host.text), "outcome": .string(result.word), "message": .string(result.phrase),
-        "help": JSONValue(result.explanation(host, next: .nothing)),
+    var members: [(key: String, value: JSONValue)] = [
+        ("type", "result"), ("host", .string(host.text)), ("outcome", .string(result.word)), ("message", .string(result.phrase)),
+        ("help", JSONValue(result.explanation(host, next: .nothing))),
     ]
+    if case .failed(.obstructed(let failures, _)) = result {
+        members.append(("obstacles", .list(failures.map { .string($0.phrase) })))
+    }
+    return .object(members)
 }
 
 extension HostResult {

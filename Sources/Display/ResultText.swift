@@ -5,6 +5,9 @@ import SSH
 import Wire
 
 extension HostResult {
+    static var staleOther: String { "somebody else deployed to it since" }
+    static var staleNothing: String { "was installed anew, or emptied" }
+
     /// How it ended, for the line of the host.
     public var phrase: String {
         switch self {
@@ -13,7 +16,8 @@ extension HostResult {
         case .lockedOut(let error): "rolled back: no new login to the host worked (\(error.phrase)), so this would have locked you out"
         case .broken(let failure, _, _): "BROKEN: \(failure.phrase), and rolling back failed"
         case .failed(let error): error.phrase
-        case .stale: "somebody else deployed to it since"
+        case .stale(nil): Self.staleNothing
+        case .stale: Self.staleOther
         case .unknown(.ssh(let error)): "connection lost (\(error.phrase)); unknown whether it was deployed"
         case .unknown(let error): "\(error.phrase); unknown whether it was deployed"
         }
@@ -79,6 +83,7 @@ extension HostError {
         case .wrongHostname(_, let found): "is another host: its name is '\(visible(found))'"
         case .broken(let failure, _, _): "an earlier deploy could not be undone: \(failure.phrase)"
         case .refused(let failure): failure.phrase
+        case .obstructed(let failures, let more): Failure.phrase(of: failures, more: more)
         case .malformed(let problem): "sent something that is no message: \(problem.phrase)"
         case .unexpected: "sent a message that makes no sense here"
         case .store(let error): error.phrase
@@ -110,6 +115,7 @@ extension HostError {
         case .broken(let failure, let undoing, let remainder):
             ([failure.explanation] + undoing.map(\.explanation) + [remainder.advice]).joined(separator: "\n")
         case .refused(let failure): failure.explanation
+        case .obstructed(let failures, let more): Failure.explanation(of: failures, more: more)
         case .malformed, .unexpected: "The agent on the host may have been tampered with, or something else answers there."
         case .store(let error): error.explanation
         case .inconsistentRecord: "What the host says is deployed cannot be verified. It was left alone."

@@ -155,6 +155,10 @@ extension Reply: WireCodable {
         case .report(let bytes):
             writer.byte(17)
             writer.blob(bytes)
+        case .obstructed(let failures, let more):
+            writer.byte(18)
+            writer.list(failures)
+            writer.number(UInt64(more))
         }
     }
 
@@ -181,6 +185,9 @@ extension Reply: WireCodable {
             case 14: self = .log(try reader.blob(limit: 1 << 20))
             case 16: self = .drift(try reader.list(of: Drift.self))
             case 17: self = .report(try reader.blob(limit: 4 << 20))
+            case 18:
+                let failures = try reader.list(of: Failure.self, limit: Failure.mostTold)
+                self = .obstructed(failures, more: try reader.count(limit: Int(Int32.max)))
         #endif
         default: throw .unknownCase
         }
@@ -236,9 +243,6 @@ extension Hello: WireCodable {
 }
 
 extension Outcome: WireCodable {
-    /// Of what could not be undone: nobody reads more.
-    private static var mostTold: Int { 100 }
-
     public func encode(to writer: inout ByteWriter) {
         switch self {
         case .deployed: writer.byte(0)
@@ -248,7 +252,7 @@ extension Outcome: WireCodable {
         case .broken(let failure, let undoing, let remainder):
             writer.byte(2)
             failure.encode(to: &writer)
-            writer.list(Array(undoing.prefix(Self.mostTold)))
+            writer.list(Array(undoing.prefix(Failure.mostTold)))
             writer.byte(remainder.rawValue)
         case .unchanged(let failure):
             writer.byte(3)
@@ -262,7 +266,7 @@ extension Outcome: WireCodable {
         case 1: self = .rolledBack(try Failure(from: &reader))
         case 2:
             let failure = try Failure(from: &reader)
-            let undoing = try reader.list(of: Failure.self, limit: Self.mostTold)
+            let undoing = try reader.list(of: Failure.self, limit: Failure.mostTold)
             guard let remainder = Remainder(rawValue: try reader.byte()) else { throw .unknownCase }
             self = .broken(failure, undoing: undoing, remainder)
         case 3: self = .unchanged(try Failure(from: &reader))
@@ -339,6 +343,24 @@ extension Problem: WireCodable {
         case .placedChanged(let path):
             writer.byte(35)
             path.encode(to: &writer)
+        case .fixed(let path, let code):
+            writer.byte(36)
+            path.encode(to: &writer)
+            writer.small(code)
+        case .otherAccess(let path, let found, let wanted, let link):
+            writer.byte(37)
+            path.encode(to: &writer)
+            found.encode(to: &writer)
+            wanted.encode(to: &writer)
+            link.encode(to: &writer)
+        case .noRoom(let needed, let available):
+            writer.byte(38)
+            writer.number(needed)
+            writer.number(available)
+        case .noInodes(let needed, let available):
+            writer.byte(39)
+            writer.number(needed)
+            writer.number(available)
         case .notConfirmed(let seconds):
             writer.byte(12)
             writer.small(seconds)
@@ -396,6 +418,20 @@ extension Problem: WireCodable {
             let unit = try UnitName(from: &reader)
             self = .unitAlias(unit, of: try reader.text())
         case 35: self = .placedChanged(try AbsolutePath(from: &reader))
+        case 36:
+            let path = try AbsolutePath(from: &reader)
+            self = .fixed(path, code: try reader.small())
+        case 37:
+            let path = try AbsolutePath(from: &reader)
+            let found = try FileAccess(from: &reader)
+            let wanted = try FileAccess(from: &reader)
+            self = .otherAccess(path, found: found, wanted: wanted, try Link(from: &reader))
+        case 38:
+            let needed = try reader.number()
+            self = .noRoom(needed: needed, available: try reader.number())
+        case 39:
+            let needed = try reader.number()
+            self = .noInodes(needed: needed, available: try reader.number())
         case 12: self = .notConfirmed(seconds: try reader.small())
         case 13: self = .otherHostFailed
         case 14: self = .noGroup(try GroupName(from: &reader))

@@ -88,6 +88,8 @@ public indirect enum Reply: Hashable, Sendable {
     case busy(Holder)
     /// The host runs another commit than expected; nothing was done.
     case stale(Record?)
+    /// All that is in the way of the deploy, at most `Failure.mostTold`, and how much more there is; nothing was done.
+    case obstructed([Failure], more: Int)
     /// The step with this index began.
     case began(step: Int)
     /// A unit takes its time; said every second.
@@ -192,6 +194,9 @@ public indirect enum Outcome: Hashable, Sendable {
 
 /// Something that went wrong on a host.
 public struct Failure: Error, Hashable, Sendable {
+    /// How many a host tells of at most: nobody reads more.
+    public static var mostTold: Int { 100 }
+
     private indirect enum Box: Hashable, Sendable {
         case holding(step: Int?, Problem)
     }
@@ -249,6 +254,15 @@ public indirect enum Problem: Hashable, Sendable {
     case unitAlias(UnitName, of: String)
     /// A file that was placed was changed on the host since.
     case placedChanged(AbsolutePath)
+    /// Not even root can make, replace or remove what is at the path, with the errno that it would get: EBUSY for a mount
+    /// point, EROFS, EPERM for what is immutable.
+    case fixed(AbsolutePath, code: Int)
+    /// A file has the content that it is to have, but means something else by its mode or owner, which it would lose.
+    case otherAccess(AbsolutePath, found: FileAccess, wanted: FileAccess, Link)
+    /// Deptool's directory has not as much room as the deploy takes, in bytes.
+    case noRoom(needed: UInt64, available: UInt64)
+    /// Nor so many inodes.
+    case noInodes(needed: UInt64, available: UInt64)
 }
 
 public indirect enum Occupant: Hashable, Sendable {

@@ -156,7 +156,7 @@ extension HostEvent {
     /// Worth telling while the operator decides.
     fileprivate var isTrouble: Bool {
         switch self {
-        case .connected(let isStale): isStale
+        case .connected(let deployed): deployed != .asPlanned
         case .ended: true
         default: false
         }

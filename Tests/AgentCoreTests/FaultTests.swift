@@ -65,7 +65,7 @@ import Wire
         for path in found.keys { try host.remove(path) }
         try host.symlink("/srv/y", to: "/dev/null")
         try host.write("/srv/z", "theirs", mode: 0o604)
-        try host.write("/etc/motd", "hello", mode: 0o640)
+        try host.write("/etc/motd", "hello", mode: 0o444)
         try host.write("/etc/nsd/theirs", "not ours")
         let plan = Plan(from: (old, 2), to: new, 3, displacing: found)
         let whole = try TestHost(copyOf: host)

@@ -85,6 +85,7 @@ final class Laptop {
         case busy(Holder)
         case stale(Record?)
         case refused(Failure)
+        case obstructed([Failure], more: Int)
         /// The agent is gone, or has heard a `ping` after all.
         case gone
     }
@@ -103,6 +104,8 @@ final class Laptop {
             case .busy(let holder): return .busy(holder)
             case .stale(let record): return .stale(record)
             case .refused(let failure): return .refused(failure)
+            case .obstructed(let failures, more: 0) where failures.count == 1: return .refused(failures[0])
+            case .obstructed(let failures, let more): return .obstructed(failures, more: more)
             case .pong: return .gone
             default: continue
             }

@@ -27,7 +27,7 @@ struct `A deploy in which power is lost` {
         let host = try TestHost()
         try host.write("/etc/group", "root:x:0:\nnsd:x:4711:\n")
         try host.deploy(old, 1)
-        try host.write("/etc/motd", "hello", mode: 0o640)
+        try host.write("/etc/motd", "hello", mode: 0o444)
         // Somebody put a file in the place of a link.
         try host.remove("/etc/c")
         try host.write("/etc/c", "theirs", mode: 0o604)

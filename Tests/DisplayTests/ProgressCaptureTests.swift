@@ -25,7 +25,7 @@ import Wire
         var script: Script = []
         for (number, host) in hosts.enumerated() {
             let late = Double(number) * 0.1
-            script += [(0, host, .connecting), (0.5 + late, host, .connected(isStale: false)), (0.6 + late, host, .locking)]
+            script += [(0, host, .connecting), (0.5 + late, host, .connected(.asPlanned)), (0.6 + late, host, .locking)]
             let total: UInt64 = number % 5 == 0 ? 40_000_000 : 20_000
             let seconds = number % 5 == 0 ? 8 : 1
             for second in 0...seconds {

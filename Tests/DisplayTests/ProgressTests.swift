@@ -76,7 +76,7 @@ import Wire
         let unit = try unitName("a.service")
         let failure = Failure(step: 3, .unit(unit, .failed(result: "exit-code", status: 1), journal: "boom"))
         let events: [HostEvent] = [
-            .connecting, .installingAgent, .connected(isStale: false), .connected(isStale: true), .locking, .staging(bytes: 0, of: 0),
+            .connecting, .installingAgent, .connected(.asPlanned), .connected(.other), .locking, .staging(bytes: 0, of: 0),
             .staging(bytes: 5, of: 1 << 19), .staging(bytes: 5, of: 1 << 20), .staged, .applying(Step(nil, .start(unit, ifUp: .leave, within: .zero))),
             .waiting(Waiting(unit, .ready, elapsed: 12, limit: 90)), .waiting(Waiting(unit, .settled, elapsed: 1, limit: 5)),
             .undoing(failure), .waiting(Waiting(unit, .stopped, elapsed: 3, limit: 180)), .ended(.deployed),
@@ -139,7 +139,7 @@ import Wire
             for _ in 0..<120 {
                 let number = Int.random(in: 0...9, using: &random)
                 let events: [HostEvent] = [
-                    .connecting, .connected(isStale: false), .locking, .staging(bytes: UInt64(number), of: 1 << 22), .staged,
+                    .connecting, .connected(.asPlanned), .locking, .staging(bytes: UInt64(number), of: 1 << 22), .staged,
                     .applying(Step(nil, .start(unit, ifUp: .leave, within: .zero))), .ended(.deployed),
                     .waiting(Waiting(unit, .ready, elapsed: number, limit: 90)), .undoing(Failure(step: number, .cancelled)),
                     .ended(.rolledBack(Failure(.timeout(arguments: ["x"], seconds: number)))),

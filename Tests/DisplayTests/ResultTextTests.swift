@@ -123,11 +123,11 @@ import Wire
         let failure = Failure(.cancelled)
         #expect([
             HostResult.deployed, .rolledBack(failure), .lockedOut(.ssh(refused)), .broken(failure, undoing: [], .units), .failed(.calledOff),
-            .stale(nil), .unknown(.ssh(refused)), .unknown(.malformed(.unknownCase)),
+            .stale(nil), .stale(.of(.blob, [])), .unknown(.ssh(refused)), .unknown(.malformed(.unknownCase)),
         ].map(\.phrase) == [
             "done", "rolled back: given up by the operator",
             "rolled back: no new login to the host worked (connection refused), so this would have locked you out", "BROKEN: given up by the operator, and rolling back failed",
-            "not changed, as you wished", "somebody else deployed to it since",
+            "not changed, as you wished", "was installed anew, or emptied", "somebody else deployed to it since",
             "connection lost (connection refused); unknown whether it was deployed",
             "sent something that is no message: it holds something this version does not know; unknown whether it was deployed",
         ])

@@ -19,6 +19,8 @@ extension EndToEnd {
             try cluster.write("web1/app/conf/a", "two\n")
             let output = try cluster.deploy()
             #expect(output.code == 1)
+            #expect(output.text.contains("\n  web1: was installed anew, or emptied\n"), "\(output)")
+            #expect(!output.text.contains("somebody else"), "\(output)")
             #expect(
                 output.text.hasSuffix(
                     """
@@ -45,6 +47,25 @@ extension EndToEnd {
         @Test func `a host with another machine id is noticed and taken over again`() throws {
             try host.run("echo 0123456789abcdef0123456789abcdef >/etc/machine-id")
             try expectNew()
+        }
+
+        /// Whenever that happens, nobody else is blamed.
+        @Test(arguments: ["rm -rf /var/lib/deptool", "echo 0123456789abcdef0123456789abcdef >/etc/machine-id"])
+        func `a host that is emptied while the plan is read or kept is told from one that was deployed to`(script: String) throws {
+            try cluster.write("web1/app/conf/a", "two\n")
+            try cluster.deptool("plan", "--out", "kept").require(0)
+            let asked = try cluster.startAsking()
+            try asked.expect("[y/N/d] ")
+            try host.run(script)
+            asked.type(line: "y")
+            try asked.expect("web1: was installed anew, or emptied")
+            try asked.expect("[y/N/d] ")
+            asked.type(line: "n")
+            let output = try asked.finish()
+            #expect(output.code == 1 && !output.text.contains("somebody else"), "\(output)")
+
+            let kept = try cluster.deploy("kept")
+            #expect(kept.code == 1 && !kept.text.contains("somebody else"), "\(kept)")
         }
 
         @Test func `sync notices a host with another machine id`() throws {

@@ -175,11 +175,15 @@ extension Seeded {
     }
 
     mutating func problem() -> Problem {
-        switch int(0...20) {
+        switch int(0...24) {
         case 14: .newerFormat(path: text(), writer: text())
         case 15: .noUser(UserName("u" + word("abc"))!)
         case 16: .unitAlias(unit(), of: text())
         case 17: .placedChanged(absolutePath())
+        case 20: .fixed(absolutePath(), code: small())
+        case 21: .otherAccess(absolutePath(), found: access(), wanted: access(), link())
+        case 22: .noRoom(needed: UInt64(number() & .max), available: UInt64(number() & .max))
+        case 23: .noInodes(needed: UInt64(number() & .max), available: UInt64(number() & .max))
         case 18: .noQuadlets
         case 19: .noQuadletUnit(absolutePath(), output: text())
         case 0: .system(operation: text(), path: text(), code: small())
@@ -217,7 +221,8 @@ extension Seeded {
     }
 
     mutating func reply() -> Reply {
-        switch int(0...17) {
+        switch int(0...18) {
+        case 17: .obstructed(list { $0.failure() }, more: min(count(), Int(Int32.max)))
         case 16: .drift(list { $0.drift() })
         case 0: .hello(hello())
         case 1: .locked

@@ -39,6 +39,14 @@ int csys_fstat(int fd, csys_stat *out);
 // only by these two.
 int csys_walk(const char *root, const char *path, bool *is_ours);
 
+// Why even root cannot put something in the place of what has a name in a directory, or of nothing, as an errno: EROFS, EBUSY
+// for a mount point, EPERM for what is immutable or can only be appended to. Zero for no reason that the kernel knows.
+int csys_hindrance(int directory, const char *name);
+
+// Opens the regular file that a symlink leads to, by the rules of csys_walk: -EXDEV where it leads through somebody else's
+// symlink, or to something else.
+int csys_open_target(const char *root, const char *path);
+
 // Descriptors are close-on-exec. A name `_at` is one in a directory, and never a symlink to be followed.
 int csys_lstat_at(int directory, const char *name, csys_stat *out);
 int csys_open_read_at(int directory, const char *name);
@@ -62,6 +70,8 @@ int csys_clone(int to, int from);  // reflink; ENOTSUP or similar where the file
 int csys_try_lock(int fd);  // exclusive flock; EWOULDBLOCK when held by another
 
 int csys_disk(const char *path, uint64_t *size, uint64_t *available);  // bytes; of the file system, for anybody
+// Bytes and inodes that root can still fill; inodes are UINT64_MAX where the file system makes them as needed.
+int csys_room(const char *path, uint64_t *bytes, uint64_t *inodes);
 int csys_rename(const char *from, const char *to);
 int csys_unlink(const char *path);
 int csys_rmdir(const char *path);
