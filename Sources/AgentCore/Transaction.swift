@@ -103,6 +103,7 @@ struct Transaction {
         switch step.action {
         case .checkout, .displace: break  // staged already; a matter of the link
         case .confirm(let limit, _): try waitForConfirmation(limit)
+        case .test(let test): try run(test)
         case .activate, .remove, .link, .unlink, .place, .unplace, .grant:
             try change(step, noted)
         case .sysusers: try systemd?.sysusers(files(in: Layout.sysusers))
@@ -147,6 +148,20 @@ struct Transaction {
             var items = [csys_poll_item(fd: supervisor.descriptor, readable: true, writable: false)]
             _ = csys_poll(&items, items.count, remaining)
         }
+    }
+
+    /// Tells the laptop what a program says of its files; of one that is not there, what a shell would (127).
+    private func run(_ test: Step.Test) throws(Failure) {
+        var arguments: [String] = []
+        for word in test.command.utf8.split(separator: 0x20) { arguments.append(String(decoding: word, as: UTF8.self)) }
+        if test == .sshd || test == .sshdBefore { arguments.append(preparation.login) }
+        var result = Command.Result(status: 127, output: [])
+        do {
+            result = try Command(system: system, interruption: supervisor).run(arguments)
+        } catch {
+            guard case .system = error.problem else { throw error }
+        }
+        supervisor.report(.tested(status: result.status, output: Array(result.output.prefix(Reply.testLimit))))
     }
 
     private func bringUp(_ range: Range<Int>, _ journal: Journal) throws(Failure) {

@@ -127,7 +127,7 @@ extension Transaction {
         case (.activate, nil), (.remove, nil), (.link, nil), (.place, nil), (.checkout, nil):
             throw Failure(.protocolViolation)
         case (.confirm, _), (.checkout, _), (.displace, _), (.sysusers, _), (.tmpfiles, _), (.disable, _), (.enable, _), (.start, _),
-            (.restart, _), (.check, _):
+            (.restart, _), (.check, _), (.test, _):
             break
         }
     }

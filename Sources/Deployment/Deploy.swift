@@ -146,7 +146,8 @@ public final class Deploy: Sendable {
                 return .failed(.otherHostNotReady)
             }
             let store = try opened()
-            let preparation = try prepared(plan, commit, store)
+            let login = try OwnLogin.ask(plan, access, interrupt)
+            let preparation = try prepared(plan, commit, login, store)
             switch try session.prepare(preparation, storePath: storePath, report: { report(plan.host, $0) }) {
             case .ready: break
             case .busy(let holder): return .failed(.busy(holder))
@@ -160,7 +161,7 @@ public final class Deploy: Sendable {
             isApplying = true
             let password = session.conversation.sudoPassword
             let outcome = try session.apply(
-                plan, confirm: { confirm($0, plan.host, password, $1, &refusedLogin, &meetings) },
+                plan, confirm: { confirm($0, plan.host, $1, login, password, $2, &refusedLogin, &meetings) },
                 report: { report(plan.host, $0) })
             session.hangUp()
             // If the store cannot take it, the host says so at the next deploy.
@@ -185,11 +186,16 @@ public final class Deploy: Sendable {
 
     /// `password` is what sudo got when the session began, and `proveLife` is to be called every ten seconds.
     private func confirm(
-        _ because: Step.Confirmation, _ host: Hostname, _ password: Secret?, _ proveLife: () throws(HostError) -> Void,
-        _ refusedLogin: inout HostError?, _ meetings: inout [MeetingPoint]
+        _ because: Step.Confirmation, _ host: Hostname, _ tests: GuardTests, _ login: OwnLogin?, _ password: Secret?,
+        _ proveLife: () throws(HostError) -> Void, _ refusedLogin: inout HostError?, _ meetings: inout [MeetingPoint]
     ) -> Problem? {
         switch because {
         case .login:
+            for test in Step.Test.allCases where test != .sshdBefore {
+                if let mistake = tests.mistake(in: test) { return mistake }
+            }
+            refusedLogin = login.flatMap { tests.objection(to: $0) }
+            if refusedLogin != nil { return .notConfirmed(seconds: 0) }
             // A server that was just restarted may need a moment.
             for _ in 0..<3 {
                 do throws(HostError) {
@@ -267,10 +273,13 @@ public final class Deploy: Sendable {
         return session
     }
 
-    private func prepared(_ plan: HostPlan, _ commit: ObjectID, _ store: Store) throws(HostError) -> Preparation {
+    private func prepared(
+        _ plan: HostPlan, _ commit: ObjectID, _ login: OwnLogin?, _ store: Store
+    ) throws(HostError) -> Preparation {
         do {
             return try store.preparation(
-                for: plan, commit: commit, holder: store.author().text, leavesNothing: options.forgets)
+                for: plan, commit: commit, holder: store.author().text, login: login?.specification ?? "",
+                leavesNothing: options.forgets)
         } catch {
             throw .store(error)
         }

@@ -41,4 +41,9 @@ public enum HostError: Error, Hashable, Sendable {
     case otherHostNotReady
     /// The operator gave up.
     case calledOff
+    /// sshd would not let the operator in with what it reads when it starts next, because of this setting.
+    case sshdRefuses(setting: String)
+    /// It is not known whether sshd would let the operator in then, because of changes of these settings; none: because it
+    /// could not be asked before the change.
+    case sshdUntested([String])
 }

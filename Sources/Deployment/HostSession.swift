@@ -157,14 +157,16 @@ struct HostSession {
 
     /// Runs the steps, to the end of it. When the operator gives up meanwhile, the host is asked to roll back.
     ///
-    /// `confirm` says why a host that waits for a confirmation shall not keep its new state; nil if it shall. What it gets
-    /// beside is to be called every ten seconds.
+    /// `confirm` says why a host that waits for a confirmation shall not keep its new state; nil if it shall. It gets what the
+    /// tests said by then. What it gets beside is to be called every ten seconds.
     mutating func apply(
-        _ plan: HostPlan, confirm: (Step.Confirmation, () throws(HostError) -> Void) -> Problem?, report: (HostEvent) -> Void
+        _ plan: HostPlan, confirm: (Step.Confirmation, GuardTests, () throws(HostError) -> Void) -> Problem?,
+        report: (HostEvent) -> Void
     ) throws(HostError) -> Outcome {
         // The host knows only that it was told to undo.
         var refusal: Failure?
         var next = 0
+        var tests: GuardTests = [:]
         try conversation.send(.apply)
         while true {
             switch try receiveOrCancel() {
@@ -173,10 +175,13 @@ struct HostSession {
                 next = index + 1
                 report(.applying(plan.steps[index]))
                 if case .confirm(_, let because) = plan.steps[index].action {
-                    refusal = confirm(because) { () throws(HostError) in try proveLife() }.map { Failure(step: index, $0) }
+                    refusal = confirm(because, tests) { () throws(HostError) in try proveLife() }.map { Failure(step: index, $0) }
                     if refusal?.problem == .cancelled { interrupt.rearm() }
                     try conversation.send(refusal == nil ? .confirm : .cancel)
                 }
+            case .tested(let status, let output):
+                guard next > 0, case .test(let test) = plan.steps[next - 1].action else { throw .unexpected }
+                tests[test] = (status, output)
             case .waiting(let waiting): report(.waiting(waiting))
             case .undoing(let failure): report(.undoing(refusal ?? failure))
             case .finished(.rolledBack(let failure)): return .rolledBack(refusal ?? failure)

@@ -42,7 +42,7 @@ extension Store {
 
     /// What a host is asked to do, with the contents that it is not known to have.
     func preparation(
-        for plan: HostPlan, commit: ObjectID, holder: String, leavesNothing: Bool = false
+        for plan: HostPlan, commit: ObjectID, holder: String, login: String = "", leavesNothing: Bool = false
     ) throws(StoreError) -> Preparation {
         var contents: [Content] = []
         var seen = plan.present
@@ -55,7 +55,7 @@ extension Store {
         // Large ones wait for the host's word, so the others go first.
         contents = contents.filter { !$0.isLarge } + contents.filter(\.isLarge)
         return Preparation(
-            expected: plan.base, holder: holder, record: try record(for: plan.wanted, commit: commit),
+            expected: plan.base, holder: holder, login: login, record: try record(for: plan.wanted, commit: commit),
             contents: contents, steps: plan.steps, leavesNothing: leavesNothing)
     }
 

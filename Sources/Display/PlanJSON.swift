@@ -15,7 +15,7 @@ private func json(_ plan: HostPlan) -> JSONValue {
         "host": .string(plan.host.text), "base": JSONValue(plan.base?.hex), "tree": .string(plan.wanted.id.hex),
         "unreadable": JSONValue(plan.gap),
         "apps": .list(plan.changes.map(json)), "drift": .list(plan.drift.map(driftJSON)),
-        "steps": .list(plan.steps.map(stepJSON)),
+        "steps": .list(plan.steps.map(stepJSON)), "unproven": .list(plan.unproven.map { .string($0.text) }),
     ]
 }
 
@@ -80,6 +80,7 @@ func stepJSON(_ step: Step) -> JSONValue {
             ("unit", .string(unit.text)), ("limit_ms", milliseconds(limit)), ("because", .string(because.path.text)),
             ("others", JSONValue(because.others)),
         ]
+    case .test(let test): members.append(("test", .string(test.word)))
     case .confirm(_, .login(let touched)): members += [("confirmation", "login"), ("because", JSONValue(touched))]
     case .confirm(_, .everyHost): members += [("confirmation", "every-host"), ("because", .null)]
     }
@@ -108,7 +109,19 @@ extension Step.Action {
         case .start: "start"
         case .restart: "restart"
         case .check: "check"
+        case .test: "test"
         case .confirm: "confirm"
+        }
+    }
+}
+
+extension Step.Test {
+    fileprivate var word: String {
+        switch self {
+        case .sshdBefore: "sshd-before"
+        case .sshd: "sshd"
+        case .sudo: "sudo"
+        case .nftables: "nftables"
         }
     }
 }

@@ -39,6 +39,9 @@ public struct PlanText {
         for (index, step) in plan.steps.enumerated() where plan.owner(ofStep: index) == nil {
             if let phrase = step.phrase { text += "    \(phrase)\n" }
         }
+        for path in plan.unproven {
+            text += "    the login proves nothing about \(visible(path.text)), which is read at a restart or boot\n"
+        }
         return text
     }
 
@@ -72,7 +75,7 @@ extension HostPlan {
     fileprivate func owner(ofStep index: Int) -> AppName? {
         if let app = steps[index].app { return app }
         switch steps[index].action {
-        case .confirm: return nil
+        case .confirm, .test: return nil
         case .daemonReload:
             if let next = steps[index...].first(where: { $0.action.bringsUpUnit }) { return next.app }
         default: break
@@ -95,7 +98,7 @@ extension Step {
     var phrase: String? {
         switch action {
         // The files of the app are listed, and every plan has them checked out, activated and checked.
-        case .checkout(for: .everybody), .activate, .remove, .check, .enable(_, .refreshed): nil
+        case .checkout(for: .everybody), .activate, .remove, .check, .enable(_, .refreshed), .test(.sshdBefore): nil
         case .checkout(for: .root): "only root can read it"
         case .grant(let group): "let the group \(group.text) read it"
         case .link(let path, let source): "link \(visible(path.text)) -> \(visible(source.text))"
@@ -108,6 +111,9 @@ extension Step {
         case .unplace(let path): "remove " + (path.managed.map { "\($0.noun) \(visible($1.text))" } ?? visible(path.text))
         case .sysusers: "run systemd-sysusers"
         case .tmpfiles: "run systemd-tmpfiles"
+        case .test(.sshd): "test what sshd reads when it restarts, and whether that lets you in"
+        case .test(.sudo): "test what sudo reads"
+        case .test(.nftables): "test what nftables reads when it restarts"
         case .confirm(_, .login(let touched?)): "keep it only if a new login works (\(visible(touched)) is touched)"
         case .confirm(_, .login(nil)): "keep it only if a new login works"
         case .confirm(_, .everyHost): "keep it only if every host succeeds"
@@ -132,6 +138,7 @@ extension Step {
         switch action {
         // Done before anybody could read which.
         case .checkout, .activate, .remove, .displace, .link, .unlink, .place, .unplace, .grant: "changing files and links"
+        case .test: "testing files"
         case .confirm(_, .login): "trying a new login"
         case .confirm(_, .everyHost): "waiting for the other hosts"
         case .sysusers: "creating users"

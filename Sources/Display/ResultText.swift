@@ -13,6 +13,9 @@ extension HostResult {
         switch self {
         case .deployed: "done"
         case .rolledBack(let failure): "rolled back: \(failure.phrase)"
+        case .lockedOut(.sshdRefuses(let setting)):
+            "rolled back: sshd would not let you in from its next restart on (\(visible(setting)))"
+        case .lockedOut(.sshdUntested(let settings)): "rolled back: \(HostError.sshdUntested(settings).phrase)"
         case .lockedOut(let error): "rolled back: no new login to the host worked (\(error.phrase)), so this would have locked you out"
         case .broken(let failure, _, _): "BROKEN: \(failure.phrase), and rolling back failed"
         case .failed(let error): error.phrase
@@ -32,6 +35,8 @@ extension HostResult {
                 ?? "Nothing is deployed on it any more: it was installed anew, or emptied."
             return next == .newPlan ? found : found + " Run `deptool deploy` again for the new plan."
         case .rolledBack(let failure): return failure.explanation + "\nThe previous state is back."
+        case .lockedOut(.sshdRefuses), .lockedOut(.sshdUntested):
+            return phrase.dropFirst("rolled back: ".count) + ".\n" + HostError.adviceForSSHD + "\nThe previous state is back."
         case .lockedOut(let error):
             return "no new login to the host worked, so this would have locked you out:\n"
                 + quoted(error.explanation(host) ?? error.phrase) + "\nThe previous state is back."
@@ -92,8 +97,18 @@ extension HostError {
         case .busy(let holder): "locked by \(visible(holder.name))"
         case .otherHostNotReady: "not changed, since another host is not ready"
         case .calledOff: "not changed, as you wished"
+        case .sshdRefuses(let setting): "sshd does not let you in (\(visible(setting)))"
+        case .sshdUntested([]): "nothing could test whether sshd lets you in after its next restart"
+        case .sshdUntested(let settings):
+            "nothing could test whether sshd lets you in after its next restart, as "
+                + settings.map(visible).joined(separator: ", ") + (settings.count == 1 ? " changes" : " change")
         }
     }
+
+    /// What helps where sshd's files were tested, not proven.
+    static let adviceForSSHD =
+        "A new login proves what sshd runs with. List its unit (ssh.service or sshd.service) in \"units_enabled\", so that it "
+        + "restarts; `--guard never` goes without."
 
     /// What happened and what to do next; nil where the phrase says it all.
     func explanation(_ host: Hostname) -> String? {
@@ -122,6 +137,7 @@ extension HostError {
         case .unreadable: "The next `deptool deploy` of a change deploys it as a whole."
         case .busy(let holder):
             "\(visible(holder.name)) is deploying to it. Wait until that is done, then run `deptool deploy` again."
+        case .sshdRefuses, .sshdUntested: Self.adviceForSSHD
         case .otherHostNotReady, .calledOff: nil
         }
     }

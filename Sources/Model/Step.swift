@@ -45,8 +45,28 @@ public struct Step: Hashable, Sendable {
         /// Wait for the unit to come up, and judge it for as long as it has to settle; nil for the agent's own measure: a
         /// moment where systemd cannot tell that the unit is ready.
         case check(UnitName, settle: Duration?, within: Duration)
+        /// Run a program that reads what it will run with from its next start on, and tell the laptop what it says.
+        case test(Test)
         /// Wait for the laptop to say that all is well; without a word in time, everything is undone.
         case confirm(within: Duration, because: Confirmation)
+    }
+
+    /// A program that can test its files without running with them.
+    public enum Test: UInt8, Hashable, Sendable, CaseIterable {
+        /// How sshd treats the operator's login, before anything changes and after.
+        case sshdBefore, sshd
+        case sudo, nftables
+
+        /// The program and its arguments; for sshd the operator's login follows. No arrays: of two literals in a function that
+        /// several modules of an agent inline, one takes the other's place (Swift 6.1).
+        public var command: String {
+            switch self {
+            case .sshdBefore, .sshd: "/usr/sbin/sshd -T -C"
+            // With the file's name, it leaves out the modes of the files, which sudo itself does not ask for.
+            case .sudo: "visudo -c -f /etc/sudoers"
+            case .nftables: "nft -c -f /etc/nftables.conf"
+            }
+        }
     }
 
     /// What the laptop makes sure of before it confirms.

@@ -35,6 +35,8 @@ public struct HostPlan: Hashable, Sendable {
     public var hasNewOptions: Bool
     /// Why not all that is deployed is known. What is not known is deployed as a whole.
     public var gap: String?
+    /// What changes of that by which the host is reached, and neither a new login nor a test proves.
+    public var unproven: [AbsolutePath]
 
     /// Nil when there is nothing to do. The wanted tree must be valid, and what drifted a part of the deployed one.
     public init?(
@@ -54,9 +56,7 @@ public struct HostPlan: Hashable, Sendable {
         gap = deployed?.gap
         let unknown = gap == nil ? [] : old.isEmpty ? wanted.apps.map(\.name) : old.filter { !$0.isManifestKnown }.map(\.name)
         steps = StepBuilder(old: old, new: wanted.apps, changes: changes, unknown: Set(unknown)).steps()
-        if let login = safety.login(old: old, new: wanted.apps, changes: changes) {
-            steps.append(Step(nil, .confirm(within: Safety.patience, because: login)))
-        }
+        unproven = safety.guardSteps(&steps, old: old, new: wanted.apps, changes: changes)
         if safety.isAtomic { steps.append(Step(nil, .confirm(within: Safety.patienceForOthers, because: .everyHost))) }
     }
 }

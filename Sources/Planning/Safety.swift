@@ -23,13 +23,27 @@ public struct Safety: Hashable, Sendable {
     /// How long a host waits for all others.
     static let patienceForOthers = Duration.seconds(600)
 
-    /// Places that decide who can log in, or whether the host can be reached.
-    private static let paths = [
-        "/etc/ssh", "/etc/pam.d", "/etc/pam.conf", "/etc/security", "/etc/sudoers", "/etc/sudoers.d", "/etc/sudo.conf",
-        "/etc/passwd", "/etc/group", "/etc/shadow", "/etc/shells", "/etc/nsswitch.conf", "/etc/login.defs",
-        "/etc/sysusers.d", "/etc/hosts.allow", "/etc/hosts.deny", "/etc/network", "/etc/systemd/network", "/etc/netplan",
-        "/etc/NetworkManager", "/etc/nftables.conf", "/etc/nftables.d", "/etc/nftables", "/etc/iptables", "/etc/ufw",
-        "/etc/firewalld", "/etc/wireguard", "/etc/sysctl.conf", "/etc/sysctl.d", "/root/.ssh",
+    /// Places that decide who can log in, or whether the host can be reached, by the units (the beginnings of their names) that
+    /// read them when they start. Without any, each login reads them, or the deploy itself does.
+    private static let places: [(paths: [String], readers: [String])] = [
+        (["/etc/ssh"], ["ssh.", "sshd."]),
+        (["/etc/nftables.conf", "/etc/nftables.d", "/etc/nftables"], ["nftables."]),
+        (["/etc/network"], ["networking.", "network."]),
+        (["/etc/systemd/network"], ["systemd-networkd."]),
+        (["/etc/netplan"], ["netplan", "systemd-networkd."]),
+        (["/etc/NetworkManager"], ["NetworkManager."]),
+        (["/etc/iptables"], ["iptables", "ip6tables", "netfilter"]),
+        (["/etc/ufw"], ["ufw."]),
+        (["/etc/firewalld"], ["firewalld."]),
+        (["/etc/wireguard"], ["wg-quick@", "wireguard"]),
+        (["/etc/sysctl.conf", "/etc/sysctl.d"], ["systemd-sysctl."]),
+        (
+            [
+                "/etc/pam.d", "/etc/pam.conf", "/etc/security", "/etc/sudoers", "/etc/sudoers.d", "/etc/sudo.conf", "/etc/passwd",
+                "/etc/group", "/etc/shadow", "/etc/shells", "/etc/nsswitch.conf", "/etc/login.defs", "/etc/sysusers.d",
+                "/etc/hosts.allow", "/etc/hosts.deny", "/root/.ssh",
+            ], []
+        ),
     ]
 
     /// Units of the same kind, by the beginning of their names.
@@ -40,34 +54,98 @@ public struct Safety: Hashable, Sendable {
         "deptool-",
     ]
 
-    /// That a new login has to work, and what of all this the changes touch; nil when it need not be tried.
-    func login(old: [AppTree], new: [AppTree], changes: [AppChange]) -> Step.Confirmation? {
-        if `guard` == .never { return nil }
+    /// Adds the tests and the confirmation to the steps if the changes touch any of this. Returns what neither proves.
+    func guardSteps(_ steps: inout [Step], old: [AppTree], new: [AppTree], changes: [AppChange]) -> [AbsolutePath] {
+        if `guard` == .never { return [] }
+        let paths = touchedPaths(steps, old + new, changes)
+        let units = steps.compactMap(\.action.changedUnit)
+        let touched = paths.first?.text ?? units.first { isDelicate($0.text) }?.text
+        guard touched != nil || `guard` == .always else { return [] }
+        // A program that the plan restarts runs with its new files when the login is tried.
+        let restarted = steps.compactMap(\.action.startedUnit)
+        let later = paths.filter { path in
+            guard let readers = readers(of: path) else { return false }
+            return !restarted.contains { unit in readers.contains(where: unit.text.hasPrefix) }
+        }
+        let tests = Step.Test.allCases.filter { test in (test == .sudo ? paths : later).contains { $0.isTested(by: test) } }
+        if tests.contains(.sshdBefore) {
+            let first = steps.firstIndex { if case .checkout = $0.action { false } else { true } } ?? steps.endIndex
+            steps.insert(Step(nil, .test(.sshdBefore)), at: first)
+        }
+        steps += tests.filter { $0 != .sshdBefore }.map { Step(nil, .test($0)) }
+        steps.append(Step(nil, .confirm(within: Self.patience, because: .login(touched: touched))))
+        return later.filter { !$0.isTested(by: .sshd) }
+    }
+
+    /// What the steps make or remove of all this, and what an old or new link shows of the changed files. Ordered.
+    private func touchedPaths(_ steps: [Step], _ apps: [AppTree], _ changes: [AppChange]) -> [AbsolutePath] {
+        var paths = Set(steps.compactMap(\.action.path))
         for change in changes {
-            for app in [old.first { $0.name == change.app }, new.first { $0.name == change.app }].compactMap({ $0 }) {
-                let changed = change.touched
-                // A link shows a changed file, or a directory with changed files; or it comes or goes.
-                let sources = app.links.map { ($0.path, $0.source) } + app.placed.map { ($0.path, $0.source) }
-                for (path, source) in sources where isDelicate(path) {
-                    let shows = changed.contains { $0 == source || $0.below(source.text) != nil }
-                    if shows || changed.contains(where: { $0.text == Manifest.fileName }) { return .login(touched: path.text) }
-                }
-                if let unit = app.manifest.units.first(where: { isDelicate($0.text) }) {
-                    return .login(touched: unit.text)
-                }
+            for app in apps where app.name == change.app {
+                for (path, source) in app.links.map({ ($0.path, $0.source) }) + app.placed.map({ ($0.path, $0.source) })
+                where change.touched.contains(where: { $0 == source || $0.below(source.text) != nil }) { paths.insert(path) }
             }
         }
-        return `guard` == .always ? .login(touched: nil) : nil
+        return paths.filter(isDelicate).sorted()
     }
 
     private func isDelicate(_ path: AbsolutePath) -> Bool {
-        if Self.paths.contains(where: { path.text == $0 || path.text.utf8.starts(with: "\($0)/".utf8) }) { return true }
-        // A unit's file, or a drop-in of it.
-        for directory in LinkDirectory.all where directory.reaction == .daemonReload {
-            if let unit = path.below(directory.target) { return isDelicate(unit.text) }
-        }
-        return path.text.hasSuffix("/.ssh/authorized_keys")
+        Self.places.contains { $0.paths.contains(where: path.isAtOrBelow) } || path.text.hasSuffix("/.ssh/authorized_keys")
+            || path.unit.map(isDelicate) ?? false
     }
 
     private func isDelicate(_ unit: String) -> Bool { Self.units.contains { unit.hasPrefix($0) } }
+
+    /// The units that read a path when they start, by the beginnings of their names; nil where each login reads it.
+    private func readers(of path: AbsolutePath) -> [String]? {
+        if let unit = path.unit {
+            let name = unit.split(separator: "/").first.map(String.init) ?? unit
+            // An instance is of its template, and a drop-in of its unit.
+            return [String(name.prefix { $0 != "@" }).replacing(/\.d$/, with: "")]
+        }
+        let readers = Self.places.first { $0.paths.contains(where: path.isAtOrBelow) }?.readers ?? []
+        // Of the rest in there, sshd reads at a login what it is told to.
+        let isRead = path.text == "/etc/ssh" || path.isTested(by: .sshd) || !path.text.hasPrefix("/etc/ssh/") || path.isHostKey
+        return readers.isEmpty || !isRead ? nil : readers
+    }
+}
+
+extension AbsolutePath {
+    fileprivate func isAtOrBelow(_ path: String) -> Bool { text == path || text.utf8.starts(with: "\(path)/".utf8) }
+
+    /// Below a directory of units: a unit's file, or a drop-in of it.
+    fileprivate var unit: String? {
+        for directory in LinkDirectory.all where directory.reaction == .daemonReload {
+            if let unit = below(directory.target) { return unit.text }
+        }
+        return nil
+    }
+
+    fileprivate var isHostKey: Bool { text.hasPrefix("/etc/ssh/ssh_host_") }
+
+    fileprivate func isTested(by test: Step.Test) -> Bool {
+        switch test {
+        case .sshdBefore, .sshd: text == "/etc/ssh" || text.hasPrefix("/etc/ssh/sshd_config")
+        case .sudo: isAtOrBelow("/etc/sudoers") || isAtOrBelow("/etc/sudoers.d")
+        case .nftables: ["/etc/nftables.conf", "/etc/nftables.d", "/etc/nftables"].contains(where: isAtOrBelow)
+        }
+    }
+}
+
+extension Step.Action {
+    /// The unit that the step starts, stops or enables.
+    fileprivate var changedUnit: UnitName? {
+        switch self {
+        case .disable(let unit, _), .enable(let unit, _), .start(let unit, _, _), .restart(let unit, _, _): unit
+        default: nil
+        }
+    }
+
+    /// The unit that runs with its new files after the step.
+    fileprivate var startedUnit: UnitName? {
+        switch self {
+        case .start(let unit, .restart, _), .restart(let unit, _, _): unit
+        default: nil
+        }
+    }
 }

@@ -58,6 +58,7 @@ extension Preparation: WireCodable {
     public func encode(to writer: inout ByteWriter) {
         writer.optional(expected)
         writer.text(holder)
+        writer.text(login)
         record.encode(to: &writer)
         writer.list(contents)
         writer.list(steps)
@@ -67,11 +68,12 @@ extension Preparation: WireCodable {
     public init(from reader: inout ByteReader) throws(DecodingProblem) {
         let expected = try reader.optional(ObjectID.self)
         let holder = try reader.text()
+        let login = try reader.text()
         let record = try Record(from: &reader)
         let contents = try reader.list(of: Content.self)
         let steps = try reader.list(of: Step.self)
         self.init(
-            expected: expected, holder: holder, record: record, contents: contents, steps: steps,
+            expected: expected, holder: holder, login: login, record: record, contents: contents, steps: steps,
             leavesNothing: try reader.bool())
     }
 }
@@ -159,6 +161,10 @@ extension Reply: WireCodable {
             writer.byte(18)
             writer.list(failures)
             writer.number(UInt64(more))
+        case .tested(let status, let output):
+            writer.byte(19)
+            writer.small(status)
+            writer.blob(output)
         }
     }
 
@@ -169,6 +175,9 @@ extension Reply: WireCodable {
         case 6: self = .undoing(try Failure(from: &reader))
         case 7: self = .finished(try Outcome(from: &reader))
         case 15: self = .waiting(try Waiting(from: &reader))
+        case 19:
+            let status = try reader.small()
+            self = .tested(status: status, output: try reader.blob(limit: Reply.testLimit))
         #if !hasFeature(Embedded)
             // The agent never hears these, and what reads them would be a good part of it.
             case 0: self = .hello(try Hello(from: &reader))

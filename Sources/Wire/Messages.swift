@@ -35,6 +35,8 @@ public struct Preparation: Hashable, Sendable {
     public var expected: ObjectID?
     /// Who asks, for the message that another operator gets while the lock is held.
     public var holder: String
+    /// The operator's own login, as sshd is to test it; empty when no step wants to know.
+    public var login: String
     /// What the host's record will be.
     public var record: Record
     /// The contents that the host lacks, in the order in which they are sent.
@@ -44,10 +46,12 @@ public struct Preparation: Hashable, Sendable {
     public var leavesNothing: Bool
 
     public init(
-        expected: ObjectID?, holder: String, record: Record, contents: [Content], steps: [Step], leavesNothing: Bool = false
+        expected: ObjectID?, holder: String, login: String = "", record: Record, contents: [Content], steps: [Step],
+        leavesNothing: Bool = false
     ) {
         self.expected = expected
         self.holder = holder
+        self.login = login
         self.record = record
         self.contents = contents
         self.steps = steps
@@ -94,6 +98,8 @@ public indirect enum Reply: Hashable, Sendable {
     case began(step: Int)
     /// A unit takes its time; said every second.
     case waiting(Waiting)
+    /// What came of the test that began: the program's exit status, and at most `testLimit` bytes of what it printed.
+    case tested(status: Int, output: [UInt8])
     /// The steps failed at this one and are being undone.
     case undoing(Failure)
     case finished(Outcome)
@@ -114,6 +120,8 @@ public indirect enum Reply: Hashable, Sendable {
     /// StateChangeTimestampMonotonic); and the units that failed, the first word of each line. Empty: not to be had.
     case report([UInt8])
     case pong
+
+    public static var testLimit: Int { 64 << 10 }
 }
 
 /// What a host waits for: a job of systemd, or the end of the time that a unit has to stay well.

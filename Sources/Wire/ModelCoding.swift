@@ -258,6 +258,9 @@ extension Step: WireCodable {
         case .confirm(let limit, .everyHost):
             writer.byte(15)
             writer.duration(limit)
+        case .test(let test):
+            writer.byte(22)
+            writer.byte(test.rawValue)
         case .grant(let group):
             writer.byte(17)
             group.encode(to: &writer)
@@ -323,6 +326,9 @@ extension Step: WireCodable {
             let source = try RelativePath(from: &reader)
             action = .place(path: path, source: source, try FileAccess(from: &reader), tag == 19 ? .new : .updated)
         case 21: action = .unplace(path: try AbsolutePath(from: &reader))
+        case 22:
+            guard let test = Test(rawValue: try reader.byte()) else { throw .unknownCase }
+            action = .test(test)
         default: throw .unknownCase
         }
         self.init(app, action)

@@ -128,8 +128,19 @@ import Testing
             web1
                 update a
                     ~ f
+                test what sshd reads when it restarts, and whether that lets you in
                 keep it only if a new login works (/etc/ssh/sshd_config is touched)
                 keep it only if every host succeeds
+
+            """)
+        #expect(try text([:], ["a": ["f": "2", "manifest.json": manifest(links: ["/etc/sysctl.d/x.conf": "f"])]], safety: Safety()) == """
+            web1
+                add a
+                    + f
+                    + manifest.json
+                    link /etc/sysctl.d/x.conf -> f
+                keep it only if a new login works (/etc/sysctl.d/x.conf is touched)
+                the login proves nothing about /etc/sysctl.d/x.conf, which is read at a restart or boot
 
             """)
         #expect(try text(["a": ["f": "1"]], ["a": ["f": "2"]], safety: Safety(guard: .always)) == """

@@ -119,6 +119,109 @@ extension EndToEnd {
             #expect(try host.run("cat /etc/ssh/sshd_config.d/banner.conf") == "PrintMotd no\n")
         }
 
+        private func link(_ path: String, _ content: String) throws {
+            try cluster.write("web1/guarded/file", content)
+            try cluster.write("web1/guarded/manifest.json", #"{"symlinks": {"\#(path)": "file"}}"#)
+        }
+
+        @Test(arguments: Site.Flavour.debians)
+        func `what sshd would read at its next restart lets the operator in, or goes`(flavour: Site.Flavour) throws {
+            let host = try site.boot("web1", flavour)
+            // A first deploy makes it.
+            try host.run("mkdir -p /var/lib/deptool/apps")
+            let before = try host.snapshot()
+            let invocation = try host.invocation(of: "ssh")
+            try link("/etc/ssh/sshd_config.d/x.conf", "AllowUsers nobody\n")
+
+            let output = try cluster.deploy()
+
+            #expect(output.code == 3, "\(output)")
+            #expect(output.text.contains(
+                """
+                    test what sshd reads when it restarts, and whether that lets you in
+                    keep it only if a new login works (/etc/ssh/sshd_config.d/x.conf is touched)
+
+                """), "\(output)")
+            #expect(
+                output.stable.hasSuffix(
+                    """
+                    web1: sshd would not let you in from its next restart on (allowusers nobody).
+                    A new login proves what sshd runs with. List its unit (ssh.service or sshd.service) in "units_enabled", so that it \
+                    restarts; `--guard never` goes without.
+                    The previous state is back.
+
+                    Rolled back 1 host, in N s.
+
+                    """), "\(output)")
+            expect(try host.snapshot(), is: before)
+
+            // A mistake, and what nobody can judge.
+            try link("/etc/ssh/sshd_config.d/x.conf", "AllowUser root\n")
+            let mistake = try cluster.deploy()
+            #expect(mistake.code == 3)
+            #expect(mistake.text.contains("Bad configuration option: AllowUser"), "\(mistake)")
+            try link("/etc/ssh/sshd_config.d/x.conf", "Port 2222\n")
+            let unknown = try cluster.deploy()
+            #expect(unknown.code == 3)
+            #expect(unknown.text.contains(", as listenaddress, port change"), "\(unknown)")
+            expect(try host.snapshot(), is: before)
+            try link("/etc/ssh/sshd_config.d/x.conf", "Match Address 10.0.0.0/8,fd00::/8\n  DenyUsers root\n")
+            #expect(try cluster.deploy().text.contains("(denyusers root)"))
+
+            // What does no harm is kept, and still does none when sshd restarts.
+            try link("/etc/ssh/sshd_config.d/x.conf", "AllowUsers root nobody\nPasswordAuthentication no\nX11Forwarding no\n")
+            try cluster.deploy().require(0)
+            #expect(try host.invocation(of: "ssh") == invocation)
+            try host.run("systemctl restart ssh")
+            try cluster.edit("web1/guarded/file", replacing: " nobody", with: "")
+            try cluster.deploy().require(0)
+            #expect(try host.read("/etc/ssh/sshd_config.d/x.conf").hasPrefix("AllowUsers root\n"))
+        }
+
+        @Test func `rules of sudo are tested, and the login of somebody else than root`() throws {
+            let host = try site.boot()
+            try host.run("mkdir -p /var/lib/deptool/apps")
+            let before = try host.snapshot()
+            // Root needs no sudo: the login alone would not find out.
+            try link("/etc/sudoers.d/zz", "operator ALL=(ALL) NOPASSWD ALL\n")
+            let output = try cluster.deploy()
+            #expect(output.code == 3, "\(output)")
+            #expect(output.text.contains("    test what sudo reads\n"))
+            #expect(output.text.contains("web1: `visudo -c -f /etc/sudoers` failed with status 1:\n    | /etc/sudoers.d/zz:1:"), "\(output)")
+            expect(try host.snapshot(), is: before)
+            try link("/etc/sudoers.d/zz", "operator ALL=(ALL) NOPASSWD: ALL\n")
+            try cluster.deploy().require(0)
+
+            try cluster.write(outside: "ssh_config", "User operator\nInclude \(site.lab)/ssh_config\n")
+            cluster.sshConfiguration = "\(cluster.directory)/ssh_config"
+            try link("/etc/ssh/sshd_config.d/x.conf", "AllowUsers root\n")
+            let other = try cluster.deploy()
+            #expect(other.code == 3)
+            #expect(other.text.contains("sshd would not let you in from its next restart on (allowusers root)"), "\(other)")
+            try link("/etc/ssh/sshd_config.d/x.conf", "PermitRootLogin no\nAllowGroups users\n")
+            try cluster.deploy().require(0)
+        }
+
+        @Test func `rules of a firewall are tested, and what they do is not known`() throws {
+            let host = try site.boot("web1", .services)
+            try host.run("mkdir -p /var/lib/deptool/apps")
+            let before = try host.snapshot()
+            try link("/etc/nftables.conf", "flush rule\n")
+            let output = try cluster.deploy()
+            #expect(output.code == 1, "\(output)")
+            try host.run("mv /etc/nftables.conf /etc/nftables.old")
+            let second = try cluster.deploy()
+            #expect(second.code == 3, "\(second)")
+            #expect(second.text.contains("    test what nftables reads when it restarts\n"))
+            #expect(second.text.contains("    the login proves nothing about /etc/nftables.conf, which is read at a restart or boot\n"))
+            #expect(second.text.contains("`nft -c -f /etc/nftables.conf` failed with status 1"), "\(second)")
+            try host.run("mv /etc/nftables.old /etc/nftables.conf")
+            expect(try host.snapshot(), is: before)
+            try host.run("rm /etc/nftables.conf")
+            try link("/etc/nftables.conf", "flush ruleset\n")
+            try cluster.deploy().require(0)
+        }
+
         @Test func `with --atomic all hosts roll back when one fails`() throws {
             let (one, other) = try site.boot("web1", "web2")
             try cluster.addService("app", on: "web1")

@@ -71,6 +71,8 @@ import Testing
             case .enable: 12
             case .start, .restart: 13
             case .check: 14
+            case .test(.sshdBefore): 1
+            case .test: 15
             case .confirm(_, .login): 15
             case .confirm(_, .everyHost): 16
             }

@@ -75,6 +75,51 @@ import Testing
         #expect(try touched([:], ["a": ["manifest.json": manifest(units: ["sshguard.service"])]]) == nil)
     }
 
+    /// The tests of a plan, and what nothing proves.
+    private func tests(_ old: [String: [String: String]] = [:], _ new: [String: [String: String]]) throws -> String {
+        let plan = try #require(HostPlan(base: nil, deployed: try tree(old), wanted: try tree(new)))
+        let tests = plan.steps.compactMap { if case .test(let test) = $0.action { "\(test)" } else { nil } }
+        return (tests + plan.unproven.map(\.text)).joined(separator: " ")
+    }
+
+    @Test(arguments: [
+        ("/etc/ssh/sshd_config.d/x.conf", nil, "sshdBefore sshd"), ("/etc/ssh", nil, "sshdBefore sshd"),
+        ("/etc/ssh/sshd_config.d/x.conf", "ssh.service", ""), ("/etc/ssh/sshd_config.d/x.conf", "sshguard.service", "sshdBefore sshd"),
+        ("/etc/ssh/keys", nil, ""), ("/etc/ssh/ssh_host_rsa_key", nil, "/etc/ssh/ssh_host_rsa_key"),
+        ("/etc/ssh/ssh_host_rsa_key", "sshd.service", ""), ("/etc/pam.d/sshd", nil, ""), ("/root/.ssh/authorized_keys", nil, ""),
+        ("/etc/sudoers.d/x", nil, "sudo"), ("/etc/sudoers.d/x", "ssh.service", "sudo"),
+        ("/etc/nftables.conf", nil, "nftables /etc/nftables.conf"), ("/etc/nftables.conf", "nftables.service", ""),
+        ("/etc/sysctl.d/x.conf", nil, "/etc/sysctl.d/x.conf"), ("/etc/wireguard/wg0.conf", "wg-quick@wg0.service", ""),
+    ])
+    func `what is read at the next start is tested, or said`(path: String, unit: String?, expected: String) throws {
+        #expect(try tests([:], ["a": ["manifest.json": manifest(units: unit.map { [$0] } ?? [], links: [path: "f"]), "f": ""]]) == expected)
+    }
+
+    @Test func `the files of a unit are read when that restarts`() throws {
+        let drop = ["systemd/sshd.service.d/x.conf": "", "systemd/wg-quick@wg0.service": ""]
+        #expect(try tests([:], ["a": drop])
+            == "/etc/systemd/system/sshd.service.d/x.conf /etc/systemd/system/wg-quick@wg0.service")
+        let units = manifest(units: ["sshd.service", "wg-quick@wg0.service"])
+        #expect(try tests([:], ["a": drop.merging(["manifest.json": units]) { $1 }]) == "")
+    }
+
+    @Test func `sshd is asked before anything changes, and at the end`() throws {
+        let plan = try #require(HostPlan(base: nil, deployed: try tree([:]), wanted: try tree(["a": sshd])))
+        #expect(plan.steps.map(text) == [
+            "a: checkout", "test sshdBefore", "a: activate", "a: link /etc/ssh/sshd_config.d/x.conf -> conf/x.conf", "test sshd",
+            "confirm login (/etc/ssh/sshd_config.d/x.conf) 45.0 seconds",
+        ])
+    }
+
+    @Test func `the reason is a file that changes`() throws {
+        func tree(_ extra: [String: String]) -> [String: [String: String]] {
+            let links = ["/etc/ssh/sshd_config.d/x.conf": "f"].merging(extra) { $1 }
+            return ["a": ["manifest.json": manifest(links: links), "f": "", "g": ""]]
+        }
+        #expect(try touched(tree([:]), tree(["/etc/sudoers.d/x": "g"])) == "/etc/sudoers.d/x")
+        #expect(try touched(tree([:]), tree(["/etc/motd": "g"])) == nil)
+    }
+
     @Test func `the operator may want it always or never`() throws {
         #expect(try touched([:], ["a": sshd], .never) == nil)
         #expect(try touched([:], ["a": sshd], .always) == "/etc/ssh/sshd_config.d/x.conf")

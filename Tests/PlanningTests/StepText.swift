@@ -32,6 +32,7 @@ func text(_ step: Step) -> String {
             "restart \(unit.text) (\(because.path.text) +\(because.others))" + within(limit)
         case .check(let unit, let settle, let limit):
             "check \(unit.text)" + (settle.map { " for \($0)" } ?? "") + within(limit)
+        case .test(let test): "test \(test)"
         case .confirm(let limit, .login(let touched)): "confirm login (\(touched ?? "always")) \(limit)"
         case .confirm(let limit, .everyHost): "confirm every host \(limit)"
         }

@@ -74,7 +74,8 @@ extension Seeded {
 
     mutating func step() -> Step {
         let action: Step.Action =
-            switch int(0...19) {
+            switch int(0...20) {
+            case 20: .test(pick(Step.Test.allCases))
             case 18: .place(path: absolutePath(), source: relativePath(), access(), pick([.new, .updated]))
             case 19: .unplace(path: absolutePath())
             case 16: .displace(path: absolutePath(), found())
@@ -101,7 +102,7 @@ extension Seeded {
 
     mutating func preparation() -> Preparation {
         Preparation(
-            expected: optional { $0.id() }, holder: text(), record: record(), contents: list { $0.content() },
+            expected: optional { $0.id() }, holder: text(), login: text(), record: record(), contents: list { $0.content() },
             steps: list(upTo: 12) { $0.step() }, leavesNothing: bool())
     }
 
@@ -221,8 +222,9 @@ extension Seeded {
     }
 
     mutating func reply() -> Reply {
-        switch int(0...18) {
+        switch int(0...19) {
         case 17: .obstructed(list { $0.failure() }, more: min(count(), Int(Int32.max)))
+        case 18: .tested(status: small(), output: bytes(int(0...300)))
         case 16: .drift(list { $0.drift() })
         case 0: .hello(hello())
         case 1: .locked

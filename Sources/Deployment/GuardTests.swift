@@ -1,0 +1,94 @@
+import Model
+import Wire
+
+/// What programs said of their files.
+typealias GuardTests = [Step.Test: (status: Int, output: [UInt8])]
+
+extension GuardTests {
+    /// What a program finds wrong in its files. What is not there reads none.
+    func mistake(in test: Step.Test) -> Problem? {
+        guard let (status, output) = self[test], status != 0, status != 127 else { return nil }
+        let words = test.command.split(separator: " ").map(String.init)
+        // Without the login, which is no part of the mistake.
+        return .command(arguments: words.filter { $0 != "-C" }, status: status, output: String(decoding: output.prefix(16 << 10), as: UTF8.self))
+    }
+
+    /// Why sshd might not let the operator in when it has read its files again; nil where it will, or was not asked.
+    func objection(to login: OwnLogin) -> HostError? {
+        guard let (status, output) = self[.sshd] else { return nil }
+        guard status == 0, let before = self[.sshdBefore], before.status == 0 else { return .sshdUntested([]) }
+        let (old, new) = (SSHDSettings(before.output), SSHDSettings(output))
+        let changed = Set(old.values.keys).union(new.values.keys).filter { old.values[$0] != new.values[$0] }.sorted()
+        for setting in changed where new.verdict(on: setting, login) == .refuses { return .sshdRefuses(setting: new.text(setting)) }
+        let unknown = changed.filter { new.verdict(on: $0, login) == .unknown }.prefix(10).map { String($0.prefix(40)) }
+        return unknown.isEmpty ? nil : .sshdUntested(unknown)
+    }
+}
+
+/// What `sshd -T` prints: how sshd treats one login.
+struct SSHDSettings {
+    /// By keyword, in lower case.
+    private(set) var values: [String: [String]] = [:]
+
+    init(_ printed: [UInt8]) {
+        for line in String(decoding: printed, as: UTF8.self).split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 1)
+            values[String(words[0]), default: []].append(words.count == 2 ? String(words[1]) : "")
+        }
+    }
+
+    func text(_ keyword: String) -> String {
+        String((values[keyword].map { "\(keyword) \($0.joined(separator: " "))" } ?? keyword).prefix(200))
+    }
+
+    enum Verdict {
+        case letsIn, refuses, unknown
+    }
+
+    /// What a setting, which changed, does to a login that worked before. The login is by key: only such works unasked.
+    func verdict(on keyword: String, _ login: OwnLogin) -> Verdict {
+        if Self.harmless.contains(keyword) { return .letsIn }
+        let value = values[keyword] ?? []
+        switch keyword {
+        case "allowusers": return value.isEmpty ? .letsIn : matches(value, login, .refuses, .letsIn)
+        case "denyusers": return matches(value, login, .letsIn, .refuses)
+        case "allowgroups": return value.isEmpty || login.groups.contains { isAmong(value, $0) } ? .letsIn : .refuses
+        case "denygroups": return login.groups.contains { isAmong(value, $0) } ? .refuses : .letsIn
+        case "permitrootlogin":
+            return login.user != "root" || ["yes", "without-password", "prohibit-password"].contains(value.first) ? .letsIn : .refuses
+        case "pubkeyauthentication": return value == ["yes"] ? .letsIn : .refuses
+        case "refuseconnection": return value == ["no"] ? .letsIn : .refuses
+        default: return .unknown
+        }
+    }
+
+    /// Whether patterns, `USER` or `USER@HOST`, are about the login. What depends on a host that is given otherwise than by the
+    /// login's own address, `*` and `?` is not known.
+    private func matches(_ patterns: [String], _ login: OwnLogin, _ none: Verdict, _ some: Verdict) -> Verdict {
+        var verdict = none
+        for pattern in patterns {
+            let parts = pattern.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+            guard glob(parts[0], login.user) else { continue }
+            if parts.count == 1 || glob(parts[1], login.address) { return some }
+            verdict = .unknown
+        }
+        return verdict
+    }
+
+    private func isAmong(_ patterns: [String], _ name: String) -> Bool { patterns.contains { glob($0[...], name) } }
+
+    private func glob(_ pattern: Substring, _ text: String) -> Bool { HostFilter.matches(text, String(pattern)) }
+
+    /// Settings that have nothing to do with who gets in by a key, and runs a command without a terminal.
+    private static let harmless: Set<String> = [
+        "acceptenv", "allowagentforwarding", "allowstreamlocalforwarding", "allowtcpforwarding", "banner", "clientalivecountmax",
+        "clientaliveinterval", "compression", "debianbanner", "disableforwarding", "exposeauthinfo", "fingerprinthash", "gatewayports",
+        "gssapiauthentication", "gssapicleanupcredentials", "gssapistorecredentialsonrekey", "gssapistrictacceptorcheck",
+        "hostbasedauthentication", "hostbasedacceptedalgorithms", "hostbasedusesnamefrompacketonly", "ignorerhosts",
+        "ignoreuserknownhosts", "ipqos", "kbdinteractiveauthentication", "kerberosauthentication", "kerberosorlocalpasswd",
+        "kerberosticketcleanup", "loglevel", "logverbose", "passwordauthentication", "permitemptypasswords", "permitlisten",
+        "permitopen", "permittty", "permittunnel", "permituserenvironment", "permituserrc", "pidfile", "printlastlog", "printmotd",
+        "rekeylimit", "setenv", "streamlocalbindmask", "streamlocalbindunlink", "subsystem", "syslogfacility", "tcpkeepalive", "usedns",
+        "versionaddendum", "x11displayoffset", "x11forwarding", "x11uselocalhost", "xauthlocation",
+    ]
+}

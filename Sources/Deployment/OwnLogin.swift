@@ -1,0 +1,60 @@
+import Model
+import Planning
+import SSH
+
+/// The operator's login, as the host sees it.
+struct OwnLogin: Hashable, Sendable {
+    var user: String
+    /// Of the client, and of the server with its port: the words of `SSH_CONNECTION`.
+    var connection: [String]
+    var groups: [String]
+
+    private static let mark = "DEPTOOL-LOGIN "
+
+    init(user: String, connection: [String], groups: [String]) {
+        self.user = user
+        self.connection = connection
+        self.groups = groups
+    }
+
+    /// Logs in once more to find out; nil when no step of the plan wants to know.
+    static func ask(_ plan: HostPlan, _ access: Access, _ interrupt: Interrupt) throws(HostError) -> OwnLogin? {
+        guard plan.steps.contains(where: { $0.action == .test(.sshd) }) else { return nil }
+        var printed: [UInt8] = []
+        do throws(SSHError) {
+            let command = #"sh -c 'echo; echo "\#(mark)$(id -un),$SSH_CONNECTION,$(id -Gn)"'"#
+            let stream = try access.start(command, on: plan.host, .none, interrupt).stream
+            while printed.count < 256 << 10 {
+                let bytes = try stream.read(max: 64 << 10, deadline: .after(Conversation.patience))
+                if bytes.isEmpty { break }
+                printed += bytes
+            }
+            try? stream.closeWrite(deadline: .after(.seconds(5)))
+        } catch {
+            throw .ssh(error)
+        }
+        guard let login = OwnLogin(printed) else { throw .noAgentSpoke(nil, printed: printed) }
+        return login
+    }
+
+    /// Nil when what was printed does not say.
+    init?(_ printed: [UInt8]) {
+        for line in String(decoding: printed, as: UTF8.self).split(separator: "\n") where line.hasPrefix(Self.mark) {
+            let parts = line.dropFirst(Self.mark.count).split(separator: ",", omittingEmptySubsequences: false)
+            guard parts.count == 3, !parts[0].isEmpty else { return nil }
+            user = String(parts[0])
+            (connection, groups) = (parts[1].split(separator: " ").map(String.init), parts[2].split(separator: " ").map(String.init))
+            return
+        }
+        return nil
+    }
+
+    var address: String { connection.first ?? "UNKNOWN" }
+
+    /// As sshd(8) takes it with `-C`. Unless it looks up names (`UseDNS`), the client's address stands for its name, too.
+    var specification: String {
+        var words = ["user=\(user)", "host=\(address)", "addr=\(address)"]
+        if connection.count == 4 { words += ["laddr=\(connection[2])", "lport=\(connection[3])"] }
+        return words.joined(separator: ",")
+    }
+}
