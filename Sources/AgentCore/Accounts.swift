@@ -54,14 +54,14 @@ extension System {
         return attributes
     }
 
-    /// Lets root and perhaps a group into a directory. At no moment does the mode let anybody in who is not meant.
-    func setReaders(_ directory: AbsolutePath, gid: UInt32, mode: UInt32) throws(Failure) {
-        guard try status(of: directory) != nil else { return }
-        let directory = try open(directory)
-        let status = try directory.status()
+    /// Lets root and perhaps a group read a directory or a file. At no moment does the mode let anybody in who is not meant.
+    func setReaders(_ path: AbsolutePath, gid: UInt32, mode: UInt32) throws(Failure) {
+        guard try status(of: path) != nil else { return }
+        let file = try open(path)
+        let status = try file.status()
         guard status.mode != mode || status.gid != gid else { return }
-        try directory.setMode(status.mode & mode & 0o700)
-        try directory.setOwner(uid: status.uid, gid: gid)
-        try directory.setMode(mode)
+        try file.setMode(status.mode & mode & 0o700)
+        try file.setOwner(uid: status.uid, gid: gid)
+        try file.setMode(mode)
     }
 }

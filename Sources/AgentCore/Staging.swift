@@ -22,6 +22,7 @@ final class Staging {
         var app: AppName
         var file: FileEntry
         var version: Version
+        var mode: UInt32
 
         var path: AbsolutePath { app.staging(version).appending(file.path) }
         var finalPath: AbsolutePath { app.version(version).appending(file.path) }
@@ -127,6 +128,8 @@ final class Staging {
             try system.removeTree(staging)
             try system.makeDirectories(app.name.directory, mode: 0o755)
             try system.makeDirectory(staging, mode: readers(of: app.name) == .root ? 0o700 : 0o755)
+            // Programs that read keys look at the files themselves, not at who gets to them.
+            let mask: UInt32 = readers(of: app.name) == .root ? 0o500 : 0o777
             var made: [AbsolutePath: Int] = [:]
             for file in app.files {
                 let path = staging.appending(file.path)
@@ -134,8 +137,8 @@ final class Staging {
                     try system.makeDirectories(parent, mode: 0o755)
                     made[parent] = 1
                 }
-                let destination = Destination(app: app.name, file: file, version: preparation.version)
-                if sent[file.id] == nil, try takeOver(file, of: app.name, from: existing, to: destination.path, mode: file.mode) {
+                let destination = Destination(app: app.name, file: file, version: preparation.version, mode: file.mode & mask)
+                if sent[file.id] == nil, try takeOver(file, of: app.name, from: existing, to: destination.path, mode: destination.mode) {
                     continue
                 }
                 if let index = wanted[file.id] {
@@ -206,7 +209,7 @@ final class Staging {
             if content.isLarge {
                 next = try large(content)
             } else {
-                next = Incoming(content, file: try system.create(first.path, mode: first.file.mode))
+                next = Incoming(content, file: try system.create(first.path, mode: first.mode))
             }
             incoming = next
             if next.remaining == 0 { try complete(next) }
@@ -254,11 +257,11 @@ final class Staging {
     private func place(_ id: ObjectID, at path: AbsolutePath, _ destinations: [Destination]) throws(Failure) {
         guard let first = destinations.first else { return }
         if path != first.path {
-            try system.setMode(path, first.file.mode)
+            try system.setMode(path, first.mode)
             try system.rename(path, to: first.path)
         }
         for other in destinations.dropFirst() {
-            guard try system.copy(first.path, to: other.path, mode: other.file.mode, id: id) else {
+            guard try system.copy(first.path, to: other.path, mode: other.mode, id: id) else {
                 throw Failure(.corrupt(path: first.path.text))
             }
         }

@@ -230,6 +230,13 @@ struct Transaction {
         return nil
     }
 
+    /// Makes durable who can read what.
+    func syncGranted() throws(Failure) {
+        for step in preparation.steps {
+            if case .grant = step.action { return try system.syncFileSystem(of: Layout.apps) }
+        }
+    }
+
     /// The present version of an app that becomes private, or is: what it holds may be the same.
     func versionToClose(_ app: AppName) throws(Failure) -> AbsolutePath? {
         guard preparation.steps.contains(Step(app, .checkout(for: .root))), let current = try system.target(of: app.current),

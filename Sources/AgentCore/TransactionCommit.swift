@@ -6,6 +6,7 @@ extension Transaction {
     func commit(_ journal: Journal) throws(Failure) {
         let made = try removeEmptyDirectories(journal)
         try syncPlaced(journal)
+        try syncGranted()
         let enabled = try enabledLinks(journal)
         for directory in try directories(journal) { try system.syncParent(of: directory.withSuffix("/any")) }
         if let reason = supervisor.reason { throw Failure(reason) }
@@ -50,9 +51,6 @@ extension Transaction {
             case .path(let path, _), .placed(let path, _, _), .noDirectory(let path), .directory(let path, _, _, _): try add(path.parent)
             case .readers(let path, _, _): try add(path)
             }
-        }
-        for step in preparation.steps {
-            if case .grant = step.action, let app = step.app { try add(app.version(preparation.version)) }
         }
         if journal.enablement != nil {
             for directory in try Enablement(system: system).directories() { try add(directory) }

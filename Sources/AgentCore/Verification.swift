@@ -113,7 +113,11 @@ final class Verification: Pulse {
             let path = version.appending(file.path)
             let there = look(path)
             if case .file(file.id, _) = there {} else { add(app.name, .file(file.path, there)) }
-            if case .file = there { compareAttributes(app.name, file.path.text, path, file.mode) }
+            if case .file = there, restriction == nil || status(path)?.attributes != recorded(file.mode) {
+                // An agent that left it to the directory who reads a private file made it as any other.
+                let mask: UInt32 = restriction == nil ? 0o777 : group == nil ? 0o500 : 0o550
+                compareAttributes(app.name, file.path.text, path, file.mode & mask, gid: group)
+            }
             var directory: AbsolutePath? = path
             while let here = directory, here != version, known[here] == nil {
                 known[here] = 1
@@ -141,9 +145,13 @@ final class Verification: Pulse {
         // Whoever has moved a directory elsewhere, and linked it, says there who may what.
         guard let status = status(path), status.kind != csys_kind_symlink else { return }
         let there = status.attributes
-        let recorded = Drift.Attributes(
-            mode: mode, uid: UInt32(truncatingIfNeeded: csys_getuid()), gid: gid ?? UInt32(truncatingIfNeeded: csys_getgid()))
+        let recorded = recorded(mode, gid: gid)
         if there != recorded { add(app, .attributes(name, found: there, recorded: recorded)) }
+    }
+
+    private func recorded(_ mode: UInt32, gid: UInt32? = nil) -> Drift.Attributes {
+        Drift.Attributes(
+            mode: mode, uid: UInt32(truncatingIfNeeded: csys_getuid()), gid: gid ?? UInt32(truncatingIfNeeded: csys_getgid()))
     }
 
     // MARK: Looking

@@ -1,3 +1,4 @@
+import CSystem
 import Foundation
 import Model
 import Testing
@@ -8,8 +9,8 @@ import Wire
 /// An app that not everybody may read.
 @Suite struct PrivateAppTests {
     private let host: TestHost
-    private let first = Wanted(["dns": .init(["key": .init("secret"), "conf/zone": .init("1")])])
-    private let second = Wanted(["dns": .init(["key": .init("secret"), "conf/zone": .init("2")])])
+    private let first = Wanted(["dns": .init(["key": .init("secret"), "run": .init("#!", executable: true), "conf/zone": .init("1")])])
+    private let second = Wanted(["dns": .init(["key": .init("secret"), "run": .init("#!", executable: true), "conf/zone": .init("2")])])
 
     init() throws {
         host = try TestHost()
@@ -33,6 +34,49 @@ import Wire
         let attributes = try FileManager.default.attributesOfItem(atPath: host.real(version))
         let group = try #require(attributes[.groupOwnerAccountID] as? Int)
         return "\(try #require(host.mode(version))) \(group)"
+    }
+
+    /// Mode and group of each file of the version that is current.
+    private func files() throws -> [String] {
+        try ["key", "run", "conf/zone"].map { name in
+            var status = csys_stat()
+            try #require(csys_lstat(host.real("/var/lib/deptool/apps/dns/current/" + name), &status) == 0)
+            return "\(String(status.mode, radix: 8)) \(status.gid)"
+        }
+    }
+
+    private func drift(_ group: String? = nil) throws -> [Drift] {
+        let (laptop, _) = try host.session()
+        laptop.send(.verify([PrivateApp(try #require(AppName("dns")), group: group.flatMap { GroupName($0) })]))
+        var drift: [Drift] = []
+        while case .drift(let some)? = try laptop.receive(), !some.isEmpty { drift += some }
+        try host.end(laptop)
+        return drift
+    }
+
+    @Test func `the files of a private app are for nobody else either`() throws {
+        #expect(try host.deploy(plan(nil, first, 1)) == .finished(.deployed))
+        #expect(try files() == ["400 0", "500 0", "400 0"])
+        #expect(try drift() == [])
+        #expect(try host.deploy(plan((first, 1), second, 2, group: "nsd")) == .finished(.deployed))
+        #expect(try files() == ["440 4711", "550 4711", "440 4711"])
+        #expect(try drift("nsd") == [])
+        #expect(try drift().count == 4)
+        try host.deploy(first, 3, after: (second, 2))
+        #expect(try files() == ["444 0", "555 0", "444 0"])
+    }
+
+    @Test func `what an older agent made is as it should be, and goes with the next change`() throws {
+        #expect(try host.deploy(plan(nil, first, 1, group: "nsd")) == .finished(.deployed))
+        for (name, mode) in [("key", 0o444), ("run", 0o555), ("conf/zone", 0o444)] as [(String, UInt32)] {
+            let path = host.real("/var/lib/deptool/apps/dns/current/" + name)
+            try #require(csys_lchown(path, 0, 0) == 0)
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+        }
+        #expect(try drift("nsd") == [])
+        #expect(try host.deploy(plan((first, 1), second, 2, group: "nsd")) == .finished(.deployed))
+        #expect(try files() == ["440 4711", "550 4711", "440 4711"])
+        #expect(try drift("nsd") == [])
     }
 
     @Test func `only root can read a private app, and a group if there is one`() throws {

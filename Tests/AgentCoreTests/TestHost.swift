@@ -192,8 +192,9 @@ final class TestHost {
                 let mode = self.mode(base + "/" + path)
                 if let content = FileManager.default.contents(atPath: real(base + "/" + path)) {
                     found[path] = Wanted.File(bytes: Array(content))
-                    found[path]?.isExecutable = mode == "555"
-                    expect(mode == "555" || mode == "444", "\(path) has mode \(mode ?? "none")")
+                    let modes = app.group == nil ? ["444", "555"] : ["440", "550"]
+                    found[path]?.isExecutable = mode == modes[1]
+                    expect(modes.contains(mode ?? ""), "\(path) has mode \(mode ?? "none")")
                 } else {
                     expect(mode == "755", "directory \(path) has mode \(mode ?? "none")")
                 }

@@ -29,6 +29,7 @@ extension EndToEnd {
             #expect(try places(readBy: "operator") == "")
             #expect(try places(readBy: "dns") == "key")
             #expect(try host.read("/etc/dns.key") == "POISON-1")
+            #expect(try attributes() == "440 root:dns\n")
 
             // A rollback brings back who could read it.
             try cluster.addService("failing", on: "web1", run: "/bin/false")
@@ -44,6 +45,7 @@ extension EndToEnd {
             #expect(try places(readBy: "operator") == "")
             #expect(try places(readBy: "dns") == "")
             #expect(try host.read("/etc/dns.key") == "POISON-1")
+            #expect(try attributes() == "400 root:root\n")
 
             // For everybody.
             try write("{}", key: "POISON-2")
@@ -54,6 +56,27 @@ extension EndToEnd {
             try write(closed, key: "POISON-2")
             try cluster.deploy().require(0)
             #expect(try places(readBy: "operator") == "")
+        }
+
+        private func attributes() throws -> String { try host.run("stat -L -c '%a %U:%G' /etc/dns.key") }
+
+        @Test func `a program that looks at who can read its key takes that of a private app`() throws {
+            try cluster.run("ssh-keygen -q -t ed25519 -N '' -f key && mkdir -p prod/web1/sshd && mv key prod/web1/sshd/")
+            func deploy(_ manifest: String) throws -> Output {
+                try cluster.write("web1/sshd/manifest.json", manifest)
+                try cluster.deploy().require(0)
+                return try host.attempt("sshd -t -h /var/lib/deptool/apps/sshd/current/key -f /dev/null 2>&1")
+            }
+            #expect(try deploy("{}").text.contains("UNPROTECTED PRIVATE KEY FILE"))
+            #expect(try deploy(#"{"private": true}"#) == Output(code: 0, text: "", errors: ""))
+
+            // What an agent before left is no drift, and undone like anything else.
+            try host.run("chmod 444 /var/lib/deptool/apps/sshd/current/*")
+            #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text == "1 host as deployed.\n")
+            try cluster.write("web1/sshd/note", "")
+            try cluster.deploy().require(0)
+            try cluster.deptool("undo", "--no-confirm", "--ssh-config", cluster.sshConfiguration).require(0)
+            #expect(try host.run("stat -c '%a' /var/lib/deptool/apps/sshd/current/*") == "400\n400\n")
         }
 
         @Test func `a group that is nowhere is named, and nothing changes`() throws {
