@@ -114,7 +114,7 @@ public final class Agent {
     /// Cleans up behind a committed transaction, or rolls an open one back. Nil if there is none.
     func finishTransaction(because failure: Failure) throws(Failure) -> Outcome? {
         guard let journal = try Journal.load(system) else { return nil }
-        if try Record.load(system)?.commit == journal.commit {
+        if try journal.isCommitted(system) {
             try Leftovers(system: system).closeCommitted()
             return .deployed
         }

@@ -4,12 +4,12 @@ import Wire
 /// What a record or journal on disk begins with: what it is, the version of its format, and the agent that wrote it. Version 1
 /// had no header. Every later version begins with this one, so that an agent can name the writer of what it cannot read.
 struct FormatHeader: Equatable {
-    /// The newest version that this agent reads, and the one that it writes.
-    static let current = 2
-
     enum Kind: UInt8 {
         case record = 1
         case journal
+
+        /// The newest version that this agent reads, and the one that it writes.
+        var current: Int { self == .journal ? 3 : 2 }
     }
 
     var version: Int
@@ -22,7 +22,7 @@ struct FormatHeader: Equatable {
     static func write(_ kind: Kind, by writer: String, to bytes: inout ByteWriter) {
         for byte in magic { bytes.byte(byte) }
         bytes.byte(kind.rawValue)
-        bytes.number(UInt64(current))
+        bytes.number(UInt64(kind.current))
         bytes.text(writer)
     }
 
@@ -43,7 +43,7 @@ struct FormatHeader: Equatable {
     /// Why a file could not be read: most of all, that only a newer agent can.
     static func problem(_ path: AbsolutePath, _ kind: Kind, _ bytes: [UInt8], _ problem: DecodingProblem) -> Problem {
         var reader = ByteReader(bytes)
-        guard let header = try? FormatHeader(kind, from: &reader), header.version > current else {
+        guard let header = try? FormatHeader(kind, from: &reader), header.version > kind.current else {
             return .unreadable(path: path.text, problem)
         }
         return .newerFormat(path: path.text, writer: header.writer)

@@ -7,6 +7,8 @@ import Wire
 public struct Journal: Hashable, Sendable {
     /// The file name of the agent that wrote it, which can undo it best.
     public var writer = ""
+    /// The machine id of the host as the record will have it; nil in a journal of an agent that did not note it.
+    public var machineID: String?
     /// The commit that the record names once the transaction is committed; nil when there is no record then.
     public var commit: ObjectID?
     /// In the order of the steps; undone in reverse.
@@ -29,8 +31,8 @@ public struct Journal: Hashable, Sendable {
         /// An app that was there.
         case app(AppName)
         case path(AbsolutePath, PriorPath)
-        /// The same where a file is placed, with the blob id of what the steps put there; nil when they remove a file.
-        case placed(AbsolutePath, PriorPath, content: ObjectID?)
+        /// The same where a file is placed, with what the steps put there; nil when they remove a file.
+        case placed(AbsolutePath, PriorPath, content: Content?)
         /// A directory that was not there.
         case noDirectory(AbsolutePath)
         /// A directory that was made for links, and may go with the last of them.
@@ -95,6 +97,13 @@ public struct Journal: Hashable, Sendable {
         return header.version == 1 ? try BootUnit(system: system).oldAgent() : header.writer
     }
 
+    /// Whether the record is the one that the transaction was to write. The host's machine id may be another since.
+    func isCommitted(_ system: System) throws(Failure) -> Bool {
+        guard let machineID else { return try Record.load(system)?.commit == commit }
+        guard let stored = try StoredRecord.read(system) else { return commit == nil }
+        return stored.record.commit == commit && stored.machineID == machineID
+    }
+
     func save(_ system: System) throws(Failure) {
         try system.replace(Layout.journal, with: encoded, mode: 0o600)
         try system.syncParent(of: Layout.journal)
@@ -104,6 +113,8 @@ public struct Journal: Hashable, Sendable {
 extension Journal: WireCodable {
     public func encode(to bytes: inout ByteWriter) {
         FormatHeader.write(.journal, by: writer, to: &bytes)
+        bytes.byte(machineID == nil ? 0 : 1)
+        if let machineID { bytes.text(machineID) }
         bytes.optional(commit)
         bytes.list(priors)
         bytes.list(units)
@@ -115,8 +126,9 @@ extension Journal: WireCodable {
 
     public init(from reader: inout ByteReader) throws(DecodingProblem) {
         let header = try FormatHeader(.journal, from: &reader)
-        guard header.version <= FormatHeader.current else { throw .unknownCase }
+        guard header.version <= FormatHeader.Kind.journal.current else { throw .unknownCase }
         writer = header.writer
+        if header.version > 2, try reader.bool() { machineID = try reader.text() }
         commit = try reader.optional(ObjectID.self)
         priors = try reader.list(of: Prior.self)
         units = try reader.list(of: PriorUnit.self)
@@ -143,8 +155,13 @@ extension Journal.Prior: WireCodable {
         case .path(let path, let was):
             was.encode(at: path, to: &writer)
         case .placed(let path, let was, let content):
-            writer.byte(9)
-            writer.optional(content)
+            if let content, content.isSizeKnown {
+                writer.byte(10)
+                content.encode(to: &writer)
+            } else {
+                writer.byte(9)
+                writer.optional(content?.id)
+            }
             was.encode(at: path, to: &writer)
         case .noDirectory(let path):
             writer.byte(5)
@@ -184,14 +201,29 @@ extension Journal.Prior: WireCodable {
             let mode = try reader.word()
             let uid = try reader.word()
             self = .directory(path, mode: mode, uid: uid, gid: try reader.word())
-        case 9:
-            let content = try reader.optional(ObjectID.self)
+        case 9, 10:
+            var content: Content?
+            if tag == 10 {
+                content = try Content(from: &reader)
+            } else if let id = try reader.optional(ObjectID.self) {
+                content = Content(id: id, size: Content.unknownSize)
+            }
             let tag = try reader.byte()
             let path = try AbsolutePath(from: &reader)
             self = .placed(path, try Journal.PriorPath(tag, from: &reader), content: content)
         default: throw .unknownCase
         }
     }
+}
+
+extension Content {
+    /// What a journal of version 2 says of a file's size.
+    static var unknownSize: UInt64 { .max }
+
+    fileprivate var isSizeKnown: Bool { size != Self.unknownSize }
+
+    /// Whether a file of that size is worth reading.
+    func canHave(_ size: UInt64) -> Bool { isSizeKnown ? size == self.size : size <= Drift.largestHashed }
 }
 
 extension Journal.PriorPath {

@@ -183,7 +183,12 @@ struct Obstacles {
         switch occupant {
         case .symlink(let target) where Layout.isOurs(target): return occupant
         case .file:
-            if foreign(at: path) == nil, try system.hash(path) != old?.placedContent(at: path) { throw Failure(.placedChanged(path)) }
+            if foreign(at: path) != nil { return occupant }
+            var files: [AbsolutePath] = []
+            if let file = old?.placed.first(where: { $0.path == path }) { files.append(file.app.current.appending(file.source)) }
+            guard let content = try hash(path, ifAsLargeAs: files), content == old?.placedContent(at: path) else {
+                throw Failure(.placedChanged(path))
+            }
             return occupant
         default: return nil
         }

@@ -13,7 +13,7 @@ enum Expected {
     /// A file of which another is a copy, with these attributes.
     case file(csys_stat)
     /// A file with this content.
-    case content(ObjectID)
+    case content(Content)
 }
 
 /// Changes among what belongs to others. Between a look and an act somebody else may act, so what was taken away is looked at,
@@ -132,11 +132,11 @@ extension System {
             let isSameTime = was.mtime_ns % 1_000_000_000 == 0 ? was.mtime_ns == status.mtime_ns / 1_000_000_000 * 1_000_000_000 : was.mtime_ns == status.mtime_ns
             return result == 0 && status.kind == csys_kind_regular && status.size == was.size && isSameTime
                 && status.mode == was.mode && status.uid == was.uid && status.gid == was.gid
-        case .content(let id):
-            guard result == 0, status.kind == csys_kind_regular else { return false }
+        case .content(let content):
+            guard result == 0, status.kind == csys_kind_regular, content.canHave(status.size) else { return false }
             let descriptor = directory.openToRead(name)
             guard descriptor >= 0 else { return false }
-            return (try? hash(File(descriptor: descriptor, path: Layout.undo, gate: nil))) == id
+            return (try? hash(File(descriptor: descriptor, path: Layout.undo, gate: nil))) == content.id
         }
     }
 
@@ -150,7 +150,7 @@ extension System {
 
     /// Tidies up where the replacement of one of these paths, with the contents of the files that were put there, was cut
     /// off: what was put aside goes back, and what was to take its place goes.
-    func settle(_ paths: [(path: AbsolutePath, content: ObjectID?)]) throws(Failure) {
+    func settle(_ paths: [(path: AbsolutePath, content: Content?)]) throws(Failure) {
         var places: [AbsolutePath: Int] = [:]
         var parents: [AbsolutePath: Int] = [:]
         for (index, (path, _)) in paths.enumerated() {
@@ -182,7 +182,7 @@ extension System {
         }
     }
 
-    @inline(never) private func settle(_ path: AbsolutePath, _ aside: String, _ directory: Directory, content: ObjectID?) throws(Failure) {
+    @inline(never) private func settle(_ path: AbsolutePath, _ aside: String, _ directory: Directory, content: Content?) throws(Failure) {
         func isNew(_ name: String) -> Bool {
             if holds(.ours, name, directory) { return true }
             guard let content else { return false }

@@ -200,9 +200,9 @@ struct Rollback {
 
     /// What was cut off while a step, or an undo before this one, replaced something.
     private func settle(_ journal: Journal) throws(Failure) {
-        var paths: [(path: AbsolutePath, content: ObjectID?)] = []
+        var paths: [(path: AbsolutePath, content: Content?)] = []
         for prior in journal.priors {
-            let content: ObjectID?
+            let content: Content?
             switch prior {
             case .path: content = nil
             case .placed(_, _, let placed): content = placed
@@ -239,10 +239,12 @@ struct Rollback {
 
     /// What was at the path of a placed file comes back in place of that file, or of nothing. What somebody else put there since
     /// stays, and is a problem.
-    private func restorePlaced(_ path: AbsolutePath, _ was: Journal.PriorPath, _ content: ObjectID?) throws(Failure) {
+    private func restorePlaced(_ path: AbsolutePath, _ was: Journal.PriorPath, _ content: Content?) throws(Failure) {
         let occupant = try system.occupant(of: path)
         var isOurs = false
-        if occupant == .file, let content { isOurs = try system.hash(path) == content }
+        if occupant == .file, let content, let status = try system.status(of: path), content.canHave(status.size) {
+            isOurs = try system.hash(path) == content.id
+        }
         let placed = content.map { Expected.content($0) } ?? .nothing
         switch (was, occupant) {
         case (.nothing, _): if isOurs { try system.remove(path, if: placed) }
@@ -254,7 +256,7 @@ struct Rollback {
             let source = Journal.copy(copy)
             // It was put back already by an agent that was interrupted then.
             guard let before = try system.status(of: source), let now = try system.status(of: path) else { return }
-            if before.attributes == now.attributes, before.mtime_ns == now.mtime_ns, try system.hash(source) == system.hash(path) {
+            if before.attributes == now.attributes, before.mtime_ns == now.mtime_ns, before.size == now.size, try system.hash(source) == system.hash(path) {
                 return
             }
             guard isOurs else { throw Failure(.occupied(path, by: .file, for: nil)) }

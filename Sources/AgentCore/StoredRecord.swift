@@ -1,3 +1,4 @@
+import CSystem
 import Model
 import Wire
 
@@ -34,7 +35,7 @@ struct StoredRecord: WireCodable {
 
     init(from reader: inout ByteReader) throws(DecodingProblem) {
         let header = try FormatHeader(.record, from: &reader)
-        guard header.version <= FormatHeader.current else { throw .unknownCase }
+        guard header.version <= FormatHeader.Kind.record.current else { throw .unknownCase }
         writer = header.writer
         machineID = try reader.text()
         record = header.version == 1 ? try Record(withoutPlaced: &reader) : try Record(from: &reader)
@@ -46,12 +47,17 @@ struct StoredRecord: WireCodable {
     /// What is deployed on this host; nil for nothing, also when the record is that of another host, whose disk this one
     /// was copied from or is.
     static func load(_ system: System) throws(Failure) -> StoredRecord? {
+        guard let stored = try read(system), stored.machineID.isEmpty || stored.machineID == system.machineID else { return nil }
+        return stored
+    }
+
+    /// The record on disk, whichever host wrote it; nil where there is none.
+    static func read(_ system: System) throws(Failure) -> StoredRecord? {
         let bytes: [UInt8]?
         bytes = try system.contents(of: Layout.record, limit: Frame.limit)
         guard let bytes else { return nil }
         do {
-            let stored = try StoredRecord(decoding: bytes)
-            return stored.machineID.isEmpty || stored.machineID == system.machineID ? stored : nil
+            return try StoredRecord(decoding: bytes)
         } catch {
             throw Failure(FormatHeader.problem(Layout.record, .record, bytes, error))
         }
@@ -64,8 +70,17 @@ extension Record {
 }
 
 extension System {
-    /// The content of `/etc/machine-id`; empty where there is none.
-    var machineID: String { firstLine(of: Layout.machineID) ?? "" }
+    /// The content of `/etc/machine-id`; empty where there is none that lasts: before the first boot is over, or where systemd
+    /// has mounted one of this boot over it (machine-id(5)).
+    var machineID: String {
+        guard let id = firstLine(of: Layout.machineID), !id.utf8.elementsEqual("uninitialized".utf8) else { return "" }
+        if let now = try? status(of: Layout.machineID), let ofBoot = try? status(of: Layout.transientMachineID),
+            now.inode == ofBoot.inode, now.device == ofBoot.device
+        {
+            return ""
+        }
+        return id
+    }
 
     /// The first line that is no comment (hostname(5) has such), without what nobody could see.
     func firstLine(of path: AbsolutePath) -> String? {

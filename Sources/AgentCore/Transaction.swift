@@ -209,7 +209,9 @@ struct Transaction {
         case (.place(let path, let source, let access, _), let app?):
             let file = PlacedFile(path: path, app: app, source: source, access: access)
             try place(file, over: try noted.expected(path, system))
-        case (.unplace(let path), _): try unplace(path)
+        case (.unplace(let path), _):
+            // What is not as it was when `Obstacles` looked stays.
+            try system.remove(path, if: try noted.expected(path, system))
         case (.unlink(let path), _):
             // What is not ours stays.
             try system.remove(path, if: .ours)
@@ -220,14 +222,12 @@ struct Transaction {
     // MARK: Readers
 
     private func grant(_ app: AppName, _ group: UInt32) throws(Failure) {
-        try system.setReaders(app.version(preparation.version), gid: group, mode: 0o750)
-    }
-
-    private func group(of app: AppName) -> GroupName? {
-        for step in preparation.steps where step.app == app {
-            if case .grant(let group) = step.action { return group }
+        for one in preparation.record.apps where one.name == app {
+            for file in one.files {
+                try system.setReaders(app.version(preparation.version).appending(file.path), gid: group, mode: file.mode & 0o550)
+            }
         }
-        return nil
+        try system.setReaders(app.version(preparation.version), gid: group, mode: 0o750)
     }
 
     /// Makes durable who can read what.
@@ -235,6 +235,13 @@ struct Transaction {
         for step in preparation.steps {
             if case .grant = step.action { return try system.syncFileSystem(of: Layout.apps) }
         }
+    }
+
+    private func group(of app: AppName) -> GroupName? {
+        for step in preparation.steps where step.app == app {
+            if case .grant(let group) = step.action { return group }
+        }
+        return nil
     }
 
     /// The present version of an app that becomes private, or is: what it holds may be the same.

@@ -6,7 +6,7 @@ extension Transaction {
     /// Looks at all that the steps will change and writes down how to bring it back.
     func begin() throws(Failure) -> Journal {
         let commit = preparation.leavesNothing ? nil : preparation.record.commit
-        var journal = Journal(writer: agent, commit: commit, priors: [], units: [], needsReload: false)
+        var journal = Journal(writer: agent, machineID: system.machineID, commit: commit, priors: [], units: [], needsReload: false)
         var units: [UnitName] = []
         try system.removeTree(Layout.undo)
         try system.makeDirectory(Layout.undo, mode: 0o700)
@@ -58,8 +58,16 @@ extension Transaction {
         try noteDirectories(above: file.path, in: &journal)
         let was = try prior(try obstacles.displaced(by: file), at: file.path, in: journal)
         journal.priors.append(
-            .placed(file.path, was, content: preparation.record.content(of: file.source, in: file.app)))
+            .placed(file.path, was, content: try content(of: file)))
         if file.path.isInside(Layout.unitLinks) { journal.needsReload = true }
+    }
+
+    private func content(of file: PlacedFile) throws(Failure) -> Content? {
+        guard let id = preparation.record.content(of: file.source, in: file.app) else { return nil }
+        for version in [file.app.version(preparation.version), file.app.current] {
+            if let status = try system.status(of: version.appending(file.source)) { return Content(id: id, size: status.size) }
+        }
+        return Content(id: id, size: Content.unknownSize)
     }
 
     private func noteDirectories(above path: AbsolutePath, in journal: inout Journal) throws(Failure) {

@@ -13,7 +13,7 @@ extension Transaction {
         // The commit point. Nothing may fail after it: the host would be undone, and its record say otherwise.
         if preparation.leavesNothing { return try system.removeIfThere(Layout.record) }
         var stored = StoredRecord(
-            writer: agent, machineID: system.machineID, record: preparation.record, madeDirectories: made,
+            writer: agent, machineID: journal.machineID ?? "", record: preparation.record, madeDirectories: made,
             enablement: enabled ?? old?.enablement ?? [])
         stored.knowsEnablement = enabled != nil || old?.knowsEnablement ?? true
         try system.replace(Layout.record, with: stored.encoded, mode: 0o600)

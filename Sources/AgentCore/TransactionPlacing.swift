@@ -17,15 +17,6 @@ extension Transaction {
         try system.replace(file.path, by: aside, in: try system.holder(of: file.path, .rename), over: expected)
     }
 
-    /// Removes a placed file. What is not as it was placed stays; `Obstacles` has looked for that.
-    func unplace(_ path: AbsolutePath) throws(Failure) {
-        switch try system.occupant(of: path) {
-        case .symlink(let target) where Layout.isOurs(target): try system.remove(path, if: .ours)
-        case .file: if let content = old?.record.placedContent(at: path) { try system.remove(path, if: .content(content)) }
-        default: break
-        }
-    }
-
     /// The files that the record has as placed, and no step touches, where an agent of version 1 has made symlinks.
     var conversions: [PlacedFile] {
         guard let old else { return [] }

@@ -57,6 +57,8 @@ public enum Layout {
     public static var users: AbsolutePath { AbsolutePath(unchecked: "/etc/passwd") }
     public static var hostname: AbsolutePath { AbsolutePath(unchecked: "/etc/hostname") }
     public static var machineID: AbsolutePath { AbsolutePath(unchecked: "/etc/machine-id") }
+    /// Where systemd keeps one that is good for this boot only.
+    public static var transientMachineID: AbsolutePath { AbsolutePath(unchecked: "/run/machine-id") }
     /// What the kernel says of load, memory, and the time since it booted (proc(5)).
     public static var kernelReports: [AbsolutePath] {
         ["loadavg", "meminfo", "uptime"].map { AbsolutePath(unchecked: "/proc/\($0)") }

@@ -48,12 +48,36 @@ import Wire
         #expect(before["/etc/hostname"] == (try host.listing())["/etc/hostname"])
     }
 
+    @Test func `a journal of version 2 has no machine id and no sizes`() throws {
+        let journal = try Journal(decoding: try kept("journal-2"))
+        #expect(journal.machineID == nil)
+        #expect(journal.writer == "deptool-agent-0.1.0-fb09756278")
+        #expect(journal.units.map(\.name.text) == ["slow.service"])
+        let placed = journal.priors.compactMap { prior -> String? in
+            guard case .placed(let path, .nothing, let content?) = prior else { return nil }
+            return "\(path.text) \(content.id.short) \(content.size == Content.unknownSize)"
+        }
+        #expect(placed == ["/etc/slow.copy ce01362503 true", "/etc/systemd/system/slow.service 2083f4a1cf true"])
+        // Undoing may write it again.
+        #expect(try Journal(decoding: journal.encoded) == journal)
+    }
+
+    @Test func `a journal says what is placed with its size, and on which host`() throws {
+        let content = Content(id: .of(.blob, []), size: 7)
+        var journal = Journal(writer: "w", machineID: "", commit: nil, priors: [], units: [], needsReload: false)
+        journal.priors = [.placed(try AbsolutePath("/etc/x"), .nothing, content: content)]
+        #expect(try Journal(decoding: journal.encoded) == journal)
+        #expect(content.canHave(7) && !content.canHave(8))
+        #expect(Content(id: content.id, size: Content.unknownSize).canHave(8))
+        #expect(!Content(id: content.id, size: Content.unknownSize).canHave(8 << 40))
+    }
+
     @Test(arguments: ["record", "journal"]) func `what a newer agent wrote is named and left alone`(name: String) throws {
         let host = try TestHost()
         try host.makeDirectory("/var/lib/deptool/store")
         var writer = ByteWriter()
         for byte in [0xff, 0x64, 0x65, 0x70, name == "record" ? 1 : 2] as [UInt8] { writer.byte(byte) }
-        writer.number(3)
+        writer.number(4)
         writer.text("deptool-agent-9-ffffffffff")
         writer.text("whatever comes then")
         let path = "/var/lib/deptool/store/" + name
@@ -74,7 +98,7 @@ import Wire
         try host.makeDirectory("/var/lib/deptool/store")
         var writer = ByteWriter()
         for byte in [0xff, 0x64, 0x65, 0x70, 2] as [UInt8] { writer.byte(byte) }
-        writer.number(3)
+        writer.number(4)
         writer.text("deptool-agent-9-ffffffffff")
         try Data(writer.bytes).write(to: URL(filePath: host.real("/var/lib/deptool/store/journal")))
         let (laptop, _) = try host.session()

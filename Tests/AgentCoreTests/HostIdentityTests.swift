@@ -33,6 +33,73 @@ import Wire
         #expect(try host.session().hello.commit == wanted.record(1).commit)
     }
 
+    @Test func `a machine id that is good for one boot is none`() throws {
+        let host = try TestHost()
+        for id in ["0123456789abcdef0123456789abcdef\n", "fedcba9876543210fedcba9876543210\n"] {
+            try host.write("/run/machine-id", id)
+            if host.exists("/etc/machine-id") { try host.remove("/etc/machine-id") }
+            // One file by two names, as after a bind mount.
+            try FileManager.default.linkItem(atPath: host.real("/run/machine-id"), toPath: host.real("/etc/machine-id"))
+            #expect(try host.session().hello.machineID == "")
+            if id.hasPrefix("0") { try host.deploy(wanted, 1) }
+            #expect(try host.session().hello.commit == wanted.record(1).commit)
+            try host.remove("/run/machine-id")
+        }
+        try host.write("/etc/machine-id", "uninitialized\n")
+        #expect(try host.session().hello.machineID == "")
+    }
+
+    /// A host whose agent was killed as soon as `isThere`, and that has another machine id since.
+    private func cut(_ plan: Plan, when isThere: (TestHost) throws -> Bool) throws -> (TestHost, [String: String]) {
+        let host = try TestHost()
+        try host.write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+        try host.deploy(wanted, 1)
+        try host.write("/etc/machine-id", "fedcba9876543210fedcba9876543210\n")
+        var before = try host.listing()
+        try host.write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+        for number in 1..<1000 {
+            let copy = try TestHost(copyOf: host)
+            _ = try ChildAgent.deploy(plan, to: copy, fault: .init(number: number, kind: "kill"))
+            guard copy.exists("/var/lib/deptool/store/journal"), try isThere(copy) else { continue }
+            try copy.write("/etc/machine-id", "fedcba9876543210fedcba9876543210\n")
+            before["/etc/machine-id"] = try copy.listing()["/etc/machine-id"]
+            return (copy, before)
+        }
+        throw Laptop.Gone()
+    }
+
+    private func commit(on host: TestHost) throws -> ObjectID? {
+        let record = FileManager.default.contents(atPath: host.real("/var/lib/deptool/store/record"))
+        return try record.map { try StoredRecord(decoding: Array($0)).record.commit }
+    }
+
+    @Test func `a deploy that is committed stays so when the machine id changes`() throws {
+        let new = Wanted(["dns": .init(["a": .init("2")], links: ["/etc/a": "a"])])
+        let (host, _) = try cut(Plan(from: (wanted, 1), to: new, 2)) { try commit(on: $0) == new.record(2).commit }
+        let (laptop, hello) = try host.session()
+        try host.end(laptop)
+        #expect(hello.recovery == .deployed)
+        #expect(host.read("/etc/a") == nil)
+        #expect(host.target("/etc/a") == "/var/lib/deptool/apps/dns/current/a")
+        #expect(!host.exists("/etc/dns"))
+    }
+
+    @Test func `a host is not taken for emptied because its machine id changes`() throws {
+        let (host, before) = try cut(removal()) { host in try commit(on: host) != nil && !host.exists("/etc/a") }
+        let (laptop, hello) = try host.session()
+        try host.end(laptop)
+        #expect(hello.recovery == .rolledBack(Failure(.interrupted)))
+        try host.expect(unchangedSince: before)
+    }
+
+    @Test func `a host that is emptied is so whatever its machine id`() throws {
+        let (host, _) = try cut(removal()) { try commit(on: $0) == nil }
+        let (laptop, hello) = try host.session()
+        try host.end(laptop)
+        #expect(hello.recovery == .deployed)
+        #expect(!host.exists("/etc/a"))
+    }
+
     @Test func `a host that was wiped is taken over again`() throws {
         let host = try TestHost()
         try host.deploy(wanted, 1)

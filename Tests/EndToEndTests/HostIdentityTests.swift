@@ -23,6 +23,21 @@ extension EndToEnd {
             return parts.drop { !$0.hasPrefix("  web") }.dropFirst().joined(separator: "\n\n")
         }
 
+        @Test func `a host whose machine id is another at each boot is known again`() throws {
+            let host = try site.boot()
+            try cluster.addService("app", on: "web1")
+            // As systemd does it where /etc cannot be written.
+            func boot(_ id: String) throws {
+                try host.run("! mountpoint -q /etc/machine-id || umount /etc/machine-id; echo \(id) >/run/machine-id; mount --bind /run/machine-id /etc/machine-id")
+            }
+            try boot("0123456789abcdef0123456789abcdef")
+            try cluster.deploy().require(0)
+            try boot("fedcba9876543210fedcba9876543210")
+            #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).require(0).text == "1 host as deployed.\n")
+            try cluster.addService("another", on: "web1")
+            try cluster.deploy().require(0)
+        }
+
         @Test func `a host that is down is named, and no host changes`() throws {
             let (web1, web2) = try site.boot("web1", "web2")
             for host in ["web1", "web2"] { try cluster.addService("app", on: host) }

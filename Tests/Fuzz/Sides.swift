@@ -120,11 +120,11 @@ let sessions: [[UInt8]] = {
 let journals: [[UInt8]] = {
     guard let app = AppName("web"), let unit = UnitName("web.service"), let path = try? AbsolutePath("/etc/a") else { return [] }
     let journal = Journal(
-        commit: .of(.commit, []),
+        machineID: "ab", commit: .of(.commit, []),
         priors: [
             .versions(app, current: "0123456789", previous: nil), .app(app), .path(path, .nothing), .path(path, .symlink(to: "b")),
-            .placed(path, .nothing, content: .of(.blob, [])), .placed(path, .kept(copy: 5), content: nil),
-            .placed(path, .symlink(to: "/var/lib/deptool/apps/web/current/a"), content: .of(.blob, [])),
+            .placed(path, .nothing, content: Content(id: .of(.blob, []), size: 3)), .placed(path, .kept(copy: 5), content: nil),
+            .placed(path, .symlink(to: "/var/lib/deptool/apps/web/current/a"), content: Content(id: .of(.blob, []), size: 3)),
             .path(path, .file(copy: 3)), .path(path, .kept(copy: 4)), .noDirectory(path),
         ],
         units: [Journal.PriorUnit(name: unit, state: .up, isEnabled: false, isEnablementTouched: true, limit: .seconds(90), invocation: "ab")],
