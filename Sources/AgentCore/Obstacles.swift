@@ -126,7 +126,9 @@ struct Obstacles {
             // Where it leads through what somebody else can change, or to no file.
             guard descriptor >= 0 else { break }
             let file = File(descriptor: descriptor, path: link.path, gate: nil)
-            let content = try content(of: file, for: link)
+            var files = [link.app.version(preparation.version).appending(link.source), link.app.current.appending(link.source)]
+            files += source(ofPlaced: link.path)
+            let content = try hash(file, ifAsLargeAs: files)
             let placed = occupant == .file ? old?.placedContent(at: link.path) : nil
             if let placed, placed == content { return occupant }
             if let content, content == preparation.record.content(of: link.source, in: link.app) {
@@ -139,10 +141,13 @@ struct Obstacles {
         throw Failure(.occupied(link.path, by: occupant, for: link))
     }
 
+    /// Where the content is that a file was placed with at `path`.
+    private func source(ofPlaced path: AbsolutePath) -> [AbsolutePath] {
+        old?.placed.first { $0.path == path }.map { [$0.app.current.appending($0.source)] } ?? []
+    }
+
     /// The hash of a file if it is as large as one of those with the contents that matter, or nobody knows how large those are.
-    private func content(of file: borrowing File, for link: Link) throws(Failure) -> ObjectID? {
-        var files = [link.app.version(preparation.version).appending(link.source), link.app.current.appending(link.source)]
-        if let placed = old?.placed.first(where: { $0.path == link.path }) { files.append(placed.app.current.appending(placed.source)) }
+    private func hash(_ file: borrowing File, ifAsLargeAs files: [AbsolutePath]) throws(Failure) -> ObjectID? {
         let status = try file.status()
         guard status.kind == csys_kind_regular else { return nil }
         var sizes: [UInt64] = []
@@ -184,9 +189,8 @@ struct Obstacles {
         case .symlink(let target) where Layout.isOurs(target): return occupant
         case .file:
             if foreign(at: path) != nil { return occupant }
-            var files: [AbsolutePath] = []
-            if let file = old?.placed.first(where: { $0.path == path }) { files.append(file.app.current.appending(file.source)) }
-            guard let content = try hash(path, ifAsLargeAs: files), content == old?.placedContent(at: path) else {
+            let content = try hash(system.open(path), ifAsLargeAs: source(ofPlaced: path))
+            guard let content, content == old?.placedContent(at: path) else {
                 throw Failure(.placedChanged(path))
             }
             return occupant
