@@ -24,10 +24,9 @@ extension System {
 
     /// A field of the first line in which another has this value.
     private func field(_ index: Int, where other: Int, is value: String, in file: AbsolutePath) throws(Failure) -> String? {
-        let value = Array(value.utf8)
-        for line in try contents(of: file, limit: 16 << 20)?.split(separator: 10) ?? [] {
-            let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 3, omittingEmptySubsequences: false)
-            if fields.count == 4, fields[other].elementsEqual(value) { return text(fields[index]) }
+        for line in pieces((try contents(of: file, limit: 16 << 20) ?? [])[...], at: 10) {
+            let fields = pieces(line, at: UInt8(ascii: ":"), most: 4, withEmpty: true)
+            if fields.count == 4, isSameText(text(fields[other]), value) { return text(fields[index]) }
         }
         return nil
     }

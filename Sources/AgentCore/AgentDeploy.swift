@@ -71,7 +71,7 @@ extension Agent {
         }
         let outcome = apply(preparation, stored)
         HostLog(system: system).append(preparation, from: old?.commit, outcome)
-        if outcome == .deployed {
+        if case .deployed = outcome {
             // If not, the next agent does so.
             try? leftovers.closeCommitted()
             try? leftovers.removeAgents(except: ownName)

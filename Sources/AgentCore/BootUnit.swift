@@ -14,22 +14,22 @@ struct BootUnit {
 
     /// Before local services start, so that none of them comes up in a state that is undone a moment later.
     private func text(_ agent: String) -> String {
-        Self.mark + """
+        let start = """
             [Unit]
             Description=Undo a deploy that was interrupted
             DefaultDependencies=no
-            RequiresMountsFor=\(Layout.root.text) \(Layout.unitLinks.text)
+            RequiresMountsFor=/var/lib/deptool /etc/systemd/system
             After=local-fs.target systemd-remount-fs.service
             Before=sysinit.target shutdown.target
             Conflicts=shutdown.target
 
             [Service]
             Type=oneshot
-            ExecStart=\(Layout.agents.text)/\(agent)
             StandardInput=null
             StandardOutput=null
-
+            ExecStart=/var/lib/deptool/bin/
             """
+        return Self.mark + start + agent + "\n"
     }
 
     /// What is at `file`.
@@ -44,7 +44,7 @@ struct BootUnit {
         case .symlink(to: Layout.oldBootUnit.text): return .ours
         case .file?:
             let bytes = try system.contents(of: file, limit: 65536) ?? []
-            return bytes.starts(with: Self.mark.utf8) ? .ours : .foreign(.file)
+            return begins(bytes[...], Self.mark) ? .ours : .foreign(.file)
         case let occupant?: return .foreign(occupant)
         }
     }
@@ -79,8 +79,8 @@ struct BootUnit {
     /// The file name of the agent that an agent of version 1 wanted to be run at boot; nil where there is none.
     func oldAgent() throws(Failure) -> String? {
         let start = "ExecStart=" + Layout.agents.text + "/"
-        for line in try system.contents(of: Layout.oldBootUnit, limit: 65536)?.split(separator: 10) ?? [] {
-            guard line.starts(with: start.utf8) else { continue }
+        for line in pieces((try system.contents(of: Layout.oldBootUnit, limit: 65536) ?? [])[...], at: 10) {
+            guard begins(line, start) else { continue }
             return Model.text(line.dropFirst(start.utf8.count))
         }
         return nil

@@ -18,8 +18,8 @@ public struct HostUnits: Hashable, Sendable {
     /// Of each line the first four words are read: UNIT, LOAD, ACTIVE and SUB (systemctl(1), list-units).
     static func parse(_ output: String) -> HostUnits {
         var units = HostUnits()
-        for line in output.utf8.split(separator: 10) {
-            let words = line.split(separator: 32)
+        for line in pieces(output, at: 10) {
+            let words = pieces(line, at: 32)
             guard words.count >= 4, let unit = UnitName(text(words[0])) else { continue }
             let status = UnitStatus()
             status.set("ActiveState", text(words[2]))

@@ -74,7 +74,7 @@ public struct Journal: Hashable, Sendable {
     /// Where the copy of a displaced file is kept.
     static func copy(_ number: Int) -> AbsolutePath {
         // Always a valid name, and never that of an app, which may be kept beside it.
-        (try? RelativePath(".file-\(number)")).map { Layout.undo.appending($0) } ?? Layout.undo
+        (try? RelativePath(".file-" + String(number))).map { Layout.undo.appending($0) } ?? Layout.undo
     }
 
     /// The journal on disk; nil when no transaction is open.

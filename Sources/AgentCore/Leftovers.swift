@@ -56,7 +56,7 @@ struct Leftovers {
     func find(_ record: Record?) throws(Failure) -> [AbsolutePath] {
         var found = [Layout.undo, Layout.oldBootUnit, Layout.record.withSuffix(".new"), Layout.journal.withSuffix(".new")]
         // Agents of which the upload was cut.
-        for name in try system.list(Layout.agents) where name.utf8.starts(with: "new.".utf8) {
+        for name in try system.list(Layout.agents) where begins(name, "new.") {
             guard let pid = Int(text(name.utf8.dropFirst(4))), 1...Int(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
                 let path = try? RelativePath(name)
             else { continue }
@@ -82,7 +82,7 @@ struct Leftovers {
         for entry in entries where entry != current && entry != previous {
             // Whose `current` somebody took away may run still.
             let isVersion = Version(entry) != nil && (current != nil || !isDeployed)
-            let isOurs = entry.utf8.ends(with: ".staging") || entry.utf8.starts(with: AbsolutePath.asideMark.utf8) || isVersion
+            let isOurs = entry.utf8.ends(with: ".staging") || begins(entry, AbsolutePath.asideMark) || isVersion
             if isOurs, let path = try? RelativePath(entry) {
                 found.append(app.directory.appending(path))
             } else {
@@ -108,7 +108,7 @@ struct Leftovers {
     /// Removes agents, but for the one that runs and the newest of the others.
     func removeAgents(except own: String) throws(Failure) {
         var others: [(path: AbsolutePath, time: Int64)] = []
-        for name in try system.list(Layout.agents) where name.utf8.starts(with: "deptool-agent-".utf8) && name != own {
+        for name in try system.list(Layout.agents) where begins(name, "deptool-agent-") && name != own {
             guard let path = try? RelativePath(name), case let path = Layout.agents.appending(path) else { continue }
             if let status = try system.status(of: path) { others.append((path, status.mtime_ns)) }
         }

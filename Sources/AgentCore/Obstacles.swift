@@ -2,13 +2,12 @@ import CSystem
 import Model
 import Wire
 
-/// What is in the way of a deploy, each thing once, as far as it is told.
+/// What is in the way of a deploy, as far as it is told.
 final class Hindrances {
     private(set) var failures: [Failure] = []
     private(set) var more = 0
 
     func add(_ failure: Failure) {
-        for known in failures where known.problem == failure.problem { return }
         if failures.count < Failure.mostTold { failures.append(failure) } else { more += 1 }
     }
 }
@@ -26,7 +25,7 @@ struct Obstacles {
         var size: UInt64 = 0
         for (index, step) in preparation.steps.enumerated() {
             do throws(Failure) {
-                if try check(step) == .file, let path = step.action.path { size += try system.status(of: path)?.size ?? 0 }
+                if case .file? = try check(step), let path = step.action.path { size += try system.status(of: path)?.size ?? 0 }
             } catch {
                 found.add(Failure(step: index, error.problem))
             }
@@ -82,12 +81,12 @@ struct Obstacles {
 
     /// A group has to be there, unless systemd-sysusers may make it.
     func check(_ group: GroupName) throws(Failure) {
-        if !preparation.steps.contains(where: { $0.action == .sysusers }) { _ = try system.id(of: group) }
+        if !preparation.makesUsers { _ = try system.id(of: group) }
     }
 
     /// The owners of a placed file have to be there, unless systemd-sysusers may make them.
     private func check(_ access: FileAccess) throws(Failure) {
-        if !preparation.steps.contains(where: { $0.action == .sysusers }) { _ = try system.attributes(access) }
+        if !preparation.makesUsers { _ = try system.attributes(access) }
     }
 
     /// Where an app's two links are, there may be nothing else.
@@ -122,14 +121,16 @@ struct Obstacles {
         case .symlink(let target) where Layout.isOurs(target): return occupant
         case .file, .symlink:
             let descriptor = csys_open_target(system.real(nil), link.path.text)
-            if occupant == .file { try system.check(.read, link.path, descriptor) }
+            var isFile = false
+            if case .file = occupant { isFile = true }
+            if isFile { try system.check(.read, link.path, descriptor) }
             // Where it leads through what somebody else can change, or to no file.
             guard descriptor >= 0 else { break }
             let file = File(descriptor: descriptor, path: link.path, gate: nil)
             var files = [link.app.version(preparation.version).appending(link.source), link.app.current.appending(link.source)]
             files += source(ofPlaced: link.path)
             let content = try hash(file, ifAsLargeAs: files)
-            let placed = occupant == .file ? old?.placedContent(at: link.path) : nil
+            let placed = isFile ? old?.placedContent(at: link.path) : nil
             if let placed, placed == content { return occupant }
             if let content, content == preparation.record.content(of: link.source, in: link.app) {
                 try checkAccess(file, link, access)
@@ -204,6 +205,14 @@ struct Obstacles {
             if case .displace(path, let foreign) = step.action { return foreign }
         }
         return nil
+    }
+}
+
+extension Preparation {
+    /// Whether users and groups may come with it.
+    fileprivate var makesUsers: Bool {
+        for step in steps { if case .sysusers = step.action { return true } }
+        return false
     }
 }
 

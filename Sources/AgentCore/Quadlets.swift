@@ -54,7 +54,7 @@ struct Quadlets {
     private func source(_ path: AbsolutePath) throws(Failure) -> String? {
         guard try system.status(of: path)?.kind == csys_kind_regular else { return nil }
         let key = Array("SourcePath=".utf8)
-        for line in (try system.contents(of: path, limit: 1 << 20) ?? []).split(separator: 10) where line.starts(with: key) {
+        for line in pieces((try system.contents(of: path, limit: 1 << 20) ?? [])[...], at: 10) where begins(line, "SourcePath=") {
             return text(line.dropFirst(key.count))
         }
         return nil
@@ -65,8 +65,8 @@ struct Quadlets {
         guard let generator else { return "" }
         var text = ""
         // Such as `converting "web.container": unsupported key`.
-        for line in systemd.output([generator.text, "--dryrun"]).split(separator: 10) {
-            let parts = line.split(separator: UInt8(ascii: "\""))
+        for line in pieces(systemd.output([generator.text, "--dryrun"])[...], at: 10) {
+            let parts = pieces(line, at: UInt8(ascii: "\""))
             if parts.count > 1, isSameText(Model.text(parts[1]), path.name) { text += Model.text(line) + "\n" }
         }
         return lastLines(text)

@@ -158,13 +158,13 @@ extension System {
             if let parent = path.parent { parents[parent] = index }
         }
         for parent in parents.keys {
-            for name in try list(parent) where name.utf8.starts(with: AbsolutePath.asideMark.utf8) {
+            for name in try list(parent) where begins(name, AbsolutePath.asideMark) {
                 // Of an agent of version 1.
                 let isOld = isSameText(name, AbsolutePath.asideMark + "new")
                 let prefix = text(name.utf8.prefix(AbsolutePath.asideMark.utf8.count + 11))
                 let place = places[parent.appending(name: prefix)]
                 guard let directory = try reach(parent) else { continue }
-                let isDraft = place != nil && name.utf8.dropFirst(prefix.utf8.count).starts(with: "new".utf8)
+                let isDraft = place != nil && begins(text(name.utf8.dropFirst(prefix.utf8.count)), "new")
                 if isDraft || (isOld || place != nil) && holds(.ours, name, directory) {
                     try check(.remove, parent, directory.unlink(name))
                 } else if let place {
@@ -176,7 +176,7 @@ extension System {
 
     /// Removes the symlinks that were to take the place of others, in a directory of root's; all, or those to `target`.
     func removeAsides(in directory: AbsolutePath, to target: AbsolutePath? = nil) throws(Failure) {
-        for name in try list(directory) where name.utf8.starts(with: AbsolutePath.asideMark.utf8) {
+        for name in try list(directory) where begins(name, AbsolutePath.asideMark) {
             let path = directory.appending(name: name)
             if let there = try self.target(of: path), isSameText(target?.text ?? there, there) { try remove(path) }
         }

@@ -242,7 +242,7 @@ struct Rollback {
     private func restorePlaced(_ path: AbsolutePath, _ was: Journal.PriorPath, _ content: Content?) throws(Failure) {
         let occupant = try system.occupant(of: path)
         var isOurs = false
-        if occupant == .file, let content, let status = try system.status(of: path), content.canHave(status.size) {
+        if case .file? = occupant, let content, let status = try system.status(of: path), content.canHave(status.size) {
             isOurs = try system.hash(path) == content.id
         }
         let placed = content.map { Expected.content($0) } ?? .nothing

@@ -85,7 +85,7 @@ extension System {
     /// The first line that is no comment (hostname(5) has such), without what nobody could see.
     func firstLine(of path: AbsolutePath) -> String? {
         guard let contents = try? contents(of: path, limit: 4096) else { return nil }
-        let lines = contents.split(separator: UInt8(ascii: "\n"))
+        let lines = pieces(contents[...], at: 10)
         guard let line = lines.first(where: { $0.first != UInt8(ascii: "#") }) else { return nil }
         return String(decoding: line.filter { $0 > 0x20 && $0 != 0x7f }, as: UTF8.self)
     }

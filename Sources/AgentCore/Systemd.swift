@@ -27,7 +27,7 @@ struct Systemd {
     /// Whether the host is so early in its boot that no service can be started yet (systemctl(1), is-system-running).
     var isInitializing: Bool {
         guard let result = try? command.run(["systemctl", "is-system-running"]) else { return false }
-        return result.text.utf8.starts(with: "initializing".utf8)
+        return begins(result.text, "initializing")
     }
 
     /// Has a boot that is under way start what is enabled now: it began with what was enabled then.
@@ -58,8 +58,8 @@ struct Systemd {
     func isDisabled(_ unit: UnitName) -> Bool {
         guard let output = try? command.run(["systemctl", "is-enabled", unit.text]).output else { return false }
         // Of a System V script, lines about that come first.
-        return output.split(separator: 10).contains { line in
-            ["disabled", "linked", "masked"].contains { line.starts(with: $0.utf8) }
+        return pieces(output[...], at: 10).contains { line in
+            ["disabled", "linked", "masked"].contains { begins(line, $0) }
         }
     }
 
@@ -151,7 +151,7 @@ struct Systemd {
     /// forgets that, and whatever else became of it.
     func isSkipped(_ unit: UnitName) -> Bool {
         let analysis = try? command.run(["systemd-analyze", "condition", "--unit=" + unit.text])
-        if let analysis, analysis.status != 0, analysis.output.split(separator: 10).contains(where: { $0.starts(with: "Conditions failed".utf8) }) {
+        if let analysis, analysis.status != 0, pieces(analysis.output[...], at: 10).contains(where: { begins($0, "Conditions failed") }) {
             return true
         }
         // What ExecCondition= said is only in the journal: whether the unit was skipped, ended well or failed last
@@ -160,7 +160,7 @@ struct Systemd {
         let ends = [skipped, "7ad2d189f7e94e70a38c781354912448", "d9b373ed55a64feb8242e02dbe79a49c"].map { "MESSAGE_ID=" + $0 }
         let last = output(
             ["journalctl", "--quiet", "--boot", "--lines=1", "--output=cat", "--output-fields=MESSAGE_ID", "UNIT=" + unit.text] + ends)
-        return last.starts(with: skipped.utf8)
+        return begins(last[...], skipped)
     }
 
     /// Judges a unit as `UnitStatus.verdict` does, and finds out what systemd has forgotten.
@@ -233,7 +233,7 @@ struct Systemd {
         let result = try? command.run(
             [
                 "journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=12", "--unit=" + unit.text,
-                "--since=@\(seconds)." + fraction,
+                "--since=@" + String(seconds) + "." + fraction,
             ],
             limit: .seconds(5), heeding: false)
         return result.map { lastLines($0.text) } ?? ""

@@ -153,7 +153,7 @@ struct Transaction {
     /// Tells the laptop what a program says of its files; of one that is not there, what a shell would (127).
     private func run(_ test: Step.Test) throws(Failure) {
         var arguments: [String] = []
-        for word in test.command.utf8.split(separator: 0x20) { arguments.append(String(decoding: word, as: UTF8.self)) }
+        for word in pieces(test.command, at: 32) { arguments.append(text(word)) }
         if test == .sshd || test == .sshdBefore { arguments.append(preparation.login) }
         var result = Command.Result(status: 127, output: [])
         do {
@@ -246,10 +246,11 @@ struct Transaction {
 
     /// The present version of an app that becomes private, or is: what it holds may be the same.
     func versionToClose(_ app: AppName) throws(Failure) -> AbsolutePath? {
-        guard preparation.steps.contains(Step(app, .checkout(for: .root))), let current = try system.target(of: app.current),
-            let version = Version(current)
-        else { return nil }
-        return app.version(version)
+        for step in preparation.steps where step.app == app {
+            guard case .checkout(for: .root) = step.action else { continue }
+            return try system.target(of: app.current).flatMap { Version($0) }.map { app.version($0) }
+        }
+        return nil
     }
 }
 

@@ -53,8 +53,8 @@ extension Transaction {
             guard let name = try? RelativePath(unit.template), case let file = directory.appending(name),
                 try system.status(of: file)?.kind == csys_kind_regular
             else { continue }
-            for line in try system.contents(of: file, limit: 1 << 20)?.split(separator: 10) ?? [] where line.starts(with: "Also=".utf8) {
-                if line.dropFirst(5).split(separator: 32).contains(where: { $0.elementsEqual(other.utf8) }) { return true }
+            for line in pieces((try system.contents(of: file, limit: 1 << 20) ?? [])[...], at: 10) where begins(line, "Also=") {
+                if pieces(line.dropFirst(5), at: 32).contains(where: { isSameText(text($0), other) }) { return true }
             }
         }
         return false

@@ -74,8 +74,8 @@ struct UnitObstacles {
     }
 
     private func read(_ bytes: [UInt8], _ status: UnitStatus) {
-        for line in bytes.split(separator: 10) {
-            for name in ["RefuseManualStart", "RefuseManualStop"] where line.starts(with: (name + "=").utf8) {
+        for line in pieces(bytes[...], at: 10) {
+            for name in ["RefuseManualStart", "RefuseManualStop"] where begins(line, name + "=") {
                 status.set(name, isTrue(String(decoding: line, as: UTF8.self)) ? "yes" : "no")
             }
         }

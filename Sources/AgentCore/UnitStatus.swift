@@ -47,7 +47,7 @@ final class UnitStatus {
     private func units(_ names: [String]) -> [UnitName] {
         var units: [UnitName] = []
         for name in names {
-            for word in self[name].utf8.split(separator: 32) { if let unit = UnitName(text(word)) { units.append(unit) } }
+            for word in pieces(self[name], at: 32) { if let unit = UnitName(text(word)) { units.append(unit) } }
         }
         return units
     }
@@ -81,14 +81,14 @@ final class UnitStatus {
     static func parse(_ output: String) -> [UnitStatus] {
         var statuses: [UnitStatus] = []
         var current: UnitStatus?
-        for line in output.utf8.split(separator: 10, omittingEmptySubsequences: false) {
+        for line in pieces(Array(output.utf8)[...], at: 10, withEmpty: true) {
             guard let equals = line.firstIndex(of: UInt8(ascii: "=")) else {
                 if let status = current { statuses.append(status) }
                 current = nil
                 continue
             }
             let status = current ?? UnitStatus()
-            status.properties.append((text(line[..<equals]), text(line[line.index(after: equals)...])))
+            status.properties.append((text(line[..<equals]), text(line[(equals + 1)...])))
             current = status
         }
         if let status = current { statuses.append(status) }
@@ -101,7 +101,7 @@ final class UnitStatus {
 
     /// Failed, or waiting for systemd to try again after a crash.
     var isFailing: Bool { hasFailed || isAboutToRestart }
-    private var isAboutToRestart: Bool { subState.utf8.starts(with: "auto-restart".utf8) }
+    private var isAboutToRestart: Bool { begins(subState, "auto-restart") }
 
     var isOneshot: Bool { `is`("Type", "oneshot") }
     /// Whether being down is how it ends when all went well.

@@ -29,7 +29,8 @@ final class Verification: Pulse {
         for app in record.apps {
             for link in record.links where link.app == app.name {
                 let there = look(link.path)
-                if there != .symlink(to: link.target.text) { add(link.app, .link(link.path, link.source, there)) }
+                if case .symlink(let target) = there, isSameText(target, link.target.text) { continue }
+                add(link.app, .link(link.path, link.source, there))
             }
             for file in record.placed where file.app == app.name { compare(file, record) }
         }
@@ -78,7 +79,7 @@ final class Verification: Pulse {
             failure = error
         }
         for name in list(Layout.apps) {
-            if let app = AppName(name), !record.apps.contains(where: { $0.name == app }), look(app.current) != .nothing {
+            if let app = AppName(name), !record.apps.contains(where: { $0.name == app }), isThere(app.current) {
                 add(nil, .leftover(app.directory.text))
             }
         }
@@ -100,7 +101,7 @@ final class Verification: Pulse {
     private func compare(_ app: DeployedApp, _ restriction: PrivateApp?) {
         let current = look(app.name.current)
         guard case .symlink(let target) = current, let name = Version(target), case let version = app.name.version(name),
-            look(version) == .directory
+            case .directory = look(version)
         else { return add(app.name, .current(current)) }
         var group: UInt32?
         if let name = restriction?.group {
@@ -167,6 +168,10 @@ final class Verification: Pulse {
             failure = error
             return .other
         }
+    }
+
+    private func isThere(_ path: AbsolutePath) -> Bool {
+        if case .nothing = look(path) { false } else { true }
     }
 
     private func status(_ path: AbsolutePath) -> csys_stat? {

@@ -110,7 +110,11 @@ struct HostSession {
                 }
                 try conversation.send(.supply(supply))
                 try sendToLiving(supply[...], from: contents) { _ in }
-            case .obstructed(let failures, let more): throw .obstructed(failures, more: more)
+            case .obstructed(let failures, let more):
+                // Several steps may meet the same.
+                var different: [Failure] = []
+                for failure in failures where !different.contains(where: { $0.problem == failure.problem }) { different.append(failure) }
+                throw .obstructed(different, more: more)
             case .refused(let failure): throw .refused(failure)
             default: throw .unexpected
             }

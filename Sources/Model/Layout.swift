@@ -34,7 +34,7 @@ public enum Layout {
         [(root, 0o755), (agents, 0o755), (apps, 0o755), (store, 0o700)]
     }
     /// Whether a symlink with this target is Deptool's: nobody else points in here.
-    @inline(never) public static func isOurs(_ target: String) -> Bool { target.utf8.starts(with: "/var/lib/deptool/".utf8) }
+    @inline(never) public static func isOurs(_ target: String) -> Bool { begins(target, "/var/lib/deptool/") }
 
     public static var unitLinks: AbsolutePath { AbsolutePath(unchecked: "/etc/systemd/system") }
     /// Where unit files are, those of administrators first.
@@ -43,7 +43,7 @@ public enum Layout {
     }
     /// Where System V scripts are enabled (update-rc.d(8)).
     public static var runlevels: [AbsolutePath] {
-        ["0", "1", "2", "3", "4", "5", "6", "S"].map { AbsolutePath(unchecked: "/etc/rc\($0).d") }
+        ["0", "1", "2", "3", "4", "5", "6", "S"].map { AbsolutePath(unchecked: "/etc/rc" + $0 + ".d") }
     }
     public static var sysusers: AbsolutePath { AbsolutePath(unchecked: "/etc/sysusers.d") }
     public static var tmpfiles: AbsolutePath { AbsolutePath(unchecked: "/etc/tmpfiles.d") }
@@ -61,7 +61,7 @@ public enum Layout {
     public static var transientMachineID: AbsolutePath { AbsolutePath(unchecked: "/run/machine-id") }
     /// What the kernel says of load, memory, and the time since it booted (proc(5)).
     public static var kernelReports: [AbsolutePath] {
-        ["loadavg", "meminfo", "uptime"].map { AbsolutePath(unchecked: "/proc/\($0)") }
+        ["loadavg", "meminfo", "uptime"].map { AbsolutePath(unchecked: "/proc/" + $0) }
     }
     /// Where space must not run out.
     public static var watchedDisks: [AbsolutePath] { [AbsolutePath(unchecked: "/"), AbsolutePath(unchecked: "/var")] }
@@ -69,7 +69,7 @@ public enum Layout {
     public static var rebootRequired: AbsolutePath { AbsolutePath(unchecked: "/run/reboot-required") }
     /// The agent's control group: in cgroups v2, in systemd's hybrid layout, in cgroups v1.
     public static var controlGroups: [AbsolutePath] {
-        ["", "/unified", "/systemd"].map { AbsolutePath(unchecked: "/sys/fs/cgroup\($0)/system.slice/deptool-agent") }
+        ["", "/unified", "/systemd"].map { AbsolutePath(unchecked: "/sys/fs/cgroup" + $0 + "/system.slice/deptool-agent") }
     }
     /// Exists where systemd is the running init (sd_booted(3)).
     public static var systemdRunning: AbsolutePath { AbsolutePath(unchecked: "/run/systemd/system") }

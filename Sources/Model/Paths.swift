@@ -58,7 +58,7 @@ extension String.UTF8View {
 
 /// What follows `directory` and a slash; nil when `path` does not begin with them, or ends there.
 @inline(never) private func rest(of path: String, below directory: String) -> String? {
-    guard path.utf8.starts(with: directory.utf8) else { return nil }
+    guard begins(path, directory) else { return nil }
     let rest = path.utf8.dropFirst(directory.utf8.count)
     guard rest.first == UInt8(ascii: "/"), rest.count > 1 else { return nil }
     return Model.text(rest.dropFirst())
@@ -80,7 +80,7 @@ public struct RelativePath: Hashable, Comparable, Sendable {
 
     /// The components of the path; at least one.
     @inline(never) public var components: [String] {
-        text.utf8.split(separator: UInt8(ascii: "/")).map { Model.text($0) }
+        pieces(text, at: UInt8(ascii: "/")).map { Model.text($0) }
     }
 
     /// The rest of the path below a directory; nil when it is not in there.

@@ -3,6 +3,17 @@
 
 @inline(never) public func isSameText(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
 
+@inline(never) public func begins(_ bytes: ArraySlice<UInt8>, _ start: String) -> Bool { bytes.starts(with: Array(start.utf8)) }
+@inline(never) public func begins(_ text: String, _ start: String) -> Bool { begins(Array(text.utf8)[...], start) }
+
+/// What lies between separators.
+@inline(never) public func pieces(
+    _ bytes: ArraySlice<UInt8>, at separator: UInt8, most: Int = .max, withEmpty: Bool = false
+) -> [ArraySlice<UInt8>] {
+    bytes.split(separator: separator, maxSplits: most == .max ? .max : most - 1, omittingEmptySubsequences: !withEmpty)
+}
+@inline(never) public func pieces(_ text: String, at separator: UInt8) -> [ArraySlice<UInt8>] { pieces(Array(text.utf8)[...], at: separator) }
+
 @inline(never) public func text(_ bytes: Substring.UTF8View) -> String { String(decoding: bytes, as: UTF8.self) }
 @inline(never) public func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 

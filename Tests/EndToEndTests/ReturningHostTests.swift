@@ -58,7 +58,7 @@ extension EndToEnd {
             try asked.expect("[y/N/d] ")
             try host.run(script)
             asked.type(line: "y")
-            try asked.expect("web1: was installed anew, or emptied")
+            try asked.expect("was installed anew, or emptied")
             try asked.expect("[y/N/d] ")
             asked.type(line: "n")
             let output = try asked.finish()
