@@ -111,10 +111,7 @@ struct HostSession {
                 try conversation.send(.supply(supply))
                 try sendToLiving(supply[...], from: contents) { _ in }
             case .obstructed(let failures, let more):
-                // Several steps may meet the same.
-                var different: [Failure] = []
-                for failure in failures where !different.contains(where: { $0.problem == failure.problem }) { different.append(failure) }
-                throw .obstructed(different, more: more)
+                throw .obstructed(Failure.distinct(failures), more: more)
             case .refused(let failure): throw .refused(failure)
             default: throw .unexpected
             }
@@ -233,4 +230,13 @@ struct HostSession {
     }
 
     func close() { if !hasHungUp { conversation.close() } }
+}
+
+extension Failure {
+    /// Each problem once: several steps may meet the same.
+    static func distinct(_ failures: [Failure]) -> [Failure] {
+        var distinct: [Failure] = []
+        for failure in failures where !distinct.contains(where: { $0.problem == failure.problem }) { distinct.append(failure) }
+        return distinct
+    }
 }
