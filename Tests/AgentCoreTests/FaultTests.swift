@@ -105,7 +105,7 @@ import Wire
     func `once`(kind: String) throws {
         let scenario = try scenario()
         var hits = 0
-        for number in numbers(scenario, oneIn: kind == "kill" ? 1 : 3) {
+        for number in numbers(scenario, oneIn: kind == "kill" ? 2 : 6) {
             let fault = ChildAgent.Fault(number: number, kind: kind)
             let host = try TestHost(copyOf: scenario.host)
             let (status, ending) = try ChildAgent.deploy(scenario.plan, to: host, fault: fault)
@@ -135,7 +135,7 @@ import Wire
     func `and everything after it`(kind: String) throws {
         let scenario = try scenario()
         var hits = 0
-        for number in numbers(scenario, oneIn: 3) {
+        for number in numbers(scenario, oneIn: 6) {
             hits += 1
             let fault = ChildAgent.Fault(number: number, kind: kind)
             let host = try TestHost(copyOf: scenario.host)
@@ -211,7 +211,7 @@ import Wire
     func `and recovering from it fails as well`(kind: String) throws {
         let scenario = try scenario()
         var hits = 0
-        for number in numbers(scenario, oneIn: kind == "kill" ? 10 : 30) {
+        for number in numbers(scenario, oneIn: kind == "kill" ? 20 : 60) {
             let broken = try TestHost(copyOf: scenario.host)
             _ = try ChildAgent.deploy(scenario.plan, to: broken, fault: .init(number: number, kind: "kill"))
             let counter = Breaker(at: .max)
