@@ -15,7 +15,7 @@ final class UnitStatus {
     }
 
     @inline(never) private func number(_ name: String) -> Int64 { Int64(self[name]) ?? 0 }
-    @inline(never) private func `is`(_ name: String, _ value: String) -> Bool { isSameText(self[name], value) }
+    @inline(never) private func says(_ name: String, _ value: String) -> Bool { isSameText(self[name], value) }
 
     func set(_ name: String, _ value: String) {
         properties.removeAll { isSameText($0.name, name) }
@@ -31,17 +31,17 @@ final class UnitStatus {
     var restarts: Int { Int(number("NRestarts")) }
     var mainStatus: Int { Int(number("ExecMainStatus")) }
     var invocation: String { self["InvocationID"] }
-    var refusesStart: Bool { `is`("RefuseManualStart", "yes") }
-    var refusesStop: Bool { `is`("RefuseManualStop", "yes") }
+    var refusesStart: Bool { says("RefuseManualStart", "yes") }
+    var refusesStop: Bool { says("RefuseManualStop", "yes") }
     /// The number of the job that systemd has for it; nil for none.
     var job: String? {
         let job = self["Job"]
         return job.utf8.isEmpty || isSameText(job, "0") ? nil : job
     }
-    var isMissing: Bool { `is`("LoadState", "not-found") }
-    var isLoaded: Bool { `is`("LoadState", "loaded") }
-    var hasFailed: Bool { `is`("ActiveState", "failed") }
-    var isActivating: Bool { `is`("ActiveState", "activating") }
+    var isMissing: Bool { says("LoadState", "not-found") }
+    var isLoaded: Bool { says("LoadState", "loaded") }
+    var hasFailed: Bool { says("ActiveState", "failed") }
+    var isActivating: Bool { says("ActiveState", "activating") }
 
     /// The units of several properties.
     private func units(_ names: [String]) -> [UnitName] {
@@ -68,7 +68,7 @@ final class UnitStatus {
     /// Whether a timer or a path starts it: it comes and goes.
     var hasTimer: Bool { units(["TriggeredBy"]).contains { !$0.isSocket } }
     /// Whether a socket starts a service for each connection.
-    var acceptsConnections: Bool { `is`("Accept", "yes") }
+    var acceptsConnections: Bool { says("Accept", "yes") }
 
     /// What `systemctl show` is asked for.
     enum Properties: String {
@@ -97,22 +97,22 @@ final class UnitStatus {
 
     /// Active, or on the way there.
     var isUp: Bool { isActive || isActivating }
-    var isActive: Bool { `is`("ActiveState", "active") || `is`("ActiveState", "reloading") || `is`("ActiveState", "refreshing") }
+    var isActive: Bool { says("ActiveState", "active") || says("ActiveState", "reloading") || says("ActiveState", "refreshing") }
 
     /// Failed, or waiting for systemd to try again after a crash.
     var isFailing: Bool { hasFailed || isAboutToRestart }
     private var isAboutToRestart: Bool { begins(subState, "auto-restart") }
 
-    var isOneshot: Bool { `is`("Type", "oneshot") }
+    var isOneshot: Bool { says("Type", "oneshot") }
     /// Whether being down is how it ends when all went well.
-    var endsByItself: Bool { isOneshot && !`is`("RemainAfterExit", "yes") }
+    var endsByItself: Bool { isOneshot && !says("RemainAfterExit", "yes") }
 
     /// What `systemctl enable` made so; not what is `static`, `generated` or `linked`.
-    var isEnabled: Bool { `is`("UnitFileState", "enabled") || `is`("UnitFileState", "enabled-runtime") }
+    var isEnabled: Bool { says("UnitFileState", "enabled") || says("UnitFileState", "enabled-runtime") }
 
     /// Whether systemd calls the unit up only once it is: for others, being up has to be watched for a while. True of notify,
     /// notify-reload, dbus, oneshot and forking; and of units that are no services.
-    var announcesReadiness: Bool { !(`is`("Type", "simple") || `is`("Type", "exec") || `is`("Type", "idle")) }
+    var announcesReadiness: Bool { !(says("Type", "simple") || says("Type", "exec") || says("Type", "idle")) }
 
     /// Judges a unit that was started by hand just now, which sets systemd's count of restarts to zero; unless it was up
     /// already, under the invocation `before`, and is so still.
@@ -127,9 +127,9 @@ final class UnitStatus {
         // When systemd last looked at its conditions and at its assertions; zero for never since systemd knows the unit, which it
         // forgets when nothing refers to it and it is down.
         let conditionsSeen = number("ConditionTimestampMonotonic") > 0
-        if `is`("Result", "exec-condition") || conditionsSeen && `is`("ConditionResult", "no") { return .healthy }
-        if number("AssertTimestampMonotonic") > 0, `is`("AssertResult", "no") { return .unwell(.failed(result: "assert", status: 0)) }
-        guard `is`("Result", "success") || `is`("Result", "") else { return .unwell(.failed(result: result, status: mainStatus)) }
+        if says("Result", "exec-condition") || conditionsSeen && says("ConditionResult", "no") { return .healthy }
+        if number("AssertTimestampMonotonic") > 0, says("AssertResult", "no") { return .unwell(.failed(result: "assert", status: 0)) }
+        guard says("Result", "success") || says("Result", "") else { return .unwell(.failed(result: result, status: mainStatus)) }
         if endsByItself { return .healthy }
         return conditionsSeen ? .unwell(.exited(status: mainStatus)) : .forgotten(.exited(status: mainStatus))
     }

@@ -158,10 +158,6 @@ struct Plan {
 }
 
 extension Seeded {
-    mutating func int(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
-    mutating func bool() -> Bool { Bool.random(using: &self) }
-    mutating func pick<Value>(_ values: [Value]) -> Value { values[int(0...values.count - 1)] }
-
     /// A config tree of few names, so that two of them have much in common.
     mutating func wanted() -> Wanted {
         var paths = ["/etc/one", "/etc/two", "/etc/made/three", "/etc/made/deep/four", "/srv/a/b/five", "/opt/six"]
