@@ -102,7 +102,7 @@ public struct VerifyText {
     private func news(_ found: Verification) -> String {
         if found.commit == found.known { return "" }
         guard let commit = found.commit else {
-            return "    \(style.bad("nothing is deployed on it any more")): it was installed anew, or emptied\n"
+            return "    \(style.bad("nothing is deployed on it any more")): it has been wiped or reinstalled\n"
         }
         return "    runs \(commit.short)\(found.known.map { ", not \($0.short)" } ?? ""): somebody else deployed to it since\n"
     }

@@ -6,7 +6,7 @@ import Wire
 
 extension HostResult {
     static var staleOther: String { "somebody else deployed to it since" }
-    static var staleNothing: String { "was installed anew, or emptied" }
+    static var staleNothing: String { "has been wiped or reinstalled" }
 
     /// How it ended, for the line of the host.
     public var phrase: String {
@@ -32,7 +32,7 @@ extension HostResult {
         case .deployed: return nil
         case .stale(let commit):
             let found = commit.map { "It runs \($0.short), which the store did not know." }
-                ?? "Nothing is deployed on it any more: it was installed anew, or emptied."
+                ?? "Nothing is deployed on it any more: it has been wiped or reinstalled."
             return next == .newPlan ? found : found + " Run `deptool deploy` again for the new plan."
         case .rolledBack(let failure): return failure.explanation + "\nThe previous state is back."
         case .lockedOut(.sshdRefuses), .lockedOut(.sshdUntested):

@@ -89,7 +89,7 @@ extension SSHError {
         case .hostKeyChanged(let question, let place):
             """
             \(visible(question.host)) shows another \(visible(question.type)) key than the one in \(visible(place.path)), line \(place.line). \
-            Somebody may be listening in, or \(host) was installed anew.
+            Somebody may be listening in, or \(host) was reinstalled.
             It shows \(visible(question.fingerprint)). If you know that this is right, run
                 ssh-keygen -f \(visible(place.path)) -R '\(visible(question.host))'
             """

@@ -88,7 +88,7 @@ import Testing
                 runs \(new.short): somebody else deployed to it since
 
             ns3
-                nothing is deployed on it any more: it was installed anew, or emptied
+                nothing is deployed on it any more: it has been wiped or reinstalled
 
             ns4
                 \(error.phrase)

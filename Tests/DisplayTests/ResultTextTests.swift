@@ -76,7 +76,7 @@ import Wire
 
             g: It runs \(commit.short), which the store did not know. Run `deptool deploy` again for the new plan.
 
-            h: Nothing is deployed on it any more: it was installed anew, or emptied. Run `deptool deploy` again for the new plan.
+            h: Nothing is deployed on it any more: it has been wiped or reinstalled. Run `deptool deploy` again for the new plan.
 
             Deployed to 1 host, rolled back 1 host, 1 host left broken, lost the connection to 1 host, 4 hosts not changed, in 1.43 s.
 
@@ -127,7 +127,7 @@ import Wire
         ].map(\.phrase) == [
             "done", "rolled back: given up by the operator",
             "rolled back: no new login to the host worked (connection refused), so this would have locked you out", "BROKEN: given up by the operator, and rolling back failed",
-            "not changed, as you wished", "was installed anew, or emptied", "somebody else deployed to it since",
+            "not changed, as you wished", "has been wiped or reinstalled", "somebody else deployed to it since",
             "connection lost (connection refused); unknown whether it was deployed",
             "sent something that is no message: it holds something this version does not know; unknown whether it was deployed",
         ])

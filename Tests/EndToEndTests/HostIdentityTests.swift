@@ -240,7 +240,7 @@ extension EndToEnd {
                 summary(output),
                 is: """
                     web1: \(host.address) shows another ssh-ed25519 key than the one in \(path), line 2. Somebody may be \
-                    listening in, or web1 was installed anew.
+                    listening in, or web1 was reinstalled.
                     It shows \(try fingerprint(of: host)). If you know that this is right, run
                         ssh-keygen -f \(path) -R '\(host.address)'
 

@@ -19,13 +19,13 @@ extension EndToEnd {
             try cluster.write("web1/app/conf/a", "two\n")
             let output = try cluster.deploy()
             #expect(output.code == 1)
-            #expect(output.text.contains("\n  web1: was installed anew, or emptied\n"), "\(output)")
+            #expect(output.text.contains("\n  web1: has been wiped or reinstalled\n"), "\(output)")
             #expect(!output.text.contains("somebody else"), "\(output)")
             #expect(
                 output.text.hasSuffix(
                     """
 
-                    web1: Nothing is deployed on it any more: it was installed anew, or emptied. Run `deptool deploy` again for \
+                    web1: Nothing is deployed on it any more: it has been wiped or reinstalled. Run `deptool deploy` again for \
                     the new plan.
 
                     Nothing was changed.
@@ -58,7 +58,7 @@ extension EndToEnd {
             try asked.expect("[y/N/d] ")
             try host.run(script)
             asked.type(line: "y")
-            try asked.expect("was installed anew, or emptied")
+            try asked.expect("has been wiped or reinstalled")
             try asked.expect("[y/N/d] ")
             asked.type(line: "n")
             let output = try asked.finish()

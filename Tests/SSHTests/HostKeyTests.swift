@@ -123,7 +123,7 @@ import Testing
         #expect(
             error?.explanation(host: "web1") == """
                 [127.0.0.1]:\(server.port) shows another ssh-ed25519 key than the one in \(path), line 2. Somebody may be \
-                listening in, or web1 was installed anew.
+                listening in, or web1 was reinstalled.
                 It shows \(question.fingerprint). If you know that this is right, run
                     ssh-keygen -f \(path) -R '[127.0.0.1]:\(server.port)'
                 """)
