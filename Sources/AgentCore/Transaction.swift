@@ -106,8 +106,8 @@ struct Transaction {
         case .test(let test): try run(test)
         case .activate, .remove, .link, .unlink, .place, .unplace, .grant:
             try change(step, noted)
-        case .sysusers: try systemd?.sysusers(files(in: Layout.sysusers))
-        case .tmpfiles: try systemd?.tmpfiles(files(in: Layout.tmpfiles))
+        case .sysusers: try systemd?.sysusers(placed(in: Layout.sysusers))
+        case .tmpfiles: try systemd?.tmpfiles(placed(in: Layout.tmpfiles))
         case .daemonReload:
             guard let systemd else { return }
             try systemd.daemonReload()
@@ -132,9 +132,13 @@ struct Transaction {
         }
     }
 
-    /// What Deptool has placed in a directory: what others have there must not fail this deploy.
-    private func files(in directory: AbsolutePath) -> [String] {
-        preparation.record.placed.filter { $0.path.isInside(directory) }.map { $0.path.text }
+    /// The files that this deploy places in a directory: nothing else there must be able to fail it.
+    private func placed(in directory: AbsolutePath) -> [String] {
+        var files: [String] = []
+        for step in preparation.steps {
+            if case .place(let path, _, _, _) = step.action, path.isInside(directory) { files.append(path.text) }
+        }
+        return files
     }
 
     /// By the monotonic clock: a deploy may well set the other.
@@ -150,16 +154,21 @@ struct Transaction {
         }
     }
 
-    /// Tells the laptop what a program says of its files; of one that is not there, what a shell would (127).
+    /// Tells the laptop what a program says of its files; where it or its file is not there, what a shell would (127).
     private func run(_ test: Step.Test) throws(Failure) {
         var arguments: [String] = []
         for word in pieces(test.command, at: 32) { arguments.append(text(word)) }
-        if test == .sshd || test == .sshdBefore { arguments.append(preparation.login) }
         var result = Command.Result(status: 127, output: [])
+        var isFileThere = true
+        if test == .sshd || test == .sshdBefore {
+            arguments.append(preparation.login)
+        } else if let file = try? AbsolutePath(arguments[arguments.count - 1]) {
+            isFileThere = try system.status(of: file) != nil
+        }
         do {
-            result = try Command(system: system, interruption: supervisor).run(arguments)
+            if isFileThere { result = try Command(system: system, interruption: supervisor).run(arguments) }
         } catch {
-            guard case .system = error.problem else { throw error }
+            guard case .system(_, _, code: Int(csys_enoent)) = error.problem else { throw error }
         }
         supervisor.report(.tested(status: result.status, output: Array(result.output.prefix(Reply.testLimit))))
     }
@@ -183,7 +192,7 @@ struct Transaction {
         switch step.action {
         case .start(_, .leave, _): true
         case .start(_, .restart, _):
-            preparation.record.apps.contains { $0.name == step.app && journal.onlyTakesOver($0, preparation.record) }
+            preparation.record.apps.contains { $0.name == step.app && journal.onlyTakesOver($0, preparation.record, old?.record) }
         default: false
         }
     }

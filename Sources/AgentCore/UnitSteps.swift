@@ -21,13 +21,19 @@ extension Journal {
     }
 
     /// Whether all files of an app were at their places already, with their content, so that what runs with them need not restart:
-    /// the app only takes them over.
-    func onlyTakesOver(_ app: DeployedApp, _ record: Record) -> Bool {
+    /// the app only takes them over. What Deptool had placed there, and has other content now, is no such file.
+    func onlyTakesOver(_ app: DeployedApp, _ record: Record, _ old: Record?) -> Bool {
+        for was in old?.apps ?? [] where was.name == app.name {
+            for file in was.files where !isSameText(file.path.text, "manifest.json") {
+                guard app.files.contains(where: { $0.path == file.path && $0.id == file.id && $0.isExecutable == file.isExecutable }) else { return false }
+            }
+        }
         for file in app.files where !isSameText(file.path.text, "manifest.json") {
             var path: AbsolutePath?
             for link in record.links where link.app == app.name && link.source == file.path { path = link.path }
             for placed in record.placed where placed.app == app.name && placed.source == file.path { path = placed.path }
             guard let path, wasThere(path) else { return false }
+            if let was = old?.placedContent(at: path), was != file.id { return false }
         }
         return true
     }

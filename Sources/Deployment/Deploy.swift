@@ -161,7 +161,7 @@ public final class Deploy: Sendable {
             isApplying = true
             let password = session.conversation.sudoPassword
             let outcome = try session.apply(
-                plan, confirm: { confirm($0, plan.host, $1, login, password, $2, &refusedLogin, &meetings) },
+                plan, confirm: { confirm($0, plan, $1, login, password, $2, &refusedLogin, &meetings) },
                 report: { report(plan.host, $0) })
             session.hangUp()
             // If the store cannot take it, the host says so at the next deploy.
@@ -186,20 +186,23 @@ public final class Deploy: Sendable {
 
     /// `password` is what sudo got when the session began, and `proveLife` is to be called every ten seconds.
     private func confirm(
-        _ because: Step.Confirmation, _ host: Hostname, _ tests: GuardTests, _ login: OwnLogin?, _ password: Secret?,
+        _ because: Step.Confirmation, _ plan: HostPlan, _ tests: GuardTests, _ login: OwnLogin?, _ password: Secret?,
         _ proveLife: () throws(HostError) -> Void, _ refusedLogin: inout HostError?, _ meetings: inout [MeetingPoint]
     ) -> Problem? {
         switch because {
         case .login:
-            for test in Step.Test.allCases where test != .sshdBefore {
+            let planned = plan.steps.compactMap(\.action.test)
+            for test in planned where test != .sshdBefore {
                 if let mistake = tests.mistake(in: test) { return mistake }
             }
-            refusedLogin = login.flatMap { tests.objection(to: $0) }
-            if refusedLogin != nil { return .notConfirmed(seconds: 0) }
+            if planned.contains(.sshd) {
+                refusedLogin = login.map { tests.objection(to: $0) } ?? .sshdUntested([])
+                if refusedLogin != nil { return .notConfirmed(seconds: 0) }
+            }
             // A server that was just restarted may need a moment.
             for _ in 0..<3 {
                 do throws(HostError) {
-                    try logInAgain(host, password)
+                    try logInAgain(plan.host, password)
                     return nil
                 } catch {
                     refusedLogin = error

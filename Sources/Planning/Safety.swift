@@ -57,17 +57,19 @@ public struct Safety: Hashable, Sendable {
     /// Adds the tests and the confirmation to the steps if the changes touch any of this. Returns what neither proves.
     func guardSteps(_ steps: inout [Step], old: [AppTree], new: [AppTree], changes: [AppChange]) -> [AbsolutePath] {
         if `guard` == .never { return [] }
-        let paths = touchedPaths(steps, old + new, changes)
+        let paths = touchedPaths(steps, old, new, changes)
         let units = steps.compactMap(\.action.changedUnit)
-        let touched = paths.first?.text ?? units.first { isDelicate($0.text) }?.text
+        let touched = paths.first?.path.text ?? units.first { isDelicate($0.text) }?.text
         guard touched != nil || `guard` == .always else { return [] }
         // A program that the plan restarts runs with its new files when the login is tried.
-        let restarted = steps.compactMap(\.action.startedUnit)
-        let later = paths.filter { path in
-            guard let readers = readers(of: path) else { return false }
-            return !restarted.contains { unit in readers.contains(where: unit.text.hasPrefix) }
-        }
-        let tests = Step.Test.allCases.filter { test in (test == .sudo ? paths : later).contains { $0.isTested(by: test) } }
+        let later = paths.filter { touched in
+            guard let readers = readers(of: touched.path) else { return false }
+            return !steps.contains { step in
+                guard let unit = step.startedUnit(withFilesOf: touched.app) else { return false }
+                return readers.contains(where: unit.text.hasPrefix)
+            }
+        }.map(\.path)
+        let tests = Step.Test.allCases.filter { test in (test == .sudo ? paths.map(\.path) : later).contains { $0.isTested(by: test) } }
         if tests.contains(.sshdBefore) {
             let first = steps.firstIndex { if case .checkout = $0.action { false } else { true } } ?? steps.endIndex
             steps.insert(Step(nil, .test(.sshdBefore)), at: first)
@@ -77,16 +79,24 @@ public struct Safety: Hashable, Sendable {
         return later.filter { !$0.isTested(by: .sshd) }
     }
 
-    /// What the steps make or remove of all this, and what an old or new link shows of the changed files. Ordered.
-    private func touchedPaths(_ steps: [Step], _ apps: [AppTree], _ changes: [AppChange]) -> [AbsolutePath] {
-        var paths = Set(steps.compactMap(\.action.path))
+    /// What the steps make or remove of all this, what an old or new link shows of the changed files, and what other readers
+    /// get. Ordered, with the app whose change it is.
+    private func touchedPaths(
+        _ steps: [Step], _ old: [AppTree], _ new: [AppTree], _ changes: [AppChange]
+    ) -> [(path: AbsolutePath, app: AppName?)] {
+        var paths: [AbsolutePath: AppName?] = [:]
+        for step in steps { if let path = step.action.path { paths.updateValue(step.app, forKey: path) } }
         for change in changes {
-            for app in apps where app.name == change.app {
+            let versions = (old + new).filter { $0.name == change.app }
+            let hasOtherReaders = versions.count == 2 && versions[0].manifest.readers != versions[1].manifest.readers
+            for app in versions {
                 for (path, source) in app.links.map({ ($0.path, $0.source) }) + app.placed.map({ ($0.path, $0.source) })
-                where change.touched.contains(where: { $0 == source || $0.below(source.text) != nil }) { paths.insert(path) }
+                where hasOtherReaders || change.touched.contains(where: { $0 == source || $0.below(source.text) != nil }) {
+                    paths.updateValue(change.app, forKey: path)
+                }
             }
         }
-        return paths.filter(isDelicate).sorted()
+        return paths.filter { isDelicate($0.key) }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
     private func isDelicate(_ path: AbsolutePath) -> Bool {
@@ -104,9 +114,7 @@ public struct Safety: Hashable, Sendable {
             return [String(name.prefix { $0 != "@" }).replacing(/\.d$/, with: "")]
         }
         let readers = Self.places.first { $0.paths.contains(where: path.isAtOrBelow) }?.readers ?? []
-        // Of the rest in there, sshd reads at a login what it is told to.
-        let isRead = path.text == "/etc/ssh" || path.isTested(by: .sshd) || !path.text.hasPrefix("/etc/ssh/") || path.isHostKey
-        return readers.isEmpty || !isRead ? nil : readers
+        return readers.isEmpty || path.isUnreadAtStart ? nil : readers
     }
 }
 
@@ -121,11 +129,14 @@ extension AbsolutePath {
         return nil
     }
 
-    fileprivate var isHostKey: Bool { text.hasPrefix("/etc/ssh/ssh_host_") }
+    /// In `/etc/ssh`: what only clients read, or each login. Of the rest, sshd reads at its start what it is told to.
+    fileprivate var isUnreadAtStart: Bool {
+        text == "/etc/ssh/moduli" || ["/etc/ssh/ssh_config", "/etc/ssh/ssh_known_hosts"].contains(where: text.hasPrefix)
+    }
 
     fileprivate func isTested(by test: Step.Test) -> Bool {
         switch test {
-        case .sshdBefore, .sshd: text == "/etc/ssh" || text.hasPrefix("/etc/ssh/sshd_config")
+        case .sshdBefore, .sshd: isAtOrBelow("/etc/ssh") && !isUnreadAtStart && !text.hasPrefix("/etc/ssh/ssh_host_")
         case .sudo: isAtOrBelow("/etc/sudoers") || isAtOrBelow("/etc/sudoers.d")
         case .nftables: ["/etc/nftables.conf", "/etc/nftables.d", "/etc/nftables"].contains(where: isAtOrBelow)
         }
@@ -140,12 +151,21 @@ extension Step.Action {
         default: nil
         }
     }
+}
 
-    /// The unit that runs with its new files after the step.
-    fileprivate var startedUnit: UnitName? {
-        switch self {
-        case .start(let unit, .restart, _), .restart(let unit, _, _): unit
+extension Step {
+    /// The unit that runs with the new files of an app after the step. One that goes on where its own app only takes over what
+    /// it runs with still has the old files of others.
+    fileprivate func startedUnit(withFilesOf app: AppName?) -> UnitName? {
+        switch action {
+        case .start(let unit, .restart, _) where self.app == app: unit
+        case .restart(let unit, _, _): unit
         default: nil
         }
     }
+}
+
+extension Step.Action {
+    /// The program that is asked for its word.
+    package var test: Step.Test? { if case .test(let test) = self { test } else { nil } }
 }

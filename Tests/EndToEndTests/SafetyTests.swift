@@ -178,6 +178,45 @@ extension EndToEnd {
             #expect(try host.read("/etc/ssh/sshd_config.d/x.conf").hasPrefix("AllowUsers root\n"))
         }
 
+        @Test func `a file that Deptool placed and that changes is read before the login is tried`() throws {
+            let host = try site.boot()
+            func place(_ content: String, units: String) throws {
+                try cluster.write("web1/sshd/x.conf", content)
+                try cluster.write(
+                    "web1/sshd/manifest.json",
+                    #"{"copies": {"/etc/ssh/sshd_config.d/x.conf": "x.conf"}, "systemd": {"units_enabled": [\#(units)]}}"#)
+            }
+            try place("PrintMotd no\n", units: "")
+            try cluster.deploy().require(0)
+            let before = try host.snapshot()
+            let invocation = try host.invocation(of: "ssh")
+
+            // Its unit runs, and becomes listed in the same commit.
+            try place("AllowUsers nobody\n", units: #""ssh.service""#)
+            let output = try cluster.deploy()
+            #expect(output.code == 3, "\(output)")
+            #expect(output.text.contains("no new login to the host worked"), "\(output)")
+            expect(try host.snapshot(), is: before)
+
+            try place("PrintMotd yes\n", units: #""ssh.service""#)
+            let restarted = try host.invocation(of: "ssh")
+            #expect(restarted != invocation)
+            try cluster.deploy().require(0)
+            #expect(try host.invocation(of: "ssh") != restarted)
+        }
+
+        @Test func `a file of a program that goes is not tested`() throws {
+            let host = try site.boot("web1", .services)
+            let origin = try host.read("/etc/nftables.conf")
+            try host.run("rm /etc/nftables.conf")
+            try link("/etc/nftables.conf", origin)
+            try cluster.deploy().require(0)
+            try cluster.write("web1/guarded/manifest.json", "{}")
+            let output = try cluster.deploy()
+            #expect(output.code == 0, "\(output)")
+            #expect(try host.run("test -e /etc/nftables.conf || echo gone") == "gone\n")
+        }
+
         @Test func `rules of sudo are tested, and the login of somebody else than root`() throws {
             let host = try site.boot()
             try host.run("mkdir -p /var/lib/deptool/apps")

@@ -85,7 +85,8 @@ import Testing
     @Test(arguments: [
         ("/etc/ssh/sshd_config.d/x.conf", nil, "sshdBefore sshd"), ("/etc/ssh", nil, "sshdBefore sshd"),
         ("/etc/ssh/sshd_config.d/x.conf", "ssh.service", ""), ("/etc/ssh/sshd_config.d/x.conf", "sshguard.service", "sshdBefore sshd"),
-        ("/etc/ssh/keys", nil, ""), ("/etc/ssh/ssh_host_rsa_key", nil, "/etc/ssh/ssh_host_rsa_key"),
+        ("/etc/ssh/keys", nil, "sshdBefore sshd"), ("/etc/ssh/own.d/x.conf", nil, "sshdBefore sshd"), ("/etc/ssh/ssh_config.d/x.conf", nil, ""),
+        ("/etc/ssh/ssh_known_hosts", nil, ""), ("/etc/ssh/moduli", nil, ""), ("/etc/ssh/ssh_host_rsa_key", nil, "/etc/ssh/ssh_host_rsa_key"),
         ("/etc/ssh/ssh_host_rsa_key", "sshd.service", ""), ("/etc/pam.d/sshd", nil, ""), ("/root/.ssh/authorized_keys", nil, ""),
         ("/etc/sudoers.d/x", nil, "sudo"), ("/etc/sudoers.d/x", "ssh.service", "sudo"),
         ("/etc/nftables.conf", nil, "nftables /etc/nftables.conf"), ("/etc/nftables.conf", "nftables.service", ""),
@@ -93,6 +94,28 @@ import Testing
     ])
     func `what is read at the next start is tested, or said`(path: String, unit: String?, expected: String) throws {
         #expect(try tests([:], ["a": ["manifest.json": manifest(units: unit.map { [$0] } ?? [], links: [path: "f"]), "f": ""]]) == expected)
+    }
+
+    /// Who takes over what a unit runs with leaves it running (`IfUp.restart`), whatever else changes.
+    @Test func `a unit that another app lists need not restart`() throws {
+        let files = ["manifest.json": manifest(links: ["/etc/ssh/sshd_config.d/x.conf": "f"]), "f": ""]
+        let unit = ["manifest.json": manifest(units: ["ssh.service"]), "g": "1"]
+        #expect(try tests([:], ["a": files, "b": unit]) == "sshdBefore sshd")
+        #expect(try tests(["b": unit], ["a": files, "b": unit]) == "sshdBefore sshd")
+        #expect(try tests(["b": unit], ["a": files, "b": unit.merging(["g": "2"]) { $1 }]) == "")
+    }
+
+    @Test func `other readers are a change of what they read`() throws {
+        func tree(_ readers: String) -> [String: [String: String]] {
+            ["a": ["manifest.json": "{\(readers)\"symlinks\": {\"/etc/ssh/sshd_config.d/x.conf\": \"f\"}}", "f": ""]]
+        }
+        let readers = ["", #""private": true, "#, #""private": true, "group": "adm", "#]
+        for old in readers {
+            for new in readers where old != new {
+                #expect(try touched(tree(old), tree(new)) == "/etc/ssh/sshd_config.d/x.conf")
+                #expect(try tests(tree(old), tree(new)) == "sshdBefore sshd")
+            }
+        }
     }
 
     @Test func `the files of a unit are read when that restarts`() throws {
