@@ -2,7 +2,7 @@ import CSystem
 import Model
 import Wire
 
-/// What is in the way of a deploy, as far as it is told.
+/// The obstacles found on this host: the first `Failure.mostTold`, and the number of further ones.
 final class Hindrances {
     private(set) var failures: [Failure] = []
     private(set) var more = 0
@@ -25,7 +25,10 @@ struct Obstacles {
         var size: UInt64 = 0
         for (index, step) in preparation.steps.enumerated() {
             do throws(Failure) {
-                if case .file? = try check(step), let path = step.action.path { size += try system.status(of: path)?.size ?? 0 }
+                if case .file? = try check(step), let path = step.action.path, let status = try system.status(of: path) {
+                    let (sum, isTooMuch) = size.addingReportingOverflow(status.size)
+                    size = isTooMuch ? .max : sum
+                }
             } catch {
                 found.add(Failure(step: index, error.problem))
             }
@@ -120,6 +123,8 @@ struct Obstacles {
         switch occupant {
         case .symlink(let target) where Layout.isOurs(target): return occupant
         case .file, .symlink:
+            // Nobody could make a symlink anew whose target is no text.
+            if case .symlink(let target) = occupant, target.utf8.contains(0xef) { break }
             let descriptor = csys_open_target(system.real(nil), link.path.text)
             var isFile = false
             if case .file = occupant { isFile = true }
@@ -127,10 +132,12 @@ struct Obstacles {
             // Where it leads through what somebody else can change, or to no file.
             guard descriptor >= 0 else { break }
             let file = File(descriptor: descriptor, path: link.path, gate: nil)
-            var files = [link.app.version(preparation.version).appending(link.source), link.app.current.appending(link.source)]
-            files += source(ofPlaced: link.path)
-            let content = try hash(file, ifAsLargeAs: files)
             let placed = isFile ? old?.placedContent(at: link.path) : nil
+            // How large a placed file was is not known for sure.
+            let files = placed != nil ? [] : [
+                link.app.version(preparation.version).appending(link.source), link.app.current.appending(link.source),
+            ]
+            let content = try hash(file, ifAsLargeAs: files)
             if let placed, placed == content { return occupant }
             if let content, content == preparation.record.content(of: link.source, in: link.app) {
                 try checkAccess(file, link, access)
@@ -140,11 +147,6 @@ struct Obstacles {
         default: break
         }
         throw Failure(.occupied(link.path, by: occupant, for: link))
-    }
-
-    /// Where the content is that a file was placed with at `path`.
-    private func source(ofPlaced path: AbsolutePath) -> [AbsolutePath] {
-        old?.placed.first { $0.path == path }.map { [$0.app.current.appending($0.source)] } ?? []
     }
 
     /// The hash of a file if it is as large as one of those with the contents that matter, or nobody knows how large those are.
@@ -190,7 +192,7 @@ struct Obstacles {
         case .symlink(let target) where Layout.isOurs(target): return occupant
         case .file:
             if foreign(at: path) != nil { return occupant }
-            let content = try hash(system.open(path), ifAsLargeAs: source(ofPlaced: path))
+            let content = try hash(system.open(path), ifAsLargeAs: [])
             guard let content, content == old?.placedContent(at: path) else {
                 throw Failure(.placedChanged(path))
             }

@@ -47,8 +47,10 @@ struct StoredRecord: WireCodable {
     /// What is deployed on this host; nil for nothing, also when the record is that of another host, whose disk this one
     /// was copied from or is.
     static func load(_ system: System) throws(Failure) -> StoredRecord? {
-        guard let stored = try read(system), stored.machineID.isEmpty || stored.machineID == system.machineID else { return nil }
-        return stored
+        guard let stored = try read(system) else { return nil }
+        // One that holds for this boot only may be the one that lasts.
+        let ids = ["", system.machineID, system.firstLine(of: Layout.machineID) ?? ""]
+        return ids.contains { isSameText($0, stored.machineID) } ? stored : nil
     }
 
     /// The record on disk, whichever host wrote it; nil where there is none.

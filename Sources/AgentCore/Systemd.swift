@@ -39,10 +39,12 @@ struct Systemd {
     }
 
     func daemonReload() throws(Failure) { try succeed(["systemctl", "daemon-reload"]) }
-    func sysusers(_ files: [String]) throws(Failure) { try succeed(["systemd-sysusers"] + files) }
+    // Without files, these two would apply all that the host has.
 
-    /// systemd-tmpfiles says 65 and 73 when some line could not be applied, which is for the operator to know.
-    func tmpfiles(_ files: [String]) throws(Failure) { try succeed(["systemd-tmpfiles", "--create"] + files) }
+    func sysusers(_ files: [String]) throws(Failure) { if !files.isEmpty { try succeed(["systemd-sysusers"] + files) } }
+
+    /// systemd-tmpfiles exits with 65 or 73 when it could not apply some line, which is for the operator to know.
+    func tmpfiles(_ files: [String]) throws(Failure) { if !files.isEmpty { try succeed(["systemd-tmpfiles", "--create"] + files) } }
 
     /// Enables without the reload that `systemctl enable` would do: the plan has its own.
     func enable(_ units: [UnitName]) throws(Failure) {

@@ -56,7 +56,7 @@ extension Transaction {
 
     private func notePlaced(_ file: PlacedFile, in journal: inout Journal) throws(Failure) {
         try noteDirectories(above: file.path, in: &journal)
-        let was = try prior(try obstacles.displaced(by: file), at: file.path, in: journal)
+        let was = try prior(at: file.path, in: journal) { () throws(Failure) in try obstacles.displaced(by: file) }
         journal.priors.append(
             .placed(file.path, was, content: try content(of: file)))
         if file.path.isInside(Layout.unitLinks) { journal.needsReload = true }
@@ -76,13 +76,17 @@ extension Transaction {
         }
     }
 
-    /// What is at `path`, with a copy of it if it is a file.
-    private func prior(_ occupant: Occupant?, at path: AbsolutePath, in journal: Journal) throws(Failure) -> Journal.PriorPath {
-        switch occupant {
+    /// What is at `path` by a look at it, with a copy of it if it is a file.
+    private func prior(
+        at path: AbsolutePath, in journal: Journal, _ look: () throws(Failure) -> Occupant?
+    ) throws(Failure) -> Journal.PriorPath {
+        switch try look() {
         case .file:
             // A number that no other copy has.
             let copy = journal.priors.count
             try system.duplicate(path, to: Journal.copy(copy))
+            // Somebody may have written to it before it was copied.
+            _ = try look()
             return obstacles.foreign(at: path) == nil ? .file(copy: copy) : .kept(copy: copy)
         case .symlink(let target): return .symlink(to: target)
         default: return .nothing
@@ -112,8 +116,10 @@ extension Transaction {
             if try system.status(of: app.directory) != nil { journal.priors.append(.app(app)) }
         case (.link(let path, let source), let app?):
             try noteDirectories(above: path, in: &journal)
-            let occupant = try obstacles.displaced(by: Link(path: path, app: app, source: source))
-            journal.priors.append(.path(path, try prior(occupant, at: path, in: journal)))
+            let was = try prior(at: path, in: journal) { () throws(Failure) in
+                try obstacles.displaced(by: Link(path: path, app: app, source: source))
+            }
+            journal.priors.append(.path(path, was))
             if path.isInside(Layout.unitLinks) { journal.needsReload = true }
         case (.place(let path, let source, let access, _), let app?):
             try notePlaced(PlacedFile(path: path, app: app, source: source, access: access), in: &journal)
@@ -124,10 +130,8 @@ extension Transaction {
             try noteMadeDirectories(above: path, in: &journal)
             if path.isInside(Layout.unitLinks) { journal.needsReload = true }
         case (.unplace(let path), _):
-            switch try obstacles.removed(at: path) {
-            case nil: break
-            case let occupant: journal.priors.append(.placed(path, try prior(occupant, at: path, in: journal), content: nil))
-            }
+            let was = try prior(at: path, in: journal) { () throws(Failure) in try obstacles.removed(at: path) }
+            if case .nothing = was {} else { journal.priors.append(.placed(path, was, content: nil)) }
             try noteMadeDirectories(above: path, in: &journal)
             if path.isInside(Layout.unitLinks) { journal.needsReload = true }
         case (.daemonReload, _):

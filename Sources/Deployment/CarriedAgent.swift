@@ -48,7 +48,7 @@ struct Bootstrap {
 
     /// An agent is run only if its hash is right and nobody but us can change it. An upload goes to a name of its own; only when its hash is right does it get the final one, so that a cut
     /// connection never leaves something there that would be run. When it cannot be written, df says how many kilobytes and inodes
-    /// are left. A small script by that name shows first whether anything
+    /// are left (of none at all where the file system makes them as it needs them, like btrfs). A small script by that name shows first whether anything
     /// can be run there. `dd` reads exactly the agent from the stream and leaves what follows to the agent itself. Nothing
     /// is written before the laptop has answered with a line.
     private var script: String {
@@ -60,7 +60,7 @@ struct Bootstrap {
             "umask 022",
             #"echo "\#(Self.need)$c""#,
             "read -r go || exit 1",
-            #"n() { df -P$1 $d 2>/dev/null | { read -r l; read -r l l l n l; echo $n; }; }"#,
+            #"n() { df -P$1 $d 2>/dev/null | { read -r l; read -r l b l n l; [ "$b" = 0 ] || echo $n; }; }"#,
             #"f() { rm -f $t; echo "\#(Self.failed)$1"; exit 1; }"#,
             "mkdir -p $d || f mkdir",
             "{ [ -O $d ] && chmod 755 $d; } || f owner",

@@ -158,6 +158,29 @@ import Wire
         }
     }
 
+    @Test(arguments: [[0xff], Array("real\u{fffd}".utf8), Array("é".utf8)] as [[UInt8]])
+    func `a symlink that could not come back is in the way`(name: [UInt8]) throws {
+        let host = try TestHost()
+        let target = name.map { CChar(bitPattern: $0) } + [0]
+        try host.write("/etc/real", "one")
+        let directory = open(host.real("/etc"), O_RDONLY | O_DIRECTORY)
+        defer { close(directory) }
+        #expect(renameat(directory, "real", directory, target) == 0)
+        #expect(symlinkat(target, directory, "a") == 0)
+        try host.deploy(other, 1)
+        var both = app()
+        both.apps["other"] = other.apps["other"]
+        let ending = try host.deploy(Plan(from: (other, 1), to: both, 2))
+        if name == Array("é".utf8) { return #expect(ending == .finished(.deployed)) }
+        guard case .refused(let failure) = ending, case .occupied(_, by: .symlink, for: _) = failure.problem else {
+            Issue.record("\(ending)")
+            return
+        }
+        var found = [CChar](repeating: 0, count: 20)
+        #expect(readlinkat(directory, "a", &found, found.count) == name.count)
+        #expect(Array(found.prefix(name.count)) == Array(target.prefix(name.count)))
+    }
+
     @Test func `a symlink of another user is not followed`() throws {
         let host = try TestHost()
         try host.write("/etc/real", "one")

@@ -49,6 +49,20 @@ import Wire
         #expect(try host.session().hello.machineID == "")
     }
 
+    /// As with `/etc` read-only, or before systemd has written the id that it made up.
+    @Test func `a machine id that is good for one boot may be the one that lasts`() throws {
+        let host = try TestHost()
+        try host.write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+        try host.deploy(wanted, 1)
+        for (id, commit) in [("0123456789abcdef0123456789abcdef\n", wanted.record(1).commit), ("fedcba9876543210fedcba9876543210\n", nil)] {
+            try host.write("/run/machine-id", id)
+            try host.remove("/etc/machine-id")
+            try FileManager.default.linkItem(atPath: host.real("/run/machine-id"), toPath: host.real("/etc/machine-id"))
+            #expect(try host.session().hello.commit == commit)
+            try host.remove("/run/machine-id")
+        }
+    }
+
     /// A host whose agent was killed as soon as `isThere`, and that has another machine id since.
     private func cut(_ plan: Plan, when isThere: (TestHost) throws -> Bool) throws -> (TestHost, [String: String]) {
         let host = try TestHost()

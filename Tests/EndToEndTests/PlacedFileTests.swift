@@ -71,10 +71,15 @@ extension EndToEnd {
             try cluster.write("web1/other/tmpfiles/other.conf", "d /srv/other 0700 root root -\n")
             try cluster.deploy().require(0)
             #expect(try host.run("stat -c '%U %a' /srv/shop /srv/other") == "shop 750\nroot 700\n")
+            // What somebody did to the file of an app that does not change is that app's drift.
+            try host.run("rm /etc/tmpfiles.d/other.conf; echo nonsense >/etc/sysusers.d/app.conf")
+            try cluster.write("web1/app/tmpfiles/app.conf", "d /srv/shop 0755 shop shop -\n")
+            try cluster.deploy().require(0)
+            #expect(try host.run("stat -c %a /srv/shop") == "755\n")
             // One's own fails it still.
             try cluster.write("web1/app/tmpfiles/app.conf", "nonsense\n")
             let failed = try cluster.deploy().require(3)
-            #expect(failed.text.contains("systemd-tmpfiles --create /etc/tmpfiles.d/app.conf"), "\(failed)")
+            #expect(failed.text.contains("`systemd-tmpfiles --create /etc/tmpfiles.d/app.conf` failed"), "\(failed)")
         }
 
         @Test func `a copy has its mode and owner, changes with its file, and goes with its line`() throws {
