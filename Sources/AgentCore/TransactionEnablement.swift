@@ -47,15 +47,13 @@ extension Transaction {
         link.path.parent == Layout.unitLinks && Layout.isOurs(link.target)
     }
 
-    /// Whether an `Also=` of the unit's file names another unit.
-    private func has(_ unit: UnitName, also other: String) throws(Failure) -> Bool {
+    /// Whether an `Also=` of the unit's file names other units: these may name more, and some by specifiers.
+    private func hasAlso(_ unit: UnitName) throws(Failure) -> Bool {
         for directory in Layout.unitDirectories {
             guard let name = try? RelativePath(unit.template), case let file = directory.appending(name),
                 try system.status(of: file)?.kind == csys_kind_regular
             else { continue }
-            for line in pieces((try system.contents(of: file, limit: 1 << 20) ?? [])[...], at: 10) where begins(line, "Also=") {
-                if pieces(line.dropFirst(5), at: 32).contains(where: { isSameText(text($0), other) }) { return true }
-            }
+            for line in pieces((try system.contents(of: file, limit: 1 << 20) ?? [])[...], at: 10) where begins(line, "Also") { return true }
         }
         return false
     }
@@ -68,7 +66,7 @@ extension Transaction {
         for link in try Enablement(system: system).snapshot().links {
             var owners = listedUnits(behind: link)
             if owners.isEmpty, !before.links.contains(link) {
-                for unit in enabled where try has(unit, also: link.path.name) { owners.append(unit) }
+                for unit in enabled where try hasAlso(unit) { owners.append(unit) }
             }
             for unit in owners { links.append(EnabledLink(unit: unit, link: link)) }
         }

@@ -67,7 +67,7 @@ public struct ClusterReader {
             do { try wanted.validate(origin) } catch { throw .tree(error) }
             let known = try old.map { id throws(ClusterError) in try deployedTree(host, id) }
             let plan = HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, drift: drift)
-            if let plan { plans.append(plan) }
+            if let plan { plans.append(try noteAlso(plan, known)) }
         }
         return Plan(hosts: plans, orphans: orphans.filter(filter.includes))
     }
@@ -95,7 +95,22 @@ public struct ClusterReader {
         let known = try old.map { id throws(ClusterError) in try deployedTree(host, id) }
         // The name check goes by what the host was deployed with.
         let wanted = HostTree(host: host, id: empty, options: known?.options ?? HostOptions(), apps: [])
-        return Plan(hosts: [HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, isRemoval: true)].compactMap { $0 })
+        let plan = HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, isRemoval: true)
+        return Plan(hosts: try plan.map { plan throws(ClusterError) in [try noteAlso(plan, known)] } ?? [])
+    }
+
+    private func noteAlso(_ plan: HostPlan, _ deployed: HostTree?) throws(ClusterError) -> HostPlan {
+        var plan = plan
+        try plan.noteAlso(deployed: deployed) { file throws(ClusterError) in
+            do throws(StoreError) {
+                return try store.blob(file.id, limit: Self.manifestLimit)
+            } catch {
+                // systemd reads no such unit.
+                if case .objectTooLarge = error { return [] }
+                throw .store(error)
+            }
+        }
+        return plan
     }
 
     /// The tree of one host in a commit; nil when the commit does not have it.

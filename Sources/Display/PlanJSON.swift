@@ -16,6 +16,10 @@ private func json(_ plan: HostPlan) -> JSONValue {
         "unreadable": JSONValue(plan.gap),
         "apps": .list(plan.changes.map(json)), "drift": .list(plan.drift.map(driftJSON)),
         "steps": .list(plan.steps.map(stepJSON)), "unproven": .list(plan.unproven.map { .string($0.text) }),
+        "also": .list(
+            plan.also.sorted { $0.key < $1.key }.map { unit, others in
+                ["unit": .string(unit.text), "others": .list(others.map { .string($0.text) })]
+            }),
     ]
 }
 

@@ -33,7 +33,7 @@ public struct PlanText {
             // What drifted says it all.
             for file in change.kind == .repair ? [] : change.files { text += "        \(line(file))\n" }
             for (index, step) in plan.steps.enumerated() where plan.owner(ofStep: index) == change.app {
-                if let phrase = step.phrase { text += "        \(phrase)\n" }
+                if let phrase = plan.phrase(step) { text += "        \(phrase)\n" }
             }
         }
         for (index, step) in plan.steps.enumerated() where plan.owner(ofStep: index) == nil {
@@ -69,6 +69,23 @@ public struct PlanText {
 extension HostPlan {
     /// Whether it concerns none of the apps that are listed.
     fileprivate func isOwnerless(_ drift: Drift) -> Bool { !changes.contains { $0.drift.contains(drift) } }
+
+    /// What a step does, with what systemd does along with it.
+    fileprivate func phrase(_ step: Step) -> String? {
+        var unit: UnitName?
+        switch step.action {
+        case .enable(let enabled, _): unit = enabled
+        case .disable(let disabled, _): unit = disabled
+        default: break
+        }
+        guard let unit, let others = also[unit] else { return step.phrase }
+        let names = others.map(\.text).joined(separator: ", ")
+        switch step.action {
+        case .enable(_, .refreshed): return "enable \(names) along with unit \(unit.text) (Also=)"
+        case .enable: return (step.phrase ?? "") + " and, along with it, \(names) (Also=)"
+        default: return (step.phrase ?? "") + ", and disable \(names) along with it (Also=)"
+        }
+    }
 
     /// The app among whose steps a step is shown. What is done once for the whole host stands before the first start of a
     /// unit that needs it, else behind the last link that made it necessary; nil for what comes after everything.

@@ -35,6 +35,9 @@ public struct HostPlan: Hashable, Sendable {
     public var hasNewOptions: Bool
     /// Why not all that is deployed is known. What is not known is deployed as a whole.
     public var gap: String?
+    /// The units that are enabled or disabled along with one of a step, by `Also=` in files of the plan. Of a unit that is only
+    /// enabled anew, those that come to it.
+    public internal(set) var also: [UnitName: [UnitName]] = [:]
     /// What changes of that by which the host is reached, and neither a new login nor a test proves.
     public var unproven: [AbsolutePath]
 

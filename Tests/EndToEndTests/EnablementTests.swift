@@ -54,15 +54,46 @@ extension EndToEnd {
             for unit in ["x-helper", "x-other"] {
                 try cluster.write("web1/app/systemd/\(unit).service", service("WantedBy=multi-user.target"))
             }
-            try cluster.deploy().require(0)
+            let plan = try cluster.deploy().require(0)
+            #expect(plan.text.contains("    enable unit x-main.service and, along with it, x-other.service (Also=)\n"), "\(plan)")
             #expect(try wants(host) == "./multi-user.target.wants/x-helper.service\n./multi-user.target.wants/x-main.service\n./multi-user.target.wants/x-other.service\n")
             #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text == "1 host as deployed.\n")
             try cluster.write("web1/app/manifest.json", manifest("x-helper.service"))
-            try cluster.deploy().require(0)
+            let leaving = try cluster.deploy().require(0)
+            #expect(leaving.text.contains("    stop and disable unit x-main.service, and disable x-other.service along with it (Also=)\n"), "\(leaving)")
             #expect(try wants(host) == "./multi-user.target.wants/x-helper.service\n")
             #expect(try host.enablement(of: "x-helper") == "enabled")
             #expect(try host.state(of: "x-helper") == "active")
             #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text == "1 host as deployed.\n")
+        }
+
+        @Test(arguments: flavours) func `what comes along through others comes and goes as the plan says`(flavour: Site.Flavour) throws {
+            let site = try Site()
+            let (host, cluster) = (try site.boot("web1", flavour), try Cluster(site))
+            let before = try host.units()
+            try cluster.write("web1/app/manifest.json", manifest("x-main@one.service"))
+            try cluster.write("web1/app/systemd/x-main@.service", service("WantedBy=multi-user.target\nAlso = \\\n# comment\n  x-next@%i.service"))
+            try cluster.write("web1/app/systemd/x-next@.service", service("WantedBy=multi-user.target\nAlso=x-main@%i.service x-last.service"))
+            try cluster.write("web1/app/systemd/x-last.service", service("WantedBy=multi-user.target"))
+            let plan = try cluster.deploy().require(0)
+            #expect(
+                plan.text.contains(
+                    "    enable unit x-main@one.service and, along with it, x-last.service, x-next@one.service (Also=)\n"), "\(plan)")
+            #expect(try wants(host) == ["last", "main@one", "next@one"].map { "./multi-user.target.wants/x-\($0).service\n" }.joined())
+            #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text == "1 host as deployed.\n")
+            // One that joins them.
+            try cluster.write("web1/app/systemd/x-more.service", service("WantedBy=multi-user.target"))
+            try cluster.edit("web1/app/systemd/x-main@.service", replacing: "x-next@", with: "x-more.service x-next@")
+            let more = try cluster.deploy().require(0)
+            #expect(more.text.contains("    enable x-more.service along with unit x-main@one.service (Also=)\n"), "\(more)")
+            #expect(try host.enablement(of: "x-more") == "enabled")
+            try cluster.remove("web1/app")
+            try cluster.write("web1/other/file", "")
+            try cluster.deploy().require(0)
+            #expect(try wants(host) == "")
+            // systemd keeps the slice of a template's instances.
+            try host.run("systemctl stop 'system-x\\x2dmain.slice'")
+            expect(try host.units(), is: before)
         }
 
         @Test(arguments: flavours) func `a rollback asks the disk, not systemd's memory`(flavour: Site.Flavour) throws {
