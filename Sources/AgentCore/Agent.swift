@@ -69,7 +69,13 @@ public final class Agent {
         let record = try Record.load(system)
         return Hello(
             hostname: hostname(), machineID: system.machineID, hasSystemd: hasSystemd,
-            commit: record?.commit, recovery: recovery)
+            isMountedLate: isMountedLate, recoversAtBoot: BootUnit(system: system).canBeMade, commit: record?.commit, recovery: recovery)
+    }
+
+    /// Not on the mount of `/`, nor on that of `/etc`, whose files early boot reads.
+    private var isMountedLate: Bool {
+        let own = csys_mount_id(system.real(Layout.root))
+        return own != csys_mount_id(system.real(Layout.etc)) && own != csys_mount_id(system.real(nil))
     }
 
     private func hostname() -> String {

@@ -1,3 +1,4 @@
+import CSystem
 import Model
 import Wire
 
@@ -53,6 +54,12 @@ struct BootUnit {
     /// written, as where `/etc` is an image.
     func check() throws(Failure) {
         if case .foreign(let occupant) = try state() { throw Failure(.occupied(file, by: occupant, for: nil)) }
+    }
+
+    /// Whether it can be put where it belongs, as far as the file system goes.
+    var canBeMade: Bool {
+        guard let directory = (try? system.reach(file.parent)) ?? nil else { return true }
+        return csys_hindrance(directory.descriptor, file.name) == 0
     }
 
     /// `agent` is the file name of the agent that shall run.

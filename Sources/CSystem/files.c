@@ -24,8 +24,10 @@
 
 // struct statx of linux/stat.h, as far as it is looked at; nor that.
 struct attributes {
-    uint64_t unused, attributes, others[5], mask, more[24];
+    uint32_t known, block;
+    uint64_t attributes, others[5], mask, more[10], mount, rest[13];
 };
+#define WANTED_MOUNT 0x1000
 #define ATTRIBUTE_IMMUTABLE 0x10
 #define ATTRIBUTE_APPEND 0x20
 #define ATTRIBUTE_MOUNT_ROOT 0x2000
@@ -185,6 +187,16 @@ int csys_hindrance(int directory, const char *name) {
     }
 #else
     (void)name;
+#endif
+    return 0;
+}
+
+uint64_t csys_mount_id(const char *path) {
+#ifndef __APPLE__
+    struct attributes of;
+    if (!syscall(SYS_statx, AT_FDCWD, path, 0, WANTED_MOUNT, &of) && of.known & WANTED_MOUNT) return of.mount;
+#else
+    (void)path;
 #endif
     return 0;
 }

@@ -145,6 +145,7 @@ public final class Deploy: Sendable {
             guard try consent.decision(proveReady: { () throws(HostError) in try session.proveLife() }) else {
                 return .failed(.otherHostNotReady)
             }
+            for warning in HostWarning.all(plan, session.hello) { report(plan.host, .warning(warning)) }
             let store = try opened()
             let login = try OwnLogin.ask(plan, access, interrupt)
             let preparation = try prepared(plan, commit, login, store)

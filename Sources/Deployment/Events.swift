@@ -1,4 +1,5 @@
 import Model
+import Planning
 import SSH
 import Wire
 
@@ -8,6 +9,8 @@ public enum HostEvent: Sendable {
     case installingAgent
     /// The agent has introduced itself. Whether the host runs what the plan starts from is known now.
     case connected(Deployed)
+    /// Comes after `connected`, when the deploy goes on.
+    case warning(HostWarning)
     case locking
     /// Bytes sent, and how many there are to send.
     case staging(bytes: UInt64, of: UInt64)
@@ -22,6 +25,25 @@ public enum HostEvent: Sendable {
     /// What is deployed on a host: what the plan starts from, something else, or nothing any more.
     public enum Deployed: Sendable {
         case asPlanned, other, nothing
+    }
+}
+
+/// What is worth knowing about a host, although it stands in nobody's way.
+public enum HostWarning: Hashable, Sendable {
+    /// Early boot reads these links before what they lead to is mounted. Ordered, never empty.
+    case readBeforeMount([AbsolutePath])
+    /// A deploy that is cut off is undone at the next contact, and not at the next boot.
+    case noRecoveryAtBoot
+
+    /// What a plan and the host's greeting give reason for.
+    static func all(_ plan: HostPlan, _ hello: Hello) -> [HostWarning] {
+        var warnings: [HostWarning] = []
+        let early = plan.steps.compactMap { step -> AbsolutePath? in
+            if case .link(let path, _) = step.action, path.isReadInEarlyBoot { path } else { nil }
+        }
+        if hello.isMountedLate, !early.isEmpty { warnings.append(.readBeforeMount(early)) }
+        if hello.hasSystemd, !hello.recoversAtBoot { warnings.append(.noRecoveryAtBoot) }
+        return warnings
     }
 }
 

@@ -97,7 +97,7 @@ struct Upload: Sendable {
 extension HostEvent {
     fileprivate var kind: Activity.Kind {
         switch self {
-        case .connected, .staged: .idle
+        case .connected, .warning, .staged: .idle
         case .ended(.deployed): .done
         case .ended: .failed
         case .connecting, .installingAgent, .locking, .staging, .applying, .waiting, .undoing: .working
@@ -111,6 +111,7 @@ extension HostEvent {
         case .connected(.asPlanned): "connected"
         case .connected(.other): HostResult.staleOther
         case .connected(.nothing): HostResult.staleNothing
+        case .warning(let warning): warning.phrase
         case .locking: "locking"
         case .staging: "staging"
         case .staged: "ready"
@@ -118,6 +119,19 @@ extension HostEvent {
         case .waiting(let waiting): (isUndoing ? "rolling back: " : "") + waiting.goalPhrase
         case .undoing(let failure): "rolling back: \(failure.phrase)"
         case .ended(let result): result.phrase
+        }
+    }
+}
+
+extension HostWarning {
+    /// For a line of its own, behind the host's name.
+    public var phrase: String {
+        switch self {
+        case .readBeforeMount(let paths):
+            let more = paths.count > 1 ? " (and \(paths.count - 1) more)" : ""
+            return "early boot reads \(paths[0].text)\(more) before /var/lib/deptool is mounted: use \"copies\" instead of \"symlinks\""
+        case .noRecoveryAtBoot:
+            return "/etc/systemd/system cannot be written: if this deploy is cut off, no boot undoes it, but the next contact does"
         }
     }
 }

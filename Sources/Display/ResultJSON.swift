@@ -10,6 +10,7 @@ public func progressJSON(_ host: Hostname, _ event: HostEvent) -> JSONValue {
     case .connecting: members.append(("state", "connecting"))
     case .installingAgent: members.append(("state", "installing-agent"))
     case .connected(let deployed): members += [("state", "connected"), ("stale", .bool(deployed != .asPlanned))]
+    case .warning(let warning): members += [("state", "warning"), ("message", .string(warning.phrase))]
     case .locking: members.append(("state", "locking"))
     case .staging(let bytes, let total):
         members += [("state", "staging"), ("bytes", JSONValue(Int(bytes))), ("total", JSONValue(Int(total)))]

@@ -36,6 +36,7 @@ public enum Layout {
     /// Whether a symlink with this target is Deptool's: nobody else points in here.
     @inline(never) public static func isOurs(_ target: String) -> Bool { begins(target, "/var/lib/deptool/") }
 
+    public static var etc: AbsolutePath { AbsolutePath(unchecked: "/etc") }
     public static var unitLinks: AbsolutePath { AbsolutePath(unchecked: "/etc/systemd/system") }
     /// Where unit files are, those of administrators first.
     public static var unitDirectories: [AbsolutePath] {

@@ -236,6 +236,8 @@ extension Hello: WireCodable {
         writer.text(hostname)
         writer.text(machineID)
         writer.byte(hasSystemd ? 1 : 0)
+        writer.byte(isMountedLate ? 1 : 0)
+        writer.byte(recoversAtBoot ? 1 : 0)
         writer.optional(commit)
         writer.optional(recovery)
     }
@@ -244,10 +246,12 @@ extension Hello: WireCodable {
         let hostname = try reader.text()
         let machineID = try reader.text()
         let hasSystemd = try reader.bool()
+        let isMountedLate = try reader.bool()
+        let recoversAtBoot = try reader.bool()
         let commit = try reader.optional(ObjectID.self)
         self.init(
-            hostname: hostname, machineID: machineID, hasSystemd: hasSystemd, commit: commit,
-            recovery: try reader.optional(Outcome.self))
+            hostname: hostname, machineID: machineID, hasSystemd: hasSystemd, isMountedLate: isMountedLate,
+            recoversAtBoot: recoversAtBoot, commit: commit, recovery: try reader.optional(Outcome.self))
     }
 }
 

@@ -166,15 +166,24 @@ public struct Hello: Hashable, Sendable {
     public var machineID: String
     /// Whether systemd is the running init.
     public var hasSystemd: Bool
+    /// Whether Deptool's directory is on a mount of its own, which early boot comes before.
+    public var isMountedLate: Bool
+    /// Whether a deploy that is cut off is undone at the next boot: not where nobody can put a unit there for it.
+    public var recoversAtBoot: Bool
     /// The deployed commit, nil for none.
     public var commit: ObjectID?
     /// What became of a transaction that an agent before left open; nil if there was none.
     public var recovery: Outcome?
 
-    public init(hostname: String, machineID: String, hasSystemd: Bool, commit: ObjectID?, recovery: Outcome?) {
+    public init(
+        hostname: String, machineID: String, hasSystemd: Bool, isMountedLate: Bool = false, recoversAtBoot: Bool = true, commit: ObjectID?,
+        recovery: Outcome?
+    ) {
         self.hostname = hostname
         self.machineID = machineID
         self.hasSystemd = hasSystemd
+        self.isMountedLate = isMountedLate
+        self.recoversAtBoot = recoversAtBoot
         self.commit = commit
         self.recovery = recovery
     }

@@ -77,6 +77,7 @@ final class ProgressScreen: Sendable {
     }
 
     func show(_ host: Hostname, _ event: HostEvent) {
+        if case .warning(let warning) = event { return remark("\(host.text): warning: \(warning.phrase)") }
         state.update { state in
             let isNews = state.board.update(host, event, at: now)
             switch state.mode {

@@ -38,6 +38,26 @@ extension EndToEnd {
             #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text == "1 host as deployed.\n")
         }
 
+        @Test(arguments: [Site.Flavour.debian12, .separateVar])
+        func `links that early boot reads are warned of where they lead nowhere then`(flavour: Site.Flavour) throws {
+            _ = try site.boot("web1", flavour)
+            func deploy(_ manifest: String) throws -> Output {
+                try cluster.write("web1/app/file", "# \(manifest)\n")
+                try cluster.write("web1/app/manifest.json", manifest)
+                return try cluster.deploy().require(0)
+            }
+            let links = #"{"symlinks": {"/etc/motd.deptool": "file", "/etc/sysctl.d/app.conf": "file", "/etc/udev/rules.d/x.rules": "file"}}"#
+            let warning = """
+                  web1: warning: early boot reads /etc/sysctl.d/app.conf (and 1 more) before /var/lib/deptool is mounted: use "copies" instead of \
+                "symlinks"
+
+                """
+            #expect(try deploy(links).text.contains(warning) == (flavour == .separateVar))
+            // Those that stay as they are were told of, and what is placed is there.
+            #expect(try !deploy(links + " ").text.contains("warning"))
+            #expect(try !deploy(#"{"copies": {"/etc/sysctl.d/app.conf": "file"}}"#).text.contains("warning"))
+        }
+
         @Test(arguments: [Site.Flavour.separateVar, .separateVar13])
         func `a deploy that loses power on such a host is undone at boot`(flavour: Site.Flavour) throws {
             let host = try site.boot("web1", flavour)
@@ -133,8 +153,14 @@ extension EndToEnd {
             try host.run("mount --bind /etc/systemd/system /etc/systemd/system && mount -o remount,ro,bind /etc/systemd/system")
             try cluster.write("web1/app/manifest.json", #"{"copies": {"/etc/app.conf": "conf"}}"#)
             try cluster.write("web1/app/conf", "one\n")
-            try cluster.deploy().require(0)
+            let output = try cluster.deploy().require(0)
+            #expect(
+                output.text.contains(
+                    "  web1: warning: /etc/systemd/system cannot be written: if this deploy is cut off, no boot undoes it, but the next contact does\n"))
             #expect(try host.read("/etc/app.conf") == "one\n")
+            try cluster.write("web1/app/conf", "two\n")
+            let json = try cluster.deploy("--json").require(0)
+            #expect(json.text.contains(#""state":"warning","message":"/etc/systemd/system cannot be written"#), "\(json)")
             let before = try host.snapshot()
             try cluster.addService("web", on: "web1")
             let refused = try cluster.deploy().require(1)

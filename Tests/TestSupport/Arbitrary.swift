@@ -217,7 +217,7 @@ extension Seeded {
 
     mutating func hello() -> Hello {
         Hello(
-            hostname: text(), machineID: text(), hasSystemd: bool(), commit: optional { $0.id() },
+            hostname: text(), machineID: text(), hasSystemd: bool(), isMountedLate: bool(), recoversAtBoot: bool(), commit: optional { $0.id() },
             recovery: optional { $0.outcome() })
     }
 

@@ -43,6 +43,9 @@ int csys_walk(const char *root, const char *path, bool *is_ours);
 // for a mount point, EPERM for what is immutable or can only be appended to. Zero for no reason that the kernel knows.
 int csys_hindrance(int directory, const char *name);
 
+// Which mount a path is on; zero where the kernel does not tell (before 5.8), or there is nothing.
+uint64_t csys_mount_id(const char *path);
+
 // Opens the regular file that a symlink leads to, by the rules of csys_walk: -EXDEV where it leads through somebody else's
 // symlink, or to something else.
 int csys_open_target(const char *root, const char *path);
