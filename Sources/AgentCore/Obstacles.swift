@@ -21,19 +21,19 @@ struct Obstacles {
     let old: Record?
 
     func check(_ found: Hindrances) {
-        // Of the files that are copied before they are replaced.
-        var size: UInt64 = 0
+        var room = Room(system: system)
         for (index, step) in preparation.steps.enumerated() {
             do throws(Failure) {
-                if case .file? = try check(step), let path = step.action.path, let status = try system.status(of: path) {
-                    let (sum, isTooMuch) = size.addingReportingOverflow(status.size)
-                    size = isTooMuch ? .max : sum
+                // Files are copied before they are replaced.
+                if case .file? = try check(step), let path = step.action.path { try room.take(path, in: Layout.store) }
+                if case .place(let path, let source, _, _) = step.action, let app = step.app {
+                    try room.take(app.version(preparation.version).appending(source), in: path)
                 }
             } catch {
                 found.add(Failure(step: index, error.problem))
             }
         }
-        if let shortage = system.shortage(bytes: size, inodes: 0) { found.add(Failure(shortage)) }
+        for shortage in room.shortages { found.add(Failure(shortage)) }
     }
 
     /// What the step replaces or removes.
@@ -161,6 +161,7 @@ struct Obstacles {
 
     /// Whether a file that is adopted still means what it meant: `access` is that of a placed file, nil for a link.
     private func checkAccess(_ file: borrowing File, _ link: Link, _ access: FileAccess?) throws(Failure) {
+        try checkExtended(file, link.path)
         let found = try file.status().attributes
         var wanted: Drift.Attributes
         if let access {
@@ -178,6 +179,15 @@ struct Obstacles {
         }
         if found.means(wanted) { return }
         throw Failure(.otherAccess(link.path, found: try system.access(found), wanted: try system.access(wanted), link))
+    }
+
+    /// What is no mode, and lets others in, or gives rights to who runs it.
+    private func checkExtended(_ file: borrowing File, _ path: AbsolutePath) throws(Failure) {
+        for attribute in try file.extendedAttributes() {
+            for name in ["system.posix_acl_access", "security.capability"] where isSameText(attribute.name, name) {
+                throw Failure(.extendedAccess(path, attribute: name))
+            }
+        }
     }
 
     private func isThere(_ found: Drift.Found, at path: AbsolutePath) throws(Failure) -> Bool {
@@ -238,4 +248,34 @@ extension Record {
         }
         return 0
     }
+}
+
+/// How much room files will take, by the file system that they come to.
+private struct Room {
+    let system: System
+    private var places: [(directory: AbsolutePath, device: UInt64, bytes: UInt64)] = []
+
+    init(system: System) {
+        self.system = system
+        if let status = (try? system.status(of: Layout.root)) ?? nil { places.append((Layout.root, status.device, 0)) }
+    }
+
+    /// Notes a copy of `file`, if that is there, in the nearest directory above `path` that is.
+    mutating func take(_ file: AbsolutePath, in path: AbsolutePath) throws(Failure) {
+        guard let size = try system.status(of: file)?.size else { return }
+        var directory = path.parent
+        while let here = directory {
+            guard let status = try system.status(of: here) else {
+                directory = here.parent
+                continue
+            }
+            for index in places.indices where places[index].device == status.device {
+                let (sum, isTooMuch) = places[index].bytes.addingReportingOverflow(size)
+                return places[index].bytes = isTooMuch ? .max : sum
+            }
+            return places.append((here, status.device, size))
+        }
+    }
+
+    var shortages: [Problem] { places.compactMap { system.shortage(in: $0.directory, bytes: $0.bytes, inodes: 0) } }
 }

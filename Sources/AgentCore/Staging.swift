@@ -96,7 +96,7 @@ final class Staging {
         for content in arrived { bytes -= min(bytes, content.size) }
         var inodes = 0
         for app in apps { inodes += 1 + app.files.count }
-        return system.shortage(bytes: bytes, inodes: UInt64(inodes))
+        return system.shortage(in: Layout.root, bytes: bytes, inodes: UInt64(inodes))
     }
 
     init(system: System, preparation: Preparation) {
@@ -312,11 +312,11 @@ final class Staging {
 }
 
 extension System {
-    /// Whether Deptool's directory has too little room for that much. What cannot be looked up is no reason to give up.
-    func shortage(bytes: UInt64, inodes: UInt64) -> Problem? {
+    /// Whether a directory has too little room for that much. What cannot be looked up is no reason to give up.
+    func shortage(in directory: AbsolutePath, bytes: UInt64, inodes: UInt64) -> Problem? {
         var (free, freeInodes): (UInt64, UInt64) = (0, 0)
-        guard csys_room(real(Layout.root), &free, &freeInodes) == 0 else { return nil }
-        if bytes > free { return .noRoom(needed: bytes, available: free) }
+        guard csys_room(real(directory), &free, &freeInodes) == 0 else { return nil }
+        if bytes > free { return .noRoom(in: directory, needed: bytes, available: free) }
         return inodes > freeInodes ? .noInodes(needed: inodes, available: freeInodes) : nil
     }
 

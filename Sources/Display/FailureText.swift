@@ -16,7 +16,7 @@ extension Failure {
         case .unit(_, .refusesStop, _), .unit(_, .refusesStart, _): withAdvice
         case .unit(_, _, let journal): withJournal(journal)
         case .command(_, _, let output) where !output.isEmpty: problem.phrase + ":\n" + quoted(output)
-        case .occupied, .noGroup, .noUser, .unitAlias, .placedChanged, .fixed, .otherAccess, .noRoom, .noInodes, .noQuadlets: withAdvice
+        case .occupied, .noGroup, .noUser, .unitAlias, .placedChanged, .fixed, .otherAccess, .extendedAccess, .noRoom, .noInodes, .noQuadlets: withAdvice
         case .newerFormat(_, let writer):
             problem.phrase + ".\nUse the version of Deptool that deployed last"
                 + (writer.isEmpty ? "." : ", whose agent is \(visible(writer)), or a newer one.")
@@ -67,7 +67,10 @@ extension Problem {
         case .fixed(let path, code: 1): "\(visible(path.text)) cannot be changed: it or its directory is immutable"
         case .fixed(let path, let code): "\(visible(path.text)) cannot be changed: \(linuxError(code))"
         case .otherAccess(let path, _, _, _): "\(visible(path.text)) would lose its mode or owner"
-        case .noRoom(let needed, let available): "\(size(needed)) are needed in \(Layout.root.text), \(size(available)) are free"
+        case .extendedAccess(let path, "security.capability"): "\(visible(path.text)) has capabilities, which it would lose"
+        case .extendedAccess(let path, _): "\(visible(path.text)) has an access control list, which it would lose"
+        case .noRoom(let directory, let needed, let available):
+            "\(size(needed)) are needed in \(visible(directory.text)), \(size(available)) are free"
         case .noInodes(let needed, let available):
             "room for \(count(Int(clamping: needed), "file")) is needed in \(Layout.root.text), there is room for \(available)"
         case .newerFormat(let path, _): "\(visible(path)) was written by a newer version of Deptool"

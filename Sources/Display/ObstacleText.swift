@@ -91,6 +91,9 @@ extension Problem {
             return "See `lsattr -d \(isOne ? visible(path.text) : "PATH")` on the host, also for the directory; `chattr -i` or `chattr -a` changes that."
         case .fixed: return nil
         case .otherAccess(let path, let found, let wanted, let link): return keeping(path, found, wanted, link)
+        case .extendedAccess(let path, let attribute):
+            let program = attribute == "security.capability" ? "setcap -r" : "setfacl -b"
+            return "`\(program) \(isOne ? visible(path.text) : "PATH")` on the host removes that; or leave it out of the config tree."
         case .noRoom, .noInodes: return "Make room there, then deploy again."
         default: return nil
         }

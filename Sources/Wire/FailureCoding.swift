@@ -78,8 +78,13 @@ extension Problem: WireCodable {
             found.encode(to: &writer)
             wanted.encode(to: &writer)
             link.encode(to: &writer)
-        case .noRoom(let needed, let available):
+        case .extendedAccess(let path, let attribute):
+            writer.byte(42)
+            path.encode(to: &writer)
+            writer.text(attribute)
+        case .noRoom(let directory, let needed, let available):
             writer.byte(38)
+            directory.encode(to: &writer)
             writer.number(needed)
             writer.number(available)
         case .noInodes(let needed, let available):
@@ -151,9 +156,13 @@ extension Problem: WireCodable {
             let found = try FileAccess(from: &reader)
             let wanted = try FileAccess(from: &reader)
             self = .otherAccess(path, found: found, wanted: wanted, try Link(from: &reader))
+        case 42:
+            let path = try AbsolutePath(from: &reader)
+            self = .extendedAccess(path, attribute: try reader.text())
         case 38:
+            let directory = try AbsolutePath(from: &reader)
             let needed = try reader.number()
-            self = .noRoom(needed: needed, available: try reader.number())
+            self = .noRoom(in: directory, needed: needed, available: try reader.number())
         case 39:
             let needed = try reader.number()
             self = .noInodes(needed: needed, available: try reader.number())

@@ -276,9 +276,12 @@ public indirect enum Problem: Hashable, Sendable {
     case fixed(AbsolutePath, code: Int)
     /// A file has the content that it is to have, but means something else by its mode or owner, which it would lose.
     case otherAccess(AbsolutePath, found: FileAccess, wanted: FileAccess, Link)
-    /// Deptool's directory has not as much room as the deploy takes, in bytes.
-    case noRoom(needed: UInt64, available: UInt64)
-    /// Nor so many inodes.
+    /// Nor may such a file have what is no mode: an access control list (`system.posix_acl_access`) or capabilities
+    /// (`security.capability`).
+    case extendedAccess(AbsolutePath, attribute: String)
+    /// A directory's file system has not as much room as the deploy takes, in bytes.
+    case noRoom(in: AbsolutePath, needed: UInt64, available: UInt64)
+    /// Deptool's directory has not so many inodes.
     case noInodes(needed: UInt64, available: UInt64)
 }
 

@@ -70,6 +70,35 @@ import Wire
         #expect(try obstacles(host, app()) == (isSame ? [] : [problem]))
     }
 
+    /// user::r-- user:5:r-- group::r-- mask::r-- other::--- (acl(5)), as the kernel keeps it.
+    private static let list: [UInt8] = [
+        2, 0, 0, 0, 1, 0, 4, 0, 255, 255, 255, 255, 2, 0, 4, 0, 5, 0, 0, 0, 4, 0, 4, 0, 255, 255, 255, 255, 16, 0, 4, 0, 255, 255, 255, 255,
+        32, 0, 0, 0, 255, 255, 255, 255,
+    ]
+    /// cap_net_raw+ep (capabilities(7)).
+    private static let capability: [UInt8] = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+
+    @Test(arguments: ["system.posix_acl_access", "security.capability"])
+    func `rights beside the mode are not lost`(attribute: String) throws {
+        let value = attribute.hasPrefix("system") ? Self.list : Self.capability
+        for isPlaced in [false, true] {
+            let host = try TestHost()
+            try host.write("/etc/a", "one", mode: 0o444)
+            let descriptor = open(host.real("/etc/a"), O_RDONLY)
+            defer { close(descriptor) }
+            let result = csys_fsetxattr(descriptor, attribute, value, value.count)
+            // A file system without such attributes has no files that would lose one.
+            if result == -EOPNOTSUPP { return }
+            #expect(result == 0)
+            var wanted = app()
+            if isPlaced {
+                wanted.apps["dns"]?.links["/etc/a"] = nil
+                wanted.apps["dns"]?.placed["/etc/a"] = .init(source: "a", mode: 0o444)
+            }
+            #expect(try obstacles(host, wanted) == [.extendedAccess(try AbsolutePath("/etc/a"), attribute: attribute)])
+        }
+    }
+
     @Test func `a script becomes a link to one that can be run`() throws {
         let host = try TestHost()
         try host.write("/etc/a", "one", mode: 0o755)

@@ -179,6 +179,16 @@ extension EndToEnd {
             try cluster.remove("web1/app/small")
             #expect(try cluster.deploy().text == nothingToDo)
 
+            // For a copy that comes to another file system.
+            try host.run("mkdir /etc/small && mount -t tmpfs -o size=64k none /etc/small")
+            try cluster.write("web1/app/large", String(repeating: "0123456789abcdef", count: 8192))
+            try cluster.write("web1/app/manifest.json", #"{"symlinks": {"/etc/app": "conf"}, "copies": {"/etc/small/deep/large": "large"}}"#)
+            output = try refused([host])
+            #expect(output.text.contains(/web1: 131\.0 kB are needed in \/etc\/small, 65\.5 kB are free\.\n/), "\(output)")
+            try host.run("umount /etc/small && rmdir /etc/small")
+            try cluster.write("web1/app/manifest.json", #"{"symlinks": {"/etc/app": "conf"}}"#)
+            try cluster.remove("web1/app/large")
+
             // For the names of files.
             for number in 0..<100 { try cluster.write("web1/app/small/\(number)", "") }
             try host.run("mount -o remount,size=10m,nr_inodes=60 /var/lib/deptool")

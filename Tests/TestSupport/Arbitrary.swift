@@ -183,7 +183,8 @@ extension Seeded {
         case 17: .placedChanged(absolutePath())
         case 20: .fixed(absolutePath(), code: small())
         case 21: .otherAccess(absolutePath(), found: access(), wanted: access(), link())
-        case 22: .noRoom(needed: UInt64(number() & .max), available: UInt64(number() & .max))
+        case 22: .noRoom(in: absolutePath(), needed: UInt64(number() & .max), available: UInt64(number() & .max))
+        case 24: .extendedAccess(absolutePath(), attribute: text())
         case 23: .noInodes(needed: UInt64(number() & .max), available: UInt64(number() & .max))
         case 18: .noQuadlets
         case 19: .noQuadletUnit(absolutePath(), output: text())
