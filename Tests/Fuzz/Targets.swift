@@ -138,6 +138,21 @@ let targets: [String: Target] = [
     "host-log": Target(samples: hostLogs, run: readHostLog),
     "plan-file": Target(samples: plans, run: readPlan),
     "prompt": Target(samples: prompts, run: readPrompt),
+    // What the guard is told: by the login itself, and by sshd before and after.
+    "guard": Target(samples: guardTests) { input in
+        let parts = input.split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false).map(Array.init)
+        guard parts.count == 3, let login = OwnLogin(parts[0]) else { return }
+        let tests: GuardTests = [.sshdBefore: (0, parts[1]), .sshd: (0, parts[2]), .sudo: (1, parts[1]), .nftables: (2, parts[2])]
+        guard !login.specification.contains("\n") else { throw Broken("an argument has two lines") }
+        for mistake in [Step.Test.sudo, .nftables].compactMap(tests.mistake) { try render(.rolledBack(Failure(mistake))) }
+        if let objection = tests.objection(to: login) { try render(.lockedOut(objection)) }
+    },
+    "unit-file": Target(samples: unitFiles) { input in
+        for name in ["a.service", "a-b@c.socket"] {
+            guard let unit = UnitName(name) else { return }
+            guard !InstallSection(input, of: unit).also.contains(unit) else { throw Broken("a unit comes along with itself") }
+        }
+    },
     "report": Target(samples: reports, run: readReport),
     "ssh-output": Target(samples: sshOutputs, run: readSSHOutput),
     "unit-status": Target(samples: unitStatuses, run: readUnitStatuses),
@@ -205,6 +220,15 @@ let targets: [String: Target] = [
         try render(.failed(.unknownCPU(text, carried: ["x86_64"])))
     },
 ]
+
+private let guardTests = [
+    "DEPTOOL-LOGIN ann,10.0.0.1 40000 10.0.0.2 22,users sudo\n\0allowusers ann@10.0.0.*\nport 22\n\0allowusers bob\ndenygroups s*\n",
+    "DEPTOOL-LOGIN root,,root\n\0permitrootlogin yes\n \n\0permitrootlogin no\npermittty no\nmatch ?\n",
+].map { Array($0.utf8) }
+
+private let unitFiles = [
+    "[Unit]\nDescription=x\n[Install]\n# c\nAlso = b.service \\\n ; d\n %p-x@%i.socket\nAlias=z.service\n", "[Install]\r\nAlso=%n %N.timer %%\r\n",
+].map { Array($0.utf8) }
 
 private let manifests = [
     #"{"systemd": {"units_enabled": ["a.service"]}, "symlinks": {"/etc/a": "b/c"}}"#,

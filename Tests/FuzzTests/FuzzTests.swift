@@ -14,9 +14,9 @@ import TestSupport
     }()
 
     static let targets = [
-        "adopt", "agent", "agent-keys", "conversation", "frames", "holder", "host-log", "journal", "known-hosts", "manifest",
+        "adopt", "agent", "agent-keys", "conversation", "frames", "guard", "holder", "host-log", "journal", "known-hosts", "manifest",
         "output", "plan-file", "probe", "prompt", "record", "reply", "report", "request", "settings", "ssh-output",
-        "stored-record", "unit-status",
+        "stored-record", "unit-file", "unit-status",
     ]
 
     private func kept(_ target: String) -> [String] {

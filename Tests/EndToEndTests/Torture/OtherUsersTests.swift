@@ -19,11 +19,12 @@ extension EndToEnd {
             try host.run("cd /home/mallory; exec setpriv --reuid=mallory --regid=mallory --init-groups sh -c '\(script)'")
         }
 
-        private func write(_ links: [String: String]) throws {
+        private func write(_ links: [String: String], copies: [String] = []) throws {
             try cluster.write("web1/keys/one", "one\n")
             try cluster.write("web1/keys/two", "two\n")
             let list = links.sorted { $0.key < $1.key }.map { #""/home/mallory/\#($0.key)": "\#($0.value)""# }.joined(separator: ", ")
-            try cluster.write("web1/keys/manifest.json", #"{"symlinks": {\#(list)}}"#)
+            let places = copies.map { #""/home/mallory/\#($0)": {"source": "one", "mode": "0600", "owner": "mallory", "group": "mallory"}"# }
+            try cluster.write("web1/keys/manifest.json", #"{"symlinks": {\#(list)}, "copies": {\#(places.joined(separator: ", "))}}"#)
         }
 
         /// All that is not mallory's or Deptool's, with mode, owner and content.
@@ -53,7 +54,7 @@ extension EndToEnd {
 
         /// As fast as they can, mallory makes everything in the way into everything else.
         private static let mischief = #"""
-            my @places = ("data", "data/deep", "data/deep/link", "data/turns", "data/adopted", ".deptool-new", "data/.deptool-new");
+            my @places = ("data", "data/deep", "data/deep/link", "data/turns", "data/adopted", "data/deep/copy", ".deptool-new", "data/.deptool-new");
             my @traps = ("/root/.ssh", "/root", "/etc", "../../etc", "/var/lib/deptool/store", "/var/lib/deptool");
             sub any { return $_[rand @_] }
             while (getppid() != 1) {
@@ -88,8 +89,13 @@ extension EndToEnd {
             var round = 0
             while round < 12 || ContinuousClock.now < end {
                 round += 1
-                try write(states.randomElement() ?? [:])
-                let output = try round % 3 == 0 ? cluster.deploy("--repair") : cluster.deploy()
+                try write(states.randomElement() ?? [:], copies: Bool.random() ? ["data/deep/copy", "data/own/copy"] : [])
+                let output =
+                    switch round % 4 {
+                    case 0: try cluster.deploy("--repair")
+                    case 2: try cluster.deptool("undo", "--no-confirm", "--ssh-config", cluster.sshConfiguration)
+                    default: try cluster.deploy()
+                    }
                 switch output.code {
                 case 0: done += 1
                 case 1: refused += 1
