@@ -1,0 +1,220 @@
+import Git
+import Model
+import Planning
+
+/// Reads config trees from the store and plans with them.
+public struct ClusterReader {
+    /// Bytes of a `manifest.json` or `host.json`.
+    private static let manifestLimit = 1 << 20
+
+    let store: Store
+    private let safety: Safety
+
+    public init(_ store: Store, safety: Safety = Safety()) {
+        self.store = store
+        self.safety = safety
+    }
+
+    /// The hosts of a cluster's root tree and their own trees, ordered by name.
+    public func hosts(in root: ObjectID) throws(ClusterError) -> [(host: Hostname, tree: ObjectID)] {
+        var hosts: [(Hostname, ObjectID)] = []
+        for entry in try read({ () throws(StoreError) in try store.tree(root) }) where entry.kind == .directory {
+            if let host = Hostname(entry.name) { hosts.append((host, entry.id)) }
+        }
+        return hosts.sorted { $0.0 < $1.0 }
+    }
+
+    /// Compares the root tree with what every host is known to run, and with what is said to have drifted there. Other hosts
+    /// are not looked into.
+    public func plan(
+        root: ObjectID, cluster: String, filter: HostFilter = .all, drift: [Hostname: [Drift]] = [:],
+        origin: HostTree.Origin = .configTree
+    ) throws(ClusterError) -> Plan {
+        let hosts = try hosts(in: root)
+        let deployed = Dictionary(
+            try read { () throws(StoreError) in try store.deployedCommits() }.map { ($0.host, $0.commit) }
+        ) { first, _ in first }
+        let orphans = try orphans(hosts.map(\.host), deployed, cluster)
+        try filter.check((hosts.map(\.host) + orphans).sorted())
+        var plans: [HostPlan] = []
+        for (host, tree) in hosts where filter.includes(host) {
+            let base = deployed[host]
+            let old = try base.map { commit throws(ClusterError) in try hostTreeID(of: host, in: commit) } ?? nil
+            let drift = drift[host] ?? []
+            if old == tree, drift.isEmpty { continue }
+            let wanted = try hostTree(host, tree)
+            do { try wanted.validate(origin) } catch { throw .tree(error) }
+            let known = try old.map { id throws(ClusterError) in try deployedTree(host, id) }
+            let plan = HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, drift: drift)
+            if let plan { plans.append(try noteAlso(plan, known)) }
+        }
+        return Plan(hosts: plans, orphans: orphans.filter(filter.includes))
+    }
+
+    /// Hosts of the cluster that are deployed to but not in its tree any more.
+    private func orphans(
+        _ hosts: [Hostname], _ deployed: [Hostname: ObjectID], _ cluster: String
+    ) throws(ClusterError) -> [Hostname] {
+        let present = Set(hosts)
+        var orphans: [Hostname] = []
+        for (host, commit) in deployed where !present.contains(host) {
+            let info = try read { () throws(StoreError) in try store.commitInfo(commit) }
+            if DeployMessage.cluster(of: info.message) == cluster { orphans.append(host) }
+        }
+        return orphans.sorted()
+    }
+
+    /// What empties a host that is not in the tree any more.
+    public func removalPlan(_ host: Hostname, root: ObjectID) throws(ClusterError) -> Plan {
+        guard try !hosts(in: root).contains(where: { $0.host == host }) else { throw .hostInTree(host) }
+        let base = try read { () throws(StoreError) in try store.deployedCommit(host) }
+        guard let base else { throw .notDeployed(host) }
+        let old = try hostTreeID(of: host, in: base)
+        let empty = try read { () throws(StoreError) in try store.write(RecordedObject(kind: .tree, bytes: [])) }
+        let known = try old.map { id throws(ClusterError) in try deployedTree(host, id) }
+        // The name check goes by what the host was deployed with.
+        let wanted = HostTree(host: host, id: empty, options: known?.options ?? HostOptions(), apps: [])
+        let plan = HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, isRemoval: true)
+        return Plan(hosts: try plan.map { plan throws(ClusterError) in [try noteAlso(plan, known)] } ?? [])
+    }
+
+    private func noteAlso(_ plan: HostPlan, _ deployed: HostTree?) throws(ClusterError) -> HostPlan {
+        var plan = plan
+        try plan.noteAlso(deployed: deployed) { file throws(ClusterError) in
+            do throws(StoreError) {
+                return try store.blob(file.id, limit: Self.manifestLimit)
+            } catch {
+                // systemd reads no such unit.
+                if case .objectTooLarge = error { return [] }
+                throw .store(error)
+            }
+        }
+        return plan
+    }
+
+    /// The tree of one host in a commit; nil when the commit does not have it.
+    func hostTreeID(of host: Hostname, in commit: ObjectID) throws(ClusterError) -> ObjectID? {
+        try read { () throws(StoreError) in try store.tree(of: host, in: commit) }
+    }
+
+    /// The hosts of the tree, and those of the cluster that are deployed to but not in it any more, ordered by name.
+    public func knownHosts(_ root: ObjectID, cluster: String, filter: HostFilter) throws(ClusterError) -> [Hostname] {
+        let hosts = try hosts(in: root).map(\.host)
+        let deployed = Dictionary(
+            try read { () throws(StoreError) in try store.deployedCommits() }.map { ($0.host, $0.commit) }
+        ) { first, _ in first }
+        let all = (hosts + (try orphans(hosts, deployed, cluster))).sorted()
+        try filter.check(all)
+        return all.filter(filter.includes)
+    }
+
+    /// What a host runs, with gaps where it cannot be read: what is wrong there is no reason to leave all hosts alone.
+    func deployedTree(_ host: Hostname, _ id: ObjectID) throws(ClusterError) -> HostTree {
+        var gap: String?
+        do {
+            return try hostTree(host, id)
+        } catch {
+            gap = try Self.gap(error)
+        }
+        var tree = HostTree(host: host, id: id, apps: [])
+        tree.gap = gap
+        do {
+            for entry in try read({ () throws(StoreError) in try store.tree(id) }) where entry.kind == .directory {
+                tree.apps.append(try app(entry, host, acceptsGaps: true))
+            }
+        } catch {
+            _ = try Self.gap(error)
+            tree.apps = []
+        }
+        tree.apps.sort { $0.name < $1.name }
+        return tree
+    }
+
+    /// What cannot be read, if it is that.
+    private static func gap(_ error: ClusterError) throws(ClusterError) -> String {
+        switch error {
+        case .tree(let problem): return "\(problem.place): \(problem.phrase)"
+        case .store(.missingObject), .store(.damagedObject), .store(.objectTooLarge):
+            if case .store(let error) = error { return error.phrase }
+            throw error
+        default: throw error
+        }
+    }
+
+    func hostTree(_ host: Hostname, _ id: ObjectID) throws(ClusterError) -> HostTree {
+        var tree = HostTree(host: host, id: id, apps: [])
+        for entry in try read({ () throws(StoreError) in try store.tree(id) }) {
+            if entry.kind == .directory {
+                tree.apps.append(try app(entry, host))
+            } else if entry.name == HostOptions.fileName {
+                let bytes = try contents(entry.id, host, nil, HostOptions.fileName)
+                do {
+                    tree.options = try HostOptions(parsing: bytes)
+                } catch {
+                    throw .tree(TreeProblem(host: host, file: HostOptions.fileName, .format(error)))
+                }
+            }
+        }
+        tree.apps.sort { $0.name < $1.name }
+        return tree
+    }
+
+    private func app(_ entry: TreeEntry, _ host: Hostname, acceptsGaps: Bool = false) throws(ClusterError) -> AppTree {
+        guard let name = AppName(entry.name) else { throw .tree(TreeProblem(host: host, .badAppName(entry.name))) }
+        var files: [FileEntry] = []
+        try collect(entry.id, below: "", host, name, &files)
+        files.sort { $0.path < $1.path }
+        var app = AppTree(name: name, id: entry.id, manifest: Manifest(), files: files)
+        if let file = files.first(where: { $0.path.text == Manifest.fileName }) {
+            do {
+                app.manifest = try manifest(file.id, host, name)
+            } catch {
+                guard acceptsGaps else { throw error }
+                app.isManifestKnown = false
+            }
+        }
+        return app
+    }
+
+    private func manifest(_ id: ObjectID, _ host: Hostname, _ app: AppName) throws(ClusterError) -> Manifest {
+        let bytes = try contents(id, host, app, Manifest.fileName)
+        do {
+            return try Manifest(parsing: bytes)
+        } catch {
+            throw .tree(TreeProblem(host: host, app: app, file: Manifest.fileName, .format(error)))
+        }
+    }
+
+    private func collect(
+        _ tree: ObjectID, below prefix: String, _ host: Hostname, _ app: AppName, _ files: inout [FileEntry]
+    ) throws(ClusterError) {
+        for entry in try read({ () throws(StoreError) in try store.tree(tree) }) {
+            let text = prefix + entry.name
+            let path: RelativePath
+            do {
+                path = try RelativePath(text)
+            } catch {
+                throw .tree(TreeProblem(host: host, app: app, file: text, .badPath(error)))
+            }
+            switch entry.kind {
+            case .directory: try collect(entry.id, below: text + "/", host, app, &files)
+            case .file(let isExecutable): files.append(FileEntry(path: path, isExecutable: isExecutable, id: entry.id))
+            case .other: throw .tree(TreeProblem(host: host, app: app, file: text, .notAFile))
+            }
+        }
+    }
+
+    private func contents(_ id: ObjectID, _ host: Hostname, _ app: AppName?, _ file: String) throws(ClusterError) -> [UInt8] {
+        do {
+            return try store.blob(id, limit: Self.manifestLimit)
+        } catch .objectTooLarge {
+            throw .tree(TreeProblem(host: host, app: app, file: file, .tooLarge(limit: Self.manifestLimit)))
+        } catch {
+            throw .store(error)
+        }
+    }
+
+    func read<Result>(_ body: () throws(StoreError) -> Result) throws(ClusterError) -> Result {
+        do { return try body() } catch { throw .store(error) }
+    }
+}

@@ -1,0 +1,55 @@
+import Model
+
+/// Which hosts of a cluster are meant.
+public struct HostFilter: Sendable {
+    /// Names and glob patterns; empty for all.
+    private let patterns: [String]
+
+    public static let all = HostFilter([])
+
+    /// Whether no host was named.
+    var isAll: Bool { patterns.isEmpty }
+
+    /// Each may be a list with commas. One without a name, as from a shell's unset variable, stands for no host, not for
+    /// all.
+    public init(_ lists: [String]) {
+        patterns = lists.flatMap { list in
+            let names = list.split(separator: ",").map(String.init)
+            return names.isEmpty ? [""] : names
+        }
+    }
+
+    public func includes(_ host: Hostname) -> Bool {
+        patterns.isEmpty || patterns.contains { Self.matches(host.text, $0) }
+    }
+
+    /// Complains of names that match none of the hosts.
+    public func check(_ known: [Hostname]) throws(ClusterError) {
+        if known.isEmpty { throw .noHosts }
+        let unknown = patterns.filter { pattern in !known.contains { Self.matches($0.text, pattern) } }
+        guard unknown.isEmpty else { throw .unknownHosts(unknown, known: known) }
+    }
+
+    /// `*` stands for any characters, `?` for one.
+    static func matches(_ name: String, _ pattern: String) -> Bool {
+        let (name, pattern) = (Array(name.utf8), Array(pattern.utf8))
+        var (i, j) = (0, 0)
+        // Where to go on when what follows the last star turns out not to match.
+        var star: (i: Int, j: Int)?
+        while i < name.count {
+            if j < pattern.count, pattern[j] == UInt8(ascii: "*") {
+                star = (i, j + 1)
+                j += 1
+            } else if j < pattern.count, pattern[j] == name[i] || pattern[j] == UInt8(ascii: "?") {
+                i += 1
+                j += 1
+            } else if let retry = star {
+                star = (retry.i + 1, retry.j)
+                (i, j) = (retry.i + 1, retry.j)
+            } else {
+                return false
+            }
+        }
+        return pattern[j...].allSatisfy { $0 == UInt8(ascii: "*") }
+    }
+}

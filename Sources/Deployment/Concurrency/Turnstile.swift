@@ -1,0 +1,32 @@
+
+/// At most so many at a time, and so many at each door.
+final class Turnstile: Sendable {
+    private struct Inside {
+        var count = 0
+        var atDoor: [String: Int] = [:]
+    }
+
+    private let most: Int
+    private let mostAtDoor: Int
+    private let inside = Monitor(Inside())
+
+    init(_ most: Int, atDoor mostAtDoor: Int) { (self.most, self.mostAtDoor) = (most, mostAtDoor) }
+
+    /// Waits for places at all of these doors at once, so that nobody holds one place while waiting for another.
+    func enter<Result, Problem: Error>(
+        by doors: Set<String>, _ body: () throws(Problem) -> Result
+    ) throws(Problem) -> Result {
+        inside.wait { inside -> Void? in
+            guard inside.count < most, doors.allSatisfy({ inside.atDoor[$0, default: 0] < mostAtDoor }) else { return nil }
+            inside.count += 1
+            for door in doors { inside.atDoor[door, default: 0] += 1 }
+        }
+        defer {
+            inside.update { inside in
+                inside.count -= 1
+                for door in doors { inside.atDoor[door, default: 0] -= 1 }
+            }
+        }
+        return try body()
+    }
+}

@@ -1,0 +1,341 @@
+import CSystem
+import Git
+import Model
+import Planning
+import SSH
+import Wire
+
+/// Carries out a plan on all its hosts.
+///
+/// It begins by connecting, which changes nothing and may be done while the operator still reads the plan; then it waits
+/// for `go` or `callOff`.
+public final class Deploy: Sendable {
+    private enum Decision {
+        case open
+        case go(ObjectID)
+        case calledOff
+    }
+
+    private let plan: Plan
+    private let storePath: String
+    private let access: Access
+    private let options: DeployOptions
+    private let report: @Sendable (Hostname, HostEvent) -> Void
+    private let phrase: @Sendable (HostResult) -> String
+    private let decision = Monitor(Decision.open)
+    /// Before any host is locked: whoever had to be asked something was.
+    private let loginMeeting: MeetingPoint
+    /// Before anybody changes anything.
+    private let meeting: MeetingPoint
+    /// Hosts that could not be reached, and that the others may do without.
+    private let missing = Monitor<[MissingHost]>([])
+    /// Whether all who have met may go on: one vote, that of the operator where somebody is missing.
+    private let consent = MeetingPoint(1)
+    /// Before anybody keeps the new state, when all or none shall.
+    private let commitMeeting: MeetingPoint
+    /// One for each host of the plan.
+    private let interrupts: [Interrupt]
+
+    /// What happens is told to `report`, from the threads of the hosts, as it happens. `phrase` words how it ended, for the
+    /// history.
+    public init(
+        _ plan: Plan, store: Store, access: Access, options: DeployOptions,
+        phrase: @escaping @Sendable (HostResult) -> String,
+        report: @escaping @Sendable (Hostname, HostEvent) -> Void
+    ) throws(SSHError) {
+        self.plan = plan
+        self.access = access
+        self.options = options
+        self.report = report
+        self.phrase = phrase
+        storePath = store.path
+        loginMeeting = MeetingPoint(plan.hosts.count)
+        meeting = MeetingPoint(plan.hosts.count)
+        commitMeeting = MeetingPoint(plan.hosts.count)
+        var interrupts: [Interrupt] = []
+        for _ in plan.hosts { interrupts.append(try Interrupt()) }
+        self.interrupts = interrupts
+    }
+
+    /// Connects to all hosts, and does the rest once that is decided. Nobody changes anything before all hosts are locked
+    /// and have their files; then every host goes its way.
+    public func run() async -> [(host: Hostname, result: HostResult)] {
+        await withTaskGroup { group in
+            for (plan, interrupt) in zip(plan.hosts, interrupts) {
+                group.addTask {
+                    await onOwnThread {
+                        let result = self.deploy(plan, interrupt)
+                        self.note(plan.host, result)
+                        self.report(plan.host, .ended(result))
+                        return (plan.host, result)
+                    }
+                }
+            }
+            async let asking: Void = onOwnThread { self.consent.vote(self.mayGoOn() ? .ready : .against) }
+            var results: [(host: Hostname, result: HostResult)] = []
+            for await result in group { results.append(result) }
+            await asking
+            return results.sorted { $0.host < $1.host }
+        }
+    }
+
+    /// Waits until all that can be reached are, and asks the operator whether to go on without those who are missing.
+    private func mayGoOn() -> Bool {
+        guard loginMeeting.decision() else { return false }
+        let missing = missing.update { $0.sorted { $0.host < $1.host } }
+        guard !missing.isEmpty, missing.count < plan.hosts.count, case .ask(let ask) = options.unreachable else { return true }
+        return ask(missing)
+    }
+
+    /// Makes the commit, notes in the store's history what is about to happen, and lets every host go on with it.
+    @discardableResult
+    public func go(
+        root: ObjectID, _ kind: DeployNote.Kind = .deploy, cluster: String, store: Store
+    ) throws(StoreError) -> ObjectID {
+        let commit = try store.begin(plan, root: root, kind, cluster: cluster)
+        decision.update { $0 = .go(commit) }
+        return commit
+    }
+
+    /// Notes how it ended for a host, once it was decided that there is anything to end. What cannot be noted is known by
+    /// the host itself.
+    private func note(_ host: Hostname, _ result: HostResult) {
+        guard case .go(let commit) = decision.update({ $0 }), let store = try? Store.open(at: storePath) else { return }
+        let time = csys_realtime_ns() / 1_000_000_000
+        try? store.note([.ended(time: time, commit: commit, host, result.end, String(phrase(result).prefix(1000)))])
+    }
+
+    /// Leaves all hosts as they are; for as long as nothing was decided.
+    public func callOff() {
+        decision.update { decision in
+            if case .open = decision { decision = .calledOff }
+        }
+        cancel()
+    }
+
+    /// Gives up: hosts that are connecting or staging are left as they are, those that run their steps roll back.
+    public func cancel() {
+        for interrupt in interrupts { interrupt.fire() }
+    }
+
+    // MARK: One host
+
+    private func deploy(_ plan: HostPlan, _ interrupt: Interrupt) -> HostResult {
+        // Where this host has yet to vote, in their order, and how it votes there if it does not get as far.
+        var meetings = [loginMeeting, meeting, commitMeeting]
+        var vote = MeetingPoint.Vote.against
+        defer { for meeting in meetings { meeting.vote(vote) } }
+        var refusedLogin: HostError?
+        var isApplying = false
+        do throws(HostError) {
+            let early = connectEarly(plan, interrupt)
+            let commit = try decided()
+            var session: HostSession
+            do throws(HostError) {
+                if let early { session = early } else { session = try connect(plan, access.questions, interrupt) }
+            } catch {
+                if case .ssh(let reason) = error, reason != .interrupted, options.unreachable.isBearable {
+                    missing.update { $0.append((plan.host, reason)) }
+                    vote = .absent
+                }
+                throw error
+            }
+            defer { session.close() }
+            meetings.removeFirst().vote(.ready)
+            guard try consent.decision(proveReady: { () throws(HostError) in try session.proveLife() }) else {
+                return .failed(.otherHostNotReady)
+            }
+            for warning in HostWarning.all(plan, session.hello) { report(plan.host, .warning(warning)) }
+            let store = try opened()
+            let login = try OwnLogin.ask(plan, access, interrupt)
+            let preparation = try prepared(plan, commit, login, store)
+            switch try session.prepare(preparation, storePath: storePath, report: { report(plan.host, $0) }) {
+            case .ready: break
+            case .busy(let holder): return .failed(.busy(holder))
+            case .stale(let record): return .stale(try session.takeOver(record, into: store))
+            }
+            meetings.removeFirst().vote(.ready)
+            guard try meeting.decision(proveReady: { () throws(HostError) in try session.proveLife() }) else {
+                session.abandon()
+                return .failed(.otherHostNotReady)
+            }
+            isApplying = true
+            let password = session.conversation.sudoPassword
+            let outcome = try session.apply(
+                plan, confirm: { confirm($0, plan, $1, login, password, $2, &refusedLogin, &meetings) },
+                report: { report(plan.host, $0) })
+            session.hangUp()
+            // If the store cannot take it, the host says so at the next deploy.
+            if outcome == .deployed {
+                if !options.forgets { store.remember(plan.wanted.id, of: plan.host, in: commit) }
+                try? store.setDeployed(plan.host, options.forgets ? nil : commit, reason: "deploy")
+            }
+            if case .rolledBack(let failure) = outcome, case .notConfirmed = failure.problem, let refusedLogin {
+                return .lockedOut(refusedLogin)
+            }
+            return HostResult(outcome)
+        } catch {
+            switch error {
+            case .refused, .obstructed: return .failed(error)
+            // Whatever came instead of its word, the host may have done all of it.
+            case _ where isApplying: return .unknown(error)
+            case .ssh(.interrupted): return .failed(.calledOff)
+            default: return .failed(error)
+            }
+        }
+    }
+
+    /// `password` is what sudo got when the session began, and `proveLife` is to be called every ten seconds.
+    private func confirm(
+        _ because: Step.Confirmation, _ plan: HostPlan, _ tests: GuardTests, _ login: OwnLogin?, _ password: Secret?,
+        _ proveLife: () throws(HostError) -> Void, _ refusedLogin: inout HostError?, _ meetings: inout [MeetingPoint]
+    ) -> Problem? {
+        switch because {
+        case .login:
+            let planned = plan.steps.compactMap(\.action.test)
+            for test in planned where test != .sshdBefore {
+                if let mistake = tests.mistake(in: test) { return mistake }
+            }
+            if planned.contains(.sshd) {
+                refusedLogin = login.map { tests.objection(to: $0) } ?? .sshdUntested([])
+                if refusedLogin != nil { return .notConfirmed(seconds: 0) }
+            }
+            // A server that was just restarted may need a moment.
+            for _ in 0..<3 {
+                do throws(HostError) {
+                    try logInAgain(plan.host, password)
+                    return nil
+                } catch {
+                    refusedLogin = error
+                }
+                do throws(HostError) { try proveLife() } catch { return error.whyNotReady }
+                _ = csys_poll(nil, 0, 1000)
+            }
+            return .notConfirmed(seconds: 0)
+        case .everyHost:
+            refusedLogin = nil
+            meetings = []
+            commitMeeting.vote(.ready)
+            do throws(HostError) {
+                return try commitMeeting.decision(proveReady: proveLife) ? nil : .otherHostFailed
+            } catch {
+                return error.whyNotReady
+            }
+        }
+    }
+
+    /// All that the next deploy will need, as far as to an agent that greets: the login, the login shell, sudo.
+    private func logInAgain(_ host: Hostname, _ password: Secret?) throws(HostError) {
+        // Not through the session's own interrupt: giving up is told to the host over the connection there is.
+        let interrupt: Interrupt
+        do { interrupt = try Interrupt() } catch { throw .ssh(error) }
+        // Nobody is asked anything while a host waits; sudo may want the password again that it got before.
+        var questions = Questions.none
+        if let password { questions.sudoPassword = { _, _, wrong in wrong == nil ? password : nil } }
+        var session = try HostSession(
+            host, access: access, sharing: .none, questions: questions, interrupt: interrupt, report: { _ in })
+        session.hangUp()
+    }
+
+    /// Waits for `go`.
+    private func decided() throws(HostError) -> ObjectID {
+        let commit = decision.wait { decision -> ObjectID?? in
+            switch decision {
+            case .open: nil
+            case .go(let commit): .some(commit)
+            case .calledOff: .some(nil)
+            }
+        }
+        guard let commit else { throw .calledOff }
+        return commit
+    }
+
+    /// Connects before anything is decided, which changes nothing: an agent is only brought after that. Nil when that has
+    /// to be done again, because a question came up that the operator cannot answer while reading, or because it failed in
+    /// a way that may pass.
+    private func connectEarly(_ plan: HostPlan, _ interrupt: Interrupt) -> HostSession? {
+        guard options.connectsEarly, case .open = decision.update({ $0 }) else { return nil }
+        do {
+            return try connect(plan, .none, interrupt) { () throws(HostError) in _ = try decided() }
+        } catch {
+            if !error.isQuestion, error != .calledOff { report(plan.host, .ended(.failed(error))) }
+            return nil
+        }
+    }
+
+    private func connect(
+        _ plan: HostPlan, _ questions: Questions, _ interrupt: Interrupt,
+        beforeInstall: () throws(HostError) -> Void = {}
+    ) throws(HostError) -> HostSession {
+        let session = try HostSession(
+            plan.host, access: access, questions: questions, interrupt: interrupt, report: { report(plan.host, $0) },
+            beforeInstall: beforeInstall)
+        try session.verify(hostname: plan.wanted.options.hostname ?? plan.host.text)
+        try session.checkUnits(plan.steps)
+        let commit = session.hello.commit
+        report(plan.host, .connected(commit == plan.base ? .asPlanned : commit == nil ? .nothing : .other))
+        return session
+    }
+
+    private func prepared(
+        _ plan: HostPlan, _ commit: ObjectID, _ login: OwnLogin?, _ store: Store
+    ) throws(HostError) -> Preparation {
+        do {
+            return try store.preparation(
+                for: plan, commit: commit, holder: store.author().text, login: login?.specification ?? "",
+                leavesNothing: options.forgets)
+        } catch {
+            throw .store(error)
+        }
+    }
+
+    private func opened() throws(HostError) -> Store {
+        do { return try Store.open(at: storePath) } catch { throw .store(error) }
+    }
+}
+
+extension HostError {
+    /// Why a host does not keep its new state that did not prove that it is there still.
+    fileprivate var whyNotReady: Problem { self == .ssh(.interrupted) ? .cancelled : .disconnected }
+
+    /// Whether the operator has to be asked something first.
+    var isQuestion: Bool {
+        switch self {
+        case .ssh(.hostKeyUnknown), .ssh(.loginFailed), .ssh(.systemSSHFailed), .sudo(.passwordNeeded, _): true
+        default: false
+        }
+    }
+}
+
+extension HostResult {
+    init(_ outcome: Outcome) {
+        self =
+            switch outcome {
+            case .deployed: .deployed
+            case .unchanged(let failure): .failed(.refused(failure))
+            case .rolledBack(let failure): .rolledBack(failure)
+            case .broken(let failure, let undoing, let remainder): .broken(failure, undoing: undoing, remainder)
+            }
+    }
+}
+
+extension Store {
+    /// Makes the commit of a deploy, which is a child of the last one, and notes what is about to happen.
+    func begin(_ plan: Plan, root: ObjectID, _ kind: DeployNote.Kind, cluster: String) throws(StoreError) -> ObjectID {
+        // Two at once would be children of one commit; in the same second, they might be the same one.
+        try exclusively { () throws(StoreError) in
+            let (author, time) = (author(), csys_realtime_ns() / 1_000_000_000)
+            let commit = try commit(
+                tree: root, parent: try lastCommit(), author: author,
+                message: DeployMessage.make(kind, cluster: cluster, hosts: plan.hosts.map(\.host)), time: time
+            ) { commit throws(StoreError) in
+                let note = DeployNote(
+                    time: time, commit: commit, kind: kind, cluster: cluster, author: author.text,
+                    hosts: plan.hosts.map(HostNote.init))
+                try self.note([.begun(note)])
+            }
+            try setLastCommit(commit, reason: kind.rawValue)
+            return commit
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import Model
+import SSH
+
+/// How a deploy is to be done.
+public struct DeployOptions: Sendable {
+    /// Connect before the operator has decided.
+    public var connectsEarly: Bool
+    public var unreachable: Unreachable
+    /// Forget hosts on which nothing is left.
+    public var forgets: Bool
+
+    public init(connectsEarly: Bool = false, unreachable: Unreachable = .stop, forgets: Bool = false) {
+        self.connectsEarly = connectsEarly
+        self.unreachable = unreachable
+        self.forgets = forgets
+    }
+}
+
+/// A host that could not be reached, and why.
+public typealias MissingHost = (host: Hostname, reason: SSHError)
+
+/// What becomes of the other hosts when some cannot be reached.
+public enum Unreachable: Sendable {
+    /// They are left as they are.
+    case stop
+    /// They go on.
+    case skip
+    /// They go on if the operator says so; asked once, when all others can be reached, and none is locked yet.
+    case ask(@Sendable ([MissingHost]) -> Bool)
+
+    var isBearable: Bool {
+        if case .stop = self { false } else { true }
+    }
+}

@@ -1,0 +1,23 @@
+import CAgents
+import Model
+
+/// An agent that this tool brings to hosts with one kind of CPU.
+struct CarriedAgent {
+    /// As `uname -m` prints it.
+    var cpu: String
+    /// Hexadecimal.
+    var sha256: String
+    var bytes: UnsafeBufferPointer<UInt8>
+
+    /// Its file name on a host, which no other agent has.
+    var name: String { "deptool-agent-\(toolVersion)-\(sha256.prefix(10))" }
+
+    static var all: [CarriedAgent] {
+        (0..<carried_agent_count()).map { index in
+            let agent = carried_agent_at(index)
+            return CarriedAgent(
+                cpu: String(cString: agent.cpu), sha256: String(cString: agent.sha256),
+                bytes: UnsafeBufferPointer(start: agent.bytes, count: agent.size))
+        }
+    }
+}

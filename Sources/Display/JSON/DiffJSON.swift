@@ -1,0 +1,19 @@
+import Git
+import Model
+
+/// The counts of changed lines as JSON.
+public func diffJSON<Problem: Error>(
+    _ files: [ChangedFile], diff: (ChangedFile) throws(Problem) -> FileDiff
+) throws(Problem) -> JSONValue {
+    var rows: [JSONValue] = []
+    for file in files {
+        switch try diff(file) {
+        case .text(let diff):
+            rows.append([
+                "path": .string(file.path), "binary": false, "added": JSONValue(diff.added), "removed": JSONValue(diff.removed),
+            ])
+        case .binary: rows.append(["path": .string(file.path), "binary": true, "added": .null, "removed": .null])
+        }
+    }
+    return ["type": "diff", "files": .list(rows)]
+}

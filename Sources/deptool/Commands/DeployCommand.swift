@@ -1,0 +1,78 @@
+import ArgumentParser
+import Deployment
+import Display
+import Model
+import Planning
+
+struct DeployCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "deploy", abstract: "Show the plan, ask, and carry it out.",
+        discussion: """
+            Nothing changes before all affected hosts are locked and have their files. A host on which anything fails \
+            goes back to what it ran before. Ctrl-C does the same; a second one leaves at once, and the hosts go back \
+            by themselves.
+
+            Exit status: 0 done or nothing to do, 1 error and nothing changed, 3 rolled back, 5 the connection to a host \
+            was lost before it said how it ended, 4 a host is left broken. Of several, the last in this list.
+
+            Example: `deptool deploy --limit ns1,ns2`
+            """)
+
+    @OptionGroup var cluster: PlanArgument
+    @OptionGroup var limit: LimitOption
+    @OptionGroup var ssh: SSHOptions
+    @OptionGroup var safety: SafetyOptions
+    @OptionGroup var rendering: RenderOption
+    @OptionGroup var flags: DeployFlags
+    @Flag(help: "Show the plan and stop, as `deptool plan` does.")
+    var planOnly = false
+    @Flag(help: "First ask the hosts what somebody changed on them, as `deptool verify` does, and restore that, too.")
+    var repair = false
+    @Option(
+        help: ArgumentHelp("Empty this host, which is not in the config tree any more.", valueName: "name"),
+        completion: Complete.hosts)
+    var removeHost: String?
+
+    func validate() throws {
+        guard !repair || removeHost == nil else { throw ValidationError("'--repair' does not go with '--remove-host'.") }
+    }
+
+    func run() async throws {
+        let run = DeployRun(ssh: ssh, flags: flags, forgets: removeHost != nil, isPlanOnly: planOnly)
+        if let ready = try ReadyPlan(cluster, limit, safety) {
+            guard removeHost == nil else { throw Complaint("`--remove-host` does not go with a plan file") }
+            guard !repair else { throw Complaint("`--repair` does not go with a plan file", "What is repaired is found out when it is.") }
+            return try await run.run { ready }
+        }
+        let workspace = try cluster.workspace()
+        try rendering.render(workspace)
+        try await run.run(nothing: repair ? nothingToRepair : nothingToDo) { try await plan(workspace) }
+    }
+
+    private func plan(_ workspace: Workspace) async throws -> ReadyPlan {
+        let root = try workspace.importTree()
+        if repair { return try await repairPlan(workspace, root) }
+        guard let removeHost else {
+            let plan = try workspace.plan(root, limit.filter, safety: safety.safety)
+            return ReadyPlan(workspace: workspace, plan: plan, root: root)
+        }
+        guard let host = Hostname(removeHost) else { throw Complaint("'\(visible(removeHost))' is no name for a host") }
+        let plan = try workspace.removalPlan(host, root, safety: safety.safety)
+        return ReadyPlan(workspace: workspace, plan: plan, root: root)
+    }
+
+    private func repairPlan(_ workspace: Workspace, _ root: ObjectID) async throws -> ReadyPlan {
+        // For what is wrong with the tree, nobody need be asked.
+        _ = try workspace.plan(root, limit.filter, safety: safety.safety)
+        let found = try await workspace.drift(
+            root, limit.filter, ssh, asks: !flags.output.json, skipsUnreachable: flags.skipUnreachable)
+        var plan = try workspace.plan(root, limit.filter, safety: safety.safety, drift: found.drift)
+        plan.hosts.removeAll { found.absent.contains($0.host) }
+        return ReadyPlan(workspace: workspace, plan: plan, root: root, contents: found.contents)
+    }
+}
+
+/// What is said when nothing drifted and nothing changed.
+private func nothingToRepair(_ workspace: Workspace, _ plan: Plan) -> String {
+    "Nothing to do: every host of cluster '\(workspace.cluster)' is what the config tree says.\n"
+}

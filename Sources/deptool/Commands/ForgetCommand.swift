@@ -1,0 +1,30 @@
+import ArgumentParser
+import CSystem
+import Deployment
+import Display
+import Model
+
+struct Forget: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "forget", abstract: "Forget what is deployed on a host that is not in the config tree any more.",
+        discussion: "The host is left as it is. Example: `deptool forget web3`")
+
+    @Argument(help: "The host's name.", completion: Complete.hosts)
+    var host: String
+
+    func run() throws {
+        let store = try Workspace.storeOnly()
+        guard let name = Hostname(host) else { throw Complaint("'\(visible(host))' is no name for a host") }
+        try complaining {
+            guard let commit = try store.deployedCommit(name) else {
+                let known = try store.deployedCommits().map(\.host.text)
+                throw Complaint(
+                    "nothing is known to be deployed on a host '\(name.text)'",
+                    near(name.text, among: known).map { "Did you mean '\($0)'?" })
+            }
+            try store.setDeployed(name, nil, reason: "forgotten")
+            try store.note([.forgotten(time: csys_realtime_ns() / 1_000_000_000, name, commit: commit)])
+        }
+        Terminal.write("Forgot what is deployed on \(name.text). The host is left as it is.\n")
+    }
+}

@@ -1,0 +1,60 @@
+import ArgumentParser
+import CSystem
+import Git
+import Model
+
+struct Init: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init", abstract: "Create the store '.deptool', and make a cluster the default.",
+        discussion: """
+            Deptool uses only stores that you made or adopted, and runs only hooks that you allowed: a store and its \
+            configuration may come with somebody else's files.
+
+            Example: `deptool init prod` beside or above the directory `prod`.
+            """)
+
+    @Argument(help: "The cluster's directory, which holds a directory per host; created if missing.", completion: .directory)
+    var dir: String?
+    @Flag(help: "Use a store that is there already, although you did not make it.")
+    var adopt = false
+    @Option(
+        help: ArgumentHelp(
+            "Run this command before each plan of the cluster, to make its config tree; an empty one for none.", valueName: "command"))
+    var render: String?
+
+    func run() throws {
+        let here = workingDirectory()
+        let path = environment("DEPTOOL_STORE").map { absolute($0, in: here) } ?? here + "/" + Store.directoryName
+        let store = try complaining { try open(path) }
+        guard dir != nil || render != nil else { return }
+        let workspace = try dir.map { Workspace(store: store, directory: absolute($0, in: here)) } ?? Workspace(directory: nil)
+        try workspace.checkPlace()
+        let made = csys_make_directory_plain(workspace.directory)
+        guard made >= 0 || made == -Int32(csys_eexist) else {
+            throw Complaint("cannot create \(workspace.directory): \(String(cString: csys_strerror(-made)))")
+        }
+        if let render { try workspace.setRender(render) }
+        guard dir != nil else { return }
+        try complaining { try workspace.remember() }
+        Terminal.write("The default cluster is \(workspace.directory).\n")
+    }
+
+    /// The store at `path`, which may have to be made or adopted first.
+    private func open(_ path: String) throws(StoreError) -> Store {
+        let known = try KnownStores.ofUser()
+        guard let place = try Store.present(at: path) else {
+            // What is made and cannot be remembered is of no use.
+            try known.prepare()
+            let store = try Store.create(at: path)
+            try known.add(store.place)
+            Terminal.write("The store is \(path).\n")
+            return store
+        }
+        let isKnown = try known.contains(place)
+        guard isKnown || adopt else { throw .unknownStore(path: path) }
+        let store = try Store.open(place)
+        if !isKnown { try known.add(place) }
+        Terminal.write(isKnown ? "The store is \(path).\n" : "You have adopted the store \(path).\n")
+        return store
+    }
+}

@@ -1,0 +1,48 @@
+import ArgumentParser
+import Deployment
+import Display
+import Git
+import Model
+import SSH
+
+struct Ping: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ping", abstract: "Measure round trips to the agents on the hosts.",
+        discussion: "Over SSH, as a deploy goes, so also where ICMP is blocked. Example: `deptool ping --limit 'web*'`")
+
+    @OptionGroup var cluster: ClusterArgument
+    @OptionGroup var limit: LimitOption
+    @OptionGroup var ssh: SSHOptions
+    @OptionGroup var output: OutputOption
+    @Option(name: .shortAndLong, help: "How many round trips to each host.")
+    var count = 150
+
+    func validate() throws {
+        guard (1...100_000).contains(count) else { throw ValidationError("'--count' takes a number from 1 to 100000.") }
+    }
+
+    func run() async throws {
+        let workspace = try cluster.workspace()
+        let root = try workspace.importTree()
+        let hosts = try workspace.knownHosts(root, limit.filter)
+        let screen = PingScreen(hosts)
+        do {
+            let questions = ProgressScreen(hosts)
+            let isJSON = output.json
+            let task = try HostTask(hosts, access: ssh.access(questions, asks: !isJSON))
+            Interruption.handle { _ in task.cancel() }
+            let results = await task.ping(count: count) { host, trips in
+                if !isJSON { screen.show(host, .success(trips)) }
+            }
+            if isJSON {
+                JSONOutput.write(pingJSON(results))
+            } else {
+                for (host, result) in results { screen.show(host, result) }
+                screen.finish()
+            }
+            if results.contains(where: { (try? $0.result.get()) == nil }) { throw ExitCode(1) }
+        } catch let error as SSHError {
+            throw Complaint(error.phrase)
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import ArgumentParser
+import Display
+import Git
+import Model
+import Planning
+
+struct PlanCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan", abstract: "Show exactly what a deploy would do, without connecting to anything.",
+        discussion: """
+            With `--out`, the plan is also written to a file, which `deptool deploy` takes, here or elsewhere.
+
+            Example: `deptool plan --limit 'web*' --out web.plan`
+            """)
+
+    @OptionGroup var cluster: PlanArgument
+    @OptionGroup var limit: LimitOption
+    @OptionGroup var safety: SafetyOptions
+    @OptionGroup var rendering: RenderOption
+    @OptionGroup var output: OutputOption
+    @OptionGroup var exit: ExitCodeOption
+    @Option(help: ArgumentHelp("Also write the plan to this file.", valueName: "file"), completion: .file())
+    var out: String?
+
+    func run() throws {
+        let planned = try ReadyPlan(cluster, limit, safety) ?? fromTree()
+        let (plan, workspace) = (planned.plan, planned.workspace)
+        if let out { try planned.write(to: out, safety.safety) }
+        output.write(
+            planJSON(plan, cluster: workspace.cluster),
+            or: plan.isEmpty ? nothingToDo(workspace, plan) : PlanText(style: Terminal.style).render(plan))
+        try exit.leave(!plan.isEmpty)
+    }
+
+    private func fromTree() throws -> ReadyPlan {
+        let workspace = try cluster.workspace()
+        try rendering.render(workspace)
+        let root = try workspace.importTree()
+        return ReadyPlan(
+            workspace: workspace, plan: try workspace.plan(root, limit.filter, safety: safety.safety), root: root)
+    }
+}
+
+/// What is said when every host runs what the config tree says.
+func nothingToDo(_ workspace: Workspace, _ plan: Plan) -> String {
+    "Nothing to do: every host of cluster '\(workspace.cluster)' runs what the config tree says.\n"
+}
+
+extension Plan {
+    var isEmpty: Bool { hosts.isEmpty && orphans.isEmpty }
+
+    /// Whether it restores what somebody changed.
+    var isRepair: Bool { hosts.contains { !$0.drift.isEmpty } }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import Deployment
+import Display
+import Git
+import Model
+import Planning
+
+struct Status: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Show what every host runs, as far as is known without asking it; with '--live', how it is.",
+        discussion: """
+            With `--live`, the hosts are asked: load, memory, space on `/` and `/var`, the time since they booted, whether they \
+            want to be booted anew, units that failed, and the state of every unit that an app enables.
+
+            Example: `deptool status --live --watch 5 --limit 'web*'`
+            """)
+
+    @OptionGroup var cluster: ClusterArgument
+    @OptionGroup var limit: LimitOption
+    @OptionGroup var ssh: SSHOptions
+    @OptionGroup var output: OutputOption
+    @Flag(help: "Ask the hosts how they are.")
+    var live = false
+    @Option(
+        defaultAsFlag: 2,
+        help: ArgumentHelp("With '--live': ask again after so many seconds, 2 if not given, until Ctrl-C.", valueName: "seconds"))
+    var watch: Int?
+
+    func validate() throws {
+        guard live || watch == nil else { throw ValidationError("'--watch' goes with '--live'.") }
+        guard (1...86400).contains(watch ?? 1) else { throw ValidationError("'--watch' takes a number from 1 to 86400.") }
+    }
+
+    func run() async throws {
+        let workspace = try cluster.workspace()
+        let root = try workspace.importTree()
+        let plan = try workspace.plan(root, limit.filter)
+        let statuses = try workspace.statuses(root, plan, limit.filter)
+        if live { return try await ask(statuses.map(\.host)) }
+        output.write(
+            statusJSON(statuses, cluster: workspace.cluster),
+            or: StatusText(style: Terminal.style, time: localTime).render(statuses))
+    }
+}
+
+extension Workspace {
+    /// The hosts of the tree and those that were removed from it, ordered by name.
+    func statuses(_ root: ObjectID, _ plan: Plan, _ filter: HostFilter) throws -> [HostStatus] {
+        try complaining {
+            let hosts =
+                try ClusterReader(store).hosts(in: root).map(\.host).filter(filter.includes).map { ($0, true) }
+                + plan.orphans.map { ($0, false) }
+            let plans = Dictionary(plan.hosts.map { ($0.host, $0) }) { first, _ in first }
+            return try hosts.sorted { $0.0 < $1.0 }.map { host, isInTree in
+                let commit = try store.deployedCommit(host)
+                return HostStatus(
+                    host: host, deployed: try commit.map { try store.commitInfo($0) },
+                    changed: plans[host]?.changes ?? [], hasNewOptions: plans[host]?.hasNewOptions ?? false,
+                    isInTree: isInTree)
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+import ArgumentParser
+import Deployment
+import Display
+import Git
+import Model
+import SSH
+
+struct Sync: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sync", abstract: "Ask the hosts what they run, and make the store know.",
+        discussion: "For when somebody else deploys too, or the store was lost. Example: `deptool sync --changed`")
+
+    @OptionGroup var cluster: ClusterArgument
+    @OptionGroup var limit: LimitOption
+    @OptionGroup var ssh: SSHOptions
+    @OptionGroup var output: OutputOption
+    @Flag(help: "Only hosts that a deploy would connect to.")
+    var changed = false
+
+    func run() async throws {
+        let workspace = try cluster.workspace()
+        let root = try workspace.importTree()
+        // What is known of the hosts, right or wrong, is no reason not to ask them.
+        let hosts = changed ? try workspace.plan(root, limit.filter).hosts.map(\.host) : try workspace.knownHosts(root, limit.filter)
+        let style = Terminal.style
+        let screen = ProgressScreen(hosts)
+        let (storePath, isJSON) = (workspace.store.path, output.json)
+        do {
+            let task = try HostTask(hosts, access: ssh.access(screen, asks: !isJSON))
+            let results = await task.sync(storePath: storePath) { host, result in
+                if !isJSON { screen.write(SyncText(style: style).line(host, result)) }
+            }
+            output.write(syncJSON(results), or: SyncText(style: style).summary(results))
+            if results.contains(where: { (try? $0.result.get()) == nil }) { throw ExitCode(1) }
+        } catch let error as SSHError {
+            throw Complaint(error.phrase)
+        }
+    }
+}

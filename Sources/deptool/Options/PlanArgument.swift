@@ -1,0 +1,14 @@
+import ArgumentParser
+import Planning
+
+/// For commands that also take a plan that was made before.
+struct PlanArgument: ParsableArguments {
+    @Argument(
+        help: ArgumentHelp(
+            "The cluster's directory, or a file that `deptool plan --out` wrote.",
+            discussion: "Default: the cluster that was named last."),
+        completion: .file())
+    var dir: String?
+
+    func workspace() throws -> Workspace { try Workspace(directory: dir) }
+}

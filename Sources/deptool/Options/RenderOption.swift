@@ -1,0 +1,11 @@
+import ArgumentParser
+
+struct RenderOption: ParsableArguments {
+    @Flag(help: "Do not run the render hook of the store's configuration first.")
+    var noRender = false
+
+    /// Runs the hook that makes the config tree, if there is one.
+    func render(_ workspace: Workspace) throws {
+        if !noRender { try workspace.render() }
+    }
+}

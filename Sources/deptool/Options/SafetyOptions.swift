@@ -1,0 +1,17 @@
+import ArgumentParser
+import Planning
+
+struct SafetyOptions: ParsableArguments {
+    @Option(
+        name: .customLong("guard"),
+        help: ArgumentHelp(
+            "When a host keeps its new state only after a new login to it has worked: 'auto' when the plan touches what "
+                + "the login depends on, 'always', or 'never'.", valueName: "when"))
+    var `guard` = Safety.Guard.auto
+    @Flag(help: "All hosts keep their new state, or all roll back.")
+    var atomic = false
+
+    var safety: Safety { Safety(guard: `guard`, isAtomic: atomic) }
+}
+
+extension Safety.Guard: ExpressibleByArgument {}

@@ -1,0 +1,67 @@
+import Deployment
+import Display
+import Git
+import Model
+
+/// Turns errors into what the operator reads; `directory` is the cluster's, where there is one.
+func complaining<Result>(_ directory: String = "the cluster", _ body: () throws -> Result) throws -> Result {
+    do {
+        return try body()
+    } catch let error as ClusterError {
+        throw Complaint(error, directory: directory)
+    } catch let error as StoreError {
+        throw Complaint(error)
+    }
+}
+
+/// An error as the operator reads it: one phrase, and what to do.
+struct Complaint: Error, CustomStringConvertible {
+    let phrase: String
+    let explanation: String?
+
+    init(_ phrase: String, _ explanation: String? = nil) {
+        self.phrase = phrase
+        self.explanation = explanation
+    }
+
+    init(_ error: StoreError) { self.init(error.phrase, error.explanation) }
+
+    init(_ error: ClusterError, directory: String) {
+        switch error {
+        case .store(let error): self.init(error)
+        case .tree(let problem): self.init(visible("\(problem.place): \(problem.phrase)"))
+        case .unknownHosts(let names, let known):
+            self.init(
+                "no host matches \(names.map { "'\(visible($0))'" }.joined(separator: ", "))",
+                (names.lazy.compactMap { near($0, among: known.map(\.text)) }.first.map { "Did you mean '\($0)'? " } ?? "")
+                    + "The hosts are: \(known.map(\.text).joined(separator: ", "))")
+        case .nothingToUndo:
+            self.init(
+                "nothing that this store deployed to the cluster is there to be undone",
+                "`deptool undo --to COMMIT` brings hosts to any commit of `deptool log`.")
+        case .unknownBefore(let hosts):
+            self.init(
+                "not known what ran before on \(hosts.map(\.text).joined(separator: ", ")), since another store deployed to it",
+                "`deptool log --remote HOST` shows the commits, and `deptool undo --limit HOST --to COMMIT` goes to one that this store has.")
+        case .notInCommit(let hosts, let commit):
+            self.init(
+                "this store does not have what commit \(commit.short) has for \(hosts.isEmpty ? "any host" : hosts.map(\.text).joined(separator: ", "))",
+                "Choose the hosts with `--limit`, or another commit of `deptool log`.")
+        case .hostInTree(let host):
+            self.init(
+                "the host '\(host.text)' is in the config tree",
+                "`--remove-host` empties hosts that are not. Remove the directory \(directory)/\(host.text) first.")
+        case .notDeployed(let host): self.init("nothing is known to be deployed on a host '\(visible(host.text))'")
+        case .hostInTwoClusters(let host, let other):
+            self.init(
+                "the host '\(host.text)' is in two clusters, \(directory) and \(other)",
+                "Clusters may share a store when their hosts differ. Remove it from one of them.")
+        case .noHosts:
+            self.init(
+                "there are no hosts in \(directory)",
+                "Make a directory per host, and in it one per app, such as \(directory)/web1/nginx/nginx.conf.")
+        }
+    }
+
+    var description: String { [phrase, explanation].compactMap { $0 }.joined(separator: "\n") }
+}

@@ -1,0 +1,143 @@
+import ArgumentParser
+import CSystem
+import Deployment
+import Display
+import Git
+import Model
+import Planning
+
+/// Shows a plan, asks, and carries it out.
+struct DeployRun {
+    let ssh: SSHOptions
+    let flags: DeployFlags
+    var kind = DeployNote.Kind.deploy
+    /// Whether hosts that are left with nothing are forgotten.
+    var forgets = false
+    var isPlanOnly = false
+
+    private var isJSON: Bool { flags.output.json }
+
+    /// Plans with `plan`, and again while somebody else turns out to have deployed meanwhile. `nothing` is said when there is
+    /// nothing to do.
+    func run(
+        nothing: (Workspace, Plan) -> String = nothingToDo, _ plan: () async throws -> ReadyPlan
+    ) async throws {
+        while true {
+            let ready = try await plan()
+            let (plan, workspace) = (ready.plan, ready.workspace)
+            flags.output.write(
+                planJSON(plan, cluster: workspace.cluster),
+                or: plan.isEmpty ? nothing(workspace, plan) : PlanText(style: Terminal.style).render(plan))
+            if plan.hosts.isEmpty || isPlanOnly { return }
+            if !isJSON { Terminal.write("\n") }
+            let results = try await carryOut(ready)
+            guard replans(results, ready) else { throw ExitCode(Self.status(results)) }
+            Terminal.write("The store knows now what is deployed there. The new plan:\n\n")
+        }
+    }
+
+    private func carryOut(_ ready: ReadyPlan) async throws -> [HostResult] {
+        let (plan, workspace) = (ready.plan, ready.workspace)
+        let isAsking = !flags.noConfirm
+        let screen = ProgressScreen(plan.hosts.map(\.host))
+        let options = DeployOptions(
+            connectsEarly: isAsking && !flags.noPreconnect && Terminal.isInput && Terminal.isOutput,
+            unreachable: flags.skipUnreachable ? .skip : !isAsking || !Terminal.isInput ? .stop : .ask(screen.askWhetherToGoOn),
+            forgets: forgets)
+        let isJSON = isJSON
+        let deploy: Deploy
+        do {
+            deploy = try Deploy(
+                plan, store: workspace.store, access: ssh.access(screen, asks: !isJSON), options: options,
+                phrase: { $0.phrase }
+            ) { host, event in
+                guard isJSON else { return screen.show(host, event) }
+                if event.isWorthAnObject { JSONOutput.write(progressJSON(host, event)) }
+            }
+        } catch {
+            throw Complaint(error.phrase)
+        }
+        var begun = csys_monotonic_ns()
+        if !isAsking, !isJSON { screen.begin() }
+        async let running = deploy.run()
+        defer {
+            Interruption.ignore()
+            csys_ignore_hangup(false)
+        }
+        let commit: ObjectID
+        do {
+            if isAsking {
+                try confirm(ready, screen)
+                begun = csys_monotonic_ns()
+                screen.begin()
+            }
+            Interruption.handle { count in
+                guard count == 1 else { csys_exit(130) }
+                if !isJSON { screen.note("Giving up: hosts that were being changed roll back. Ctrl-C again leaves at once.") }
+                deploy.cancel()
+            }
+            // What was said yes to is carried out, even if the terminal goes away.
+            csys_ignore_hangup(true)
+            commit = try deploy.go(root: ready.root, plan.isRepair ? .repair : kind, cluster: workspace.cluster, store: workspace.store)
+        } catch {
+            deploy.callOff()
+            _ = await running
+            screen.end()
+            throw (error as? StoreError).map(Complaint.init) ?? error
+        }
+        let results = await running
+        screen.end()
+        let took = Duration.nanoseconds(csys_monotonic_ns() - begun)
+        let next: SummaryText.Next = replans(results.map(\.result), ready) ? .newPlan : .nothing
+        flags.output.write(
+            summaryJSON(commit: commit, exit: Self.status(results.map(\.result)), took: took),
+            or: SummaryText(style: Terminal.style).render(results, took: took, next: next))
+        // Now nobody waits for it, and nothing depends on it.
+        try? workspace.store.tidy()
+        return results.map(\.result)
+    }
+
+    /// Whether somebody else turned out to have deployed, and there is an operator to look at the new plan.
+    private func replans(_ results: [HostResult], _ ready: ReadyPlan) -> Bool {
+        !flags.noConfirm && ready.canBeRemade && results.contains { if case .stale = $0 { true } else { false } }
+    }
+
+    /// Returns when the operator says yes.
+    private func confirm(_ ready: ReadyPlan, _ screen: ProgressScreen) throws {
+        let (plan, workspace) = (ready.plan, ready.workspace)
+        let hosts = "\(plan.hosts.count) host\(plan.hosts.count == 1 ? "" : "s")"
+        while true {
+            guard let answer = screen.ask("Apply to \(hosts) in cluster '\(visible(workspace.cluster))'? [y/N/d] ") else {
+                throw Complaint("no answer, so nothing was changed", "Without a terminal, `--no-confirm` deploys without asking.")
+            }
+            switch answer.lowercased() {
+            case "y", "yes": return
+            case "d", "diff": try complaining { try workspace.store.showDiff(plan.changedFiles, contents: ready.contents) }
+            default:
+                Terminal.write("Nothing was changed.\n")
+                throw ExitCode(1)
+            }
+        }
+    }
+
+    private static func status(_ results: [HostResult]) -> Int32 {
+        let codes: [Int32] = results.map { result in
+            switch result {
+            case .deployed: 0
+            case .failed, .stale: 1
+            case .rolledBack, .lockedOut: 3
+            case .unknown: 5
+            case .broken: 4
+            }
+        }
+        // From what needs a person first of all to what needs none.
+        return [4, 5, 3, 1].first { codes.contains($0) } ?? 0
+    }
+}
+
+extension HostEvent {
+    /// Of the bytes that are sent, only the first and the last are told.
+    fileprivate var isWorthAnObject: Bool {
+        if case .staging(let bytes, let total) = self { bytes == 0 || bytes == total } else { true }
+    }
+}

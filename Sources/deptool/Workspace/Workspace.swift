@@ -1,0 +1,178 @@
+import CSystem
+import Deployment
+import Display
+import Git
+import Model
+import Planning
+
+/// The store and the config tree that a command works with.
+struct Workspace {
+    let store: Store
+    /// The cluster's directory.
+    let directory: String
+
+    /// Where the directory of the default cluster is kept, which is the last one named, and those of all clusters, one a
+    /// line: relative to the directory that holds the store.
+    static let defaultKey = "deptool.cluster"
+    static let allKey = "deptool.clusters"
+
+    /// The name of the cluster, which is that of its directory.
+    var cluster: String { String(directory.split(separator: "/").last ?? "/") }
+
+    /// Finds the store, in `DEPTOOL_STORE` or in the working directory and those above it, and the cluster's directory:
+    /// the one given, else the default.
+    init(directory: String?) throws {
+        store = try Self.storeOnly()
+        do throws(StoreError) {
+            if let directory {
+                self.directory = absolute(directory, in: workingDirectory())
+            } else if let name = try store.configuration(Self.defaultKey) {
+                self.directory = absolute(name, in: Self.parent(of: store))
+            } else {
+                throw StoreError.git("find the cluster", message: "")
+            }
+        } catch .git("find the cluster", _) {
+            throw Complaint(
+                "no default cluster",
+                "Name the cluster's directory, as in `deptool plan prod`, or make one the default with `deptool init prod`.")
+        } catch {
+            throw Complaint(error)
+        }
+    }
+
+    /// For what needs no cluster. A store that the user neither made nor adopted is not read: it may have come with a
+    /// checkout.
+    static func storeOnly() throws(Complaint) -> Store {
+        do throws(StoreError) {
+            let place =
+                if let path = environment("DEPTOOL_STORE") { try StorePath(path) } else { try Store.find(from: workingDirectory()) }
+            guard try KnownStores.ofUser().contains(place) else { throw StoreError.unknownStore(path: place.path) }
+            return try Store.open(place)
+        } catch {
+            throw Complaint(error)
+        }
+    }
+
+    init(store: Store, directory: String) {
+        self.store = store
+        self.directory = directory
+    }
+
+    static func parent(of store: Store) -> String {
+        let parts = store.path.split(separator: "/")
+        return "/" + parts.dropLast().joined(separator: "/")
+    }
+
+    /// Reads the config tree into the store.
+    func importTree() throws -> ObjectID {
+        try checkPlace()
+        do {
+            return try store.importCluster(at: directory) { Terminal.complain("warning: \(visible($0.phrase))\n") }
+        } catch {
+            throw Complaint(error.phrase, error.explanation)
+        }
+    }
+
+    /// Makes the cluster the default.
+    func remember() throws(StoreError) {
+        let parent = Self.parent(of: store)
+        let name = directory.hasPrefix(parent + "/") ? String(directory.dropFirst(parent.count + 1)) : directory
+        if try store.configuration(Self.defaultKey) != name { try store.setConfiguration(Self.defaultKey, name) }
+        if try Self.names(store).contains(name) { return }
+        try store.exclusively { () throws(StoreError) in
+            let known = try Self.names(store)
+            if !known.contains(name) { try store.setConfiguration(Self.allKey, (known + [name]).joined(separator: "\n")) }
+        }
+    }
+
+    /// All clusters that were ever named.
+    static func clusters(of store: Store) throws -> [Workspace] {
+        try deptool.complaining {
+            try names(store).map { Workspace(store: store, directory: absolute($0, in: parent(of: store))) }
+        }
+    }
+
+    private static func names(_ store: Store) throws(StoreError) -> [String] {
+        (try store.configuration(allKey) ?? "").split(separator: "\n").map(String.init)
+    }
+
+    /// Whether there is a directory.
+    var isThere: Bool { Self.isDirectory(directory) }
+
+    /// The directories of the other clusters of the store.
+    private func otherClusters() throws(StoreError) -> [String] {
+        let parent = Self.parent(of: store)
+        return try Self.names(store).map { absolute($0, in: parent) }.filter { $0 != directory && Self.isDirectory($0) }
+    }
+
+    private static func isDirectory(_ path: String) -> Bool {
+        var status = csys_stat()
+        return csys_lstat(path, &status) == 0 && status.kind == csys_kind_directory
+    }
+
+    /// A cluster's directory neither holds another one's nor lies in it.
+    func checkPlace() throws {
+        let others = try complaining(otherClusters)
+        let rule = "Name the directory that holds one directory per host."
+        if let outer = others.first(where: { directory.hasPrefix($0 + "/") }) {
+            throw Complaint("\(directory) is inside the cluster \(outer)", rule)
+        }
+        if let inner = others.first(where: { $0.hasPrefix(directory + "/") }) {
+            throw Complaint(
+                "\(directory) is around the cluster \(inner)",
+                rule + " Was the other one a mistake, take it out of \(Self.allKey) in \(store.path)/config.")
+        }
+    }
+
+    /// Clusters may share a store when their hosts differ: one of `others` that has the host as well.
+    private static func cluster(of host: Hostname, among others: [String]) -> String? {
+        others.first { isDirectory("\($0)/\(host.text)") }
+    }
+
+    /// What empties a host that is in no tree any more.
+    func removalPlan(_ host: Hostname, _ root: ObjectID, safety: Safety) throws -> Plan {
+        try complaining {
+            if let other = Self.cluster(of: host, among: try otherClusters()) {
+                throw Complaint(.hostInTree(host), directory: other)
+            }
+            return try ClusterReader(store, safety: safety).removalPlan(host, root: root)
+        }
+    }
+
+    /// Plans, and makes the cluster the default, since there is nothing wrong with it.
+    func plan(
+        _ root: ObjectID, _ filter: HostFilter = .all, safety: Safety = Safety(), drift: [Hostname: [Drift]] = [:]
+    ) throws -> Plan {
+        try complaining {
+            let reader = ClusterReader(store, safety: safety)
+            try checkHosts(reader, root)
+            let plan = try reader.plan(root: root, cluster: cluster, filter: filter, drift: drift)
+            try remember()
+            return plan
+        }
+    }
+
+    /// The hosts that can be asked, without a plan. Makes the cluster the default.
+    func knownHosts(_ root: ObjectID, _ filter: HostFilter) throws -> [Hostname] {
+        try complaining {
+            let reader = ClusterReader(store)
+            try checkHosts(reader, root)
+            let hosts = try reader.knownHosts(root, cluster: cluster, filter: filter)
+            try remember()
+            return hosts
+        }
+    }
+
+    /// No host is in another cluster of the store as well.
+    private func checkHosts(_ reader: ClusterReader, _ root: ObjectID) throws {
+        let others = try otherClusters()
+        for (host, _) in try reader.hosts(in: root) {
+            if let other = Self.cluster(of: host, among: others) { throw ClusterError.hostInTwoClusters(host, other: other) }
+        }
+    }
+
+    /// Turns errors into what the operator reads.
+    func complaining<Result>(_ body: () throws -> Result) throws -> Result {
+        try deptool.complaining(directory, body)
+    }
+}
