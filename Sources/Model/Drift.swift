@@ -13,10 +13,10 @@ public struct Drift: Hashable, Sendable {
     public static var most: Int { 10_000 }
 
     /// How large a file may be, in bytes, to be shown as it is now.
-    public static var largestShown: UInt64 { 4 << 20 }
+    public static var maximumShown: UInt64 { 4 << 20 }
 
     /// How large a file at the place of a link may be, in bytes, to be compared.
-    public static var largestHashed: UInt64 { 16 << 30 }
+    public static var maximumHashed: UInt64 { 16 << 30 }
 
     public indirect enum Finding: Hashable, Sendable {
         /// A file of the app's version has another content, or is none any more.

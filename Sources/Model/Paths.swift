@@ -1,5 +1,5 @@
 /// Why a text is not a path that Deptool takes.
-public enum PathProblem: Error, Hashable, Sendable {
+public enum PathError: Error, Hashable, Sendable {
     case empty
     case tooLong
     case notAbsolute
@@ -22,17 +22,17 @@ public enum PathProblem: Error, Hashable, Sendable {
 }
 
 /// Linux's PATH_MAX less room for what Deptool puts in front, and NAME_MAX; in bytes.
-private let longestPath = 3800
-private let longestComponent = 255
+private let maximumPath = 3800
+private let maximumComponent = 255
 
-private func check(_ path: some Collection<UInt8>) throws(PathProblem) {
+private func check(_ path: some Collection<UInt8>) throws(PathError) {
     if path.isEmpty { throw .empty }
-    if path.count > longestPath { throw .tooLong }
+    if path.count > maximumPath { throw .tooLong }
     var component = 0
     var dots = 0
-    func endComponent() throws(PathProblem) {
+    func endComponent() throws(PathError) {
         if component == 0 || (component == dots && dots <= 2) { throw .notNormal }
-        if component > longestComponent { throw .tooLong }
+        if component > maximumComponent { throw .tooLong }
     }
     for byte in path {
         if byte < 0x20 || byte == 0x7f { throw .controlCharacter }
@@ -69,7 +69,7 @@ extension String.UTF8View {
 public struct RelativePath: Hashable, Comparable, Sendable {
     public let text: String
 
-    @inline(never) public init(_ text: String) throws(PathProblem) {
+    @inline(never) public init(_ text: String) throws(PathError) {
         if text.utf8.first == UInt8(ascii: "/") { throw .absolute }
         try check(text.utf8)
         self.text = text
@@ -101,7 +101,7 @@ public struct RelativePath: Hashable, Comparable, Sendable {
 public struct AbsolutePath: Hashable, Comparable, Sendable {
     public let text: String
 
-    @inline(never) public init(_ text: String) throws(PathProblem) {
+    @inline(never) public init(_ text: String) throws(PathError) {
         if text.utf8.isEmpty { throw .empty }
         if text.utf8.first != UInt8(ascii: "/") { throw .notAbsolute }
         try check(text.utf8.dropFirst())

@@ -2,7 +2,7 @@ import Model
 
 extension HostTree {
     /// Bytes. A message of the protocol, and the host's record, hold 64 MiB.
-    static let mostListed = 60 << 20
+    static let maximumListed = 60 << 20
 
     /// How many bytes the host's files take, at most, in what is sent before their contents: paths and ids in the record, names and
     /// ids in Git's trees, ids and sizes of contents.

@@ -37,10 +37,10 @@ public struct Manifest: Hashable, Sendable {
 
     public init() {}
 
-    public init(parsing bytes: [UInt8]) throws(FormatProblem) {
+    public init(parsing bytes: [UInt8]) throws(FormatError) {
         self.init()
         var (isPrivate, group): (Bool, (name: GroupName, line: Int)?) = (false, nil)
-        for (key, value) in try FormatProblem.object(bytes) {
+        for (key, value) in try FormatError.object(bytes) {
             switch key {
             case "systemd": try readSystemd(value)
             case "symlinks": try readSymlinks(value)
@@ -75,7 +75,7 @@ public struct Manifest: Hashable, Sendable {
 
     private static func number(
         _ json: JSON, _ key: String, _ expected: String, isValid: (Double) -> Bool
-    ) throws(FormatProblem) -> Double {
+    ) throws(FormatError) -> Double {
         guard case .number(let text) = json.value, let number = Double(text), isValid(number) else {
             let found = if case .number(let text) = json.value { text } else { json.kind }
             throw .wrongType(key, line: json.line, expected: expected, found: found)
@@ -83,8 +83,8 @@ public struct Manifest: Hashable, Sendable {
         return number
     }
 
-    private mutating func readSystemd(_ json: JSON) throws(FormatProblem) {
-        for (key, value) in try FormatProblem.object(json, named: "systemd") {
+    private mutating func readSystemd(_ json: JSON) throws(FormatError) {
+        for (key, value) in try FormatError.object(json, named: "systemd") {
             guard key == "units_enabled" else {
                 throw .unknownKey("systemd." + key, line: value.line, known: ["systemd.units_enabled"])
             }
@@ -104,8 +104,8 @@ public struct Manifest: Hashable, Sendable {
         units.sort()
     }
 
-    private mutating func readSymlinks(_ json: JSON) throws(FormatProblem) {
-        for (key, value) in try FormatProblem.object(json, named: "symlinks") {
+    private mutating func readSymlinks(_ json: JSON) throws(FormatError) {
+        for (key, value) in try FormatError.object(json, named: "symlinks") {
             guard case .string(let text) = value.value else {
                 throw .wrongType("symlinks.\(key)", line: value.line, expected: "a path in the app", found: value.kind)
             }
@@ -118,15 +118,15 @@ public struct Manifest: Hashable, Sendable {
         symlinks.sort { $0.path < $1.path }
     }
 
-    private mutating func readCopies(_ json: JSON) throws(FormatProblem) {
-        for (key, value) in try FormatProblem.object(json, named: "copies") {
+    private mutating func readCopies(_ json: JSON) throws(FormatError) {
+        for (key, value) in try FormatError.object(json, named: "copies") {
             let path: AbsolutePath
             do { path = try AbsolutePath(key) } catch { throw .badLink(key, line: value.line, error) }
             var (source, access): (RelativePath?, FileAccess) = (nil, .ordinary)
             switch value.value {
             case .string(let text): source = try Self.source(text, value)
             case .object:
-                for (name, value) in try FormatProblem.object(value, named: "copies.\(key)") {
+                for (name, value) in try FormatError.object(value, named: "copies.\(key)") {
                     guard case .string(let text) = value.value else {
                         throw .wrongType("copies.\(key).\(name)", line: value.line, expected: "a string", found: value.kind)
                     }
@@ -152,12 +152,12 @@ public struct Manifest: Hashable, Sendable {
         copies.sort { $0.path < $1.path }
     }
 
-    private static func source(_ text: String, _ json: JSON) throws(FormatProblem) -> RelativePath {
+    private static func source(_ text: String, _ json: JSON) throws(FormatError) -> RelativePath {
         do { return try RelativePath(text) } catch { throw .badSource(text, line: json.line, error) }
     }
 
     /// Three or four octal digits, as chmod(1) takes them.
-    private static func mode(_ text: String, _ key: String, _ json: JSON) throws(FormatProblem) -> UInt32 {
+    private static func mode(_ text: String, _ key: String, _ json: JSON) throws(FormatError) -> UInt32 {
         guard 3...4 ~= text.utf8.count, text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "7") ~= $0 }), let mode = UInt32(text, radix: 8)
         else { throw .wrongType(key, line: json.line, expected: "three or four octal digits, such as \"0640\"", found: "\"\(text)\"") }
         return mode
@@ -173,9 +173,9 @@ public struct HostOptions: Hashable, Sendable {
 
     public init() {}
 
-    public init(parsing bytes: [UInt8]) throws(FormatProblem) {
+    public init(parsing bytes: [UInt8]) throws(FormatError) {
         self.init()
-        for (key, value) in try FormatProblem.object(bytes) {
+        for (key, value) in try FormatError.object(bytes) {
             guard key == "hostname" else { throw .unknownKey(key, line: value.line, known: ["hostname"]) }
             guard case .string(let text) = value.value else {
                 throw .wrongType(key, line: value.line, expected: "a string", found: value.kind)
@@ -223,7 +223,7 @@ public enum UnitKind: Hashable, Sendable {
 }
 
 /// Why a `manifest.json` or `host.json` is not one.
-public enum FormatProblem: Error, Hashable, Sendable {
+public enum FormatError: Error, Hashable, Sendable {
     case syntax(line: Int, expected: String)
     /// Of the value of a key; nil for the whole file.
     case wrongType(String?, line: Int, expected: String, found: String)
@@ -237,8 +237,8 @@ public enum FormatProblem: Error, Hashable, Sendable {
     case missingKey(String, line: Int)
     /// A group that may read what everybody can.
     case groupOfPublic(line: Int)
-    case badLink(String, line: Int, PathProblem)
-    case badSource(String, line: Int, PathProblem)
+    case badLink(String, line: Int, PathError)
+    case badSource(String, line: Int, PathError)
 
     public var line: Int {
         switch self {
@@ -271,14 +271,14 @@ public enum FormatProblem: Error, Hashable, Sendable {
     }
 
     /// The members of the top-level object.
-    static func object(_ bytes: [UInt8]) throws(FormatProblem) -> [(key: String, value: JSON)] {
+    static func object(_ bytes: [UInt8]) throws(FormatError) -> [(key: String, value: JSON)] {
         let json: JSON
         do { json = try JSON.parse(bytes) } catch { throw .syntax(line: error.line, expected: error.expected) }
         return try object(json, named: nil)
     }
 
     /// The members of an object, the value of the key `name`; nil for the whole file.
-    static func object(_ json: JSON, named name: String?) throws(FormatProblem) -> [(key: String, value: JSON)] {
+    static func object(_ json: JSON, named name: String?) throws(FormatError) -> [(key: String, value: JSON)] {
         guard case .object(let members) = json.value else {
             throw .wrongType(name, line: json.line, expected: "an object", found: json.kind)
         }

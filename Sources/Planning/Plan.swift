@@ -60,7 +60,7 @@ public struct HostPlan: Hashable, Sendable {
         let unknown = gap == nil ? [] : old.isEmpty ? wanted.apps.map(\.name) : old.filter { !$0.isManifestKnown }.map(\.name)
         steps = StepBuilder(old: old, new: wanted.apps, changes: changes, unknown: Set(unknown)).steps()
         unproven = safety.guardSteps(&steps, old: old, new: wanted.apps, changes: changes)
-        if safety.isAtomic { steps.append(Step(nil, .confirm(within: Safety.patienceForOthers, because: .everyHost))) }
+        if safety.isAtomic { steps.append(Step(nil, .confirm(within: Safety.otherHostsTimeout, because: .everyHost))) }
     }
 }
 

@@ -19,9 +19,9 @@ public struct Safety: Hashable, Sendable {
     }
 
     /// How long a host waits for the word that a new login works.
-    static let patience = Duration.seconds(45)
+    static let confirmTimeout = Duration.seconds(45)
     /// How long a host waits for all others.
-    static let patienceForOthers = Duration.seconds(600)
+    static let otherHostsTimeout = Duration.seconds(600)
 
     /// Places that decide who can log in, or whether the host can be reached, by the units (the beginnings of their names) that
     /// read them when they start. Without any, each login reads them, or the deploy itself does.
@@ -75,7 +75,7 @@ public struct Safety: Hashable, Sendable {
             steps.insert(Step(nil, .test(.sshdBefore)), at: first)
         }
         steps += tests.filter { $0 != .sshdBefore }.map { Step(nil, .test($0)) }
-        steps.append(Step(nil, .confirm(within: Self.patience, because: .login(touched: touched))))
+        steps.append(Step(nil, .confirm(within: Self.confirmTimeout, because: .login(touched: touched))))
         return later.filter { !$0.isTested(by: .sshd) }
     }
 

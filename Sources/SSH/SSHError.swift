@@ -79,7 +79,7 @@ public struct Endpoint: Hashable, Sendable {
 extension SSHError {
     /// Whether the system's `ssh`, which knows more algorithms, keys and ways to log in than libssh2, may succeed where
     /// libssh2 has failed; `questions` are those it may ask.
-    public func systemSSHMayWork(_ questions: Questions) -> Bool {
+    public func systemSSHMayWork(_ questions: Prompts) -> Bool {
         switch self {
         case .loginFailed(let failure): failure.systemSSHMayWork(questions)
         case .noCommonAlgorithm: true
@@ -110,7 +110,7 @@ extension SSHError {
 }
 
 extension LoginFailure {
-    fileprivate func systemSSHMayWork(_ questions: Questions) -> Bool {
+    fileprivate func systemSSHMayWork(_ questions: Prompts) -> Bool {
         let isBeyondLibrary = offers.contains { offer in
             switch offer.outcome {
             case .refusedForSHA1, .unreadable, .unsupported: true

@@ -1,7 +1,7 @@
 import Model
 
 /// Why bytes from the other side, or from disk, are not what they should be.
-public enum DecodingProblem: Error, Hashable, Sendable {
+public enum WireError: Error, Hashable, Sendable {
     case truncated
     case trailingBytes
     /// A number that is longer than its type, or not in its shortest form.
@@ -30,7 +30,7 @@ public enum DecodingProblem: Error, Hashable, Sendable {
 /// A value with one form in bytes, the same on both sides and on disk.
 public protocol WireCodable {
     func encode(to writer: inout ByteWriter)
-    init(from reader: inout ByteReader) throws(DecodingProblem)
+    init(from reader: inout ByteReader) throws(WireError)
 }
 
 extension WireCodable {
@@ -41,10 +41,10 @@ extension WireCodable {
     }
 
     /// Decodes all of `bytes`.
-    public init(decoding bytes: [UInt8]) throws(DecodingProblem) { try self.init(decoding: bytes, in: 0..<bytes.count) }
+    public init(decoding bytes: [UInt8]) throws(WireError) { try self.init(decoding: bytes, in: 0..<bytes.count) }
 
     /// Decodes all of `bytes[range]`.
-    init(decoding bytes: [UInt8], in range: Range<Int>) throws(DecodingProblem) {
+    init(decoding bytes: [UInt8], in range: Range<Int>) throws(WireError) {
         var reader = ByteReader(bytes, in: range)
         try self.init(from: &reader)
         guard reader.isAtEnd else { throw .trailingBytes }
@@ -134,13 +134,13 @@ public struct ByteReader {
 
     public var isAtEnd: Bool { position == end }
 
-    @inline(never) public mutating func byte() throws(DecodingProblem) -> UInt8 {
+    @inline(never) public mutating func byte() throws(WireError) -> UInt8 {
         guard position < end else { throw .truncated }
         defer { position += 1 }
         return bytes[position]
     }
 
-    @inline(never) public mutating func number() throws(DecodingProblem) -> UInt64 {
+    @inline(never) public mutating func number() throws(WireError) -> UInt64 {
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while true {
@@ -152,49 +152,49 @@ public struct ByteReader {
         }
     }
 
-    @inline(never) public mutating func signed() throws(DecodingProblem) -> Int64 {
+    @inline(never) public mutating func signed() throws(WireError) -> Int64 {
         let value = try number()
         return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
     }
 
     /// One that counting with it cannot take out of its range, whoever has sent it.
-    @inline(never) mutating func small() throws(DecodingProblem) -> Int {
+    @inline(never) mutating func small() throws(WireError) -> Int {
         let value = try signed()
         guard value >= Int64(Int32.min), value <= Int64(Int32.max) else { throw .badNumber }
         return Int(value)
     }
 
     /// A number that counts something there is at most `limit` of.
-    @inline(never) public mutating func count(limit: Int) throws(DecodingProblem) -> Int {
+    @inline(never) public mutating func count(limit: Int) throws(WireError) -> Int {
         let value = try number()
         guard value <= UInt64(limit) else { throw .tooLong }
         return Int(value)
     }
 
-    @inline(never) private mutating func take(_ count: Int) throws(DecodingProblem) -> ArraySlice<UInt8> {
+    @inline(never) private mutating func take(_ count: Int) throws(WireError) -> ArraySlice<UInt8> {
         guard count <= end - position else { throw .truncated }
         defer { position += count }
         return bytes[position..<position + count]
     }
 
-    @inline(never) public mutating func blob() throws(DecodingProblem) -> [UInt8] { Array(try slice()) }
+    @inline(never) public mutating func blob() throws(WireError) -> [UInt8] { Array(try slice()) }
 
-    @inline(never) mutating func blob(limit: Int) throws(DecodingProblem) -> [UInt8] { Array(try take(try count(limit: limit))) }
+    @inline(never) mutating func blob(limit: Int) throws(WireError) -> [UInt8] { Array(try take(try count(limit: limit))) }
 
     /// A blob that is not copied: as long as there is one, so are all the bytes.
-    @inline(never) public mutating func slice() throws(DecodingProblem) -> ArraySlice<UInt8> {
+    @inline(never) public mutating func slice() throws(WireError) -> ArraySlice<UInt8> {
         let count = try count(limit: bytes.count)
         return try take(count)
     }
 
     /// Text of at most so many bytes; by itself as long as a path can be (PATH_MAX).
-    @inline(never) public mutating func text(limit: Int = 4096) throws(DecodingProblem) -> String {
+    @inline(never) public mutating func text(limit: Int = 4096) throws(WireError) -> String {
         let count = try count(limit: limit)
         guard let text = String(validating: try take(count), as: UTF8.self) else { throw .notUTF8 }
         return text
     }
 
-    @inline(never) public mutating func id() throws(DecodingProblem) -> ObjectID {
+    @inline(never) public mutating func id() throws(WireError) -> ObjectID {
         guard let id = ObjectID(try take(20)) else { throw .badValue }
         return id
     }
@@ -202,7 +202,7 @@ public struct ByteReader {
     /// At most a million elements: some take many times the bytes in memory that they take here.
     public mutating func list<Element: WireCodable>(
         of type: Element.Type, limit: Int = 1 << 20
-    ) throws(DecodingProblem) -> [Element] {
+    ) throws(WireError) -> [Element] {
         // Every element takes a byte at least, so a lying count ends with the bytes.
         let count = try count(limit: min(limit, end - position))
         var elements: [Element] = []
@@ -210,7 +210,7 @@ public struct ByteReader {
         return elements
     }
 
-    public mutating func optional<Value: WireCodable>(_ type: Value.Type) throws(DecodingProblem) -> Value? {
+    public mutating func optional<Value: WireCodable>(_ type: Value.Type) throws(WireError) -> Value? {
         switch try byte() {
         case 0: nil
         case 1: try Value(from: &self)

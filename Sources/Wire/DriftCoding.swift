@@ -46,7 +46,7 @@ extension Drift: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let app = try reader.optional(AppName.self)
         let finding: Finding
         switch try reader.byte() {
@@ -97,7 +97,7 @@ extension Drift.Found: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
         case 0: self = .nothing
         case 1:
@@ -116,7 +116,7 @@ extension Drift.Attributes: WireCodable {
         for number in [mode, uid, gid] { writer.number(UInt64(number)) }
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let mode = try reader.word()
         let uid = try reader.word()
         self.init(mode: mode, uid: uid, gid: try reader.word())
@@ -129,7 +129,7 @@ extension PrivateApp: WireCodable {
         writer.optional(group)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let app = try AppName(from: &reader)
         self.init(app, group: try reader.optional(GroupName.self))
     }
@@ -137,5 +137,5 @@ extension PrivateApp: WireCodable {
 
 extension ByteReader {
     /// A mode, or the number of a user or a group.
-    public mutating func word() throws(DecodingProblem) -> UInt32 { UInt32(try count(limit: Int(UInt32.max))) }
+    public mutating func word() throws(WireError) -> UInt32 { UInt32(try count(limit: Int(UInt32.max))) }
 }

@@ -3,7 +3,7 @@ import Model
 /// Something that went wrong on a host.
 public struct Failure: Error, Hashable, Sendable {
     /// How many a host tells of at most: nobody reads more.
-    public static var mostTold: Int { 100 }
+    public static var maximumTold: Int { 100 }
 
     private indirect enum Box: Hashable, Sendable {
         case holding(step: Int?, Problem)
@@ -53,7 +53,7 @@ public indirect enum Problem: Hashable, Sendable {
     /// The laptop asked for something that makes no sense now.
     case protocolViolation
     /// The journal or record on disk cannot be read.
-    case unreadable(path: String, DecodingProblem)
+    case unreadable(path: String, WireError)
     /// The journal or record on disk has a format that only a newer agent knows, which is named as far as it is.
     case newerFormat(path: String, writer: String)
     /// `/etc/passwd` has no such user, or not in a way that can be understood.

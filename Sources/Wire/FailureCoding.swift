@@ -6,7 +6,7 @@ extension Failure: WireCodable {
         problem.encode(to: &writer)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let step = try reader.count(limit: Int(Int32.max))
         self.init(step: step == 0 ? nil : step - 1, try Problem(from: &reader))
     }
@@ -14,7 +14,7 @@ extension Failure: WireCodable {
 
 extension Problem: WireCodable {
     /// Of what a program or a unit said, in bytes. The agent sends less.
-    private static var longestOutput: Int { 16 << 10 }
+    private static var maximumOutput: Int { 16 << 10 }
 
     public func encode(to writer: inout ByteWriter) {
         switch self {
@@ -106,7 +106,7 @@ extension Problem: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
         case 0:
             let operation = try reader.text()
@@ -115,14 +115,14 @@ extension Problem: WireCodable {
         case 1:
             let arguments = try reader.texts()
             let status = try reader.small()
-            self = .command(arguments: arguments, status: status, output: try reader.text(limit: Self.longestOutput))
+            self = .command(arguments: arguments, status: status, output: try reader.text(limit: Self.maximumOutput))
         case 2:
             let arguments = try reader.texts()
             self = .timeout(arguments: arguments, seconds: try reader.small())
         case 3:
             let unit = try UnitName(from: &reader)
             let problem = try UnitProblem(from: &reader)
-            self = .unit(unit, problem, journal: try reader.text(limit: Self.longestOutput))
+            self = .unit(unit, problem, journal: try reader.text(limit: Self.maximumOutput))
         case 4:
             let path = try AbsolutePath(from: &reader)
             let occupant = try Occupant(from: &reader)
@@ -136,10 +136,10 @@ extension Problem: WireCodable {
         case 40: self = .noQuadlets
         case 41:
             let path = try AbsolutePath(from: &reader)
-            self = .noQuadletUnit(path, output: try reader.text(limit: Self.longestOutput))
+            self = .noQuadletUnit(path, output: try reader.text(limit: Self.maximumOutput))
         case 11:
             let path = try reader.text()
-            self = .unreadable(path: path, try DecodingProblem(from: &reader))
+            self = .unreadable(path: path, try WireError(from: &reader))
         case 32:
             let path = try reader.text()
             self = .newerFormat(path: path, writer: try reader.text())
@@ -184,7 +184,7 @@ extension ByteWriter {
 }
 
 extension ByteReader {
-    mutating func texts() throws(DecodingProblem) -> [String] {
+    mutating func texts() throws(WireError) -> [String] {
         let count = try count(limit: 100)
         var values: [String] = []
         for _ in 0..<count { values.append(try text()) }
@@ -204,7 +204,7 @@ extension Occupant: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
         case 0: self = .file
         case 1: self = .directory
@@ -247,7 +247,7 @@ extension UnitProblem: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
         case 0: self = .notLoaded(state: try reader.text())
         case 1:
@@ -269,7 +269,7 @@ extension UnitProblem: WireCodable {
     }
 }
 
-extension DecodingProblem: WireCodable {
+extension WireError: WireCodable {
     public func encode(to writer: inout ByteWriter) {
         switch self {
         case .truncated: writer.byte(0)
@@ -282,7 +282,7 @@ extension DecodingProblem: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
         case 0: self = .truncated
         case 1: self = .trailingBytes

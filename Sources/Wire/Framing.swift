@@ -75,7 +75,7 @@ public struct FrameDecoder {
     public var isEmpty: Bool { start == end }
 
     /// The next message, nil while it is not complete.
-    public mutating func next<Message: WireCodable>(_ type: Message.Type) throws(DecodingProblem) -> Message? {
+    public mutating func next<Message: WireCodable>(_ type: Message.Type) throws(WireError) -> Message? {
         guard end - start >= 4 else { return nil }
         var length = 0
         for index in start..<start + 4 { length = length << 8 | Int(buffer[index]) }

@@ -34,7 +34,7 @@ extension Request: WireCodable {
         #endif
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
         case 0: self = .prepare(try Preparation(from: &reader))
         case 1: self = .content(try reader.slice())
@@ -65,7 +65,7 @@ extension Preparation: WireCodable {
         writer.byte(leavesNothing ? 1 : 0)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let expected = try reader.optional(ObjectID.self)
         let holder = try reader.text()
         let login = try reader.text()
@@ -84,7 +84,7 @@ extension Content: WireCodable {
         writer.number(size)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let id = try reader.id()
         self.init(id: id, size: try reader.fileSize())
     }
@@ -92,7 +92,7 @@ extension Content: WireCodable {
 
 extension ByteReader {
     /// The size of a file in bytes, as off_t can hold it.
-    mutating func fileSize() throws(DecodingProblem) -> UInt64 {
+    mutating func fileSize() throws(WireError) -> UInt64 {
         let size = try number()
         guard size <= UInt64(Int64.max) else { throw .tooLong }
         return size
@@ -168,7 +168,7 @@ extension Reply: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
         // What the process that runs the steps tells the one that talks to the laptop.
         case 5: self = .began(step: try reader.count(limit: Int(Int32.max)))
@@ -195,7 +195,7 @@ extension Reply: WireCodable {
             case 16: self = .drift(try reader.list(of: Drift.self))
             case 17: self = .report(try reader.blob(limit: 4 << 20))
             case 18:
-                let failures = try reader.list(of: Failure.self, limit: Failure.mostTold)
+                let failures = try reader.list(of: Failure.self, limit: Failure.maximumTold)
                 self = .obstructed(failures, more: try reader.count(limit: Int(Int32.max)))
         #endif
         default: throw .unknownCase
@@ -211,7 +211,7 @@ extension Waiting: WireCodable {
         writer.number(UInt64(limit))
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let unit = try UnitName(from: &reader)
         guard let goal = Goal(rawValue: try reader.byte()) else { throw .unknownCase }
         let elapsed = try reader.count(limit: Int(Int32.max))
@@ -225,7 +225,7 @@ extension Holder: WireCodable {
         writer.signed(since)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let name = try reader.text()
         self.init(name: name, since: try reader.signed())
     }
@@ -242,7 +242,7 @@ extension Hello: WireCodable {
         writer.optional(recovery)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let hostname = try reader.text()
         let machineID = try reader.text()
         let hasSystemd = try reader.bool()
@@ -265,7 +265,7 @@ extension Outcome: WireCodable {
         case .broken(let failure, let undoing, let remainder):
             writer.byte(2)
             failure.encode(to: &writer)
-            writer.list(Array(undoing.prefix(Failure.mostTold)))
+            writer.list(Array(undoing.prefix(Failure.maximumTold)))
             writer.byte(remainder.rawValue)
         case .unchanged(let failure):
             writer.byte(3)
@@ -273,13 +273,13 @@ extension Outcome: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
         case 0: self = .deployed
         case 1: self = .rolledBack(try Failure(from: &reader))
         case 2:
             let failure = try Failure(from: &reader)
-            let undoing = try reader.list(of: Failure.self, limit: Failure.mostTold)
+            let undoing = try reader.list(of: Failure.self, limit: Failure.maximumTold)
             guard let remainder = Remainder(rawValue: try reader.byte()) else { throw .unknownCase }
             self = .broken(failure, undoing: undoing, remainder)
         case 3: self = .unchanged(try Failure(from: &reader))

@@ -2,13 +2,13 @@ import Model
 
 extension ObjectID: WireCodable {
     public func encode(to writer: inout ByteWriter) { writer.id(self) }
-    public init(from reader: inout ByteReader) throws(DecodingProblem) { self = try reader.id() }
+    public init(from reader: inout ByteReader) throws(WireError) { self = try reader.id() }
 }
 
 extension AppName: WireCodable {
     public func encode(to writer: inout ByteWriter) { writer.text(text) }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         guard let name = AppName(try reader.text()) else { throw .badValue }
         self = name
     }
@@ -17,7 +17,7 @@ extension AppName: WireCodable {
 extension GroupName: WireCodable {
     public func encode(to writer: inout ByteWriter) { writer.text(text) }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         guard let name = GroupName(try reader.text()) else { throw .badValue }
         self = name
     }
@@ -26,7 +26,7 @@ extension GroupName: WireCodable {
 extension UserName: WireCodable {
     public func encode(to writer: inout ByteWriter) { writer.text(text) }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         guard let name = UserName(try reader.text()) else { throw .badValue }
         self = name
     }
@@ -39,7 +39,7 @@ extension FileAccess: WireCodable {
         writer.optional(group)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let mode = UInt32(try reader.count(limit: 0o7777))
         let owner = try reader.optional(UserName.self)
         self.init(mode: mode, owner: owner, group: try reader.optional(GroupName.self))
@@ -54,7 +54,7 @@ extension PlacedFile: WireCodable {
         access.encode(to: &writer)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let path = try AbsolutePath(from: &reader)
         let app = try AppName(from: &reader)
         let source = try RelativePath(from: &reader)
@@ -65,7 +65,7 @@ extension PlacedFile: WireCodable {
 extension UnitName: WireCodable {
     public func encode(to writer: inout ByteWriter) { writer.text(text) }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         guard let name = UnitName(try reader.text()) else { throw .badValue }
         self = name
     }
@@ -74,7 +74,7 @@ extension UnitName: WireCodable {
 extension RelativePath: WireCodable {
     public func encode(to writer: inout ByteWriter) { writer.text(text) }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let text = try reader.text()
         do { self = try RelativePath(text) } catch { throw .badValue }
     }
@@ -83,7 +83,7 @@ extension RelativePath: WireCodable {
 extension AbsolutePath: WireCodable {
     public func encode(to writer: inout ByteWriter) { writer.text(text) }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let text = try reader.text()
         do { self = try AbsolutePath(text) } catch { throw .badValue }
     }
@@ -96,7 +96,7 @@ extension FileEntry: WireCodable {
         writer.id(id)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let path = try RelativePath(from: &reader)
         let isExecutable = try reader.bool()
         self.init(path: path, isExecutable: isExecutable, id: try reader.id())
@@ -110,7 +110,7 @@ extension Link: WireCodable {
         source.encode(to: &writer)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let path = try AbsolutePath(from: &reader)
         let app = try AppName(from: &reader)
         self.init(path: path, app: app, source: try RelativePath(from: &reader))
@@ -123,7 +123,7 @@ extension DeployedApp: WireCodable {
         writer.list(files)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let name = try AppName(from: &reader)
         self.init(name: name, files: try reader.list(of: FileEntry.self))
     }
@@ -135,7 +135,7 @@ extension DeployedUnit: WireCodable {
         name.encode(to: &writer)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let app = try AppName(from: &reader)
         self.init(app: app, name: try UnitName(from: &reader))
     }
@@ -151,7 +151,7 @@ extension RecordedObject: WireCodable {
         writer.blob(bytes)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let kind: ObjectKind =
             switch try reader.byte() {
             case 0: .blob
@@ -175,13 +175,13 @@ extension Record: WireCodable {
         writer.list(placed)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         try self.init(withoutPlaced: &reader)
         placed = try reader.list(of: PlacedFile.self)
     }
 
     /// The form of a record before there were placed files.
-    public init(withoutPlaced reader: inout ByteReader) throws(DecodingProblem) {
+    public init(withoutPlaced reader: inout ByteReader) throws(WireError) {
         let commit = try reader.id()
         let author = try reader.text()
         let time = try reader.signed()
@@ -200,7 +200,7 @@ extension Step.Reason: WireCodable {
         writer.number(UInt64(others))
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let path = try RelativePath(from: &reader)
         self.init(path: path, others: try reader.count(limit: Int(Int32.max)))
     }
@@ -279,7 +279,7 @@ extension Step: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let app = try reader.optional(AppName.self)
         let action: Action
         let tag = try reader.byte()
@@ -350,11 +350,11 @@ extension ByteWriter {
 
 extension ByteReader {
     /// At most a day.
-    public mutating func duration() throws(DecodingProblem) -> Duration {
+    public mutating func duration() throws(WireError) -> Duration {
         .milliseconds(try count(limit: 24 * 3600 * 1000))
     }
 
-    public mutating func bool() throws(DecodingProblem) -> Bool {
+    public mutating func bool() throws(WireError) -> Bool {
         switch try byte() {
         case 0: false
         case 1: true

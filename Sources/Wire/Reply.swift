@@ -14,7 +14,7 @@ public indirect enum Reply: Hashable, Sendable {
     case busy(Holder)
     /// The host runs another commit than expected; nothing was done.
     case stale(Record?)
-    /// All that is in the way of the deploy, at most `Failure.mostTold`, and how much more there is; nothing was done.
+    /// All that is in the way of the deploy, at most `Failure.maximumTold`, and how much more there is; nothing was done.
     case obstructed([Failure], more: Int)
     /// The step with this index began.
     case began(step: Int)

@@ -22,7 +22,7 @@ public indirect enum Request: Hashable, Sendable {
     case log
     /// Compare the host with its record. These apps are to be private.
     case verify([PrivateApp])
-    /// Send what is in these files, as far as they are no larger than `Drift.largestShown`.
+    /// Send what is in these files, as far as they are no larger than `Drift.maximumShown`.
     case read([AbsolutePath])
     /// Say how the host is.
     case report

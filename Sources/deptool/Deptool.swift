@@ -55,7 +55,7 @@ enum Main {
             isDeploy = command is DeployCommand || command is Undo
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
             return (0, isDeploy)
-        } catch let complaint as Complaint {
+        } catch let complaint as CommandError {
             if isJSON {
                 Terminal.write(errorJSON(complaint.phrase, help: complaint.explanation, exit: 1).text + "\n")
             } else {
@@ -77,10 +77,10 @@ enum Main {
     }
 
     /// The parser by itself calls a misspelt command a superfluous argument.
-    private static func checkCommand(_ arguments: [String]) throws(Complaint) {
+    private static func checkCommand(_ arguments: [String]) throws(CommandError) {
         let commands = Deptool.configuration.subcommands.compactMap { $0.configuration.commandName }
         guard let word = arguments.first(where: { $0 != "help" }), !word.hasPrefix("-"), !commands.contains(word) else { return }
-        throw Complaint(
+        throw CommandError(
             "there is no command '\(visible(word))'",
             (near(word, among: commands).map { "Did you mean '\($0)'? " } ?? "") + "`deptool --help` lists the commands.")
     }

@@ -21,16 +21,16 @@ final class ChildAgent {
         return URL(filePath: tests).deletingLastPathComponent().path + "/" + name
     }
 
-    /// `patience` is in milliseconds, `clock` in how many seconds the agent's clock is ahead.
+    /// `timeout` is in milliseconds, `clock` in how many seconds the agent's clock is ahead.
     init(
-        _ host: TestHost, executor: String = "inline", fault: Fault? = nil, patience: Int? = nil, clock: Int? = nil
+        _ host: TestHost, executor: String = "inline", fault: Fault? = nil, timeout: Int? = nil, clock: Int? = nil
     ) throws {
         var (ours, theirs): (Int32, Int32) = (-1, -1)
         try #require(csys_socketpair(&ours, &theirs) == 0)
         let null = csys_open_null()
         defer { for descriptor in [theirs, null] { _ = csys_close(descriptor) } }
         var arguments = [try Self.built("agent-under-test"), host.root, executor]
-        if let patience { arguments = ["env", "DEPTOOL_PATIENCE=\(patience)"] + arguments }
+        if let timeout { arguments = ["env", "DEPTOOL_PATIENCE=\(timeout)"] + arguments }
         if let clock {
             arguments = ["env", "DEPTOOL_CLOCK=\(clock)", "LD_PRELOAD=\(try Self.built("libwrong-clock.so"))"] + arguments
         }

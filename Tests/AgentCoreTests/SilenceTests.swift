@@ -19,7 +19,7 @@ import Wire
 
     @Test func `after too long a silence while files are brought, nothing was changed`() throws {
         let (host, before, plan) = try host()
-        let child = try ChildAgent(host, patience: 200)
+        let child = try ChildAgent(host, timeout: 200)
         _ = try child.laptop.greet()
         child.laptop.send(.prepare(plan.preparation))
         // The connection stands: the agent leaves by itself.
@@ -32,7 +32,7 @@ import Wire
 
     @Test func `after too long a silence while steps run, they are undone`() throws {
         let (host, before, plan) = try host()
-        let child = try ChildAgent(host, executor: "detached", patience: 200)
+        let child = try ChildAgent(host, executor: "detached", timeout: 200)
         _ = try child.laptop.greet()
         let ending = try child.laptop.deploy(plan)
         #expect(ending == .finished(.rolledBack(Failure(step: plan.preparation.steps.count - 1, .disconnected))))
@@ -42,7 +42,7 @@ import Wire
 
     @Test func `signs of life keep a deploy going for as long as it takes`() throws {
         let (host, _, plan) = try host()
-        let child = try ChildAgent(host, executor: "detached", patience: 2000)
+        let child = try ChildAgent(host, executor: "detached", timeout: 2000)
         let laptop = child.laptop
         _ = try laptop.greet()
         laptop.send(plan.script)

@@ -49,7 +49,7 @@ final class TestHost {
         let (root, end) = (root, theirs)
         Thread.detachNewThread {
             // These laptops give no signs of life, and a disk may take its time.
-            let port = Port(input: end, output: end, patience: .seconds(600))
+            let port = Port(input: end, output: end, timeout: .seconds(600))
             Agent(system: System(root: root, gate: gate), port: port, executor: InlineExecutor(), ownName: TestHost.ownName).run()
             _ = csys_close(end)
         }

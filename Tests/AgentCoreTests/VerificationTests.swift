@@ -201,7 +201,7 @@ import Wire
 
     @Test func `small files can be read, and nothing else`() throws {
         let host = try deployed()
-        try host.write("/etc/large", String(repeating: "x", count: Int(Drift.largestShown) + 1))
+        try host.write("/etc/large", String(repeating: "x", count: Int(Drift.maximumShown) + 1))
         let laptop = try host.session().laptop
         laptop.send(.read(try [current + "/a", "/etc/large", "/etc", "/etc/deep/link", "/nowhere"].map(AbsolutePath.init)))
         var replies: [Reply] = []

@@ -79,10 +79,10 @@ let arguments = CommandLine.arguments
 var gate: Fault?
 if arguments.count == 5, let number = Int(arguments[3]) { gate = Fault(number: number, fault: arguments[4]) }
 // Most laptops of the tests give no signs of life, and a disk may take its time.
-let patience = csys_getenv("DEPTOOL_PATIENCE").flatMap { Int(String(cString: $0)) }
+let timeout = csys_getenv("DEPTOOL_PATIENCE").flatMap { Int(String(cString: $0)) }
 Agent(
     system: System(root: arguments[1], gate: gate),
-    port: Port(input: 0, output: 1, patience: patience.map { .milliseconds($0) } ?? .seconds(600)),
+    port: Port(input: 0, output: 1, timeout: timeout.map { .milliseconds($0) } ?? .seconds(600)),
     executor: arguments[2] == "detached" ? DetachedExecutor() : InlineExecutor(),
     ownName: csys_getenv("DEPTOOL_AGENT_NAME").map { String(cString: $0) } ?? "deptool-agent-1-aaaaaaaaaa"
 ).run()

@@ -28,7 +28,7 @@ import Testing
         let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: agent.count)
         defer { buffer.deallocate() }
         _ = buffer.initialize(from: agent)
-        let carried = CarriedAgent(cpu: cpu, sha256: sha256, bytes: UnsafeBufferPointer(buffer))
+        let carried = BundledAgent(cpu: cpu, sha256: sha256, bytes: UnsafeBufferPointer(buffer))
         let command = withoutSudo(Bootstrap(agents: [carried])).replacingOccurrences(of: "/var/lib/deptool/bin", with: bin)
         return (carried.name, command)
     }
@@ -69,7 +69,7 @@ import Testing
 
     @Test func `the script has nothing that a login shell would take for its own`() throws {
         let command = Bootstrap(agents: [
-            CarriedAgent(cpu: "x86_64", sha256: "ab", bytes: .init(start: nil, count: 0)), CarriedAgent(cpu: "aarch64", sha256: "cd", bytes: .init(start: nil, count: 0)),
+            BundledAgent(cpu: "x86_64", sha256: "ab", bytes: .init(start: nil, count: 0)), BundledAgent(cpu: "aarch64", sha256: "cd", bytes: .init(start: nil, count: 0)),
         ]).command
         let parts = command.split(separator: "'", omittingEmptySubsequences: false)
         #expect(parts.count == 5)

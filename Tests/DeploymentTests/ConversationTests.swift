@@ -26,7 +26,7 @@ private final class Printed: RemoteStream {
 /// How a conversation with an agent begins.
 @Suite struct ConversationTests {
     private nonisolated(unsafe) static let agent = UnsafeBufferPointer(UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 3).initialized())
-    private let agents = [CarriedAgent(cpu: "x86_64", sha256: "ab", bytes: agent)]
+    private let agents = [BundledAgent(cpu: "x86_64", sha256: "ab", bytes: agent)]
 
     private func begin(_ stream: Printed) throws(HostError) -> (reply: Reply, installed: Bool) {
         var installed = false
@@ -70,7 +70,7 @@ private final class Printed: RemoteStream {
         #expect(error("hi\n", "sudo: no\n") == .noAgentSpoke(.code(1), printed: Array("hi\nsudo: no\n".utf8)))
         #expect(error("DEPTOOL-FAILED mkdir\n", "mkdir: no\n") == .bootstrap(stage: "mkdir", printed: Array("mkdir: no\n".utf8)))
         #expect(error("prompt> DEPTOOL-FAILED hash\n") == .bootstrap(stage: "hash", printed: []))
-        #expect(error("DEPTOOL-FAILED cpu Linux riscv64\n") == .unknownCPU("Linux riscv64", carried: CarriedAgent.all.map(\.cpu)))
+        #expect(error("DEPTOOL-FAILED cpu Linux riscv64\n") == .unknownCPU("Linux riscv64", carried: BundledAgent.all.map(\.cpu)))
         #expect(error("DEPTOOL-NEED vax\n") == .unexpected)
         #expect(error("DEPTOOL-NEED x86_6") == .noAgentSpoke(.code(1), printed: Array("DEPTOOL-NEED x86_6".utf8)))
     }

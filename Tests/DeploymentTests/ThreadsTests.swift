@@ -38,11 +38,11 @@ import Testing
     }
 
     @Test(arguments: [
-        ([MeetingPoint.Vote.ready, .ready, .ready], true), ([.ready, .absent, .ready], true), ([.absent, .absent, .absent], true),
+        ([Barrier.Vote.ready, .ready, .ready], true), ([.ready, .absent, .ready], true), ([.absent, .absent, .absent], true),
         ([.ready, .against, .ready], false), ([.absent, .ready, .against], false),
     ])
-    func `all go on, or none`(votes: [MeetingPoint.Vote], goesOn: Bool) async {
-        let meeting = MeetingPoint(votes.count)
+    func `all go on, or none`(votes: [Barrier.Vote], goesOn: Bool) async {
+        let meeting = Barrier(votes.count)
         let decisions = await withTaskGroup { group in
             for vote in votes {
                 group.addTask {
@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test func `nobody goes on before all have voted`() async {
-        let meeting = MeetingPoint(2)
+        let meeting = Barrier(2)
         let isDecided = Monitor(false)
         meeting.vote(.ready)
         async let decision = onOwnThread {
@@ -69,12 +69,12 @@ import Testing
         #expect(!isDecided.update { $0 })
         meeting.vote(.against)
         #expect(await decision == false)
-        #expect(MeetingPoint(0).decision())
+        #expect(Barrier(0).decision())
     }
 
     @Test func `one that cannot prove to be there is not ready any more`() async {
         struct Gone: Error {}
-        let meeting = MeetingPoint(2, pause: .milliseconds(1))
+        let meeting = Barrier(2, pause: .milliseconds(1))
         meeting.vote(.ready)
         let proofs = Monitor(0)
         let result = await onOwnThread {
@@ -91,7 +91,7 @@ import Testing
 
     @Test func `what all have voted for stays decided`() async {
         struct Gone: Error {}
-        let meeting = MeetingPoint(1, pause: .zero)
+        let meeting = Barrier(1, pause: .zero)
         meeting.vote(.ready)
         let decision = Result { () throws(Gone) in try meeting.decision { () throws(Gone) in throw Gone() } }
         #expect((try? decision.get()) == true)
@@ -99,7 +99,7 @@ import Testing
 
     @Test func `a turnstile lets only so many through`() async {
         struct Full: Error {}
-        let turnstile = Turnstile(3, atDoor: 3)
+        let turnstile = Semaphore(3, atDoor: 3)
         let places = Monitor((inside: 0, most: 0))
         await withTaskGroup { group in
             for round in 0..<20 {
@@ -123,7 +123,7 @@ import Testing
     }
 
     @Test func `each door of a turnstile has its own limit, and nobody waits with a place in hand`() async {
-        let turnstile = Turnstile(100, atDoor: 2)
+        let turnstile = Semaphore(100, atDoor: 2)
         let places = Monitor((inside: 0, most: 0))
         await withTaskGroup { group in
             // Two doors in either order: whoever took one and waited for the other would wait for ever.

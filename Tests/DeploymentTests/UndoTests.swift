@@ -18,13 +18,13 @@ import Testing
 
     /// As if the tree had been deployed by this store.
     @discardableResult
-    private func deploy(_ time: Int64, _ kind: DeployNote.Kind = .deploy, _ plan: Plan? = nil, root: ObjectID? = nil) throws -> ObjectID {
+    private func deploy(_ time: Int64, _ kind: HistoryEntry.Kind = .deploy, _ plan: Plan? = nil, root: ObjectID? = nil) throws -> ObjectID {
         let plan = try plan ?? cluster.plan()
         let commit = try cluster.store.commit(
             tree: root ?? cluster.root(), parent: nil, author: Author(name: "Ada", email: "a@b"),
             message: DeployMessage.make(kind, cluster: "prod", hosts: []), time: time)
         try cluster.store.note([
-            .begun(DeployNote(time: time, commit: commit, kind: kind, cluster: "prod", author: "Ada <a@b>", hosts: plan.hosts.map(HostNote.init)))
+            .begun(HistoryEntry(time: time, commit: commit, kind: kind, cluster: "prod", author: "Ada <a@b>", hosts: plan.hosts.map(HostNote.init)))
         ])
         for host in plan.hosts {
             try cluster.store.note([.ended(time: time, commit: commit, host.host, .done, "done")])
@@ -100,7 +100,7 @@ import Testing
         let commit = try cluster.store.commit(
             tree: cluster.root(), parent: nil, author: Author(name: "A", email: ""), message: "", time: 2)
         try cluster.store.note([
-            .begun(DeployNote(time: 2, commit: commit, kind: .deploy, cluster: "prod", author: "A", hosts: plan.hosts.map(HostNote.init))),
+            .begun(HistoryEntry(time: 2, commit: commit, kind: .deploy, cluster: "prod", author: "A", hosts: plan.hosts.map(HostNote.init))),
             .ended(time: 2, commit: commit, try hostname("web1"), .rolledBack, "rolled back"),
         ])
         // What is undone is what runs.
@@ -155,8 +155,8 @@ import Testing
         let (web1, web2) = (try hostname("web1"), try hostname("web2"))
         let hosts = [HostNote(host: web1, before: nil, apps: []), HostNote(host: web2, before: nil, apps: [])]
         let (one, two) = (ObjectID.of(.commit, [1]), ObjectID.of(.commit, [2]))
-        func note(_ time: Int64, _ commit: ObjectID) -> DeployNote {
-            DeployNote(time: time, commit: commit, kind: .deploy, cluster: "prod", author: "A", hosts: hosts)
+        func note(_ time: Int64, _ commit: ObjectID) -> HistoryEntry {
+            HistoryEntry(time: time, commit: commit, kind: .deploy, cluster: "prod", author: "A", hosts: hosts)
         }
         try cluster.store.note([
             .begun(note(1, one)), .ended(time: 2, commit: one, web1, .unknown, "lost"), .ended(time: 2, commit: one, web2, .done, "done"),
@@ -169,6 +169,6 @@ import Testing
         ])
         #expect(try cluster.store.pastEvents(2) == Array(events.prefix(2)))
         let limited = try cluster.store.pastEvents(1, HostFilter(["web2"]))
-        #expect(limited == [.deploy(PastDeploy(note: DeployNote(time: 3, commit: two, kind: .deploy, cluster: "prod", author: "A", hosts: [hosts[1]]), ends: [:]))])
+        #expect(limited == [.deploy(PastDeploy(note: HistoryEntry(time: 3, commit: two, kind: .deploy, cluster: "prod", author: "A", hosts: [hosts[1]]), ends: [:]))])
     }
 }

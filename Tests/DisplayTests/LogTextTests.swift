@@ -15,7 +15,7 @@ import Testing
             HostNote(host: host, before: nil, apps: [.init(index < 3 ? .updated : .added, try #require(AppName("nsd")))])
         }
         let deploy = PastDeploy(
-            note: DeployNote(
+            note: HistoryEntry(
                 time: 5, commit: id(1), kind: .deploy, cluster: "prod", author: "Ada \u{1b}L <a@b>", hosts: notes),
             ends: [
                 hosts[0]: .init(end: .done, phrase: "done"), hosts[1]: .init(end: .done, phrase: ""),

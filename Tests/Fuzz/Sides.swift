@@ -46,7 +46,7 @@ let conversations: [[UInt8]] = {
 }()
 
 @Sendable func converse(_ input: [UInt8]) throws {
-    let agents = [CarriedAgent(cpu: "x86_64", sha256: "ab", bytes: UnsafeBufferPointer(start: nil, count: 0))]
+    let agents = [BundledAgent(cpu: "x86_64", sha256: "ab", bytes: UnsafeBufferPointer(start: nil, count: 0))]
     do throws(HostError) {
         var conversation = try Conversation(Replayed(input), bootstrap: Bootstrap(agents: agents)) {}
         while true { _ = try conversation.receive(deadline: .never) }

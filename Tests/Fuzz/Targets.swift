@@ -199,8 +199,8 @@ let targets: [String: Target] = [
     },
     "agent-keys": Target(samples: agentKeys) { input in _ = (AgentMessages.keys(input), AgentMessages.signature(input)) },
     "manifest": Target(samples: manifests) { input in
-        do throws(FormatProblem) { _ = try Manifest(parsing: input) } catch { _ = "\(error)" }
-        do throws(FormatProblem) { _ = try HostOptions(parsing: input) } catch { _ = "\(error)" }
+        do throws(FormatError) { _ = try Manifest(parsing: input) } catch { _ = "\(error)" }
+        do throws(FormatError) { _ = try HostOptions(parsing: input) } catch { _ = "\(error)" }
     },
     // What a login, sshd, sudo or ssh prints.
     "output": Target(samples: [Array("motd\r\n\u{1b}]0;title\u{7}\u{9b}2J \u{202e}ä€😀".utf8)]) { input in

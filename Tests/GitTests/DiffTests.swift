@@ -51,7 +51,7 @@ import Testing
     @Test func `binary and large files show sizes`() throws {
         #expect(try diff([1, 0, 2], [1, 0, 2, 3]) == .binary(oldSize: 3, newSize: 4))
         #expect(try diff(nil, [0]) == .binary(oldSize: nil, newSize: 1))
-        let large = [UInt8](repeating: 10, count: Int(Store.largestDiffed) + 1)
+        let large = [UInt8](repeating: 10, count: Int(Store.maximumDiffed) + 1)
         #expect(try diff(large, nil) == .binary(oldSize: UInt64(large.count), newSize: nil))
     }
 

@@ -16,8 +16,8 @@ import Testing
 
     private func id(_ number: Int) -> ObjectID { .of(.commit, Array("\(number)".utf8)) }
 
-    private func note(_ number: Int, cluster: String = "prod", author: String = "Ada <ada@example.com>") throws -> DeployNote {
-        DeployNote(
+    private func note(_ number: Int, cluster: String = "prod", author: String = "Ada <ada@example.com>") throws -> HistoryEntry {
+        HistoryEntry(
             time: Int64(number), commit: id(number), kind: number % 2 == 0 ? .deploy : .undo, cluster: cluster, author: author,
             hosts: [
                 HostNote(host: try host("web1"), before: nil, apps: [.init(.added, try app("a+b")), .init(.removed, try app("c@d"))]),

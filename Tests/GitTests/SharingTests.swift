@@ -96,7 +96,7 @@ import Testing
                 try store.commit(tree: tree, parent: try store.lastCommit(), author: store.author(), message: "x", time: Int64(number)), reason: "x")
         }
         let before = try workshop.git("-C", store.path, "rev-list", "--objects", "main")
-        #expect(atOnce(store.path) { _, store in try store.tidy() } == [])
+        #expect(atOnce(store.path) { _, store in try store.repack() } == [])
         try workshop.git("-C", store.path, "fsck", "--strict")
         #expect(try workshop.git("-C", store.path, "rev-list", "--objects", "main") == before)
     }

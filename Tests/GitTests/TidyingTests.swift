@@ -33,7 +33,7 @@ import Testing
         let first = try #require(ObjectID(hex: try workshop.git("-C", store.path, "rev-list", "--max-parents=0", "main")))
         _ = try other.commitInfo(first)
 
-        try store.tidy()
+        try store.repack()
 
         #expect(try files(store, "-name '*.pack' -o -name '*.idx' -o -name 'tmp*'", workshop) == 2)
         #expect(try workshop.git("-C", store.path, "rev-list", "--objects", "--all") == objects)
@@ -50,10 +50,10 @@ import Testing
         let workshop = try Workshop()
         let store = try importing(1...52, files: 70, workshop)
         try workshop.run("cd \(store.path)/objects/pack && for pack in $(ls *.pack | head -2); do touch ${pack%.pack}.keep; done")
-        try store.tidy()
+        try store.repack()
         #expect(try files(store, "-name '*.pack'", workshop) == 52)
         try importing(53...53, files: 70, workshop)
-        try store.tidy()
+        try store.repack()
         #expect(try files(store, "-name '*.pack'", workshop) == 3)
         try workshop.git("-C", store.path, "fsck", "--strict")
     }
@@ -62,7 +62,7 @@ import Testing
         let workshop = try Workshop()
         let store = try importing(1...52, files: 70, of: 30_000, workshop)
         let objects = try workshop.git("-C", store.path, "rev-list", "--objects", "--all")
-        try store.tidy()
+        try store.repack()
         #expect(try files(store, "-name '*.pack'", workshop) == 2)
         #expect(try files(store, "-name '*.pack' -size -64M", workshop) == 1)
         #expect(try files(store, "-name '*.pack' -size +65M", workshop) == 0)
@@ -76,7 +76,7 @@ import Testing
         let store = try importing(1...120, files: 50, workshop)
         let objects = try workshop.git("-C", store.path, "rev-list", "--objects", "--all")
         #expect(try files(store, "-name '*.pack'", workshop) == 0)
-        try store.tidy()
+        try store.repack()
         #expect(try files(store, "-name '*.pack'", workshop) == 1)
         #expect(try files(store, "-type f", workshop) == 3)
         #expect(try workshop.git("-C", store.path, "rev-list", "--objects", "--all") == objects)
@@ -87,7 +87,7 @@ import Testing
         let workshop = try Workshop()
         let store = try importing(1...52, files: 70, of: 30_000, workshop)
         try workshop.run("cd \(store.path)/objects/pack && chmod u+w *.pack && truncate -s -1000 $(ls *.pack | tail -1)")
-        #expect(throws: StoreError.self) { try Store.open(at: store.path).tidy() }
+        #expect(throws: StoreError.self) { try Store.open(at: store.path).repack() }
         #expect(try files(store, "-name '*.pack' -o -name 'tmp*'", workshop) == 52)
     }
 
@@ -95,7 +95,7 @@ import Testing
         let workshop = try Workshop()
         let store = try importing(1...51, files: 70, workshop)
         try workshop.run("cd \(store.path)/objects/pack && chmod u+w *.idx && truncate -s 1000 $(ls *.idx | tail -1)")
-        #expect(throws: StoreError.self) { try store.tidy() }
+        #expect(throws: StoreError.self) { try store.repack() }
         #expect(try files(store, "-name '*.pack'", workshop) == 51)
     }
 }

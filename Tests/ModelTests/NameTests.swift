@@ -24,19 +24,19 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", PathProblem.empty), ("/a", .absolute), ("a//b", .notNormal), ("a/", .notNormal), ("..", .notNormal),
+        ("", PathError.empty), ("/a", .absolute), ("a//b", .notNormal), ("a/", .notNormal), ("..", .notNormal),
         ("a/../b", .notNormal), (".", .notNormal), ("a\u{7f}", .controlCharacter), ("a\0b", .controlCharacter),
         (String(repeating: "a", count: 256), .tooLong), (String(repeating: "a/", count: 2000) + "a", .tooLong),
     ])
-    func `a relative path that is none says why`(text: String, problem: PathProblem) {
+    func `a relative path that is none says why`(text: String, problem: PathError) {
         #expect(throws: problem) { try RelativePath(text) }
     }
 
     @Test(arguments: [
-        ("", PathProblem.empty), ("a", .notAbsolute), ("/", .empty), ("//", .notNormal), ("/a/..", .notNormal),
+        ("", PathError.empty), ("a", .notAbsolute), ("/", .empty), ("//", .notNormal), ("/a/..", .notNormal),
         ("/etc/\u{1b}[2J", .controlCharacter),
     ])
-    func `an absolute path that is none says why`(text: String, problem: PathProblem) {
+    func `an absolute path that is none says why`(text: String, problem: PathError) {
         #expect(throws: problem) { try AbsolutePath(text) }
     }
 

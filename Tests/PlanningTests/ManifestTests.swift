@@ -83,7 +83,7 @@ import Testing
         (#"{"timeout": 86401}"#, 1, "'timeout' must be a whole number of seconds from 1 to 86400, not 86401"),
     ])
     func `what is wrong with a manifest is said`(text: String, line: Int, phrase: String) {
-        let problem = #expect(throws: FormatProblem.self) { try Manifest(parsing: Array(text.utf8)) }
+        let problem = #expect(throws: FormatError.self) { try Manifest(parsing: Array(text.utf8)) }
         #expect(problem?.phrase == phrase)
         #expect(problem?.line == line)
     }
@@ -101,7 +101,7 @@ import Testing
         (#"{"hostname": "a", "hostname": "a"}"#, 1, "the key 'hostname' is there twice"),
     ])
     func `what is wrong with a host's options is said`(text: String, line: Int, phrase: String) {
-        let problem = #expect(throws: FormatProblem.self) { try HostOptions(parsing: Array(text.utf8)) }
+        let problem = #expect(throws: FormatError.self) { try HostOptions(parsing: Array(text.utf8)) }
         #expect(problem?.phrase == phrase)
         #expect(problem?.line == line)
     }

@@ -38,7 +38,7 @@ import Testing
         }
         try host(300_000).validate()
         let many = try host(600_000)
-        do throws(TreeProblem) {
+        do throws(TreeError) {
             try many.validate()
             Issue.record("600,000 files are not too many")
         } catch {
@@ -206,28 +206,28 @@ import Testing
 
     @Test func `what was deployed before can be gone back to`() throws {
         try tree(["a": ["systemd/README.md": "", "tmpfiles/x": "", "systemd/deptool-x.service": ""]]).validate(.history)
-        #expect(throws: TreeProblem.self) { try tree(["a": ["systemd/a/b": ""]]).validate(.history) }
+        #expect(throws: TreeError.self) { try tree(["a": ["systemd/a/b": ""]]).validate(.history) }
     }
 
     @Test func `places and phrases of what is found while reading`() throws {
         let host = try hostname("web1")
         let app = AppName("nginx")
-        func text(_ problem: TreeProblem) -> String { "\(problem.place): \(problem.phrase)" }
-        #expect(text(TreeProblem(host: host, app: app, file: "manifest.json", .format(.badUnit("x", line: 7))))
+        func text(_ problem: TreeError) -> String { "\(problem.place): \(problem.phrase)" }
+        #expect(text(TreeError(host: host, app: app, file: "manifest.json", .format(.badUnit("x", line: 7))))
             == "web1/nginx/manifest.json:7: 'x' is no name of a systemd unit, such as 'nginx.service'")
-        #expect(text(TreeProblem(host: host, file: "host.json", .tooLarge(limit: 1 << 20))) == "web1/host.json: larger than 1024 KiB")
-        #expect(text(TreeProblem(host: host, .badAppName("a b")))
+        #expect(text(TreeError(host: host, file: "host.json", .tooLarge(limit: 1 << 20))) == "web1/host.json: larger than 1024 KiB")
+        #expect(text(TreeError(host: host, .badAppName("a b")))
             == "web1: 'a b' is no name for an app: letters, digits, '.', '-', '_', '@' and '+', the first a letter, digit or '_'")
-        #expect(text(TreeProblem(host: host, .badHostName("a b")))
+        #expect(text(TreeError(host: host, .badHostName("a b")))
             == "web1: 'a b' is no name for a host: letters, digits, '.', '-' and '_', the first a letter or digit")
-        #expect(text(TreeProblem(host: host, app: app, file: "a", .badPath(.tooLong)))
+        #expect(text(TreeError(host: host, app: app, file: "a", .badPath(.tooLong)))
             == "web1/nginx/a: not a path that Deptool takes: it is too long")
-        #expect(text(TreeProblem(host: host, app: app, file: "a", .notAFile)) == "web1/nginx/a: neither a file nor a directory")
+        #expect(text(TreeError(host: host, app: app, file: "a", .notAFile)) == "web1/nginx/a: neither a file nor a directory")
     }
 
     private func problem(_ apps: [String: [String: String]]) throws -> String? {
         let tree = try tree(apps)
-        do throws(TreeProblem) {
+        do throws(TreeError) {
             try tree.validate()
             return nil
         } catch {

@@ -76,7 +76,7 @@ import Testing
         #expect(try failure(settings) == .hostKeyUnknown(question))
 
         let asked = Mutex<HostKeyQuestion?>(nil)
-        let refusing = Questions(confirm: { question in
+        let refusing = Prompts(confirm: { question in
             asked.withLock { $0 = question }
             return .refuse
         })
@@ -84,7 +84,7 @@ import Testing
         #expect(asked.withLock { $0 } == question)
         #expect(try server.scratch.read("known_hosts") == "")
 
-        _ = try connect(settings, Questions(confirm: { _ in .accept }))
+        _ = try connect(settings, Prompts(confirm: { _ in .accept }))
         settings.strictHostKeyChecking = .yes
         _ = try connect(settings)
     }
@@ -94,7 +94,7 @@ import Testing
         var settings = try server.settingsWithKey()
         try server.scratch.write("", to: "known_hosts")
         settings.strictHostKeyChecking = .yes
-        let error = try failure(settings, Questions(confirm: { _ in .accept }))
+        let error = try failure(settings, Prompts(confirm: { _ in .accept }))
         guard case .hostKeyUnknown(let question)? = error else {
             Issue.record("\(String(describing: error))")
             return
@@ -114,7 +114,7 @@ import Testing
         let path = try server.scratch.write(
             "# one\n[127.0.0.1]:\(server.port) \(try server.scratch.read("other.pub"))", to: "known_hosts")
         settings.strictHostKeyChecking = policy
-        let error = try failure(settings, Questions(confirm: { _ in .accept }))
+        let error = try failure(settings, Prompts(confirm: { _ in .accept }))
         guard case .hostKeyChanged(let question, let place)? = error else {
             Issue.record("\(String(describing: error))")
             return

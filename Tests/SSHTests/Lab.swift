@@ -159,12 +159,12 @@ func waitUntil(_ condition: () -> Bool) throws {
     }
 }
 
-func connect(_ settings: HostSettings, _ questions: Questions = .none) throws -> Connection {
+func connect(_ settings: HostSettings, _ questions: Prompts = .none) throws -> Connection {
     try Connection(to: settings, questions: questions, interrupt: Interrupt(), deadline: .after(.seconds(20)))
 }
 
 /// The error that a connection ends with.
-func failure(_ settings: HostSettings, _ questions: Questions = .none) throws -> SSHError? {
+func failure(_ settings: HostSettings, _ questions: Prompts = .none) throws -> SSHError? {
     #expect(throws: SSHError.self) { _ = try connect(settings, questions) }
 }
 

@@ -76,7 +76,7 @@ import Testing
         settings.identityFiles = [key]
 
         let asked = Mutex<[String]>([])
-        let questions = Questions(passphrase: { path, _ in
+        let questions = Prompts(passphrase: { path, _ in
             asked.withLock { asked in
                 asked.append(path)
                 return asked.count == 2 ? Secret("opensesame") : Secret("wrong")
@@ -88,7 +88,7 @@ import Testing
         let type = try server.scratch.publicKey("id").type
         let wrong = Offer(source: .file(path: key), type: type, outcome: .wrongPassphrase)
         #expect(
-            try failure(settings, Questions(passphrase: { _, _ in Secret("wrong") }))
+            try failure(settings, Prompts(passphrase: { _, _ in Secret("wrong") }))
                 == .loginFailed(LoginFailure(user: settings.user, offers: [wrong], end: .allTried, methods: ["publickey"])))
         let none = Offer(source: .file(path: key), type: type, outcome: .noPassphrase)
         #expect(
@@ -99,7 +99,7 @@ import Testing
         let server = try Server()
         var settings = try server.settings()
         settings.identityFiles = [try server.scratch.key("id", passphrase: "opensesame")]
-        let questions = Questions(passphrase: { _, _ in
+        let questions = Prompts(passphrase: { _, _ in
             Issue.record("asked")
             return nil
         })

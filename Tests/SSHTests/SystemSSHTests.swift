@@ -36,7 +36,7 @@ func ask(_ configuration: String) throws -> HostSettings {
 }
 
 func systemSSH(
-    _ settings: HostSettings, _ command: String, _ questions: Questions = .none, sharing: SystemSSH.Sharing = .allowed,
+    _ settings: HostSettings, _ command: String, _ questions: Prompts = .none, sharing: SystemSSH.Sharing = .allowed,
     deadline: Deadline = .after(.seconds(30))
 ) throws -> SystemSSH {
     try SystemSSH(

@@ -157,7 +157,7 @@ extension Seeded {
         return Drift(optional { $0.app() }, finding)
     }
 
-    mutating func decodingProblem() -> DecodingProblem {
+    mutating func decodingProblem() -> WireError {
         pick([.truncated, .trailingBytes, .badNumber, .tooLong, .notUTF8, .unknownCase, .badValue])
     }
 

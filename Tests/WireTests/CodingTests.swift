@@ -39,7 +39,7 @@ import Wire
             for length in bytes.indices {
                 #expect(!judge(Message.self, Array(bytes[..<length]), random), "cut to \(length), seed \(random.seed)")
             }
-            #expect(throws: DecodingProblem.self, "seed \(random.seed)") { try Message(decoding: bytes + [0]) }
+            #expect(throws: WireError.self, "seed \(random.seed)") { try Message(decoding: bytes + [0]) }
             for index in bytes.indices {
                 var changed = bytes
                 changed[index] ^= UInt8.random(in: 1...255, using: &random)
@@ -66,13 +66,13 @@ import Wire
     }
 
     @Test(arguments: [
-        ([UInt8](repeating: 0x80, count: 9) + [0x02], DecodingProblem.badNumber),  // 65 bits
+        ([UInt8](repeating: 0x80, count: 9) + [0x02], WireError.badNumber),  // 65 bits
         ([UInt8](repeating: 0xff, count: 10), .badNumber),
         ([0x80, 0x00], .badNumber),  // zero, but longer
         ([0x80], .truncated),
         ([], .truncated),
     ])
-    func `a number has one form and 64 bits`(bytes: [UInt8], problem: DecodingProblem) {
+    func `a number has one form and 64 bits`(bytes: [UInt8], problem: WireError) {
         var reader = ByteReader(bytes)
         #expect(throws: problem) { try reader.number() }
     }
@@ -111,7 +111,7 @@ import Wire
                 hostile.signed(Int64(far))
                 let place = try #require(sent.encoded.firstRange(of: honest.bytes))
                 let bytes = Array(sent.encoded[..<place.lowerBound]) + hostile.bytes + Array(sent.encoded[place.upperBound...])
-                #expect(throws: DecodingProblem.badNumber) { try Problem(decoding: bytes) }
+                #expect(throws: WireError.badNumber) { try Problem(decoding: bytes) }
             }
         }
     }
@@ -124,7 +124,7 @@ import Wire
             .refused(Failure(.command(arguments: ["x"], status: 1, output: longer))), .content(Array(repeating: 0, count: Frame.contentLimit + 1)),
             .refused(Failure(.command(arguments: [long], status: 1, output: ""))), .report(Array(repeating: 0, count: 4 << 20 + 1)),
         ]
-        for reply in refused { #expect(throws: DecodingProblem.tooLong) { try Reply(decoding: reply.encoded) } }
+        for reply in refused { #expect(throws: WireError.tooLong) { try Reply(decoding: reply.encoded) } }
         // What an honest agent would have more of, it does not send.
         let broken = Outcome.broken(failure, undoing: Array(repeating: failure, count: 5000), .files)
         #expect(try Outcome(decoding: broken.encoded) == .broken(failure, undoing: Array(repeating: failure, count: 100), .files))
@@ -138,13 +138,13 @@ import Wire
         writer.number(length)
         let lie = writer.bytes + [1, 2, 3]
         for tag in [1, 2, 6] as [UInt8] {
-            #expect(throws: DecodingProblem.self) { try Request(decoding: [tag] + lie) }
+            #expect(throws: WireError.self) { try Request(decoding: [tag] + lie) }
         }
         for tag in [2, 11] as [UInt8] {
-            #expect(throws: DecodingProblem.self) { try Reply(decoding: [tag] + lie) }
+            #expect(throws: WireError.self) { try Reply(decoding: [tag] + lie) }
         }
         var reader = ByteReader(lie)
-        #expect(throws: DecodingProblem.self) { try reader.text() }
+        #expect(throws: WireError.self) { try reader.text() }
     }
 
     /// The smallest elements make the most of the bytes: two of them are a step.
@@ -159,7 +159,7 @@ import Wire
         writer.number(UInt64(count))
         bytes += writer.bytes
         for _ in 0..<count { bytes += [0, 5] }
-        var problem: DecodingProblem?
+        var problem: WireError?
         do { _ = try Request(decoding: bytes) } catch { problem = error }
         #expect(problem == .tooLong)
     }
@@ -167,7 +167,7 @@ import Wire
     @Test func `text is UTF-8`() {
         for bad in [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80]] as [[UInt8]] {
             var reader = ByteReader([UInt8(bad.count)] + bad)
-            #expect(throws: DecodingProblem.notUTF8) { try reader.text() }
+            #expect(throws: WireError.notUTF8) { try reader.text() }
         }
     }
 
@@ -176,8 +176,8 @@ import Wire
         for text in [text, "/" + text] {
             var writer = ByteWriter()
             writer.text(text)
-            #expect(throws: DecodingProblem.badValue) { try RelativePath(decoding: writer.bytes) }
-            #expect(throws: DecodingProblem.badValue) { try AbsolutePath(decoding: writer.bytes) }
+            #expect(throws: WireError.badValue) { try RelativePath(decoding: writer.bytes) }
+            #expect(throws: WireError.badValue) { try AbsolutePath(decoding: writer.bytes) }
         }
     }
 
@@ -185,8 +185,8 @@ import Wire
     func `an app's name that is none is not decoded`(text: String) {
         var writer = ByteWriter()
         writer.text(text)
-        #expect(throws: DecodingProblem.badValue) { try AppName(decoding: writer.bytes) }
-        #expect(throws: DecodingProblem.badValue) { try UnitName(decoding: writer.bytes) }
+        #expect(throws: WireError.badValue) { try AppName(decoding: writer.bytes) }
+        #expect(throws: WireError.badValue) { try UnitName(decoding: writer.bytes) }
     }
 }
 
@@ -227,19 +227,19 @@ import Wire
         #expect(throws: Never.self) { try decoder.next(Request.self) }
         var other = FrameDecoder()
         other.append([0x04, 0, 0, 1])
-        #expect(throws: DecodingProblem.tooLong) { try other.next(Request.self) }
+        #expect(throws: WireError.tooLong) { try other.next(Request.self) }
     }
 
     @Test func `an empty frame is no message`() {
         var decoder = FrameDecoder()
         decoder.append([0, 0, 0, 0][...])
-        #expect(throws: DecodingProblem.truncated) { try decoder.next(Request.self) }
+        #expect(throws: WireError.truncated) { try decoder.next(Request.self) }
     }
 
     @Test func `a frame with more than a message is refused`() {
         var decoder = FrameDecoder()
         decoder.append([0, 0, 0, 2, 3, 3][...])
-        #expect(throws: DecodingProblem.trailingBytes) { try decoder.next(Request.self) }
+        #expect(throws: WireError.trailingBytes) { try decoder.next(Request.self) }
     }
 
     @Test func `the decoder keeps little of what it gave out`() throws {

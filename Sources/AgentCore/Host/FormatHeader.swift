@@ -27,7 +27,7 @@ struct FormatHeader: Equatable {
     }
 
     /// Reads the header; version 1, and nothing is read, when there is none.
-    init(_ kind: Kind, from reader: inout ByteReader) throws(DecodingProblem) {
+    init(_ kind: Kind, from reader: inout ByteReader) throws(WireError) {
         (version, writer) = (1, "")
         var ahead = reader
         for byte in Self.magic {
@@ -41,7 +41,7 @@ struct FormatHeader: Equatable {
     }
 
     /// Why a file could not be read: most of all, that only a newer agent can.
-    static func problem(_ path: AbsolutePath, _ kind: Kind, _ bytes: [UInt8], _ problem: DecodingProblem) -> Problem {
+    static func problem(_ path: AbsolutePath, _ kind: Kind, _ bytes: [UInt8], _ problem: WireError) -> Problem {
         var reader = ByteReader(bytes)
         guard let header = try? FormatHeader(kind, from: &reader), header.version > kind.current else {
             return .unreadable(path: path.text, problem)

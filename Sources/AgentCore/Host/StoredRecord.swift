@@ -33,7 +33,7 @@ struct StoredRecord: WireCodable {
         bytes.byte(knowsEnablement ? 1 : 0)
     }
 
-    init(from reader: inout ByteReader) throws(DecodingProblem) {
+    init(from reader: inout ByteReader) throws(WireError) {
         let header = try FormatHeader(.record, from: &reader)
         guard header.version <= FormatHeader.Kind.record.current else { throw .unknownCase }
         writer = header.writer

@@ -74,7 +74,7 @@ final class Verification: Pulse {
 
     private func compareLeftovers(_ record: Record) {
         do {
-            for path in try Leftovers(system: system).find(record) { add(nil, .leftover(path.text)) }
+            for path in try StaleFiles(system: system).find(record) { add(nil, .leftover(path.text)) }
         } catch {
             failure = error
         }
@@ -219,7 +219,7 @@ extension System {
     /// A file that is too large to be read in good time, as one of nothing but a hole can be, is not told from another.
     private func foundFile(at path: AbsolutePath) throws(Failure) -> Drift.Found {
         let size = try status(of: path)?.size ?? 0
-        return size > Drift.largestHashed ? .other : .file(try hash(path), size: size)
+        return size > Drift.maximumHashed ? .other : .file(try hash(path), size: size)
     }
 
     func found(at path: AbsolutePath) throws(Failure) -> Drift.Found {

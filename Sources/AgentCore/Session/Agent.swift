@@ -47,7 +47,7 @@ public final class Agent {
             case .request(.verify(let apps)):
                 do { try verify(apps) } catch { return port.send(.refused(error)) }
             case .request(.read(let paths)):
-                do { for path in paths { try send(path, limit: Drift.largestShown) } } catch { return port.send(.refused(error)) }
+                do { for path in paths { try send(path, limit: Drift.maximumShown) } } catch { return port.send(.refused(error)) }
             case .request(.log):
                 do { port.send(.log(try HostLog(system: system).tail())) } catch { return port.send(.refused(error)) }
             case .request(.report):
@@ -97,11 +97,11 @@ public final class Agent {
             case .held: return nil  // it is being worked on
             case .acquired(let lock):
                 let outcome = try finishTransaction(because: Failure(.interrupted))
-                tidy(lock)
+                cleanUp(lock)
                 return outcome
             }
         } catch {
-            // Leftovers alone are no reason to turn anybody away.
+            // StaleFiles alone are no reason to turn anybody away.
             if isOpen { throw error }
             return nil
         }
@@ -121,7 +121,7 @@ public final class Agent {
     func finishTransaction(because failure: Failure) throws(Failure) -> Outcome? {
         guard let journal = try Journal.load(system) else { return nil }
         if try journal.isCommitted(system) {
-            try Leftovers(system: system).closeCommitted()
+            try StaleFiles(system: system).closeCommitted()
             return .deployed
         }
         return Rollback(system: system, systemd: systemd(nil)).run(journal, because: failure)
@@ -129,8 +129,8 @@ public final class Agent {
 
     /// Removes what no deploy needs any more. What cannot be removed now is when the next agent starts, because the lock
     /// keeps its name.
-    func tidy(_ lock: borrowing HostLock) {
-        guard (try? Leftovers(system: system).sweep()) != nil else { return }
+    func cleanUp(_ lock: borrowing HostLock) {
+        guard (try? StaleFiles(system: system).sweep()) != nil else { return }
         lock.clear()
     }
 

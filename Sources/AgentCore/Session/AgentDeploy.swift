@@ -17,10 +17,10 @@ extension Agent {
             do {
                 outcome = try deployLocked(preparation)
             } catch {
-                tidy(lock)
+                cleanUp(lock)
                 throw error
             }
-            tidy(lock)
+            cleanUp(lock)
             // Whoever hears that it is done finds the host unlocked.
             _ = consume lock
             if let outcome { port.send(.finished(outcome)) }
@@ -29,7 +29,7 @@ extension Agent {
 
     /// Nil when it did not come to the steps: the host is not as expected, or the operator gave up.
     private func deployLocked(_ preparation: Preparation) throws(Failure) -> Outcome? {
-        let leftovers = Leftovers(system: system)
+        let leftovers = StaleFiles(system: system)
         // A transaction that somebody else's agent left since this session began. While it cannot be undone, what undoing
         // it takes must stay.
         if case .broken(_, let undoing, _) = try finishTransaction(because: Failure(.interrupted)),
@@ -132,13 +132,13 @@ extension Agent {
     }
 
     /// All that is in the way of the plan.
-    private func obstacles(_ preparation: Preparation, old: Record?) throws(Failure) -> Hindrances {
-        let found = Hindrances()
-        let obstacles = Obstacles(system: system, preparation: preparation, old: old)
+    private func obstacles(_ preparation: Preparation, old: Record?) throws(Failure) -> FoundObstacles {
+        let found = FoundObstacles()
+        let obstacles = PreflightCheck(system: system, preparation: preparation, old: old)
         obstacles.check(found)
         if let systemd = systemd(nil) {
             do { try obstacles.checkBootUnit() } catch { found.add(error) }
-            try UnitObstacles(system: system, preparation: preparation, systemd: systemd).check(found)
+            try UnitPreflightCheck(system: system, preparation: preparation, systemd: systemd).check(found)
         }
         return found
     }

@@ -11,14 +11,14 @@ public final class Port {
     /// When the other side said something last, by the monotonic clock in nanoseconds.
     private var heard = csys_monotonic_ns()
 
-    private let patience: Duration
+    private let timeout: Duration
 
-    /// `patience` is how long a laptop may say nothing while its deploy is under way. It gives a sign of life every ten
+    /// `timeout` is how long a laptop may say nothing while its deploy is under way. It gives a sign of life every ten
     /// seconds; one that does not was put to sleep or cut off, and must not keep the host locked.
-    public init(input: Int32, output: Int32, patience: Duration = .seconds(60)) {
+    public init(input: Int32, output: Int32, timeout: Duration = .seconds(60)) {
         self.input = input
         self.output = output
-        self.patience = patience
+        self.timeout = timeout
     }
 
     /// From now on, silence counts.
@@ -26,7 +26,7 @@ public final class Port {
 
     /// How much longer the laptop may say nothing, in milliseconds; zero when it was silent too long.
     var remainingPatience: Int64 {
-        max(0, Int64(patience.wholeMilliseconds) - (csys_monotonic_ns() - heard) / 1_000_000)
+        max(0, Int64(timeout.wholeMilliseconds) - (csys_monotonic_ns() - heard) / 1_000_000)
     }
 
     /// What a look at the other side gives.
@@ -35,7 +35,7 @@ public final class Port {
         /// Nothing yet.
         case none
         case ended
-        case malformed(DecodingProblem)
+        case malformed(WireError)
     }
 
     var descriptor: Int32 { input }

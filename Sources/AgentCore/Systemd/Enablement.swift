@@ -95,7 +95,7 @@ extension Enablement.Symlink: WireCodable {
         writer.text(target)
     }
 
-    init(from reader: inout ByteReader) throws(DecodingProblem) {
+    init(from reader: inout ByteReader) throws(WireError) {
         path = try AbsolutePath(from: &reader)
         target = try reader.text()
     }
@@ -107,7 +107,7 @@ extension EnabledLink: WireCodable {
         link.encode(to: &writer)
     }
 
-    init(from reader: inout ByteReader) throws(DecodingProblem) {
+    init(from reader: inout ByteReader) throws(WireError) {
         unit = try UnitName(from: &reader)
         link = try Enablement.Symlink(from: &reader)
     }
@@ -119,7 +119,7 @@ extension Enablement.Snapshot: WireCodable {
         writer.list(links)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         directories = try reader.list(of: AbsolutePath.self)
         links = try reader.list(of: Enablement.Symlink.self)
     }

@@ -39,7 +39,7 @@ extension HostUnits: WireCodable {
         for units in [up, starting, failing] { writer.list(units) }
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         up = try reader.list(of: UnitName.self)
         starting = try reader.list(of: UnitName.self)
         failing = try reader.list(of: UnitName.self)
@@ -175,7 +175,7 @@ extension Systemd {
         _ = try bringUp(start: fallen.map { Job(unit: $0.unit, limit: Self.usualLimit) }, restart: [])
         for one in fallen {
             do {
-                try UnitCheck(systemd: self, interruption: interruption).judge([
+                try UnitCheck(systemd: self, interruption: interruption).check([
                     .init(unit: one.unit, settle: nil, limit: Self.usualLimit, invocation: nil)
                 ])
             } catch {

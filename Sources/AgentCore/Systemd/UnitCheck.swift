@@ -24,7 +24,7 @@ struct UnitCheck {
     let interruption: any Interruption
 
     /// Returns when every unit is well; fails on the first that is not.
-    func judge(_ items: [Item]) throws(Failure) {
+    func check(_ items: [Item]) throws(Failure) {
         guard !items.isEmpty else { return }
         let begun = csys_monotonic_ns()
         var waited = Duration.zero

@@ -124,7 +124,7 @@ extension Journal: WireCodable {
         bytes.list(fallen)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let header = try FormatHeader(.journal, from: &reader)
         guard header.version <= FormatHeader.Kind.journal.current else { throw .unknownCase }
         writer = header.writer
@@ -178,7 +178,7 @@ extension Journal.Prior: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         let tag = try reader.byte()
         switch tag {
         case 0:
@@ -223,7 +223,7 @@ extension Content {
     fileprivate var isSizeKnown: Bool { size != Self.unknownSize }
 
     /// Whether a file of that size is worth reading.
-    func canHave(_ size: UInt64) -> Bool { isSizeKnown ? size == self.size : size <= Drift.largestHashed }
+    func canHave(_ size: UInt64) -> Bool { isSizeKnown ? size == self.size : size <= Drift.maximumHashed }
 }
 
 extension Journal.PriorPath {
@@ -243,7 +243,7 @@ extension Journal.PriorPath {
         }
     }
 
-    fileprivate init(_ tag: UInt8, from reader: inout ByteReader) throws(DecodingProblem) {
+    fileprivate init(_ tag: UInt8, from reader: inout ByteReader) throws(WireError) {
         switch tag {
         case 2: self = .nothing
         case 3: self = .symlink(to: try reader.text())
@@ -264,7 +264,7 @@ extension Journal.PriorUnit: WireCodable {
         writer.text(invocation)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         name = try UnitName(from: &reader)
         guard let state = State(rawValue: try reader.byte()) else { throw .unknownCase }
         self.state = state

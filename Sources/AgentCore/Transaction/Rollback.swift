@@ -136,7 +136,7 @@ struct Rollback {
             if status.isUp || !status.refusesStop { up.append(job) } else { down.append(job) }
         }
         try systemd.bringUp(start: down, restart: up, journal)
-        try UnitCheck(systemd: systemd, interruption: Uninterrupted()).judge(
+        try UnitCheck(systemd: systemd, interruption: Uninterrupted()).check(
             jobs(well, journal).map { .init(unit: $0.unit, settle: nil, limit: $0.limit, invocation: nil) })
     }
 
@@ -295,7 +295,7 @@ struct Rollback {
             case .versions, .app, .path, .placed, .noDirectory: break
             }
         }
-        try Leftovers(system: system).closeJournal()
+        try StaleFiles(system: system).closeJournal()
     }
 }
 

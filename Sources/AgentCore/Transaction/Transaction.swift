@@ -124,7 +124,7 @@ struct Transaction {
         case .start, .restart: try bringUp(range, journal)
         case .check:
             guard let systemd else { return }
-            try UnitCheck(systemd: systemd, interruption: supervisor).judge(
+            try UnitCheck(systemd: systemd, interruption: supervisor).check(
                 range.compactMap { index in
                     guard case .check(let unit, let settle, let limit) = preparation.steps[index].action else { return nil }
                     return .init(unit: unit, settle: settle, limit: limit, invocation: journal.invocation(of: unit))
@@ -219,7 +219,7 @@ struct Transaction {
             let file = PlacedFile(path: path, app: app, source: source, access: access)
             try place(file, over: try noted.expected(path, system))
         case (.unplace(let path), _):
-            // What is not as it was when `Obstacles` looked stays.
+            // What is not as it was when `PreflightCheck` looked stays.
             try system.remove(path, if: try noted.expected(path, system))
         case (.unlink(let path), _):
             // What is not ours stays.

@@ -52,7 +52,7 @@ extension Transaction {
         }
     }
 
-    private var obstacles: Obstacles { Obstacles(system: system, preparation: preparation, old: old?.record) }
+    private var obstacles: PreflightCheck { PreflightCheck(system: system, preparation: preparation, old: old?.record) }
 
     private func notePlaced(_ file: PlacedFile, in journal: inout Journal) throws(Failure) {
         try noteDirectories(above: file.path, in: &journal)

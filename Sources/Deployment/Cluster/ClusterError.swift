@@ -5,7 +5,7 @@ import Planning
 /// Why there is no plan.
 public enum ClusterError: Error, Hashable, Sendable {
     case store(StoreError)
-    case tree(TreeProblem)
+    case tree(TreeError)
     /// Names that no host of the cluster matches, and the hosts there are.
     case unknownHosts([String], known: [Hostname])
     case noHosts

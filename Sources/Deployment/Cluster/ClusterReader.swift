@@ -151,7 +151,7 @@ public struct ClusterReader {
                 do {
                     tree.options = try HostOptions(parsing: bytes)
                 } catch {
-                    throw .tree(TreeProblem(host: host, file: HostOptions.fileName, .format(error)))
+                    throw .tree(TreeError(host: host, file: HostOptions.fileName, .format(error)))
                 }
             }
         }
@@ -160,7 +160,7 @@ public struct ClusterReader {
     }
 
     private func app(_ entry: TreeEntry, _ host: Hostname, acceptsGaps: Bool = false) throws(ClusterError) -> AppTree {
-        guard let name = AppName(entry.name) else { throw .tree(TreeProblem(host: host, .badAppName(entry.name))) }
+        guard let name = AppName(entry.name) else { throw .tree(TreeError(host: host, .badAppName(entry.name))) }
         var files: [FileEntry] = []
         try collect(entry.id, below: "", host, name, &files)
         files.sort { $0.path < $1.path }
@@ -181,7 +181,7 @@ public struct ClusterReader {
         do {
             return try Manifest(parsing: bytes)
         } catch {
-            throw .tree(TreeProblem(host: host, app: app, file: Manifest.fileName, .format(error)))
+            throw .tree(TreeError(host: host, app: app, file: Manifest.fileName, .format(error)))
         }
     }
 
@@ -194,12 +194,12 @@ public struct ClusterReader {
             do {
                 path = try RelativePath(text)
             } catch {
-                throw .tree(TreeProblem(host: host, app: app, file: text, .badPath(error)))
+                throw .tree(TreeError(host: host, app: app, file: text, .badPath(error)))
             }
             switch entry.kind {
             case .directory: try collect(entry.id, below: text + "/", host, app, &files)
             case .file(let isExecutable): files.append(FileEntry(path: path, isExecutable: isExecutable, id: entry.id))
-            case .other: throw .tree(TreeProblem(host: host, app: app, file: text, .notAFile))
+            case .other: throw .tree(TreeError(host: host, app: app, file: text, .notAFile))
             }
         }
     }
@@ -208,7 +208,7 @@ public struct ClusterReader {
         do {
             return try store.blob(id, limit: Self.manifestLimit)
         } catch .objectTooLarge {
-            throw .tree(TreeProblem(host: host, app: app, file: file, .tooLarge(limit: Self.manifestLimit)))
+            throw .tree(TreeError(host: host, app: app, file: file, .tooLarge(limit: Self.manifestLimit)))
         } catch {
             throw .store(error)
         }

@@ -6,7 +6,7 @@ import Planning
 enum DeployMessage {
     private static let trailer = "Cluster: "
 
-    static func make(_ kind: DeployNote.Kind, cluster: String, hosts: [Hostname]) -> String {
+    static func make(_ kind: HistoryEntry.Kind, cluster: String, hosts: [Hostname]) -> String {
         let subject =
             switch kind {
             case .deploy: "Deploy to"

@@ -27,7 +27,7 @@ public struct PlanFile {
 
     public enum Problem: Error, Hashable, Sendable {
         case notAPlan
-        case malformed(DecodingProblem)
+        case malformed(WireError)
         /// It does not hold what it speaks of.
         case incomplete
         case tooLarge
@@ -151,7 +151,7 @@ extension PlanFile: WireCodable {
         writer.list(objects)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         cluster = try reader.text()
         // A directory's name, and part of a commit's message.
         guard !cluster.isEmpty, cluster.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "/") }) else { throw .badValue }
@@ -172,7 +172,7 @@ extension PlanFile.Host: WireCodable {
         writer.list(steps)
     }
 
-    public init(from reader: inout ByteReader) throws(DecodingProblem) {
+    public init(from reader: inout ByteReader) throws(WireError) {
         guard let host = Hostname(try reader.text()) else { throw .badValue }
         self.host = host
         base = try reader.optional(ObjectID.self)

@@ -26,7 +26,7 @@ extension Store {
         var ids = try tree(wanted.id).filter { $0.kind != .directory && $0.name == HostOptions.fileName }.map(\.id)
         ids += wanted.apps.compactMap { app in app.files.first { $0.path.text == Manifest.fileName }?.id }
         var objects: [RecordedObject] = []
-        var rest = Self.mostSettings
+        var rest = Self.maximumSettings
         var seen: Set<ObjectID> = []
         for id in ids where seen.insert(id).inserted {
             let size = try blobSize(id)
@@ -38,7 +38,7 @@ extension Store {
     }
 
     /// Bytes: the record has to fit into a message.
-    private static var mostSettings: UInt64 { 1 << 20 }
+    private static var maximumSettings: UInt64 { 1 << 20 }
 
     /// What a host is asked to do, with the contents that it is not known to have.
     func preparation(
@@ -100,7 +100,7 @@ extension Store {
             let entries = try entries(id)
             // A few trees that hold each other many times over have no end to speak of.
             seen += entries.count
-            guard seen <= Self.mostEntries else { throw .inconsistent }
+            guard seen <= Self.maximumEntries else { throw .inconsistent }
             for entry in entries {
                 switch entry.kind {
                 case .directory: pending.append(entry.id)
@@ -115,7 +115,7 @@ extension Store {
     }
 
     /// How many files and directories a host may have.
-    private static var mostEntries: Int { 1_000_000 }
+    private static var maximumEntries: Int { 1_000_000 }
 
     private func reading<Result>(_ body: () throws(StoreError) -> Result) throws(AdoptionError) -> Result {
         do {

@@ -8,11 +8,11 @@ import Wire
 /// Carries out a plan on all its hosts.
 ///
 /// It begins by connecting, which changes nothing and may be done while the operator still reads the plan; then it waits
-/// for `go` or `callOff`.
+/// for `commit` or `abort`.
 public final class Deploy: Sendable {
     private enum Decision {
         case open
-        case go(ObjectID)
+        case commit(ObjectID)
         case calledOff
     }
 
@@ -24,15 +24,15 @@ public final class Deploy: Sendable {
     private let phrase: @Sendable (HostResult) -> String
     private let decision = Monitor(Decision.open)
     /// Before any host is locked: whoever had to be asked something was.
-    private let loginMeeting: MeetingPoint
+    private let loginMeeting: Barrier
     /// Before anybody changes anything.
-    private let meeting: MeetingPoint
+    private let meeting: Barrier
     /// Hosts that could not be reached, and that the others may do without.
     private let missing = Monitor<[MissingHost]>([])
     /// Whether all who have met may go on: one vote, that of the operator where somebody is missing.
-    private let consent = MeetingPoint(1)
+    private let consent = Barrier(1)
     /// Before anybody keeps the new state, when all or none shall.
-    private let commitMeeting: MeetingPoint
+    private let commitMeeting: Barrier
     /// One for each host of the plan.
     private let interrupts: [Interrupt]
 
@@ -49,9 +49,9 @@ public final class Deploy: Sendable {
         self.report = report
         self.phrase = phrase
         storePath = store.path
-        loginMeeting = MeetingPoint(plan.hosts.count)
-        meeting = MeetingPoint(plan.hosts.count)
-        commitMeeting = MeetingPoint(plan.hosts.count)
+        loginMeeting = Barrier(plan.hosts.count)
+        meeting = Barrier(plan.hosts.count)
+        commitMeeting = Barrier(plan.hosts.count)
         var interrupts: [Interrupt] = []
         for _ in plan.hosts { interrupts.append(try Interrupt()) }
         self.interrupts = interrupts
@@ -89,24 +89,24 @@ public final class Deploy: Sendable {
 
     /// Makes the commit, notes in the store's history what is about to happen, and lets every host go on with it.
     @discardableResult
-    public func go(
-        root: ObjectID, _ kind: DeployNote.Kind = .deploy, cluster: String, store: Store
+    public func commit(
+        root: ObjectID, _ kind: HistoryEntry.Kind = .deploy, cluster: String, store: Store
     ) throws(StoreError) -> ObjectID {
         let commit = try store.begin(plan, root: root, kind, cluster: cluster)
-        decision.update { $0 = .go(commit) }
+        decision.update { $0 = .commit(commit) }
         return commit
     }
 
     /// Notes how it ended for a host, once it was decided that there is anything to end. What cannot be noted is known by
     /// the host itself.
     private func note(_ host: Hostname, _ result: HostResult) {
-        guard case .go(let commit) = decision.update({ $0 }), let store = try? Store.open(at: storePath) else { return }
+        guard case .commit(let commit) = decision.update({ $0 }), let store = try? Store.open(at: storePath) else { return }
         let time = csys_realtime_ns() / 1_000_000_000
         try? store.note([.ended(time: time, commit: commit, host, result.end, String(phrase(result).prefix(1000)))])
     }
 
     /// Leaves all hosts as they are; for as long as nothing was decided.
-    public func callOff() {
+    public func abort() {
         decision.update { decision in
             if case .open = decision { decision = .calledOff }
         }
@@ -123,13 +123,13 @@ public final class Deploy: Sendable {
     private func deploy(_ plan: HostPlan, _ interrupt: Interrupt) -> HostResult {
         // Where this host has yet to vote, in their order, and how it votes there if it does not get as far.
         var meetings = [loginMeeting, meeting, commitMeeting]
-        var vote = MeetingPoint.Vote.against
+        var vote = Barrier.Vote.against
         defer { for meeting in meetings { meeting.vote(vote) } }
         var refusedLogin: HostError?
         var isApplying = false
         do throws(HostError) {
             let early = connectEarly(plan, interrupt)
-            let commit = try decided()
+            let commit = try waitForDecision()
             var session: HostSession
             do throws(HostError) {
                 if let early { session = early } else { session = try connect(plan, access.questions, interrupt) }
@@ -142,20 +142,20 @@ public final class Deploy: Sendable {
             }
             defer { session.close() }
             meetings.removeFirst().vote(.ready)
-            guard try consent.decision(proveReady: { () throws(HostError) in try session.proveLife() }) else {
+            guard try consent.decision(keepalive: { () throws(HostError) in try session.sendKeepalive() }) else {
                 return .failed(.otherHostNotReady)
             }
             for warning in HostWarning.all(plan, session.hello) { report(plan.host, .warning(warning)) }
-            let store = try opened()
+            let store = try openStore()
             let login = try OwnLogin.ask(plan, access, interrupt)
-            let preparation = try prepared(plan, commit, login, store)
+            let preparation = try makePreparation(plan, commit, login, store)
             switch try session.prepare(preparation, storePath: storePath, report: { report(plan.host, $0) }) {
             case .ready: break
             case .busy(let holder): return .failed(.busy(holder))
             case .stale(let record): return .stale(try session.takeOver(record, into: store))
             }
             meetings.removeFirst().vote(.ready)
-            guard try meeting.decision(proveReady: { () throws(HostError) in try session.proveLife() }) else {
+            guard try meeting.decision(keepalive: { () throws(HostError) in try session.sendKeepalive() }) else {
                 session.abandon()
                 return .failed(.otherHostNotReady)
             }
@@ -185,10 +185,10 @@ public final class Deploy: Sendable {
         }
     }
 
-    /// `password` is what sudo got when the session began, and `proveLife` is to be called every ten seconds.
+    /// `password` is what sudo got when the session began, and `sendKeepalive` is to be called every ten seconds.
     private func confirm(
         _ because: Step.Confirmation, _ plan: HostPlan, _ tests: GuardTests, _ login: OwnLogin?, _ password: Secret?,
-        _ proveLife: () throws(HostError) -> Void, _ refusedLogin: inout HostError?, _ meetings: inout [MeetingPoint]
+        _ sendKeepalive: () throws(HostError) -> Void, _ refusedLogin: inout HostError?, _ meetings: inout [Barrier]
     ) -> Problem? {
         switch because {
         case .login:
@@ -208,7 +208,7 @@ public final class Deploy: Sendable {
                 } catch {
                     refusedLogin = error
                 }
-                do throws(HostError) { try proveLife() } catch { return error.whyNotReady }
+                do throws(HostError) { try sendKeepalive() } catch { return error.whyNotReady }
                 _ = csys_poll(nil, 0, 1000)
             }
             return .notConfirmed(seconds: 0)
@@ -217,7 +217,7 @@ public final class Deploy: Sendable {
             meetings = []
             commitMeeting.vote(.ready)
             do throws(HostError) {
-                return try commitMeeting.decision(proveReady: proveLife) ? nil : .otherHostFailed
+                return try commitMeeting.decision(keepalive: sendKeepalive) ? nil : .otherHostFailed
             } catch {
                 return error.whyNotReady
             }
@@ -230,19 +230,19 @@ public final class Deploy: Sendable {
         let interrupt: Interrupt
         do { interrupt = try Interrupt() } catch { throw .ssh(error) }
         // Nobody is asked anything while a host waits; sudo may want the password again that it got before.
-        var questions = Questions.none
+        var questions = Prompts.none
         if let password { questions.sudoPassword = { _, _, wrong in wrong == nil ? password : nil } }
         var session = try HostSession(
             host, access: access, sharing: .none, questions: questions, interrupt: interrupt, report: { _ in })
         session.hangUp()
     }
 
-    /// Waits for `go`.
-    private func decided() throws(HostError) -> ObjectID {
+    /// Waits for `commit`.
+    private func waitForDecision() throws(HostError) -> ObjectID {
         let commit = decision.wait { decision -> ObjectID?? in
             switch decision {
             case .open: nil
-            case .go(let commit): .some(commit)
+            case .commit(let commit): .some(commit)
             case .calledOff: .some(nil)
             }
         }
@@ -256,7 +256,7 @@ public final class Deploy: Sendable {
     private func connectEarly(_ plan: HostPlan, _ interrupt: Interrupt) -> HostSession? {
         guard options.connectsEarly, case .open = decision.update({ $0 }) else { return nil }
         do {
-            return try connect(plan, .none, interrupt) { () throws(HostError) in _ = try decided() }
+            return try connect(plan, .none, interrupt) { () throws(HostError) in _ = try waitForDecision() }
         } catch {
             if !error.isQuestion, error != .calledOff { report(plan.host, .ended(.failed(error))) }
             return nil
@@ -264,7 +264,7 @@ public final class Deploy: Sendable {
     }
 
     private func connect(
-        _ plan: HostPlan, _ questions: Questions, _ interrupt: Interrupt,
+        _ plan: HostPlan, _ questions: Prompts, _ interrupt: Interrupt,
         beforeInstall: () throws(HostError) -> Void = {}
     ) throws(HostError) -> HostSession {
         let session = try HostSession(
@@ -277,7 +277,7 @@ public final class Deploy: Sendable {
         return session
     }
 
-    private func prepared(
+    private func makePreparation(
         _ plan: HostPlan, _ commit: ObjectID, _ login: OwnLogin?, _ store: Store
     ) throws(HostError) -> Preparation {
         do {
@@ -289,7 +289,7 @@ public final class Deploy: Sendable {
         }
     }
 
-    private func opened() throws(HostError) -> Store {
+    private func openStore() throws(HostError) -> Store {
         do { return try Store.open(at: storePath) } catch { throw .store(error) }
     }
 }
@@ -321,7 +321,7 @@ extension HostResult {
 
 extension Store {
     /// Makes the commit of a deploy, which is a child of the last one, and notes what is about to happen.
-    func begin(_ plan: Plan, root: ObjectID, _ kind: DeployNote.Kind, cluster: String) throws(StoreError) -> ObjectID {
+    func begin(_ plan: Plan, root: ObjectID, _ kind: HistoryEntry.Kind, cluster: String) throws(StoreError) -> ObjectID {
         // Two at once would be children of one commit; in the same second, they might be the same one.
         try exclusively { () throws(StoreError) in
             let (author, time) = (author(), csys_realtime_ns() / 1_000_000_000)
@@ -329,7 +329,7 @@ extension Store {
                 tree: root, parent: try lastCommit(), author: author,
                 message: DeployMessage.make(kind, cluster: cluster, hosts: plan.hosts.map(\.host)), time: time
             ) { commit throws(StoreError) in
-                let note = DeployNote(
+                let note = HistoryEntry(
                     time: time, commit: commit, kind: kind, cluster: cluster, author: author.text,
                     hosts: plan.hosts.map(HostNote.init))
                 try self.note([.begun(note)])

@@ -60,7 +60,7 @@ public struct Doctor: Sendable {
     }
 
     static func steps(_ probe: HostProbe, _ wanted: Wanted) -> [Step] {
-        let cpus = CarriedAgent.all.map(\.cpu)
+        let cpus = BundledAgent.all.map(\.cpu)
         return [
             .noise(probe.noise), .cpu(probe.cpu, isCarried: cpus.contains { "Linux \($0)" == probe.cpu }),
             .hostname(probe.hostname, expected: wanted.hostname), .space(probe.available), .options(probe.options),
@@ -71,7 +71,7 @@ public struct Doctor: Sendable {
     }
 
     /// The CPUs that this tool has agents for, as `uname -m` prints them.
-    public static var carriedCPUs: [String] { CarriedAgent.all.map(\.cpu) }
+    public static var carriedCPUs: [String] { BundledAgent.all.map(\.cpu) }
 }
 
 extension ClusterReader {
@@ -116,8 +116,8 @@ extension Access {
         while true {
             try sudo.answer(stream)
             do throws(SSHError) {
-                guard try stream.waitForOutput(deadline: .after(Conversation.patience)) else { continue }
-                let bytes = try stream.read(max: 64 << 10, deadline: .after(Conversation.patience))
+                guard try stream.waitForOutput(deadline: .after(Conversation.timeout)) else { continue }
+                let bytes = try stream.read(max: 64 << 10, deadline: .after(Conversation.timeout))
                 if !bytes.isEmpty {
                     printed += bytes
                     guard printed.count < 256 << 10 else { return printed }

@@ -25,11 +25,11 @@ public struct PastDeploy: Hashable, Sendable {
         }
     }
 
-    public var note: DeployNote
+    public var note: HistoryEntry
     /// Without an end, the deploy is under way, or its laptop was switched off.
     public var ends: [Hostname: End]
 
-    public init(note: DeployNote, ends: [Hostname: End]) {
+    public init(note: HistoryEntry, ends: [Hostname: End]) {
         self.note = note
         self.ends = ends
     }

@@ -84,18 +84,18 @@ extension HostTask {
     }
 
     /// How much is held of a host's files, in bytes.
-    private static let mostShown: UInt64 = 64 << 20
+    private static let maximumShown: UInt64 = 64 << 20
 
     private static func fetch(
         _ drift: [Drift], _ session: inout HostSession
     ) throws(HostError) -> [ObjectID: HostContent] {
         var contents: [ObjectID: HostContent] = [:]
         var wanted: [(path: AbsolutePath, id: ObjectID)] = []
-        var rest = mostShown
+        var rest = maximumShown
         for drift in drift {
             guard let (path, id, size) = drift.file, contents[id] == nil else { continue }
             contents[id] = .unseen(size: size)
-            guard size <= min(rest, Drift.largestShown) else { continue }
+            guard size <= min(rest, Drift.maximumShown) else { continue }
             rest -= size
             wanted.append((path, id))
         }

@@ -13,32 +13,32 @@ public struct Access: Sendable {
 
     /// `-F` of ssh; nil for the user's own configuration.
     public var sshConfiguration: String?
-    public var questions: Questions
+    public var questions: Prompts
     public var transport: Transport
     /// Is told why a host is reached through the system's ssh, on that host's thread.
     public var explain: (@Sendable (Hostname, SystemSSHReason) -> Void)?
     /// How many log in at once.
-    private let turnstile: Turnstile
+    private let turnstile: Semaphore
 
     /// How many log in at once to one server, or through one jump host. sshd begins to turn some away when ten have not
     /// logged in yet (`MaxStartups 10:30:100`), and others may be about to log in there, too.
-    private static let mostPerServer = 8
+    private static let maximumPerServer = 8
     /// How long a server that turns connections away is tried again.
-    private static let patience = Duration.seconds(30)
+    private static let timeout = Duration.seconds(30)
 
     public init(
-        sshConfiguration: String? = nil, questions: Questions = .none, transport: Transport = .auto, parallel: Int = 32
+        sshConfiguration: String? = nil, questions: Prompts = .none, transport: Transport = .auto, parallel: Int = 32
     ) {
         self.sshConfiguration = sshConfiguration
         self.questions = questions
         self.transport = transport
-        turnstile = Turnstile(parallel, atDoor: Self.mostPerServer)
+        turnstile = Semaphore(parallel, atDoor: Self.maximumPerServer)
     }
 
     /// Logs in and runs a command; whose login it was. A server that turns connections away because there are too many (sshd's
     /// `MaxStartups`) is tried again, after a pause that differs from host to host.
     func start(
-        _ command: String, on host: Hostname, sharing: SystemSSH.Sharing = .allowed, _ questions: Questions,
+        _ command: String, on host: Hostname, sharing: SystemSSH.Sharing = .allowed, _ questions: Prompts,
         _ interrupt: Interrupt
     ) throws(SSHError) -> (stream: any RemoteStream, user: String) {
         var reason: SystemSSHReason?
@@ -68,9 +68,9 @@ public struct Access: Sendable {
     /// Over the system's ssh if there is a reason for that. Tries again while the server is only too busy.
     private func start(
         _ command: String, _ settings: HostSettings, because reason: SystemSSHReason?, _ sharing: SystemSSH.Sharing,
-        _ questions: Questions, _ interrupt: Interrupt
+        _ questions: Prompts, _ interrupt: Interrupt
     ) throws(SSHError) -> any RemoteStream {
-        let deadline = Deadline.after(.seconds(60)), retries = Deadline.after(Self.patience)
+        let deadline = Deadline.after(.seconds(60)), retries = Deadline.after(Self.timeout)
         var pause = 100
         while true {
             do throws(SSHError) {
@@ -90,7 +90,7 @@ public struct Access: Sendable {
     }
 
     private func overLibrary(
-        _ command: String, _ settings: HostSettings, _ questions: Questions, _ interrupt: Interrupt, _ deadline: Deadline
+        _ command: String, _ settings: HostSettings, _ questions: Prompts, _ interrupt: Interrupt, _ deadline: Deadline
     ) throws(SSHError) -> any RemoteStream {
         let connection = try Connection(to: settings, questions: questions, interrupt: interrupt, deadline: deadline)
         return try connection.start(command, deadline: deadline)
@@ -99,7 +99,7 @@ public struct Access: Sendable {
     /// Tries what libssh2 could not. If that fails too, what both found out is told.
     private func overSystemSSH(
         after failure: SSHError, _ command: String, _ settings: HostSettings, _ sharing: SystemSSH.Sharing,
-        _ questions: Questions, _ interrupt: Interrupt
+        _ questions: Prompts, _ interrupt: Interrupt
     ) throws(SSHError) -> any RemoteStream {
         explain?(settings.name, .failure(failure))
         do throws(SSHError) {

@@ -6,7 +6,7 @@ import Model
 /// It has to pass through whatever shell the login has (sh, bash, dash, zsh, fish, busybox), so the outer command is
 /// nothing but words in single quotes, and the script itself contains no single quote, backslash or `!`.
 struct Bootstrap {
-    let agents: [CarriedAgent]
+    let agents: [BundledAgent]
     /// What sudo writes to standard error when it wants a password: nobody else's words.
     let passwordPrompt = "DEPTOOL-PASSWORD-\(UInt64.random(in: 0 ... .max))"
 

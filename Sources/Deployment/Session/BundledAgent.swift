@@ -2,7 +2,7 @@ import CAgents
 import Model
 
 /// An agent that this tool brings to hosts with one kind of CPU.
-struct CarriedAgent {
+struct BundledAgent {
     /// As `uname -m` prints it.
     var cpu: String
     /// Hexadecimal.
@@ -12,10 +12,10 @@ struct CarriedAgent {
     /// Its file name on a host, which no other agent has.
     var name: String { "deptool-agent-\(toolVersion)-\(sha256.prefix(10))" }
 
-    static var all: [CarriedAgent] {
+    static var all: [BundledAgent] {
         (0..<carried_agent_count()).map { index in
             let agent = carried_agent_at(index)
-            return CarriedAgent(
+            return BundledAgent(
                 cpu: String(cString: agent.cpu), sha256: String(cString: agent.sha256),
                 bytes: UnsafeBufferPointer(start: agent.bytes, count: agent.size))
         }

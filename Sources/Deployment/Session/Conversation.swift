@@ -15,11 +15,11 @@ struct Conversation {
     private(set) var sudoPassword: Secret?
 
     /// How long a host may say nothing, or take nothing, before it is given up.
-    static let patience = Duration.seconds(30)
+    static let timeout = Duration.seconds(30)
     /// How long it may say nothing while it undoes an earlier deploy, or copies and syncs large files.
     static let patienceForWork = Duration.seconds(300)
     /// After how long a silent host is asked for a sign of life.
-    private static let silence = Duration.seconds(10)
+    private static let keepaliveInterval = Duration.seconds(10)
 
     /// Waits for the agent's magic, and brings the agent if the host asks for it, once `beforeInstall` returns. A password
     /// for sudo is asked for with the one that was wrong, if any.
@@ -55,8 +55,8 @@ struct Conversation {
                 }
             }
             try sudo.answer(stream)
-            guard try ssh({ () throws(SSHError) in try stream.waitForOutput(deadline: .after(Self.patience)) }) else { continue }
-            let bytes = try ssh { () throws(SSHError) in try stream.read(max: 64 << 10, deadline: .after(Self.patience)) }
+            guard try ssh({ () throws(SSHError) in try stream.waitForOutput(deadline: .after(Self.timeout)) }) else { continue }
+            let bytes = try ssh { () throws(SSHError) in try stream.read(max: 64 << 10, deadline: .after(Self.timeout)) }
             if bytes.isEmpty {
                 if let stage = line(after: Bootstrap.failed, in: printed) { throw try failure(stage, printed) }
                 let status = try ssh { () throws(SSHError) in try stream.exitStatus(deadline: .after(.seconds(5))) }
@@ -72,14 +72,14 @@ struct Conversation {
 
     private func failure(_ stage: String, _ printed: [UInt8]) throws(HostError) -> HostError {
         if stage.hasPrefix("cpu ") {
-            return .unknownCPU(String(stage.dropFirst(4)), carried: CarriedAgent.all.map(\.cpu))
+            return .unknownCPU(String(stage.dropFirst(4)), carried: BundledAgent.all.map(\.cpu))
         }
         // Standard error says why; it comes by the end at the latest.
         _ = try? stream.exitStatus(deadline: .after(.seconds(5)))
         let words = stage.split(separator: " ")
         guard words.first == "write" else { return .bootstrap(stage: stage, printed: stream.standardError) }
         let left = words.dropFirst().map { UInt64($0) }
-        let size = UInt64(CarriedAgent.all.map(\.bytes.count).max() ?? 0)
+        let size = UInt64(BundledAgent.all.map(\.bytes.count).max() ?? 0)
         if let kilobytes = left.first ?? nil, kilobytes < size >> 10 {
             return .refused(Failure(.noRoom(in: Layout.root, needed: size, available: kilobytes << 10)))
         }
@@ -99,7 +99,7 @@ struct Conversation {
 
     func send(_ request: Request) throws(HostError) {
         let frame = Frame.encode(request)
-        try ssh { () throws(SSHError) in try stream.write(frame, deadline: .after(Self.patience)) }
+        try ssh { () throws(SSHError) in try stream.write(frame, deadline: .after(Self.timeout)) }
     }
 
     /// The next message of an agent that answers at any time, however long what it does takes. It gets a sign of life
@@ -108,9 +108,9 @@ struct Conversation {
         var unanswered = 0
         while true {
             do {
-                let reply = try receive(deadline: .after(Self.silence))
+                let reply = try receive(deadline: .after(Self.keepaliveInterval))
                 unanswered = 0
-                if csys_monotonic_ns() - lastSign > Int64(Self.silence.wholeMilliseconds) * 1_000_000 { try giveSignOfLife() }
+                if csys_monotonic_ns() - lastSign > Int64(Self.keepaliveInterval.wholeMilliseconds) * 1_000_000 { try giveSignOfLife() }
                 if reply != .pong { return reply }
             } catch .ssh(.timedOut(let phase)) {
                 guard unanswered < 2 else { throw .ssh(.timedOut(phase)) }
@@ -124,10 +124,10 @@ struct Conversation {
 
     /// Gives a sign of life to an agent that has been told to wait, and takes one. What else the agent said by then, which is
     /// kept to be received; nil for nothing.
-    mutating func exchangeSigns() throws(HostError) -> Reply? {
+    mutating func exchangeKeepalives() throws(HostError) -> Reply? {
         if let kept { return kept }
         try giveSignOfLife()
-        let reply = try receive(deadline: .after(Self.patience))
+        let reply = try receive(deadline: .after(Self.timeout))
         if reply != .pong { kept = reply }
         return kept
     }

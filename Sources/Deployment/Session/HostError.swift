@@ -27,7 +27,7 @@ public enum HostError: Error, Hashable, Sendable {
     /// All that is in the way on the host, and how much more than that.
     case obstructed([Failure], more: Int)
     /// What the host sent is no message.
-    case malformed(DecodingProblem)
+    case malformed(WireError)
     /// A message that makes no sense at this point.
     case unexpected
     case store(StoreError)

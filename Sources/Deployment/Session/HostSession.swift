@@ -14,14 +14,14 @@ struct HostSession {
 
     /// Logs in and waits for the agent's greeting. Where there is no agent, nothing changes before `beforeInstall` returns.
     init(
-        _ host: Hostname, access: Access, sharing: SystemSSH.Sharing = .allowed, questions: Questions,
+        _ host: Hostname, access: Access, sharing: SystemSSH.Sharing = .allowed, questions: Prompts,
         interrupt: Interrupt, report: (HostEvent) -> Void,
         beforeInstall: () throws(HostError) -> Void = {}
     ) throws(HostError) {
         self.host = host
         self.interrupt = interrupt
         report(.connecting)
-        let agents = CarriedAgent.all
+        let agents = BundledAgent.all
         guard !agents.isEmpty else { throw .noAgents }
         let bootstrap = Bootstrap(agents: agents)
         let stream: any RemoteStream
@@ -176,7 +176,7 @@ struct HostSession {
                 next = index + 1
                 report(.applying(plan.steps[index]))
                 if case .confirm(_, let because) = plan.steps[index].action {
-                    refusal = confirm(because, tests) { () throws(HostError) in try proveLife() }.map { Failure(step: index, $0) }
+                    refusal = confirm(because, tests) { () throws(HostError) in try sendKeepalive() }.map { Failure(step: index, $0) }
                     if refusal?.problem == .cancelled { interrupt.rearm() }
                     try conversation.send(refusal == nil ? .confirm : .cancel)
                 }
@@ -197,8 +197,8 @@ struct HostSession {
 
     /// Keeps a host that waits from taking us for gone, and us from taking it for there. Throws when it does not answer, or
     /// something else.
-    mutating func proveLife() throws(HostError) {
-        switch try conversation.exchangeSigns() {
+    mutating func sendKeepalive() throws(HostError) {
+        switch try conversation.exchangeKeepalives() {
         case nil: return
         case .refused(let failure)?: throw .refused(failure)
         case _?: throw .unexpected

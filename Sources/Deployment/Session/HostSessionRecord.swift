@@ -57,7 +57,7 @@ extension HostSession {
                 continue
             }
             var content: [UInt8] = []
-            guard size <= Drift.largestShown else { throw .unexpected }
+            guard size <= Drift.maximumShown else { throw .unexpected }
             while content.count < size {
                 guard case .content(let piece) = try receiveFetched(), !piece.isEmpty, content.count + piece.count <= size else {
                     throw .unexpected
@@ -72,14 +72,14 @@ extension HostSession {
     /// Asks for what the agent has at hand.
     mutating func ask(_ request: Request) throws(HostError) -> Reply {
         try conversation.send(request)
-        return try conversation.receive(deadline: .after(Conversation.patience))
+        return try conversation.receive(deadline: .after(Conversation.timeout))
     }
 
     /// The time of one round trip to the agent.
     mutating func ping() throws(HostError) -> Duration {
         let begun = csys_monotonic_ns()
         try conversation.send(.ping)
-        guard case .pong = try conversation.receive(deadline: .after(Conversation.patience)) else { throw .unexpected }
+        guard case .pong = try conversation.receive(deadline: .after(Conversation.timeout)) else { throw .unexpected }
         return .nanoseconds(csys_monotonic_ns() - begun)
     }
 
@@ -110,12 +110,12 @@ extension HostSession {
     }
 
     /// How much is fetched from a host at most, in bytes: a host must not fill the operator's disk.
-    private static let mostFetched: UInt64 = 16 << 30
+    private static let maximumFetched: UInt64 = 16 << 30
 
     private mutating func fetch(_ ids: [ObjectID], into store: Store) throws(HostError) {
         guard !ids.isEmpty else { return }
         try conversation.send(.fetch(ids))
-        var rest = Self.mostFetched
+        var rest = Self.maximumFetched
         for id in ids {
             guard case .file(let size) = try receiveFetched() else { throw .unexpected }
             // A file that was edited on the host: its recorded content is nowhere to be had.

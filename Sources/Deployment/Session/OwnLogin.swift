@@ -25,7 +25,7 @@ struct OwnLogin: Hashable, Sendable {
             let command = #"sh -c 'echo; echo "\#(mark)$(id -un),$SSH_CONNECTION,$(id -Gn)"'"#
             let stream = try access.start(command, on: plan.host, .none, interrupt).stream
             while printed.count < 256 << 10 {
-                let bytes = try stream.read(max: 64 << 10, deadline: .after(Conversation.patience))
+                let bytes = try stream.read(max: 64 << 10, deadline: .after(Conversation.timeout))
                 if bytes.isEmpty { break }
                 printed += bytes
             }

@@ -18,13 +18,13 @@ struct SudoPassword {
         guard said.split(separator: prompt, omittingEmptySubsequences: false).count - 1 > answered else { return }
         answered += 1
         // sudo gives up by then; a host that asks for more wants to know them.
-        guard answered <= Secret.mostTries, let password = ask?(last) else {
+        guard answered <= Secret.maximumTries, let password = ask?(last) else {
             throw .sudo(last == nil ? .passwordNeeded : .passwordWrong, printed: cleaned(said))
         }
         last = password
         do {
-            try stream.write(password, deadline: .after(Conversation.patience))
-            try stream.write([10], deadline: .after(Conversation.patience))
+            try stream.write(password, deadline: .after(Conversation.timeout))
+            try stream.write([10], deadline: .after(Conversation.timeout))
         } catch {
             throw .ssh(error)
         }

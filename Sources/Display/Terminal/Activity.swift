@@ -39,14 +39,14 @@ struct Activity: Sendable {
     }
 
     /// After which time a step is slow.
-    private static let patience = Duration.seconds(2)
+    private static let slowAfter = Duration.seconds(2)
 
     /// What stands behind the phrase, in full and where there is little room for it; nil where there is nothing to say.
     func detail(_ now: Duration) -> (long: String, short: String)? {
         if let wait { return (" (\(wait.elapsed) s of \(wait.limit) s)", " \(wait.elapsed) s") }
         if let upload { return upload.text(now) }
         let elapsed = now - since
-        guard kind == .working, elapsed >= Self.patience else { return nil }
+        guard kind == .working, elapsed >= Self.slowAfter else { return nil }
         return (" (\(elapsed.components.seconds) s)", " \(elapsed.components.seconds) s")
     }
 }

@@ -60,7 +60,7 @@ public enum HostContent: Hashable, Sendable {
 
 extension Store {
     /// Above this size, in bytes, a file counts as binary.
-    public static let largestDiffed: UInt64 = 4 << 20
+    public static let maximumDiffed: UInt64 = 4 << 20
 
     /// Compares two versions of a file (git_patch_from_buffers); nil is an absent file. What holds a zero byte near its
     /// start is binary, as in Git. What `contents` has is taken from there.
@@ -85,7 +85,7 @@ extension Store {
         let isUnseen = [old, new].contains { id in
             if let id, case .unseen = contents[id] { true } else { false }
         }
-        guard !isUnseen, max(oldSize ?? 0, newSize ?? 0) <= Self.largestDiffed else { return binary }
+        guard !isUnseen, max(oldSize ?? 0, newSize ?? 0) <= Self.maximumDiffed else { return binary }
         let (before, after) = (try bytes(old), try bytes(new))
         if let before, let after, let tedious = TediousDiff(before, after) {
             return isBinary(before) || isBinary(after) ? binary : .text(tedious.replacement())

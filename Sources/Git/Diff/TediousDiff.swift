@@ -8,7 +8,7 @@ struct TediousDiff {
     /// Changes that may be, however many lines there are.
     private static let bearableChanges = 5000
     /// Comparisons of two lines, until there is no end in sight.
-    private static let mostSteps = 100_000_000
+    private static let maximumSteps = 100_000_000
     private static let context = 3
 
     /// Nil if it is none.
@@ -78,7 +78,7 @@ struct TediousDiff {
                 if x >= one.count, x - diagonal >= other.count { return true }
                 steps += x - start + 1
             }
-            if steps > mostSteps { return false }
+            if steps > maximumSteps { return false }
         }
         return false
     }

@@ -7,7 +7,7 @@ import Model
 /// slower as it grows.
 public enum HistoryEvent: Hashable, Sendable {
     /// A deploy was confirmed: what is meant to happen, noted before anything does.
-    case begun(DeployNote)
+    case begun(HistoryEntry)
     /// How it ended for one host, in one word and in a phrase for people.
     case ended(time: Int64, commit: ObjectID, Hostname, DeployEnd, String)
     /// The host was seen to run a commit, nil for none, that the store did not know to be there.
@@ -17,7 +17,7 @@ public enum HistoryEvent: Hashable, Sendable {
 }
 
 /// What a deploy set out to do.
-public struct DeployNote: Hashable, Sendable {
+public struct HistoryEntry: Hashable, Sendable {
     public enum Kind: String, Sendable {
         case deploy, undo
         /// A deploy that restores what somebody changed on the hosts.
@@ -120,9 +120,9 @@ extension HistoryEvent {
         switch (String(kind), commit) {
         case ("deploy", let commit?), ("undo", let commit?), ("repair", let commit?):
             let (cluster, author, hosts) = (String(fields.next()), String(fields.next()), fields.next())
-            guard fields.isComplete, let kind = DeployNote.Kind(rawValue: String(kind)) else { return nil }
+            guard fields.isComplete, let kind = HistoryEntry.Kind(rawValue: String(kind)) else { return nil }
             self = .begun(
-                DeployNote(
+                HistoryEntry(
                     time: time, commit: commit, kind: kind, cluster: cluster, author: author,
                     hosts: hosts.split(separator: UInt8(ascii: " ")).compactMap(HostNote.init)))
         case ("end", let commit?):

@@ -59,7 +59,7 @@ extension Store {
             // What is before the first newline may begin in an earlier piece.
             let complete = start == 0 ? piece.startIndex : (piece.firstIndex(of: newline).map { $0 + 1 } ?? piece.endIndex)
             rest = Array(piece[..<complete])
-            if rest.count > Self.longestLine { (rest, isTooLong) = ([], true) }
+            if rest.count > Self.maximumLine { (rest, isTooLong) = ([], true) }
             for line in piece[complete...].split(separator: newline).reversed() {
                 if let event = HistoryEvent(line: line), !body(event) { return }
             }
@@ -69,7 +69,7 @@ extension Store {
     /// Bytes.
     private static var pieceSize: UInt64 { 64 << 10 }
     /// In bytes: more than a deploy of ten thousand hosts. A longer one is left out.
-    private static var longestLine: Int { 4 << 20 }
+    private static var maximumLine: Int { 4 << 20 }
 }
 
 private let newline = UInt8(ascii: "\n")

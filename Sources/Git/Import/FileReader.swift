@@ -31,7 +31,7 @@ struct FileStamp: Hashable {
     let writer: ObjectWriter
     private let startTime: Int64
     // One byte more than is held in memory shows that a file grew.
-    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: largestInMemory + 1, alignment: 16)
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: maximumInMemory + 1, alignment: 16)
 
     /// `startTime`, in nanoseconds since the epoch, is before the first look at any file.
     init(_ writer: ObjectWriter, startTime: Int64) {
@@ -61,7 +61,7 @@ struct FileStamp: Hashable {
         guard result == 0 else { throw .unreadable(path: path, errno: -result) }
         guard status.kind == csys_kind_regular else { throw .changing(place()) }
         let id =
-            status.size < UInt64(largestInMemory)
+            status.size < UInt64(maximumInMemory)
             ? try small(descriptor, Int(status.size), path) : try large(descriptor, status.size, path)
         guard let id else { throw .changing(place()) }
         return (id, FileStamp(status))

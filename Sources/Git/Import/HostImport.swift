@@ -122,7 +122,7 @@ import Model
         }
         guard let name = text else { throw .notUTF8(place) }
         if name.utf8.count == 4, name.lowercased() == ".git" { throw .gitDirectory(place) }
-        do throws(PathProblem) {
+        do throws(PathError) {
             _ = try RelativePath(location.path + name)
         } catch {
             throw .badPath(place, error)

@@ -16,7 +16,7 @@ public enum ImportError: Error, Hashable, Sendable {
     case symlinkedApp(Hostname, String)
     /// Something else than a file or directory in an app.
     case special(Place, SpecialFile)
-    case badPath(Place, PathProblem)
+    case badPath(Place, PathError)
     case notUTF8(Place)
     /// Git stores nothing called `.git`.
     case gitDirectory(Place)

@@ -25,7 +25,7 @@ import Model
     public func open(_ id: ObjectID) throws(StoreError) -> BlobContent {
         let (kind, size) = try unsafe objectHeader(id, in: database)
         guard kind == .blob else { throw .damagedObject(id) }
-        if size >= UInt64(largestInMemory) {
+        if size >= UInt64(maximumInMemory) {
             // One that `git gc` has put into a pack is read as a whole.
             if let stored = StoredBlob(id, size: size, objects: objects) { return unsafe BlobContent(self, id, size: size, .stored(stored)) }
         }

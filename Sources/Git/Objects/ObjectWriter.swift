@@ -3,7 +3,7 @@ import CSystem
 import Model
 
 /// From this size on, in bytes, file contents are streamed instead of held in memory.
-let largestInMemory = 1 << 20
+let maximumInMemory = 1 << 20
 
 /// Adds the objects of an import to the store: a few as loose objects, many as packs. Nothing may be relied on before
 /// `finish`. What the store has is not written again.
@@ -15,8 +15,8 @@ final class ObjectWriter {
     private var waitingBytes = 0
     private var pack: PackWriter?
 
-    private static let mostLoose = 64
-    private static let mostWaitingBytes = 4 << 20
+    private static let maximumLoose = 64
+    private static let maximumWaitingBytes = 4 << 20
 
     init(_ store: Store) {
         self.store = store
@@ -36,7 +36,7 @@ final class ObjectWriter {
         }
         waiting.append((kind, id, unsafe Array(bytes)))
         waitingBytes += bytes.count
-        if waiting.count > Self.mostLoose || waitingBytes > Self.mostWaitingBytes { try startPack() }
+        if waiting.count > Self.maximumLoose || waitingBytes > Self.maximumWaitingBytes { try startPack() }
         return id
     }
 

@@ -10,7 +10,7 @@ public struct KnownStores {
     private let directory: String
     private static let marksName = "marks"
     /// Bytes.
-    private static let mostMarks = 1 << 16
+    private static let maximumMarks = 1 << 16
 
     /// In this directory, which `prepare` makes.
     public init(in directory: String) { self.directory = directory }
@@ -90,7 +90,7 @@ public struct KnownStores {
     }
 
     private func entry(of store: StorePath) throws(StoreError) -> String? {
-        guard let place = try place(), let marks = try Self.contents(of: "\(store.path)/\(Self.marksName)", most: Self.mostMarks) else { return nil }
+        guard let place = try place(), let marks = try Self.contents(of: "\(store.path)/\(Self.marksName)", most: Self.maximumMarks) else { return nil }
         for line in marks.split(separator: UInt8(ascii: "\n")) {
             // Only digits, since it becomes a part of a path.
             guard line.count == 32, line.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }) else { continue }

@@ -6,7 +6,7 @@ extension Store {
     public func exclusively<T>(_ body: () throws(StoreError) -> T) throws(StoreError) -> T {
         if isLocked { return try body() }
         let name = path + "/lock"
-        guard let lock = try StoreLock(name, patience: .seconds(60)) else { throw .busy("\(name) is locked") }
+        guard let lock = try StoreLock(name, timeout: .seconds(60)) else { throw .busy("\(name) is locked") }
         isLocked = true
         defer {
             isLocked = false
@@ -21,7 +21,7 @@ struct StoreLock {
     private let descriptor: Int32
 
     /// Nil if somebody else has it for all of that time.
-    init?(_ path: String, patience: Duration) throws(StoreError) {
+    init?(_ path: String, timeout: Duration) throws(StoreError) {
         descriptor = unsafe csys_open_append(path, 0o600)
         guard descriptor >= 0 else { throw .file("open", path: path, errno: -descriptor) }
         let begun = csys_monotonic_ns()
@@ -32,7 +32,7 @@ struct StoreLock {
                 csys_close(descriptor)
                 throw .file("lock", path: path, errno: -result)
             }
-            guard Duration.nanoseconds(csys_monotonic_ns() - begun) < patience else {
+            guard Duration.nanoseconds(csys_monotonic_ns() - begun) < timeout else {
                 csys_close(descriptor)
                 return nil
             }

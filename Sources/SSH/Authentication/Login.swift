@@ -4,14 +4,14 @@ import CSSH2
 struct Login {
     private let session: Session
     private let settings: HostSettings
-    private let questions: Questions
+    private let questions: Prompts
     private let interrupt: Interrupt
     private var offers: [Offer] = []
 
-    /// As many as sshd allows by default (MaxAuthTries). Questions that it answers with yes do not count.
-    private static let mostRefusals = 6
+    /// As many as sshd allows by default (MaxAuthTries). Prompts that it answers with yes do not count.
+    private static let maximumRefusals = 6
 
-    init(session: Session, settings: HostSettings, questions: Questions, interrupt: Interrupt) {
+    init(session: Session, settings: HostSettings, questions: Prompts, interrupt: Interrupt) {
         self.session = session
         self.settings = settings
         self.questions = questions
@@ -29,7 +29,7 @@ struct Login {
         ).filter { settings.algorithms.accept($0.type) }
         var refusals = 0
         for candidate in candidates {
-            guard refusals < Self.mostRefusals else { throw failed(.stoppedEarly) }
+            guard refusals < Self.maximumRefusals else { throw failed(.stoppedEarly) }
             let attempt: Attempt
             do throws(SSHError) {
                 switch candidate {
@@ -47,7 +47,7 @@ struct Login {
                 if outcome.wasAnswered { refusals += 1 }
             }
         }
-        throw failed(.allTried, methods: refusals < Self.mostRefusals - 1 ? methods(deadline) : [])
+        throw failed(.allTried, methods: refusals < Self.maximumRefusals - 1 ? methods(deadline) : [])
     }
 
     private enum Attempt {
@@ -124,7 +124,7 @@ struct Login {
             }
             guard let ask = questions.passphrase else { return .failed(.noPassphrase) }
             var wrong: Secret?
-            for _ in 0..<Secret.mostTries {
+            for _ in 0..<Secret.maximumTries {
                 guard let passphrase = deadline.paused(during: { ask(file.path, wrong) }) else {
                     return .failed(.noPassphrase)
                 }

@@ -9,7 +9,7 @@ import CSystem
     public let count: Int
 
     /// How often anything is asked for again that was wrong, as OpenSSH and sudo do.
-    public static let mostTries = 3
+    public static let maximumTries = 3
 
     /// At most so many bytes, by what `fill` puts there: their number, nil if there is no secret.
     public init?(upTo most: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Int?) {

@@ -26,7 +26,7 @@ struct HostKeyCheck {
 
     /// Accepts a known key, and an unknown one as StrictHostKeyChecking says; a changed or revoked one never.
     func check(
-        _ key: PublicKey, sha256: [UInt8], questions: Questions, deadline: inout Deadline
+        _ key: PublicKey, sha256: [UInt8], questions: Prompts, deadline: inout Deadline
     ) throws(SSHError) {
         let name = settings.knownHostsName
         var question = HostKeyQuestion(

@@ -35,11 +35,11 @@ public enum HostKeyAnswer: Sendable {
     case accept, refuse
 }
 
-/// Questions that only a person can answer. Nil: nobody is there, so the answer is no.
+/// Prompts that only a person can answer. Nil: nobody is there, so the answer is no.
 ///
 /// Called on the connection's thread, which waits; deadlines stand still meanwhile. Several connections ask at once
 /// unless the closures queue them.
-public struct Questions: Sendable {
+public struct Prompts: Sendable {
     public var confirm: (@Sendable (HostKeyQuestion) -> HostKeyAnswer)?
     /// The passphrase of the key file at this path, nil to do without that key. Asked again, at most three times,
     /// when one was wrong, which it then gets.

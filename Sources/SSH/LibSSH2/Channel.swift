@@ -12,8 +12,8 @@ import CSSH2
     /// What the host may send before we have read the last of it: enough for a fast and distant host.
     private static let window: UInt32 = 4 << 20
     /// What is kept of the output that arrives during a write. Beyond it, the host waits until we read.
-    private static let mostKept = 64 << 20
-    private static let mostStandardError = 64 << 10
+    private static let maximumKept = 64 << 20
+    private static let maximumStandardError = 64 << 10
 
     /// One round trip to open (`libssh2_channel_open_ex`), one to start (`libssh2_channel_process_startup`).
     init(_ session: Session, command: String, deadline: Deadline) throws(SSHError) {
@@ -70,7 +70,7 @@ import CSSH2
     /// After a write that could not go on: because the network is full, or because the host must read first.
     private func waitToWrite(_ deadline: Deadline) throws(SSHError) {
         if !session.isSending {
-            if incoming.count < Self.mostKept { try collect() }
+            if incoming.count < Self.maximumKept { try collect() }
             // Reading may have brought the host's permission to go on.
             if unsafe libssh2_channel_window_write_ex(handle, nil) > 0 { return }
             if hasEnded { throw .connectionLost(.transferring) }
@@ -138,12 +138,12 @@ import CSSH2
             var available: UInt = 0
             _ = unsafe libssh2_channel_window_read_ex(handle, &available, nil)
             queued = available
-        } while queued > 0 && incoming.count < Self.mostKept
+        } while queued > 0 && incoming.count < Self.maximumKept
         if unsafe libssh2_channel_eof(handle) == 1 { hasEnded = true }
     }
 
     private func collect(stream: Int32) throws(SSHError) {
-        while incoming.count < Self.mostKept {
+        while incoming.count < Self.maximumKept {
             var count = 0
             let chunk = unsafe [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, filled in
                 let start = unsafe UnsafeMutableRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: CChar.self)
@@ -155,7 +155,7 @@ import CSSH2
             if stream == 0 {
                 incoming.append(chunk)
             } else {
-                standardError += chunk.prefix(max(Self.mostStandardError - standardError.count, 0))
+                standardError += chunk.prefix(max(Self.maximumStandardError - standardError.count, 0))
             }
         }
     }

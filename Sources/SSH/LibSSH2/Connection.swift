@@ -12,7 +12,7 @@ public final class Connection {
     /// `deadline` ends it all; ConnectTimeout, else 10 seconds, ends each attempt to connect, and the handshake.
     /// Throws any ``SSHError``.
     public init(
-        to settings: HostSettings, questions: Questions, interrupt: Interrupt, deadline: Deadline
+        to settings: HostSettings, questions: Prompts, interrupt: Interrupt, deadline: Deadline
     ) throws(SSHError) {
         var deadline = deadline
         let hostKeys = try HostKeyCheck(settings)

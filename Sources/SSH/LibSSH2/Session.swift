@@ -96,8 +96,8 @@ import CSystem
 
     /// After how long without a word a server is asked for one (`libssh2_keepalive_send`), and how often, before it is given
     /// up: it answers whatever the command that runs there is at.
-    private static let silence = Duration.seconds(10)
-    private static let mostUnanswered = 2
+    private static let keepaliveInterval = Duration.seconds(10)
+    private static let maximumUnanswered = 2
 
     /// Waits for what the last call wanted (`libssh2_session_block_directions`), of a server that shows signs of life.
     func wait(_ phase: Phase, until deadline: Deadline) throws(SSHError) {
@@ -109,10 +109,10 @@ import CSystem
         var unanswered = 0
         while true {
             do throws(SSHError) {
-                let end = isLoggedIn ? min(deadline, .after(Self.silence)) : deadline
+                let end = isLoggedIn ? min(deadline, .after(Self.keepaliveInterval)) : deadline
                 return try transport.wait(for: wanted, interrupt: interrupt, until: end, in: phase)
             } catch {
-                guard error == .timedOut(phase), !deadline.hasPassed, unanswered < Self.mostUnanswered else { throw error }
+                guard error == .timedOut(phase), !deadline.hasPassed, unanswered < Self.maximumUnanswered else { throw error }
                 unanswered += 1
                 // What is half sent comes first.
                 if wanted == .readable { askForSignOfLife() }

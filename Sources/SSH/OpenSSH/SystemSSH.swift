@@ -16,7 +16,7 @@ public final class SystemSSH: RemoteStream {
     private var isWriteClosed = false
 
     /// What is kept of the output that arrives during a write. Beyond it, the host waits until we read.
-    private static let mostKept = 64 << 20
+    private static let maximumKept = 64 << 20
 
     /// Whether a connection that ssh has already may be used.
     public enum Sharing: Sendable {
@@ -28,7 +28,7 @@ public final class SystemSSH: RemoteStream {
 
     /// Starts ssh, and returns when it has logged in. Throws any ``SSHError`` but ``SSHError/protocolError``.
     public init(
-        _ command: String, on settings: HostSettings, sharing: Sharing, questions: Questions, interrupt: Interrupt,
+        _ command: String, on settings: HostSettings, sharing: Sharing, questions: Prompts, interrupt: Interrupt,
         deadline: Deadline
     ) throws(SSHError) {
         let dialogue = questions.isEmpty ? nil : try SystemSSHDialogue(settings, questions)
@@ -117,7 +117,7 @@ public final class SystemSSH: RemoteStream {
             } else if count == -Int(csys_eagain()) {
                 collect()
                 if hasEnded { throw .connectionLost(.transferring) }
-                let isFull = incoming.count >= Self.mostKept
+                let isFull = incoming.count >= Self.maximumKept
                 _ = try wait(for: isFull ? .writable : [.readable, .writable], until: deadline)
             } else {
                 throw .connectionLost(.transferring)
@@ -173,7 +173,7 @@ public final class SystemSSH: RemoteStream {
         while !haveErrorsEnded, let chunk = Self.receive(errors, 8 << 10) {
             if chunk.isEmpty { haveErrorsEnded = true } else { log.add(chunk) }
         }
-        while !hasEnded, incoming.count < Self.mostKept, let chunk = Self.receive(socket, 64 << 10) {
+        while !hasEnded, incoming.count < Self.maximumKept, let chunk = Self.receive(socket, 64 << 10) {
             if chunk.isEmpty { hasEnded = true } else { incoming.append(chunk) }
         }
     }

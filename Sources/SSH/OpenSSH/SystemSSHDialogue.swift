@@ -4,7 +4,7 @@ import CSystem
 final class SystemSSHDialogue {
     let askpass: Askpass
     private let settings: HostSettings
-    private let questions: Questions
+    private let questions: Prompts
     /// Passphrases that were given; one that is asked for again was wrong.
     private var given: [String: Secret] = [:]
     /// How often each question was put: a server may ask without end.
@@ -15,9 +15,9 @@ final class SystemSSHDialogue {
     private var isGivenUp = false
 
     /// Of passphrases, passwords and codes, for one login.
-    private static let mostQuestions = 10
+    private static let maximumQuestions = 10
 
-    init(_ settings: HostSettings, _ questions: Questions) throws(SSHError) {
+    init(_ settings: HostSettings, _ questions: Prompts) throws(SSHError) {
         askpass = try Askpass()
         self.settings = settings
         self.questions = questions
@@ -49,7 +49,7 @@ final class SystemSSHDialogue {
             return Secret("yes")
         }
         tries[text, default: 0] += 1
-        guard tries[text, default: 0] <= Secret.mostTries, tries.values.reduce(0, +) <= Self.mostQuestions else {
+        guard tries[text, default: 0] <= Secret.maximumTries, tries.values.reduce(0, +) <= Self.maximumQuestions else {
             isGivenUp = true
             return nil
         }

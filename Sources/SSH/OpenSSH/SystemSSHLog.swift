@@ -20,16 +20,16 @@ struct SystemSSHLog {
     /// All bytes of the host's that there were.
     private(set) var count = 0
 
-    private static let mostStandardError = 64 << 10
-    private static let longestLine = 16 << 10
+    private static let maximumStandardError = 64 << 10
+    private static let maximumLine = 16 << 10
     private static let debug = Array("debug1: ".utf8)
 
     mutating func add(_ bytes: [UInt8]) {
         if hasStarted { count += bytes.count }
         // Nothing more of it is kept, however much comes.
-        guard said.count < Self.mostStandardError else { return }
+        guard said.count < Self.maximumStandardError else { return }
         for byte in bytes {
-            if line.count < Self.longestLine || byte == UInt8(ascii: "\n") { line.append(byte) }
+            if line.count < Self.maximumLine || byte == UInt8(ascii: "\n") { line.append(byte) }
             guard byte == UInt8(ascii: "\n") else { continue }
             if hasStarted { keep() } else { read() }
             line = []
@@ -39,7 +39,7 @@ struct SystemSSHLog {
     /// What the host wrote: the first 64 KiB.
     var standardError: [UInt8] {
         let rest = hasStarted && !Self.debug.starts(with: line) ? Self.hostsPart(line) : []
-        return said + rest.prefix(Self.mostStandardError - said.count)
+        return said + rest.prefix(Self.maximumStandardError - said.count)
     }
 
     /// A complaint of ssh's after the command was started.
@@ -60,7 +60,7 @@ struct SystemSSHLog {
     ]
 
     private mutating func keep() {
-        said += Self.hostsPart(line).prefix(Self.mostStandardError - said.count)
+        said += Self.hostsPart(line).prefix(Self.maximumStandardError - said.count)
     }
 
     /// A line without what ssh adds, which may stand behind words of the host's that have no newline.

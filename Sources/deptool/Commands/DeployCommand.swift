@@ -39,9 +39,9 @@ struct DeployCommand: AsyncParsableCommand {
 
     func run() async throws {
         let run = DeployRun(ssh: ssh, flags: flags, forgets: removeHost != nil, isPlanOnly: planOnly)
-        if let ready = try ReadyPlan(cluster, limit, safety) {
-            guard removeHost == nil else { throw Complaint("`--remove-host` does not go with a plan file") }
-            guard !repair else { throw Complaint("`--repair` does not go with a plan file", "What is repaired is found out when it is.") }
+        if let ready = try PreparedPlan(cluster, limit, safety) {
+            guard removeHost == nil else { throw CommandError("`--remove-host` does not go with a plan file") }
+            guard !repair else { throw CommandError("`--repair` does not go with a plan file", "What is repaired is found out when it is.") }
             return try await run.run { ready }
         }
         let workspace = try cluster.workspace()
@@ -49,26 +49,26 @@ struct DeployCommand: AsyncParsableCommand {
         try await run.run(nothing: repair ? nothingToRepair : nothingToDo) { try await plan(workspace) }
     }
 
-    private func plan(_ workspace: Workspace) async throws -> ReadyPlan {
+    private func plan(_ workspace: Workspace) async throws -> PreparedPlan {
         let root = try workspace.importTree()
         if repair { return try await repairPlan(workspace, root) }
         guard let removeHost else {
             let plan = try workspace.plan(root, limit.filter, safety: safety.safety)
-            return ReadyPlan(workspace: workspace, plan: plan, root: root)
+            return PreparedPlan(workspace: workspace, plan: plan, root: root)
         }
-        guard let host = Hostname(removeHost) else { throw Complaint("'\(visible(removeHost))' is no name for a host") }
+        guard let host = Hostname(removeHost) else { throw CommandError("'\(visible(removeHost))' is no name for a host") }
         let plan = try workspace.removalPlan(host, root, safety: safety.safety)
-        return ReadyPlan(workspace: workspace, plan: plan, root: root)
+        return PreparedPlan(workspace: workspace, plan: plan, root: root)
     }
 
-    private func repairPlan(_ workspace: Workspace, _ root: ObjectID) async throws -> ReadyPlan {
+    private func repairPlan(_ workspace: Workspace, _ root: ObjectID) async throws -> PreparedPlan {
         // For what is wrong with the tree, nobody need be asked.
         _ = try workspace.plan(root, limit.filter, safety: safety.safety)
         let found = try await workspace.drift(
             root, limit.filter, ssh, asks: !flags.output.json, skipsUnreachable: flags.skipUnreachable)
         var plan = try workspace.plan(root, limit.filter, safety: safety.safety, drift: found.drift)
         plan.hosts.removeAll { found.absent.contains($0.host) }
-        return ReadyPlan(workspace: workspace, plan: plan, root: root, contents: found.contents)
+        return PreparedPlan(workspace: workspace, plan: plan, root: root, contents: found.contents)
     }
 }
 

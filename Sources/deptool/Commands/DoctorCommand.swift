@@ -33,7 +33,7 @@ struct DoctorCommand: AsyncParsableCommand {
                 let found = await doctor.examine { [wanted] host in wanted[host] ?? Doctor.Wanted() }
                 findings += found.flatMap { Finding.about($0.host, $0.steps) }
             } catch {
-                throw Complaint(error.phrase)
+                throw CommandError(error.phrase)
             }
         }
         let exit: Int32 = findings.contains { $0.verdict == .fail } ? 1 : 0

@@ -14,11 +14,11 @@ struct Forget: ParsableCommand {
 
     func run() throws {
         let store = try Workspace.storeOnly()
-        guard let name = Hostname(host) else { throw Complaint("'\(visible(host))' is no name for a host") }
+        guard let name = Hostname(host) else { throw CommandError("'\(visible(host))' is no name for a host") }
         try complaining {
             guard let commit = try store.deployedCommit(name) else {
                 let known = try store.deployedCommits().map(\.host.text)
-                throw Complaint(
+                throw CommandError(
                     "nothing is known to be deployed on a host '\(name.text)'",
                     near(name.text, among: known).map { "Did you mean '\($0)'?" })
             }

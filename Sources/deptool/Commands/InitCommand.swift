@@ -31,7 +31,7 @@ struct Init: ParsableCommand {
         try workspace.checkPlace()
         let made = csys_make_directory_plain(workspace.directory)
         guard made >= 0 || made == -Int32(csys_eexist) else {
-            throw Complaint("cannot create \(workspace.directory): \(String(cString: csys_strerror(-made)))")
+            throw CommandError("cannot create \(workspace.directory): \(String(cString: csys_strerror(-made)))")
         }
         if let render { try workspace.setRender(render) }
         guard dir != nil else { return }

@@ -27,7 +27,7 @@ extension Status {
                 if isJSON { JSONOutput.write(liveStatusJSON([(host, result)], now: now)) } else { live.show(host, result) }
             }
         } catch let error as SSHError {
-            throw Complaint(error.phrase)
+            throw CommandError(error.phrase)
         }
     }
 }

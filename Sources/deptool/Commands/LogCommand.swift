@@ -56,7 +56,7 @@ struct Log: AsyncParsableCommand {
             output.write(hostLogJSON(results), or: text.render(results))
             if results.contains(where: { (try? $0.result.get()) == nil }) { throw ExitCode(1) }
         } catch let error as SSHError {
-            throw Complaint(error.phrase)
+            throw CommandError(error.phrase)
         }
     }
 }

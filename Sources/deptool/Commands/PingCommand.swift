@@ -42,7 +42,7 @@ struct Ping: AsyncParsableCommand {
             }
             if results.contains(where: { (try? $0.result.get()) == nil }) { throw ExitCode(1) }
         } catch let error as SSHError {
-            throw Complaint(error.phrase)
+            throw CommandError(error.phrase)
         }
     }
 }

@@ -23,7 +23,7 @@ struct PlanCommand: ParsableCommand {
     var out: String?
 
     func run() throws {
-        let planned = try ReadyPlan(cluster, limit, safety) ?? fromTree()
+        let planned = try PreparedPlan(cluster, limit, safety) ?? fromTree()
         let (plan, workspace) = (planned.plan, planned.workspace)
         if let out { try planned.write(to: out, safety.safety) }
         output.write(
@@ -32,11 +32,11 @@ struct PlanCommand: ParsableCommand {
         try exit.leave(!plan.isEmpty)
     }
 
-    private func fromTree() throws -> ReadyPlan {
+    private func fromTree() throws -> PreparedPlan {
         let workspace = try cluster.workspace()
         try rendering.render(workspace)
         let root = try workspace.importTree()
-        return ReadyPlan(
+        return PreparedPlan(
             workspace: workspace, plan: try workspace.plan(root, limit.filter, safety: safety.safety), root: root)
     }
 }

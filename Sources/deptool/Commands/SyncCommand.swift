@@ -33,7 +33,7 @@ struct Sync: AsyncParsableCommand {
             output.write(syncJSON(results), or: SyncText(style: style).summary(results))
             if results.contains(where: { (try? $0.result.get()) == nil }) { throw ExitCode(1) }
         } catch let error as SSHError {
-            throw Complaint(error.phrase)
+            throw CommandError(error.phrase)
         }
     }
 }

@@ -33,7 +33,7 @@ struct Undo: AsyncParsableCommand {
                 let commit = try to.map { try workspace.store.commit(named: $0) }
                 let (plan, root) = try ClusterReader(workspace.store, safety: safety.safety).undoPlan(
                     to: commit, cluster: workspace.cluster, filter: limit.filter)
-                return ReadyPlan(workspace: workspace, plan: plan, root: root)
+                return PreparedPlan(workspace: workspace, plan: plan, root: root)
             }
         }
     }

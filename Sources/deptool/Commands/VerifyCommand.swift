@@ -69,7 +69,7 @@ extension Workspace {
             let task = try HostTask(hosts, access: ssh.access(ProgressScreen(hosts), asks: asks))
             return await task.verify(storePath: store.path, contents)
         } catch {
-            throw Complaint(error.phrase)
+            throw CommandError(error.phrase)
         }
     }
 
@@ -96,7 +96,7 @@ extension Workspace {
         }
         let reasons = absent.map { "\($0.text): \($1.phrase)" }.joined(separator: "\n")
         guard absent.isEmpty || skipsUnreachable else {
-            throw Complaint(
+            throw CommandError(
                 "not known what drifted, so nothing was changed: \(reasons)", "`--skip-unreachable` goes on without such hosts.")
         }
         if !absent.isEmpty { Terminal.complain("Left out, since it is not known what drifted there:\n\(reasons)\n\n") }

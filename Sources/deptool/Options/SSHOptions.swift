@@ -24,7 +24,7 @@ struct SSHOptions: ParsableArguments {
         guard (1...1000).contains(parallel) else { throw ValidationError("'--parallel' takes a number from 1 to 1000.") }
     }
 
-    /// Questions that come up are asked on the terminal, if there is one, below the lines of `screen`.
+    /// Prompts that come up are asked on the terminal, if there is one, below the lines of `screen`.
     func access(_ screen: ProgressScreen, asks: Bool = true) -> Access {
         // A connection takes three to six of them, and a thousand hosts are one deploy. macOS has no more than these.
         csys_allow_descriptors(10240)
@@ -36,7 +36,7 @@ struct SSHOptions: ParsableArguments {
         }
         guard Terminal.isInput && Terminal.isOutput else { return access }
         let passphrases = Passphrases(screen), passwords = SudoPasswords(screen)
-        access.questions = Questions(
+        access.questions = Prompts(
             confirm: { question in Self.confirm(question, screen) },
             passphrase: { path, wrong in passphrases.answer(path, wrong: wrong) },
             secret: { host, question in

@@ -4,7 +4,7 @@ import Display
 import Model
 import SSH
 
-/// The lines of the hosts: changed in place on a terminal, one after the other elsewhere. Questions and what else is to
+/// The lines of the hosts: changed in place on a terminal, one after the other elsewhere. Prompts and what else is to
 /// be said meanwhile go through it, so that nothing is written over. Nobody waits for it but who asks.
 final class ProgressScreen: Sendable {
     private enum Mode {

@@ -10,7 +10,7 @@ import Planning
 struct DeployRun {
     let ssh: SSHOptions
     let flags: DeployFlags
-    var kind = DeployNote.Kind.deploy
+    var kind = HistoryEntry.Kind.deploy
     /// Whether hosts that are left with nothing are forgotten.
     var forgets = false
     var isPlanOnly = false
@@ -20,7 +20,7 @@ struct DeployRun {
     /// Plans with `plan`, and again while somebody else turns out to have deployed meanwhile. `nothing` is said when there is
     /// nothing to do.
     func run(
-        nothing: (Workspace, Plan) -> String = nothingToDo, _ plan: () async throws -> ReadyPlan
+        nothing: (Workspace, Plan) -> String = nothingToDo, _ plan: () async throws -> PreparedPlan
     ) async throws {
         while true {
             let ready = try await plan()
@@ -36,7 +36,7 @@ struct DeployRun {
         }
     }
 
-    private func carryOut(_ ready: ReadyPlan) async throws -> [HostResult] {
+    private func carryOut(_ ready: PreparedPlan) async throws -> [HostResult] {
         let (plan, workspace) = (ready.plan, ready.workspace)
         let isAsking = !flags.noConfirm
         let screen = ProgressScreen(plan.hosts.map(\.host))
@@ -55,7 +55,7 @@ struct DeployRun {
                 if event.isWorthAnObject { JSONOutput.write(progressJSON(host, event)) }
             }
         } catch {
-            throw Complaint(error.phrase)
+            throw CommandError(error.phrase)
         }
         var begun = csys_monotonic_ns()
         if !isAsking, !isJSON { screen.begin() }
@@ -78,12 +78,12 @@ struct DeployRun {
             }
             // What was said yes to is carried out, even if the terminal goes away.
             csys_ignore_hangup(true)
-            commit = try deploy.go(root: ready.root, plan.isRepair ? .repair : kind, cluster: workspace.cluster, store: workspace.store)
+            commit = try deploy.commit(root: ready.root, plan.isRepair ? .repair : kind, cluster: workspace.cluster, store: workspace.store)
         } catch {
-            deploy.callOff()
+            deploy.abort()
             _ = await running
             screen.end()
-            throw (error as? StoreError).map(Complaint.init) ?? error
+            throw (error as? StoreError).map(CommandError.init) ?? error
         }
         let results = await running
         screen.end()
@@ -93,22 +93,22 @@ struct DeployRun {
             summaryJSON(commit: commit, exit: Self.status(results.map(\.result)), took: took),
             or: SummaryText(style: Terminal.style).render(results, took: took, next: next))
         // Now nobody waits for it, and nothing depends on it.
-        try? workspace.store.tidy()
+        try? workspace.store.repack()
         return results.map(\.result)
     }
 
     /// Whether somebody else turned out to have deployed, and there is an operator to look at the new plan.
-    private func replans(_ results: [HostResult], _ ready: ReadyPlan) -> Bool {
+    private func replans(_ results: [HostResult], _ ready: PreparedPlan) -> Bool {
         !flags.noConfirm && ready.canBeRemade && results.contains { if case .stale = $0 { true } else { false } }
     }
 
     /// Returns when the operator says yes.
-    private func confirm(_ ready: ReadyPlan, _ screen: ProgressScreen) throws {
+    private func confirm(_ ready: PreparedPlan, _ screen: ProgressScreen) throws {
         let (plan, workspace) = (ready.plan, ready.workspace)
         let hosts = "\(plan.hosts.count) host\(plan.hosts.count == 1 ? "" : "s")"
         while true {
             guard let answer = screen.ask("Apply to \(hosts) in cluster '\(visible(workspace.cluster))'? [y/N/d] ") else {
-                throw Complaint("no answer, so nothing was changed", "Without a terminal, `--no-confirm` deploys without asking.")
+                throw CommandError("no answer, so nothing was changed", "Without a terminal, `--no-confirm` deploys without asking.")
             }
             switch answer.lowercased() {
             case "y", "yes": return

@@ -32,7 +32,7 @@ enum LocalDoctor {
             let wanted = try workspace.complaining { try ClusterReader(store).wanted(in: try workspace.importTree()) }
             return (Finding("cluster", .ok, "\(visible(workspace.directory)), \(wanted.count) host\(wanted.count == 1 ? "" : "s")"), wanted)
         } catch {
-            let complaint = error as? Complaint
+            let complaint = error as? CommandError
             return (Finding("cluster", .fail, complaint?.phrase ?? "\(error)", help: complaint?.explanation), [:])
         }
     }

@@ -8,7 +8,7 @@ extension Workspace {
 
     /// Makes the command the cluster's render hook, and allows it to run; an empty one is none.
     func setRender(_ hook: String) throws {
-        guard !cluster.contains("\n") else { throw Complaint("the cluster's name has a line break, so it can have no render hook") }
+        guard !cluster.contains("\n") else { throw CommandError("the cluster's name has a line break, so it can have no render hook") }
         try complaining {
             try store.setConfiguration(renderKey, hook.isEmpty ? nil : hook)
             if !hook.isEmpty { try KnownStores.ofUser().allow(hook, for: renderKey, of: directory, in: store.place) }
@@ -31,7 +31,7 @@ extension Workspace {
         guard !cluster.contains("\n") else { return }
         guard let hook = try complaining({ try store.configuration(renderKey) }) else { return }
         guard try complaining({ try KnownStores.ofUser().allows(hook, for: renderKey, of: directory, in: store.place) }) else {
-            throw Complaint(
+            throw CommandError(
                 "you did not allow the render hook `\(visible(hook))` for \(visible(directory))",
                 "The store's configuration has it. If it shall run before each plan, allow it with \(allowing(hook)); `--no-render` takes the config tree as it is.")
         }
@@ -47,10 +47,10 @@ extension Workspace {
         let pid = bytes.withUnsafeBytes {
             csys_spawn_foreground($0.baseAddress, $0.count, arguments.count, input, outputs[0], outputs[1])
         }
-        guard pid > 0 else { throw Complaint("cannot run the render hook: \(String(cString: csys_strerror(-pid)))") }
+        guard pid > 0 else { throw CommandError("cannot run the render hook: \(String(cString: csys_strerror(-pid)))") }
         let status = csys_wait(pid, true)
         guard status == 0 else {
-            throw Complaint(
+            throw CommandError(
                 "the render hook `\(visible(hook))` failed with status \(status)",
                 "Nothing was planned. It ran in \(parent); `--no-render` takes the config tree as it is.")
         }

@@ -32,24 +32,24 @@ struct Workspace {
                 throw StoreError.git("find the cluster", message: "")
             }
         } catch .git("find the cluster", _) {
-            throw Complaint(
+            throw CommandError(
                 "no default cluster",
                 "Name the cluster's directory, as in `deptool plan prod`, or make one the default with `deptool init prod`.")
         } catch {
-            throw Complaint(error)
+            throw CommandError(error)
         }
     }
 
     /// For what needs no cluster. A store that the user neither made nor adopted is not read: it may have come with a
     /// checkout.
-    static func storeOnly() throws(Complaint) -> Store {
+    static func storeOnly() throws(CommandError) -> Store {
         do throws(StoreError) {
             let place =
                 if let path = environment("DEPTOOL_STORE") { try StorePath(path) } else { try Store.find(from: workingDirectory()) }
             guard try KnownStores.ofUser().contains(place) else { throw StoreError.unknownStore(path: place.path) }
             return try Store.open(place)
         } catch {
-            throw Complaint(error)
+            throw CommandError(error)
         }
     }
 
@@ -69,7 +69,7 @@ struct Workspace {
         do {
             return try store.importCluster(at: directory) { Terminal.complain("warning: \(visible($0.phrase))\n") }
         } catch {
-            throw Complaint(error.phrase, error.explanation)
+            throw CommandError(error.phrase, error.explanation)
         }
     }
 
@@ -115,10 +115,10 @@ struct Workspace {
         let others = try complaining(otherClusters)
         let rule = "Name the directory that holds one directory per host."
         if let outer = others.first(where: { directory.hasPrefix($0 + "/") }) {
-            throw Complaint("\(directory) is inside the cluster \(outer)", rule)
+            throw CommandError("\(directory) is inside the cluster \(outer)", rule)
         }
         if let inner = others.first(where: { $0.hasPrefix(directory + "/") }) {
-            throw Complaint(
+            throw CommandError(
                 "\(directory) is around the cluster \(inner)",
                 rule + " Was the other one a mistake, take it out of \(Self.allKey) in \(store.path)/config.")
         }
@@ -133,7 +133,7 @@ struct Workspace {
     func removalPlan(_ host: Hostname, _ root: ObjectID, safety: Safety) throws -> Plan {
         try complaining {
             if let other = Self.cluster(of: host, among: try otherClusters()) {
-                throw Complaint(.hostInTree(host), directory: other)
+                throw CommandError(.hostInTree(host), directory: other)
             }
             return try ClusterReader(store, safety: safety).removalPlan(host, root: root)
         }

@@ -1,23 +1,23 @@
 
 /// At most so many at a time, and so many at each door.
-final class Turnstile: Sendable {
+final class Semaphore: Sendable {
     private struct Inside {
         var count = 0
         var atDoor: [String: Int] = [:]
     }
 
     private let most: Int
-    private let mostAtDoor: Int
+    private let maximumAtDoor: Int
     private let inside = Monitor(Inside())
 
-    init(_ most: Int, atDoor mostAtDoor: Int) { (self.most, self.mostAtDoor) = (most, mostAtDoor) }
+    init(_ most: Int, atDoor maximumAtDoor: Int) { (self.most, self.maximumAtDoor) = (most, maximumAtDoor) }
 
     /// Waits for places at all of these doors at once, so that nobody holds one place while waiting for another.
     func enter<Result, Problem: Error>(
         by doors: Set<String>, _ body: () throws(Problem) -> Result
     ) throws(Problem) -> Result {
         inside.wait { inside -> Void? in
-            guard inside.count < most, doors.allSatisfy({ inside.atDoor[$0, default: 0] < mostAtDoor }) else { return nil }
+            guard inside.count < most, doors.allSatisfy({ inside.atDoor[$0, default: 0] < maximumAtDoor }) else { return nil }
             inside.count += 1
             for door in doors { inside.atDoor[door, default: 0] += 1 }
         }

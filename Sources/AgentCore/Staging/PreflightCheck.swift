@@ -2,25 +2,25 @@ import CSystem
 import Model
 import Wire
 
-/// The obstacles found on this host: the first `Failure.mostTold`, and the number of further ones.
-final class Hindrances {
+/// The obstacles found on this host: the first `Failure.maximumTold`, and the number of further ones.
+final class FoundObstacles {
     private(set) var failures: [Failure] = []
     private(set) var more = 0
 
     func add(_ failure: Failure) {
-        if failures.count < Failure.mostTold { failures.append(failure) } else { more += 1 }
+        if failures.count < Failure.maximumTold { failures.append(failure) } else { more += 1 }
     }
 }
 
 /// What on the host may be in the way of a deploy. Only looks: so that it can be asked before any host changes, and is
 /// asked again when it is this one's turn.
-struct Obstacles {
+struct PreflightCheck {
     let system: System
     let preparation: Preparation
     /// What is deployed so far.
     let old: Record?
 
-    func check(_ found: Hindrances) {
+    func check(_ found: FoundObstacles) {
         var room = Room(system: system)
         for (index, step) in preparation.steps.enumerated() {
             do throws(Failure) {
@@ -155,7 +155,7 @@ struct Obstacles {
         guard status.kind == csys_kind_regular else { return nil }
         var sizes: [UInt64] = []
         for file in files { if let status = try system.status(of: file) { sizes.append(status.size) } }
-        guard sizes.contains(status.size) || sizes.isEmpty && status.size <= Drift.largestHashed else { return nil }
+        guard sizes.contains(status.size) || sizes.isEmpty && status.size <= Drift.maximumHashed else { return nil }
         return try system.hash(file)
     }
 

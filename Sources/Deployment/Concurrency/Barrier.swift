@@ -1,7 +1,7 @@
 import SSH
 
 /// Where the hosts of a deploy meet: nobody goes on before all have come.
-final class MeetingPoint: Sendable {
+final class Barrier: Sendable {
     enum Vote {
         case ready
         /// Not ready, so nobody shall go on.
@@ -37,9 +37,9 @@ final class MeetingPoint: Sendable {
         state.update { if $0.awaited > 0 { $0.isUnanimous = false } }
     }
 
-    /// Waits until everybody has voted; whether to go on. Calls `proveReady` after each pause; one that cannot do that any more
+    /// Waits until everybody has voted; whether to go on. Calls `keepalive` after each pause; one that cannot do that any more
     /// is not ready.
-    func decision<Problem: Error>(proveReady: () throws(Problem) -> Void) throws(Problem) -> Bool {
+    func decision<Problem: Error>(keepalive: () throws(Problem) -> Void) throws(Problem) -> Bool {
         var next = Deadline.after(pause)
         while true {
             // The wait ends with each vote.
@@ -47,7 +47,7 @@ final class MeetingPoint: Sendable {
             if let decision { return decision }
             guard next.hasPassed else { continue }
             do {
-                try proveReady()
+                try keepalive()
             } catch {
                 withdraw()
                 throw error

@@ -3,12 +3,12 @@ import Model
 import Wire
 
 /// What of the host's systemd is in the way of a deploy. Only looks, before any host changes.
-struct UnitObstacles {
+struct UnitPreflightCheck {
     let system: System
     let preparation: Preparation
     let systemd: Systemd
 
-    func check(_ found: Hindrances) throws(Failure) {
+    func check(_ found: FoundObstacles) throws(Failure) {
         do { try Quadlets(system: system, preparation: preparation).checkGenerator() } catch { found.add(error) }
         try checkNames(found)
         var indices: [Int] = []
@@ -31,7 +31,7 @@ struct UnitObstacles {
     }
 
     /// Units of others are listed by their own names.
-    private func checkNames(_ found: Hindrances) throws(Failure) {
+    private func checkNames(_ found: FoundObstacles) throws(Failure) {
         let own = preparation.record.placed.map { $0.path.name }
         var units: [UnitName] = []
         for step in preparation.steps {

@@ -6,7 +6,7 @@ import Model
 import Planning
 
 /// A plan, and what it was made from.
-struct ReadyPlan {
+struct PreparedPlan {
     let workspace: Workspace
     let plan: Plan
     let root: ObjectID
@@ -29,7 +29,7 @@ struct ReadyPlan {
         do {
             let file = try PlanFile(reading: bytes)
             guard limit.limit.isEmpty, safety.safety == Safety() else {
-                throw Complaint("the plan \(path) is what it is", "`--limit`, `--guard` and `--atomic` go with `deptool plan --out`.")
+                throw CommandError("the plan \(path) is what it is", "`--limit`, `--guard` and `--atomic` go with `deptool plan --out`.")
             }
             // The tree may be elsewhere, but where it is, it has to be the same.
             let here = try Workspace.clusters(of: store).first { $0.cluster == file.cluster && $0.isThere }
@@ -38,7 +38,7 @@ struct ReadyPlan {
             root = file.root
             canBeRemade = false
         } catch let problem as PlanFile.Problem {
-            throw Complaint(problem, path: path)
+            throw CommandError(problem, path: path)
         }
     }
 
@@ -46,19 +46,19 @@ struct ReadyPlan {
     private static func contents(of path: String) throws -> [UInt8]? {
         var status = csys_stat()
         guard csys_lstat(path, &status) == 0, status.kind == csys_kind_regular else { return nil }
-        guard status.size <= UInt64(PlanFile.limit) * 2 else { throw Complaint(PlanFile.Problem.tooLarge, path: path) }
+        guard status.size <= UInt64(PlanFile.limit) * 2 else { throw CommandError(PlanFile.Problem.tooLarge, path: path) }
         let descriptor = csys_open_read(path)
-        guard descriptor >= 0 else { throw Complaint("cannot open \(path): \(String(cString: csys_strerror(-descriptor)))") }
+        guard descriptor >= 0 else { throw CommandError("cannot open \(path): \(String(cString: csys_strerror(-descriptor)))") }
         defer { csys_close(descriptor) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Int(status.size))
         var piece = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let count = csys_read(descriptor, &piece, piece.count)
-            guard count >= 0 else { throw Complaint("cannot read \(path): \(String(cString: csys_strerror(Int32(-count))))") }
+            guard count >= 0 else { throw CommandError("cannot read \(path): \(String(cString: csys_strerror(Int32(-count))))") }
             if count == 0 { return bytes }
             bytes += piece[..<Int(count)]
-            guard bytes.count <= PlanFile.limit * 2 else { throw Complaint(PlanFile.Problem.tooLarge, path: path) }
+            guard bytes.count <= PlanFile.limit * 2 else { throw CommandError(PlanFile.Problem.tooLarge, path: path) }
         }
     }
 
@@ -69,11 +69,11 @@ struct ReadyPlan {
         do {
             file = try PlanFile(plan, root: root, cluster: workspace.cluster, safety: safety, store: workspace.store)
         } catch {
-            throw Complaint(error, path: name)
+            throw CommandError(error, path: name)
         }
         let temporary = "\(path).\(csys_getpid())"
         let descriptor = csys_create_new(temporary, 0o600)
-        guard descriptor >= 0 else { throw Complaint("cannot create \(temporary): \(String(cString: csys_strerror(-descriptor)))") }
+        guard descriptor >= 0 else { throw CommandError("cannot create \(temporary): \(String(cString: csys_strerror(-descriptor)))") }
         let isWritten = file.bytes.withUnsafeBytes { bytes in
             var rest = bytes[...]
             while !rest.isEmpty {
@@ -86,12 +86,12 @@ struct ReadyPlan {
         csys_close(descriptor)
         guard isWritten, csys_rename(temporary, path) == 0 else {
             _ = csys_unlink(temporary)
-            throw Complaint("cannot write \(name)", "Is the disk full, or is it a directory?")
+            throw CommandError("cannot write \(name)", "Is the disk full, or is it a directory?")
         }
     }
 }
 
-extension Complaint {
+extension CommandError {
     init(_ problem: PlanFile.Problem, path: String) {
         let again = "Make a new plan with `deptool plan --out`."
         switch problem {

@@ -8,14 +8,14 @@ func complaining<Result>(_ directory: String = "the cluster", _ body: () throws 
     do {
         return try body()
     } catch let error as ClusterError {
-        throw Complaint(error, directory: directory)
+        throw CommandError(error, directory: directory)
     } catch let error as StoreError {
-        throw Complaint(error)
+        throw CommandError(error)
     }
 }
 
 /// An error as the operator reads it: one phrase, and what to do.
-struct Complaint: Error, CustomStringConvertible {
+struct CommandError: Error, CustomStringConvertible {
     let phrase: String
     let explanation: String?
 

@@ -1,7 +1,7 @@
 import Model
 
 /// Why a config tree cannot be planned: one thing, and where it is.
-public struct TreeProblem: Error, Hashable, Sendable {
+public struct TreeError: Error, Hashable, Sendable {
     public var host: Hostname
     public var app: AppName?
     /// Relative to the app, or to the host where there is no app.
@@ -16,7 +16,7 @@ public struct TreeProblem: Error, Hashable, Sendable {
     }
 
     public enum Kind: Hashable, Sendable {
-        case format(FormatProblem)
+        case format(FormatError)
         /// A manifest or `host.json` that is larger than anybody writes.
         case tooLarge(limit: Int)
         case linkTwice(AbsolutePath, other: AppName)
@@ -41,7 +41,7 @@ public struct TreeProblem: Error, Hashable, Sendable {
         case badAppName(String)
         case badHostName(String)
         /// A path that this tool does not take.
-        case badPath(PathProblem)
+        case badPath(PathError)
         /// Something that is neither a file nor a directory.
         case notAFile
         /// The lists of the host's files take more bytes than a message holds.
@@ -89,7 +89,7 @@ public struct TreeProblem: Error, Hashable, Sendable {
         case .badPath(let problem): "not a path that Deptool takes: \(problem.phrase)"
         case .notAFile: "neither a file nor a directory"
         case .tooManyFiles(let count, let bytes):
-            "\(count) files are too many for one host: their names take \(bytes / 1_000_000) MB of at most \(HostTree.mostListed / 1_000_000) MB; "
+            "\(count) files are too many for one host: their names take \(bytes / 1_000_000) MB of at most \(HostTree.maximumListed / 1_000_000) MB; "
                 + "put some of them into an archive that a unit unpacks"
         }
     }
@@ -104,12 +104,12 @@ extension HostTree {
     }
 
     /// Finds what no plan can be made from, and what an operator cannot have meant.
-    public func validate(_ origin: Origin = .configTree) throws(TreeProblem) {
+    public func validate(_ origin: Origin = .configTree) throws(TreeError) {
         var paths: [AbsolutePath: AppName] = [:]
         var units: [UnitName: AppName] = [:]
         let quadlets = quadletUnits()
         let listed = listedBytes
-        if listed > Self.mostListed { throw TreeProblem(host: host, .tooManyFiles(apps.reduce(0) { $0 + $1.files.count }, bytes: listed)) }
+        if listed > Self.maximumListed { throw TreeError(host: host, .tooManyFiles(apps.reduce(0) { $0 + $1.files.count }, bytes: listed)) }
         for app in apps {
             for link in app.manifest.symlinks { try validate(link.path, link.source, of: app) }
             for copy in app.manifest.copies {
@@ -124,7 +124,7 @@ extension HostTree {
                 if let other = paths[path] {
                     // Either the manifest asks for it, or a file is there that belongs there.
                     let isAsked = app.manifest.symlinks.contains { $0.path == path } || app.manifest.copies.contains { $0.path == path }
-                    throw TreeProblem(
+                    throw TreeError(
                         host: host, app: app.name, file: isAsked ? Manifest.fileName : source.text, .linkTwice(path, other: other))
                 }
                 paths[path] = app.name
@@ -142,7 +142,7 @@ extension HostTree {
             var outer = path.parent
             while let here = outer {
                 if let other = paths[here] {
-                    throw TreeProblem(
+                    throw TreeError(
                         host: host, app: name, file: Manifest.fileName, .nestedLinks(path, inside: here, of: other))
                 }
                 outer = here.parent
@@ -167,12 +167,12 @@ extension HostTree {
         return units
     }
 
-    private func problem(_ app: AppTree, _ kind: TreeProblem.Kind) -> TreeProblem {
-        TreeProblem(host: host, app: app.name, file: Manifest.fileName, kind)
+    private func problem(_ app: AppTree, _ kind: TreeError.Kind) -> TreeError {
+        TreeError(host: host, app: app.name, file: Manifest.fileName, kind)
     }
 
     /// Checks what the manifest wants to be at `path`.
-    private func validate(_ path: AbsolutePath, _ source: RelativePath, of app: AppTree) throws(TreeProblem) {
+    private func validate(_ path: AbsolutePath, _ source: RelativePath, of app: AppTree) throws(TreeError) {
         if path.isInside(Layout.root) { throw problem(app, .managedDirectory(path, instead: nil)) }
         if Layout.root.isInside(path) { throw problem(app, .aboveOwnDirectory(path)) }
         for directory in LinkDirectory.all where directory.isExclusive && path.isInside(directory.target) {
@@ -181,20 +181,20 @@ extension HostTree {
         guard app.has(source) else { throw problem(app, .missingSource(path, source)) }
     }
 
-    private func validate(_ file: FileEntry, of app: AppTree) throws(TreeProblem) {
+    private func validate(_ file: FileEntry, of app: AppTree) throws(TreeError) {
         let parts = file.path.components
         guard let directory = LinkDirectory.all.first(where: { $0.name == parts[0] }), parts.count > 2 else { return }
         guard directory.hasDropIns, parts.count == 3, parts[1].hasSuffix(".d") else {
-            throw TreeProblem(host: host, app: app.name, file: file.path.text, .notDropIn(directory))
+            throw TreeError(host: host, app: app.name, file: file.path.text, .notDropIn(directory))
         }
     }
 
     /// A file in a directory with a meaning has to have one.
-    private func validateMeaning(of file: FileEntry, in app: AppTree) throws(TreeProblem) {
+    private func validateMeaning(of file: FileEntry, in app: AppTree) throws(TreeError) {
         for directory in LinkDirectory.all {
             guard let path = file.path.below(directory.name) else { continue }
-            func problem(_ kind: TreeProblem.Kind) -> TreeProblem {
-                TreeProblem(host: host, app: app.name, file: file.path.text, kind)
+            func problem(_ kind: TreeError.Kind) -> TreeError {
+                TreeError(host: host, app: app.name, file: file.path.text, kind)
             }
             if let idle = IdleFile(path, in: directory, of: app) { throw problem(.idle(idle)) }
             if directory.reaction == .daemonReload, let first = path.components.first, isOwn(first) { throw problem(.ownName(first)) }

@@ -3,7 +3,7 @@ import Model
 import Wire
 
 /// What earlier deploys left, finished or not.
-struct Leftovers {
+struct StaleFiles {
     let system: System
 
     /// Ends the transaction on disk. The record must not be lost after the journal is.
@@ -103,7 +103,7 @@ struct Leftovers {
     }
 
     /// How many agents of others stay: operators may well have different versions, and each of them would bring its own again.
-    private static var mostAgents: Int { 2 }
+    private static var maximumAgents: Int { 2 }
 
     /// Removes agents, but for the one that runs and the newest of the others.
     func removeAgents(except own: String) throws(Failure) {
@@ -112,7 +112,7 @@ struct Leftovers {
             guard let path = try? RelativePath(name), case let path = Layout.agents.appending(path) else { continue }
             if let status = try system.status(of: path) { others.append((path, status.mtime_ns)) }
         }
-        while others.count > Self.mostAgents, let oldest = others.indices.min(by: { others[$0].time < others[$1].time }) {
+        while others.count > Self.maximumAgents, let oldest = others.indices.min(by: { others[$0].time < others[$1].time }) {
             try system.removeTree(others.remove(at: oldest).path)
         }
     }

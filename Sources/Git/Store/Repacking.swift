@@ -8,11 +8,11 @@ extension Store {
     ///
     /// Another process that has the store open finds objects in the new pack when it looks for them again; one that was about to
     /// read a file that goes in this moment fails, and changes nothing.
-    public func tidy() throws(StoreError) {
+    public func repack() throws(StoreError) {
         let objects = path + "/objects", packs = try smallPacks(in: objects + "/pack"), loose = try looseObjects(in: objects)
-        guard packs.count > Self.mostPacks || loose.count > Self.mostLoose else { return }
+        guard packs.count > Self.maximumPacks || loose.count > Self.maximumLoose else { return }
         // Somebody else is at it.
-        guard let lock = try StoreLock(path + "/tidying", patience: .zero) else { return }
+        guard let lock = try StoreLock(path + "/tidying", timeout: .zero) else { return }
         defer { lock.release() }
         var ids = Set(loose.map(\.id)), made: [String] = []
         for pack in packs { ids.formUnion(try objectIDs(inPack: pack)) }
@@ -34,8 +34,8 @@ extension Store {
         for id in ids {
             let (kind, _) = try unsafe objectHeader(id, in: database)
             let pack = if let writer { writer } else { try PackWriter(objects: objects) }
-            try unsafe withObject(id, kind, limit: Self.largestPack) { bytes throws(StoreError) in try unsafe pack.add(kind, id, bytes) }
-            writer = pack.size < Self.largestPack ? pack : nil
+            try unsafe withObject(id, kind, limit: Self.maximumPack) { bytes throws(StoreError) in try unsafe pack.add(kind, id, bytes) }
+            writer = pack.size < Self.maximumPack ? pack : nil
             if writer == nil { made.append(try pack.finish()) }
         }
         if let writer { made.append(try writer.finish()) }
@@ -46,10 +46,10 @@ extension Store {
         for suffix in [".idx", ".pack"] { _ = unsafe csys_unlink(path + suffix) }
     }
 
-    private static var mostPacks: Int { 50 }
-    private static var mostLoose: Int { 5000 }
+    private static var maximumPacks: Int { 50 }
+    private static var maximumLoose: Int { 5000 }
     /// Bytes. What has as many is not worth writing again.
-    private static var largestPack: Int { 64 << 20 }
+    private static var maximumPack: Int { 64 << 20 }
 
     /// Packs that are small, without `.pack`. One that has more than its index beside it is to be kept, or is something special to Git
     /// (gitrepository-layout(5)).
@@ -60,7 +60,7 @@ extension Store {
             guard Set(files) == [name + ".idx", name + ".pack"] else { return nil }
             let pack = "\(directory)/\(name)"
             var status = csys_stat()
-            guard unsafe csys_lstat(pack + ".pack", &status) == 0, status.size < Self.largestPack else { return nil }
+            guard unsafe csys_lstat(pack + ".pack", &status) == 0, status.size < Self.maximumPack else { return nil }
             return pack
         }
     }
@@ -69,14 +69,14 @@ extension Store {
     private func looseObjects(in objects: String) throws(StoreError) -> [(id: ObjectID, path: String)] {
         let directories = try namesOfEntries(in: objects).filter { $0.utf8.count == 2 }
         // Ids are evenly spread: one directory tells how many there are, nearly.
-        guard let first = directories.first, try namesOfEntries(in: "\(objects)/\(first)").count * 256 > Self.mostLoose else { return [] }
+        guard let first = directories.first, try namesOfEntries(in: "\(objects)/\(first)").count * 256 > Self.maximumLoose else { return [] }
         var result: [(id: ObjectID, path: String)] = []
         for directory in directories {
             for name in try namesOfEntries(in: "\(objects)/\(directory)") {
                 let path = "\(objects)/\(directory)/\(name)"
                 var status = csys_stat()
                 guard let id = ObjectID(hex: directory + name), unsafe csys_lstat(path, &status) == 0,
-                    status.size < largestInMemory
+                    status.size < maximumInMemory
                 else { continue }
                 result.append((id, path))
             }
