@@ -22,6 +22,8 @@ import Wire
         #expect(OwnLogin(Array("DEPTOOL-LOGIN ann,,\n".utf8))?.specification == "user=ann,host=UNKNOWN,addr=UNKNOWN")
         #expect(OwnLogin(Array("DEPTOOL-LOGIN ,,\n".utf8)) == nil)
         #expect(OwnLogin(Array("Welcome\n".utf8)) == nil)
+        for control in ["\r", "\u{7f}", "\u{0}", "\t"] { #expect(OwnLogin(Array("DEPTOOL-LOGIN ann\(control),10.0.0.1,users\n".utf8)) == nil) }
+        #expect(objection("port 22\r\n", "port 22\r\ndenyusers root\n") == .sshdRefuses(setting: "denyusers root"))
     }
 
     @Test(arguments: [

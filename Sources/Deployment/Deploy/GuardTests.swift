@@ -31,8 +31,8 @@ struct SSHDSettings {
     private(set) var values: [String: [String]] = [:]
 
     init(_ printed: [UInt8]) {
-        for line in String(decoding: printed, as: UTF8.self).split(separator: "\n") {
-            let words = line.split(separator: " ", maxSplits: 1)
+        for line in printed.split(separator: 10) {
+            let words = String(decoding: line, as: UTF8.self).split(separator: " ", maxSplits: 1)
             guard let keyword = words.first else { continue }
             values[String(keyword), default: []].append(words.count == 2 ? String(words[1]) : "")
         }

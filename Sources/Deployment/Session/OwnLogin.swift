@@ -39,7 +39,10 @@ struct OwnLogin: Hashable, Sendable {
 
     /// Nil when what was printed does not say.
     init?(_ printed: [UInt8]) {
-        for line in String(decoding: printed, as: UTF8.self).split(separator: "\n") where line.hasPrefix(Self.mark) {
+        // By bytes: to Swift, CR and LF are one character, which is no end of a line.
+        for bytes in printed.split(separator: 10) where bytes.starts(with: Self.mark.utf8) {
+            guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else { return nil }
+            let line = String(decoding: bytes, as: UTF8.self)
             let parts = line.dropFirst(Self.mark.count).split(separator: ",", omittingEmptySubsequences: false)
             guard parts.count == 3, !parts[0].isEmpty else { return nil }
             user = String(parts[0])
