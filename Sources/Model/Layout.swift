@@ -1,4 +1,4 @@
-/// Where Deptool keeps its things on a host (DESIGN: "On the host"). Everything below one directory, but for links.
+/// Where Deptool keeps its things on a host. Everything below one directory, but for links.
 public enum Layout {
     public static var root: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool") }
     public static var agents: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/bin") }

@@ -172,7 +172,7 @@ extension Reply: WireCodable {
         switch try reader.byte() {
         // What the process that runs the steps tells the one that talks to the laptop.
         case 5: self = .began(step: try reader.count(limit: Int(Int32.max)))
-        case 6: self = .undoing(try Failure(from: &reader))
+        case 6: self = .undoing(try AgentError(from: &reader))
         case 7: self = .finished(try Outcome(from: &reader))
         case 15: self = .waiting(try Waiting(from: &reader))
         case 19:
@@ -185,7 +185,7 @@ extension Reply: WireCodable {
             case 2: self = .staged(missing: try reader.list(of: ObjectID.self))
             case 3: self = .busy(try Holder(from: &reader))
             case 4: self = .stale(try reader.optional(Record.self))
-            case 8: self = .refused(try Failure(from: &reader))
+            case 8: self = .refused(try AgentError(from: &reader))
             case 9: self = .record(try reader.optional(Record.self))
             case 10: self = .file(size: try reader.bool() ? try reader.fileSize() : nil)
             case 11: self = .content(try reader.blob(limit: Frame.contentLimit))
@@ -195,7 +195,7 @@ extension Reply: WireCodable {
             case 16: self = .drift(try reader.list(of: Drift.self))
             case 17: self = .report(try reader.blob(limit: 4 << 20))
             case 18:
-                let failures = try reader.list(of: Failure.self, limit: Failure.maximumTold)
+                let failures = try reader.list(of: AgentError.self, limit: AgentError.maximumTold)
                 self = .obstructed(failures, more: try reader.count(limit: Int(Int32.max)))
         #endif
         default: throw .unknownCase
@@ -265,7 +265,7 @@ extension Outcome: WireCodable {
         case .broken(let failure, let undoing, let remainder):
             writer.byte(2)
             failure.encode(to: &writer)
-            writer.list(Array(undoing.prefix(Failure.maximumTold)))
+            writer.list(Array(undoing.prefix(AgentError.maximumTold)))
             writer.byte(remainder.rawValue)
         case .unchanged(let failure):
             writer.byte(3)
@@ -276,13 +276,13 @@ extension Outcome: WireCodable {
     public init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
         case 0: self = .deployed
-        case 1: self = .rolledBack(try Failure(from: &reader))
+        case 1: self = .rolledBack(try AgentError(from: &reader))
         case 2:
-            let failure = try Failure(from: &reader)
-            let undoing = try reader.list(of: Failure.self, limit: Failure.maximumTold)
+            let failure = try AgentError(from: &reader)
+            let undoing = try reader.list(of: AgentError.self, limit: AgentError.maximumTold)
             guard let remainder = Remainder(rawValue: try reader.byte()) else { throw .unknownCase }
             self = .broken(failure, undoing: undoing, remainder)
-        case 3: self = .unchanged(try Failure(from: &reader))
+        case 3: self = .unchanged(try AgentError(from: &reader))
         default: throw .unknownCase
         }
     }

@@ -14,8 +14,8 @@ public indirect enum Reply: Hashable, Sendable {
     case busy(Holder)
     /// The host runs another commit than expected; nothing was done.
     case stale(Record?)
-    /// All that is in the way of the deploy, at most `Failure.maximumTold`, and how much more there is; nothing was done.
-    case obstructed([Failure], more: Int)
+    /// All that is in the way of the deploy, at most `AgentError.maximumTold`, and how much more there is; nothing was done.
+    case obstructed([AgentError], more: Int)
     /// The step with this index began.
     case began(step: Int)
     /// A unit takes its time; said every second.
@@ -23,10 +23,10 @@ public indirect enum Reply: Hashable, Sendable {
     /// What came of the test that began: the program's exit status, and at most `testLimit` bytes of what it printed.
     case tested(status: Int, output: [UInt8])
     /// The steps failed at this one and are being undone.
-    case undoing(Failure)
+    case undoing(AgentError)
     case finished(Outcome)
     /// The request could not be carried out; nothing was changed.
-    case refused(Failure)
+    case refused(AgentError)
     case record(Record?)
     /// The answer to `fetch` and `read`, one for each id or path, in order: nothing when the file is not as recorded, or
     /// not to be read; else the size, and the bytes follow.
@@ -116,11 +116,11 @@ public indirect enum Outcome: Hashable, Sendable {
     /// The host is in the new state.
     case deployed
     /// Nothing was changed, because of something that was seen before.
-    case unchanged(Failure)
+    case unchanged(AgentError)
     /// The host is in its old state again, because of a failure.
-    case rolledBack(Failure)
+    case rolledBack(AgentError)
     /// Undoing failed as well: the host is in neither state, and needs a person.
-    case broken(Failure, undoing: [Failure], Remainder)
+    case broken(AgentError, undoing: [AgentError], Remainder)
 
     /// What is not as it was.
     public enum Remainder: UInt8, Hashable, Sendable {

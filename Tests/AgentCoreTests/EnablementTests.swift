@@ -37,7 +37,7 @@ import Testing
         for _ in 0..<100 {
             let host = try host()
             let before = try host.listing().filter { !$0.value.hasPrefix("directory") || $0.key.hasPrefix("/etc/systemd") }
-            let enablement = Enablement(system: System(root: host.root))
+            let enablement = EnabledLinks(system: System(root: host.root))
             let snapshot = try enablement.snapshot()
             try change(host, &random)
             try enablement.restore(snapshot)
@@ -51,11 +51,11 @@ import Testing
         for number in 1... {
             let host = try host()
             let before = try host.listing().filter { $0.value.hasPrefix("symlink") }
-            let snapshot = try Enablement(system: System(root: host.root)).snapshot()
+            let snapshot = try EnabledLinks(system: System(root: host.root)).snapshot()
             try change(host, &random)
             let gate = Breaker(at: number)
-            try? Enablement(system: System(root: host.root, gate: gate)).restore(snapshot)
-            try Enablement(system: System(root: host.root)).restore(snapshot)
+            try? EnabledLinks(system: System(root: host.root, gate: gate)).restore(snapshot)
+            try EnabledLinks(system: System(root: host.root)).restore(snapshot)
             #expect(difference(before, try host.listing().filter { $0.value.hasPrefix("symlink") }) == [], "seed \(random.seed)")
             if number > 30 { break }
         }
@@ -63,7 +63,7 @@ import Testing
 
     @Test func `a file that somebody made of a link stays`() throws {
         let host = try host()
-        let enablement = Enablement(system: System(root: host.root))
+        let enablement = EnabledLinks(system: System(root: host.root))
         let snapshot = try enablement.snapshot()
         try host.remove(units + "/masked.service")
         try host.write(units + "/masked.service", "[Service]")
@@ -73,7 +73,7 @@ import Testing
 
     @Test func `a host without such directories has none`() throws {
         let host = try TestHost()
-        let snapshot = try Enablement(system: System(root: host.root)).snapshot()
+        let snapshot = try EnabledLinks(system: System(root: host.root)).snapshot()
         #expect(snapshot.directories == [] && snapshot.links == [])
     }
 
@@ -86,7 +86,7 @@ import Testing
         ("x.target.wants/web@a.service", "/etc/systemd/system/web@.service", false),
     ])
     func `a link is a unit's by its name or by what it leads to`(path: String, target: String, enables: Bool) throws {
-        let link = Enablement.Symlink(path: try AbsolutePath(units + "/" + path), target: target)
+        let link = EnabledLinks.Symlink(path: try AbsolutePath(units + "/" + path), target: target)
         #expect(link.enables(try #require(UnitName("web.service"))) == enables)
     }
 }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Wire
 
-/// Every operation of a deploy fails once, in every way (DESIGN: "The transaction"): afterwards the host is exactly in
+/// Every operation of a deploy fails once, in every way: afterwards the host is exactly in
 /// the old or exactly in the new state. The whole sweep runs with DEPTOOL_TORTURE=1, else a share of it.
 @Suite(.serialized) struct `A deploy in which anything fails` {
     private static let isWhole = ProcessInfo.processInfo.environment["DEPTOOL_TORTURE"] != nil
@@ -116,7 +116,7 @@ import Wire
                 outcome = finished
                 if case .broken = finished { Issue.record("\(fault): \(finished)") }
                 if kind == "short" { #expect(finished == .deployed, "\(fault)") }
-            case .refused: outcome = .rolledBack(Failure(.cancelled))
+            case .refused: outcome = .rolledBack(AgentError(.cancelled))
             case .gone: #expect(status == ChildAgent.killed, "\(fault)")
             default: Issue.record("\(fault): \(ending)")
             }
@@ -171,7 +171,7 @@ import Wire
                 Issue.record("\(fault): \(ending)")
                 continue
             }
-            if outcome == .rolledBack(Failure(.agentDied)) {
+            if outcome == .rolledBack(AgentError(.agentDied)) {
                 hits += 1
             } else {
                 #expect(outcome == .deployed, "\(fault)")

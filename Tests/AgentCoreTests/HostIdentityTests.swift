@@ -102,7 +102,7 @@ import Wire
         let (host, before) = try cut(removal()) { host in try commit(on: host) != nil && !host.exists("/etc/a") }
         let (laptop, hello) = try host.session()
         try host.end(laptop)
-        #expect(hello.recovery == .rolledBack(Failure(.interrupted)))
+        #expect(hello.recovery == .rolledBack(AgentError(.interrupted)))
         try host.expect(unchangedSince: before)
     }
 
@@ -167,9 +167,9 @@ import Wire
         try host.deploy(wanted, 1)
         var plan = Plan(from: (wanted, 1), to: wanted, 2)
         plan.preparation.leavesNothing = true
-        #expect(try host.deploy(plan) == .refused(Failure(.protocolViolation)))
+        #expect(try host.deploy(plan) == .refused(AgentError(.protocolViolation)))
         var first = Plan(from: nil, to: Wanted(), 2)
         first.preparation.leavesNothing = true
-        #expect(try TestHost().deploy(first) == .refused(Failure(.protocolViolation)))
+        #expect(try TestHost().deploy(first) == .refused(AgentError(.protocolViolation)))
     }
 }

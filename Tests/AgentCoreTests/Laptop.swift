@@ -84,8 +84,8 @@ final class Laptop {
         case finished(Outcome)
         case busy(Holder)
         case stale(Record?)
-        case refused(Failure)
-        case obstructed([Failure], more: Int)
+        case refused(AgentError)
+        case obstructed([AgentError], more: Int)
         /// The agent is gone, or has heard a `ping` after all.
         case gone
     }

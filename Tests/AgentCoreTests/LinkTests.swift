@@ -32,7 +32,7 @@ import Wire
         var both = wanted
         both.apps["other"] = other.apps["other"]
         #expect(
-            try host.deploy(Plan(from: (other, 1), to: both, 2)) == .refused(Failure(step: step, problem)))
+            try host.deploy(Plan(from: (other, 1), to: both, 2)) == .refused(AgentError(step: step, problem)))
         try host.expect(unchangedSince: before)
         try host.expect(running: other, 1)
     }

@@ -108,7 +108,7 @@ import Wire
         try host.deploy(first, 1)
         let before = try host.listing()
         let ending = try host.deploy(plan((first, 1), second, 2, group: name))
-        let expected = Failure(step: 2, .noGroup(try #require(GroupName(name))))
+        let expected = AgentError(step: 2, .noGroup(try #require(GroupName(name))))
         #expect(ending == .refused(expected), "\(ending)")
         try host.expect(unchangedSince: before)
     }
@@ -118,13 +118,13 @@ import Wire
         let before = try host.listing()
         var plan = try plan((first, 1), second, 2, group: "absent")
         plan.preparation.steps.insert(Step(nil, .sysusers), at: plan.preparation.steps.count - 1)
-        #expect(try host.deploy(plan) == .finished(.rolledBack(Failure(step: 3, .noGroup(try #require(GroupName("absent")))))))
+        #expect(try host.deploy(plan) == .finished(.rolledBack(AgentError(step: 3, .noGroup(try #require(GroupName("absent")))))))
         try host.expect(unchangedSince: before)
     }
 
     @Test func `a group without a private app makes no sense`() throws {
         var plan = Plan(from: nil, to: first, 1)
         plan.preparation.steps.insert(Step(AppName("dns"), .grant(try #require(GroupName("nsd")))), at: 0)
-        #expect(try host.deploy(plan) == .refused(Failure(.protocolViolation)))
+        #expect(try host.deploy(plan) == .refused(AgentError(.protocolViolation)))
     }
 }

@@ -158,10 +158,10 @@ import Wire
             if exit != .vanish { try host.end(laptop) }
             let last = laptop.replies.last
             switch exit {
-            case .violation: #expect(last == .refused(Failure(.protocolViolation)))
-            case .malformed: #expect(last == .refused(Failure(.unreadable(path: "request", .unknownCase))))
-            case .halfMessage: #expect(last == .refused(Failure(.unreadable(path: "request", .truncated))))
-            case .tooLong: #expect(last == .refused(Failure(.unreadable(path: "request", .tooLong))))
+            case .violation: #expect(last == .refused(AgentError(.protocolViolation)))
+            case .malformed: #expect(last == .refused(AgentError(.unreadable(path: "request", .unknownCase))))
+            case .halfMessage: #expect(last == .refused(AgentError(.unreadable(path: "request", .truncated))))
+            case .tooLong: #expect(last == .refused(AgentError(.unreadable(path: "request", .tooLong))))
             case .cancel, .hangUp, .vanish: break
             }
             try host.expect(unchangedSince: before, "after \(count) messages")

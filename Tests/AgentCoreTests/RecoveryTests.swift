@@ -31,7 +31,7 @@ import Wire
         let (host, plan, before) = try interrupted()
         #expect(host.exists("/var/lib/deptool/store/journal"))
         let (laptop, hello) = try host.session()
-        #expect(hello.recovery == .rolledBack(Failure(.interrupted)))
+        #expect(hello.recovery == .rolledBack(AgentError(.interrupted)))
         #expect(hello.commit == old.record(1).commit)
         try host.expect(unchangedSince: before)
         #expect(try laptop.deploy(plan) == .finished(.deployed))
@@ -124,7 +124,7 @@ import Wire
         let broken = try host.listing()
         for _ in 0..<2 {
             let (laptop, hello) = try host.session()
-            guard case .broken(Failure(.interrupted), let undoing, .files) = hello.recovery else {
+            guard case .broken(AgentError(.interrupted), let undoing, .files) = hello.recovery else {
                 Issue.record("\(String(describing: hello.recovery))")
                 return
             }
@@ -137,7 +137,7 @@ import Wire
         #expect(broken["/var/lib/deptool/store/journal"] == (try host.listing())["/var/lib/deptool/store/journal"])
         // A person makes room.
         try host.remove("/etc/b")
-        #expect(try host.session().hello.recovery == .rolledBack(Failure(.interrupted)))
+        #expect(try host.session().hello.recovery == .rolledBack(AgentError(.interrupted)))
         try host.expect(unchangedSince: before)
     }
 
@@ -146,11 +146,11 @@ import Wire
         let (host, _, before) = try interrupted()
         if how == "file" { try host.write("/etc/b", "precious") } else { try host.symlink("/etc/b", to: "precious") }
         let occupant = how == "file" ? Occupant.file : .symlink(to: "precious")
-        let problem = Failure(.occupied(try AbsolutePath("/etc/b"), by: occupant, for: nil))
-        #expect(try host.session().hello.recovery == .broken(Failure(.interrupted), undoing: [problem], .files))
+        let problem = AgentError(.occupied(try AbsolutePath("/etc/b"), by: occupant, for: nil))
+        #expect(try host.session().hello.recovery == .broken(AgentError(.interrupted), undoing: [problem], .files))
         #expect(host.read("/etc/b") == "precious" || host.target("/etc/b") == "precious")
         try host.remove("/etc/b")
-        #expect(try host.session().hello.recovery == .rolledBack(Failure(.interrupted)))
+        #expect(try host.session().hello.recovery == .rolledBack(AgentError(.interrupted)))
         try host.expect(unchangedSince: before)
     }
 
@@ -159,7 +159,7 @@ import Wire
         try host.remove("/etc/new")
         try host.write("/etc/new", "mine")
         let (laptop, hello) = try host.session()
-        #expect(hello.recovery == .rolledBack(Failure(.interrupted)))
+        #expect(hello.recovery == .rolledBack(AgentError(.interrupted)))
         try host.end(laptop)
         #expect(difference(before, try host.listing()).map { $0.prefix(9) } == ["/etc/new:"])
         #expect(host.read("/etc/new") == "mine")
@@ -210,7 +210,7 @@ import Wire
     }
 
     @Test func `a program that is not there is an error`() {
-        #expect(throws: Failure(.system(operation: "run", path: "no-such-program", code: 2))) {
+        #expect(throws: AgentError(.system(operation: "run", path: "no-such-program", code: 2))) {
             try command().run(["no-such-program"])
         }
     }
@@ -232,7 +232,7 @@ import Wire
     @Test func `a program that takes too long is killed, with all that it started`() throws {
         let begun = csys_monotonic_ns()
         let marker = "314159.\(UInt32.random(in: 0...UInt32.max))"
-        #expect(throws: Failure(.timeout(arguments: ["sh", "-c", "sleep \(marker) & sleep \(marker)"], seconds: 0))) {
+        #expect(throws: AgentError(.timeout(arguments: ["sh", "-c", "sleep \(marker) & sleep \(marker)"], seconds: 0))) {
             try command().run(["sh", "-c", "sleep \(marker) & sleep \(marker)"], limit: .milliseconds(200))
         }
         #expect(csys_monotonic_ns() - begun < 10_000_000_000)
@@ -267,7 +267,7 @@ import Wire
 
     @Test func `an operator who gives up ends a program, but not one that must be heard out`() throws {
         let command = Command(system: System(), interruption: Impatient())
-        #expect(throws: Failure(.cancelled)) { try command.run(["sleep", "100"]) }
+        #expect(throws: AgentError(.cancelled)) { try command.run(["sleep", "100"]) }
         #expect(try command.run(["echo", "x"], heeding: false).text == "x\n")
     }
 }

@@ -24,7 +24,7 @@ import Wire
         child.laptop.send(.prepare(plan.preparation))
         // The connection stands: the agent leaves by itself.
         while try child.laptop.receive() != nil {}
-        #expect(child.laptop.replies.last == .refused(Failure(.disconnected)))
+        #expect(child.laptop.replies.last == .refused(AgentError(.disconnected)))
         #expect(try child.finish() == 0)
         try host.expect(unchangedSince: before)
         #expect(try host.isLockFree())
@@ -35,7 +35,7 @@ import Wire
         let child = try ChildAgent(host, executor: "detached", timeout: 200)
         _ = try child.laptop.greet()
         let ending = try child.laptop.deploy(plan)
-        #expect(ending == .finished(.rolledBack(Failure(step: plan.preparation.steps.count - 1, .disconnected))))
+        #expect(ending == .finished(.rolledBack(AgentError(step: plan.preparation.steps.count - 1, .disconnected))))
         #expect(try child.finish() == 0)
         try host.expect(unchangedSince: before)
     }

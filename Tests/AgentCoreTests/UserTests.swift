@@ -21,7 +21,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
     }
 
     private func refusal(_ path: String, _ target: String) throws -> Laptop.Ending {
-        .refused(Failure(step: 2, .occupied(try AbsolutePath(path), by: .symlink(to: target), for: nil)))
+        .refused(AgentError(step: 2, .occupied(try AbsolutePath(path), by: .symlink(to: target), for: nil)))
     }
 
     private func expectRefusal(_ host: TestHost, _ ending: Laptop.Ending, _ wanted: Wanted? = nil) throws {
@@ -60,7 +60,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
         let host = try host()
         try host.makeDirectory("/home/alice/.ssh", owner: bob)
         let problem = Problem.system(operation: "look at", path: "/home/alice/.ssh", code: 67)
-        try expectRefusal(host, .refused(Failure(step: 2, problem)))
+        try expectRefusal(host, .refused(AgentError(step: 2, problem)))
     }
 
     @Test(arguments: ["/srv/homes", "../srv/homes", "/srv/../srv/./homes/"])
@@ -106,7 +106,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
 
     private func expectRollback(_ ending: Laptop.Ending, _ path: String, _ occupant: Occupant, step: Int?) throws {
         let problem = Problem.occupied(try AbsolutePath(path), by: occupant, for: nil)
-        #expect(ending == .finished(.rolledBack(Failure(step: step, problem))))
+        #expect(ending == .finished(.rolledBack(AgentError(step: step, problem))))
     }
 
     @Test func `where there was nothing, what appears stays`() throws {

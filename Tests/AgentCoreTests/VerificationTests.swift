@@ -262,7 +262,7 @@ import Wire
         // A step for a link of nobody makes no sense.
         var plan = try repair(found("hello"))
         plan.preparation.steps = [Step(AppName("dns"), .displace(path: try AbsolutePath("/etc/hostname"), found("web1\n")))]
-        #expect(try host.deploy(plan) == .refused(Failure(.protocolViolation)))
+        #expect(try host.deploy(plan) == .refused(AgentError(.protocolViolation)))
     }
 
     @Test func `whatever fails, the file is at its place or kept`() throws {

@@ -8,11 +8,11 @@ import Wire
     @Test func `what several steps meet is told once, in the order in which they meet it`() throws {
         let (a, b) = (try AbsolutePath("/etc/a"), try AbsolutePath("/etc/b"))
         let failures = [
-            Failure(step: 1, .occupied(a, by: .file, for: nil)), Failure(step: 2, .fixed(b, code: 16)),
-            Failure(step: 3, .occupied(a, by: .file, for: nil)), Failure(step: 4, .occupied(a, by: .directory, for: nil)),
-            Failure(step: 5, .fixed(b, code: 16)), Failure(step: 6, .fixed(b, code: 30)),
+            AgentError(step: 1, .occupied(a, by: .file, for: nil)), AgentError(step: 2, .fixed(b, code: 16)),
+            AgentError(step: 3, .occupied(a, by: .file, for: nil)), AgentError(step: 4, .occupied(a, by: .directory, for: nil)),
+            AgentError(step: 5, .fixed(b, code: 16)), AgentError(step: 6, .fixed(b, code: 30)),
         ]
-        #expect(Failure.distinct(failures).map(\.step) == [1, 2, 4, 6])
-        #expect(Failure.distinct([]).isEmpty)
+        #expect(AgentError.distinct(failures).map(\.step) == [1, 2, 4, 6])
+        #expect(AgentError.distinct([]).isEmpty)
     }
 }

@@ -9,8 +9,8 @@ import Testing
 @Suite struct DoctorTextTests {
     @Test func `findings are grouped by hosts, with what to do`() throws {
         let host = try hostname("web1")
-        let findings = [Finding("store", .ok, "/s, 1 host deployed")]
-            + Finding.about(host, [
+        let findings = [Diagnosis("store", .ok, "/s, 1 host deployed")]
+            + Diagnosis.about(host, [
                 .settings(user: "root", endpoint: "10.0.0.1:22", over: nil), .failed(.ssh(.refused(Endpoint(address: "10.0.0.1", port: 22)))),
             ])
         #expect(DoctorText(style: .plain).render(findings) == """
@@ -31,16 +31,16 @@ import Testing
 
     @Test func `what a host says cannot draw`() throws {
         let host = try hostname("web1")
-        let steps: [Doctor.Step] = [
+        let steps: [Doctor.Observation] = [
             .noise("a\u{1b}[2J"), .cpu("\u{1b}x", isCarried: false), .hostname("\u{7}", expected: "web1"), .hostname("\u{7}", expected: nil),
             .programs(missing: ["\u{9b}"]), .systemd("\u{1b}c", isNeeded: true), .settings(user: "\u{1b}", endpoint: "", over: nil),
         ]
-        let text = DoctorText(style: .plain).render(Finding.about(host, steps))
+        let text = DoctorText(style: .plain).render(Diagnosis.about(host, steps))
         #expect(!text.unicodeScalars.contains { $0 != "\n" && $0.properties.generalCategory == .control }, "\(text)")
     }
 
-    @Test(arguments: [(UInt64(1 << 20), Finding.Verdict.fail), (50 << 20, .warn), (1 << 30, .ok)])
-    func `little space is told`(_ bytes: UInt64, _ verdict: Finding.Verdict) throws {
-        #expect(Finding.about(try hostname("web1"), [.space(bytes)]).map(\.verdict) == [verdict])
+    @Test(arguments: [(UInt64(1 << 20), Diagnosis.Verdict.fail), (50 << 20, .warn), (1 << 30, .ok)])
+    func `little space is told`(_ bytes: UInt64, _ verdict: Diagnosis.Verdict) throws {
+        #expect(Diagnosis.about(try hostname("web1"), [.space(bytes)]).map(\.verdict) == [verdict])
     }
 }

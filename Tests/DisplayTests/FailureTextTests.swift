@@ -6,7 +6,7 @@ import Wire
 @testable import Display
 
 @Suite struct FailureTextTests {
-    private func phrase(_ problem: Problem) -> String { Failure(problem).phrase }
+    private func phrase(_ problem: Problem) -> String { AgentError(problem).phrase }
 
     @Test(arguments: [
         (Problem.system(operation: "write", path: "/a", code: 28), "cannot write /a: no space left on the disk"),
@@ -61,15 +61,15 @@ import Wire
             "/etc/x is a symlink to /y^J that is not Deptool's", "/etc/x is something that is not Deptool's",
         ])
         let link = Link(path: path, app: try #require(AppName("base")), source: try RelativePath("dir/x"))
-        #expect(Failure(.occupied(path, by: .file, for: link)).explanation == """
+        #expect(AgentError(.occupied(path, by: .file, for: link)).explanation == """
             /etc/x is a file that is not Deptool's, and differs from the config tree's base/dir/x, which would take its place.
             Compare the two. Move /etc/x away on the host, or take its content over into the config tree.
             """)
-        #expect(Failure(.occupied(path, by: .directory, for: link)).explanation == """
+        #expect(AgentError(.occupied(path, by: .directory, for: link)).explanation == """
             /etc/x is a directory that is not Deptool's, where the config tree's base/dir/x would be linked.
             Move /etc/x away on the host, or remove the link from the config tree.
             """)
-        #expect(Failure(.occupied(path, by: .file, for: nil)).explanation == """
+        #expect(AgentError(.occupied(path, by: .file, for: nil)).explanation == """
             /etc/x is a file that is not Deptool's, and is in the way of a link.
             Move /etc/x away on the host.
             """)
@@ -77,30 +77,30 @@ import Wire
 
     @Test func `explanations have the words of the programs involved`() throws {
         let unit = try unitName("a.service")
-        #expect(Failure(.unit(unit, .restarting(times: 0), journal: "one\n\u{1b}[31mtwo")).explanation == """
+        #expect(AgentError(.unit(unit, .restarting(times: 0), journal: "one\n\u{1b}[31mtwo")).explanation == """
             unit a.service crashed and is being restarted; its last journal lines:
                 | one
                 | ^[[31mtwo
             """)
-        #expect(Failure(.unit(unit, .tooSlow(state: "activating (start)", seconds: 90), journal: "one")).explanation == """
+        #expect(AgentError(.unit(unit, .tooSlow(state: "activating (start)", seconds: 90), journal: "one")).explanation == """
             unit a.service did not become ready within 90 s: it is activating (start); its last journal lines:
                 | one
             If it needs that long, say so in its app's manifest.json: "timeout": 180
             """)
-        #expect(Failure(.unit(unit, .restarting(times: 0), journal: "")).explanation == "unit a.service crashed and is being restarted")
-        #expect(Failure(.command(arguments: ["x"], status: 1, output: "no")).explanation == "`x` failed with status 1:\n    | no")
-        #expect(Failure(.command(arguments: ["x"], status: 1, output: "")).explanation == "`x` failed with status 1")
-        #expect(Failure(.disconnected).explanation
+        #expect(AgentError(.unit(unit, .restarting(times: 0), journal: "")).explanation == "unit a.service crashed and is being restarted")
+        #expect(AgentError(.command(arguments: ["x"], status: 1, output: "no")).explanation == "`x` failed with status 1:\n    | no")
+        #expect(AgentError(.command(arguments: ["x"], status: 1, output: "")).explanation == "`x` failed with status 1")
+        #expect(AgentError(.disconnected).explanation
             == "the connection to the operator was lost. Deptool only finishes under the eyes of the operator; run `deptool deploy` again.")
-        #expect(Failure(.unreadable(path: "/r", .notUTF8)).explanation == """
+        #expect(AgentError(.unreadable(path: "/r", .notUTF8)).explanation == """
             cannot understand /r: it holds text that is not UTF-8.
             If nothing else explains it, the file was damaged: move /r away on the host.
             """)
-        #expect(Failure(.noGroup(try #require(GroupName("nsd")))).explanation == """
+        #expect(AgentError(.noGroup(try #require(GroupName("nsd")))).explanation == """
             /etc/group has no group 'nsd'.
             Correct "group" in the app's manifest.json, or have the group made: a line `g nsd -` in a file of the app's \
             sysusers directory does that.
             """)
-        #expect(Failure(.cancelled).explanation == "given up by the operator")
+        #expect(AgentError(.cancelled).explanation == "given up by the operator")
     }
 }

@@ -40,7 +40,7 @@ import Wire
                 for second in 1...6 {
                     script.append((apply + 0.2 + Double(second), host, .waiting(Waiting(nginx, .ready, elapsed: second, limit: 90))))
                 }
-                let failure = Failure(step: 1, .unit(nginx, .failed(result: "exit-code", status: 1), journal: ""))
+                let failure = AgentError(step: 1, .unit(nginx, .failed(result: "exit-code", status: 1), journal: ""))
                 script += [(apply + 7, host, .undoing(failure)), (apply + 9, host, .ended(.rolledBack(failure)))]
             default: script.append((apply + 0.8 + Double(number % 7), host, .ended(.deployed)))
             }

@@ -22,7 +22,7 @@ import Wire
     @Test func `every host has a line, cut to the terminal`() {
         var board = board([long, short])
         #expect(board.render(columns: 80, rows: 24, at: .zero) == ["  web1.example.com: waiting", "  ns1:              waiting"])
-        _ = board.update(short, .ended(.failed(.refused(Failure(.cancelled)))), at: .zero)
+        _ = board.update(short, .ended(.failed(.refused(AgentError(.cancelled)))), at: .zero)
         #expect(board.line(short, at: .zero) == "  ns1: given up by the operator")
         #expect(board.render(columns: 30, rows: 24, at: .zero) == ["  web1: waiting", "  ns1:  given up by the opera"])
         #expect(board.render(columns: 12, rows: 2, at: .zero) == ["  2 ho: at "])
@@ -74,7 +74,7 @@ import Wire
 
     @Test func `every event has its words`() throws {
         let unit = try unitName("a.service")
-        let failure = Failure(step: 3, .unit(unit, .failed(result: "exit-code", status: 1), journal: "boom"))
+        let failure = AgentError(step: 3, .unit(unit, .failed(result: "exit-code", status: 1), journal: "boom"))
         let events: [HostEvent] = [
             .connecting, .installingAgent, .connected(.asPlanned), .connected(.other), .locking, .staging(bytes: 0, of: 0),
             .staging(bytes: 5, of: 1 << 19), .staging(bytes: 5, of: 1 << 20), .staged, .applying(Step(nil, .start(unit, ifUp: .leave, within: .zero))),
@@ -141,8 +141,8 @@ import Wire
                 let events: [HostEvent] = [
                     .connecting, .connected(.asPlanned), .locking, .staging(bytes: UInt64(number), of: 1 << 22), .staged,
                     .applying(Step(nil, .start(unit, ifUp: .leave, within: .zero))), .ended(.deployed),
-                    .waiting(Waiting(unit, .ready, elapsed: number, limit: 90)), .undoing(Failure(step: number, .cancelled)),
-                    .ended(.rolledBack(Failure(.timeout(arguments: ["x"], seconds: number)))),
+                    .waiting(Waiting(unit, .ready, elapsed: number, limit: 90)), .undoing(AgentError(step: number, .cancelled)),
+                    .ended(.rolledBack(AgentError(.timeout(arguments: ["x"], seconds: number)))),
                 ]
                 _ = board.update(hosts[.random(in: 0..<count, using: &random)], events[.random(in: 0..<events.count, using: &random)], at: .seconds(number))
             }

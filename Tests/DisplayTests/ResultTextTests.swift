@@ -22,7 +22,7 @@ import Wire
     }
 
     @Test func `hosts that share an explanation are named together`() throws {
-        let failure = Failure(step: 1, .unit(try unitName("x.service"), .failed(result: "exit-code", status: 1), journal: "bad zone"))
+        let failure = AgentError(step: 1, .unit(try unitName("x.service"), .failed(result: "exit-code", status: 1), journal: "bad zone"))
         #expect(try summary([("a", .rolledBack(failure)), ("b", .deployed), ("c", .rolledBack(failure))]) == """
 
             a, c: unit x.service failed (exit-code, status 1); its last journal lines:
@@ -54,8 +54,8 @@ import Wire
     }
 
     @Test func `every way to end is counted`() throws {
-        let failure = Failure(.cancelled)
-        let undoing = [Failure(.system(operation: "rename", path: "/x", code: 5))]
+        let failure = AgentError(.cancelled)
+        let undoing = [AgentError(.system(operation: "rename", path: "/x", code: 5))]
         let text = try summary([
             ("a", .deployed), ("b", .rolledBack(failure)), ("c", .broken(failure, undoing: undoing, .files)), ("d", .unknown(.ssh(refused))),
             ("e", .failed(.calledOff)), ("f", .failed(.otherHostNotReady)), ("g", .stale(commit)), ("h", .stale(nil)),
@@ -110,17 +110,17 @@ import Wire
         for results in [[("a", isDown)], [("a", isDown), ("b", .failed(.noAgents)), ("c", .failed(.otherHostNotReady))]] {
             #expect(try summary(results).hasSuffix("\nNothing was changed.\n"))
         }
-        #expect(try summary([("a", .rolledBack(Failure(.cancelled)))]).hasSuffix("\nRolled back 1 host, in 1.43 s.\n"))
+        #expect(try summary([("a", .rolledBack(AgentError(.cancelled)))]).hasSuffix("\nRolled back 1 host, in 1.43 s.\n"))
     }
 
     @Test func `colour adds nothing but colour`() throws {
-        let results: [(String, HostResult)] = [("a", .broken(Failure(.cancelled), undoing: [], .units)), ("b", .rolledBack(Failure(.cancelled)))]
+        let results: [(String, HostResult)] = [("a", .broken(AgentError(.cancelled), undoing: [], .units)), ("b", .rolledBack(AgentError(.cancelled)))]
         #expect(try withoutColor(summary(results, style: .color)) == summary(results))
         #expect(try summary(results, style: .color).contains("\u{1b}[1;31m1 host left broken\u{1b}[0m"))
     }
 
     @Test func `every result has a phrase`() throws {
-        let failure = Failure(.cancelled)
+        let failure = AgentError(.cancelled)
         #expect([
             HostResult.deployed, .rolledBack(failure), .lockedOut(.ssh(refused)), .broken(failure, undoing: [], .units), .failed(.calledOff),
             .stale(nil), .stale(.of(.blob, [])), .unknown(.ssh(refused)), .unknown(.malformed(.unknownCase)),
@@ -141,8 +141,8 @@ import Wire
         (.noAgentSpoke(nil, printed: []), "the agent did not start"),
         (.wrongHostname(expected: "a", found: "b\nc"), "is another host: its name is 'b^Jc'"),
         (.noSystemd(UnitName("x.service")!), "has no systemd to run x.service"),
-        (.broken(Failure(.agentDied), undoing: [], .units), "an earlier deploy could not be undone: the agent was killed"),
-        (.refused(Failure(.agentDied)), "the agent was killed"),
+        (.broken(AgentError(.agentDied), undoing: [], .units), "an earlier deploy could not be undone: the agent was killed"),
+        (.refused(AgentError(.agentDied)), "the agent was killed"),
         (.malformed(.truncated), "sent something that is no message: it ends too early"),
         (.unexpected, "sent a message that makes no sense here"),
         (.store(.notAStore(path: "/x")), "/x is not a store"),
@@ -167,7 +167,7 @@ import Wire
         (.noAgentSpoke(.signal("KILL"), printed: []), "The login worked, but instead of the agent a command was killed by SIGKILL."),
         (.noAgentSpoke(nil, printed: Array("hi".utf8)), "The login worked, but instead of the agent something else answered. What was printed:\n    | hi"),
         (.wrongHostname(expected: "a", found: "b"), "The login leads to a host whose /etc/hostname says 'b', not 'a'.\nIf it is the right host all the same, say so in its host.json: {\"hostname\": \"b\"}"),
-        (.broken(Failure(.agentDied), undoing: [Failure(.cancelled)], .units), "the agent was killed\ngiven up by the operator\n"
+        (.broken(AgentError(.agentDied), undoing: [AgentError(.cancelled)], .units), "the agent was killed\ngiven up by the operator\n"
             + "All files on the host are as they were before, but not all units. Nothing tries that again: log in and see to them, "
             + "or deploy what mends them."),
         (.unexpected, "The agent on the host may have been tampered with, or something else answers there."),

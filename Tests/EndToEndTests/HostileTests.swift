@@ -94,7 +94,7 @@ extension EndToEnd {
             #expect(try deploy(code: 5).contains("something this version does not know; unknown whether it was deployed\n"))
             // A number that is doubled in what is said of it.
             let slow = Problem.unit(try #require(UnitName("a.service")), .tooSlow(state: "x", seconds: 7777), journal: "")
-            var bytes = Reply.finished(.rolledBack(Failure(step: 0, slow))).encoded
+            var bytes = Reply.finished(.rolledBack(AgentError(step: 0, slow))).encoded
             var (written, extreme) = (ByteWriter(), ByteWriter())
             written.signed(7777)
             extreme.signed(.max)

@@ -105,7 +105,7 @@ private let settings = """
     """
 
 private let agentKeys: [[UInt8]] = {
-    var key = WireWriter(), answer = WireWriter(), signature = WireWriter(), signed = WireWriter()
+    var key = SSHWireWriter(), answer = SSHWireWriter(), signature = SSHWireWriter(), signed = SSHWireWriter()
     key.string("ssh-ed25519".utf8)
     key.string([UInt8](repeating: 7, count: 32))
     answer.byte(12)
@@ -122,7 +122,7 @@ private let agentKeys: [[UInt8]] = {
 let targets: [String: Target] = [
     "probe": Target(samples: [Array("DEPTOOL-PROBE-BEGIN\ncpu Linux x86_64\nhostname a\nspace a 1 2 3 4 /\noptions rw\nsystemd s\nDEPTOOL-PROBE-END\n".utf8)]) { input in
         guard let probe = HostProbe(input), let host = Hostname("web1") else { return }
-        try expectHarmless(DoctorText(style: .plain).render(Finding.about(host, Doctor.steps(probe, .init(hostname: "a", usesQuadlets: true)))))
+        try expectHarmless(DoctorText(style: .plain).render(Diagnosis.about(host, Doctor.steps(probe, .init(hostname: "a", usesQuadlets: true)))))
     },
     "request": Target(samples: samples { $0.request() }) { input in
         if case .prepare(let preparation)? = try decode(Request.self, input) { _ = preparation.isConsistent }
@@ -144,7 +144,7 @@ let targets: [String: Target] = [
         guard parts.count == 3, let login = OwnLogin(parts[0]) else { return }
         let tests: GuardTests = [.sshdBefore: (0, parts[1]), .sshd: (0, parts[2]), .sudo: (1, parts[1]), .nftables: (2, parts[2])]
         guard !login.specification.contains("\n") else { throw Broken("an argument has two lines") }
-        for mistake in [Step.Test.sudo, .nftables].compactMap(tests.mistake) { try render(.rolledBack(Failure(mistake))) }
+        for mistake in [Step.Test.sudo, .nftables].compactMap(tests.mistake) { try render(.rolledBack(AgentError(mistake))) }
         if let objection = tests.objection(to: login) { try render(.lockedOut(objection)) }
     },
     "unit-file": Target(samples: unitFiles) { input in

@@ -9,7 +9,7 @@ import Testing
 
     init() throws {
         func key(_ type: String, _ fill: UInt8) throws -> PublicKey {
-            var writer = WireWriter()
+            var writer = SSHWireWriter()
             writer.string(type.utf8)
             writer.string([UInt8](repeating: fill, count: 32))
             return try #require(PublicKey(blob: writer.bytes))

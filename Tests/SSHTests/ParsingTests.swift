@@ -47,7 +47,7 @@ private struct Seeded: RandomNumberGenerator {
     }
 
     @Test func `what the agent says of its keys`() throws {
-        var blob = WireWriter(), answer = WireWriter()
+        var blob = SSHWireWriter(), answer = SSHWireWriter()
         blob.string("ssh-ed25519".utf8)
         answer.byte(12)
         answer.number(1)

@@ -206,7 +206,7 @@ extension Seeded {
         }
     }
 
-    mutating func failure() -> Failure { Failure(step: optional { min($0.count(), Int(Int32.max) - 1) }, problem()) }
+    mutating func failure() -> AgentError { AgentError(step: optional { min($0.count(), Int(Int32.max) - 1) }, problem()) }
 
     mutating func outcome() -> Outcome {
         switch int(0...2) {

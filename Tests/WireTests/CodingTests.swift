@@ -118,11 +118,11 @@ import Wire
 
     @Test func `text, lists and contents have their limits`() throws {
         let long = String(repeating: "x", count: 4097), longer = String(repeating: "x", count: 16 << 10 + 1)
-        let failure = Failure(.cancelled)
+        let failure = AgentError(.cancelled)
         let refused: [Reply] = [
-            .refused(Failure(.corrupt(path: long))), .busy(Holder(name: long, since: 0)), .log(Array(repeating: 0, count: 1 << 20 + 1)),
-            .refused(Failure(.command(arguments: ["x"], status: 1, output: longer))), .content(Array(repeating: 0, count: Frame.contentLimit + 1)),
-            .refused(Failure(.command(arguments: [long], status: 1, output: ""))), .report(Array(repeating: 0, count: 4 << 20 + 1)),
+            .refused(AgentError(.corrupt(path: long))), .busy(Holder(name: long, since: 0)), .log(Array(repeating: 0, count: 1 << 20 + 1)),
+            .refused(AgentError(.command(arguments: ["x"], status: 1, output: longer))), .content(Array(repeating: 0, count: Frame.contentLimit + 1)),
+            .refused(AgentError(.command(arguments: [long], status: 1, output: ""))), .report(Array(repeating: 0, count: 4 << 20 + 1)),
         ]
         for reply in refused { #expect(throws: WireError.tooLong) { try Reply(decoding: reply.encoded) } }
         // What an honest agent would have more of, it does not send.

@@ -10,30 +10,30 @@ public struct ExtendedAttribute: Hashable, Sendable {
 
 extension System {
     /// Of what is at `path`, a file or a directory.
-    func setMode(_ path: AbsolutePath, _ mode: UInt32) throws(Failure) { try open(path).setMode(mode) }
+    func setMode(_ path: AbsolutePath, _ mode: UInt32) throws(AgentError) { try open(path).setMode(mode) }
 
-    func setOwner(_ path: AbsolutePath, uid: UInt32, gid: UInt32) throws(Failure) { try open(path).setOwner(uid: uid, gid: gid) }
+    func setOwner(_ path: AbsolutePath, uid: UInt32, gid: UInt32) throws(AgentError) { try open(path).setOwner(uid: uid, gid: gid) }
 }
 
 extension File {
-    func setMode(_ mode: UInt32) throws(Failure) { try set { csys_fchmod($0, mode) } }
+    func setMode(_ mode: UInt32) throws(AgentError) { try set { csys_fchmod($0, mode) } }
 
-    func setOwner(uid: UInt32, gid: UInt32) throws(Failure) { try set { csys_fchown($0, uid, gid) } }
+    func setOwner(uid: UInt32, gid: UInt32) throws(AgentError) { try set { csys_fchown($0, uid, gid) } }
 
-    func setModificationTime(_ nanoseconds: Int64) throws(Failure) { try set { csys_fset_mtime($0, nanoseconds) } }
+    func setModificationTime(_ nanoseconds: Int64) throws(AgentError) { try set { csys_fset_mtime($0, nanoseconds) } }
 
-    func setExtendedAttribute(_ attribute: ExtendedAttribute) throws(Failure) {
+    func setExtendedAttribute(_ attribute: ExtendedAttribute) throws(AgentError) {
         try set { csys_fsetxattr($0, attribute.name, attribute.value, attribute.value.count) }
     }
 
-    private func set(_ call: (Int32) -> Int32) throws(Failure) {
+    private func set(_ call: (Int32) -> Int32) throws(AgentError) {
         try pass(.setAttributes)
         let result = call(descriptor)
         if result < 0 { throw failed(.setAttributes, Int64(result)) }
     }
 
     /// All extended attributes; none where the file system has none.
-    func extendedAttributes() throws(Failure) -> [ExtendedAttribute] {
+    func extendedAttributes() throws(AgentError) -> [ExtendedAttribute] {
         var names = [CChar](repeating: 0, count: 65536)
         let length = csys_flistxattr(descriptor, &names, names.count)
         if length < 0 { throw failed(.read, length) }

@@ -30,15 +30,15 @@ public struct Command {
     /// what it asked systemd to do goes on. `everySecond` gets the number of seconds that have gone by.
     func run(
         _ arguments: [String], limit: Duration = .seconds(90), heeding interrupts: Bool = true,
-        everySecond: ((Int) throws(Failure) -> Void)? = nil
-    ) throws(Failure) -> Result {
-        try start(arguments) { pid, output throws(Failure) in
+        everySecond: ((Int) throws(AgentError) -> Void)? = nil
+    ) throws(AgentError) -> Result {
+        try start(arguments) { pid, output throws(AgentError) in
             let begun = csys_monotonic_ns()
             let whole = Int64(limit.wholeMilliseconds)
             var seconds: Int64 = 0
             var collected: [UInt8] = []
             while true {
-                if interrupts, let reason = interruption.reason { throw Failure(reason) }
+                if interrupts, let reason = interruption.reason { throw AgentError(reason) }
                 let elapsed = (csys_monotonic_ns() - begun) / 1_000_000
                 var remaining = whole - elapsed
                 if let everySecond {
@@ -50,7 +50,7 @@ public struct Command {
                     remaining = min(remaining, (seconds + 1) * 1000 - elapsed)
                 }
                 guard remaining > 0 else {
-                    throw Failure(.timeout(arguments: arguments, seconds: Int(limit.wholeMilliseconds / 1000)))
+                    throw AgentError(.timeout(arguments: arguments, seconds: Int(limit.wholeMilliseconds / 1000)))
                 }
                 var items = [
                     csys_poll_item(fd: output, readable: true, writable: false),
@@ -69,8 +69,8 @@ public struct Command {
 
     /// Starts the program, hands its pid and the end of its output to `body`, and leaves nothing running.
     private func start(
-        _ arguments: [String], _ body: (Int32, Int32) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
+        _ arguments: [String], _ body: (Int32, Int32) throws(AgentError) -> Result
+    ) throws(AgentError) -> Result {
         var (output, input, null): (Int32, Int32, Int32) = (-1, -1, -1)
         defer { for descriptor in [output, input, null] where descriptor >= 0 { _ = csys_close(descriptor) } }
         let piped = csys_pipe(&output, &input)
@@ -84,7 +84,7 @@ public struct Command {
             pid = spawn(arguments, null: null, output: input)
         }
         guard pid > 0 else {
-            throw Failure(.run, arguments.first ?? "", code: -pid)
+            throw AgentError(.run, arguments.first ?? "", code: -pid)
         }
         _ = csys_close(input)
         input = -1

@@ -37,7 +37,7 @@ final class Directory {
 extension System {
     /// The directory at `path`, `/` for nil: reached component by component, and through no symlink that another user of the
     /// host can have put there. Nil if there is none.
-    @inline(never) func reach(_ path: AbsolutePath?) throws(Failure) -> Directory? {
+    @inline(never) func reach(_ path: AbsolutePath?) throws(AgentError) -> Directory? {
         let now = csys_monotonic_ns()
         // Files are made and copied one after the other in the same few directories.
         for place in recent where place.path == path && now - place.at < 1_000_000_000 { return place.directory }
@@ -45,7 +45,7 @@ extension System {
         let descriptor = csys_walk(real(nil), path?.text ?? "", &isOurs)
         if descriptor == -Int32(csys_enoent) || descriptor == -Int32(csys_enotdir) { return nil }
         if descriptor == -Int32(csys_exdev), let path { throw refusal(path) }
-        if descriptor < 0 { throw Failure(.look, path?.text ?? "/", code: -descriptor) }
+        if descriptor < 0 { throw AgentError(.look, path?.text ?? "/", code: -descriptor) }
         let directory = Directory(descriptor, isOurs: isOurs)
         if recent.count >= 4 { recent.removeFirst() }
         recent.append((path, now, directory))
@@ -53,8 +53,8 @@ extension System {
     }
 
     /// The directory that holds `path`, for an operation.
-    @inline(never) func holder(of path: AbsolutePath, _ operation: Operation) throws(Failure) -> Directory {
-        guard let directory = try reach(path.parent) else { throw Failure(operation, path.text, code: Int32(csys_enoent)) }
+    @inline(never) func holder(of path: AbsolutePath, _ operation: Operation) throws(AgentError) -> Directory {
+        guard let directory = try reach(path.parent) else { throw AgentError(operation, path.text, code: Int32(csys_enoent)) }
         return directory
     }
 
@@ -62,7 +62,7 @@ extension System {
     @inline(never) func forget() { recent = [] }
 
     /// Which part of the way to a directory belongs to somebody whom it does not concern.
-    private func refusal(_ directory: AbsolutePath) -> Failure {
+    private func refusal(_ directory: AbsolutePath) -> AgentError {
         var here = directory
         var isOurs = false
         while let parent = here.parent {
@@ -72,9 +72,9 @@ extension System {
             here = parent
         }
         if let occupant = try? occupant(of: here), case .symlink = occupant {
-            return Failure(.occupied(here, by: occupant, for: nil))
+            return AgentError(.occupied(here, by: occupant, for: nil))
         }
-        return Failure(.look, here.text, code: 67)  // ENOLINK, as systemd has it
+        return AgentError(.look, here.text, code: 67)  // ENOLINK, as systemd has it
     }
 }
 

@@ -17,7 +17,7 @@ struct File: ~Copyable {
     deinit { _ = csys_close(descriptor) }
 
     /// The next bytes; empty at the end of the file.
-    func read(upTo limit: Int) throws(Failure) -> [UInt8] {
+    func read(upTo limit: Int) throws(AgentError) -> [UInt8] {
         var result: Int64 = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
             result = csys_read(descriptor, buffer.baseAddress, limit)
@@ -30,7 +30,7 @@ struct File: ~Copyable {
     /// Gives the next `limit` bytes, or all to the end of the file, to `body`, in pieces; their number. The pieces are in one place of
     /// memory, one after the other: musl would have the kernel map a new one for each, which costs as much as reading it.
     @discardableResult
-    func read(limit: UInt64 = .max, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void) throws(Failure) -> UInt64 {
+    func read(limit: UInt64 = .max, _ body: (UnsafeRawBufferPointer) throws(AgentError) -> Void) throws(AgentError) -> UInt64 {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Frame.contentLimit, alignment: 16)
         defer { buffer.deallocate() }
         var rest = limit
@@ -45,9 +45,9 @@ struct File: ~Copyable {
     }
 
     /// Writes all of `bytes`.
-    func write(_ bytes: [UInt8]) throws(Failure) { try write(bytes[...]) }
+    func write(_ bytes: [UInt8]) throws(AgentError) { try write(bytes[...]) }
 
-    func write(_ bytes: ArraySlice<UInt8>) throws(Failure) {
+    func write(_ bytes: ArraySlice<UInt8>) throws(AgentError) {
         var rest = bytes
         while !rest.isEmpty {
             let written = try writing(rest.count) { count in rest.withUnsafeBytes { csys_write(descriptor, $0.baseAddress, count) } }
@@ -55,7 +55,7 @@ struct File: ~Copyable {
         }
     }
 
-    func write(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+    func write(_ bytes: UnsafeRawBufferPointer) throws(AgentError) {
         var rest = bytes[...]
         while !rest.isEmpty {
             let bytes = UnsafeRawBufferPointer(rebasing: rest)
@@ -65,7 +65,7 @@ struct File: ~Copyable {
 
     /// How many of `count` bytes `call` has written, which is told how many it may. It throws nothing itself: a type thrown by a closure
     /// that goes to a generic function, as `withUnsafeBufferPointer` is, crashes the agent on aarch64 (Embedded Swift 6.3).
-    private func writing(_ count: Int, _ call: (Int) -> Int64) throws(Failure) -> Int {
+    private func writing(_ count: Int, _ call: (Int) -> Int64) throws(AgentError) -> Int {
         try pass(.write)
         let result = call(gate?.allowance(count) ?? count)
         if result < 0 { throw failed(.write, result) }
@@ -75,25 +75,25 @@ struct File: ~Copyable {
     /// Has the kernel begin to write to disk what it would keep in memory for half a minute, so that a sync finds little left to do.
     func startWriteback() { csys_start_writeback(descriptor) }
 
-    func truncate() throws(Failure) {
+    func truncate() throws(AgentError) {
         try pass(.write)
         let result = csys_truncate(descriptor, 0)
         if result < 0 { throw failed(.write, Int64(result)) }
     }
 
-    func rewind() throws(Failure) {
+    func rewind() throws(AgentError) {
         let result = csys_seek(descriptor, 0)
         if result < 0 { throw failed(.read, Int64(result)) }
     }
 
-    func sync() throws(Failure) {
+    func sync() throws(AgentError) {
         try pass(.sync)
         let result = csys_fsync(descriptor)
         if result < 0 { throw failed(.sync, Int64(result)) }
     }
 
     /// Takes the lock of the file for this process and those it forks; false when another has it.
-    func tryLock() throws(Failure) -> Bool {
+    func tryLock() throws(AgentError) -> Bool {
         try pass(.lock)
         let result = csys_try_lock(descriptor)
         if result == -csys_eagain() { return false }
@@ -101,20 +101,20 @@ struct File: ~Copyable {
         return true
     }
 
-    func status() throws(Failure) -> csys_stat {
+    func status() throws(AgentError) -> csys_stat {
         var status = csys_stat()
         let result = csys_fstat(descriptor, &status)
         if result < 0 { throw failed(.look, Int64(result)) }
         return status
     }
 
-    func pass(_ operation: Operation) throws(Failure) {
+    func pass(_ operation: Operation) throws(AgentError) {
         if let code = gate?.pass(operation, path.text), code != 0 {
-            throw Failure(operation, path.text, code: code)
+            throw AgentError(operation, path.text, code: code)
         }
     }
 
-    func failed(_ operation: Operation, _ result: Int64) -> Failure {
-        Failure(operation, path.text, code: Int32(-result))
+    func failed(_ operation: Operation, _ result: Int64) -> AgentError {
+        AgentError(operation, path.text, code: Int32(-result))
     }
 }

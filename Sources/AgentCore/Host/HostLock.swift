@@ -15,7 +15,7 @@ struct HostLock: ~Copyable {
     }
 
     /// Without a holder, the name that is there stays: whoever has to tidy up behind it may be killed as well.
-    static func acquire(_ system: System, for holder: Holder?) throws(Failure) -> Attempt {
+    static func acquire(_ system: System, for holder: Holder?) throws(AgentError) -> Attempt {
         let file = try system.openAppending(Layout.lock, mode: 0o600)
         guard try file.tryLock() else {
             try file.rewind()
@@ -30,16 +30,16 @@ struct HostLock: ~Copyable {
     }
 
     /// Whether somebody holds the lock, or held it and left without tidying up.
-    static func isNamed(_ system: System) throws(Failure) -> Bool {
+    static func isNamed(_ system: System) throws(AgentError) -> Bool {
         guard let status = try system.status(of: Layout.lock) else { return false }
         return status.size > 0
     }
 
     /// When the lock was taken or left last, in nanoseconds since the epoch; zero for never.
-    static func lastUse(_ system: System) throws(Failure) -> Int64 { try system.status(of: Layout.lock)?.mtime_ns ?? 0 }
+    static func lastUse(_ system: System) throws(AgentError) -> Int64 { try system.status(of: Layout.lock)?.mtime_ns ?? 0 }
 
     /// Who holds the lock; nil for nobody.
-    static func holder(_ system: System) throws(Failure) -> Holder? {
+    static func holder(_ system: System) throws(AgentError) -> Holder? {
         guard try isNamed(system) else { return nil }
         switch try acquire(system, for: nil) {
         case .held(let holder): return holder

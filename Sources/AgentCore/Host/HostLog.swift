@@ -33,7 +33,7 @@ struct HostLog {
     }
 
     /// The newest lines, of this log and the one before it.
-    func tail() throws(Failure) -> [UInt8] {
+    func tail() throws(AgentError) -> [UInt8] {
         // Somebody else may append meanwhile.
         let limit = Int(Self.limit) * 2
         let before = try system.contents(of: Layout.log.withSuffix(".old"), limit: limit) ?? []

@@ -46,7 +46,7 @@ struct StoredRecord: WireCodable {
 
     /// What is deployed on this host; nil for nothing, also when the record is that of another host, whose disk this one
     /// was copied from or is.
-    static func load(_ system: System) throws(Failure) -> StoredRecord? {
+    static func load(_ system: System) throws(AgentError) -> StoredRecord? {
         guard let stored = try read(system) else { return nil }
         // One that holds for this boot only may be the one that lasts.
         let ids = ["", system.machineID, system.firstLine(of: Layout.machineID) ?? ""]
@@ -54,21 +54,21 @@ struct StoredRecord: WireCodable {
     }
 
     /// The record on disk, whichever host wrote it; nil where there is none.
-    static func read(_ system: System) throws(Failure) -> StoredRecord? {
+    static func read(_ system: System) throws(AgentError) -> StoredRecord? {
         let bytes: [UInt8]?
         bytes = try system.contents(of: Layout.record, limit: Frame.limit)
         guard let bytes else { return nil }
         do {
             return try StoredRecord(decoding: bytes)
         } catch {
-            throw Failure(FormatHeader.problem(Layout.record, .record, bytes, error))
+            throw AgentError(FormatHeader.problem(Layout.record, .record, bytes, error))
         }
     }
 }
 
 extension Record {
     /// What is deployed on this host; nil for nothing.
-    static func load(_ system: System) throws(Failure) -> Record? { try StoredRecord.load(system)?.record }
+    static func load(_ system: System) throws(AgentError) -> Record? { try StoredRecord.load(system)?.record }
 }
 
 extension System {

@@ -22,7 +22,7 @@ public final class System {
     // MARK: Looking
 
     /// What is at `path` itself, not behind a symlink; nil if nothing is.
-    @inline(never) func status(of path: AbsolutePath) throws(Failure) -> csys_stat? {
+    @inline(never) func status(of path: AbsolutePath) throws(AgentError) -> csys_stat? {
         guard let directory = try reach(path.parent) else { return nil }
         var status = csys_stat()
         let result = directory.status(path.name, &status)
@@ -32,14 +32,14 @@ public final class System {
     }
 
     /// Where a symlink points to; nil when there is none at `path`.
-    @inline(never) func target(of path: AbsolutePath) throws(Failure) -> String? {
+    @inline(never) func target(of path: AbsolutePath) throws(AgentError) -> String? {
         guard let status = try status(of: path), status.kind == csys_kind_symlink else { return nil }
-        guard let target = try holder(of: path, .read).target(path.name) else { throw Failure(.read, path.text, code: Int32(csys_enoent)) }
+        guard let target = try holder(of: path, .read).target(path.name) else { throw AgentError(.read, path.text, code: Int32(csys_enoent)) }
         return target
     }
 
     /// What is at `path`; nil if nothing is.
-    @inline(never) func occupant(of path: AbsolutePath) throws(Failure) -> Occupant? {
+    @inline(never) func occupant(of path: AbsolutePath) throws(AgentError) -> Occupant? {
         switch try status(of: path)?.kind {
         case nil: nil
         case csys_kind_regular: .file
@@ -50,7 +50,7 @@ public final class System {
     }
 
     /// The content of a regular file of at most `limit` bytes; nil when nothing is there.
-    @inline(never) func contents(of path: AbsolutePath, limit: Int) throws(Failure) -> [UInt8]? {
+    @inline(never) func contents(of path: AbsolutePath, limit: Int) throws(AgentError) -> [UInt8]? {
         guard try status(of: path) != nil else { return nil }
         let file = try open(path)
         var bytes: [UInt8] = []
@@ -59,14 +59,14 @@ public final class System {
             if piece.isEmpty { return bytes }
             bytes += piece
             guard bytes.count <= limit else {
-                throw Failure(.read, path.text, code: 27)  // EFBIG
+                throw AgentError(.read, path.text, code: 27)  // EFBIG
             }
         }
     }
 
     /// The names in a directory, in no order, without `.` and `..`; nothing if there is no such directory. One that is not
     /// UTF-8 has `\xff` for each byte that is not ASCII, and leads nowhere.
-    @inline(never) func list(_ path: AbsolutePath) throws(Failure) -> [String] {
+    @inline(never) func list(_ path: AbsolutePath) throws(AgentError) -> [String] {
         guard let directory = try reach(path) else { return [] }
         let descriptor = csys_reopen_directory(directory.descriptor)
         try check(.read, path, descriptor)
@@ -94,7 +94,7 @@ public final class System {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    @inline(never) func open(_ path: AbsolutePath) throws(Failure) -> File {
+    @inline(never) func open(_ path: AbsolutePath) throws(AgentError) -> File {
         let directory = try holder(of: path, .read)
         let descriptor = directory.openToRead(path.name)
         try check(.read, path, descriptor)
@@ -104,7 +104,7 @@ public final class System {
     // MARK: Changing
 
     /// A new file that only this process knows; fails if there is anything at `path`.
-    @inline(never) func create(_ path: AbsolutePath, mode: UInt32) throws(Failure) -> File {
+    @inline(never) func create(_ path: AbsolutePath, mode: UInt32) throws(AgentError) -> File {
         try pass(.create, path)
         let directory = try holder(of: path, .create)
         let descriptor = csys_create_new_at(directory.descriptor, path.name, mode)
@@ -113,7 +113,7 @@ public final class System {
     }
 
     /// A file to append to, created if it is missing; the lock and the log.
-    func openAppending(_ path: AbsolutePath, mode: UInt32) throws(Failure) -> File {
+    func openAppending(_ path: AbsolutePath, mode: UInt32) throws(AgentError) -> File {
         try pass(.create, path)
         let directory = try holder(of: path, .create)
         let descriptor = csys_open_append_at(directory.descriptor, path.name, mode)
@@ -123,7 +123,7 @@ public final class System {
 
     /// Puts `bytes` at `path` so that it holds, whatever happens, what it held before or all of them. The last thing that
     /// is done is a rename; which of both it is after a power loss is certain once the directory is synced.
-    @inline(never) func replace(_ path: AbsolutePath, with bytes: [UInt8], mode: UInt32) throws(Failure) {
+    @inline(never) func replace(_ path: AbsolutePath, with bytes: [UInt8], mode: UInt32) throws(AgentError) {
         let temporary = path.withSuffix(".new")
         try removeIfThere(temporary)
         let file = try create(temporary, mode: mode)
@@ -132,26 +132,26 @@ public final class System {
         try rename(temporary, to: path)
     }
 
-    @inline(never) func rename(_ from: AbsolutePath, to path: AbsolutePath) throws(Failure) {
+    @inline(never) func rename(_ from: AbsolutePath, to path: AbsolutePath) throws(AgentError) {
         try pass(.rename, path)
         let (old, new) = (try holder(of: from, .rename), try holder(of: path, .rename))
         try check(.rename, path, csys_rename_at(old.descriptor, from.name, new.descriptor, path.name, csys_rename_over))
         forget()
     }
 
-    @inline(never) func remove(_ path: AbsolutePath) throws(Failure) {
+    @inline(never) func remove(_ path: AbsolutePath) throws(AgentError) {
         try pass(.remove, path)
         let directory = try holder(of: path, .remove)
         try check(.remove, path, directory.unlink(path.name))
         forget()
     }
 
-    @inline(never) func removeIfThere(_ path: AbsolutePath) throws(Failure) {
+    @inline(never) func removeIfThere(_ path: AbsolutePath) throws(AgentError) {
         if try status(of: path) != nil { try remove(path) }
     }
 
     /// In a directory that others can change, the new one belongs to the owner of that, who may do no more in it than there.
-    @inline(never) func makeDirectory(_ path: AbsolutePath, mode: UInt32) throws(Failure) {
+    @inline(never) func makeDirectory(_ path: AbsolutePath, mode: UInt32) throws(AgentError) {
         try pass(.makeDirectory, path)
         let directory = try holder(of: path, .makeDirectory)
         guard !directory.isOurs else {
@@ -165,14 +165,14 @@ public final class System {
 
     /// Makes `path` and the directories above it that are missing, and returns those it made, the outermost first.
     @discardableResult
-    @inline(never) func makeDirectories(_ path: AbsolutePath, mode: UInt32) throws(Failure) -> [AbsolutePath] {
+    @inline(never) func makeDirectories(_ path: AbsolutePath, mode: UInt32) throws(AgentError) -> [AbsolutePath] {
         let missing = try missingDirectories(path)
         for directory in missing { try makeDirectory(directory, mode: mode) }
         return missing
     }
 
     /// The directories that `makeDirectories` would make.
-    @inline(never) func missingDirectories(_ path: AbsolutePath) throws(Failure) -> [AbsolutePath] {
+    @inline(never) func missingDirectories(_ path: AbsolutePath) throws(AgentError) -> [AbsolutePath] {
         var missing: [AbsolutePath] = []
         var directory: AbsolutePath? = path
         while let here = directory, try status(of: here) == nil {
@@ -184,7 +184,7 @@ public final class System {
 
     /// Removes an empty directory; false when there is something in it.
     @discardableResult
-    @inline(never) func removeDirectory(_ path: AbsolutePath) throws(Failure) -> Bool {
+    @inline(never) func removeDirectory(_ path: AbsolutePath) throws(AgentError) -> Bool {
         try pass(.removeDirectory, path)
         let directory = try holder(of: path, .removeDirectory)
         let result = csys_rmdir_at(directory.descriptor, path.name)
@@ -195,7 +195,7 @@ public final class System {
     }
 
     /// Removes whatever is at `path`, with all that is below it.
-    @inline(never) func removeTree(_ path: AbsolutePath) throws(Failure) {
+    @inline(never) func removeTree(_ path: AbsolutePath) throws(AgentError) {
         guard let status = try status(of: path) else { return }
         guard status.kind == csys_kind_directory else { return try remove(path) }
         for name in try list(path) {
@@ -209,46 +209,46 @@ public final class System {
     }
 
     /// Makes the entries of the directory that holds `path` durable.
-    @inline(never) func syncParent(of path: AbsolutePath) throws(Failure) {
+    @inline(never) func syncParent(of path: AbsolutePath) throws(AgentError) {
         if let parent = path.parent { try sync(parent) }
     }
 
     /// Makes the entries of a directory durable.
-    @inline(never) func sync(_ directory: AbsolutePath) throws(Failure) {
+    @inline(never) func sync(_ directory: AbsolutePath) throws(AgentError) {
         let file = try openDirectory(directory)
         try file.sync()
     }
 
     /// Whether there is a directory at `path`, or behind a symlink there.
-    @inline(never) func isDirectory(_ path: AbsolutePath) throws(Failure) -> Bool { try reach(path) != nil }
+    @inline(never) func isDirectory(_ path: AbsolutePath) throws(AgentError) -> Bool { try reach(path) != nil }
 
     /// Makes everything durable that was written to the file system that holds the directory `path`.
-    @inline(never) func syncFileSystem(of path: AbsolutePath) throws(Failure) {
+    @inline(never) func syncFileSystem(of path: AbsolutePath) throws(AgentError) {
         let directory = try openDirectory(path)
         try pass(.syncFileSystem, path)
         try check(.syncFileSystem, path, csys_syncfs(directory.descriptor))
     }
 
-    @inline(never) private func openDirectory(_ path: AbsolutePath) throws(Failure) -> File {
-        guard let directory = try reach(path) else { throw Failure(.read, path.text, code: Int32(csys_enoent)) }
+    @inline(never) private func openDirectory(_ path: AbsolutePath) throws(AgentError) -> File {
+        guard let directory = try reach(path) else { throw AgentError(.read, path.text, code: Int32(csys_enoent)) }
         let descriptor = csys_reopen_directory(directory.descriptor)
         try check(.read, path, descriptor)
         return File(descriptor: descriptor, path: path, gate: gate)
     }
 
-    @inline(never) func pass(_ operation: Operation, _ path: AbsolutePath) throws(Failure) {
+    @inline(never) func pass(_ operation: Operation, _ path: AbsolutePath) throws(AgentError) {
         let code = obstacle(operation, path.text)
-        if code != 0 { throw Failure(operation, path.text, code: code) }
+        if code != 0 { throw AgentError(operation, path.text, code: code) }
     }
 
     /// The errno with which the gate lets something fail that has the name of a path or program; zero to go ahead.
     @inline(never) func obstacle(_ operation: Operation, _ name: String) -> Int32 { gate?.pass(operation, name) ?? 0 }
 
-    @inline(never) func check(_ operation: Operation, _ path: AbsolutePath, _ result: Int32) throws(Failure) {
+    @inline(never) func check(_ operation: Operation, _ path: AbsolutePath, _ result: Int32) throws(AgentError) {
         try check(operation, path, Int64(result))
     }
 
-    @inline(never) func check(_ operation: Operation, _ path: AbsolutePath, _ result: Int64) throws(Failure) {
-        if result < 0 { throw Failure(operation, path.text, code: Int32(-result)) }
+    @inline(never) func check(_ operation: Operation, _ path: AbsolutePath, _ result: Int64) throws(AgentError) {
+        if result < 0 { throw AgentError(operation, path.text, code: Int32(-result)) }
     }
 }

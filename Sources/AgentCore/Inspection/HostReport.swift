@@ -10,7 +10,7 @@ struct HostReport {
     let agent: String
 
     /// The parts that `Reply.report` describes.
-    func bytes() throws(Failure) -> [UInt8] {
+    func bytes() throws(AgentError) -> [UInt8] {
         let units = try Record.load(system)?.units ?? []
         var bytes: [UInt8] = []
         for path in Layout.kernelReports { bytes += ((try? system.contents(of: path, limit: 64 << 10)) ?? []) + [0] }

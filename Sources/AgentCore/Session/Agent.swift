@@ -56,8 +56,8 @@ public final class Agent {
             case .request(.ping): port.send(.pong)
             case .request(.cancel): break  // nothing is under way
             case .request(.content): break  // the rest of a deploy that was turned down
-            case .request(.supply), .request(.apply), .request(.confirm): return port.send(.refused(Failure(.protocolViolation)))
-            case .malformed(let problem): return port.send(.refused(Failure(.unreadable(path: "request", problem))))
+            case .request(.supply), .request(.apply), .request(.confirm): return port.send(.refused(AgentError(.protocolViolation)))
+            case .malformed(let problem): return port.send(.refused(AgentError(.unreadable(path: "request", problem))))
             case .ended, .none: return
             }
         }
@@ -65,7 +65,7 @@ public final class Agent {
 
     // MARK: Greeting
 
-    private func hello(_ recovery: Outcome?) throws(Failure) -> Hello {
+    private func hello(_ recovery: Outcome?) throws(AgentError) -> Hello {
         let record = try Record.load(system)
         return Hello(
             hostname: hostname(), machineID: system.machineID, hasSystemd: hasSystemd,
@@ -87,16 +87,16 @@ public final class Agent {
 
     /// Undoes a transaction that was never finished, and removes what a killed agent left. Nothing else is answered before
     /// that.
-    private func recover() throws(Failure) -> Outcome? {
+    private func recover() throws(AgentError) -> Outcome? {
         try runWriterOfJournal()
         let isOpen = try system.status(of: Layout.journal) != nil
         let isNamed = try HostLock.isNamed(system)
         guard isOpen || isNamed else { return nil }
-        do throws(Failure) {
+        do throws(AgentError) {
             switch try HostLock.acquire(system, for: nil) {
             case .held: return nil  // it is being worked on
             case .acquired(let lock):
-                let outcome = try finishTransaction(because: Failure(.interrupted))
+                let outcome = try finishTransaction(because: AgentError(.interrupted))
                 cleanUp(lock)
                 return outcome
             }
@@ -108,7 +108,7 @@ public final class Agent {
     }
 
     /// Has the agent that wrote an open journal undo it, if that is another and is still there: it knows best what it did.
-    private func runWriterOfJournal() throws(Failure) {
+    private func runWriterOfJournal() throws(AgentError) {
         guard let writer = try Journal.writer(system), writer != ownName, let name = try? RelativePath(writer),
             name.components.count == 1, try system.status(of: Layout.agents.appending(name)) != nil
         else { return }
@@ -118,7 +118,7 @@ public final class Agent {
     }
 
     /// Cleans up behind a committed transaction, or rolls an open one back. Nil if there is none.
-    func finishTransaction(because failure: Failure) throws(Failure) -> Outcome? {
+    func finishTransaction(because failure: AgentError) throws(AgentError) -> Outcome? {
         guard let journal = try Journal.load(system) else { return nil }
         if try journal.isCommitted(system) {
             try StaleFiles(system: system).closeCommitted()
@@ -137,7 +137,7 @@ public final class Agent {
     // MARK: Sending files
 
     /// Sends files of the record, each only if it is on disk as recorded.
-    private func send(_ ids: [ObjectID]) throws(Failure) {
+    private func send(_ ids: [ObjectID]) throws(AgentError) {
         var paths: [AbsolutePath] = []
         var places: [ObjectID: Int] = [:]
         for app in try Record.load(system)?.apps ?? [] {
@@ -156,7 +156,7 @@ public final class Agent {
     }
 
     /// Sends what is in a file of at most `limit` bytes; of anything else, nothing.
-    private func send(_ path: AbsolutePath, limit: UInt64) throws(Failure) {
+    private func send(_ path: AbsolutePath, limit: UInt64) throws(AgentError) {
         guard let status = try system.status(of: path), status.kind == csys_kind_regular, status.size <= limit else {
             return port.send(.file(size: nil))
         }
@@ -165,7 +165,7 @@ public final class Agent {
         port.send(.file(size: rest))
         while rest > 0 {
             let piece = try file.read(upTo: Int(min(rest, UInt64(Frame.contentLimit))))
-            guard !piece.isEmpty else { throw Failure(.corrupt(path: path.text)) }
+            guard !piece.isEmpty else { throw AgentError(.corrupt(path: path.text)) }
             port.send(.content(piece))
             rest -= UInt64(piece.count)
         }
@@ -175,11 +175,11 @@ public final class Agent {
 
     /// Compares the host with its record, without keeping anybody from deploying: when somebody did meanwhile, that is the
     /// answer.
-    private func verify(_ privateApps: [PrivateApp]) throws(Failure) {
+    private func verify(_ privateApps: [PrivateApp]) throws(AgentError) {
         let lastUse = try HostLock.lastUse(system)
         if let holder = try HostLock.holder(system) { return port.send(.busy(holder)) }
         if let stored = try StoredRecord.load(system) {
-            try Verification(system: system, port: port).run(stored, privateApps, systemd(nil))
+            try HostComparison(system: system, port: port).run(stored, privateApps, systemd(nil))
         }
         guard try HostLock.lastUse(system) == lastUse else {
             return port.send(.busy(Holder(name: "another deploy", since: csys_realtime_ns() / 1_000_000_000)))

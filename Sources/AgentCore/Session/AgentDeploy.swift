@@ -5,8 +5,8 @@ import Wire
 /// A deploy, from its announcement to its outcome.
 extension Agent {
     /// Carries out a deploy as far as the laptop wants it to go.
-    func deploy(_ preparation: Preparation) throws(Failure) {
-        guard preparation.isConsistent else { throw Failure(.protocolViolation) }
+    func deploy(_ preparation: Preparation) throws(AgentError) {
+        guard preparation.isConsistent else { throw AgentError(.protocolViolation) }
         try makeLayout()
         let now = csys_realtime_ns() / 1_000_000_000
         switch try HostLock.acquire(system, for: Holder(name: preparation.holder, since: now)) {
@@ -28,11 +28,11 @@ extension Agent {
     }
 
     /// Nil when it did not come to the steps: the host is not as expected, or the operator gave up.
-    private func deployLocked(_ preparation: Preparation) throws(Failure) -> Outcome? {
+    private func deployLocked(_ preparation: Preparation) throws(AgentError) -> Outcome? {
         let leftovers = StaleFiles(system: system)
         // A transaction that somebody else's agent left since this session began. While it cannot be undone, what undoing
         // it takes must stay.
-        if case .broken(_, let undoing, _) = try finishTransaction(because: Failure(.interrupted)),
+        if case .broken(_, let undoing, _) = try finishTransaction(because: AgentError(.interrupted)),
             try system.status(of: Layout.journal) != nil, let problem = undoing.first
         {
             throw problem
@@ -49,14 +49,14 @@ extension Agent {
         if let shortage = staging.shortage {
             // Not even what is there of a large file is worth its room.
             try? system.removeTree(Layout.partial)
-            port.send(.obstructed([Failure(shortage)], more: 0))
+            port.send(.obstructed([AgentError(shortage)], more: 0))
             return nil
         }
         if !resumed.isEmpty { port.send(.resumed(resumed)) }
         port.send(.locked)
         // Only for the room: what stays is no obstacle.
         try? leftovers.sweep()
-        do throws(Failure) {
+        do throws(AgentError) {
             guard try stage(staging, preparation, old: old) else {
                 staging.keepLarge()
                 return nil
@@ -80,7 +80,7 @@ extension Agent {
         return outcome
     }
 
-    private func makeLayout() throws(Failure) {
+    private func makeLayout() throws(AgentError) {
         for (path, mode) in Layout.directories {
             try system.makeDirectories(path, mode: mode)
             guard let status = try system.status(of: path), status.kind == csys_kind_directory else { continue }
@@ -92,7 +92,7 @@ extension Agent {
 
     /// Stages, and waits for the word to apply. False when something is in the way, or the operator gave up; one who is gone, or silent for too long, is
     /// an error.
-    private func stage(_ staging: Staging, _ preparation: Preparation, old: Record?) throws(Failure) -> Bool {
+    private func stage(_ staging: Staging, _ preparation: Preparation, old: Record?) throws(AgentError) -> Bool {
         try staging.begin(old: old)
         var isReady = false
         while true {
@@ -121,18 +121,18 @@ extension Agent {
                 case .request(.apply) where isReady: return true
                 case .request(.ping): port.send(.pong)
                 case .request(.cancel):
-                    port.send(.refused(Failure(.cancelled)))
+                    port.send(.refused(AgentError(.cancelled)))
                     return false
-                case .ended, .none: throw Failure(.disconnected)
-                case .malformed(let problem): throw Failure(.unreadable(path: "request", problem))
-                case .request: throw Failure(.protocolViolation)
+                case .ended, .none: throw AgentError(.disconnected)
+                case .malformed(let problem): throw AgentError(.unreadable(path: "request", problem))
+                case .request: throw AgentError(.protocolViolation)
                 }
             }
         }
     }
 
     /// All that is in the way of the plan.
-    private func obstacles(_ preparation: Preparation, old: Record?) throws(Failure) -> FoundObstacles {
+    private func obstacles(_ preparation: Preparation, old: Record?) throws(AgentError) -> FoundObstacles {
         let found = FoundObstacles()
         let obstacles = PreflightCheck(system: system, preparation: preparation, old: old)
         obstacles.check(found)
@@ -153,10 +153,10 @@ extension Agent {
         if let outcome { return outcome }
         // The process that ran the steps was killed; this one has the lock still.
         do {
-            let failure = Failure(.agentDied)
+            let failure = AgentError(.agentDied)
             return try finishTransaction(because: failure) ?? .rolledBack(failure)
         } catch {
-            return .broken(Failure(.agentDied), undoing: [error], .files)
+            return .broken(AgentError(.agentDied), undoing: [error], .files)
         }
     }
 }

@@ -54,7 +54,7 @@ public final class DetachedExecutor: Executor {
     public func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> Outcome? {
         var (ours, theirs): (Int32, Int32) = (-1, -1)
         guard csys_socketpair(&ours, &theirs) == 0 else {
-            return .unchanged(Failure(.run, "agent", code: 24))  // EMFILE
+            return .unchanged(AgentError(.run, "agent", code: 24))  // EMFILE
         }
         let pid = csys_fork()
         if pid == 0 {
@@ -67,7 +67,7 @@ public final class DetachedExecutor: Executor {
         _ = csys_close(theirs)
         guard pid > 0 else {
             _ = csys_close(ours)
-            return .unchanged(Failure(.run, "agent", code: -pid))
+            return .unchanged(AgentError(.run, "agent", code: -pid))
         }
         let outcome = relay(port, ours)
         _ = csys_close(ours)

@@ -1,6 +1,6 @@
 import Wire
 
-extension Failure {
+extension AgentError {
     /// A system call failed with the positive errno `code`.
     @inline(never) init(_ operation: Operation, _ path: String, code: Int32) {
         self.init(.system(operation: operation.name, path: path, code: Int(code)))

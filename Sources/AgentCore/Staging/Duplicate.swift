@@ -4,17 +4,17 @@ import Wire
 
 extension System {
     /// A copy of a file with its mode, owner, modification time and extended attributes, durable.
-    func duplicate(_ source: AbsolutePath, to destination: AbsolutePath) throws(Failure) {
+    func duplicate(_ source: AbsolutePath, to destination: AbsolutePath) throws(AgentError) {
         try removeIfThere(destination)
         let from = try open(source)
         let status = try from.status()
         var (size, available): (UInt64, UInt64) = (0, 0)
         // A hole that takes no room here would take it there.
         if let parent = destination.parent, csys_disk(real(parent), &size, &available) == 0, status.size > available {
-            throw Failure(.write, destination.text, code: Int32(csys_enospc))
+            throw AgentError(.write, destination.text, code: Int32(csys_enospc))
         }
         let to = try create(destination, mode: 0o600)
-        try from.read { piece throws(Failure) in try to.write(piece) }
+        try from.read { piece throws(AgentError) in try to.write(piece) }
         try to.setOwner(uid: status.uid, gid: status.gid)
         try to.setMode(status.mode)
         for attribute in try from.extendedAttributes() { try to.setExtendedAttribute(attribute) }
@@ -23,15 +23,15 @@ extension System {
     }
 
     /// The blob id of a file's content.
-    func hash(_ path: AbsolutePath) throws(Failure) -> ObjectID {
+    func hash(_ path: AbsolutePath) throws(AgentError) -> ObjectID {
         let file = try open(path)
         return try hash(file)
     }
 
-    func hash(_ file: borrowing File) throws(Failure) -> ObjectID {
+    func hash(_ file: borrowing File) throws(AgentError) -> ObjectID {
         var hasher = ObjectHasher(.blob, size: try file.status().size)
         var told = csys_monotonic_ns()
-        try file.read { piece throws(Failure) in
+        try file.read { piece throws(AgentError) in
             hasher.update(piece)
             if csys_monotonic_ns() - told > 5_000_000_000 {
                 told = csys_monotonic_ns()

@@ -2,13 +2,13 @@ import CSystem
 import Model
 import Wire
 
-/// The obstacles found on this host: the first `Failure.maximumTold`, and the number of further ones.
+/// The obstacles found on this host: the first `AgentError.maximumTold`, and the number of further ones.
 final class FoundObstacles {
-    private(set) var failures: [Failure] = []
+    private(set) var failures: [AgentError] = []
     private(set) var more = 0
 
-    func add(_ failure: Failure) {
-        if failures.count < Failure.maximumTold { failures.append(failure) } else { more += 1 }
+    func add(_ failure: AgentError) {
+        if failures.count < AgentError.maximumTold { failures.append(failure) } else { more += 1 }
     }
 }
 
@@ -23,21 +23,21 @@ struct PreflightCheck {
     func check(_ found: FoundObstacles) {
         var room = Room(system: system)
         for (index, step) in preparation.steps.enumerated() {
-            do throws(Failure) {
+            do throws(AgentError) {
                 // Files are copied before they are replaced.
                 if case .file? = try check(step), let path = step.action.path { try room.take(path, in: Layout.store) }
                 if case .place(let path, let source, _, _) = step.action, let app = step.app {
                     try room.take(app.version(preparation.version).appending(source), in: path)
                 }
             } catch {
-                found.add(Failure(step: index, error.problem))
+                found.add(AgentError(step: index, error.problem))
             }
         }
-        for shortage in room.shortages { found.add(Failure(shortage)) }
+        for shortage in room.shortages { found.add(AgentError(shortage)) }
     }
 
     /// What the step replaces or removes.
-    private func check(_ step: Step) throws(Failure) -> Occupant? {
+    private func check(_ step: Step) throws(AgentError) -> Occupant? {
         switch (step.action, step.app) {
         case (.link(let path, let source), let app?):
             _ = try missingDirectories(above: path)
@@ -64,12 +64,12 @@ struct PreflightCheck {
     }
 
     /// Whether something can be put at `path`, in the place of what is there: the kernel lets nobody replace a mount point.
-    private func checkChangeable(_ path: AbsolutePath) throws(Failure) {
+    private func checkChangeable(_ path: AbsolutePath) throws(AgentError) {
         var here = path
         while let parent = here.parent {
             if let directory = try system.reach(parent) {
                 let code = csys_hindrance(directory.descriptor, here.name)
-                if code != 0 { throw Failure(.fixed(here, code: Int(code))) }
+                if code != 0 { throw AgentError(.fixed(here, code: Int(code))) }
                 return
             }
             here = parent
@@ -77,47 +77,47 @@ struct PreflightCheck {
     }
 
     /// The unit for the boot can be put where it belongs. Files alone do without, where nothing can be written there.
-    func checkBootUnit() throws(Failure) {
+    func checkBootUnit() throws(AgentError) {
         try BootUnit(system: system).check()
         if preparation.needsUnits { try checkChangeable(Layout.bootUnit) }
     }
 
     /// A group has to be there, unless systemd-sysusers may make it.
-    func check(_ group: GroupName) throws(Failure) {
+    func check(_ group: GroupName) throws(AgentError) {
         if !preparation.makesUsers { _ = try system.id(of: group) }
     }
 
     /// The owners of a placed file have to be there, unless systemd-sysusers may make them.
-    private func check(_ access: FileAccess) throws(Failure) {
+    private func check(_ access: FileAccess) throws(AgentError) {
         if !preparation.makesUsers { _ = try system.attributes(access) }
     }
 
     /// Where an app's two links are, there may be nothing else.
-    func check(_ app: AppName) throws(Failure) {
+    func check(_ app: AppName) throws(AgentError) {
         for link in [app.current, app.previous] where try system.target(of: link) == nil {
-            if let occupant = try system.occupant(of: link) { throw Failure(.occupied(link, by: occupant, for: nil)) }
+            if let occupant = try system.occupant(of: link) { throw AgentError(.occupied(link, by: occupant, for: nil)) }
         }
     }
 
     /// The directories that a link at `path` takes; the one that holds them has to be there.
-    func missingDirectories(above path: AbsolutePath) throws(Failure) -> [AbsolutePath] {
+    func missingDirectories(above path: AbsolutePath) throws(AgentError) -> [AbsolutePath] {
         guard let parent = path.parent else { return [] }
         let missing = try system.missingDirectories(parent)
         if let existing = missing.isEmpty ? parent : missing[0].parent, try !system.isDirectory(existing) {
-            throw Failure(.occupied(existing, by: try system.occupant(of: existing) ?? .other, for: nil))
+            throw AgentError(.occupied(existing, by: try system.occupant(of: existing) ?? .other, for: nil))
         }
         return missing
     }
 
     /// What a link will take the place of; nil for nothing. A file with the same content is adopted, and so is a symlink to
     /// one; anything else that is not ours is an error, unless it is what a step allows it to displace.
-    func displaced(by link: Link) throws(Failure) -> Occupant? { try displaced(by: link, nil) }
+    func displaced(by link: Link) throws(AgentError) -> Occupant? { try displaced(by: link, nil) }
 
-    func displaced(by file: PlacedFile) throws(Failure) -> Occupant? {
+    func displaced(by file: PlacedFile) throws(AgentError) -> Occupant? {
         try displaced(by: Link(path: file.path, app: file.app, source: file.source), file.access)
     }
 
-    private func displaced(by link: Link, _ access: FileAccess?) throws(Failure) -> Occupant? {
+    private func displaced(by link: Link, _ access: FileAccess?) throws(AgentError) -> Occupant? {
         guard let occupant = try system.occupant(of: link.path) else { return nil }
         if let foreign = foreign(at: link.path), try isThere(foreign, at: link.path) { return occupant }
         switch occupant {
@@ -143,14 +143,14 @@ struct PreflightCheck {
                 try checkAccess(file, link, access)
                 return occupant
             }
-            if placed != nil { throw Failure(.placedChanged(link.path)) }
+            if placed != nil { throw AgentError(.placedChanged(link.path)) }
         default: break
         }
-        throw Failure(.occupied(link.path, by: occupant, for: link))
+        throw AgentError(.occupied(link.path, by: occupant, for: link))
     }
 
     /// The hash of a file if it is as large as one of those with the contents that matter, or nobody knows how large those are.
-    private func hash(_ file: borrowing File, ifAsLargeAs files: [AbsolutePath]) throws(Failure) -> ObjectID? {
+    private func hash(_ file: borrowing File, ifAsLargeAs files: [AbsolutePath]) throws(AgentError) -> ObjectID? {
         let status = try file.status()
         guard status.kind == csys_kind_regular else { return nil }
         var sizes: [UInt64] = []
@@ -160,7 +160,7 @@ struct PreflightCheck {
     }
 
     /// Whether a file that is adopted still means what it meant: `access` is that of a placed file, nil for a link.
-    private func checkAccess(_ file: borrowing File, _ link: Link, _ access: FileAccess?) throws(Failure) {
+    private func checkAccess(_ file: borrowing File, _ link: Link, _ access: FileAccess?) throws(AgentError) {
         try checkExtended(file, link.path)
         let found = try file.status().attributes
         var wanted: Drift.Attributes
@@ -178,25 +178,25 @@ struct PreflightCheck {
             }
         }
         if found.means(wanted) { return }
-        throw Failure(.otherAccess(link.path, found: try system.access(found), wanted: try system.access(wanted), link))
+        throw AgentError(.otherAccess(link.path, found: try system.access(found), wanted: try system.access(wanted), link))
     }
 
     /// What is no mode, and lets others in, or gives rights to who runs it.
-    private func checkExtended(_ file: borrowing File, _ path: AbsolutePath) throws(Failure) {
+    private func checkExtended(_ file: borrowing File, _ path: AbsolutePath) throws(AgentError) {
         for attribute in try file.extendedAttributes() {
             for name in ["system.posix_acl_access", "security.capability"] where isSameText(attribute.name, name) {
-                throw Failure(.extendedAccess(path, attribute: name))
+                throw AgentError(.extendedAccess(path, attribute: name))
             }
         }
     }
 
-    private func isThere(_ found: Drift.Found, at path: AbsolutePath) throws(Failure) -> Bool {
+    private func isThere(_ found: Drift.Found, at path: AbsolutePath) throws(AgentError) -> Bool {
         if case .file(_, let size) = found, try system.status(of: path)?.size != size { return false }
         return try system.found(at: path) == found
     }
 
     /// What is at the path of a placed file that goes; nil when nothing of it is there, but perhaps something else.
-    func removed(at path: AbsolutePath) throws(Failure) -> Occupant? {
+    func removed(at path: AbsolutePath) throws(AgentError) -> Occupant? {
         guard let occupant = try system.occupant(of: path) else { return nil }
         switch occupant {
         case .symlink(let target) where Layout.isOurs(target): return occupant
@@ -204,7 +204,7 @@ struct PreflightCheck {
             if foreign(at: path) != nil { return occupant }
             let content = try hash(system.open(path), ifAsLargeAs: [])
             guard let content, content == old?.placedContent(at: path) else {
-                throw Failure(.placedChanged(path))
+                throw AgentError(.placedChanged(path))
             }
             return occupant
         default: return nil
@@ -261,7 +261,7 @@ private struct Room {
     }
 
     /// Notes a copy of `file`, if that is there, in the nearest directory above `path` that is.
-    mutating func take(_ file: AbsolutePath, in path: AbsolutePath) throws(Failure) {
+    mutating func take(_ file: AbsolutePath, in path: AbsolutePath) throws(AgentError) {
         guard let size = try system.status(of: file)?.size else { return }
         var directory = path.parent
         while let here = directory {

@@ -48,7 +48,7 @@ final class Staging {
             remaining = content.size
         }
 
-        func append(_ bytes: ArraySlice<UInt8>) throws(Failure) {
+        func append(_ bytes: ArraySlice<UInt8>) throws(AgentError) {
             bytes.withUnsafeBytes { hasher.update($0) }
             try file.write(bytes)
             remaining -= UInt64(bytes.count)
@@ -62,7 +62,7 @@ final class Staging {
 
     /// What there is of the large contents already: what an earlier transfer that was cut off left, and what the version
     /// before has, which the laptop may know nothing of. All else that such a transfer left goes.
-    func resume(old: Record?) throws(Failure) -> [Content] {
+    func resume(old: Record?) throws(AgentError) -> [Content] {
         let large = preparation.contents.filter { $0.isLarge }
         for name in try system.list(Layout.partial) {
             guard let entry = try? RelativePath(name) else { continue }
@@ -117,13 +117,13 @@ final class Staging {
     }
 
     /// Makes the directories, takes over what the host has already (`old` says where), and waits for the rest.
-    func begin(old: Record?) throws(Failure) {
+    func begin(old: Record?) throws(AgentError) {
         var sent: [ObjectID: Int] = [:]
         for content in preparation.contents { sent[content.id] = 1 }
         let existing = Existing(old)
         for app in apps {
             let version = app.name.version(preparation.version)
-            guard try system.status(of: version) == nil else { throw Failure(.protocolViolation) }
+            guard try system.status(of: version) == nil else { throw AgentError(.protocolViolation) }
             let staging = app.name.staging(preparation.version)
             try system.removeTree(staging)
             try system.makeDirectories(app.name.directory, mode: 0o755)
@@ -153,7 +153,7 @@ final class Staging {
     }
 
     /// Announces further contents.
-    func expect(_ contents: [Content]) throws(Failure) {
+    func expect(_ contents: [Content]) throws(AgentError) {
         queue.append(contentsOf: contents)
         try advance()
     }
@@ -164,10 +164,10 @@ final class Staging {
     /// What has to be announced still.
     var missing: [ObjectID] { Array(wanted.keys) }
 
-    func receive(_ bytes: ArraySlice<UInt8>) throws(Failure) {
+    func receive(_ bytes: ArraySlice<UInt8>) throws(AgentError) {
         var rest = bytes
         while !rest.isEmpty {
-            guard let current = incoming else { throw Failure(.protocolViolation) }
+            guard let current = incoming else { throw AgentError(.protocolViolation) }
             let piece = rest.prefix(Int(min(UInt64(rest.count), current.remaining)))
             try current.append(piece)
             rest = rest.dropFirst(piece.count)
@@ -176,7 +176,7 @@ final class Staging {
     }
 
     /// Makes everything durable and gives the checkouts their names.
-    func finish() throws(Failure) {
+    func finish() throws(AgentError) {
         for content in completed {
             try place(content.id, at: Layout.partial(content.id), content.destinations)
         }
@@ -200,11 +200,11 @@ final class Staging {
     }
 
     /// Opens the next announced content, and completes those that are empty.
-    private func advance() throws(Failure) {
+    private func advance() throws(AgentError) {
         while incoming == nil, queueStart < queue.count {
             let content = queue[queueStart]
             queueStart += 1
-            guard let index = wanted[content.id], case let first = destinations[index][0] else { throw Failure(.protocolViolation) }
+            guard let index = wanted[content.id], case let first = destinations[index][0] else { throw AgentError(.protocolViolation) }
             let next: Incoming
             if content.isLarge {
                 next = try large(content)
@@ -217,7 +217,7 @@ final class Staging {
     }
 
     /// A large content lies apart until all have come, so that what is there survives a lost connection.
-    private func large(_ content: Content) throws(Failure) -> Incoming {
+    private func large(_ content: Content) throws(AgentError) -> Incoming {
         let path = Layout.partial(content.id)
         guard let index = arrived.firstIndex(where: { $0.id == content.id }) else {
             try system.makeDirectories(Layout.partial, mode: 0o700)
@@ -228,22 +228,22 @@ final class Staging {
         let size = arrived.remove(at: index).size
         incoming.remaining -= size
         guard try incoming.file.read(limit: size, { incoming.hasher.update($0) }) == size else {
-            throw Failure(.corrupt(path: path.text))
+            throw AgentError(.corrupt(path: path.text))
         }
         return incoming
     }
 
-    private func complete(_ content: Incoming) throws(Failure) {
+    private func complete(_ content: Incoming) throws(AgentError) {
         incoming = nil
         let path = content.file.path
         guard content.hasher.finish() == content.content.id else {
-            guard content.isResumed else { throw Failure(.corrupt(path: path.text)) }
+            guard content.isResumed else { throw AgentError(.corrupt(path: path.text)) }
             // The first part was damaged, by a power loss say: it is missing as a whole.
             try system.remove(path)
             return try advance()
         }
         let id = content.content.id
-        guard let index = wanted.removeValue(forKey: id) else { throw Failure(.protocolViolation) }
+        guard let index = wanted.removeValue(forKey: id) else { throw AgentError(.protocolViolation) }
         let destinations = destinations[index]
         if content.content.isLarge {
             completed.append((id, destinations))
@@ -254,7 +254,7 @@ final class Staging {
     }
 
     /// Puts a file that is complete where it goes. It may be at the first of these places.
-    private func place(_ id: ObjectID, at path: AbsolutePath, _ destinations: [Destination]) throws(Failure) {
+    private func place(_ id: ObjectID, at path: AbsolutePath, _ destinations: [Destination]) throws(AgentError) {
         guard let first = destinations.first else { return }
         if path != first.path {
             try system.setMode(path, first.mode)
@@ -262,7 +262,7 @@ final class Staging {
         }
         for other in destinations.dropFirst() {
             guard try system.copy(first.path, to: other.path, mode: other.mode, id: id) else {
-                throw Failure(.corrupt(path: first.path.text))
+                throw AgentError(.corrupt(path: first.path.text))
             }
         }
     }
@@ -272,7 +272,7 @@ final class Staging {
     private func takeOver(
         _ file: FileEntry, of app: AppName, from existing: Existing, to destination: AbsolutePath, mode: UInt32,
         size: UInt64? = nil
-    ) throws(Failure) -> Bool {
+    ) throws(AgentError) -> Bool {
         let known = existing.path(of: file, in: app)
         for case let source? in [known, app.previous.appending(file.path)] {
             guard let status = try system.status(of: source), status.kind == csys_kind_regular else { continue }
@@ -324,14 +324,14 @@ extension System {
     /// unchanged unit as unchanged. False, and nothing at `destination`, when the content does not have the id `id`.
     func copy(
         _ source: AbsolutePath, to destination: AbsolutePath, mode: UInt32, id: ObjectID, attributes: Drift.Attributes? = nil
-    ) throws(Failure) -> Bool {
+    ) throws(AgentError) -> Bool {
         let from = try open(source)
         let status = try from.status()
         let to = try create(destination, mode: mode)
         var hasher = ObjectHasher(.blob, size: status.size)
         try pass(.clone, destination)
         let isCloned = csys_clone(to.descriptor, from.descriptor) == 0
-        let size = try from.read { piece throws(Failure) in
+        let size = try from.read { piece throws(AgentError) in
             hasher.update(piece)
             if !isCloned { try to.write(piece) }
         }

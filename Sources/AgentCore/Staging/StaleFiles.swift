@@ -7,7 +7,7 @@ struct StaleFiles {
     let system: System
 
     /// Ends the transaction on disk. The record must not be lost after the journal is.
-    func closeJournal() throws(Failure) {
+    func closeJournal() throws(AgentError) {
         try system.syncParent(of: Layout.record)
         try system.removeIfThere(Layout.journal)
         try system.syncParent(of: Layout.journal)
@@ -17,7 +17,7 @@ struct StaleFiles {
 
     /// Ends a transaction that was committed: what it displaced of somebody else is kept. This may be done again when
     /// something went wrong in it.
-    func closeCommitted() throws(Failure) {
+    func closeCommitted() throws(AgentError) {
         guard let journal = try Journal.load(system) else { return }
         if let commit = journal.commit {
             var isKeeping = false
@@ -41,10 +41,10 @@ struct StaleFiles {
     /// Removes what no deploy needs any more. While a transaction is open, undoing it may need any of that, and it all stays.
     ///
     /// One that cannot be removed keeps none of the others; the last such failure is thrown.
-    func sweep() throws(Failure) {
+    func sweep() throws(AgentError) {
         guard try system.status(of: Layout.journal) == nil else { return }
         try BootUnit(system: system).remove()
-        var failure: Failure?
+        var failure: AgentError?
         for path in try find(Record.load(system)) {
             do { try system.removeTree(path) } catch { failure = error }
         }
@@ -53,7 +53,7 @@ struct StaleFiles {
 
     /// Every checkout that is neither the current nor the previous version of its app, a `previous` that leads nowhere, what
     /// was never finished, and apps of which nothing is left; each after what lies in it.
-    func find(_ record: Record?) throws(Failure) -> [AbsolutePath] {
+    func find(_ record: Record?) throws(AgentError) -> [AbsolutePath] {
         var found = [Layout.undo, Layout.oldBootUnit, Layout.record.withSuffix(".new"), Layout.journal.withSuffix(".new")]
         // Agents of which the upload was cut.
         for name in try system.list(Layout.agents) where begins(name, "new.") {
@@ -71,7 +71,7 @@ struct StaleFiles {
         return there
     }
 
-    private func find(_ app: AppName, isDeployed: Bool, _ found: inout [AbsolutePath]) throws(Failure) {
+    private func find(_ app: AppName, isDeployed: Bool, _ found: inout [AbsolutePath]) throws(AgentError) {
         // Something else may lie there, and a symlink may lead anywhere.
         guard try system.status(of: app.directory)?.kind == csys_kind_directory else { return }
         let current = try system.target(of: app.current)
@@ -106,7 +106,7 @@ struct StaleFiles {
     private static var maximumAgents: Int { 2 }
 
     /// Removes agents, but for the one that runs and the newest of the others.
-    func removeAgents(except own: String) throws(Failure) {
+    func removeAgents(except own: String) throws(AgentError) {
         var others: [(path: AbsolutePath, time: Int64)] = []
         for name in try system.list(Layout.agents) where begins(name, "deptool-agent-") && name != own {
             guard let path = try? RelativePath(name), case let path = Layout.agents.appending(path) else { continue }

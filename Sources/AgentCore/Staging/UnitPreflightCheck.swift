@@ -8,7 +8,7 @@ struct UnitPreflightCheck {
     let preparation: Preparation
     let systemd: Systemd
 
-    func check(_ found: FoundObstacles) throws(Failure) {
+    func check(_ found: FoundObstacles) throws(AgentError) {
         do { try Quadlets(system: system, preparation: preparation).checkGenerator() } catch { found.add(error) }
         try checkNames(found)
         var indices: [Int] = []
@@ -25,13 +25,13 @@ struct UnitPreflightCheck {
         for number in indices.indices {
             let (index, unit) = (indices[number], units[number])
             if let problem = try refusal(preparation.steps[index].action, unit, statuses[number]) {
-                found.add(Failure(step: index, .unit(unit, problem, journal: "")))
+                found.add(AgentError(step: index, .unit(unit, problem, journal: "")))
             }
         }
     }
 
     /// Units of others are listed by their own names.
-    private func checkNames(_ found: FoundObstacles) throws(Failure) {
+    private func checkNames(_ found: FoundObstacles) throws(AgentError) {
         let own = preparation.record.placed.map { $0.path.name }
         var units: [UnitName] = []
         for step in preparation.steps {
@@ -40,12 +40,12 @@ struct UnitPreflightCheck {
             units.append(unit)
         }
         for (unit, status) in zip(units, try systemd.show(units)) where status.isLoaded && !isSameText(status.id, unit.text) {
-            found.add(Failure(.unitAlias(unit, of: status.id)))
+            found.add(AgentError(.unitAlias(unit, of: status.id)))
         }
     }
 
     /// Why systemd will not do what a step asks for: the unit says that only other units may start or stop it.
-    private func refusal(_ action: Step.Action, _ unit: UnitName, _ status: UnitStatus) throws(Failure) -> UnitProblem? {
+    private func refusal(_ action: Step.Action, _ unit: UnitName, _ status: UnitStatus) throws(AgentError) -> UnitProblem? {
         if case .disable = action { return status.isUp && status.refusesStop ? .refusesStop : nil }
         if case .start(_, .leave, _) = action, status.isUp { return nil }
         try foresee(unit, status)
@@ -54,7 +54,7 @@ struct UnitPreflightCheck {
     }
 
     /// Has `status` say what the new version of the unit's file and its drop-ins will make of it.
-    private func foresee(_ unit: UnitName, _ status: UnitStatus) throws(Failure) {
+    private func foresee(_ unit: UnitName, _ status: UnitStatus) throws(AgentError) {
         var dropIns: [AbsolutePath] = []
         for app in preparation.record.apps {
             for file in app.files {

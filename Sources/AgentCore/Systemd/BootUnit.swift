@@ -39,7 +39,7 @@ struct BootUnit {
         case foreign(Occupant)
     }
 
-    private func state() throws(Failure) -> State {
+    private func state() throws(AgentError) -> State {
         switch try system.occupant(of: file) {
         case nil: return .missing
         case .symlink(to: Layout.oldBootUnit.text): return .ours
@@ -52,8 +52,8 @@ struct BootUnit {
 
     /// Whether the unit can be put where it belongs: not if something else has its name. Fails where the directory cannot be
     /// written, as where `/etc` is an image.
-    func check() throws(Failure) {
-        if case .foreign(let occupant) = try state() { throw Failure(.occupied(file, by: occupant, for: nil)) }
+    func check() throws(AgentError) {
+        if case .foreign(let occupant) = try state() { throw AgentError(.occupied(file, by: occupant, for: nil)) }
     }
 
     /// Whether it can be put where it belongs, as far as the file system goes.
@@ -63,7 +63,7 @@ struct BootUnit {
     }
 
     /// `agent` is the file name of the agent that shall run.
-    func install(_ agent: String) throws(Failure) {
+    func install(_ agent: String) throws(AgentError) {
         try check()
         if let parent = wanted.parent { try system.makeDirectories(parent, mode: 0o755) }
         try system.replace(file, with: Array(text(agent).utf8), mode: 0o644)
@@ -72,7 +72,7 @@ struct BootUnit {
     }
 
     /// Takes away what `install` made, or made a part of, and what agents of version 1 linked.
-    func remove() throws(Failure) {
+    func remove() throws(AgentError) {
         for (link, target) in [(wanted, file), (file, Layout.oldBootUnit)] {
             if let directory = link.parent { try system.removeAsides(in: directory, to: target) }
         }
@@ -84,7 +84,7 @@ struct BootUnit {
     private func isOurs(_ target: String) -> Bool { target == file.text || target == Layout.oldBootUnit.text }
 
     /// The file name of the agent that an agent of version 1 wanted to be run at boot; nil where there is none.
-    func oldAgent() throws(Failure) -> String? {
+    func oldAgent() throws(AgentError) -> String? {
         let start = "ExecStart=" + Layout.agents.text + "/"
         for line in pieces((try system.contents(of: Layout.oldBootUnit, limit: 65536) ?? [])[...], at: 10) {
             guard begins(line, start) else { continue }

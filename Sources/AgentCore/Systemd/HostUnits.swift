@@ -49,10 +49,10 @@ extension HostUnits: WireCodable {
 extension Systemd {
     /// All of the host's units that are up or fail. One call, whose cost does not grow much with the number of units, unlike
     /// that of `systemctl show`.
-    func units() throws(Failure) -> HostUnits {
+    func units() throws(AgentError) -> HostUnits {
         let result = try command.run(HostUnits.arguments)
         guard result.status == 0, result.output.count < Command.outputLimit else {
-            throw Failure(.command(arguments: HostUnits.arguments, status: result.status, output: lastLines(result.text)))
+            throw AgentError(.command(arguments: HostUnits.arguments, status: result.status, output: lastLines(result.text)))
         }
         return HostUnits.parse(result.text)
     }
@@ -67,21 +67,21 @@ private final class Dependencies {
     init(_ systemd: Systemd) { self.systemd = systemd }
 
     /// Asks for all of them at once.
-    func load(_ wanted: [UnitName]) throws(Failure) {
+    func load(_ wanted: [UnitName]) throws(AgentError) {
         var unknown: [UnitName] = []
         for unit in wanted where !units.contains(unit) { unknown.append(unit) }
         statuses += try systemd.show(unknown, .dependencies)
         units += unknown
     }
 
-    func status(_ unit: UnitName) throws(Failure) -> UnitStatus {
+    func status(_ unit: UnitName) throws(AgentError) -> UnitStatus {
         if let index = units.firstIndex(of: unit) { return statuses[index] }
         try load([unit])
         return statuses[statuses.count - 1]
     }
 
     /// The one of `causes` that a unit cannot do without, directly or through others; nil if there is none.
-    func cause(of unit: UnitName, among causes: [UnitName]) throws(Failure) -> UnitName? {
+    func cause(of unit: UnitName, among causes: [UnitName]) throws(AgentError) -> UnitName? {
         var seen = [unit]
         var next = 0
         while next < seen.count {
@@ -99,7 +99,7 @@ private final class Dependencies {
     }
 
     /// Those of `candidates` that `causes` start, directly or through each other.
-    func started(_ candidates: [UnitName], by causes: [UnitName]) throws(Failure) -> [UnitName] {
+    func started(_ candidates: [UnitName], by causes: [UnitName]) throws(AgentError) -> [UnitName] {
         try load(causes + candidates)
         var started: [UnitName] = []
         var queue = causes
@@ -129,7 +129,7 @@ extension Systemd {
 
     /// Of the units that were up and are not, those that the steps took down. What ended by itself is not among them, as far as
     /// systemd knows: what nothing in the plan reaches, a oneshot, what a timer starts, what has no unit file any more.
-    func fallen(_ journal: Journal, _ now: HostUnits) throws(Failure) -> [Fallen] {
+    func fallen(_ journal: Journal, _ now: HostUnits) throws(AgentError) -> [Fallen] {
         let own = journal.units.map { $0.name }
         let down = journal.others.up.filter { !now.up.contains($0) && !own.contains($0) }
         guard !down.isEmpty else { return [] }
@@ -160,7 +160,7 @@ extension Systemd {
     }
 
     /// Of the units that are up or failed and were neither, those that came with the ones that the steps name.
-    func come(_ journal: Journal, _ now: HostUnits) throws(Failure) -> [UnitName] {
+    func come(_ journal: Journal, _ now: HostUnits) throws(AgentError) -> [UnitName] {
         let own = journal.units.map { $0.name }
         let before = journal.others.all
         let new = now.all.filter { !before.contains($0) && !own.contains($0) }
@@ -169,7 +169,7 @@ extension Systemd {
     }
 
     /// Starts again what went down, and sees whether it stays up.
-    func raise(_ fallen: [Fallen], _ interruption: any Interruption) throws(Failure) {
+    func raise(_ fallen: [Fallen], _ interruption: any Interruption) throws(AgentError) {
         guard !fallen.isEmpty else { return }
         resetFailed(fallen.map { $0.unit })
         _ = try bringUp(start: fallen.map { Job(unit: $0.unit, limit: Self.usualLimit) }, restart: [])
@@ -183,7 +183,7 @@ extension Systemd {
                 // It is as well as it was.
                 if case .restarting = problem, one.hasRestarted { continue }
                 let state = (try? show([one.unit]))?.first?.activeState ?? ""
-                throw Failure(.unit(one.unit, .draggedDown(with: one.cause, state: state), journal: journal))
+                throw AgentError(.unit(one.unit, .draggedDown(with: one.cause, state: state), journal: journal))
             }
         }
     }

@@ -27,12 +27,12 @@ struct Quadlets {
     }
 
     /// Before anything changes.
-    func checkGenerator() throws(Failure) {
-        if !paths.isEmpty, generator == nil { throw Failure(.noQuadlets) }
+    func checkGenerator() throws(AgentError) {
+        if !paths.isEmpty, generator == nil { throw AgentError(.noQuadlets) }
     }
 
     /// After systemd has read its units: each quadlet has one, whatever its name is.
-    func checkUnits(_ systemd: Systemd) throws(Failure) {
+    func checkUnits(_ systemd: Systemd) throws(AgentError) {
         var rest = paths
         guard !rest.isEmpty else { return }
         var units: [UnitName] = []
@@ -44,14 +44,14 @@ struct Quadlets {
             // Of a template there is only the file.
             if !isSameText(unit.template, name) { units.append(unit) }
         }
-        if let path = rest.first { throw Failure(.noQuadletUnit(path, output: complaint(path, systemd))) }
+        if let path = rest.first { throw AgentError(.noQuadletUnit(path, output: complaint(path, systemd))) }
         for (unit, status) in zip(units, try systemd.show(units)) where !status.isLoaded {
-            throw Failure(.unit(unit, .notLoaded(state: status.loadState), journal: ""))
+            throw AgentError(.unit(unit, .notLoaded(state: status.loadState), journal: ""))
         }
     }
 
     /// Which quadlet a unit was made of.
-    private func source(_ path: AbsolutePath) throws(Failure) -> String? {
+    private func source(_ path: AbsolutePath) throws(AgentError) -> String? {
         guard try system.status(of: path)?.kind == csys_kind_regular else { return nil }
         let key = Array("SourcePath=".utf8)
         for line in pieces((try system.contents(of: path, limit: 1 << 20) ?? [])[...], at: 10) where begins(line, "SourcePath=") {

@@ -31,27 +31,27 @@ struct Systemd {
     }
 
     /// Has a boot that is under way start what is enabled now: it began with what was enabled then.
-    func continueBoot() throws(Failure) {
+    func continueBoot() throws(AgentError) {
         let job = try command.run(["systemctl", "show", "--property=Job", "--value", "default.target"])
         // A boot may also lead elsewhere, to a rescue shell say.
         guard let first = job.output.first, first > UInt8(ascii: "0"), first <= UInt8(ascii: "9") else { return }
         try succeed(["systemctl", "--no-block", "--no-ask-password", "start", "default.target"])
     }
 
-    func daemonReload() throws(Failure) { try succeed(["systemctl", "daemon-reload"]) }
+    func daemonReload() throws(AgentError) { try succeed(["systemctl", "daemon-reload"]) }
     // Without files, these two would apply all that the host has.
 
-    func sysusers(_ files: [String]) throws(Failure) { if !files.isEmpty { try succeed(["systemd-sysusers"] + files) } }
+    func sysusers(_ files: [String]) throws(AgentError) { if !files.isEmpty { try succeed(["systemd-sysusers"] + files) } }
 
     /// systemd-tmpfiles exits with 65 or 73 when it could not apply some line, which is for the operator to know.
-    func tmpfiles(_ files: [String]) throws(Failure) { if !files.isEmpty { try succeed(["systemd-tmpfiles", "--create"] + files) } }
+    func tmpfiles(_ files: [String]) throws(AgentError) { if !files.isEmpty { try succeed(["systemd-tmpfiles", "--create"] + files) } }
 
     /// Enables without the reload that `systemctl enable` would do: the plan has its own.
-    func enable(_ units: [UnitName]) throws(Failure) {
+    func enable(_ units: [UnitName]) throws(AgentError) {
         try succeed(["systemctl", "--no-reload", "--no-ask-password", "enable"] + units.map { $0.text })
     }
 
-    func disable(_ units: [UnitName]) throws(Failure) {
+    func disable(_ units: [UnitName]) throws(AgentError) {
         try succeed(["systemctl", "--no-reload", "--no-ask-password", "disable"] + units.map { $0.text })
     }
 
@@ -65,10 +65,10 @@ struct Systemd {
         }
     }
 
-    func stop(_ jobs: [Job]) throws(Failure) {
+    func stop(_ jobs: [Job]) throws(AgentError) {
         let result = try run("stop", jobs, until: .stopped)
         guard result.status == 0 else {
-            throw Failure(.command(arguments: arguments("stop", jobs), status: result.status, output: lastLines(result.text)))
+            throw AgentError(.command(arguments: arguments("stop", jobs), status: result.status, output: lastLines(result.text)))
         }
     }
 
@@ -85,7 +85,7 @@ struct Systemd {
     /// for a check to say, so a status that is not zero is returned, not thrown.
     ///
     /// What is down is not restarted: systemd would restart what depends on it, and refuse where `RefuseManualStop` is set.
-    func bringUp(start: [Job], restart: [Job]) throws(Failure) -> Command.Result {
+    func bringUp(start: [Job], restart: [Job]) throws(AgentError) -> Command.Result {
         let stopped = try releaseSockets(start + restart)
         // A socket comes before its service, with which it could not start.
         var (sockets, starting, restarting): ([Job], [Job], [Job]) = ([], [], [])
@@ -106,7 +106,7 @@ struct Systemd {
     }
 
     /// The same, and fails with what one of the units has to say.
-    func bringUp(start: [Job], restart: [Job], _ journal: Journal) throws(Failure) {
+    func bringUp(start: [Job], restart: [Job], _ journal: Journal) throws(AgentError) {
         let units = (start + restart).map { $0.unit }
         guard !units.isEmpty else { return }
         var result = try bringUp(start: start, restart: restart)
@@ -122,20 +122,20 @@ struct Systemd {
         // Say which unit it was, in its own words.
         for (unit, status) in zip(units, statuses) {
             if case .unwell(let problem) = status.verdict(before: journal.invocation(of: unit)) {
-                throw Failure(.unit(unit, problem, journal: self.journal(unit)))
+                throw AgentError(.unit(unit, problem, journal: self.journal(unit)))
             }
         }
         // None looks like it: it failed, and something has it start again already, such as its socket.
         for (unit, status) in zip(units, statuses) where status.isActivating {
-            throw Failure(.unit(unit, .restarting(times: status.restarts), journal: self.journal(unit)))
+            throw AgentError(.unit(unit, .restarting(times: status.restarts), journal: self.journal(unit)))
         }
         let arguments = arguments(restart.isEmpty ? "start" : "restart", restart.isEmpty ? start : restart)
-        throw Failure(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
+        throw AgentError(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
     }
 
     /// A socket cannot be started while its service is up. Stops both, the socket first, so that no connection starts the service
     /// again. Returns what was stopped.
-    private func releaseSockets(_ jobs: [Job]) throws(Failure) -> [UnitName] {
+    private func releaseSockets(_ jobs: [Job]) throws(AgentError) -> [UnitName] {
         let sockets = jobs.filter { $0.unit.isSocket }
         var stopping: [Job] = []
         var services: [Job] = []
@@ -183,11 +183,11 @@ struct Systemd {
 
     /// Waits until systemd has done the jobs, tells what for, and fails when one of them takes too long. Whatever ends the
     /// wait early, systemd gives up what it has not done.
-    private func run(_ verb: String, _ jobs: [Job], until goal: Waiting.Goal) throws(Failure) -> Command.Result {
+    private func run(_ verb: String, _ jobs: [Job], until goal: Waiting.Goal) throws(AgentError) -> Command.Result {
         // What is waited for is found out every second; if that does not end it, something is wrong with systemd.
         let longest = jobs.map { $0.limit }.max() ?? .zero
         do {
-            return try command.run(arguments(verb, jobs), limit: longest + .seconds(30)) { seconds throws(Failure) in
+            return try command.run(arguments(verb, jobs), limit: longest + .seconds(30)) { seconds throws(AgentError) in
                 var isTold = false
                 for (job, status) in zip(jobs, try show(jobs.map { $0.unit })) where status.job != nil {
                     let limit = job.limit.wholeSeconds
@@ -202,9 +202,9 @@ struct Systemd {
         }
     }
 
-    func tooSlow(_ unit: UnitName, _ status: UnitStatus, seconds: Int) -> Failure {
+    func tooSlow(_ unit: UnitName, _ status: UnitStatus, seconds: Int) -> AgentError {
         let state = status.activeState + " (" + status.subState + ")"
-        return Failure(.unit(unit, .tooSlow(state: state, seconds: seconds), journal: journal(unit)))
+        return AgentError(.unit(unit, .tooSlow(state: state, seconds: seconds), journal: journal(unit)))
     }
 
     /// Lets systemd forget what it still has to do with the units. A job that is done meanwhile is no error.
@@ -216,13 +216,13 @@ struct Systemd {
     /// What systemd says of units, in the order asked for.
     func show(
         _ units: [UnitName], _ properties: UnitStatus.Properties = .state, heeding interrupts: Bool = true
-    ) throws(Failure) -> [UnitStatus] {
+    ) throws(AgentError) -> [UnitStatus] {
         guard !units.isEmpty else { return [] }
         let arguments = ["systemctl", "show", "--property=" + properties.rawValue, "--"] + units.map { $0.text }
         let result = try command.run(arguments, heeding: interrupts)
         let statuses = UnitStatus.parse(result.text)
         guard result.status == 0, statuses.count == units.count else {
-            throw Failure(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
+            throw AgentError(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
         }
         return statuses
     }
@@ -244,10 +244,10 @@ struct Systemd {
     /// What a program prints; nothing when it could not be run.
     func output(_ arguments: [String]) -> [UInt8] { (try? command.run(arguments, limit: .seconds(10)))?.output ?? [] }
 
-    private func succeed(_ arguments: [String]) throws(Failure) {
+    private func succeed(_ arguments: [String]) throws(AgentError) {
         let result = try command.run(arguments)
         guard result.status == 0 else {
-            throw Failure(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
+            throw AgentError(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
         }
     }
 }

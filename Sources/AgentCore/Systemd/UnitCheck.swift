@@ -2,7 +2,7 @@ import CSystem
 import Model
 import Wire
 
-/// Judges units after they were started (DESIGN: "Judging a unit").
+/// Judges units after they were started.
 struct UnitCheck {
     struct Item {
         var unit: UnitName
@@ -24,7 +24,7 @@ struct UnitCheck {
     let interruption: any Interruption
 
     /// Returns when every unit is well; fails on the first that is not.
-    func check(_ items: [Item]) throws(Failure) {
+    func check(_ items: [Item]) throws(AgentError) {
         guard !items.isEmpty else { return }
         let begun = csys_monotonic_ns()
         var waited = Duration.zero
@@ -41,7 +41,7 @@ struct UnitCheck {
                 let goal: Waiting.Goal
                 switch systemd.verdict(item.unit, status, before: item.invocation) {
                 case .unwell(let problem), .forgotten(let problem):
-                    throw Failure(.unit(item.unit, problem, journal: systemd.journal(item.unit)))
+                    throw AgentError(.unit(item.unit, problem, journal: systemd.journal(item.unit)))
                 case .healthy:
                     (limit, goal) = (item.settle(status), .settled)
                     if waited >= limit { continue }
@@ -67,10 +67,10 @@ struct UnitCheck {
         }
     }
 
-    private func wait(_ pause: Duration) throws(Failure) {
+    private func wait(_ pause: Duration) throws(AgentError) {
         let deadline = csys_monotonic_ns() + Int64(pause.wholeMilliseconds + 1) * 1_000_000
         while true {
-            if let reason = interruption.reason { throw Failure(reason) }
+            if let reason = interruption.reason { throw AgentError(reason) }
             let remaining = (deadline - csys_monotonic_ns() + 999_999) / 1_000_000
             guard remaining > 0 else { return }
             var items = [csys_poll_item(fd: interruption.descriptor, readable: true, writable: false)]

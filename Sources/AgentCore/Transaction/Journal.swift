@@ -18,7 +18,7 @@ public struct Journal: Hashable, Sendable {
     /// Whether systemd has to read its units again when the rest is undone.
     public var needsReload: Bool
     /// What enables units, all of the host's; nil when the steps leave that alone.
-    public var enablement: Enablement.Snapshot?
+    public var enablement: EnabledLinks.Snapshot?
     /// What else the host ran, so that it can be seen what the steps did to it.
     public var others = HostUnits()
     /// Units of these that undoing has to start again: found while systemd knows the new units still.
@@ -78,19 +78,19 @@ public struct Journal: Hashable, Sendable {
     }
 
     /// The journal on disk; nil when no transaction is open.
-    static func load(_ system: System) throws(Failure) -> Journal? {
+    static func load(_ system: System) throws(AgentError) -> Journal? {
         let bytes: [UInt8]?
         bytes = try system.contents(of: Layout.journal, limit: Frame.limit)
         guard let bytes else { return nil }
         do {
             return try Journal(decoding: bytes)
         } catch {
-            throw Failure(FormatHeader.problem(Layout.journal, .journal, bytes, error))
+            throw AgentError(FormatHeader.problem(Layout.journal, .journal, bytes, error))
         }
     }
 
     /// The file name of the agent that wrote the journal on disk; nil where there is no journal.
-    static func writer(_ system: System) throws(Failure) -> String? {
+    static func writer(_ system: System) throws(AgentError) -> String? {
         guard let bytes = try system.contents(of: Layout.journal, limit: Frame.limit) else { return nil }
         var reader = ByteReader(bytes)
         guard let header = try? FormatHeader(.journal, from: &reader) else { return nil }
@@ -98,13 +98,13 @@ public struct Journal: Hashable, Sendable {
     }
 
     /// Whether the record is the one that the transaction was to write. The host's machine id may be another since.
-    func isCommitted(_ system: System) throws(Failure) -> Bool {
+    func isCommitted(_ system: System) throws(AgentError) -> Bool {
         guard let machineID else { return try Record.load(system)?.commit == commit }
         guard let stored = try StoredRecord.read(system) else { return commit == nil }
         return stored.record.commit == commit && stored.machineID == machineID
     }
 
-    func save(_ system: System) throws(Failure) {
+    func save(_ system: System) throws(AgentError) {
         try system.replace(Layout.journal, with: encoded, mode: 0o600)
         try system.syncParent(of: Layout.journal)
     }
@@ -133,7 +133,7 @@ extension Journal: WireCodable {
         priors = try reader.list(of: Prior.self)
         units = try reader.list(of: PriorUnit.self)
         needsReload = try reader.bool()
-        enablement = header.version == 1 ? nil : try reader.optional(Enablement.Snapshot.self)
+        enablement = header.version == 1 ? nil : try reader.optional(EnabledLinks.Snapshot.self)
         if header.version > 1 {
             others = try HostUnits(from: &reader)
             fallen = try reader.list(of: UnitName.self)

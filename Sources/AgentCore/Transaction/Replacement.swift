@@ -20,7 +20,7 @@ enum Expected {
 /// and comes back unless it is as expected.
 extension System {
     /// Makes `path` a symlink in one step: a reader finds what was there before or the link, never nothing.
-    @inline(never) func replaceSymlink(_ path: AbsolutePath, target: String, over expected: Expected = .anything) throws(Failure) {
+    @inline(never) func replaceSymlink(_ path: AbsolutePath, target: String, over expected: Expected = .anything) throws(AgentError) {
         try pass(.symlink, path)
         let directory = try holder(of: path, .symlink)
         if case .nothing = expected {
@@ -38,7 +38,7 @@ extension System {
     }
 
     /// Gives something that is beside it the name `path`, and removes what had it. Unless that is as expected, nothing has changed.
-    @inline(never) func replace(_ path: AbsolutePath, by aside: String, in directory: Directory, over expected: Expected) throws(Failure) {
+    @inline(never) func replace(_ path: AbsolutePath, by aside: String, in directory: Directory, over expected: Expected) throws(AgentError) {
         try pass(.rename, path)
         let name = path.name
         var how = csys_rename_exchange
@@ -73,7 +73,7 @@ extension System {
     }
 
     /// Gives a file a second name; false where it cannot have one there.
-    @inline(never) func link(_ path: AbsolutePath, to name: String, in directory: Directory) throws(Failure) -> Bool {
+    @inline(never) func link(_ path: AbsolutePath, to name: String, in directory: Directory) throws(AgentError) -> Bool {
         let origin = try holder(of: path, .symlink)
         let result = csys_link_at(origin.descriptor, path.name, directory.descriptor, name)
         // EPERM: the file system has no such thing.
@@ -84,7 +84,7 @@ extension System {
 
     /// Removes what is at `path` if it is as expected; false when it is not.
     @discardableResult
-    @inline(never) func remove(_ path: AbsolutePath, if expected: Expected) throws(Failure) -> Bool {
+    @inline(never) func remove(_ path: AbsolutePath, if expected: Expected) throws(AgentError) -> Bool {
         guard let directory = try reach(path.parent), holds(expected, path.name, directory) else { return false }
         try pass(.remove, path)
         var (aside, result) = ("", -Int32(csys_eexist))
@@ -109,13 +109,13 @@ extension System {
     /// Whether the file system or the kernel has no way to rename without replacing: EINVAL, ENOSYS.
     @inline(never) private func isUnable(_ result: Int32) -> Bool { result == -Int32(csys_einval) || result == -38 }
 
-    @inline(never) private func refuse(_ path: AbsolutePath, _ aside: String, _ directory: Directory) -> Failure {
+    @inline(never) private func refuse(_ path: AbsolutePath, _ aside: String, _ directory: Directory) -> AgentError {
         _ = directory.unlink(aside)
         return occupied(path)
     }
 
-    @inline(never) private func occupied(_ path: AbsolutePath) -> Failure {
-        Failure(.occupied(path, by: ((try? occupant(of: path)) ?? nil) ?? .other, for: nil))
+    @inline(never) private func occupied(_ path: AbsolutePath) -> AgentError {
+        AgentError(.occupied(path, by: ((try? occupant(of: path)) ?? nil) ?? .other, for: nil))
     }
 
     /// Whether what has a name is as expected. What cannot be looked at is not.
@@ -150,7 +150,7 @@ extension System {
 
     /// Tidies up where the replacement of one of these paths, with the contents of the files that were put there, was cut
     /// off: what was put aside goes back, and what was to take its place goes.
-    func settle(_ paths: [(path: AbsolutePath, content: Content?)]) throws(Failure) {
+    func settle(_ paths: [(path: AbsolutePath, content: Content?)]) throws(AgentError) {
         var places: [AbsolutePath: Int] = [:]
         var parents: [AbsolutePath: Int] = [:]
         for (index, (path, _)) in paths.enumerated() {
@@ -175,14 +175,14 @@ extension System {
     }
 
     /// Removes the symlinks that were to take the place of others, in a directory of root's; all, or those to `target`.
-    func removeAsides(in directory: AbsolutePath, to target: AbsolutePath? = nil) throws(Failure) {
+    func removeAsides(in directory: AbsolutePath, to target: AbsolutePath? = nil) throws(AgentError) {
         for name in try list(directory) where begins(name, AbsolutePath.asideMark) {
             let path = directory.appending(name: name)
             if let there = try self.target(of: path), isSameText(target?.text ?? there, there) { try remove(path) }
         }
     }
 
-    @inline(never) private func settle(_ path: AbsolutePath, _ aside: String, _ directory: Directory, content: Content?) throws(Failure) {
+    @inline(never) private func settle(_ path: AbsolutePath, _ aside: String, _ directory: Directory, content: Content?) throws(AgentError) {
         func isNew(_ name: String) -> Bool {
             if holds(.ours, name, directory) { return true }
             guard let content else { return false }
@@ -228,7 +228,7 @@ struct NotedPaths {
     }
 
     /// What has to be at a path still, by the look before the first step.
-    @inline(never) func expected(_ path: AbsolutePath, _ system: System) throws(Failure) -> Expected {
+    @inline(never) func expected(_ path: AbsolutePath, _ system: System) throws(AgentError) -> Expected {
         guard let place = places[path] else { return .ours }
         switch priors[place] {
         case .path(_, let was), .placed(_, let was, _):

@@ -8,36 +8,36 @@ struct Rollback {
     let systemd: Systemd?
 
     /// Undoes, and judges the result. The journal goes away when every file is as it was.
-    func run(_ noted: Journal, because failure: Failure) -> Outcome {
+    func run(_ noted: Journal, because failure: AgentError) -> Outcome {
         var journal = noted
-        var problems: [Failure] = []
+        var problems: [AgentError] = []
         // So early nothing of it runs, and what is enabled will be started.
         let isBooting = systemd?.isInitializing ?? false
         let touched = isBooting ? [] : stopNew(&journal, &problems)
         let beforeFiles = problems.count
-        if journal.enablement == nil { attempt(&problems) { () throws(Failure) in try disableNew(journal) } }
-        attempt(&problems) { () throws(Failure) in try settle(journal) }
+        if journal.enablement == nil { attempt(&problems) { () throws(AgentError) in try disableNew(journal) } }
+        attempt(&problems) { () throws(AgentError) in try settle(journal) }
         for prior in journal.priors.reversed() {
             do { try restore(prior) } catch { if !isForgone(prior, because: error, journal) { problems.append(error) } }
         }
         if let enablement = journal.enablement {
-            attempt(&problems) { () throws(Failure) in try Enablement(system: system).restore(enablement) }
+            attempt(&problems) { () throws(AgentError) in try EnabledLinks(system: system).restore(enablement) }
         }
         let filesAreBack = problems.count == beforeFiles
         let gone = unitsWithoutFile(journal)
-        if journal.enablement == nil { attempt(&problems) { () throws(Failure) in try enableOld(journal, gone) } }
-        if journal.needsReload || isBooting { attempt(&problems) { () throws(Failure) in try systemd?.daemonReload() } }
-        attempt(&problems) { () throws(Failure) in
+        if journal.enablement == nil { attempt(&problems) { () throws(AgentError) in try enableOld(journal, gone) } }
+        if journal.needsReload || isBooting { attempt(&problems) { () throws(AgentError) in try systemd?.daemonReload() } }
+        attempt(&problems) { () throws(AgentError) in
             if isBooting { try systemd?.continueBoot() } else { try restartOld(touched.filter { !gone.contains($0.name) }, journal) }
         }
-        if !isBooting { attempt(&problems) { () throws(Failure) in try raiseOthers(journal) } }
+        if !isBooting { attempt(&problems) { () throws(AgentError) in try raiseOthers(journal) } }
         // If that fails, the journal stands and the next agent does all of this again; the host is right all the same.
         if filesAreBack { try? close(journal) }
         return problems.isEmpty
             ? .rolledBack(failure) : .broken(failure, undoing: problems, filesAreBack ? .units : .files)
     }
 
-    private func attempt(_ problems: inout [Failure], _ work: () throws(Failure) -> Void) {
+    private func attempt(_ problems: inout [AgentError], _ work: () throws(AgentError) -> Void) {
         do { try work() } catch { problems.append(error) }
     }
 
@@ -45,7 +45,7 @@ struct Rollback {
 
     /// Stops what was not up, while its unit files are still there, and notes what the steps took down, while systemd knows
     /// why. Returns the units that are not as they were: those have to start again.
-    private func stopNew(_ journal: inout Journal, _ problems: inout [Failure]) -> [Journal.PriorUnit] {
+    private func stopNew(_ journal: inout Journal, _ problems: inout [AgentError]) -> [Journal.PriorUnit] {
         guard let systemd, !journal.units.isEmpty else { return [] }
         var touched: [Journal.PriorUnit] = []
         do {
@@ -92,7 +92,7 @@ struct Rollback {
 
     /// Disables what was not enabled, while its unit files are still there: of a journal of version 1, which did not note the
     /// links. When it fails, the journal stands.
-    private func disableNew(_ journal: Journal) throws(Failure) {
+    private func disableNew(_ journal: Journal) throws(AgentError) {
         let units = journal.units.filter { $0.isEnablementTouched && !$0.isEnabled }.map { $0.name }
         guard let systemd, !units.isEmpty else { return }
         let disabling = zip(units, try systemd.show(units)).filter { $0.1.isEnabled }.map { $0.0 }
@@ -108,14 +108,14 @@ struct Rollback {
         return zip(units, statuses).filter { !$0.1.isLoaded }.map { $0.0 }
     }
 
-    private func enableOld(_ journal: Journal, _ gone: [UnitName]) throws(Failure) {
+    private func enableOld(_ journal: Journal, _ gone: [UnitName]) throws(AgentError) {
         let enabled = journal.units.filter { $0.isEnabled && $0.isEnablementTouched && !gone.contains($0.name) }.map { $0.name }
         guard let systemd, !enabled.isEmpty else { return }
         try systemd.enable(enabled)
     }
 
     /// Starts what was up or had failed, and sees whether what was well is so again.
-    private func restartOld(_ units: [Journal.PriorUnit], _ journal: Journal) throws(Failure) {
+    private func restartOld(_ units: [Journal.PriorUnit], _ journal: Journal) throws(AgentError) {
         guard let systemd, !units.isEmpty else { return }
         // What was not well need not be.
         var (well, unsteady, failed): ([UnitName], [UnitName], [UnitName]) = ([], [], [])
@@ -141,7 +141,7 @@ struct Rollback {
     }
 
     /// Starts what the steps, or undoing them, took down without naming it.
-    private func raiseOthers(_ journal: Journal) throws(Failure) {
+    private func raiseOthers(_ journal: Journal) throws(AgentError) {
         guard let systemd, !journal.units.isEmpty else { return }
         let now = try systemd.units()
         var fallen = try systemd.fallen(journal, now)
@@ -153,7 +153,7 @@ struct Rollback {
 
     // MARK: Files
 
-    private func restore(_ prior: Journal.Prior) throws(Failure) {
+    private func restore(_ prior: Journal.Prior) throws(AgentError) {
         switch prior {
         case .versions(let app, let current, let previous):
             try restoreLink(app.current, current)
@@ -175,12 +175,12 @@ struct Rollback {
         }
     }
 
-    private func restoreLink(_ path: AbsolutePath, _ target: String?) throws(Failure) {
+    private func restoreLink(_ path: AbsolutePath, _ target: String?) throws(AgentError) {
         guard let target else { return try system.removeIfThere(path) }
         if try system.target(of: path) != target { try system.replaceSymlink(path, target: target) }
     }
 
-    private func restore(_ path: AbsolutePath, _ was: Journal.PriorPath) throws(Failure) {
+    private func restore(_ path: AbsolutePath, _ was: Journal.PriorPath) throws(AgentError) {
         switch was {
         case .nothing:
             try system.remove(path, if: .ours)
@@ -199,7 +199,7 @@ struct Rollback {
     // MARK: Where others are
 
     /// What was cut off while a step, or an undo before this one, replaced something.
-    private func settle(_ journal: Journal) throws(Failure) {
+    private func settle(_ journal: Journal) throws(AgentError) {
         var paths: [(path: AbsolutePath, content: Content?)] = []
         for prior in journal.priors {
             let content: Content?
@@ -219,7 +219,7 @@ struct Rollback {
 
     /// Whether something cannot come back because of what a user did in a directory of theirs: no user may keep the host from
     /// being whole. The copy of a file stays.
-    private func isForgone(_ prior: Journal.Prior, because failure: Failure, _ journal: Journal) -> Bool {
+    private func isForgone(_ prior: Journal.Prior, because failure: AgentError, _ journal: Journal) -> Bool {
         guard failure.isObstacle, system.isChangeable(prior.path) else { return false }
         let was: Journal.PriorPath
         switch prior {
@@ -239,7 +239,7 @@ struct Rollback {
 
     /// What was at the path of a placed file comes back in place of that file, or of nothing. What somebody else put there since
     /// stays, and is a problem.
-    private func restorePlaced(_ path: AbsolutePath, _ was: Journal.PriorPath, _ content: Content?) throws(Failure) {
+    private func restorePlaced(_ path: AbsolutePath, _ was: Journal.PriorPath, _ content: Content?) throws(AgentError) {
         let occupant = try system.occupant(of: path)
         var isOurs = false
         if case .file? = occupant, let content, let status = try system.status(of: path), content.canHave(status.size) {
@@ -259,13 +259,13 @@ struct Rollback {
             if before.attributes == now.attributes, before.mtime_ns == now.mtime_ns, before.size == now.size, try system.hash(source) == system.hash(path) {
                 return
             }
-            guard isOurs else { throw Failure(.occupied(path, by: .file, for: nil)) }
+            guard isOurs else { throw AgentError(.occupied(path, by: .file, for: nil)) }
             try putBack(copy, at: path, over: placed)
-        case (_, let occupant?): throw Failure(.occupied(path, by: occupant, for: nil))
+        case (_, let occupant?): throw AgentError(.occupied(path, by: occupant, for: nil))
         }
     }
 
-    private func putBack(_ copy: Int, at path: AbsolutePath, over expected: Expected) throws(Failure) {
+    private func putBack(_ copy: Int, at path: AbsolutePath, over expected: Expected) throws(AgentError) {
         // The copy stays until all is durable. A second name for it takes no room on a disk that may be full, but there can be
         // one only within a file system.
         let (source, aside) = (Journal.copy(copy), path.aside())
@@ -281,7 +281,7 @@ struct Rollback {
     // MARK: Close
 
     /// Makes what was restored durable, and only then forgets how to do it.
-    private func close(_ journal: Journal) throws(Failure) {
+    private func close(_ journal: Journal) throws(AgentError) {
         for prior in journal.priors {
             let path = prior.path
             do {
@@ -310,7 +310,7 @@ extension Journal.Prior {
     }
 }
 
-extension Failure {
+extension AgentError {
     /// Whether it is because of what there is, or is not, rather than because the disk or the system fails.
     var isObstacle: Bool {
         switch problem {

@@ -2,7 +2,7 @@ import CSystem
 import Model
 import Wire
 
-/// All steps of one deploy on one host (DESIGN: "The transaction"). Two durable points, the journal and the record;
+/// All steps of one deploy on one host. Two durable points, the journal and the record;
 /// what lies between is undone as a whole.
 struct Transaction {
     let system: System
@@ -45,13 +45,13 @@ struct Transaction {
 
     // MARK: Execute
 
-    private func execute(_ journal: Journal) throws(Failure) {
+    private func execute(_ journal: Journal) throws(AgentError) {
         let steps = preparation.steps
         let noted = NotedPaths(journal)
         var index = 0
         var isSettled = false
         while index < steps.count {
-            if let reason = supervisor.reason { throw Failure(step: index, reason) }
+            if let reason = supervisor.reason { throw AgentError(step: index, reason) }
             // What is confirmed, or committed, is the whole host.
             if !isSettled, case .confirm = steps[index].action {
                 try settleOthers(journal)
@@ -66,7 +66,7 @@ struct Transaction {
             } catch {
                 var failed = index
                 if case .unit(let unit, _, _) = error.problem { failed = (index..<end).first { steps[$0].unit == unit } ?? index }
-                throw Failure(step: failed, error.problem)
+                throw AgentError(step: failed, error.problem)
             }
             index = end
         }
@@ -74,7 +74,7 @@ struct Transaction {
     }
 
     /// Has what the steps took down, without naming it, up again.
-    private func settleOthers(_ journal: Journal) throws(Failure) {
+    private func settleOthers(_ journal: Journal) throws(AgentError) {
         guard let systemd, !journal.units.isEmpty else { return }
         var stopped: [UnitName] = []
         for step in preparation.steps { if case .disable(let unit, _) = step.action { stopped.append(unit) } }
@@ -85,12 +85,12 @@ struct Transaction {
         var fallen: [Systemd.Fallen] = []
         for one in try systemd.fallen(journal, now) {
             if one.isConflict {
-                throw Failure(.unit(one.unit, .conflict(with: one.cause), journal: systemd.journal(one.unit)))
+                throw AgentError(.unit(one.unit, .conflict(with: one.cause), journal: systemd.journal(one.unit)))
             } else if !stopped.contains(one.cause) {
                 fallen.append(one)
             } else if !one.isPart {
                 // To start it would start what the plan stops.
-                throw Failure(.unit(one.unit, .draggedDown(with: one.cause, state: ""), journal: systemd.journal(one.unit)))
+                throw AgentError(.unit(one.unit, .draggedDown(with: one.cause, state: ""), journal: systemd.journal(one.unit)))
             }
         }
         try systemd.raise(fallen, supervisor)
@@ -98,7 +98,7 @@ struct Transaction {
 
     private func execute(
         _ range: Range<Int>, _ journal: Journal, _ noted: NotedPaths
-    ) throws(Failure) {
+    ) throws(AgentError) {
         let step = preparation.steps[range.lowerBound]
         switch step.action {
         case .checkout, .displace: break  // staged already; a matter of the link
@@ -142,20 +142,20 @@ struct Transaction {
     }
 
     /// By the monotonic clock: a deploy may well set the other.
-    private func waitForConfirmation(_ limit: Duration) throws(Failure) {
+    private func waitForConfirmation(_ limit: Duration) throws(AgentError) {
         let deadline = csys_monotonic_ns() + Int64(limit.wholeMilliseconds) * 1_000_000
         while true {
-            if let reason = supervisor.reason { throw Failure(reason) }
+            if let reason = supervisor.reason { throw AgentError(reason) }
             if supervisor.isConfirmed { return }
             let remaining = (deadline - csys_monotonic_ns() + 999_999) / 1_000_000
-            guard remaining > 0 else { throw Failure(.notConfirmed(seconds: Int(limit.wholeMilliseconds / 1000))) }
+            guard remaining > 0 else { throw AgentError(.notConfirmed(seconds: Int(limit.wholeMilliseconds / 1000))) }
             var items = [csys_poll_item(fd: supervisor.descriptor, readable: true, writable: false)]
             _ = csys_poll(&items, items.count, remaining)
         }
     }
 
     /// Tells the laptop what a program says of its files; where it or its file is not there, what a shell would (127).
-    private func run(_ test: Step.Test) throws(Failure) {
+    private func run(_ test: Step.Test) throws(AgentError) {
         var arguments: [String] = []
         for word in pieces(test.command, at: 32) { arguments.append(text(word)) }
         var result = Command.Result(status: 127, output: [])
@@ -173,7 +173,7 @@ struct Transaction {
         supervisor.report(.tested(status: result.status, output: Array(result.output.prefix(Reply.testLimit))))
     }
 
-    private func bringUp(_ range: Range<Int>, _ journal: Journal) throws(Failure) {
+    private func bringUp(_ range: Range<Int>, _ journal: Journal) throws(AgentError) {
         guard let systemd else { return }
         var (down, up): ([Systemd.Job], [Systemd.Job]) = ([], [])
         for step in preparation.steps[range] {
@@ -198,7 +198,7 @@ struct Transaction {
     }
 
     /// A step that changes nothing but the file system.
-    private func change(_ step: Step, _ noted: NotedPaths) throws(Failure) {
+    private func change(_ step: Step, _ noted: NotedPaths) throws(AgentError) {
         switch (step.action, step.app) {
         case (.activate, let app?):
             if let old = try versionToClose(app) { try system.setReaders(old, gid: 0, mode: 0o700) }
@@ -230,7 +230,7 @@ struct Transaction {
 
     // MARK: Readers
 
-    private func grant(_ app: AppName, _ group: UInt32) throws(Failure) {
+    private func grant(_ app: AppName, _ group: UInt32) throws(AgentError) {
         for one in preparation.record.apps where one.name == app {
             for file in one.files {
                 try system.setReaders(app.version(preparation.version).appending(file.path), gid: group, mode: file.mode & 0o550)
@@ -240,7 +240,7 @@ struct Transaction {
     }
 
     /// Makes durable who can read what.
-    func syncGranted() throws(Failure) {
+    func syncGranted() throws(AgentError) {
         for step in preparation.steps {
             if case .grant = step.action { return try system.syncFileSystem(of: Layout.apps) }
         }
@@ -254,7 +254,7 @@ struct Transaction {
     }
 
     /// The present version of an app that becomes private, or is: what it holds may be the same.
-    func versionToClose(_ app: AppName) throws(Failure) -> AbsolutePath? {
+    func versionToClose(_ app: AppName) throws(AgentError) -> AbsolutePath? {
         for step in preparation.steps where step.app == app {
             guard case .checkout(for: .root) = step.action else { continue }
             return try system.target(of: app.current).flatMap { Version($0) }.map { app.version($0) }

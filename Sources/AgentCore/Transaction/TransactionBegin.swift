@@ -4,7 +4,7 @@ import Wire
 
 extension Transaction {
     /// Looks at all that the steps will change and writes down how to bring it back.
-    func begin() throws(Failure) -> Journal {
+    func begin() throws(AgentError) -> Journal {
         let commit = preparation.leavesNothing ? nil : preparation.record.commit
         var journal = Journal(writer: agent, machineID: system.machineID, commit: commit, priors: [], units: [], needsReload: false)
         var units: [UnitName] = []
@@ -14,7 +14,7 @@ extension Transaction {
             do {
                 try note(step, in: &journal)
             } catch {
-                throw Failure(step: index, error.problem)
+                throw AgentError(step: index, error.problem)
             }
             if let unit = step.unit, !units.contains(unit) { units.append(unit) }
         }
@@ -24,7 +24,7 @@ extension Transaction {
         }
         if let systemd {
             if preparation.steps.contains(where: { $0.action.touchesEnablement }) || !conversions.isEmpty {
-                journal.enablement = try Enablement(system: system).snapshot()
+                journal.enablement = try EnabledLinks(system: system).snapshot()
             }
             let statuses = try systemd.show(units)
             for (unit, status) in zip(units, statuses) {
@@ -36,7 +36,7 @@ extension Transaction {
             }
             if !units.isEmpty { journal.others = try systemd.units() }
         }
-        if let reason = supervisor.reason { throw Failure(reason) }
+        if let reason = supervisor.reason { throw AgentError(reason) }
         try system.syncParent(of: Layout.undo.withSuffix("/any"))
         if systemd != nil, !agent.isEmpty { try installBootUnit() }
         try journal.save(system)
@@ -44,7 +44,7 @@ extension Transaction {
     }
 
     /// Where `/etc` cannot be written, a deploy of files alone goes on without.
-    private func installBootUnit() throws(Failure) {
+    private func installBootUnit() throws(AgentError) {
         do {
             try BootUnit(system: system).install(agent)
         } catch {
@@ -54,15 +54,15 @@ extension Transaction {
 
     private var obstacles: PreflightCheck { PreflightCheck(system: system, preparation: preparation, old: old?.record) }
 
-    private func notePlaced(_ file: PlacedFile, in journal: inout Journal) throws(Failure) {
+    private func notePlaced(_ file: PlacedFile, in journal: inout Journal) throws(AgentError) {
         try noteDirectories(above: file.path, in: &journal)
-        let was = try prior(at: file.path, in: journal) { () throws(Failure) in try obstacles.displaced(by: file) }
+        let was = try prior(at: file.path, in: journal) { () throws(AgentError) in try obstacles.displaced(by: file) }
         journal.priors.append(
             .placed(file.path, was, content: try content(of: file)))
         if file.path.isInside(Layout.unitLinks) { journal.needsReload = true }
     }
 
-    private func content(of file: PlacedFile) throws(Failure) -> Content? {
+    private func content(of file: PlacedFile) throws(AgentError) -> Content? {
         guard let id = preparation.record.content(of: file.source, in: file.app) else { return nil }
         for version in [file.app.version(preparation.version), file.app.current] {
             if let status = try system.status(of: version.appending(file.source)) { return Content(id: id, size: status.size) }
@@ -70,7 +70,7 @@ extension Transaction {
         return Content(id: id, size: Content.unknownSize)
     }
 
-    private func noteDirectories(above path: AbsolutePath, in journal: inout Journal) throws(Failure) {
+    private func noteDirectories(above path: AbsolutePath, in journal: inout Journal) throws(AgentError) {
         for directory in try obstacles.missingDirectories(above: path) where !journal.priors.contains(.noDirectory(directory)) {
             journal.priors.append(.noDirectory(directory))
         }
@@ -78,8 +78,8 @@ extension Transaction {
 
     /// What is at `path` by a look at it, with a copy of it if it is a file.
     private func prior(
-        at path: AbsolutePath, in journal: Journal, _ look: () throws(Failure) -> Occupant?
-    ) throws(Failure) -> Journal.PriorPath {
+        at path: AbsolutePath, in journal: Journal, _ look: () throws(AgentError) -> Occupant?
+    ) throws(AgentError) -> Journal.PriorPath {
         switch try look() {
         case .file:
             // A number that no other copy has.
@@ -94,7 +94,7 @@ extension Transaction {
     }
 
     /// The directories that were made for what goes from `path`. Undone in reverse: the outermost comes first then.
-    private func noteMadeDirectories(above path: AbsolutePath, in journal: inout Journal) throws(Failure) {
+    private func noteMadeDirectories(above path: AbsolutePath, in journal: inout Journal) throws(AgentError) {
         for directory in (old?.madeDirectories ?? []).reversed() where path.isInside(directory) {
             guard let status = try system.status(of: directory), status.kind == csys_kind_directory else { continue }
             let prior = Journal.Prior.directory(directory, mode: status.mode, uid: status.uid, gid: status.gid)
@@ -102,7 +102,7 @@ extension Transaction {
         }
     }
 
-    private func note(_ step: Step, in journal: inout Journal) throws(Failure) {
+    private func note(_ step: Step, in journal: inout Journal) throws(AgentError) {
         switch (step.action, step.app) {
         case (.activate, let app?):
             journal.priors.append(
@@ -116,7 +116,7 @@ extension Transaction {
             if try system.status(of: app.directory) != nil { journal.priors.append(.app(app)) }
         case (.link(let path, let source), let app?):
             try noteDirectories(above: path, in: &journal)
-            let was = try prior(at: path, in: journal) { () throws(Failure) in
+            let was = try prior(at: path, in: journal) { () throws(AgentError) in
                 try obstacles.displaced(by: Link(path: path, app: app, source: source))
             }
             journal.priors.append(.path(path, was))
@@ -130,14 +130,14 @@ extension Transaction {
             try noteMadeDirectories(above: path, in: &journal)
             if path.isInside(Layout.unitLinks) { journal.needsReload = true }
         case (.unplace(let path), _):
-            let was = try prior(at: path, in: journal) { () throws(Failure) in try obstacles.removed(at: path) }
+            let was = try prior(at: path, in: journal) { () throws(AgentError) in try obstacles.removed(at: path) }
             if case .nothing = was {} else { journal.priors.append(.placed(path, was, content: nil)) }
             try noteMadeDirectories(above: path, in: &journal)
             if path.isInside(Layout.unitLinks) { journal.needsReload = true }
         case (.daemonReload, _):
             journal.needsReload = true
         case (.activate, nil), (.remove, nil), (.link, nil), (.place, nil), (.checkout, nil):
-            throw Failure(.protocolViolation)
+            throw AgentError(.protocolViolation)
         case (.confirm, _), (.checkout, _), (.displace, _), (.sysusers, _), (.tmpfiles, _), (.disable, _), (.enable, _), (.start, _),
             (.restart, _), (.check, _), (.test, _):
             break
@@ -145,7 +145,7 @@ extension Transaction {
     }
 }
 
-extension Failure {
+extension AgentError {
     /// Whether something could not be written because the file system is read-only (EROFS).
     var isReadOnly: Bool {
         if case .system(_, _, code: 30) = problem { true } else { false }

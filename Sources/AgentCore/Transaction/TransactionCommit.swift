@@ -3,13 +3,13 @@ import Model
 import Wire
 
 extension Transaction {
-    func commit(_ journal: Journal) throws(Failure) {
+    func commit(_ journal: Journal) throws(AgentError) {
         let made = try removeEmptyDirectories(journal)
         try syncPlaced(journal)
         try syncGranted()
         let enabled = try enabledLinks(journal)
         for directory in try directories(journal) { try system.syncParent(of: directory.withSuffix("/any")) }
-        if let reason = supervisor.reason { throw Failure(reason) }
+        if let reason = supervisor.reason { throw AgentError(reason) }
         // The commit point. Nothing may fail after it: the host would be undone, and its record say otherwise.
         if preparation.leavesNothing { return try system.removeIfThere(Layout.record) }
         var stored = StoredRecord(
@@ -20,7 +20,7 @@ extension Transaction {
     }
 
     /// Removes the directories that were made for links of which the last is gone. Returns those that there are still.
-    private func removeEmptyDirectories(_ journal: Journal) throws(Failure) -> [AbsolutePath] {
+    private func removeEmptyDirectories(_ journal: Journal) throws(AgentError) -> [AbsolutePath] {
         var made = old?.madeDirectories ?? []
         for prior in journal.priors {
             if case .noDirectory(let directory) = prior, !made.contains(directory) { made.append(directory) }
@@ -38,9 +38,9 @@ extension Transaction {
     }
 
     /// The directories whose entries the steps changed, systemd's own links included.
-    private func directories(_ journal: Journal) throws(Failure) -> [AbsolutePath] {
+    private func directories(_ journal: Journal) throws(AgentError) -> [AbsolutePath] {
         var directories: [AbsolutePath] = []
-        func add(_ directory: AbsolutePath?) throws(Failure) {
+        func add(_ directory: AbsolutePath?) throws(AgentError) {
             guard let directory, !directories.contains(directory), try system.status(of: directory) != nil else { return }
             directories.append(directory)
         }
@@ -53,7 +53,7 @@ extension Transaction {
             }
         }
         if journal.enablement != nil {
-            for directory in try Enablement(system: system).directories() { try add(directory) }
+            for directory in try EnabledLinks(system: system).directories() { try add(directory) }
         }
         return directories
     }

@@ -6,13 +6,13 @@ import Wire
 /// no fewer.
 extension Transaction {
     /// Enables units. Of a unit that was enabled before, the links that its section no longer names go.
-    func enable(_ steps: ArraySlice<Step>) throws(Failure) {
+    func enable(_ steps: ArraySlice<Step>) throws(AgentError) {
         guard let systemd else { return }
         var units = steps.compactMap { $0.unit }
         let refreshed = steps.compactMap { step in
             if case .enable(let unit, .refreshed) = step.action { unit } else { nil }
         }
-        for link in try Enablement(system: system).snapshot().links where concerns(link, refreshed) {
+        for link in try EnabledLinks(system: system).snapshot().links where concerns(link, refreshed) {
             try system.remove(link.path)
             // It may be there for another listed unit as well, which then makes it again.
             for unit in listedUnits(behind: link) where !units.contains(unit) { units.append(unit) }
@@ -21,34 +21,34 @@ extension Transaction {
     }
 
     /// Disables units. What else is listed stays enabled, though an `Also=` may say otherwise.
-    func disable(_ units: [UnitName], _ journal: Journal) throws(Failure) {
+    func disable(_ units: [UnitName], _ journal: Journal) throws(AgentError) {
         guard let systemd, let before = journal.enablement else { return }
         try systemd.disable(units)
-        let enablement = Enablement(system: system)
+        let enablement = EnabledLinks(system: system)
         for link in try enablement.snapshot().links where concerns(link, units) { try system.remove(link.path) }
         try enablement.restore(before.links.filter { !listedUnits(behind: $0).isEmpty || isUnitFile($0) })
     }
 
     /// Whether the link enables one of the units, or was made when one of them was enabled.
-    private func concerns(_ link: Enablement.Symlink, _ units: [UnitName]) -> Bool {
+    private func concerns(_ link: EnabledLinks.Symlink, _ units: [UnitName]) -> Bool {
         if units.contains(where: { link.enables($0) }) { return true }
         return old?.enablement.contains { $0.link.path == link.path && units.contains($0.unit) } ?? false
     }
 
     /// The units to be listed that the link enables, or was made for.
-    private func listedUnits(behind link: Enablement.Symlink) -> [UnitName] {
+    private func listedUnits(behind link: EnabledLinks.Symlink) -> [UnitName] {
         preparation.record.units.map { $0.name }.filter { unit in
             link.enables(unit) || (old?.enablement.contains { $0.link.path == link.path && $0.unit == unit } ?? false)
         }
     }
 
     /// Whether it is the link to the file of a unit, which `systemctl disable` takes away along with its own.
-    private func isUnitFile(_ link: Enablement.Symlink) -> Bool {
+    private func isUnitFile(_ link: EnabledLinks.Symlink) -> Bool {
         link.path.parent == Layout.unitLinks && Layout.isOurs(link.target)
     }
 
     /// Whether an `Also=` of the unit's file names other units: these may name more, and some by specifiers.
-    private func hasAlso(_ unit: UnitName) throws(Failure) -> Bool {
+    private func hasAlso(_ unit: UnitName) throws(AgentError) -> Bool {
         for directory in Layout.unitDirectories {
             guard let name = try? RelativePath(unit.template), case let file = directory.appending(name),
                 try system.status(of: file)?.kind == csys_kind_regular
@@ -59,11 +59,11 @@ extension Transaction {
     }
 
     /// What enables the record's units now; nil when nothing was done about that.
-    func enabledLinks(_ journal: Journal) throws(Failure) -> [EnabledLink]? {
+    func enabledLinks(_ journal: Journal) throws(AgentError) -> [EnabledLink]? {
         guard let before = journal.enablement else { return nil }
         let enabled = preparation.steps.compactMap { step in if case .enable(let unit, _) = step.action { unit } else { nil } }
         var links: [EnabledLink] = []
-        for link in try Enablement(system: system).snapshot().links {
+        for link in try EnabledLinks(system: system).snapshot().links {
             var owners = listedUnits(behind: link)
             if owners.isEmpty, !before.links.contains(link) {
                 for unit in enabled where try hasAlso(unit) { owners.append(unit) }

@@ -4,14 +4,14 @@ import Wire
 
 /// Placed files: regular files where a symlink would not do.
 extension Transaction {
-    func place(_ file: PlacedFile, over expected: Expected) throws(Failure) {
-        guard let content = preparation.record.content(of: file.source, in: file.app) else { throw Failure(.protocolViolation) }
+    func place(_ file: PlacedFile, over expected: Expected) throws(AgentError) {
+        guard let content = preparation.record.content(of: file.source, in: file.app) else { throw AgentError(.protocolViolation) }
         if let parent = file.path.parent { try system.makeDirectories(parent, mode: 0o755) }
         let attributes = try system.attributes(file.access)
         let (draft, aside) = (file.path.sibling(name: file.path.draft()), file.path.aside())
         let source = file.app.current.appending(file.source)
         guard try system.copy(source, to: draft, mode: 0o600, id: content, attributes: attributes) else {
-            throw Failure(.corrupt(path: source.text))
+            throw AgentError(.corrupt(path: source.text))
         }
         try system.rename(draft, to: file.path.sibling(name: aside))
         try system.replace(file.path, by: aside, in: try system.holder(of: file.path, .rename), over: expected)
@@ -28,10 +28,10 @@ extension Transaction {
     }
 
     /// Makes regular files of such symlinks, and leads what enabled the units to them.
-    func convert() throws(Failure) {
+    func convert() throws(AgentError) {
         for file in conversions { try place(file, over: .ours) }
         guard let old, !old.knowsEnablement else { return }
-        let enablement = Enablement(system: system)
+        let enablement = EnabledLinks(system: system)
         for link in try enablement.snapshot().links {
             guard let parts = (try? AbsolutePath(link.target))?.below(Layout.apps)?.components, let name = parts.last,
                 let unit = try? RelativePath(name), case let file = Layout.unitLinks.appending(unit), link.path != file,
@@ -42,7 +42,7 @@ extension Transaction {
     }
 
     /// Makes the content of placed files durable.
-    func syncPlaced(_ journal: Journal) throws(Failure) {
+    func syncPlaced(_ journal: Journal) throws(AgentError) {
         for case .placed(let path, _, .some) in journal.priors {
             let file = try system.open(path)
             try file.sync()

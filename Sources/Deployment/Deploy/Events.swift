@@ -19,7 +19,7 @@ public enum HostEvent: Sendable {
     case applying(Step)
     /// A unit takes its time; comes every second.
     case waiting(Waiting)
-    case undoing(Failure)
+    case undoing(AgentError)
     case ended(HostResult)
 
     /// What is deployed on a host: what the plan starts from, something else, or nothing any more.
@@ -50,11 +50,11 @@ public enum HostWarning: Hashable, Sendable {
 /// How a deploy ended for one host.
 public enum HostResult: Hashable, Sendable {
     case deployed
-    case rolledBack(Failure)
+    case rolledBack(AgentError)
     /// The host is in its old state again, because no new login worked; how the last of them ended.
     case lockedOut(HostError)
     /// The host is in neither state.
-    case broken(Failure, undoing: [Failure], Outcome.Remainder)
+    case broken(AgentError, undoing: [AgentError], Outcome.Remainder)
     /// Nothing was changed.
     case failed(HostError)
     /// Nothing was changed: the host runs another commit, nil for none, which the store knows now.

@@ -21,7 +21,7 @@ public struct Doctor: Sendable {
     }
 
     /// A step on the way, or what stopped there.
-    public enum Step: Hashable, Sendable {
+    public enum Observation: Hashable, Sendable {
         case settings(user: String, endpoint: String, over: SystemSSHReason?)
         /// All between here and a command that runs as root.
         case login
@@ -44,9 +44,9 @@ public struct Doctor: Sendable {
     public init(_ hosts: [Hostname], access: Access) throws(SSHError) { task = try HostTask(hosts, access: access) }
 
     /// What was found on the way to each host, in order; ends with the first failure that nothing gets past.
-    public func examine(_ wanted: @escaping @Sendable (Hostname) -> Wanted) async -> [(host: Hostname, steps: [Step])] {
+    public func examine(_ wanted: @escaping @Sendable (Hostname) -> Wanted) async -> [(host: Hostname, steps: [Observation])] {
         await task.onEach { host, access, interrupt in
-            var steps: [Step] = []
+            var steps: [Observation] = []
             do throws(HostError) {
                 let printed = try access.probe(host, interrupt) { steps.append($0) }
                 steps.append(.login)
@@ -59,7 +59,7 @@ public struct Doctor: Sendable {
         }.sorted { $0.host < $1.host }
     }
 
-    static func steps(_ probe: HostProbe, _ wanted: Wanted) -> [Step] {
+    static func steps(_ probe: HostProbe, _ wanted: Wanted) -> [Observation] {
         let cpus = BundledAgent.all.map(\.cpu)
         return [
             .noise(probe.noise), .cpu(probe.cpu, isCarried: cpus.contains { "Linux \($0)" == probe.cpu }),
@@ -92,7 +92,7 @@ extension ClusterReader {
 
 extension Access {
     /// Runs ``HostProbe`` as root, and returns what was printed.
-    fileprivate func probe(_ host: Hostname, _ interrupt: Interrupt, _ found: (Doctor.Step) -> Void) throws(HostError) -> [UInt8] {
+    fileprivate func probe(_ host: Hostname, _ interrupt: Interrupt, _ found: (Doctor.Observation) -> Void) throws(HostError) -> [UInt8] {
         let bootstrap = Bootstrap(agents: [])
         do throws(SSHError) {
             let settings = try HostSettings.ask(

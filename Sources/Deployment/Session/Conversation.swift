@@ -81,9 +81,9 @@ struct Conversation {
         let left = words.dropFirst().map { UInt64($0) }
         let size = UInt64(BundledAgent.all.map(\.bytes.count).max() ?? 0)
         if let kilobytes = left.first ?? nil, kilobytes < size >> 10 {
-            return .refused(Failure(.noRoom(in: Layout.root, needed: size, available: kilobytes << 10)))
+            return .refused(AgentError(.noRoom(in: Layout.root, needed: size, available: kilobytes << 10)))
         }
-        if left.count > 1, left[1] == 0 { return .refused(Failure(.noInodes(needed: 1, available: 0))) }
+        if left.count > 1, left[1] == 0 { return .refused(AgentError(.noInodes(needed: 1, available: 0))) }
         return .bootstrap(stage: "write", printed: stream.standardError)
     }
 

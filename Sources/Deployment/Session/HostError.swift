@@ -21,11 +21,11 @@ public enum HostError: Error, Hashable, Sendable {
     /// There is no systemd to run this unit.
     case noSystemd(UnitName)
     /// An earlier transaction could not be undone.
-    case broken(Failure, undoing: [Failure], Outcome.Remainder)
+    case broken(AgentError, undoing: [AgentError], Outcome.Remainder)
     /// The agent refused what it was asked.
-    case refused(Failure)
+    case refused(AgentError)
     /// All that is in the way on the host, and how much more than that.
-    case obstructed([Failure], more: Int)
+    case obstructed([AgentError], more: Int)
     /// What the host sent is no message.
     case malformed(WireError)
     /// A message that makes no sense at this point.

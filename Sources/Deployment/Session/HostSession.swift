@@ -111,7 +111,7 @@ struct HostSession {
                 try conversation.send(.supply(supply))
                 try sendToLiving(supply[...], from: contents) { _ in }
             case .obstructed(let failures, let more):
-                throw .obstructed(Failure.distinct(failures), more: more)
+                throw .obstructed(AgentError.distinct(failures), more: more)
             case .refused(let failure): throw .refused(failure)
             default: throw .unexpected
             }
@@ -165,7 +165,7 @@ struct HostSession {
         report: (HostEvent) -> Void
     ) throws(HostError) -> Outcome {
         // The host knows only that it was told to undo.
-        var refusal: Failure?
+        var refusal: AgentError?
         var next = 0
         var tests: GuardTests = [:]
         try conversation.send(.apply)
@@ -176,7 +176,7 @@ struct HostSession {
                 next = index + 1
                 report(.applying(plan.steps[index]))
                 if case .confirm(_, let because) = plan.steps[index].action {
-                    refusal = confirm(because, tests) { () throws(HostError) in try sendKeepalive() }.map { Failure(step: index, $0) }
+                    refusal = confirm(because, tests) { () throws(HostError) in try sendKeepalive() }.map { AgentError(step: index, $0) }
                     if refusal?.problem == .cancelled { interrupt.rearm() }
                     try conversation.send(refusal == nil ? .confirm : .cancel)
                 }
@@ -232,10 +232,10 @@ struct HostSession {
     func close() { if !hasHungUp { conversation.close() } }
 }
 
-extension Failure {
+extension AgentError {
     /// Each problem once: several steps may meet the same.
-    static func distinct(_ failures: [Failure]) -> [Failure] {
-        var distinct: [Failure] = []
+    static func distinct(_ failures: [AgentError]) -> [AgentError] {
+        var distinct: [AgentError] = []
         for failure in failures where !distinct.contains(where: { $0.problem == failure.problem }) { distinct.append(failure) }
         return distinct
     }

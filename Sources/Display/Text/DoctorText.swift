@@ -3,9 +3,9 @@ import Model
 import SSH
 
 /// What a doctor found, in words.
-extension Finding {
+extension Diagnosis {
     /// The findings about one host.
-    public static func about(_ host: Hostname, _ steps: [Doctor.Step]) -> [Finding] {
+    public static func about(_ host: Hostname, _ steps: [Doctor.Observation]) -> [Diagnosis] {
         steps.flatMap { step in
             of(step, host).map { finding in
                 var finding = finding
@@ -15,65 +15,65 @@ extension Finding {
         }
     }
 
-    private static func of(_ step: Doctor.Step, _ host: Hostname) -> [Finding] {
+    private static func of(_ step: Doctor.Observation, _ host: Hostname) -> [Diagnosis] {
         switch step {
         case .settings(let user, let endpoint, let reason):
-            return [Finding("ssh settings", .ok, visible("\(user)@\(endpoint)" + (reason.map { ", over the system's ssh: \($0.phrase)" } ?? "")))]
-        case .login: return ways.map { Finding($0, .ok, "works") }
+            return [Diagnosis("ssh settings", .ok, visible("\(user)@\(endpoint)" + (reason.map { ", over the system's ssh: \($0.phrase)" } ?? "")))]
+        case .login: return ways.map { Diagnosis($0, .ok, "works") }
         case .noise(let text):
-            guard !text.isEmpty else { return [Finding("shell", .ok, "the login prints nothing of its own")] }
+            guard !text.isEmpty else { return [Diagnosis("shell", .ok, "the login prints nothing of its own")] }
             return [
-                Finding(
+                Diagnosis(
                     "shell", .warn, "the login prints \(text.utf8.count) bytes before the command runs",
                     help: "Deptool skips it; rsync and scp do not. Let .bashrc print nothing unless `$-` has an i. It begins with:\n"
                         + quoted(String(text.split(separator: "\n").first?.prefix(200) ?? "")))
             ]
-        case .cpu(let cpu, true): return [Finding("cpu", .ok, visible(cpu))]
+        case .cpu(let cpu, true): return [Diagnosis("cpu", .ok, visible(cpu))]
         case .cpu(let cpu, false): return [failure("cpu", .unknownCPU(cpu, carried: Doctor.carriedCPUs), host)]
         case .hostname(let name, let expected?) where name != expected:
             return [failure("hostname", .wrongHostname(expected: expected, found: name), host)]
-        case .hostname(let name, _): return [Finding("hostname", .ok, visible(name))]
-        case .space(nil): return [Finding("space", .warn, "df does not say how much there is in /var/lib/deptool")]
+        case .hostname(let name, _): return [Diagnosis("hostname", .ok, visible(name))]
+        case .space(nil): return [Diagnosis("space", .warn, "df does not say how much there is in /var/lib/deptool")]
         case .space(let bytes?):
             let text = "\(size(bytes)) left in /var/lib/deptool"
             let help = "Make room in /var: each app is there twice, as it is and as it was before."
-            return [Finding("space", bytes < 4 << 20 ? .fail : bytes < 100 << 20 ? .warn : .ok, text, help: bytes < 100 << 20 ? help : nil)]
+            return [Diagnosis("space", bytes < 4 << 20 ? .fail : bytes < 100 << 20 ? .warn : .ok, text, help: bytes < 100 << 20 ? help : nil)]
         case .options(let options):
             if options.contains("noexec") { return [failure("mount", .bootstrap(stage: "noexec", printed: []), host)] }
             if options.contains("ro") {
-                return [Finding("mount", .fail, "/var/lib/deptool is on a read-only file system", help: "Mount it so that root can write there.")]
+                return [Diagnosis("mount", .fail, "/var/lib/deptool is on a read-only file system", help: "Mount it so that root can write there.")]
             }
-            return [Finding("mount", .ok, "programs can be put into /var/lib/deptool and run")]
+            return [Diagnosis("mount", .ok, "programs can be put into /var/lib/deptool and run")]
         case .programs(let missing) where !missing.isEmpty:
             return [
-                Finding(
+                Diagnosis(
                     "programs", .fail, "there is no \(visible(missing.joined(separator: ", no ")))",
                     help: "Bringing the agent takes a shell and coreutils, or busybox.")
             ]
-        case .programs: return [Finding("programs", .ok, "the shell and coreutils are there")]
-        case .systemd(let version?, _): return [Finding("systemd", .ok, visible(version))]
+        case .programs: return [Diagnosis("programs", .ok, "the shell and coreutils are there")]
+        case .systemd(let version?, _): return [Diagnosis("systemd", .ok, visible(version))]
         case .systemd(nil, let isNeeded):
             return [
-                Finding(
+                Diagnosis(
                     "systemd", isNeeded ? .fail : .warn, "systemd does not run there",
                     help: "Files and links can be deployed without it, units cannot.")
             ]
-        case .boot(mount: "/", _): return [Finding("boot", .ok, "/var/lib/deptool is there from the first moment")]
+        case .boot(mount: "/", _): return [Diagnosis("boot", .ok, "/var/lib/deptool is there from the first moment")]
         case .boot(let mount, let links):
             guard let first = links.first else {
-                return [Finding("boot", .ok, "\(visible(mount)) is mounted in the course of the boot; what is placed is there before")]
+                return [Diagnosis("boot", .ok, "\(visible(mount)) is mounted in the course of the boot; what is placed is there before")]
             }
             return [
-                Finding(
+                Diagnosis(
                     "boot", .warn, "\(visible(mount)) is mounted in the course of the boot, and \(visible(first.text)) is read before"
                         + (links.count == 1 ? "" : ", as \(count(links.count - 1, "other symlink"))"),
                     help: "Its symlink leads nowhere then. List it under 'copies' in the manifest instead of 'symlinks'.")
             ]
         case .quadlets(_, isNeeded: false): return []
-        case .quadlets(true, _): return [Finding("quadlets", .ok, "Podman's generator is there")]
+        case .quadlets(true, _): return [Diagnosis("quadlets", .ok, "Podman's generator is there")]
         case .quadlets(false, _):
             return [
-                Finding(
+                Diagnosis(
                     "quadlets", .fail, "Podman's generator of units is not there, and the config tree has quadlets for the host",
                     help: "Install Podman 4.4 or later. Where /usr/lib/systemd/system-generators has no podman-system-generator, quadlets do nothing.")
             ]
@@ -85,14 +85,14 @@ extension Finding {
     private static let ways = ["name", "port", "ssh server", "host key", "login", "root"]
 
     /// What worked up to there, and what did not.
-    private static func stopped(_ error: HostError, _ host: Hostname) -> [Finding] {
+    private static func stopped(_ error: HostError, _ host: Hostname) -> [Diagnosis] {
         let place = error.way
         let passed = place.flatMap(ways.firstIndex).map { ways[..<$0] } ?? []
-        return passed.map { Finding($0, .ok, "works") } + [failure(place ?? "connection", error, host)]
+        return passed.map { Diagnosis($0, .ok, "works") } + [failure(place ?? "connection", error, host)]
     }
 
-    private static func failure(_ check: String, _ error: HostError, _ host: Hostname) -> Finding {
-        Finding(check, .fail, error.phrase, help: error.explanation(host))
+    private static func failure(_ check: String, _ error: HostError, _ host: Hostname) -> Diagnosis {
+        Diagnosis(check, .fail, error.phrase, help: error.explanation(host))
     }
 }
 
@@ -128,7 +128,7 @@ public struct DoctorText {
 
     public init(style: Style) { self.style = style }
 
-    public func render(_ findings: [Finding]) -> String {
+    public func render(_ findings: [Diagnosis]) -> String {
         var text = ""
         let width = findings.map(\.check.count).max() ?? 0
         for (index, finding) in findings.enumerated() {
@@ -143,7 +143,7 @@ public struct DoctorText {
         return text + "\n" + (failures + warnings == 0 ? "All is well.\n" : "\(count(failures, "failure")), \(count(warnings, "warning")).\n")
     }
 
-    private func word(_ verdict: Finding.Verdict) -> String {
+    private func word(_ verdict: Diagnosis.Verdict) -> String {
         switch verdict {
         case .ok: style.added("ok  ")
         case .warn: style.changed("warn")

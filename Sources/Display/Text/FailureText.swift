@@ -2,7 +2,7 @@ import Model
 import Planning
 import Wire
 
-extension Failure {
+extension AgentError {
     /// What went wrong, for a status line.
     public var phrase: String { problem.phrase }
 

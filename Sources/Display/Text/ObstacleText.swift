@@ -3,16 +3,16 @@ import Planning
 import Wire
 
 /// What is in the way on a host.
-extension Failure {
+extension AgentError {
     /// For the line of the host.
-    static func phrase(of failures: [Failure], more: Int) -> String {
+    static func phrase(of failures: [AgentError], more: Int) -> String {
         guard let first = failures.first, failures.count + more > 1 else { return failures.first?.phrase ?? "" }
         let others = failures.count + more - 1
         return first.phrase + ", and \(count(others, "other obstacle"))"
     }
 
     /// Each obstacle on a line of its own, and below those that share an advice, that.
-    static func explanation(of failures: [Failure], more: Int) -> String {
+    static func explanation(of failures: [AgentError], more: Int) -> String {
         guard failures.count + more > 1 else { return failures.first?.explanation ?? "" }
         var groups: [(advice: String?, problems: [Problem])] = []
         for problem in failures.map(\.problem) {

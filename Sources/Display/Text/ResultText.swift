@@ -88,7 +88,7 @@ extension HostError {
         case .wrongHostname(_, let found): "is another host: its name is '\(visible(found))'"
         case .broken(let failure, _, _): "an earlier deploy could not be undone: \(failure.phrase)"
         case .refused(let failure): failure.phrase
-        case .obstructed(let failures, let more): Failure.phrase(of: failures, more: more)
+        case .obstructed(let failures, let more): AgentError.phrase(of: failures, more: more)
         case .malformed(let problem): "sent something that is no message: \(problem.phrase)"
         case .unexpected: "sent a message that makes no sense here"
         case .store(let error): error.phrase
@@ -130,7 +130,7 @@ extension HostError {
         case .broken(let failure, let undoing, let remainder):
             ([failure.explanation] + undoing.map(\.explanation) + [remainder.advice]).joined(separator: "\n")
         case .refused(let failure): failure.explanation
-        case .obstructed(let failures, let more): Failure.explanation(of: failures, more: more)
+        case .obstructed(let failures, let more): AgentError.explanation(of: failures, more: more)
         case .malformed, .unexpected: "The agent on the host may have been tampered with, or something else answers there."
         case .store(let error): error.explanation
         case .inconsistentRecord: "What the host says is deployed cannot be verified. It was left alone."

@@ -17,7 +17,7 @@ enum AgentMessages {
 
     /// The keys in an answer to `listKeys`; nil for a refusal or nonsense.
     static func keys(_ answer: [UInt8]) -> [AgentKey]? {
-        var reader = WireReader(answer)
+        var reader = SSHWireReader(answer)
         guard reader.byte() == 12, let count = reader.number(), count <= 4096 else { return nil }
         var keys: [AgentKey] = []
         for _ in 0..<count {
@@ -31,15 +31,15 @@ enum AgentMessages {
 
     /// The signature proper in an answer to `sign`, without the name of its algorithm; nil for a refusal or nonsense.
     static func signature(_ answer: [UInt8]) -> [UInt8]? {
-        var reader = WireReader(answer)
+        var reader = SSHWireReader(answer)
         guard reader.byte() == 14, let signature = reader.string() else { return nil }
-        var inner = WireReader(signature)
+        var inner = SSHWireReader(signature)
         guard inner.string() != nil else { return nil }
         return inner.string()
     }
 
-    private static func framed(_ body: (inout WireWriter) -> Void) -> [UInt8] {
-        var inner = WireWriter(), outer = WireWriter()
+    private static func framed(_ body: (inout SSHWireWriter) -> Void) -> [UInt8] {
+        var inner = SSHWireWriter(), outer = SSHWireWriter()
         body(&inner)
         outer.string(inner.bytes)
         return outer.bytes

@@ -102,7 +102,7 @@ enum PrivateKeyFormat {
         let body = lines[(start + 1)...].prefix { !$0.starts(with: "-----END".utf8) }
         let magic = Array("openssh-key-v1\0".utf8)
         guard let decoded = Base64.decode(Array(body.joined())), decoded.starts(with: magic) else { return nil }
-        var reader = WireReader(decoded.dropFirst(magic.count))
+        var reader = SSHWireReader(decoded.dropFirst(magic.count))
         guard let cipher = reader.string(), reader.string() != nil, reader.string() != nil, reader.number() == 1,
             let key = reader.string().flatMap(PublicKey.init(blob:))
         else { return nil }

@@ -20,8 +20,8 @@ struct Login {
 
     /// Returns when logged in. Throws ``SSHError/loginFailed(_:)``, and what ends a wait or connection.
     mutating func run(deadline: inout Deadline) throws(SSHError) {
-        var agent: Agent?
-        if case .path(let path) = settings.agent { agent = Agent(at: path, interrupt: interrupt) }
+        var agent: SSHAgent?
+        if case .path(let path) = settings.agent { agent = SSHAgent(at: path, interrupt: interrupt) }
         let keys = try agent?.keys(deadline: deadline) ?? []
         let candidates = Candidate.order(
             files: settings.identityFiles.compactMap(KeyFile.init(at:)), agent: keys,
@@ -73,7 +73,7 @@ struct Login {
 
     // MARK: Keys of the agent
 
-    private func offer(_ key: AgentKey, _ agent: Agent?, _ deadline: Deadline) throws(SSHError) -> Attempt {
+    private func offer(_ key: AgentKey, _ agent: SSHAgent?, _ deadline: Deadline) throws(SSHError) -> Attempt {
         guard let agent, !key.key.isBeyondLibrary else { return .failed(.unsupported) }
         let signer = Signer { data, algorithm throws(SSHError) in
             try agent.sign(data, with: key.key, algorithm: algorithm, deadline: deadline)
@@ -103,7 +103,7 @@ struct Login {
     /// which means SHA-1. sshd reads `rsa-sha2-512` in that place as the same key, and expects SHA-512.
     private static func offered(_ key: PublicKey) -> [UInt8] {
         guard key.isRSA, Library.rsaSignatures == .sha1 else { return key.blob }
-        var writer = WireWriter()
+        var writer = SSHWireWriter()
         writer.string("rsa-sha2-512".utf8)
         return writer.bytes + key.blob.dropFirst(4 + key.type.utf8.count)
     }

@@ -1,7 +1,7 @@
 import CSystem
 
 /// A connection to ssh-agent. libssh2 has one too, whose waits have no end.
-final class Agent {
+final class SSHAgent {
     private let socket: Descriptor
     private let interrupt: Interrupt
 
@@ -41,7 +41,7 @@ final class Agent {
             }
         }
         guard let header = try receive(4, deadline) else { return nil }
-        var reader = WireReader(header)
+        var reader = SSHWireReader(header)
         guard let length = reader.number(), length <= AgentMessages.limit else { return nil }
         return try receive(Int(length), deadline)
     }

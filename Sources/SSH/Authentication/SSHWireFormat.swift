@@ -1,5 +1,5 @@
 /// Reads the data types of RFC 4251, section 5, from bytes that anybody may have made.
-struct WireReader {
+struct SSHWireReader {
     private var rest: ArraySlice<UInt8>
 
     init(_ bytes: some Collection<UInt8>) { rest = Array(bytes)[...] }
@@ -27,7 +27,7 @@ struct WireReader {
 }
 
 /// Writes the same.
-struct WireWriter {
+struct SSHWireWriter {
     private(set) var bytes: [UInt8] = []
 
     mutating func byte(_ value: UInt8) { bytes.append(value) }
@@ -49,7 +49,7 @@ struct PublicKey: Hashable {
 
     /// Nil when the blob does not begin with a plausible type.
     init?(blob: [UInt8]) {
-        var reader = WireReader(blob.prefix(128))
+        var reader = SSHWireReader(blob.prefix(128))
         guard let type = reader.string(), (1...64).contains(type.count), type.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
         else { return nil }
         self.blob = blob

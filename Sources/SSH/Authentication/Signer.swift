@@ -26,7 +26,7 @@ final class Signer {
 
     /// The algorithm named in the data to be signed (RFC 4252, section 7).
     private static func algorithm(_ data: [UInt8]) -> String? {
-        var reader = WireReader(data)
+        var reader = SSHWireReader(data)
         guard reader.string() != nil, reader.byte() == 50, reader.string() != nil, reader.string() != nil,
             reader.string() != nil, reader.byte() == 1
         else { return nil }

@@ -30,7 +30,7 @@ public struct LocalSSH: Sendable {
             guard case .settingInvalid = error else { throw error }
             settings = .named(anyone, user: LocalUser.current().name, configurationFile: configuration)
         }
-        if case .path(let path) = settings.agent, let agent = Agent(at: path, interrupt: interrupt) {
+        if case .path(let path) = settings.agent, let agent = SSHAgent(at: path, interrupt: interrupt) {
             keysOfAgent = (try? agent.keys(deadline: deadline))?.count ?? 0
         } else {
             keysOfAgent = nil

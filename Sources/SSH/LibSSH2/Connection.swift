@@ -16,7 +16,7 @@ public final class Connection {
     ) throws(SSHError) {
         var deadline = deadline
         let hostKeys = try HostKeyCheck(settings)
-        let transport = try Transport(to: settings, interrupt: interrupt, deadline: deadline)
+        let transport = try Socket(to: settings, interrupt: interrupt, deadline: deadline)
         session = try Session(over: transport, interrupt: interrupt)
         try session.offer(hostKeys: hostKeys.preferredTypes, settings.algorithms)
         try session.handshake(deadline: min(deadline, .after(settings.connectTimeout ?? .seconds(10))))

@@ -6,11 +6,11 @@ import CSystem
 /// Channels hold on to it, so it lives until the last of them is gone.
 @safe final class Session {
     private let handle: OpaquePointer
-    private let transport: Transport
+    private let transport: Socket
     private let interrupt: Interrupt
     private let greeting = Greeting()
 
-    init(over transport: Transport, interrupt: Interrupt) throws(SSHError) {
+    init(over transport: Socket, interrupt: Interrupt) throws(SSHError) {
         let context = unsafe Unmanaged.passUnretained(greeting).toOpaque()
         guard Library.isReady, let handle = unsafe libssh2_session_init_ex(nil, nil, nil, context) else {
             throw .protocolError(.handshake, message: "libssh2 has no memory for a session")

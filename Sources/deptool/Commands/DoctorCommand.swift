@@ -31,7 +31,7 @@ struct DoctorCommand: AsyncParsableCommand {
             do {
                 let doctor = try Doctor(named, access: ssh.access(screen, asks: !output.json))
                 let found = await doctor.examine { [wanted] host in wanted[host] ?? Doctor.Wanted() }
-                findings += found.flatMap { Finding.about($0.host, $0.steps) }
+                findings += found.flatMap { Diagnosis.about($0.host, $0.steps) }
             } catch {
                 throw CommandError(error.phrase)
             }

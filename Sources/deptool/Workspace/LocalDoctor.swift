@@ -8,7 +8,7 @@ import SSH
 /// What a deploy needs on this machine.
 enum LocalDoctor {
     /// What was found of the store and the cluster, and what that wants of its hosts.
-    static func workspace() -> ([Finding], [Hostname: Doctor.Wanted]) {
+    static func workspace() -> ([Diagnosis], [Hostname: Doctor.Wanted]) {
         do {
             let store = try Workspace.storeOnly()
             var findings = [store.health, author(store)]
@@ -16,84 +16,84 @@ enum LocalDoctor {
             findings.append(finding)
             return (findings, wanted)
         } catch {
-            return ([Finding("store", .fail, error.phrase, help: error.explanation)], [:])
+            return ([Diagnosis("store", .fail, error.phrase, help: error.explanation)], [:])
         }
     }
 
-    private static func cluster(_ store: Store) -> (Finding, [Hostname: Doctor.Wanted]) {
+    private static func cluster(_ store: Store) -> (Diagnosis, [Hostname: Doctor.Wanted]) {
         guard let workspace = try? Workspace(directory: nil) else {
-            return (Finding("cluster", .warn, "no default cluster", help: "Make one the default with `deptool init prod`."), [:])
+            return (Diagnosis("cluster", .warn, "no default cluster", help: "Make one the default with `deptool init prod`."), [:])
         }
         guard workspace.isThere else {
             let help = "Name the cluster's directory once, as in `deptool plan prod`, or make it."
-            return (Finding("cluster", .fail, "there is no directory \(visible(workspace.directory))", help: help), [:])
+            return (Diagnosis("cluster", .fail, "there is no directory \(visible(workspace.directory))", help: help), [:])
         }
         do {
             let wanted = try workspace.complaining { try ClusterReader(store).wanted(in: try workspace.importTree()) }
-            return (Finding("cluster", .ok, "\(visible(workspace.directory)), \(wanted.count) host\(wanted.count == 1 ? "" : "s")"), wanted)
+            return (Diagnosis("cluster", .ok, "\(visible(workspace.directory)), \(wanted.count) host\(wanted.count == 1 ? "" : "s")"), wanted)
         } catch {
             let complaint = error as? CommandError
-            return (Finding("cluster", .fail, complaint?.phrase ?? "\(error)", help: complaint?.explanation), [:])
+            return (Diagnosis("cluster", .fail, complaint?.phrase ?? "\(error)", help: complaint?.explanation), [:])
         }
     }
 
-    private static func author(_ store: Store) -> Finding {
+    private static func author(_ store: Store) -> Diagnosis {
         let author = store.author()
         if let problem = store.configurationProblem {
-            return Finding("git author", .warn, "\(visible(author.text)), since \(visible(problem))", help: "Others see it in logs and locks. Repair that file.")
+            return Diagnosis("git author", .warn, "\(visible(author.text)), since \(visible(problem))", help: "Others see it in logs and locks. Repair that file.")
         }
         guard store.hasConfiguredAuthor else {
-            return Finding(
+            return Diagnosis(
                 "git author", .warn, "\(visible(author.text)), made up from the login",
                 help: "Others see it in logs and locks. Say who you are with `git config --global user.name` and `user.email`.")
         }
-        return Finding("git author", .ok, visible(author.text))
+        return Diagnosis("git author", .ok, visible(author.text))
     }
 
     /// ssh, its keys, and what this program carries.
-    static func tools(configuration: String?) -> [Finding] {
+    static func tools(configuration: String?) -> [Diagnosis] {
         let cpus = Doctor.carriedCPUs
         let agents =
             cpus.isEmpty
-            ? Finding("agents", .fail, HostError.noAgents.phrase, help: "It was built by a plain `swift build`. `make build` makes one that carries them.")
-            : Finding("agents", .ok, "\(toolVersion) for Linux on \(cpus.joined(separator: " and "))")
+            ? Diagnosis("agents", .fail, HostError.noAgents.phrase, help: "It was built by a plain `swift build`. `make build` makes one that carries them.")
+            : Diagnosis("agents", .ok, "\(toolVersion) for Linux on \(cpus.joined(separator: " and "))")
         do {
             return try LocalSSH(configuration: configuration).findings + [agents]
         } catch {
-            return [Finding("ssh", .fail, error.phrase, help: error.explanation(host: "localhost")), agents]
+            return [Diagnosis("ssh", .fail, error.phrase, help: error.explanation(host: "localhost")), agents]
         }
     }
 }
 
 extension Store {
     /// Whether what it says to be deployed is there.
-    fileprivate var health: Finding {
+    fileprivate var health: Diagnosis {
         do {
             let deployed = try deployedCommits()
             for (_, commit) in deployed { _ = try commitInfo(commit) }
-            return Finding("store", .ok, "\(visible(path)), \(deployed.count) host\(deployed.count == 1 ? "" : "s") deployed")
+            return Diagnosis("store", .ok, "\(visible(path)), \(deployed.count) host\(deployed.count == 1 ? "" : "s") deployed")
         } catch {
-            return Finding("store", .fail, error.phrase, help: error.explanation)
+            return Diagnosis("store", .fail, error.phrase, help: error.explanation)
         }
     }
 }
 
 extension LocalSSH {
-    fileprivate var findings: [Finding] {
+    fileprivate var findings: [Diagnosis] {
         var findings = [
-            Finding("ssh", .ok, "its configuration is understood"),
-            Finding("libssh2", .ok, libraryVersion + (signsRSAWell ? "" : ", which leaves RSA keys in files to the system's ssh")),
+            Diagnosis("ssh", .ok, "its configuration is understood"),
+            Diagnosis("libssh2", .ok, libraryVersion + (signsRSAWell ? "" : ", which leaves RSA keys in files to the system's ssh")),
         ]
         let agentKeys = keysOfAgent.map { "\($0) key\($0 == 1 ? "" : "s") in ssh-agent" } ?? "no ssh-agent"
         let files = identityFiles.isEmpty ? "no identity files" : identityFiles.map(visible).joined(separator: ", ")
         let hasKey = keysOfAgent ?? 0 > 0 || !identityFiles.isEmpty
-        findings.append(Finding(
+        findings.append(Diagnosis(
             "keys", hasKey ? .ok : .warn, "\(agentKeys); \(files)",
             help: hasKey ? nil : "Unless your hosts take passwords, or your configuration names keys for them: make a key with `ssh-keygen`."))
         if let problem = knownHostsProblem {
-            findings.append(Finding("known_hosts", .fail, problem.phrase, help: problem.explanation(host: "localhost")))
+            findings.append(Diagnosis("known_hosts", .fail, problem.phrase, help: problem.explanation(host: "localhost")))
         } else {
-            findings.append(Finding("known_hosts", .ok, knownHostsFiles.isEmpty ? "none yet" : knownHostsFiles.map(visible).joined(separator: ", ")))
+            findings.append(Diagnosis("known_hosts", .ok, knownHostsFiles.isEmpty ? "none yet" : knownHostsFiles.map(visible).joined(separator: ", ")))
         }
         return findings
     }

@@ -6,7 +6,7 @@ import Wire
 /// `rcN.d` directories of System V scripts. systemctl(1) makes and removes them by what the `[Install]` sections say; what
 /// they were is noted before, and is the state that a rollback restores and `verify` compares. systemd's own answer may come
 /// from its memory.
-public struct Enablement {
+public struct EnabledLinks {
     let system: System
 
     /// All that enables units.
@@ -21,7 +21,7 @@ public struct Enablement {
     }
 
     /// The directories that hold such links.
-    func directories() throws(Failure) -> [AbsolutePath] {
+    func directories() throws(AgentError) -> [AbsolutePath] {
         var directories: [AbsolutePath] = []
         if try system.isDirectory(Layout.unitLinks) { directories.append(Layout.unitLinks) }
         for name in try system.list(Layout.unitLinks) {
@@ -36,7 +36,7 @@ public struct Enablement {
         return directories
     }
 
-    func snapshot() throws(Failure) -> Snapshot {
+    func snapshot() throws(AgentError) -> Snapshot {
         var snapshot = Snapshot(directories: try directories(), links: [])
         for directory in snapshot.directories {
             for name in try system.list(directory) {
@@ -51,7 +51,7 @@ public struct Enablement {
     }
 
     /// Makes the links what they were. Directories that came for them go when they are empty.
-    func restore(_ old: Snapshot) throws(Failure) {
+    func restore(_ old: Snapshot) throws(AgentError) {
         let now = try snapshot()
         for link in now.links where !old.links.contains(where: { $0.path == link.path }) { try system.remove(link.path) }
         for directory in now.directories where !old.directories.contains(directory) { try system.removeDirectory(directory) }
@@ -59,7 +59,7 @@ public struct Enablement {
     }
 
     /// Makes these links where there is nothing, or another symlink.
-    func restore(_ links: [Symlink]) throws(Failure) {
+    func restore(_ links: [Symlink]) throws(AgentError) {
         for link in links {
             switch try system.occupant(of: link.path) {
             case .symlink(to: link.target): continue
@@ -77,10 +77,10 @@ public struct Enablement {
 struct EnabledLink: Hashable, Sendable {
     /// The unit that was enabled. The link may be that of another, which its `Also=` names.
     var unit: UnitName
-    var link: Enablement.Symlink
+    var link: EnabledLinks.Symlink
 }
 
-extension Enablement.Symlink {
+extension EnabledLinks.Symlink {
     /// Whether the link enables this unit: by its own name, or by that of what it leads to, as an alias does. A link by the
     /// unit's own name among the unit files is the unit, or masks it.
     func enables(_ unit: UnitName) -> Bool {
@@ -89,7 +89,7 @@ extension Enablement.Symlink {
     }
 }
 
-extension Enablement.Symlink: WireCodable {
+extension EnabledLinks.Symlink: WireCodable {
     func encode(to writer: inout ByteWriter) {
         path.encode(to: &writer)
         writer.text(target)
@@ -109,11 +109,11 @@ extension EnabledLink: WireCodable {
 
     init(from reader: inout ByteReader) throws(WireError) {
         unit = try UnitName(from: &reader)
-        link = try Enablement.Symlink(from: &reader)
+        link = try EnabledLinks.Symlink(from: &reader)
     }
 }
 
-extension Enablement.Snapshot: WireCodable {
+extension EnabledLinks.Snapshot: WireCodable {
     public func encode(to writer: inout ByteWriter) {
         writer.list(directories)
         writer.list(links)
@@ -121,6 +121,6 @@ extension Enablement.Snapshot: WireCodable {
 
     public init(from reader: inout ByteReader) throws(WireError) {
         directories = try reader.list(of: AbsolutePath.self)
-        links = try reader.list(of: Enablement.Symlink.self)
+        links = try reader.list(of: EnabledLinks.Symlink.self)
     }
 }

@@ -1,7 +1,7 @@
 import Model
 
 /// What a look at one thing found out.
-public struct Finding: Hashable, Sendable {
+public struct Diagnosis: Hashable, Sendable {
     public enum Verdict: String, Sendable {
         case ok
         /// It works, but not well, or not for all that one may want.

@@ -1,7 +1,7 @@
 import Model
 
 /// Something that went wrong on a host.
-public struct Failure: Error, Hashable, Sendable {
+public struct AgentError: Error, Hashable, Sendable {
     /// How many a host tells of at most: nobody reads more.
     public static var maximumTold: Int { 100 }
 
@@ -17,7 +17,7 @@ public struct Failure: Error, Hashable, Sendable {
     public init(step: Int? = nil, _ problem: Problem) { box = .holding(step: step, problem) }
 }
 
-/// Indirect, as all that is large and moved about much: `Failure`, which nearly everything that the agent does can throw,
+/// Indirect, as all that is large and moved about much: `AgentError`, which nearly everything that the agent does can throw,
 /// stays small. Code that moves a large one is a tenth of an agent.
 public indirect enum Problem: Hashable, Sendable {
     /// A system call failed with this errno of Linux.

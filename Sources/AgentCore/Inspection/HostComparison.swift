@@ -3,7 +3,7 @@ import Model
 import Wire
 
 /// Compares a host with its record. What differs is told as it is found, so that it never piles up here.
-final class Verification: Pulse {
+final class HostComparison: Pulse {
     private let system: System
     private let port: Port
     private var found: [Drift] = []
@@ -12,14 +12,14 @@ final class Verification: Pulse {
     /// When the laptop heard the last of this, by the monotonic clock.
     private var told = csys_monotonic_ns()
     /// What could not be looked at, the last of it: then nothing is known of the host as a whole.
-    private var failure: Failure?
+    private var failure: AgentError?
 
     init(system: System, port: Port) {
         self.system = system
         self.port = port
     }
 
-    func run(_ stored: StoredRecord, _ privateApps: [PrivateApp], _ systemd: Systemd?) throws(Failure) {
+    func run(_ stored: StoredRecord, _ privateApps: [PrivateApp], _ systemd: Systemd?) throws(AgentError) {
         system.pulse = self
         defer { system.pulse = nil }
         let record = stored.record
@@ -59,7 +59,7 @@ final class Verification: Pulse {
     /// What enables the units, link by link: systemd's answer is that a unit is enabled as long as one of them is there.
     private func compareEnablement(_ stored: StoredRecord) {
         do {
-            let now = try Enablement(system: system).snapshot().links
+            let now = try EnabledLinks(system: system).snapshot().links
             for unit in stored.record.units {
                 let recorded = stored.enablement.filter { $0.unit == unit.name }.map { $0.link }
                 if recorded.contains(where: { !now.contains($0) }) { add(unit.app, .disabled(unit.name)) }
@@ -217,12 +217,12 @@ final class Verification: Pulse {
 
 extension System {
     /// A file that is too large to be read in good time, as one of nothing but a hole can be, is not told from another.
-    private func foundFile(at path: AbsolutePath) throws(Failure) -> Drift.Found {
+    private func foundFile(at path: AbsolutePath) throws(AgentError) -> Drift.Found {
         let size = try status(of: path)?.size ?? 0
         return size > Drift.maximumHashed ? .other : .file(try hash(path), size: size)
     }
 
-    func found(at path: AbsolutePath) throws(Failure) -> Drift.Found {
+    func found(at path: AbsolutePath) throws(AgentError) -> Drift.Found {
         switch try occupant(of: path) {
         case nil: .nothing
         case .file: try foundFile(at: path)

@@ -1,7 +1,7 @@
 import CSystem
 
 /// The byte stream to a server: a TCP connection, or a socket whose other end is a proxy command.
-final class Transport {
+final class Socket {
     private let socket: Descriptor
     private let proxy: ProxyCommand?
 

@@ -1,6 +1,6 @@
 import Model
 
-extension Failure: WireCodable {
+extension AgentError: WireCodable {
     public func encode(to writer: inout ByteWriter) {
         writer.number(step.map { UInt64($0) + 1 } ?? 0)
         problem.encode(to: &writer)
