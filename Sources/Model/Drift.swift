@@ -1,24 +1,24 @@
 /// Something on a host that is not as its record says, because somebody else changed it.
-public struct Drift: Hashable, Sendable {
+package struct Drift: Hashable, Sendable {
     /// Whose; nil for what concerns Deptool's own directories.
-    public var app: AppName?
-    public var finding: Finding
+    package var app: AppName?
+    package var finding: Finding
 
-    public init(_ app: AppName?, _ finding: Finding) {
+    package init(_ app: AppName?, _ finding: Finding) {
         self.app = app
         self.finding = finding
     }
 
     /// How many a host tells of at most.
-    public static var most: Int { 10_000 }
+    package static var most: Int { 10_000 }
 
     /// How large a file may be, in bytes, to be shown as it is now.
-    public static var maximumShown: UInt64 { 4 << 20 }
+    package static var maximumShown: UInt64 { 4 << 20 }
 
     /// How large a file at the place of a link may be, in bytes, to be compared.
-    public static var maximumHashed: UInt64 { 16 << 30 }
+    package static var maximumHashed: UInt64 { 16 << 30 }
 
-    public indirect enum Finding: Hashable, Sendable {
+    package indirect enum Finding: Hashable, Sendable {
         /// A file of the app's version has another content, or is none any more.
         case file(RelativePath, Found)
         /// Something in the app's version that does not belong there, by its path in it.
@@ -40,7 +40,7 @@ public struct Drift: Hashable, Sendable {
     }
 
     /// What is at a path.
-    public indirect enum Found: Hashable, Sendable {
+    package indirect enum Found: Hashable, Sendable {
         case nothing
         /// A regular file, its content's blob id, and its size in bytes.
         case file(ObjectID, size: UInt64)
@@ -50,12 +50,12 @@ public struct Drift: Hashable, Sendable {
     }
 
     /// Permission bits and owner.
-    public struct Attributes: Hashable, Sendable {
-        public var mode: UInt32
-        public var uid: UInt32
-        public var gid: UInt32
+    package struct Attributes: Hashable, Sendable {
+        package var mode: UInt32
+        package var uid: UInt32
+        package var gid: UInt32
 
-        public init(mode: UInt32, uid: UInt32, gid: UInt32) {
+        package init(mode: UInt32, uid: UInt32, gid: UInt32) {
             self.mode = mode
             self.uid = uid
             self.gid = gid
@@ -64,18 +64,18 @@ public struct Drift: Hashable, Sendable {
 }
 
 /// An app of which only root, and perhaps a group, can read the files.
-public struct PrivateApp: Hashable, Sendable {
-    public var app: AppName
-    public var group: GroupName?
+package struct PrivateApp: Hashable, Sendable {
+    package var app: AppName
+    package var group: GroupName?
 
-    public init(_ app: AppName, group: GroupName?) {
+    package init(_ app: AppName, group: GroupName?) {
         self.app = app
         self.group = group
     }
 }
 
 /// Why a unit was judged to be unwell, with what `systemctl show` says of it.
-public indirect enum UnitProblem: Hashable, Sendable {
+package indirect enum UnitProblem: Hashable, Sendable {
     /// systemd has no such unit, cannot read it, or it is masked (LoadState).
     case notLoaded(state: String)
     /// It failed (Result, ExecMainStatus).

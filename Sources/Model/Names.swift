@@ -18,63 +18,63 @@
 
 /// The name of a host: what `ssh NAME` takes, the name of its directory, and what its `/etc/hostname` says.
 /// At most 253 letters, digits, `.`, `-`, `_`; the first a letter or digit.
-public struct Hostname: Hashable, Comparable, Sendable {
-    public let text: String
+package struct Hostname: Hashable, Comparable, Sendable {
+    package let text: String
 
-    @inline(never) public init?(_ text: String) {
+    @inline(never) package init?(_ text: String) {
         guard isName(text, longest: 253, extra: ".-_") else { return nil }
         self.text = text
     }
 
-    @inline(never) public static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
-    public func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
-    public static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
+    @inline(never) package static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
+    package func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
+    package static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }
 
 /// The name of an app on a host. At most 128 letters, digits, `.`, `-`, `_`, `@`, `+`; the first a letter, digit or `_`.
-public struct AppName: Hashable, Comparable, Sendable {
-    public let text: String
+package struct AppName: Hashable, Comparable, Sendable {
+    package let text: String
 
-    @inline(never) public init?(_ text: String) {
+    @inline(never) package init?(_ text: String) {
         guard isName(text, longest: 128, extra: ".-_@+", first: "_") else { return nil }
         self.text = text
     }
 
-    @inline(never) public static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
-    public func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
-    public static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
+    @inline(never) package static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
+    package func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
+    package static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }
 
 /// The name of a group of users: at most 32 letters, digits, `.`, `-`, `_`; the first a letter, digit or `_`.
-public struct GroupName: Hashable, Sendable {
-    public let text: String
+package struct GroupName: Hashable, Sendable {
+    package let text: String
 
-    @inline(never) public init?(_ text: String) {
+    @inline(never) package init?(_ text: String) {
         guard isName(text, longest: 32, extra: ".-_", first: "_") else { return nil }
         self.text = text
     }
 }
 
 /// The name of a user: at most 32 letters, digits, `.`, `-`, `_`; the first a letter, digit or `_`.
-public struct UserName: Hashable, Sendable {
-    public let text: String
+package struct UserName: Hashable, Sendable {
+    package let text: String
 
-    @inline(never) public init?(_ text: String) {
+    @inline(never) package init?(_ text: String) {
         guard isName(text, longest: 32, extra: ".-_", first: "_") else { return nil }
         self.text = text
     }
 }
 
 /// The full name of a systemd unit (systemd.unit(5)): at most 255 of its characters and one of its suffixes.
-public struct UnitName: Hashable, Comparable, Sendable {
-    public let text: String
+package struct UnitName: Hashable, Comparable, Sendable {
+    package let text: String
 
     /// What may stand behind the last dot of a unit that can be enabled.
-    public static let suffixes = [
+    package static let suffixes = [
         ".service", ".socket", ".timer", ".path", ".mount", ".automount", ".target", ".slice", ".swap",
     ]
 
-    @inline(never) public init?(_ text: String) {
+    @inline(never) package init?(_ text: String) {
         guard isName(text, longest: 255, extra: ":-_.\\@", first: "_"),
             Self.suffixes.contains(where: { text.utf8.count > $0.utf8.count && text.utf8.ends(with: $0) })
         else { return nil }
@@ -82,7 +82,7 @@ public struct UnitName: Hashable, Comparable, Sendable {
     }
 
     /// The template that a unit is an instance of, `a@.service` for `a@b.service`; the unit itself if it is none.
-    @inline(never) public var template: String {
+    @inline(never) package var template: String {
         guard let at = text.utf8.firstIndex(of: UInt8(ascii: "@")), let dot = text.utf8.lastIndex(of: UInt8(ascii: ".")),
             at < dot
         else { return text }
@@ -91,7 +91,7 @@ public struct UnitName: Hashable, Comparable, Sendable {
 
     /// Whether a file, by its path below a directory of unit files, is a part of the unit as systemd.unit(5) has it: its own
     /// file or its template's, or a drop-in for one of these, for a prefix of the name that ends in a dash, or for its type.
-    @inline(never) public func consists(of path: RelativePath) -> Bool {
+    @inline(never) package func consists(of path: RelativePath) -> Bool {
         let parts = path.components
         if parts.count == 1 { return isSameText(parts[0], text) || isSameText(parts[0], template) }
         guard parts.count == 2, parts[1].utf8.ends(with: ".conf"), parts[1].utf8.first != UInt8(ascii: "."),
@@ -110,7 +110,7 @@ public struct UnitName: Hashable, Comparable, Sendable {
         return rest == unit[at..<dot] || rest.isEmpty && same < at || at < dot && rest.count == 1 && rest.first == UInt8(ascii: "@")
     }
 
-    @inline(never) public static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
-    public func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
-    public static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
+    @inline(never) package static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
+    package func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
+    package static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }

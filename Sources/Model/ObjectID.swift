@@ -1,12 +1,12 @@
 /// The id of a Git object: the SHA-1 of its type, length and bytes.
-public struct ObjectID: Hashable, Comparable, Sendable {
+package struct ObjectID: Hashable, Comparable, Sendable {
     // Twenty bytes, big-endian, in three words: compared and hashed without an allocation.
     private let high: UInt64
     private let middle: UInt64
     private let low: UInt32
 
     /// Nil unless there are exactly 20 bytes.
-    public init?(_ bytes: some Collection<UInt8>) {
+    package init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count == 20 else { return nil }
         var words: (UInt64, UInt64, UInt64) = (0, 0, 0)
         var position = 0
@@ -30,17 +30,17 @@ public struct ObjectID: Hashable, Comparable, Sendable {
     }
 
     /// Nil unless there are exactly 40 hexadecimal digits.
-    public init?(hex: String) {
+    package init?(hex: String) {
         guard let bytes = decode(hex: hex) else { return nil }
         self.init(bytes)
     }
 
     /// By their bytes.
-    public static func < (one: ObjectID, other: ObjectID) -> Bool {
+    package static func < (one: ObjectID, other: ObjectID) -> Bool {
         (one.high, one.middle, one.low) < (other.high, other.middle, other.low)
     }
 
-    public var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(20)
         for shift in stride(from: 56, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: high >> UInt64(shift))) }
@@ -50,14 +50,14 @@ public struct ObjectID: Hashable, Comparable, Sendable {
     }
 
     /// 40 lower-case digits.
-    public var hex: String { Model.hex(bytes) }
+    package var hex: String { Model.hex(bytes) }
 
     /// The first ten digits: what people and directory names use.
-    public var short: String { Model.hex(Array(bytes[..<5])) }
+    package var short: String { Model.hex(Array(bytes[..<5])) }
 }
 
 /// Lower-case hexadecimal digits, two a byte.
-public func hex(_ bytes: some Sequence<UInt8>) -> String {
+package func hex(_ bytes: some Sequence<UInt8>) -> String {
     var digits: [UInt8] = []
     for byte in bytes {
         for digit in [byte >> 4, byte & 15] {

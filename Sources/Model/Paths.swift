@@ -1,5 +1,5 @@
 /// Why a text is not a path that Deptool takes.
-public enum PathError: Error, Hashable, Sendable {
+package enum PathError: Error, Hashable, Sendable {
     case empty
     case tooLong
     case notAbsolute
@@ -9,7 +9,7 @@ public enum PathError: Error, Hashable, Sendable {
     /// A control character, which would garble what is shown and what is logged.
     case controlCharacter
 
-    public var phrase: String {
+    package var phrase: String {
         switch self {
         case .empty: "it is empty"
         case .tooLong: "it is too long"
@@ -53,7 +53,7 @@ private func check(_ path: some Collection<UInt8>) throws(PathError) {
 
 extension String.UTF8View {
     /// Whether the last bytes are those of `suffix`.
-    @inline(never) public func ends(with suffix: String) -> Bool { self.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) }
+    @inline(never) package func ends(with suffix: String) -> Bool { self.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) }
 }
 
 /// What follows `directory` and a slash; nil when `path` does not begin with them, or ends there.
@@ -66,10 +66,10 @@ extension String.UTF8View {
 
 /// A normal path below some directory, such as `zones/example.com.zone`: no leading or trailing `/`, no `.` or `..`.
 /// Ordered by its bytes.
-public struct RelativePath: Hashable, Comparable, Sendable {
-    public let text: String
+package struct RelativePath: Hashable, Comparable, Sendable {
+    package let text: String
 
-    @inline(never) public init(_ text: String) throws(PathError) {
+    @inline(never) package init(_ text: String) throws(PathError) {
         if text.utf8.first == UInt8(ascii: "/") { throw .absolute }
         try check(text.utf8)
         self.text = text
@@ -79,29 +79,29 @@ public struct RelativePath: Hashable, Comparable, Sendable {
     fileprivate init(unchecked text: String) { self.text = text }
 
     /// The components of the path; at least one.
-    @inline(never) public var components: [String] {
+    @inline(never) package var components: [String] {
         pieces(text, at: UInt8(ascii: "/")).map { Model.text($0) }
     }
 
     /// The rest of the path below a directory; nil when it is not in there.
-    @inline(never) public func below(_ directory: String) -> RelativePath? { rest(of: text, below: directory).map(Self.init(unchecked:)) }
+    @inline(never) package func below(_ directory: String) -> RelativePath? { rest(of: text, below: directory).map(Self.init(unchecked:)) }
 
     /// The last component.
-    @inline(never) public var name: String {
+    @inline(never) package var name: String {
         guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")) else { return text }
         return Model.text(text.utf8[text.utf8.index(after: slash)...])
     }
 
-    @inline(never) public static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
-    @inline(never) public func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
-    @inline(never) public static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
+    @inline(never) package static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
+    @inline(never) package func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
+    @inline(never) package static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }
 
 /// A normal path from the root of a host's file system, such as `/etc/nsd/nsd.conf`. Never `/` itself.
-public struct AbsolutePath: Hashable, Comparable, Sendable {
-    public let text: String
+package struct AbsolutePath: Hashable, Comparable, Sendable {
+    package let text: String
 
-    @inline(never) public init(_ text: String) throws(PathError) {
+    @inline(never) package init(_ text: String) throws(PathError) {
         if text.utf8.isEmpty { throw .empty }
         if text.utf8.first != UInt8(ascii: "/") { throw .notAbsolute }
         try check(text.utf8.dropFirst())
@@ -112,47 +112,47 @@ public struct AbsolutePath: Hashable, Comparable, Sendable {
     init(unchecked text: String) { self.text = text }
 
     /// The rest of the path below a directory; nil when it is not in there.
-    @inline(never) public func below(_ directory: AbsolutePath) -> RelativePath? {
+    @inline(never) package func below(_ directory: AbsolutePath) -> RelativePath? {
         rest(of: text, below: directory.text).map(RelativePath.init(unchecked:))
     }
 
     /// The path of `path` below this directory.
-    @inline(never) public func appending(_ path: RelativePath) -> AbsolutePath { Self(unchecked: joined(text, path.text)) }
+    @inline(never) package func appending(_ path: RelativePath) -> AbsolutePath { Self(unchecked: joined(text, path.text)) }
 
     /// The path of something that a directory was found to hold, whatever its name.
-    @inline(never) public func appending(name: String) -> AbsolutePath { Self(unchecked: joined(text, name)) }
+    @inline(never) package func appending(name: String) -> AbsolutePath { Self(unchecked: joined(text, name)) }
 
     /// The path of a file beside this one: its name with something behind.
-    @inline(never) public func withSuffix(_ suffix: StaticString) -> AbsolutePath {
+    @inline(never) package func withSuffix(_ suffix: StaticString) -> AbsolutePath {
         Self(unchecked: text + suffix.withUTF8Buffer { String(decoding: $0, as: UTF8.self) })
     }
 
     /// The path of another file in the same directory, whatever its name.
-    @inline(never) public func sibling(name: String) -> AbsolutePath { Self(unchecked: joined(parent?.text ?? "", name)) }
+    @inline(never) package func sibling(name: String) -> AbsolutePath { Self(unchecked: joined(parent?.text ?? "", name)) }
 
     /// The path of another file in the same directory.
-    @inline(never) public func sibling(_ name: StaticString) -> AbsolutePath {
+    @inline(never) package func sibling(_ name: StaticString) -> AbsolutePath {
         Self(unchecked: (parent?.text ?? "") + "/").withSuffix(name)
     }
 
     /// The last component.
-    @inline(never) public var name: String {
+    @inline(never) package var name: String {
         guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")) else { return text }
         return Model.text(text.utf8[text.utf8.index(after: slash)...])
     }
 
     /// The directory that holds this path; nil when that is `/`.
-    @inline(never) public var parent: AbsolutePath? {
+    @inline(never) package var parent: AbsolutePath? {
         guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")), slash != text.utf8.startIndex else { return nil }
         return Self(unchecked: Model.text(text.utf8[..<slash]))
     }
 
     /// Whether this is `directory` or a path below it.
-    @inline(never) public func isInside(_ directory: AbsolutePath) -> Bool {
+    @inline(never) package func isInside(_ directory: AbsolutePath) -> Bool {
         self == directory || below(directory) != nil
     }
 
-    @inline(never) public static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
-    @inline(never) public func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
-    @inline(never) public static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
+    @inline(never) package static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
+    @inline(never) package func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
+    @inline(never) package static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }

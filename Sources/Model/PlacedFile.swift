@@ -1,13 +1,13 @@
 /// A regular file on a host that has the content of a file of an app. It stands where a symlink into `/var` cannot: where it
 /// is read before `/var` is mounted, or by a program that looks at its mode and owner.
-public struct PlacedFile: Hashable, Sendable {
-    public var path: AbsolutePath
-    public var app: AppName
+package struct PlacedFile: Hashable, Sendable {
+    package var path: AbsolutePath
+    package var app: AppName
     /// The file with its content, in the app's directory.
-    public var source: RelativePath
-    public var access: FileAccess
+    package var source: RelativePath
+    package var access: FileAccess
 
-    public init(path: AbsolutePath, app: AppName, source: RelativePath, access: FileAccess = .ordinary) {
+    package init(path: AbsolutePath, app: AppName, source: RelativePath, access: FileAccess = .ordinary) {
         self.path = path
         self.app = app
         self.source = source
@@ -16,20 +16,20 @@ public struct PlacedFile: Hashable, Sendable {
 }
 
 /// Who may do what with a file.
-public struct FileAccess: Hashable, Sendable {
+package struct FileAccess: Hashable, Sendable {
     /// Permission bits, with set-user-id, set-group-id and sticky; at most 0o7777.
-    public var mode: UInt32
+    package var mode: UInt32
     /// Nil for root.
-    public var owner: UserName?
+    package var owner: UserName?
     /// Nil for root's group.
-    public var group: GroupName?
+    package var group: GroupName?
 
-    public init(mode: UInt32, owner: UserName? = nil, group: GroupName? = nil) {
+    package init(mode: UInt32, owner: UserName? = nil, group: GroupName? = nil) {
         self.mode = mode
         self.owner = owner
         self.group = group
     }
 
     /// What unit files and most of `/etc` have.
-    public static var ordinary: FileAccess { FileAccess(mode: 0o644) }
+    package static var ordinary: FileAccess { FileAccess(mode: 0o644) }
 }

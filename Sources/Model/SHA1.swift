@@ -1,19 +1,19 @@
 import CSHA1
 
 /// SHA-1 (RFC 3174), fed in pieces. Git's object ids are made with it.
-public struct SHA1: Sendable {
+package struct SHA1: Sendable {
     private var state: (UInt32, UInt32, UInt32, UInt32, UInt32) =
         (0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0)
     private var pending: [UInt8] = []
     private var length: UInt64 = 0
 
-    public init() { pending.reserveCapacity(64) }
+    package init() { pending.reserveCapacity(64) }
 
-    public mutating func update(_ bytes: [UInt8]) {
+    package mutating func update(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { update($0) }
     }
 
-    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) {
         length &+= UInt64(bytes.count)
         var at = 0
         if !pending.isEmpty {
@@ -29,7 +29,7 @@ public struct SHA1: Sendable {
         for index in at + 64 * count..<bytes.count { pending.append(bytes[index]) }
     }
 
-    public mutating func finish() -> ObjectID {
+    package mutating func finish() -> ObjectID {
         let bits = length &* 8
         var padding: [UInt8] = [0x80]
         padding.append(contentsOf: repeatElement(0, count: (119 - Int(length % 64)) % 64))
@@ -48,10 +48,10 @@ public struct SHA1: Sendable {
 }
 
 /// The kinds of Git object that Deptool makes and checks.
-public enum ObjectKind: Sendable {
+package enum ObjectKind: Sendable {
     case blob, tree, commit
 
-    public var name: String {
+    package var name: String {
         switch self {
         case .blob: "blob"
         case .tree: "tree"
@@ -61,21 +61,21 @@ public enum ObjectKind: Sendable {
 }
 
 /// The id of a Git object whose content comes in pieces, of a size known beforehand.
-public struct ObjectHasher: Sendable {
+package struct ObjectHasher: Sendable {
     private var hash = SHA1()
 
-    public init(_ kind: ObjectKind, size: UInt64) {
+    package init(_ kind: ObjectKind, size: UInt64) {
         hash.update(Array("\(kind.name) \(size)".utf8) + [0])
     }
 
-    public mutating func update(_ bytes: [UInt8]) { hash.update(bytes) }
-    public mutating func update(_ bytes: UnsafeRawBufferPointer) { hash.update(bytes) }
-    public mutating func finish() -> ObjectID { hash.finish() }
+    package mutating func update(_ bytes: [UInt8]) { hash.update(bytes) }
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) { hash.update(bytes) }
+    package mutating func finish() -> ObjectID { hash.finish() }
 }
 
 extension ObjectID {
     /// The id of an object with these bytes.
-    public static func of(_ kind: ObjectKind, _ bytes: [UInt8]) -> ObjectID {
+    package static func of(_ kind: ObjectKind, _ bytes: [UInt8]) -> ObjectID {
         var hasher = ObjectHasher(kind, size: UInt64(bytes.count))
         hasher.update(bytes)
         return hasher.finish()

@@ -1,16 +1,16 @@
 /// One thing that the agent does to a host. A plan is a list of steps: the planner makes them, the operator reads them,
 /// the wire carries them, the agent runs them in order and undoes them in reverse.
-public struct Step: Hashable, Sendable {
+package struct Step: Hashable, Sendable {
     /// Whose change this is; nil for what concerns the whole host.
-    public var app: AppName?
-    public var action: Action
+    package var app: AppName?
+    package var action: Action
 
-    public init(_ app: AppName?, _ action: Action) {
+    package init(_ app: AppName?, _ action: Action) {
         self.app = app
         self.action = action
     }
 
-    public indirect enum Action: Hashable, Sendable {
+    package indirect enum Action: Hashable, Sendable {
         /// Materialize the app's files as a new version; done while staging, before the first other step.
         case checkout(for: Readers)
         /// Point `current` at the new version.
@@ -52,14 +52,14 @@ public struct Step: Hashable, Sendable {
     }
 
     /// A program that can test its files without running with them.
-    public enum Test: UInt8, Hashable, Sendable, CaseIterable {
+    package enum Test: UInt8, Hashable, Sendable, CaseIterable {
         /// How sshd treats the operator's login, before anything changes and after.
         case sshdBefore, sshd
         case sudo, nftables
 
         /// The program and its arguments; for sshd the operator's login follows. No arrays: of two literals in a function that
         /// several modules of an agent inline, one takes the other's place (Swift 6.1).
-        public var command: String {
+        package var command: String {
             switch self {
             case .sshdBefore, .sshd: "/usr/sbin/sshd -T -C"
             // With the file's name, it leaves out the modes of the files, which sudo itself does not ask for.
@@ -70,7 +70,7 @@ public struct Step: Hashable, Sendable {
     }
 
     /// What the laptop makes sure of before it confirms.
-    public enum Confirmation: Hashable, Sendable {
+    package enum Confirmation: Hashable, Sendable {
         /// It can still log in, since this, which the login depends on, is touched; nil when the operator wants that anyway.
         case login(touched: String?)
         /// Every other host is ready to commit, too.
@@ -78,32 +78,32 @@ public struct Step: Hashable, Sendable {
     }
 
     /// Who can read a version when it is made.
-    public enum Readers: Hashable, Sendable {
+    package enum Readers: Hashable, Sendable {
         case everybody, root
     }
 
     /// What becomes of a unit that is to be started, and runs already.
-    public enum IfUp: Hashable, Sendable {
+    package enum IfUp: Hashable, Sendable {
         case leave
         /// Restart it, unless it runs with the very files that the app brings: then they are only taken over.
         case restart
     }
 
-    public enum Enablement: Hashable, Sendable {
+    package enum Enablement: Hashable, Sendable {
         case new, refreshed
     }
 
     /// Whether a file is placed where none of Deptool's was, or takes the place of one.
-    public enum Placement: Hashable, Sendable {
+    package enum Placement: Hashable, Sendable {
         case new, updated
     }
 
     /// The change that a restart is for: a file, and how many more there are.
-    public struct Reason: Hashable, Sendable {
-        public var path: RelativePath
-        public var others: Int
+    package struct Reason: Hashable, Sendable {
+        package var path: RelativePath
+        package var others: Int
 
-        public init(path: RelativePath, others: Int) {
+        package init(path: RelativePath, others: Int) {
             self.path = path
             self.others = others
         }

@@ -1,21 +1,21 @@
 // Text as Linux has it, as bytes: Swift compares it by what it looks like. What is small and used everywhere is never inlined here, as
 // elsewhere in what the agent is built of: the copies would be a tenth of it.
 
-@inline(never) public func isSameText(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
+@inline(never) package func isSameText(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
 
-@inline(never) public func begins(_ bytes: ArraySlice<UInt8>, _ start: String) -> Bool { bytes.starts(with: Array(start.utf8)) }
-@inline(never) public func begins(_ text: String, _ start: String) -> Bool { begins(Array(text.utf8)[...], start) }
+@inline(never) package func begins(_ bytes: ArraySlice<UInt8>, _ start: String) -> Bool { bytes.starts(with: Array(start.utf8)) }
+@inline(never) package func begins(_ text: String, _ start: String) -> Bool { begins(Array(text.utf8)[...], start) }
 
 /// What lies between separators.
-@inline(never) public func pieces(
+@inline(never) package func pieces(
     _ bytes: ArraySlice<UInt8>, at separator: UInt8, most: Int = .max, withEmpty: Bool = false
 ) -> [ArraySlice<UInt8>] {
     bytes.split(separator: separator, maxSplits: most == .max ? .max : most - 1, omittingEmptySubsequences: !withEmpty)
 }
-@inline(never) public func pieces(_ text: String, at separator: UInt8) -> [ArraySlice<UInt8>] { pieces(Array(text.utf8)[...], at: separator) }
+@inline(never) package func pieces(_ text: String, at separator: UInt8) -> [ArraySlice<UInt8>] { pieces(Array(text.utf8)[...], at: separator) }
 
-@inline(never) public func text(_ bytes: Substring.UTF8View) -> String { String(decoding: bytes, as: UTF8.self) }
-@inline(never) public func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
+@inline(never) package func text(_ bytes: Substring.UTF8View) -> String { String(decoding: bytes, as: UTF8.self) }
+@inline(never) package func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 
 /// `a/b`.
 @inline(never) func joined(_ a: String, _ b: String) -> String { a + "/" + b }

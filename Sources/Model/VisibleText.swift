@@ -1,6 +1,6 @@
 /// Makes text from a host or a file harmless on a terminal: control characters are shown, not obeyed, and it stays on its
 /// line.
-public func visible(_ text: String) -> String {
+package func visible(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
         switch scalar.value {

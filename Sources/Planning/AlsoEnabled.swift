@@ -79,7 +79,7 @@ extension HostTree {
 
 extension HostPlan {
     /// Notes what comes and goes along with the units that steps enable and disable. `deployed` is what the host runs.
-    public mutating func noteAlso<Problem: Error>(
+    package mutating func noteAlso<Problem: Error>(
         deployed: HostTree?, _ contents: (FileEntry) throws(Problem) -> [UInt8]
     ) throws(Problem) {
         for step in steps {

@@ -3,7 +3,7 @@ import Model
 extension AbsolutePath {
     /// Whether systemd, udev or the kernel's helpers read it before file systems other than that of `/etc` may be mounted
     /// (bootup(7)): a symlink to elsewhere may lead nowhere then.
-    public var isReadInEarlyBoot: Bool {
+    package var isReadInEarlyBoot: Bool {
         Self.early.contains { isInside($0) }
     }
 

@@ -1,17 +1,17 @@
 import Model
 
 /// What one host has or should have: a host's directory of a config tree.
-public struct HostTree: Hashable, Sendable {
-    public var host: Hostname
+package struct HostTree: Hashable, Sendable {
+    package var host: Hostname
     /// The Git tree of the host's directory.
-    public var id: ObjectID
-    public var options: HostOptions
+    package var id: ObjectID
+    package var options: HostOptions
     /// Ordered by name.
-    public var apps: [AppTree]
+    package var apps: [AppTree]
     /// Why some of it is not known; for people. Only what is deployed may have gaps.
-    public var gap: String?
+    package var gap: String?
 
-    public init(host: Hostname, id: ObjectID, options: HostOptions = HostOptions(), apps: [AppTree]) {
+    package init(host: Hostname, id: ObjectID, options: HostOptions = HostOptions(), apps: [AppTree]) {
         self.host = host
         self.id = id
         self.options = options
@@ -20,17 +20,17 @@ public struct HostTree: Hashable, Sendable {
 }
 
 /// An app's directory of a config tree.
-public struct AppTree: Hashable, Sendable {
-    public var name: AppName
+package struct AppTree: Hashable, Sendable {
+    package var name: AppName
     /// The Git tree of the directory.
-    public var id: ObjectID
-    public var manifest: Manifest
+    package var id: ObjectID
+    package var manifest: Manifest
     /// False where it cannot be read: `manifest` says nothing then.
-    public var isManifestKnown = true
+    package var isManifestKnown = true
     /// Ordered by path.
-    public var files: [FileEntry]
+    package var files: [FileEntry]
 
-    public init(name: AppName, id: ObjectID, manifest: Manifest, files: [FileEntry]) {
+    package init(name: AppName, id: ObjectID, manifest: Manifest, files: [FileEntry]) {
         self.name = name
         self.id = id
         self.manifest = manifest
@@ -38,11 +38,11 @@ public struct AppTree: Hashable, Sendable {
     }
 
     /// All links that belong to the app, ordered by path.
-    public var links: [Link] { manifest.symlinks.map { Link(path: $0.path, app: name, source: $0.source) } }
+    package var links: [Link] { manifest.symlinks.map { Link(path: $0.path, app: name, source: $0.source) } }
 
     /// All files that the app places on the host, ordered by path: those of directories with a meaning, and the manifest's
     /// copies.
-    public var placed: [PlacedFile] {
+    package var placed: [PlacedFile] {
         var placed = manifest.copies.map { PlacedFile(path: $0.path, app: name, source: $0.source, access: $0.access) }
         for directory in LinkDirectory.all {
             for file in files {

@@ -1,14 +1,14 @@
 import Model
 
 /// A file in a directory with a meaning that no program reads there, because of its name.
-public struct IdleFile: Hashable, Sendable {
-    public var directory: LinkDirectory
+package struct IdleFile: Hashable, Sendable {
+    package var directory: LinkDirectory
     /// Below the directory.
-    public var path: RelativePath
-    public var remedy: Remedy
+    package var path: RelativePath
+    package var remedy: Remedy
 
     /// What the operator can do about it.
-    public enum Remedy: Hashable, Sendable {
+    package enum Remedy: Hashable, Sendable {
         /// Give it this name.
         case rename(String)
         /// Move it to another directory of the app.
@@ -23,7 +23,7 @@ public struct IdleFile: Hashable, Sendable {
         case up
     }
 
-    public var phrase: String {
+    package var phrase: String {
         "\(directory.reader) does not read '\(path.text)' in \(directory.target.text); " + advice
     }
 

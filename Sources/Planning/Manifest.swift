@@ -1,43 +1,43 @@
 import Model
 
 /// An app's `manifest.json`: what there is beside its files.
-public struct Manifest: Hashable, Sendable {
+package struct Manifest: Hashable, Sendable {
     /// Units to enable and keep running.
-    public var units: [UnitName] = []
+    package var units: [UnitName] = []
     /// Symlinks on the host, from their path to the file or directory in the app, ordered by path.
-    public var symlinks: [Symlink] = []
+    package var symlinks: [Symlink] = []
     /// Regular files on the host, ordered by path.
-    public var copies: [Copy] = []
+    package var copies: [Copy] = []
     /// How long the units have to stay well once they are up; nil for a moment, where systemd cannot tell that they are ready.
-    public var settle: Duration?
+    package var settle: Duration?
     /// How long systemd may take to start or stop one of the units.
-    public var timeout = Duration.seconds(90)
+    package var timeout = Duration.seconds(90)
 
     /// Who can read the app's files on the host.
-    public var readers = Readers.everybody
+    package var readers = Readers.everybody
 
-    public enum Readers: Hashable, Sendable {
+    package enum Readers: Hashable, Sendable {
         case everybody, root
         /// And root.
         case group(GroupName)
     }
 
-    public struct Copy: Hashable, Sendable {
-        public var path: AbsolutePath
-        public var source: RelativePath
-        public var access: FileAccess
+    package struct Copy: Hashable, Sendable {
+        package var path: AbsolutePath
+        package var source: RelativePath
+        package var access: FileAccess
     }
 
-    public struct Symlink: Hashable, Sendable {
-        public var path: AbsolutePath
-        public var source: RelativePath
+    package struct Symlink: Hashable, Sendable {
+        package var path: AbsolutePath
+        package var source: RelativePath
     }
 
-    public static let fileName = "manifest.json"
+    package static let fileName = "manifest.json"
 
-    public init() {}
+    package init() {}
 
-    public init(parsing bytes: [UInt8]) throws(FormatError) {
+    package init(parsing bytes: [UInt8]) throws(FormatError) {
         self.init()
         var (isPrivate, group): (Bool, (name: GroupName, line: Int)?) = (false, nil)
         for (key, value) in try FormatError.object(bytes) {
@@ -165,15 +165,15 @@ public struct Manifest: Hashable, Sendable {
 }
 
 /// A host's own `host.json`.
-public struct HostOptions: Hashable, Sendable {
+package struct HostOptions: Hashable, Sendable {
     /// What the host's `/etc/hostname` says where that is not the name of its directory.
-    public var hostname: String?
+    package var hostname: String?
 
-    public static let fileName = "host.json"
+    package static let fileName = "host.json"
 
-    public init() {}
+    package init() {}
 
-    public init(parsing bytes: [UInt8]) throws(FormatError) {
+    package init(parsing bytes: [UInt8]) throws(FormatError) {
         self.init()
         for (key, value) in try FormatError.object(bytes) {
             guard key == "hostname" else { throw .unknownKey(key, line: value.line, known: ["hostname"]) }
@@ -186,7 +186,7 @@ public struct HostOptions: Hashable, Sendable {
 }
 
 /// Kinds of units that exist, or may, and that nobody can enable and start by name.
-public enum UnitKind: Hashable, Sendable {
+package enum UnitKind: Hashable, Sendable {
     /// `work@.service`. Even with `DefaultInstance=`, which `systemctl enable` heeds, what starts is an instance.
     case template
     /// Of a type whose names say what it is about, or where it lies: there are no instances (systemd.mount(5), systemd.slice(5)).
@@ -223,7 +223,7 @@ public enum UnitKind: Hashable, Sendable {
 }
 
 /// Why a `manifest.json` or `host.json` is not one.
-public enum FormatError: Error, Hashable, Sendable {
+package enum FormatError: Error, Hashable, Sendable {
     case syntax(line: Int, expected: String)
     /// Of the value of a key; nil for the whole file.
     case wrongType(String?, line: Int, expected: String, found: String)
@@ -240,7 +240,7 @@ public enum FormatError: Error, Hashable, Sendable {
     case badLink(String, line: Int, PathError)
     case badSource(String, line: Int, PathError)
 
-    public var line: Int {
+    package var line: Int {
         switch self {
         case .syntax(let line, _), .wrongType(_, let line, _, _), .unknownKey(_, let line, _), .duplicate(_, let line),
             .badUnit(_, let line), .unstartable(_, let line, _), .badGroup(_, let line), .badUser(_, let line), .missingKey(_, let line),
@@ -249,7 +249,7 @@ public enum FormatError: Error, Hashable, Sendable {
         }
     }
 
-    public var phrase: String {
+    package var phrase: String {
         switch self {
         case .syntax(_, let expected): "not valid JSON: expected \(expected)"
         case .wrongType(let key, _, let expected, let found):

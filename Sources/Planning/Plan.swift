@@ -1,48 +1,48 @@
 import Model
 
 /// All that a deploy would do, host by host.
-public struct Plan: Hashable, Sendable {
+package struct Plan: Hashable, Sendable {
     /// Hosts with something to do, ordered by name.
-    public var hosts: [HostPlan]
+    package var hosts: [HostPlan]
     /// Hosts that are deployed but not in the config tree any more.
-    public var orphans: [Hostname]
+    package var orphans: [Hostname]
 
-    public init(hosts: [HostPlan], orphans: [Hostname] = []) {
+    package init(hosts: [HostPlan], orphans: [Hostname] = []) {
         self.hosts = hosts
         self.orphans = orphans
     }
 }
 
 /// What a deploy would do to one host.
-public struct HostPlan: Hashable, Sendable {
-    public var host: Hostname
+package struct HostPlan: Hashable, Sendable {
+    package var host: Hostname
     /// The commit that the plan starts from; nil when nothing is deployed.
-    public var base: ObjectID?
+    package var base: ObjectID?
     /// Ordered by name.
-    public var changes: [AppChange]
-    public var steps: [Step]
+    package var changes: [AppChange]
+    package var steps: [Step]
     /// What the host will have.
-    public var wanted: HostTree
+    package var wanted: HostTree
     /// The contents that the host has already, as far as is known.
-    public var present: Set<ObjectID>
+    package var present: Set<ObjectID>
 
     /// What somebody changed on the host, and the steps restore.
-    public var drift: [Drift]
+    package var drift: [Drift]
     /// Whether the host is to be emptied and forgotten.
-    public var isRemoval: Bool
+    package var isRemoval: Bool
     /// Whether the host's own `host.json` says something else than when it was deployed. The host does nothing about that,
     /// but what is known of it changes.
-    public var hasNewOptions: Bool
+    package var hasNewOptions: Bool
     /// Why not all that is deployed is known. What is not known is deployed as a whole.
-    public var gap: String?
+    package var gap: String?
     /// The units that are enabled or disabled along with one of a step, by `Also=` in files of the plan. Of a unit that is only
     /// enabled anew, those that come to it.
-    public internal(set) var also: [UnitName: [UnitName]] = [:]
+    package internal(set) var also: [UnitName: [UnitName]] = [:]
     /// What changes of that by which the host is reached, and neither a new login nor a test proves.
-    public var unproven: [AbsolutePath]
+    package var unproven: [AbsolutePath]
 
     /// Nil when there is nothing to do. The wanted tree must be valid, and what drifted a part of the deployed one.
-    public init?(
+    package init?(
         base: ObjectID?, deployed: HostTree?, wanted: HostTree, safety: Safety = Safety(), isRemoval: Bool = false,
         drift: [Drift] = []
     ) {
@@ -65,19 +65,19 @@ public struct HostPlan: Hashable, Sendable {
 }
 
 /// What changes in one app.
-public struct AppChange: Hashable, Sendable {
-    public enum Kind: Hashable, Sendable {
+package struct AppChange: Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
         case add, update, remove
         /// The app is to be what it was.
         case repair
     }
 
-    public var app: AppName
-    public var kind: Kind
+    package var app: AppName
+    package var kind: Kind
     /// Ordered by path.
-    public var files: [FileChange]
+    package var files: [FileChange]
     /// What somebody changed of it on the host.
-    public var drift: [Drift] = []
+    package var drift: [Drift] = []
 
     static func between(_ old: [AppTree], _ new: [AppTree], _ drift: [Drift] = []) -> [AppChange] {
         let before = Dictionary(old.map { ($0.name, $0) }) { first, _ in first }
@@ -96,12 +96,12 @@ public struct AppChange: Hashable, Sendable {
 }
 
 /// What changes in one file.
-public struct FileChange: Hashable, Sendable {
-    public var path: RelativePath
+package struct FileChange: Hashable, Sendable {
+    package var path: RelativePath
     /// Nil when the file is new.
-    public var old: FileEntry?
+    package var old: FileEntry?
     /// Nil when the file goes.
-    public var new: FileEntry?
+    package var new: FileEntry?
 
     /// Where somebody has edited or removed a file, the change begins with what is there.
     fileprivate static func merge(_ changes: [FileChange], _ drift: [Drift], _ was: AppTree?, _ will: AppTree?) -> [FileChange] {

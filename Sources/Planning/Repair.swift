@@ -57,7 +57,7 @@ extension Drift {
 
 extension Drift.Found {
     /// Whether it is in the way of a link, and a link can take its place.
-    public var isForeign: Bool {
+    package var isForeign: Bool {
         switch self {
         case .file: true
         case .symlink(let target): !Layout.isOurs(target)

@@ -1,19 +1,19 @@
 import Model
 
 /// What has to be sure before a host keeps its new state.
-public struct Safety: Hashable, Sendable {
+package struct Safety: Hashable, Sendable {
     /// When a host keeps its new state only after a new login has worked.
-    public enum Guard: String, Hashable, Sendable, CaseIterable {
+    package enum Guard: String, Hashable, Sendable, CaseIterable {
         /// When the plan touches what the login depends on.
         case auto
         case always, never
     }
 
-    public var `guard`: Guard
+    package var `guard`: Guard
     /// Whether all hosts keep their new state or none does.
-    public var isAtomic: Bool
+    package var isAtomic: Bool
 
-    public init(guard: Guard = .auto, isAtomic: Bool = false) {
+    package init(guard: Guard = .auto, isAtomic: Bool = false) {
         self.guard = `guard`
         self.isAtomic = isAtomic
     }

@@ -1,21 +1,21 @@
 import Model
 
 /// Why a config tree cannot be planned: one thing, and where it is.
-public struct TreeError: Error, Hashable, Sendable {
-    public var host: Hostname
-    public var app: AppName?
+package struct TreeError: Error, Hashable, Sendable {
+    package var host: Hostname
+    package var app: AppName?
     /// Relative to the app, or to the host where there is no app.
-    public var file: String?
-    public var kind: Kind
+    package var file: String?
+    package var kind: Kind
 
-    public init(host: Hostname, app: AppName? = nil, file: String? = nil, _ kind: Kind) {
+    package init(host: Hostname, app: AppName? = nil, file: String? = nil, _ kind: Kind) {
         self.host = host
         self.app = app
         self.file = file
         self.kind = kind
     }
 
-    public enum Kind: Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
         case format(FormatError)
         /// A manifest or `host.json` that is larger than anybody writes.
         case tooLarge(limit: Int)
@@ -49,13 +49,13 @@ public struct TreeError: Error, Hashable, Sendable {
     }
 
     /// Where it is: `web1/nginx/manifest.json:3`.
-    public var place: String {
+    package var place: String {
         var place = ([host.text] + [app?.text, file].compactMap { $0 }).joined(separator: "/")
         if case .format(let problem) = kind { place += ":\(problem.line)" }
         return place
     }
 
-    public var phrase: String {
+    package var phrase: String {
         switch kind {
         case .format(let problem): problem.phrase
         case .tooLarge(let limit): "larger than \(limit >> 10) KiB"
@@ -97,14 +97,14 @@ public struct TreeError: Error, Hashable, Sendable {
 
 extension HostTree {
     /// Where a tree comes from.
-    public enum Origin: Sendable {
+    package enum Origin: Sendable {
         case configTree
         /// It was deployed before, and a host that goes back to it gets what it had.
         case history
     }
 
     /// Finds what no plan can be made from, and what an operator cannot have meant.
-    public func validate(_ origin: Origin = .configTree) throws(TreeError) {
+    package func validate(_ origin: Origin = .configTree) throws(TreeError) {
         var paths: [AbsolutePath: AppName] = [:]
         var units: [UnitName: AppName] = [:]
         let quadlets = quadletUnits()

@@ -2,7 +2,7 @@
 ///
 /// One thread uses it; every call may block, and ends by its deadline. A read that ended so may be repeated; after any
 /// other error nothing more may be asked of it but `standardError`.
-public protocol RemoteStream: AnyObject {
+package protocol RemoteStream: AnyObject {
     /// Sends all of `bytes`. What arrives meanwhile is kept, up to a limit, so that both sides may write at once.
     func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError)
 
@@ -26,7 +26,7 @@ public protocol RemoteStream: AnyObject {
 }
 
 /// How a remote command ended.
-public enum ExitStatus: Hashable, Sendable {
+package enum ExitStatus: Hashable, Sendable {
     /// 0 also when the host closed the channel without a word.
     case code(Int32)
     /// The signal's name without `SIG`, such as `KILL`.

@@ -3,7 +3,7 @@ import CSystem
 /// Everything that can go wrong between here and a remote command.
 ///
 /// Texts in it that came from the other side are unchecked: the display makes them safe. Their length is limited.
-public enum SSHError: Error, Hashable, Sendable {
+package enum SSHError: Error, Hashable, Sendable {
     /// There is no `ssh` in `PATH`.
     case sshNotFound
     /// `ssh -G` refused its configuration; what it printed.
@@ -44,34 +44,34 @@ public enum SSHError: Error, Hashable, Sendable {
 }
 
 /// What was going on when it went wrong.
-public enum Phase: Hashable, Sendable {
+package enum Phase: Hashable, Sendable {
     case readingSettings, resolving, connecting, handshake, login, askingAgent, starting, transferring, ending
 }
 
 /// An errno value.
-public struct SystemErrorCode: Hashable, Sendable {
-    public let number: Int32
+package struct SystemErrorCode: Hashable, Sendable {
+    package let number: Int32
 
-    public init(number: Int32) { self.number = number }
+    package init(number: Int32) { self.number = number }
 
     /// strerror(3).
-    public var text: String {
+    package var text: String {
         unsafe csys_strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"
     }
 }
 
 /// Where a connection goes: a name or numeric address, and a port.
-public struct Endpoint: Hashable, Sendable {
-    public let address: String
-    public let port: UInt16
+package struct Endpoint: Hashable, Sendable {
+    package let address: String
+    package let port: UInt16
 
-    public init(address: String, port: UInt16) {
+    package init(address: String, port: UInt16) {
         self.address = address
         self.port = port
     }
 
     /// `address:port`, IPv6 in brackets.
-    public var text: String {
+    package var text: String {
         address.utf8.contains(UInt8(ascii: ":")) ? "[\(address)]:\(port)" : "\(address):\(port)"
     }
 }
@@ -79,7 +79,7 @@ public struct Endpoint: Hashable, Sendable {
 extension SSHError {
     /// Whether the system's `ssh`, which knows more algorithms, keys and ways to log in than libssh2, may succeed where
     /// libssh2 has failed; `questions` are those it may ask.
-    public func systemSSHMayWork(_ questions: Prompts) -> Bool {
+    package func systemSSHMayWork(_ questions: Prompts) -> Bool {
         switch self {
         case .loginFailed(let failure): failure.systemSSHMayWork(questions)
         case .noCommonAlgorithm: true
@@ -94,7 +94,7 @@ extension SSHError {
 
     /// Whether the server was only too busy, as far as one can tell: sshd drops connections at random when many start
     /// at once (MaxStartups in sshd_config(5)).
-    public var isWorthRetrying: Bool {
+    package var isWorthRetrying: Bool {
         switch self {
         case .closedEarly(let printed):
             ["", "Exceeded MaxStartups", "Not allowed at this time"].contains(
@@ -125,7 +125,7 @@ extension LoginFailure {
     private static let silentMethods = ["gssapi-with-mic", "hostbased"]
 
     /// This failure of ssh's, with the keys that libssh2 knew more about.
-    public func completed(by other: LoginFailure) -> LoginFailure {
+    package func completed(by other: LoginFailure) -> LoginFailure {
         let missing = other.offers.filter { offer in
             (offer.outcome == .noPassphrase || offer.outcome == .wrongPassphrase)
                 && !offers.contains { $0.source == offer.source && $0.outcome != .refused }

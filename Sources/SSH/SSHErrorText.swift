@@ -2,7 +2,7 @@ import Model
 
 extension SSHError {
     /// One short phrase for a status line.
-    public var phrase: String {
+    package var phrase: String {
         switch self {
         case .sshNotFound: "no ssh on this machine"
         case .configurationRefused: "ssh refuses its configuration"
@@ -32,7 +32,7 @@ extension SSHError {
     }
 
     /// What happened, and what to do next: one or more sentences, several lines allowed, no newline at the end.
-    public func explanation(host: String) -> String {
+    package func explanation(host: String) -> String {
         switch self {
         case .sshNotFound:
             "Deptool asks ssh for the settings of each host, and found no ssh in PATH. Install the OpenSSH client."

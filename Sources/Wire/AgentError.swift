@@ -1,9 +1,9 @@
 import Model
 
 /// Something that went wrong on a host.
-public struct AgentError: Error, Hashable, Sendable {
+package struct AgentError: Error, Hashable, Sendable {
     /// How many a host tells of at most: nobody reads more.
-    public static var maximumTold: Int { 100 }
+    package static var maximumTold: Int { 100 }
 
     private indirect enum Box: Hashable, Sendable {
         case holding(step: Int?, Problem)
@@ -11,15 +11,15 @@ public struct AgentError: Error, Hashable, Sendable {
     private let box: Box
 
     /// The index of the step; nil outside the steps.
-    public var step: Int? { switch box { case .holding(let step, _): step } }
-    public var problem: Problem { switch box { case .holding(_, let problem): problem } }
+    package var step: Int? { switch box { case .holding(let step, _): step } }
+    package var problem: Problem { switch box { case .holding(_, let problem): problem } }
 
-    public init(step: Int? = nil, _ problem: Problem) { box = .holding(step: step, problem) }
+    package init(step: Int? = nil, _ problem: Problem) { box = .holding(step: step, problem) }
 }
 
 /// Indirect, as all that is large and moved about much: `AgentError`, which nearly everything that the agent does can throw,
 /// stays small. Code that moves a large one is a tenth of an agent.
-public indirect enum Problem: Hashable, Sendable {
+package indirect enum Problem: Hashable, Sendable {
     /// A system call failed with this errno of Linux.
     case system(operation: String, path: String, code: Int)
     /// A program could not be started, or ended with a status that is not zero (128 + signal if killed).
@@ -76,6 +76,6 @@ public indirect enum Problem: Hashable, Sendable {
     case noInodes(needed: UInt64, available: UInt64)
 }
 
-public indirect enum Occupant: Hashable, Sendable {
+package indirect enum Occupant: Hashable, Sendable {
     case file, directory, symlink(to: String), other
 }

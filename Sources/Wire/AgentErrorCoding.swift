@@ -1,12 +1,12 @@
 import Model
 
 extension AgentError: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.number(step.map { UInt64($0) + 1 } ?? 0)
         problem.encode(to: &writer)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let step = try reader.count(limit: Int(Int32.max))
         self.init(step: step == 0 ? nil : step - 1, try Problem(from: &reader))
     }
@@ -16,7 +16,7 @@ extension Problem: WireCodable {
     /// Of what a program or a unit said, in bytes. The agent sends less.
     private static var maximumOutput: Int { 16 << 10 }
 
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         switch self {
         case .system(let operation, let path, let code):
             writer.byte(0)
@@ -106,7 +106,7 @@ extension Problem: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
         case 0:
             let operation = try reader.text()
@@ -193,7 +193,7 @@ extension ByteReader {
 }
 
 extension Occupant: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         switch self {
         case .file: writer.byte(0)
         case .directory: writer.byte(1)
@@ -204,7 +204,7 @@ extension Occupant: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
         case 0: self = .file
         case 1: self = .directory
@@ -216,7 +216,7 @@ extension Occupant: WireCodable {
 }
 
 extension UnitProblem: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         switch self {
         case .notLoaded(let state):
             writer.byte(0)
@@ -247,7 +247,7 @@ extension UnitProblem: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
         case 0: self = .notLoaded(state: try reader.text())
         case 1:
@@ -270,7 +270,7 @@ extension UnitProblem: WireCodable {
 }
 
 extension WireError: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         switch self {
         case .truncated: writer.byte(0)
         case .trailingBytes: writer.byte(1)
@@ -282,7 +282,7 @@ extension WireError: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
         case 0: self = .truncated
         case 1: self = .trailingBytes

@@ -1,7 +1,7 @@
 import Model
 
 /// Why bytes from the other side, or from disk, are not what they should be.
-public enum WireError: Error, Hashable, Sendable {
+package enum WireError: Error, Hashable, Sendable {
     case truncated
     case trailingBytes
     /// A number that is longer than its type, or not in its shortest form.
@@ -14,7 +14,7 @@ public enum WireError: Error, Hashable, Sendable {
     /// A name, path or id that breaks its own rules.
     case badValue
 
-    public var phrase: String {
+    package var phrase: String {
         switch self {
         case .truncated: "it ends too early"
         case .trailingBytes: "there is more than there should be"
@@ -28,20 +28,20 @@ public enum WireError: Error, Hashable, Sendable {
 }
 
 /// A value with one form in bytes, the same on both sides and on disk.
-public protocol WireCodable {
+package protocol WireCodable {
     func encode(to writer: inout ByteWriter)
     init(from reader: inout ByteReader) throws(WireError)
 }
 
 extension WireCodable {
-    public var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         var writer = ByteWriter()
         encode(to: &writer)
         return writer.bytes
     }
 
     /// Decodes all of `bytes`.
-    public init(decoding bytes: [UInt8]) throws(WireError) { try self.init(decoding: bytes, in: 0..<bytes.count) }
+    package init(decoding bytes: [UInt8]) throws(WireError) { try self.init(decoding: bytes, in: 0..<bytes.count) }
 
     /// Decodes all of `bytes[range]`.
     init(decoding bytes: [UInt8], in range: Range<Int>) throws(WireError) {
@@ -51,10 +51,10 @@ extension WireCodable {
     }
 }
 
-public struct ByteWriter {
-    public private(set) var bytes: [UInt8] = []
+package struct ByteWriter {
+    package private(set) var bytes: [UInt8] = []
 
-    public init() {}
+    package init() {}
 
     /// Starts with four bytes for the length of what follows.
     static var framed: ByteWriter {
@@ -70,10 +70,10 @@ public struct ByteWriter {
         return bytes
     }
 
-    @inline(never) public mutating func byte(_ value: UInt8) { bytes.append(value) }
+    @inline(never) package mutating func byte(_ value: UInt8) { bytes.append(value) }
 
     /// LEB128: seven bits a byte, the lowest first.
-    @inline(never) public mutating func number(_ value: UInt64) {
+    @inline(never) package mutating func number(_ value: UInt64) {
         var rest = value
         while rest >= 0x80 {
             bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -83,32 +83,32 @@ public struct ByteWriter {
     }
 
     /// A signed number, with the sign in the lowest bit.
-    @inline(never) public mutating func signed(_ value: Int64) { number(UInt64(bitPattern: value << 1 ^ value >> 63)) }
+    @inline(never) package mutating func signed(_ value: Int64) { number(UInt64(bitPattern: value << 1 ^ value >> 63)) }
 
     /// A status, a count, or a time in seconds: the nearest that 32 bits hold.
     @inline(never) mutating func small(_ value: Int) { signed(Int64(max(Int(Int32.min), min(Int(Int32.max), value)))) }
 
     /// A length and the bytes.
-    @inline(never) public mutating func blob(_ value: [UInt8]) { blob(value[...]) }
+    @inline(never) package mutating func blob(_ value: [UInt8]) { blob(value[...]) }
 
-    @inline(never) public mutating func blob(_ value: ArraySlice<UInt8>) {
+    @inline(never) package mutating func blob(_ value: ArraySlice<UInt8>) {
         number(UInt64(value.count))
         bytes.append(contentsOf: value)
     }
 
-    @inline(never) public mutating func text(_ value: String) {
+    @inline(never) package mutating func text(_ value: String) {
         number(UInt64(value.utf8.count))
         bytes.append(contentsOf: value.utf8)
     }
 
-    @inline(never) public mutating func id(_ value: ObjectID) { bytes.append(contentsOf: value.bytes) }
+    @inline(never) package mutating func id(_ value: ObjectID) { bytes.append(contentsOf: value.bytes) }
 
-    public mutating func list<Element: WireCodable>(_ elements: [Element]) {
+    package mutating func list<Element: WireCodable>(_ elements: [Element]) {
         number(UInt64(elements.count))
         for element in elements { element.encode(to: &self) }
     }
 
-    public mutating func optional<Value: WireCodable>(_ value: Value?) {
+    package mutating func optional<Value: WireCodable>(_ value: Value?) {
         if let value {
             byte(1)
             value.encode(to: &self)
@@ -119,12 +119,12 @@ public struct ByteWriter {
 }
 
 /// Reads what `ByteWriter` writes, trusting nothing: no length is believed before the bytes are there.
-public struct ByteReader {
+package struct ByteReader {
     private let bytes: [UInt8]
     private var position: Int
     private let end: Int
 
-    public init(_ bytes: [UInt8]) { self.init(bytes, in: 0..<bytes.count) }
+    package init(_ bytes: [UInt8]) { self.init(bytes, in: 0..<bytes.count) }
 
     init(_ bytes: [UInt8], in range: Range<Int>) {
         self.bytes = bytes
@@ -132,15 +132,15 @@ public struct ByteReader {
         end = range.upperBound
     }
 
-    public var isAtEnd: Bool { position == end }
+    package var isAtEnd: Bool { position == end }
 
-    @inline(never) public mutating func byte() throws(WireError) -> UInt8 {
+    @inline(never) package mutating func byte() throws(WireError) -> UInt8 {
         guard position < end else { throw .truncated }
         defer { position += 1 }
         return bytes[position]
     }
 
-    @inline(never) public mutating func number() throws(WireError) -> UInt64 {
+    @inline(never) package mutating func number() throws(WireError) -> UInt64 {
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while true {
@@ -152,7 +152,7 @@ public struct ByteReader {
         }
     }
 
-    @inline(never) public mutating func signed() throws(WireError) -> Int64 {
+    @inline(never) package mutating func signed() throws(WireError) -> Int64 {
         let value = try number()
         return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
     }
@@ -165,7 +165,7 @@ public struct ByteReader {
     }
 
     /// A number that counts something there is at most `limit` of.
-    @inline(never) public mutating func count(limit: Int) throws(WireError) -> Int {
+    @inline(never) package mutating func count(limit: Int) throws(WireError) -> Int {
         let value = try number()
         guard value <= UInt64(limit) else { throw .tooLong }
         return Int(value)
@@ -177,30 +177,30 @@ public struct ByteReader {
         return bytes[position..<position + count]
     }
 
-    @inline(never) public mutating func blob() throws(WireError) -> [UInt8] { Array(try slice()) }
+    @inline(never) package mutating func blob() throws(WireError) -> [UInt8] { Array(try slice()) }
 
     @inline(never) mutating func blob(limit: Int) throws(WireError) -> [UInt8] { Array(try take(try count(limit: limit))) }
 
     /// A blob that is not copied: as long as there is one, so are all the bytes.
-    @inline(never) public mutating func slice() throws(WireError) -> ArraySlice<UInt8> {
+    @inline(never) package mutating func slice() throws(WireError) -> ArraySlice<UInt8> {
         let count = try count(limit: bytes.count)
         return try take(count)
     }
 
     /// Text of at most so many bytes; by itself as long as a path can be (PATH_MAX).
-    @inline(never) public mutating func text(limit: Int = 4096) throws(WireError) -> String {
+    @inline(never) package mutating func text(limit: Int = 4096) throws(WireError) -> String {
         let count = try count(limit: limit)
         guard let text = String(validating: try take(count), as: UTF8.self) else { throw .notUTF8 }
         return text
     }
 
-    @inline(never) public mutating func id() throws(WireError) -> ObjectID {
+    @inline(never) package mutating func id() throws(WireError) -> ObjectID {
         guard let id = ObjectID(try take(20)) else { throw .badValue }
         return id
     }
 
     /// At most a million elements: some take many times the bytes in memory that they take here.
-    public mutating func list<Element: WireCodable>(
+    package mutating func list<Element: WireCodable>(
         of type: Element.Type, limit: Int = 1 << 20
     ) throws(WireError) -> [Element] {
         // Every element takes a byte at least, so a lying count ends with the bytes.
@@ -210,7 +210,7 @@ public struct ByteReader {
         return elements
     }
 
-    public mutating func optional<Value: WireCodable>(_ type: Value.Type) throws(WireError) -> Value? {
+    package mutating func optional<Value: WireCodable>(_ type: Value.Type) throws(WireError) -> Value? {
         switch try byte() {
         case 0: nil
         case 1: try Value(from: &self)

@@ -1,7 +1,7 @@
 import Model
 
 extension Drift: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.optional(app)
         switch finding {
         case .file(let path, let found):
@@ -46,7 +46,7 @@ extension Drift: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let app = try reader.optional(AppName.self)
         let finding: Finding
         switch try reader.byte() {
@@ -82,7 +82,7 @@ extension Drift: WireCodable {
 }
 
 extension Drift.Found: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         switch self {
         case .nothing: writer.byte(0)
         case .file(let id, let size):
@@ -97,7 +97,7 @@ extension Drift.Found: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
         case 0: self = .nothing
         case 1:
@@ -112,11 +112,11 @@ extension Drift.Found: WireCodable {
 }
 
 extension Drift.Attributes: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         for number in [mode, uid, gid] { writer.number(UInt64(number)) }
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let mode = try reader.word()
         let uid = try reader.word()
         self.init(mode: mode, uid: uid, gid: try reader.word())
@@ -124,12 +124,12 @@ extension Drift.Attributes: WireCodable {
 }
 
 extension PrivateApp: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         app.encode(to: &writer)
         writer.optional(group)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let app = try AppName(from: &reader)
         self.init(app, group: try reader.optional(GroupName.self))
     }
@@ -137,5 +137,5 @@ extension PrivateApp: WireCodable {
 
 extension ByteReader {
     /// A mode, or the number of a user or a group.
-    public mutating func word() throws(WireError) -> UInt32 { UInt32(try count(limit: Int(UInt32.max))) }
+    package mutating func word() throws(WireError) -> UInt32 { UInt32(try count(limit: Int(UInt32.max))) }
 }

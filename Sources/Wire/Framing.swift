@@ -2,18 +2,18 @@ import Model
 
 /// How messages lie in the byte stream: a big-endian 32-bit length, then the message. Before the agent's first frame
 /// comes a magic, so that whatever a login prints can be skipped.
-public enum Frame {
+package enum Frame {
     /// The first bytes of the agent: a NUL, which no login message holds, its name, and the version of the protocol.
-    public static var magic: [UInt8] { [0] + Array("deptool-agent 1\n".utf8) }
+    package static var magic: [UInt8] { [0] + Array("deptool-agent 1\n".utf8) }
 
     /// The longest message, in bytes: the file list of a host with some hundred thousand files.
-    public static var limit: Int { 64 << 20 }
+    package static var limit: Int { 64 << 20 }
 
     /// How much content goes into one message, and how much of a file the agent reads at once, in bytes. For what is larger than
     /// 128 KiB, musl has the kernel map new memory each time.
-    public static var contentLimit: Int { 64 << 10 }
+    package static var contentLimit: Int { 64 << 10 }
 
-    public static func encode(_ message: some WireCodable) -> [UInt8] {
+    package static func encode(_ message: some WireCodable) -> [UInt8] {
         var writer = ByteWriter.framed
         message.encode(to: &writer)
         return writer.finishFrame()
@@ -22,7 +22,7 @@ public enum Frame {
 
 /// Cuts a byte stream, fed in arbitrary pieces, into messages. Large contents pass through it at the speed of memory, which is why
 /// it moves bytes with `copyMemory`: what Array has for that copies one at a time in an agent, which is compiled to be small.
-public struct FrameDecoder {
+package struct FrameDecoder {
     /// From `start` to `end` is what has come and was not taken yet; the rest is room.
     private var buffer: [UInt8] = []
     private var start = 0
@@ -31,18 +31,18 @@ public struct FrameDecoder {
     /// The least there is to read into, in bytes: what a pipe holds (pipe(7)).
     private static var room: Int { 64 << 10 }
 
-    public init() {}
+    package init() {}
 
     /// Lets `read` put bytes behind what has come, of which it returns the number; what it returns otherwise, zero or less, is
     /// returned.
-    public mutating func fill(_ read: (UnsafeMutableRawBufferPointer) -> Int64) -> Int64 {
+    package mutating func fill(_ read: (UnsafeMutableRawBufferPointer) -> Int64) -> Int64 {
         makeRoom(Self.room)
         let count = buffer.withUnsafeMutableBytes { read(UnsafeMutableRawBufferPointer(rebasing: $0[end...])) }
         if count > 0 { end = min(end + Int(count), buffer.count) }
         return count
     }
 
-    public mutating func append(_ bytes: ArraySlice<UInt8>) {
+    package mutating func append(_ bytes: ArraySlice<UInt8>) {
         makeRoom(bytes.count)
         buffer.withUnsafeMutableBytes { buffer in
             bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: buffer[end...]).copyMemory(from: $0) }
@@ -72,10 +72,10 @@ public struct FrameDecoder {
     }
 
     /// Whether nothing of a message has come.
-    public var isEmpty: Bool { start == end }
+    package var isEmpty: Bool { start == end }
 
     /// The next message, nil while it is not complete.
-    public mutating func next<Message: WireCodable>(_ type: Message.Type) throws(WireError) -> Message? {
+    package mutating func next<Message: WireCodable>(_ type: Message.Type) throws(WireError) -> Message? {
         guard end - start >= 4 else { return nil }
         var length = 0
         for index in start..<start + 4 { length = length << 8 | Int(buffer[index]) }

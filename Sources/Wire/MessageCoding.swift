@@ -1,7 +1,7 @@
 import Model
 
 extension Request: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         // The agent only reads these.
         #if !hasFeature(Embedded)
             switch self {
@@ -34,7 +34,7 @@ extension Request: WireCodable {
         #endif
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
         case 0: self = .prepare(try Preparation(from: &reader))
         case 1: self = .content(try reader.slice())
@@ -55,7 +55,7 @@ extension Request: WireCodable {
 }
 
 extension Preparation: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.optional(expected)
         writer.text(holder)
         writer.text(login)
@@ -65,7 +65,7 @@ extension Preparation: WireCodable {
         writer.byte(leavesNothing ? 1 : 0)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let expected = try reader.optional(ObjectID.self)
         let holder = try reader.text()
         let login = try reader.text()
@@ -79,12 +79,12 @@ extension Preparation: WireCodable {
 }
 
 extension Content: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.id(id)
         writer.number(size)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let id = try reader.id()
         self.init(id: id, size: try reader.fileSize())
     }
@@ -100,7 +100,7 @@ extension ByteReader {
 }
 
 extension Reply: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         switch self {
         case .hello(let hello):
             writer.byte(0)
@@ -168,7 +168,7 @@ extension Reply: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
         // What the process that runs the steps tells the one that talks to the laptop.
         case 5: self = .began(step: try reader.count(limit: Int(Int32.max)))
@@ -204,14 +204,14 @@ extension Reply: WireCodable {
 }
 
 extension Waiting: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         unit.encode(to: &writer)
         writer.byte(goal.rawValue)
         writer.number(UInt64(elapsed))
         writer.number(UInt64(limit))
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let unit = try UnitName(from: &reader)
         guard let goal = Goal(rawValue: try reader.byte()) else { throw .unknownCase }
         let elapsed = try reader.count(limit: Int(Int32.max))
@@ -220,19 +220,19 @@ extension Waiting: WireCodable {
 }
 
 extension Holder: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.text(name)
         writer.signed(since)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let name = try reader.text()
         self.init(name: name, since: try reader.signed())
     }
 }
 
 extension Hello: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.text(hostname)
         writer.text(machineID)
         writer.byte(hasSystemd ? 1 : 0)
@@ -242,7 +242,7 @@ extension Hello: WireCodable {
         writer.optional(recovery)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let hostname = try reader.text()
         let machineID = try reader.text()
         let hasSystemd = try reader.bool()
@@ -256,7 +256,7 @@ extension Hello: WireCodable {
 }
 
 extension Outcome: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         switch self {
         case .deployed: writer.byte(0)
         case .rolledBack(let failure):
@@ -273,7 +273,7 @@ extension Outcome: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
         case 0: self = .deployed
         case 1: self = .rolledBack(try AgentError(from: &reader))

@@ -1,45 +1,45 @@
 import Model
 
 extension ObjectID: WireCodable {
-    public func encode(to writer: inout ByteWriter) { writer.id(self) }
-    public init(from reader: inout ByteReader) throws(WireError) { self = try reader.id() }
+    package func encode(to writer: inout ByteWriter) { writer.id(self) }
+    package init(from reader: inout ByteReader) throws(WireError) { self = try reader.id() }
 }
 
 extension AppName: WireCodable {
-    public func encode(to writer: inout ByteWriter) { writer.text(text) }
+    package func encode(to writer: inout ByteWriter) { writer.text(text) }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         guard let name = AppName(try reader.text()) else { throw .badValue }
         self = name
     }
 }
 
 extension GroupName: WireCodable {
-    public func encode(to writer: inout ByteWriter) { writer.text(text) }
+    package func encode(to writer: inout ByteWriter) { writer.text(text) }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         guard let name = GroupName(try reader.text()) else { throw .badValue }
         self = name
     }
 }
 
 extension UserName: WireCodable {
-    public func encode(to writer: inout ByteWriter) { writer.text(text) }
+    package func encode(to writer: inout ByteWriter) { writer.text(text) }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         guard let name = UserName(try reader.text()) else { throw .badValue }
         self = name
     }
 }
 
 extension FileAccess: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.number(UInt64(mode))
         writer.optional(owner)
         writer.optional(group)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let mode = UInt32(try reader.count(limit: 0o7777))
         let owner = try reader.optional(UserName.self)
         self.init(mode: mode, owner: owner, group: try reader.optional(GroupName.self))
@@ -47,14 +47,14 @@ extension FileAccess: WireCodable {
 }
 
 extension PlacedFile: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         path.encode(to: &writer)
         app.encode(to: &writer)
         source.encode(to: &writer)
         access.encode(to: &writer)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let path = try AbsolutePath(from: &reader)
         let app = try AppName(from: &reader)
         let source = try RelativePath(from: &reader)
@@ -63,40 +63,40 @@ extension PlacedFile: WireCodable {
 }
 
 extension UnitName: WireCodable {
-    public func encode(to writer: inout ByteWriter) { writer.text(text) }
+    package func encode(to writer: inout ByteWriter) { writer.text(text) }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         guard let name = UnitName(try reader.text()) else { throw .badValue }
         self = name
     }
 }
 
 extension RelativePath: WireCodable {
-    public func encode(to writer: inout ByteWriter) { writer.text(text) }
+    package func encode(to writer: inout ByteWriter) { writer.text(text) }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let text = try reader.text()
         do { self = try RelativePath(text) } catch { throw .badValue }
     }
 }
 
 extension AbsolutePath: WireCodable {
-    public func encode(to writer: inout ByteWriter) { writer.text(text) }
+    package func encode(to writer: inout ByteWriter) { writer.text(text) }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let text = try reader.text()
         do { self = try AbsolutePath(text) } catch { throw .badValue }
     }
 }
 
 extension FileEntry: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         path.encode(to: &writer)
         writer.byte(isExecutable ? 1 : 0)
         writer.id(id)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let path = try RelativePath(from: &reader)
         let isExecutable = try reader.bool()
         self.init(path: path, isExecutable: isExecutable, id: try reader.id())
@@ -104,13 +104,13 @@ extension FileEntry: WireCodable {
 }
 
 extension Link: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         path.encode(to: &writer)
         app.encode(to: &writer)
         source.encode(to: &writer)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let path = try AbsolutePath(from: &reader)
         let app = try AppName(from: &reader)
         self.init(path: path, app: app, source: try RelativePath(from: &reader))
@@ -118,31 +118,31 @@ extension Link: WireCodable {
 }
 
 extension DeployedApp: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         name.encode(to: &writer)
         writer.list(files)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let name = try AppName(from: &reader)
         self.init(name: name, files: try reader.list(of: FileEntry.self))
     }
 }
 
 extension DeployedUnit: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         app.encode(to: &writer)
         name.encode(to: &writer)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let app = try AppName(from: &reader)
         self.init(app: app, name: try UnitName(from: &reader))
     }
 }
 
 extension RecordedObject: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         switch kind {
         case .blob: writer.byte(0)
         case .tree: writer.byte(1)
@@ -151,7 +151,7 @@ extension RecordedObject: WireCodable {
         writer.blob(bytes)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let kind: ObjectKind =
             switch try reader.byte() {
             case 0: .blob
@@ -164,7 +164,7 @@ extension RecordedObject: WireCodable {
 }
 
 extension Record: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.id(commit)
         writer.text(author)
         writer.signed(time)
@@ -175,13 +175,13 @@ extension Record: WireCodable {
         writer.list(placed)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         try self.init(withoutPlaced: &reader)
         placed = try reader.list(of: PlacedFile.self)
     }
 
     /// The form of a record before there were placed files.
-    public init(withoutPlaced reader: inout ByteReader) throws(WireError) {
+    package init(withoutPlaced reader: inout ByteReader) throws(WireError) {
         let commit = try reader.id()
         let author = try reader.text()
         let time = try reader.signed()
@@ -195,19 +195,19 @@ extension Record: WireCodable {
 }
 
 extension Step.Reason: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         path.encode(to: &writer)
         writer.number(UInt64(others))
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let path = try RelativePath(from: &reader)
         self.init(path: path, others: try reader.count(limit: Int(Int32.max)))
     }
 }
 
 extension Step: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.optional(app)
         switch action {
         case .checkout(for: .everybody): writer.byte(0)
@@ -279,7 +279,7 @@ extension Step: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let app = try reader.optional(AppName.self)
         let action: Action
         let tag = try reader.byte()
@@ -337,7 +337,7 @@ extension Step: WireCodable {
 
 extension Duration {
     /// Rounded down; zero for what is negative.
-    public var wholeMilliseconds: UInt64 {
+    package var wholeMilliseconds: UInt64 {
         let (seconds, attoseconds) = components
         return seconds < 0 ? 0 : UInt64(seconds) * 1000 + UInt64(max(0, attoseconds) / 1_000_000_000_000_000)
     }
@@ -345,16 +345,16 @@ extension Duration {
 
 extension ByteWriter {
     /// In milliseconds.
-    public mutating func duration(_ duration: Duration) { number(duration.wholeMilliseconds) }
+    package mutating func duration(_ duration: Duration) { number(duration.wholeMilliseconds) }
 }
 
 extension ByteReader {
     /// At most a day.
-    public mutating func duration() throws(WireError) -> Duration {
+    package mutating func duration() throws(WireError) -> Duration {
         .milliseconds(try count(limit: 24 * 3600 * 1000))
     }
 
-    public mutating func bool() throws(WireError) -> Bool {
+    package mutating func bool() throws(WireError) -> Bool {
         switch try byte() {
         case 0: false
         case 1: true

@@ -1,7 +1,7 @@
 import Model
 
 /// What the agent answers.
-public indirect enum Reply: Hashable, Sendable {
+package indirect enum Reply: Hashable, Sendable {
     /// The first message of every session.
     case hello(Hello)
     case locked
@@ -43,23 +43,23 @@ public indirect enum Reply: Hashable, Sendable {
     case report([UInt8])
     case pong
 
-    public static var testLimit: Int { 64 << 10 }
+    package static var testLimit: Int { 64 << 10 }
 }
 
 /// What a host waits for: a job of systemd, or the end of the time that a unit has to stay well.
-public struct Waiting: Hashable, Sendable {
-    public enum Goal: UInt8, Hashable, Sendable {
+package struct Waiting: Hashable, Sendable {
+    package enum Goal: UInt8, Hashable, Sendable {
         case ready, stopped, settled
     }
 
-    public var unit: UnitName
-    public var goal: Goal
+    package var unit: UnitName
+    package var goal: Goal
     /// In seconds.
-    public var elapsed: Int
+    package var elapsed: Int
     /// When it will be given up, or is over; in seconds.
-    public var limit: Int
+    package var limit: Int
 
-    public init(_ unit: UnitName, _ goal: Goal, elapsed: Int, limit: Int) {
+    package init(_ unit: UnitName, _ goal: Goal, elapsed: Int, limit: Int) {
         self.unit = unit
         self.goal = goal
         self.elapsed = elapsed
@@ -68,36 +68,36 @@ public struct Waiting: Hashable, Sendable {
 }
 
 /// Who holds a host's lock.
-public struct Holder: Hashable, Sendable {
+package struct Holder: Hashable, Sendable {
     /// As the operator's laptop names them.
-    public var name: String
+    package var name: String
     /// Since when, in seconds since the epoch, by the host's clock.
-    public var since: Int64
+    package var since: Int64
 
-    public init(name: String, since: Int64) {
+    package init(name: String, since: Int64) {
         self.name = name
         self.since = since
     }
 }
 
 /// What an agent says of its host when a session begins.
-public struct Hello: Hashable, Sendable {
+package struct Hello: Hashable, Sendable {
     /// The content of `/etc/hostname`, else the kernel's node name.
-    public var hostname: String
+    package var hostname: String
     /// The content of `/etc/machine-id`; empty where there is none.
-    public var machineID: String
+    package var machineID: String
     /// Whether systemd is the running init.
-    public var hasSystemd: Bool
+    package var hasSystemd: Bool
     /// Whether Deptool's directory is on a mount of its own, which early boot comes before.
-    public var isMountedLate: Bool
+    package var isMountedLate: Bool
     /// Whether a deploy that is cut off is undone at the next boot: not where nobody can put a unit there for it.
-    public var recoversAtBoot: Bool
+    package var recoversAtBoot: Bool
     /// The deployed commit, nil for none.
-    public var commit: ObjectID?
+    package var commit: ObjectID?
     /// What became of a transaction that an agent before left open; nil if there was none.
-    public var recovery: Outcome?
+    package var recovery: Outcome?
 
-    public init(
+    package init(
         hostname: String, machineID: String, hasSystemd: Bool, isMountedLate: Bool = false, recoversAtBoot: Bool = true, commit: ObjectID?,
         recovery: Outcome?
     ) {
@@ -112,7 +112,7 @@ public struct Hello: Hashable, Sendable {
 }
 
 /// How a transaction ended.
-public indirect enum Outcome: Hashable, Sendable {
+package indirect enum Outcome: Hashable, Sendable {
     /// The host is in the new state.
     case deployed
     /// Nothing was changed, because of something that was seen before.
@@ -123,7 +123,7 @@ public indirect enum Outcome: Hashable, Sendable {
     case broken(AgentError, undoing: [AgentError], Remainder)
 
     /// What is not as it was.
-    public enum Remainder: UInt8, Hashable, Sendable {
+    package enum Remainder: UInt8, Hashable, Sendable {
         /// Files or links: the next agent tries again to undo it.
         case files
         /// Units alone. Nothing tries again, so that the host can be deployed to.

@@ -1,7 +1,7 @@
 import Model
 
 /// What the laptop asks of the agent.
-public indirect enum Request: Hashable, Sendable {
+package indirect enum Request: Hashable, Sendable {
     /// Lock the host and stage a deploy; the contents it announces follow at once.
     case prepare(Preparation)
     /// The next bytes of the announced contents, one after the other, at most `Frame.contentLimit` a message.
@@ -30,22 +30,22 @@ public indirect enum Request: Hashable, Sendable {
 }
 
 /// A deploy to one host: all that the agent needs to know to do it.
-public struct Preparation: Hashable, Sendable {
+package struct Preparation: Hashable, Sendable {
     /// The commit that the host must have deployed, nil for none: the other half of the lock.
-    public var expected: ObjectID?
+    package var expected: ObjectID?
     /// Who asks, for the message that another operator gets while the lock is held.
-    public var holder: String
+    package var holder: String
     /// The operator's own login, as sshd is to test it; empty when no step wants to know.
-    public var login: String
+    package var login: String
     /// What the host's record will be.
-    public var record: Record
+    package var record: Record
     /// The contents that the host lacks, in the order in which they are sent.
-    public var contents: [Content]
-    public var steps: [Step]
+    package var contents: [Content]
+    package var steps: [Step]
     /// Whether the host keeps no record, as one that nothing was ever deployed to.
-    public var leavesNothing: Bool
+    package var leavesNothing: Bool
 
-    public init(
+    package init(
         expected: ObjectID?, holder: String, login: String = "", record: Record, contents: [Content], steps: [Step],
         leavesNothing: Bool = false
     ) {
@@ -59,21 +59,21 @@ public struct Preparation: Hashable, Sendable {
     }
 
     /// The name of the checkouts that this deploy makes.
-    public var version: Version { Version(record.commit) }
+    package var version: Version { Version(record.commit) }
 }
 
 /// The content of one or more files, by its blob's id.
-public struct Content: Hashable, Sendable {
-    public var id: ObjectID
+package struct Content: Hashable, Sendable {
+    package var id: ObjectID
     /// In bytes.
-    public var size: UInt64
+    package var size: UInt64
 
-    public init(id: ObjectID, size: UInt64) {
+    package init(id: ObjectID, size: UInt64) {
         self.id = id
         self.size = size
     }
 
     /// Whether it is sent only once the host has said that it is locked (1 MiB and more): a host that turns the deploy
     /// down would get it for nothing, and one may have a part of it already.
-    public var isLarge: Bool { size >= 1 << 20 }
+    package var isLarge: Bool { size >= 1 << 20 }
 }

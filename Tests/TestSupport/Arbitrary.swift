@@ -3,11 +3,11 @@ import Wire
 
 /// Random values of everything that is sent or kept.
 extension Seeded {
-    public mutating func int(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
-    public mutating func bool() -> Bool { Bool.random(using: &self) }
-    public mutating func pick<Value>(_ values: [Value]) -> Value { values[int(0...values.count - 1)] }
+    package mutating func int(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
+    package mutating func bool() -> Bool { Bool.random(using: &self) }
+    package mutating func pick<Value>(_ values: [Value]) -> Value { values[int(0...values.count - 1)] }
 
-    public mutating func list<Value>(upTo limit: Int = 4, _ make: (inout Seeded) -> Value) -> [Value] {
+    package mutating func list<Value>(upTo limit: Int = 4, _ make: (inout Seeded) -> Value) -> [Value] {
         (0..<int(0...limit)).map { _ in make(&self) }
     }
 

@@ -1,18 +1,18 @@
 import Foundation
 
 /// A real terminal, of tmux, that a test or a program writes to, to be looked at.
-public final class Pane {
-    public struct Failed: Error { public var what: String }
+package final class Pane {
+    package struct Failed: Error { package var what: String }
 
-    public static let isThere = FileManager.default.isExecutableFile(atPath: "/usr/bin/tmux")
+    package static let isThere = FileManager.default.isExecutableFile(atPath: "/usr/bin/tmux")
 
     private let socket = "/tmp/deptool-pane-\(getpid())-\(UInt32.random(in: 0 ... .max))"
     private let terminal: Int32
-    public private(set) var columns: Int
-    public private(set) var rows: Int
+    package private(set) var columns: Int
+    package private(set) var rows: Int
 
     /// With a shell script that runs in it. While that reads from it, only ``look()`` and ``wait(for:)`` are of use.
-    public init(columns: Int, rows: Int, running script: String = "exec sleep 600") throws {
+    package init(columns: Int, rows: Int, running script: String = "exec sleep 600") throws {
         (self.columns, self.rows) = (columns, rows)
         try Self.tmux(
             socket, "-f", "/dev/null", "new-session", "-d", "-x", "\(columns)", "-y", "\(rows)", script, ";",
@@ -33,7 +33,7 @@ public final class Pane {
         unlink(socket)
     }
 
-    public func write(_ text: String) throws {
+    package func write(_ text: String) throws {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Foundation.write(terminal, $0.baseAddress, $0.count) }
@@ -42,18 +42,18 @@ public final class Pane {
         }
     }
 
-    public func resize(columns: Int, rows: Int) throws {
+    package func resize(columns: Int, rows: Int) throws {
         (self.columns, self.rows) = (columns, rows)
         try Self.tmux(socket, "resize-window", "-x", "\(columns)", "-y", "\(rows)")
     }
 
     /// What is to be seen, without empty lines at the end; `unwrapped` with lines that the terminal broke in one piece.
-    public func look(unwrapped: Bool = false) throws -> String {
+    package func look(unwrapped: Bool = false) throws -> String {
         try Self.tmux(socket, "capture-pane", unwrapped ? "-pJ" : "-p").replacing(/[ ]+\n/, with: "\n").replacing(/\n+$/, with: "\n")
     }
 
     /// Waits until a text is to be seen.
-    public func wait(for text: String) throws {
+    package func wait(for text: String) throws {
         let deadline = ContinuousClock.now + .seconds(60)
         while try !look().contains(text) {
             guard ContinuousClock.now < deadline else { throw Failed(what: "waited in vain for '\(text)'; there was:\n\(try look())") }
@@ -62,19 +62,19 @@ public final class Pane {
     }
 
     /// What is to be seen once all that was written is shown.
-    public func screen() throws -> String {
+    package func screen() throws -> String {
         try settle()
         return try look()
     }
 
     /// The same, and what has left it at the top.
-    public func history() throws -> String {
+    package func history() throws -> String {
         try settle()
         return try Self.tmux(socket, "capture-pane", "-p", "-S", "-").replacing(/\n+$/, with: "\n")
     }
 
     /// Whether lines have left the terminal at its top.
-    public var hasHistory: Bool {
+    package var hasHistory: Bool {
         get throws { try Self.tmux(socket, "display-message", "-p", "#{history_size}") != "0\n" }
     }
 

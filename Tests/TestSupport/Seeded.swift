@@ -1,19 +1,19 @@
 import Foundation
 
 /// A generator whose seed a failure can name (splitmix64).
-public struct Seeded: RandomNumberGenerator {
-    public let seed: UInt64
+package struct Seeded: RandomNumberGenerator {
+    package let seed: UInt64
     private var state: UInt64
 
     /// The seed is DEPTOOL_SEED if that is set, else a new one.
-    public init() { self.init(ProcessInfo.processInfo.environment["DEPTOOL_SEED"].flatMap(UInt64.init) ?? .random(in: 0..<1 << 32)) }
+    package init() { self.init(ProcessInfo.processInfo.environment["DEPTOOL_SEED"].flatMap(UInt64.init) ?? .random(in: 0..<1 << 32)) }
 
-    public init(_ seed: UInt64) {
+    package init(_ seed: UInt64) {
         self.seed = seed
         state = seed
     }
 
-    public mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var z = state
         z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
@@ -21,5 +21,5 @@ public struct Seeded: RandomNumberGenerator {
         return z ^ z >> 31
     }
 
-    public mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &self) } }
+    package mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &self) } }
 }

@@ -2,14 +2,14 @@ import Model
 import Planning
 
 /// A host's tree from the contents of its files, by app and path; a path with `*` behind it is executable.
-public func tree(_ apps: [String: [String: String]], host: String = "web1") throws -> HostTree {
+package func tree(_ apps: [String: [String: String]], host: String = "web1") throws -> HostTree {
     var trees: [AppTree] = []
     for (name, files) in apps { trees.append(try app(name, files)) }
     trees.sort { $0.name < $1.name }
     return HostTree(host: try hostname(host), id: fakeTree(trees.map { "\($0.name.text) \($0.id.hex)" }), apps: trees)
 }
 
-public func app(_ name: String, _ files: [String: String]) throws -> AppTree {
+package func app(_ name: String, _ files: [String: String]) throws -> AppTree {
     guard let appName = AppName(name) else { throw BadName(name: name) }
     var entries: [FileEntry] = []
     for (path, content) in files { entries.append(try file(path, content)) }
@@ -19,30 +19,30 @@ public func app(_ name: String, _ files: [String: String]) throws -> AppTree {
         manifest: try Manifest(parsing: Array((files[Manifest.fileName] ?? "{}").utf8)), files: entries)
 }
 
-public func file(_ path: String, _ content: String) throws -> FileEntry {
+package func file(_ path: String, _ content: String) throws -> FileEntry {
     let isExecutable = path.hasSuffix("*")
     return FileEntry(
         path: try RelativePath(isExecutable ? String(path.dropLast()) : path), isExecutable: isExecutable,
         id: .of(.blob, Array(content.utf8)))
 }
 
-public func hostname(_ name: String) throws -> Hostname {
+package func hostname(_ name: String) throws -> Hostname {
     guard let host = Hostname(name) else { throw BadName(name: name) }
     return host
 }
 
-public func unitName(_ name: String) throws -> UnitName {
+package func unitName(_ name: String) throws -> UnitName {
     guard let unit = UnitName(name) else { throw BadName(name: name) }
     return unit
 }
 
-public struct BadName: Error {
-    public var name: String
+package struct BadName: Error {
+    package var name: String
 }
 
 /// A manifest with these units and links.
 /// The copies have the content of `conf/x`; with their modes.
-public func manifest(units: [String] = [], links: [String: String] = [:], copies: [String: String] = [:]) -> String {
+package func manifest(units: [String] = [], links: [String: String] = [:], copies: [String: String] = [:]) -> String {
     let units = units.sorted().map { "\"\($0)\"" }.joined(separator: ", ")
     let links = links.sorted { $0.key < $1.key }.map { "\"\($0.key)\": \"\($0.value)\"" }.joined(separator: ", ")
     let modes = copies.sorted { $0.key < $1.key }.map { "\"\($0.key)\": {\"source\": \"conf/x\", \"mode\": \"\($0.value)\"}" }

@@ -3,9 +3,9 @@ import Model
 import Wire
 
 /// An extended attribute of a file (xattr(7)), such as an access control list or a security label.
-public struct ExtendedAttribute: Hashable, Sendable {
-    public var name: String
-    public var value: [UInt8]
+package struct ExtendedAttribute: Hashable, Sendable {
+    package var name: String
+    package var value: [UInt8]
 }
 
 extension System {

@@ -3,7 +3,7 @@ import Model
 import Wire
 
 /// Runs the host's programs, with fixed arguments and never through a shell, while it watches whether to go on.
-public struct Command {
+package struct Command {
     /// How a program ended: its exit status, or 128 + signal, and what it printed, at most `outputLimit` bytes of it.
     struct Result {
         var status: Int
@@ -110,7 +110,7 @@ public struct Command {
 }
 
 /// Tells the work of a transaction whether it should go on: the operator may give up, or be lost.
-public protocol Interruption: AnyObject {
+package protocol Interruption: AnyObject {
     /// Why to stop: `cancelled` or `disconnected`; nil to go on.
     var reason: Problem? { get }
     /// Becomes readable when there may be a reason; negative if there is nothing to wait on.

@@ -3,15 +3,15 @@ import Model
 import Wire
 
 /// The host's file system: the one seam through which the agent changes anything in it.
-public final class System {
+package final class System {
     /// What stands before every path: empty on a host, a temporary directory in tests.
-    public let root: String
+    package let root: String
     let gate: (any OperationGate)?
     var pulse: (any Pulse)?
     /// Directories that were reached a moment ago.
     var recent: [(path: AbsolutePath?, at: Int64, directory: Directory)] = []
 
-    public init(root: String = "", gate: (any OperationGate)? = nil) {
+    package init(root: String = "", gate: (any OperationGate)? = nil) {
         self.root = root
         self.gate = gate
     }

@@ -6,14 +6,14 @@ import Wire
 ///
 /// It decides nothing. A request that makes no sense, or bytes that are no request, end the session; what was under way
 /// is undone or dropped first.
-public final class Agent {
+package final class Agent {
     let system: System
     let port: Port
     let executor: any Executor
     /// The file name of the program that runs, which a clean-up must not remove.
     let ownName: String
 
-    public init(system: System, port: Port, executor: any Executor, ownName: String) {
+    package init(system: System, port: Port, executor: any Executor, ownName: String) {
         self.system = system
         self.port = port
         self.executor = executor
@@ -28,7 +28,7 @@ public final class Agent {
         return Systemd(command: Command(system: system, interruption: supervisor ?? Uninterrupted()), audience: supervisor)
     }
 
-    public func run() {
+    package func run() {
         port.send(magic: Frame.magic)
         do {
             let recovery = try recover()

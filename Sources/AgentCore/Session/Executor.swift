@@ -3,17 +3,17 @@ import Model
 import Wire
 
 /// How a transaction is run: in a process of its own on a host, in place in tests.
-public protocol Executor: AnyObject {
+package protocol Executor: AnyObject {
     /// Runs `work` while it listens to `port` for the operator to give up, and passes on what `work` reports. Nil when
     /// the process that ran it died.
     func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> Outcome?
 }
 
 /// Runs in place: the caller's process is all there is.
-public final class InlineExecutor: Executor {
-    public init() {}
+package final class InlineExecutor: Executor {
+    package init() {}
 
-    public func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> Outcome? {
+    package func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> Outcome? {
         work(PortSupervisor(port: port))
     }
 }
@@ -48,10 +48,10 @@ final class PortSupervisor: Supervisor {
 
 /// Forks, so that the steps go on, or are undone, whatever happens to the session that asked for them: the child has a
 /// session of its own, knows its parent only through a socket, and holds the host's lock like it.
-public final class DetachedExecutor: Executor {
-    public init() {}
+package final class DetachedExecutor: Executor {
+    package init() {}
 
-    public func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> Outcome? {
+    package func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> Outcome? {
         var (ours, theirs): (Int32, Int32) = (-1, -1)
         guard csys_socketpair(&ours, &theirs) == 0 else {
             return .unchanged(AgentError(.run, "agent", code: 24))  // EMFILE

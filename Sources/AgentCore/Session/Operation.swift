@@ -8,7 +8,7 @@ extension AgentError {
 }
 
 /// What the agent can do to a host, and what it can look at.
-public enum Operation: Hashable, Sendable {
+package enum Operation: Hashable, Sendable {
     case create, write, clone, sync, syncFileSystem, rename, symlink, remove, makeDirectory, removeDirectory, setAttributes, lock, run
     case look, read
 
@@ -34,7 +34,7 @@ public enum Operation: Hashable, Sendable {
 }
 
 /// Stands before every change that the agent makes, so that tests can let any of them fail.
-public protocol OperationGate: AnyObject {
+package protocol OperationGate: AnyObject {
     /// Zero to go ahead, else the errno to fail with.
     func pass(_ operation: Operation, _ path: String) -> Int32
     /// How many of `count` bytes the next write may take; at least one.

@@ -3,7 +3,7 @@ import Model
 import Wire
 
 /// The agent's end of a conversation: messages over two descriptors.
-public final class Port {
+package final class Port {
     private let input: Int32
     private let output: Int32
     private var decoder = FrameDecoder()
@@ -15,7 +15,7 @@ public final class Port {
 
     /// `timeout` is how long a laptop may say nothing while its deploy is under way. It gives a sign of life every ten
     /// seconds; one that does not was put to sleep or cut off, and must not keep the host locked.
-    public init(input: Int32, output: Int32, timeout: Duration = .seconds(60)) {
+    package init(input: Int32, output: Int32, timeout: Duration = .seconds(60)) {
         self.input = input
         self.output = output
         self.timeout = timeout

@@ -6,11 +6,11 @@ import Wire
 /// `rcN.d` directories of System V scripts. systemctl(1) makes and removes them by what the `[Install]` sections say; what
 /// they were is noted before, and is the state that a rollback restores and `verify` compares. systemd's own answer may come
 /// from its memory.
-public struct EnabledLinks {
+package struct EnabledLinks {
     let system: System
 
     /// All that enables units.
-    public struct Snapshot: Hashable, Sendable {
+    package struct Snapshot: Hashable, Sendable {
         var directories: [AbsolutePath]
         var links: [Symlink]
     }
@@ -114,12 +114,12 @@ extension EnabledLink: WireCodable {
 }
 
 extension EnabledLinks.Snapshot: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.list(directories)
         writer.list(links)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         directories = try reader.list(of: AbsolutePath.self)
         links = try reader.list(of: EnabledLinks.Symlink.self)
     }

@@ -2,12 +2,12 @@ import Model
 import Wire
 
 /// What systemd runs, as far as it can be started again: no devices, and no scopes, which somebody else makes.
-public struct HostUnits: Hashable, Sendable {
-    public internal(set) var up: [UnitName] = []
+package struct HostUnits: Hashable, Sendable {
+    package internal(set) var up: [UnitName] = []
     /// On the way there.
-    public internal(set) var starting: [UnitName] = []
+    package internal(set) var starting: [UnitName] = []
     /// Failed, or waiting for systemd to try again after a crash.
-    public internal(set) var failing: [UnitName] = []
+    package internal(set) var failing: [UnitName] = []
 
     /// Without `--all`, `list-units` leaves out what is inactive and has no job.
     static let arguments = [
@@ -35,11 +35,11 @@ public struct HostUnits: Hashable, Sendable {
 }
 
 extension HostUnits: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         for units in [up, starting, failing] { writer.list(units) }
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         up = try reader.list(of: UnitName.self)
         starting = try reader.list(of: UnitName.self)
         failing = try reader.list(of: UnitName.self)

@@ -4,28 +4,28 @@ import Wire
 
 /// What the host looked like before a transaction: enough to make it look so again, whichever of the steps ran. It is on
 /// disk from before the first change until after the commit.
-public struct Journal: Hashable, Sendable {
+package struct Journal: Hashable, Sendable {
     /// The file name of the agent that wrote it, which can undo it best.
-    public var writer = ""
+    package var writer = ""
     /// The machine id of the host as the record will have it; nil in a journal of an agent that did not note it.
-    public var machineID: String?
+    package var machineID: String?
     /// The commit that the record names once the transaction is committed; nil when there is no record then.
-    public var commit: ObjectID?
+    package var commit: ObjectID?
     /// In the order of the steps; undone in reverse.
-    public var priors: [Prior]
+    package var priors: [Prior]
     /// Every unit that the steps touch.
-    public var units: [PriorUnit]
+    package var units: [PriorUnit]
     /// Whether systemd has to read its units again when the rest is undone.
-    public var needsReload: Bool
+    package var needsReload: Bool
     /// What enables units, all of the host's; nil when the steps leave that alone.
-    public var enablement: EnabledLinks.Snapshot?
+    package var enablement: EnabledLinks.Snapshot?
     /// What else the host ran, so that it can be seen what the steps did to it.
-    public var others = HostUnits()
+    package var others = HostUnits()
     /// Units of these that undoing has to start again: found while systemd knows the new units still.
-    public var fallen: [UnitName] = []
+    package var fallen: [UnitName] = []
 
     /// Something that the steps change, as it was.
-    public indirect enum Prior: Hashable, Sendable {
+    package indirect enum Prior: Hashable, Sendable {
         /// Where the links of an app pointed; nil where there was none.
         case versions(AppName, current: String?, previous: String?)
         /// An app that was there.
@@ -41,7 +41,7 @@ public struct Journal: Hashable, Sendable {
         case readers(AbsolutePath, mode: UInt32, gid: UInt32)
     }
 
-    public indirect enum PriorPath: Hashable, Sendable {
+    package indirect enum PriorPath: Hashable, Sendable {
         case nothing
         case symlink(to: String)
         /// A file, of which a copy is kept under the number `copy` with its attributes.
@@ -50,20 +50,20 @@ public struct Journal: Hashable, Sendable {
         case kept(copy: Int)
     }
 
-    public struct PriorUnit: Hashable, Sendable {
-        public var name: UnitName
-        public var state: State
-        public var isEnabled: Bool
+    package struct PriorUnit: Hashable, Sendable {
+        package var name: UnitName
+        package var state: State
+        package var isEnabled: Bool
         /// Whether the steps enable or disable it.
-        public var isEnablementTouched: Bool
+        package var isEnablementTouched: Bool
         /// How long the steps let it take to start or to stop.
-        public var limit: Duration
+        package var limit: Duration
         /// Differs from the unit's present invocation if it was stopped or started since.
-        public var invocation: String
+        package var invocation: String
 
-        public var isUp: Bool { state == .up || state == .unsteady }
+        package var isUp: Bool { state == .up || state == .unsteady }
 
-        public enum State: UInt8, Hashable, Sendable {
+        package enum State: UInt8, Hashable, Sendable {
             case down, up
             /// On its way up, or crashing again and again.
             case unsteady
@@ -111,7 +111,7 @@ public struct Journal: Hashable, Sendable {
 }
 
 extension Journal: WireCodable {
-    public func encode(to bytes: inout ByteWriter) {
+    package func encode(to bytes: inout ByteWriter) {
         FormatHeader.write(.journal, by: writer, to: &bytes)
         bytes.byte(machineID == nil ? 0 : 1)
         if let machineID { bytes.text(machineID) }
@@ -124,7 +124,7 @@ extension Journal: WireCodable {
         bytes.list(fallen)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let header = try FormatHeader(.journal, from: &reader)
         guard header.version <= FormatHeader.Kind.journal.current else { throw .unknownCase }
         writer = header.writer
@@ -142,7 +142,7 @@ extension Journal: WireCodable {
 }
 
 extension Journal.Prior: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         switch self {
         case .versions(let app, let current, let previous):
             writer.byte(0)
@@ -178,7 +178,7 @@ extension Journal.Prior: WireCodable {
         }
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         let tag = try reader.byte()
         switch tag {
         case 0:
@@ -255,7 +255,7 @@ extension Journal.PriorPath {
 }
 
 extension Journal.PriorUnit: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         name.encode(to: &writer)
         writer.byte(state.rawValue)
         writer.byte(isEnabled ? 1 : 0)
@@ -264,7 +264,7 @@ extension Journal.PriorUnit: WireCodable {
         writer.text(invocation)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         name = try UnitName(from: &reader)
         guard let state = State(rawValue: try reader.byte()) else { throw .unknownCase }
         self.state = state

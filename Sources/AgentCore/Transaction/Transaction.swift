@@ -264,7 +264,7 @@ struct Transaction {
 }
 
 /// Watches over a transaction on behalf of the operator.
-public protocol Supervisor: Interruption {
+package protocol Supervisor: Interruption {
     /// Whether the operator has confirmed, as far as `reason` has seen.
     var isConfirmed: Bool { get }
     /// Tells the operator; nothing is lost for the transaction if nobody listens.

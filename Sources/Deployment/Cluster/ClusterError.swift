@@ -3,7 +3,7 @@ import Model
 import Planning
 
 /// Why there is no plan.
-public enum ClusterError: Error, Hashable, Sendable {
+package enum ClusterError: Error, Hashable, Sendable {
     case store(StoreError)
     case tree(TreeError)
     /// Names that no host of the cluster matches, and the hosts there are.

@@ -3,20 +3,20 @@ import Model
 import Planning
 
 /// Reads config trees from the store and plans with them.
-public struct ClusterReader {
+package struct ClusterReader {
     /// Bytes of a `manifest.json` or `host.json`.
     private static let manifestLimit = 1 << 20
 
     let store: Store
     private let safety: Safety
 
-    public init(_ store: Store, safety: Safety = Safety()) {
+    package init(_ store: Store, safety: Safety = Safety()) {
         self.store = store
         self.safety = safety
     }
 
     /// The hosts of a cluster's root tree and their own trees, ordered by name.
-    public func hosts(in root: ObjectID) throws(ClusterError) -> [(host: Hostname, tree: ObjectID)] {
+    package func hosts(in root: ObjectID) throws(ClusterError) -> [(host: Hostname, tree: ObjectID)] {
         var hosts: [(Hostname, ObjectID)] = []
         for entry in try read({ () throws(StoreError) in try store.tree(root) }) where entry.kind == .directory {
             if let host = Hostname(entry.name) { hosts.append((host, entry.id)) }
@@ -26,7 +26,7 @@ public struct ClusterReader {
 
     /// Compares the root tree with what every host is known to run, and with what is said to have drifted there. Other hosts
     /// are not looked into.
-    public func plan(
+    package func plan(
         root: ObjectID, cluster: String, filter: HostFilter = .all, drift: [Hostname: [Drift]] = [:],
         origin: HostTree.Origin = .configTree
     ) throws(ClusterError) -> Plan {
@@ -65,7 +65,7 @@ public struct ClusterReader {
     }
 
     /// What empties a host that is not in the tree any more.
-    public func removalPlan(_ host: Hostname, root: ObjectID) throws(ClusterError) -> Plan {
+    package func removalPlan(_ host: Hostname, root: ObjectID) throws(ClusterError) -> Plan {
         guard try !hosts(in: root).contains(where: { $0.host == host }) else { throw .hostInTree(host) }
         let base = try read { () throws(StoreError) in try store.deployedCommit(host) }
         guard let base else { throw .notDeployed(host) }
@@ -98,7 +98,7 @@ public struct ClusterReader {
     }
 
     /// The hosts of the tree, and those of the cluster that are deployed to but not in it any more, ordered by name.
-    public func knownHosts(_ root: ObjectID, cluster: String, filter: HostFilter) throws(ClusterError) -> [Hostname] {
+    package func knownHosts(_ root: ObjectID, cluster: String, filter: HostFilter) throws(ClusterError) -> [Hostname] {
         let hosts = try hosts(in: root).map(\.host)
         let deployed = Dictionary(
             try read { () throws(StoreError) in try store.deployedCommits() }.map { ($0.host, $0.commit) }

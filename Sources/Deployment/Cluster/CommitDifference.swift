@@ -2,16 +2,16 @@ import Git
 import Model
 
 /// What differs between two commits.
-public struct CommitDifference {
+package struct CommitDifference {
     /// Paths begin with the host's and the app's names.
-    public var files: [ChangedFile]
+    package var files: [ChangedFile]
     /// Hosts that differ, but whose trees the store does not have, because it only heard of other hosts of the commit.
-    public var absent: [Hostname]
+    package var absent: [Hostname]
 }
 
 extension ClusterReader {
     /// Compares two commits. `places` are hosts, or apps as in `web1/nginx`, with patterns; none for all.
-    public func difference(
+    package func difference(
         from old: ObjectID, to new: ObjectID, _ places: [String]
     ) throws(ClusterError) -> CommitDifference {
         let (before, after) = (try trees(of: old), try trees(of: new))

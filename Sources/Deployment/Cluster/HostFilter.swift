@@ -1,30 +1,30 @@
 import Model
 
 /// Which hosts of a cluster are meant.
-public struct HostFilter: Sendable {
+package struct HostFilter: Sendable {
     /// Names and glob patterns; empty for all.
     private let patterns: [String]
 
-    public static let all = HostFilter([])
+    package static let all = HostFilter([])
 
     /// Whether no host was named.
     var isAll: Bool { patterns.isEmpty }
 
     /// Each may be a list with commas. One without a name, as from a shell's unset variable, stands for no host, not for
     /// all.
-    public init(_ lists: [String]) {
+    package init(_ lists: [String]) {
         patterns = lists.flatMap { list in
             let names = list.split(separator: ",").map(String.init)
             return names.isEmpty ? [""] : names
         }
     }
 
-    public func includes(_ host: Hostname) -> Bool {
+    package func includes(_ host: Hostname) -> Bool {
         patterns.isEmpty || patterns.contains { Self.matches(host.text, $0) }
     }
 
     /// Complains of names that match none of the hosts.
-    public func check(_ known: [Hostname]) throws(ClusterError) {
+    package func check(_ known: [Hostname]) throws(ClusterError) {
         if known.isEmpty { throw .noHosts }
         let unknown = patterns.filter { pattern in !known.contains { Self.matches($0.text, pattern) } }
         guard unknown.isEmpty else { throw .unknownHosts(unknown, known: known) }

@@ -5,27 +5,27 @@ import Wire
 
 /// A plan that waits for somebody's approval: what it starts from, the steps, and all that it takes to carry them out
 /// with another store. Whatever it holds is hostile until it was compared with a plan made here.
-public struct PlanFile {
-    public struct Host: Hashable, Sendable {
-        public var host: Hostname
-        public var base: ObjectID?
-        public var steps: [Step]
+package struct PlanFile {
+    package struct Host: Hashable, Sendable {
+        package var host: Hostname
+        package var base: ObjectID?
+        package var steps: [Step]
     }
 
-    public var cluster: String
-    public var safety: Safety
+    package var cluster: String
+    package var safety: Safety
     /// The root tree.
-    public var root: ObjectID
-    public var hosts: [Host]
+    package var root: ObjectID
+    package var hosts: [Host]
     /// The root tree, the hosts' trees, and the contents that the hosts do not have yet.
     var objects: [RecordedObject]
 
     /// The first bytes of such a file.
-    public static let magic = Array("deptool plan 1\n".utf8)
+    package static let magic = Array("deptool plan 1\n".utf8)
     /// Bytes.
-    public static let limit = 1 << 30
+    package static let limit = 1 << 30
 
-    public enum Problem: Error, Hashable, Sendable {
+    package enum Problem: Error, Hashable, Sendable {
         case notAPlan
         case malformed(WireError)
         /// It does not hold what it speaks of.
@@ -42,7 +42,7 @@ public struct PlanFile {
     }
 
     /// Puts a plan into a file.
-    public init(_ plan: Plan, root: ObjectID, cluster: String, safety: Safety, store: Store) throws(Problem) {
+    package init(_ plan: Plan, root: ObjectID, cluster: String, safety: Safety, store: Store) throws(Problem) {
         self.cluster = cluster
         self.safety = safety
         self.root = root
@@ -75,7 +75,7 @@ public struct PlanFile {
     /// Plans the same here, with the objects of the file in the store, and returns that if it is the very same plan.
     ///
     /// `tree` is the root tree of the cluster's directory here, if there is one.
-    public func plan(store: Store, tree: ObjectID?) throws(Problem) -> Plan {
+    package func plan(store: Store, tree: ObjectID?) throws(Problem) -> Plan {
         do {
             let reader = ClusterReader(store, safety: safety)
             for host in hosts {
@@ -129,7 +129,7 @@ public struct PlanFile {
 
 extension PlanFile {
     /// Nil for what is no plan at all, such as a directory's name that was mistyped.
-    public init(reading bytes: [UInt8]) throws(Problem) {
+    package init(reading bytes: [UInt8]) throws(Problem) {
         guard bytes.starts(with: Self.magic) else { throw .notAPlan }
         do {
             self = try PlanFile(decoding: Array(bytes.dropFirst(Self.magic.count)))
@@ -138,11 +138,11 @@ extension PlanFile {
         }
     }
 
-    public var bytes: [UInt8] { Self.magic + encoded }
+    package var bytes: [UInt8] { Self.magic + encoded }
 }
 
 extension PlanFile: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.text(cluster)
         writer.text(safety.guard.rawValue)
         writer.byte(safety.isAtomic ? 1 : 0)
@@ -151,7 +151,7 @@ extension PlanFile: WireCodable {
         writer.list(objects)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         cluster = try reader.text()
         // A directory's name, and part of a commit's message.
         guard !cluster.isEmpty, cluster.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "/") }) else { throw .badValue }
@@ -166,13 +166,13 @@ extension PlanFile: WireCodable {
 }
 
 extension PlanFile.Host: WireCodable {
-    public func encode(to writer: inout ByteWriter) {
+    package func encode(to writer: inout ByteWriter) {
         writer.text(host.text)
         writer.optional(base)
         writer.list(steps)
     }
 
-    public init(from reader: inout ByteReader) throws(WireError) {
+    package init(from reader: inout ByteReader) throws(WireError) {
         guard let host = Hostname(try reader.text()) else { throw .badValue }
         self.host = host
         base = try reader.optional(ObjectID.self)

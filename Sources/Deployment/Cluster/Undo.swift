@@ -7,7 +7,7 @@ extension ClusterReader {
     ///
     /// Without a filter these are the hosts of the last deploy that changed something. With `commit`, hosts go back to what
     /// that has for them instead; without a filter, all that run anything.
-    public func undoPlan(
+    package func undoPlan(
         to commit: ObjectID?, cluster: String, filter: HostFilter
     ) throws(ClusterError) -> (plan: Plan, root: ObjectID) {
         let deployed = try deployed(cluster)

@@ -9,7 +9,7 @@ import Wire
 ///
 /// It begins by connecting, which changes nothing and may be done while the operator still reads the plan; then it waits
 /// for `commit` or `abort`.
-public final class Deploy: Sendable {
+package final class Deploy: Sendable {
     private enum Decision {
         case open
         case commit(ObjectID)
@@ -38,7 +38,7 @@ public final class Deploy: Sendable {
 
     /// What happens is told to `report`, from the threads of the hosts, as it happens. `phrase` words how it ended, for the
     /// history.
-    public init(
+    package init(
         _ plan: Plan, store: Store, access: Access, options: DeployOptions,
         phrase: @escaping @Sendable (HostResult) -> String,
         report: @escaping @Sendable (Hostname, HostEvent) -> Void
@@ -59,7 +59,7 @@ public final class Deploy: Sendable {
 
     /// Connects to all hosts, and does the rest once that is decided. Nobody changes anything before all hosts are locked
     /// and have their files; then every host goes its way.
-    public func run() async -> [(host: Hostname, result: HostResult)] {
+    package func run() async -> [(host: Hostname, result: HostResult)] {
         await withTaskGroup { group in
             for (plan, interrupt) in zip(plan.hosts, interrupts) {
                 group.addTask {
@@ -89,7 +89,7 @@ public final class Deploy: Sendable {
 
     /// Makes the commit, notes in the store's history what is about to happen, and lets every host go on with it.
     @discardableResult
-    public func commit(
+    package func commit(
         root: ObjectID, _ kind: HistoryEntry.Kind = .deploy, cluster: String, store: Store
     ) throws(StoreError) -> ObjectID {
         let commit = try store.begin(plan, root: root, kind, cluster: cluster)
@@ -106,7 +106,7 @@ public final class Deploy: Sendable {
     }
 
     /// Leaves all hosts as they are; for as long as nothing was decided.
-    public func abort() {
+    package func abort() {
         decision.update { decision in
             if case .open = decision { decision = .calledOff }
         }
@@ -114,7 +114,7 @@ public final class Deploy: Sendable {
     }
 
     /// Gives up: hosts that are connecting or staging are left as they are, those that run their steps roll back.
-    public func cancel() {
+    package func cancel() {
         for interrupt in interrupts { interrupt.fire() }
     }
 

@@ -2,14 +2,14 @@ import Model
 import SSH
 
 /// How a deploy is to be done.
-public struct DeployOptions: Sendable {
+package struct DeployOptions: Sendable {
     /// Connect before the operator has decided.
-    public var connectsEarly: Bool
-    public var unreachable: Unreachable
+    package var connectsEarly: Bool
+    package var unreachable: Unreachable
     /// Forget hosts on which nothing is left.
-    public var forgets: Bool
+    package var forgets: Bool
 
-    public init(connectsEarly: Bool = false, unreachable: Unreachable = .stop, forgets: Bool = false) {
+    package init(connectsEarly: Bool = false, unreachable: Unreachable = .stop, forgets: Bool = false) {
         self.connectsEarly = connectsEarly
         self.unreachable = unreachable
         self.forgets = forgets
@@ -17,10 +17,10 @@ public struct DeployOptions: Sendable {
 }
 
 /// A host that could not be reached, and why.
-public typealias MissingHost = (host: Hostname, reason: SSHError)
+package typealias MissingHost = (host: Hostname, reason: SSHError)
 
 /// What becomes of the other hosts when some cannot be reached.
-public enum Unreachable: Sendable {
+package enum Unreachable: Sendable {
     /// They are left as they are.
     case stop
     /// They go on.

@@ -4,7 +4,7 @@ import SSH
 import Wire
 
 /// What happens to one host in the course of a deploy.
-public enum HostEvent: Sendable {
+package enum HostEvent: Sendable {
     case connecting
     case installingAgent
     /// The agent has introduced itself. Whether the host runs what the plan starts from is known now.
@@ -23,13 +23,13 @@ public enum HostEvent: Sendable {
     case ended(HostResult)
 
     /// What is deployed on a host: what the plan starts from, something else, or nothing any more.
-    public enum Deployed: Sendable {
+    package enum Deployed: Sendable {
         case asPlanned, other, nothing
     }
 }
 
 /// What is worth knowing about a host, although it stands in nobody's way.
-public enum HostWarning: Hashable, Sendable {
+package enum HostWarning: Hashable, Sendable {
     /// Early boot reads these links before what they lead to is mounted. Ordered, never empty.
     case readBeforeMount([AbsolutePath])
     /// A deploy that is cut off is undone at the next contact, and not at the next boot.
@@ -48,7 +48,7 @@ public enum HostWarning: Hashable, Sendable {
 }
 
 /// How a deploy ended for one host.
-public enum HostResult: Hashable, Sendable {
+package enum HostResult: Hashable, Sendable {
     case deployed
     case rolledBack(AgentError)
     /// The host is in its old state again, because no new login worked; how the last of them ended.

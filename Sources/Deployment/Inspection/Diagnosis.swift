@@ -1,8 +1,8 @@
 import Model
 
 /// What a look at one thing found out.
-public struct Diagnosis: Hashable, Sendable {
-    public enum Verdict: String, Sendable {
+package struct Diagnosis: Hashable, Sendable {
+    package enum Verdict: String, Sendable {
         case ok
         /// It works, but not well, or not for all that one may want.
         case warn
@@ -10,16 +10,16 @@ public struct Diagnosis: Hashable, Sendable {
     }
 
     /// Nil for this machine.
-    public var host: Hostname?
+    package var host: Hostname?
     /// What was looked at, in a word or two.
-    public var check: String
-    public var verdict: Verdict
+    package var check: String
+    package var verdict: Verdict
     /// What was found; one line.
-    public var message: String
+    package var message: String
     /// What to do about it; nil where there is nothing to do.
-    public var help: String?
+    package var help: String?
 
-    public init(_ check: String, _ verdict: Verdict, _ message: String, help: String? = nil, host: Hostname? = nil) {
+    package init(_ check: String, _ verdict: Verdict, _ message: String, help: String? = nil, host: Hostname? = nil) {
         (self.check, self.verdict, self.message, self.help, self.host) = (check, verdict, message, help, host)
     }
 }

@@ -4,24 +4,24 @@ import Planning
 import SSH
 
 /// Looks at the way to hosts, step by step, and at what is there; changes nothing on them.
-public struct Doctor: Sendable {
+package struct Doctor: Sendable {
     /// What the config tree wants of a host that matters before anything is deployed.
-    public struct Wanted: Sendable {
+    package struct Wanted: Sendable {
         /// What `/etc/hostname` shall say.
-        public var hostname: String?
-        public var usesQuadlets: Bool
-        public var usesUnits: Bool
+        package var hostname: String?
+        package var usesQuadlets: Bool
+        package var usesUnits: Bool
         /// Paths of symlinks that are read in early boot.
-        public var earlyLinks: [AbsolutePath]
+        package var earlyLinks: [AbsolutePath]
 
         /// Of a host that is in no config tree, nothing.
-        public init(hostname: String? = nil, usesQuadlets: Bool = false, usesUnits: Bool = false, earlyLinks: [AbsolutePath] = []) {
+        package init(hostname: String? = nil, usesQuadlets: Bool = false, usesUnits: Bool = false, earlyLinks: [AbsolutePath] = []) {
             (self.hostname, self.usesQuadlets, self.usesUnits, self.earlyLinks) = (hostname, usesQuadlets, usesUnits, earlyLinks)
         }
     }
 
     /// A step on the way, or what stopped there.
-    public enum Observation: Hashable, Sendable {
+    package enum Observation: Hashable, Sendable {
         case settings(user: String, endpoint: String, over: SystemSSHReason?)
         /// All between here and a command that runs as root.
         case login
@@ -41,10 +41,10 @@ public struct Doctor: Sendable {
 
     private let task: HostTask
 
-    public init(_ hosts: [Hostname], access: Access) throws(SSHError) { task = try HostTask(hosts, access: access) }
+    package init(_ hosts: [Hostname], access: Access) throws(SSHError) { task = try HostTask(hosts, access: access) }
 
     /// What was found on the way to each host, in order; ends with the first failure that nothing gets past.
-    public func examine(_ wanted: @escaping @Sendable (Hostname) -> Wanted) async -> [(host: Hostname, steps: [Observation])] {
+    package func examine(_ wanted: @escaping @Sendable (Hostname) -> Wanted) async -> [(host: Hostname, steps: [Observation])] {
         await task.onEach { host, access, interrupt in
             var steps: [Observation] = []
             do throws(HostError) {
@@ -71,12 +71,12 @@ public struct Doctor: Sendable {
     }
 
     /// The CPUs that this tool has agents for, as `uname -m` prints them.
-    public static var carriedCPUs: [String] { BundledAgent.all.map(\.cpu) }
+    package static var carriedCPUs: [String] { BundledAgent.all.map(\.cpu) }
 }
 
 extension ClusterReader {
     /// What matters about each host of the root tree before a deploy.
-    public func wanted(in root: ObjectID) throws(ClusterError) -> [Hostname: Doctor.Wanted] {
+    package func wanted(in root: ObjectID) throws(ClusterError) -> [Hostname: Doctor.Wanted] {
         var result: [Hostname: Doctor.Wanted] = [:]
         for (host, id) in try hosts(in: root) {
             let tree = try hostTree(host, id)

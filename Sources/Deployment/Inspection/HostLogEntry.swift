@@ -1,18 +1,18 @@
 import Model
 
 /// A deploy as the host itself noted it. What it says was written by whoever could write there.
-public struct HostLogEntry: Hashable, Sendable {
+package struct HostLogEntry: Hashable, Sendable {
     /// Seconds since the epoch, by the host's clock.
-    public var time: Int64
+    package var time: Int64
     /// What it ran before; nil for nothing.
-    public var before: ObjectID?
-    public var commit: ObjectID
+    package var before: ObjectID?
+    package var commit: ObjectID
     /// In a word, as the agent puts it: `deployed`, `unchanged`, `rolled-back` or `broken`.
-    public var outcome: String
+    package var outcome: String
     /// As the operator's laptop named them.
-    public var operatorName: String
+    package var operatorName: String
 
-    public init(time: Int64, before: ObjectID?, commit: ObjectID, outcome: String, operatorName: String) {
+    package init(time: Int64, before: ObjectID?, commit: ObjectID, outcome: String, operatorName: String) {
         self.time = time
         self.before = before
         self.commit = commit
@@ -35,7 +35,7 @@ public struct HostLogEntry: Hashable, Sendable {
 
 extension HostTask {
     /// Reads the logs of the hosts.
-    public func log() async -> [(host: Hostname, result: Result<[HostLogEntry], HostError>)] {
+    package func log() async -> [(host: Hostname, result: Result<[HostLogEntry], HostError>)] {
         await run { (_, session) throws(HostError) in try session.log() }
     }
 }

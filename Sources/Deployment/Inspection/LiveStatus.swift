@@ -5,41 +5,41 @@ import SSH
 import Wire
 
 /// How a host is, as it says itself. What it does not say is nil or empty.
-public struct LiveStatus: Hashable, Sendable {
+package struct LiveStatus: Hashable, Sendable {
     /// Space on a file system or in memory, in bytes.
-    public struct Space: Hashable, Sendable {
-        public var total: UInt64
-        public var available: UInt64
+    package struct Space: Hashable, Sendable {
+        package var total: UInt64
+        package var available: UInt64
 
-        public init(total: UInt64, available: UInt64) { (self.total, self.available) = (total, available) }
+        package init(total: UInt64, available: UInt64) { (self.total, self.available) = (total, available) }
     }
 
-    public struct Unit: Hashable, Sendable {
-        public var app: AppName
-        public var name: UnitName
+    package struct Unit: Hashable, Sendable {
+        package var app: AppName
+        package var name: UnitName
         /// ActiveState and SubState of org.freedesktop.systemd1(5); nil where there is no systemd.
-        public var state: String?
-        public var substate: String?
+        package var state: String?
+        package var substate: String?
         /// For how long, in seconds.
-        public var age: Int64?
+        package var age: Int64?
 
-        public init(app: AppName, name: UnitName, state: String?, substate: String?, age: Int64?) {
+        package init(app: AppName, name: UnitName, state: String?, substate: String?, age: Int64?) {
             (self.app, self.name, self.state, self.substate, self.age) = (app, name, state, substate, age)
         }
     }
 
     /// Averages over 1, 5 and 15 minutes, as the kernel writes them, such as `0.12`.
-    public var load: [String]
-    public var memory: Space?
-    public var root: Space?
-    public var `var`: Space?
+    package var load: [String]
+    package var memory: Space?
+    package var root: Space?
+    package var `var`: Space?
     /// In seconds, as the kernel counts.
-    public var uptime: Int64?
-    public var needsReboot: Bool
-    public var agent: String
-    public var commit: ObjectID?
-    public var units: [Unit]
-    public var failed: [String]
+    package var uptime: Int64?
+    package var needsReboot: Bool
+    package var agent: String
+    package var commit: ObjectID?
+    package var units: [Unit]
+    package var failed: [String]
 }
 
 extension LiveStatus {
@@ -117,7 +117,7 @@ extension HostSession {
 
 extension HostTask {
     /// Asks every host how it is, once. `report` is called from the threads of the hosts.
-    public func live(
+    package func live(
         _ report: @escaping @Sendable (Hostname, Result<LiveStatus, HostError>) -> Void
     ) async -> [(host: Hostname, result: Result<LiveStatus, HostError>)] {
         await run(report) { (_, session) throws(HostError) in try session.report() }
@@ -125,7 +125,7 @@ extension HostTask {
 
     /// Asks every host how it is, again and again with a pause in between, until it is cancelled. A host that cannot be
     /// reached is tried again.
-    public func watch(
+    package func watch(
         every pause: Duration, _ report: @escaping @Sendable (Hostname, Result<LiveStatus, HostError>) -> Void
     ) async {
         await repeatedly(pause) { (host, session, wait) throws(HostError) in

@@ -3,7 +3,7 @@ import Model
 import Planning
 
 /// Something that happened, as an operator looks back on it.
-public enum PastEvent: Hashable, Sendable {
+package enum PastEvent: Hashable, Sendable {
     case deploy(PastDeploy)
     /// The host was seen to run a commit that another store had deployed; nil for nothing. Times are seconds since the
     /// epoch.
@@ -13,23 +13,23 @@ public enum PastEvent: Hashable, Sendable {
 }
 
 /// A deploy, and how it ended where that is known.
-public struct PastDeploy: Hashable, Sendable {
-    public struct End: Hashable, Sendable {
-        public var end: DeployEnd
+package struct PastDeploy: Hashable, Sendable {
+    package struct End: Hashable, Sendable {
+        package var end: DeployEnd
         /// For people; empty where there is nothing to say.
-        public var phrase: String
+        package var phrase: String
 
-        public init(end: DeployEnd, phrase: String) {
+        package init(end: DeployEnd, phrase: String) {
             self.end = end
             self.phrase = phrase
         }
     }
 
-    public var note: HistoryEntry
+    package var note: HistoryEntry
     /// Without an end, the deploy is under way, or its laptop was switched off.
-    public var ends: [Hostname: End]
+    package var ends: [Hostname: End]
 
-    public init(note: HistoryEntry, ends: [Hostname: End]) {
+    package init(note: HistoryEntry, ends: [Hostname: End]) {
         self.note = note
         self.ends = ends
     }
@@ -38,7 +38,7 @@ public struct PastDeploy: Hashable, Sendable {
 extension Store {
     /// What happened on the hosts, the newest first, at most so many events. Of a deploy to several hosts, those that the
     /// filter leaves out are left out.
-    public func pastEvents(_ limit: Int, _ filter: HostFilter = .all) throws(StoreError) -> [PastEvent] {
+    package func pastEvents(_ limit: Int, _ filter: HostFilter = .all) throws(StoreError) -> [PastEvent] {
         var events: [PastEvent] = []
         var ends: [ObjectID: [Hostname: PastDeploy.End]] = [:]
         try readHistory { event in

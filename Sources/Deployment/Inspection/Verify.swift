@@ -3,19 +3,19 @@ import Model
 import Planning
 
 /// What a look at a host found.
-public struct Verification: Hashable, Sendable {
+package struct Verification: Hashable, Sendable {
     /// What the host runs; nil for nothing.
-    public var commit: ObjectID?
+    package var commit: ObjectID?
     /// What the store took it to run until now.
-    public var known: ObjectID?
+    package var known: ObjectID?
     /// In the order of the apps, those that concern Deptool's own directories first.
-    public var drift: [Drift]
+    package var drift: [Drift]
     /// The files of the apps that the host runs: what edited ones should be.
-    public var files: [AppName: [FileEntry]]
+    package var files: [AppName: [FileEntry]]
     /// What edited files and those in place of links are now, by their ids: as far as it was asked for.
-    public var contents: [ObjectID: HostContent]
+    package var contents: [ObjectID: HostContent]
 
-    public init(
+    package init(
         commit: ObjectID?, known: ObjectID?, drift: [Drift] = [], files: [AppName: [FileEntry]] = [:],
         contents: [ObjectID: HostContent] = [:]
     ) {
@@ -27,22 +27,22 @@ public struct Verification: Hashable, Sendable {
     }
 
     /// Whether the host is as the store took it to be.
-    public var isClean: Bool { commit == known && drift.isEmpty }
+    package var isClean: Bool { commit == known && drift.isEmpty }
 }
 
 /// Whether the contents of edited files are asked for, to be shown.
-public enum Contents: Sendable {
+package enum Contents: Sendable {
     case left, fetched
 }
 
 extension ClusterReader {
     /// The hosts of a cluster that something is known to be deployed on, ordered by name.
-    public func deployedHosts(_ cluster: String) throws(ClusterError) -> [Hostname] { try deployed(cluster).keys.sorted() }
+    package func deployedHosts(_ cluster: String) throws(ClusterError) -> [Hostname] { try deployed(cluster).keys.sorted() }
 }
 
 extension HostTask {
     /// Compares every host with its record. Where another store deployed, this one knows afterwards.
-    public func verify(
+    package func verify(
         storePath: String, _ contents: Contents,
         report: @escaping @Sendable (Hostname, Result<Verification, HostError>) -> Void = { _, _ in }
     ) async -> [(host: Hostname, result: Result<Verification, HostError>)] {

@@ -2,9 +2,9 @@ import Model
 import SSH
 
 /// How hosts are reached.
-public struct Access: Sendable {
+package struct Access: Sendable {
     /// What carries a connection.
-    public enum Transport: String, CaseIterable, Sendable {
+    package enum Transport: String, CaseIterable, Sendable {
         /// libssh2, and the system's ssh for what libssh2 cannot do.
         case auto
         case libssh2
@@ -12,11 +12,11 @@ public struct Access: Sendable {
     }
 
     /// `-F` of ssh; nil for the user's own configuration.
-    public var sshConfiguration: String?
-    public var questions: Prompts
-    public var transport: Transport
+    package var sshConfiguration: String?
+    package var questions: Prompts
+    package var transport: Transport
     /// Is told why a host is reached through the system's ssh, on that host's thread.
-    public var explain: (@Sendable (Hostname, SystemSSHReason) -> Void)?
+    package var explain: (@Sendable (Hostname, SystemSSHReason) -> Void)?
     /// How many log in at once.
     private let turnstile: Semaphore
 
@@ -26,7 +26,7 @@ public struct Access: Sendable {
     /// How long a server that turns connections away is tried again.
     private static let timeout = Duration.seconds(30)
 
-    public init(
+    package init(
         sshConfiguration: String? = nil, questions: Prompts = .none, transport: Transport = .auto, parallel: Int = 32
     ) {
         self.sshConfiguration = sshConfiguration

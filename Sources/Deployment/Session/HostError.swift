@@ -4,7 +4,7 @@ import SSH
 import Wire
 
 /// Why a host could not be worked with. Nothing on it has changed, unless the case says otherwise.
-public enum HostError: Error, Hashable, Sendable {
+package enum HostError: Error, Hashable, Sendable {
     case ssh(SSHError)
     /// This tool was built without agents.
     case noAgents

@@ -4,12 +4,12 @@ import SSH
 import Wire
 
 /// Work that concerns each host by itself, on all of them at once.
-public struct HostTask: Sendable {
+package struct HostTask: Sendable {
     private let hosts: [Hostname]
     private let access: Access
     private let interrupts: [Interrupt]
 
-    public init(_ hosts: [Hostname], access: Access) throws(SSHError) {
+    package init(_ hosts: [Hostname], access: Access) throws(SSHError) {
         self.hosts = hosts
         self.access = access
         var interrupts: [Interrupt] = []
@@ -18,7 +18,7 @@ public struct HostTask: Sendable {
     }
 
     /// Ends it early.
-    public func cancel() {
+    package func cancel() {
         for interrupt in interrupts { interrupt.fire() }
     }
 
@@ -79,7 +79,7 @@ public struct HostTask: Sendable {
 }
 
 /// What a look at a host told the store.
-public enum SyncResult: Hashable, Sendable {
+package enum SyncResult: Hashable, Sendable {
     /// It runs what the store says.
     case unchanged(ObjectID?)
     /// It runs this commit, nil for nothing; the store knows now.
@@ -88,7 +88,7 @@ public enum SyncResult: Hashable, Sendable {
 
 extension HostTask {
     /// Makes the store know what every host runs. `report` is called from the threads of the hosts.
-    public func sync(
+    package func sync(
         storePath: String, report: @escaping @Sendable (Hostname, Result<SyncResult, HostError>) -> Void
     ) async -> [(host: Hostname, result: Result<SyncResult, HostError>)] {
         await run(report) { (host, session) throws(HostError) in try Self.sync(host, &session, storePath) }
@@ -114,7 +114,7 @@ extension HostTask {
     }
 
     /// Measures round trips to the agents, at most `count` on each host; `report` gets each host's figures so far.
-    public func ping(
+    package func ping(
         count: Int, report: @escaping @Sendable (Hostname, RoundTrips) -> Void
     ) async -> [(host: Hostname, result: Result<RoundTrips, HostError>)] {
         await run { (host, session) throws(HostError) in
@@ -135,19 +135,19 @@ extension HostTask {
 }
 
 /// Times of round trips.
-public struct RoundTrips: Hashable, Sendable {
+package struct RoundTrips: Hashable, Sendable {
     /// Ascending.
     private var sorted: [Duration] = []
 
-    public var count: Int { sorted.count }
-    public var least: Duration? { sorted.first }
+    package var count: Int { sorted.count }
+    package var least: Duration? { sorted.first }
 
     mutating func add(_ duration: Duration) {
         sorted.insert(duration, at: sorted.firstIndex { $0 > duration } ?? sorted.endIndex)
     }
 
     /// The time that `percent` of a hundred round trips do not exceed.
-    public func percentile(_ percent: Int) -> Duration? {
+    package func percentile(_ percent: Int) -> Duration? {
         guard !sorted.isEmpty else { return nil }
         return sorted[min(sorted.count - 1, max(0, (sorted.count * percent + 99) / 100 - 1))]
     }

@@ -1,5 +1,5 @@
 /// Why sudo on a host did not start the agent.
-public enum SudoProblem: Hashable, Sendable {
+package enum SudoProblem: Hashable, Sendable {
     /// It wants a password, and nobody could be asked or gave one.
     case passwordNeeded
     case passwordWrong

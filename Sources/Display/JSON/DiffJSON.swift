@@ -2,7 +2,7 @@ import Git
 import Model
 
 /// The counts of changed lines as JSON.
-public func diffJSON<Problem: Error>(
+package func diffJSON<Problem: Error>(
     _ files: [ChangedFile], diff: (ChangedFile) throws(Problem) -> FileDiff
 ) throws(Problem) -> JSONValue {
     var rows: [JSONValue] = []

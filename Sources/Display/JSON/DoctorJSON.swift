@@ -2,7 +2,7 @@ import Deployment
 import Model
 
 /// Findings, as JSON.
-public func doctorJSON(_ findings: [Diagnosis], exit: Int32) -> JSONValue {
+package func doctorJSON(_ findings: [Diagnosis], exit: Int32) -> JSONValue {
     let rows = findings.map { finding -> JSONValue in
         [
             "host": JSONValue(finding.host?.text), "check": .string(finding.check), "verdict": .string(finding.verdict.rawValue),

@@ -2,7 +2,7 @@ import Deployment
 import Model
 
 /// The logs of the hosts themselves, as JSON.
-public func hostLogJSON(_ results: [(host: Hostname, result: Result<[HostLogEntry], HostError>)]) -> JSONValue {
+package func hostLogJSON(_ results: [(host: Hostname, result: Result<[HostLogEntry], HostError>)]) -> JSONValue {
     let rows = results.map { host, result -> JSONValue in
         switch result {
         case .success(let entries): row(host, nil, ("entries", .list(entries.map(json))))

@@ -1,5 +1,5 @@
 /// A JSON value (RFC 8259). Keys keep their order, so that the same thing is always the same text.
-public enum JSONValue: Sendable, ExpressibleByStringLiteral, ExpressibleByDictionaryLiteral, ExpressibleByIntegerLiteral,
+package enum JSONValue: Sendable, ExpressibleByStringLiteral, ExpressibleByDictionaryLiteral, ExpressibleByIntegerLiteral,
     ExpressibleByBooleanLiteral
 {
     case null
@@ -9,16 +9,16 @@ public enum JSONValue: Sendable, ExpressibleByStringLiteral, ExpressibleByDictio
     case list([JSONValue])
     case object([(key: String, value: JSONValue)])
 
-    public init(stringLiteral value: String) { self = .string(value) }
-    public init(integerLiteral value: Int64) { self = .number(value) }
-    public init(booleanLiteral value: Bool) { self = .bool(value) }
-    public init(dictionaryLiteral elements: (String, JSONValue)...) { self = .object(elements.map { ($0.0, $0.1) }) }
+    package init(stringLiteral value: String) { self = .string(value) }
+    package init(integerLiteral value: Int64) { self = .number(value) }
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
+    package init(dictionaryLiteral elements: (String, JSONValue)...) { self = .object(elements.map { ($0.0, $0.1) }) }
 
     init(_ text: String?) { self = text.map { .string($0) } ?? .null }
     init(_ number: Int) { self = .number(Int64(number)) }
 
     /// The value on one line, without a newline. Only ASCII control characters and what a terminal would obey are escaped.
-    public var text: String {
+    package var text: String {
         var bytes: [UInt8] = []
         write(to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
@@ -68,6 +68,6 @@ public enum JSONValue: Sendable, ExpressibleByStringLiteral, ExpressibleByDictio
 }
 
 /// An error and the status that the program ends with.
-public func errorJSON(_ message: String, help: String?, exit: Int32) -> JSONValue {
+package func errorJSON(_ message: String, help: String?, exit: Int32) -> JSONValue {
     ["type": "error", "message": .string(message), "help": JSONValue(help), "exit": .number(Int64(exit))]
 }

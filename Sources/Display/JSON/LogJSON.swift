@@ -3,7 +3,7 @@ import Git
 import Model
 
 /// What happened on the hosts, as JSON.
-public func logJSON(_ events: [PastEvent]) -> JSONValue {
+package func logJSON(_ events: [PastEvent]) -> JSONValue {
     ["type": "log", "events": .list(events.map(json))]
 }
 

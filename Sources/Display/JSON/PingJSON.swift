@@ -2,7 +2,7 @@ import Deployment
 import Model
 
 /// Round-trip times in microseconds, as JSON.
-public func pingJSON(_ results: [(host: Hostname, result: Result<RoundTrips, HostError>)]) -> JSONValue {
+package func pingJSON(_ results: [(host: Hostname, result: Result<RoundTrips, HostError>)]) -> JSONValue {
     func microseconds(_ duration: Duration?) -> JSONValue {
         duration.map { .number(Int64($0 / .microseconds(1))) } ?? .null
     }

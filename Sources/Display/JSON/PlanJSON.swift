@@ -3,7 +3,7 @@ import Model
 import Planning
 
 /// A plan as JSON. The keys and words are described in the manual and do not change.
-public func planJSON(_ plan: Plan, cluster: String) -> JSONValue {
+package func planJSON(_ plan: Plan, cluster: String) -> JSONValue {
     [
         "type": "plan", "cluster": .string(cluster), "hosts": .list(plan.hosts.map(json)),
         "orphans": .list(plan.orphans.map { .string($0.text) }),

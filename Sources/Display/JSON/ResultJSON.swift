@@ -3,7 +3,7 @@ import Git
 import Model
 
 /// What happens to a host in the course of a deploy, as JSON.
-public func progressJSON(_ host: Hostname, _ event: HostEvent) -> JSONValue {
+package func progressJSON(_ host: Hostname, _ event: HostEvent) -> JSONValue {
     if case .ended(let result) = event { return resultJSON(host, result) }
     var members: [(key: String, value: JSONValue)] = [("type", "progress"), ("host", .string(host.text))]
     switch event {
@@ -53,6 +53,6 @@ extension HostResult {
 }
 
 /// The last line of a deploy, as JSON. The commit is nil when nothing was to be done.
-public func summaryJSON(commit: ObjectID?, exit: Int32, took: Duration) -> JSONValue {
+package func summaryJSON(commit: ObjectID?, exit: Int32, took: Duration) -> JSONValue {
     ["type": "summary", "commit": JSONValue(commit?.hex), "exit": .number(Int64(exit)), "milliseconds": milliseconds(took)]
 }

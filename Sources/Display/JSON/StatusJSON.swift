@@ -2,7 +2,7 @@ import Git
 import Model
 
 /// What is known of the hosts as JSON.
-public func statusJSON(_ hosts: [HostStatus], cluster: String) -> JSONValue {
+package func statusJSON(_ hosts: [HostStatus], cluster: String) -> JSONValue {
     let rows = hosts.map { host -> JSONValue in
         [
             "host": .string(host.host.text), "commit": JSONValue(host.deployed?.id.hex),

@@ -2,7 +2,7 @@ import Deployment
 import Model
 
 /// What the hosts said they run, as JSON.
-public func syncJSON(_ results: [(host: Hostname, result: Result<SyncResult, HostError>)]) -> JSONValue {
+package func syncJSON(_ results: [(host: Hostname, result: Result<SyncResult, HostError>)]) -> JSONValue {
     let rows = results.map { host, result -> JSONValue in
         switch result {
         case .success(.unchanged(let commit)):

@@ -2,7 +2,7 @@ import Deployment
 import Model
 
 /// What was found on the hosts, as JSON.
-public func verifyJSON(_ results: VerifyText.Results) -> JSONValue {
+package func verifyJSON(_ results: VerifyText.Results) -> JSONValue {
     let rows = results.map { host, result -> JSONValue in
         switch result {
         case .success(let found):

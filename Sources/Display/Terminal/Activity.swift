@@ -125,7 +125,7 @@ extension HostEvent {
 
 extension HostWarning {
     /// For a line of its own, behind the host's name.
-    public var phrase: String {
+    package var phrase: String {
         switch self {
         case .readBeforeMount(let paths):
             let more = paths.count > 1 ? " (and \(paths.count - 1) more)" : ""

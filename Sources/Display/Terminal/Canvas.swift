@@ -2,16 +2,16 @@
 /// flickers.
 ///
 /// It says what to write; whoever writes anything else must say so with ``release()``.
-public struct Canvas: Sendable {
+package struct Canvas: Sendable {
     private var shown: [String] = []
     private var columns = 0
     private var rows = 0
 
-    public init() {}
+    package init() {}
 
     /// What makes the terminal, which has this size now, show `lines` instead of those before. No line may be wider than
     /// the terminal, nor may they be as many as its rows: the cursor stands below them.
-    public mutating func draw(_ lines: [String], columns: Int, rows: Int) -> String {
+    package mutating func draw(_ lines: [String], columns: Int, rows: Int) -> String {
         defer { (shown, self.columns, self.rows) = (lines, columns, rows) }
         guard !shown.isEmpty else { return lines.map { $0 + "\n" }.joined() }
         guard (columns, rows) == (self.columns, self.rows) else { return anew(lines, columns) }
@@ -26,7 +26,7 @@ public struct Canvas: Sendable {
     }
 
     /// What is shown stays; the next lines come below.
-    public mutating func release() { shown = [] }
+    package mutating func release() { shown = [] }
 
     /// After a change of size: a terminal breaks lines that have become too long for it.
     private func anew(_ lines: [String], _ columns: Int) -> String {

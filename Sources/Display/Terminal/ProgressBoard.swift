@@ -3,13 +3,13 @@ import Model
 import Wire
 
 /// The state of every host of a deploy, as lines. It has no clock: times are given, all by the same one.
-public struct ProgressBoard: Sendable {
+package struct ProgressBoard: Sendable {
     private let style: Style
     private let hosts: [Hostname]
     private var activities: [Hostname: Activity] = [:]
     private var undoing: Set<Hostname> = []
 
-    public init(_ hosts: [Hostname], style: Style) {
+    package init(_ hosts: [Hostname], style: Style) {
         self.hosts = hosts
         self.style = style
         for host in hosts { activities[host] = Activity(kind: .idle, phrase: "waiting", since: .zero) }
@@ -17,7 +17,7 @@ public struct ProgressBoard: Sendable {
 
     /// Takes note of what happened. Whether that is worth a line that stays, since it is news and does not come again a
     /// moment later.
-    public mutating func update(_ host: Hostname, _ event: HostEvent, at now: Duration) -> Bool {
+    package mutating func update(_ host: Hostname, _ event: HostEvent, at now: Duration) -> Bool {
         if case .undoing = event { undoing.insert(host) }
         var next = Activity(event, isUndoing: undoing.contains(host), at: now)
         let before = activities[host]
@@ -36,7 +36,7 @@ public struct ProgressBoard: Sendable {
     }
 
     /// The line of one host.
-    public func line(_ host: Hostname, at now: Duration) -> String {
+    package func line(_ host: Hostname, at now: Duration) -> String {
         guard let activity = activities[host] else { return "" }
         return "  \(host.text): \(activity.phrase)\(activity.detail(now)?.long ?? "")"
     }
@@ -44,7 +44,7 @@ public struct ProgressBoard: Sendable {
     /// A line for each host; where the terminal has too few rows for that, hosts of which there is the same to say share
     /// one. Never wider than the terminal, nor so high that its last row is taken; unless all hosts have ended, and it will not be
     /// drawn again.
-    public func render(columns: Int, rows: Int, at now: Duration) -> [String] {
+    package func render(columns: Int, rows: Int, at now: Duration) -> [String] {
         let room = max(1, rows - 1)
         var all: [Row] = []
         for host in hosts {

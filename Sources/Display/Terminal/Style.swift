@@ -1,11 +1,11 @@
 import Model
 
 /// Colour, or none: in a file, in a pipe and under `NO_COLOR` (no-color.org) there is none.
-public struct Style: Sendable {
+package struct Style: Sendable {
     private let hasColor: Bool
 
-    public static let plain = Style(hasColor: false)
-    public static let color = Style(hasColor: true)
+    package static let plain = Style(hasColor: false)
+    package static let color = Style(hasColor: true)
 
     private init(hasColor: Bool) { self.hasColor = hasColor }
 
@@ -18,7 +18,7 @@ public struct Style: Sendable {
     func changed(_ text: String) -> String { paint(text, "33") }
     func heading(_ text: String) -> String { paint(text, "1") }
     func faint(_ text: String) -> String { paint(text, "2") }
-    public func bad(_ text: String) -> String { paint(text, "1;31") }
+    package func bad(_ text: String) -> String { paint(text, "1;31") }
 }
 
 /// Output of a program, each line set off from our own words.

@@ -3,13 +3,13 @@ import Model
 import Planning
 
 /// Renders a line diff, one file after the other, as the lines of it come: nothing is held as a whole.
-public struct DiffText {
+package struct DiffText {
     private let style: Style
 
-    public init(style: Style) { self.style = style }
+    package init(style: Style) { self.style = style }
 
     /// Hands the text of each changed file to `print`.
-    public func render<Problem: Error>(
+    package func render<Problem: Error>(
         _ files: [ChangedFile], diff: (ChangedFile) throws(Problem) -> FileDiff, print: (String) -> Void
     ) throws(Problem) {
         for file in files { print(render(file, try diff(file))) }
@@ -48,7 +48,7 @@ public struct DiffText {
     }
 
     /// One line per file with counts of lines, and a sum.
-    public func stat<Problem: Error>(
+    package func stat<Problem: Error>(
         _ files: [ChangedFile], diff: (ChangedFile) throws(Problem) -> FileDiff
     ) throws(Problem) -> String {
         var rows: [(path: String, counts: String)] = []
@@ -72,7 +72,7 @@ public struct DiffText {
 extension Plan {
     /// Every file that changes, with the host's and the app's names in front of its path; and files that stand in place of
     /// links.
-    public var changedFiles: [ChangedFile] {
+    package var changedFiles: [ChangedFile] {
         hosts.flatMap { host in
             host.changes.flatMap { change in
                 let files = change.files.map { file in

@@ -5,7 +5,7 @@ import SSH
 /// What a doctor found, in words.
 extension Diagnosis {
     /// The findings about one host.
-    public static func about(_ host: Hostname, _ steps: [Doctor.Observation]) -> [Diagnosis] {
+    package static func about(_ host: Hostname, _ steps: [Doctor.Observation]) -> [Diagnosis] {
         steps.flatMap { step in
             of(step, host).map { finding in
                 var finding = finding
@@ -123,12 +123,12 @@ extension SSHError {
 }
 
 /// Renders findings, a line each and what to do below, by hosts.
-public struct DoctorText {
+package struct DoctorText {
     private let style: Style
 
-    public init(style: Style) { self.style = style }
+    package init(style: Style) { self.style = style }
 
-    public func render(_ findings: [Diagnosis]) -> String {
+    package func render(_ findings: [Diagnosis]) -> String {
         var text = ""
         let width = findings.map(\.check.count).max() ?? 0
         for (index, finding) in findings.enumerated() {

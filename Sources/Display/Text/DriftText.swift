@@ -69,14 +69,14 @@ extension Drift.Attributes {
 }
 
 /// Renders what was found on the hosts.
-public struct VerifyText {
+package struct VerifyText {
     private let style: Style
 
-    public init(style: Style) { self.style = style }
+    package init(style: Style) { self.style = style }
 
-    public typealias Results = [(host: Hostname, result: Result<Verification, HostError>)]
+    package typealias Results = [(host: Hostname, result: Result<Verification, HostError>)]
 
-    public func render(_ results: Results) -> String {
+    package func render(_ results: Results) -> String {
         var blocks = results.compactMap(render)
         let verified = results.compactMap { try? $0.result.get() }
         let clean = verified.count(where: \.isClean)
@@ -122,7 +122,7 @@ public struct VerifyText {
 
 extension Verification {
     /// The files of the host that were edited or put in place of links, from what they should be to what they are.
-    public func editedFiles(_ host: Hostname) -> [ChangedFile] {
+    package func editedFiles(_ host: Hostname) -> [ChangedFile] {
         drift.compactMap { drift in
             guard let app = drift.app, let files = files[app] else { return nil }
             if var file = drift.file(instead: files, on: host) {

@@ -4,10 +4,10 @@ import Wire
 
 extension AgentError {
     /// What went wrong, for a status line.
-    public var phrase: String { problem.phrase }
+    package var phrase: String { problem.phrase }
 
     /// What went wrong, with the words of the programs involved.
-    public var explanation: String {
+    package var explanation: String {
         switch problem {
         case .unit(_, .tooSlow(_, let seconds), let journal):
             withJournal(journal) + "\nIf it needs that long, say so in its app's manifest.json: \"timeout\": \(seconds * 2)"

@@ -2,13 +2,13 @@ import Deployment
 import Model
 
 /// Renders how the hosts are, a few lines for each.
-public struct LiveStatusText {
+package struct LiveStatusText {
     private let style: Style
 
-    public init(style: Style) { self.style = style }
+    package init(style: Style) { self.style = style }
 
     /// Nil for a host that has not answered yet.
-    public func lines(_ hosts: [(host: Hostname, result: Result<LiveStatus, HostError>?)]) -> [String] {
+    package func lines(_ hosts: [(host: Hostname, result: Result<LiveStatus, HostError>?)]) -> [String] {
         hosts.flatMap { host, result -> [String] in
             let name = style.heading(host.text)
             switch result {
@@ -20,7 +20,7 @@ public struct LiveStatusText {
     }
 
     /// At most `rows` of them, each no wider than `columns`, for a terminal.
-    public static func cut(_ lines: [String], columns: Int, rows: Int) -> [String] {
+    package static func cut(_ lines: [String], columns: Int, rows: Int) -> [String] {
         let most = max(1, rows - 1)
         let shown = lines.count > most ? lines.prefix(most - 1) + ["(\(lines.count - most + 1) more lines)"] : lines[...]
         return shown.map { Canvas.cutKeepingColor($0, to: max(10, columns - 1)) }

@@ -3,18 +3,18 @@ import Git
 import Model
 
 /// Renders what happened on the hosts, the newest first.
-public struct LogText {
+package struct LogText {
     private let style: Style
     /// Local time of a number of seconds since the epoch.
     private let time: (Int64) -> String
 
-    public init(style: Style, time: @escaping (Int64) -> String) {
+    package init(style: Style, time: @escaping (Int64) -> String) {
         self.style = style
         self.time = time
     }
 
     /// A deploy has a line, and below it one for the hosts to which the same happened.
-    public func render(_ events: [PastEvent]) -> String { events.map(render).joined() }
+    package func render(_ events: [PastEvent]) -> String { events.map(render).joined() }
 
     private func render(_ event: PastEvent) -> String {
         switch event {
@@ -65,7 +65,7 @@ public struct LogText {
     }
 
     /// The hosts' own logs.
-    public func render(_ results: [(host: Hostname, result: Result<[HostLogEntry], HostError>)]) -> String {
+    package func render(_ results: [(host: Hostname, result: Result<[HostLogEntry], HostError>)]) -> String {
         results.map { host, result in
             style.heading(host.text) + "\n"
                 + {

@@ -1,5 +1,5 @@
 /// The word that was probably meant by a misspelt one; nil when none is near.
-public func near(_ word: String, among words: [String]) -> String? {
+package func near(_ word: String, among words: [String]) -> String? {
     let limit = max(1, word.count / 3)
     return words.map { ($0, distance(Array(word.unicodeScalars), Array($0.unicodeScalars))) }
         .filter { $0.1 <= limit }.min { $0.1 < $1.1 }?.0

@@ -2,10 +2,10 @@ import Deployment
 import Model
 
 /// Renders round-trip times, a line for each host.
-public struct PingText {
-    public init() {}
+package struct PingText {
+    package init() {}
 
-    public func lines(_ hosts: [(host: Hostname, result: Result<RoundTrips, HostError>?)]) -> [String] {
+    package func lines(_ hosts: [(host: Hostname, result: Result<RoundTrips, HostError>?)]) -> [String] {
         let width = hosts.map(\.host.text.count).max() ?? 0
         return hosts.map { host, result in
             let name = "\(host.text):" + String(repeating: " ", count: width - host.text.count)

@@ -2,12 +2,12 @@ import Model
 import Planning
 
 /// Renders a plan: what the operator confirms.
-public struct PlanText {
+package struct PlanText {
     private let style: Style
 
-    public init(style: Style) { self.style = style }
+    package init(style: Style) { self.style = style }
 
-    public func render(_ plan: Plan) -> String {
+    package func render(_ plan: Plan) -> String {
         plan.hosts.map(render).joined(separator: "\n") + orphans(plan.orphans)
     }
 
@@ -151,7 +151,7 @@ extension Step {
     }
 
     /// What is being done, for the line of a host while it is deployed to.
-    public var progress: String {
+    package var progress: String {
         switch action {
         // Done before anybody could read which.
         case .checkout, .activate, .remove, .displace, .link, .unlink, .place, .unplace, .grant: "changing files and links"

@@ -9,7 +9,7 @@ extension HostResult {
     static var staleNothing: String { "has been wiped or reinstalled" }
 
     /// How it ended, for the line of the host.
-    public var phrase: String {
+    package var phrase: String {
         switch self {
         case .deployed: "done"
         case .rolledBack(let failure): "rolled back: \(failure.phrase)"
@@ -76,7 +76,7 @@ extension HostResult {
 
 extension HostError {
     /// For the line of the host.
-    public var phrase: String {
+    package var phrase: String {
         switch self {
         case .ssh(let error): error.phrase
         case .noAgents: "this deptool carries no agents"
@@ -207,18 +207,18 @@ extension SudoProblem {
 }
 
 /// What is said at the end of a deploy.
-public struct SummaryText {
+package struct SummaryText {
     /// What comes after the summary.
-    public enum Next: Sendable {
+    package enum Next: Sendable {
         case nothing, newPlan
     }
 
     private let style: Style
 
-    public init(style: Style) { self.style = style }
+    package init(style: Style) { self.style = style }
 
     /// Explanations, each once for all the hosts that share it, and a last line.
-    public func render(
+    package func render(
         _ results: [(host: Hostname, result: HostResult)], took: Duration, next: Next = .nothing
     ) -> String {
         var groups: [(explanation: String, hosts: [Hostname])] = []

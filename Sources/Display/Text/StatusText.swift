@@ -3,17 +3,17 @@ import Model
 import Planning
 
 /// What is known of one host without asking it.
-public struct HostStatus {
-    public var host: Hostname
+package struct HostStatus {
+    package var host: Hostname
     /// What was deployed last; nil for a new host.
-    public var deployed: Commit?
+    package var deployed: Commit?
     /// Apps that differ from the config tree.
-    public var changed: [AppChange]
+    package var changed: [AppChange]
     /// Whether its `host.json` differs, too.
-    public var hasNewOptions: Bool
-    public var isInTree: Bool
+    package var hasNewOptions: Bool
+    package var isInTree: Bool
 
-    public init(host: Hostname, deployed: Commit?, changed: [AppChange], hasNewOptions: Bool = false, isInTree: Bool) {
+    package init(host: Hostname, deployed: Commit?, changed: [AppChange], hasNewOptions: Bool = false, isInTree: Bool) {
         self.host = host
         self.deployed = deployed
         self.changed = changed
@@ -23,18 +23,18 @@ public struct HostStatus {
 }
 
 /// Renders what is known of every host.
-public struct StatusText {
+package struct StatusText {
     private let style: Style
     /// Local time of a number of seconds since the epoch, such as `2026-11-21 07:47`.
     private let time: (Int64) -> String
 
-    public init(style: Style, time: @escaping (Int64) -> String) {
+    package init(style: Style, time: @escaping (Int64) -> String) {
         self.style = style
         self.time = time
     }
 
     /// A line for each host.
-    public func render(_ hosts: [HostStatus]) -> String {
+    package func render(_ hosts: [HostStatus]) -> String {
         let width = hosts.map(\.host.text.count).max() ?? 0
         let authors = hosts.compactMap(\.deployed?.author.name.count).max() ?? 0
         return hosts.map { host in

@@ -2,12 +2,12 @@ import Deployment
 import Model
 
 /// Renders what a look at the hosts told the store.
-public struct SyncText {
+package struct SyncText {
     private let style: Style
 
-    public init(style: Style) { self.style = style }
+    package init(style: Style) { self.style = style }
 
-    public func line(_ host: Hostname, _ result: Result<SyncResult, HostError>) -> String {
+    package func line(_ host: Hostname, _ result: Result<SyncResult, HostError>) -> String {
         "  \(host.text): \(phrase(result))\n"
     }
 
@@ -23,7 +23,7 @@ public struct SyncText {
         }
     }
 
-    public func summary(_ results: [(host: Hostname, result: Result<SyncResult, HostError>)]) -> String {
+    package func summary(_ results: [(host: Hostname, result: Result<SyncResult, HostError>)]) -> String {
         var text = "\n"
         var failed = 0
         for (host, result) in results {

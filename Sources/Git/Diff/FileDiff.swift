@@ -2,48 +2,48 @@ import CGit2
 import Model
 
 /// How a file's content changed.
-public enum FileDiff: Hashable, Sendable {
+package enum FileDiff: Hashable, Sendable {
     case text(TextDiff)
     /// Not text, or too large to be shown. Sizes in bytes; nil where there is no file.
     case binary(oldSize: UInt64?, newSize: UInt64?)
 }
 
 /// The changed lines of a file, with some unchanged ones around them.
-public struct TextDiff: Hashable, Sendable {
-    public var hunks: [Hunk]
+package struct TextDiff: Hashable, Sendable {
+    package var hunks: [Hunk]
     /// Counts of lines.
-    public var added: Int
-    public var removed: Int
+    package var added: Int
+    package var removed: Int
 
-    public init(hunks: [Hunk], added: Int, removed: Int) {
+    package init(hunks: [Hunk], added: Int, removed: Int) {
         self.hunks = hunks
         self.added = added
         self.removed = removed
     }
 
-    public struct Hunk: Hashable, Sendable {
+    package struct Hunk: Hashable, Sendable {
         /// `@@ -1,3 +1,4 @@` and maybe the line before the hunk that names what it is in; no newline.
-        public var header: String
-        public var lines: [Line]
+        package var header: String
+        package var lines: [Line]
 
-        public init(header: String, lines: [Line]) {
+        package init(header: String, lines: [Line]) {
             self.header = header
             self.lines = lines
         }
     }
 
-    public struct Line: Hashable, Sendable {
-        public enum Kind: Hashable, Sendable {
+    package struct Line: Hashable, Sendable {
+        package enum Kind: Hashable, Sendable {
             case context, added, removed
         }
 
-        public var kind: Kind
+        package var kind: Kind
         /// Without its newline. What is not UTF-8 is replaced.
-        public var text: String
+        package var text: String
         /// False for the last line of a file that does not end in a newline.
-        public var endsWithNewline: Bool
+        package var endsWithNewline: Bool
 
-        public init(_ kind: Kind, _ text: String, endsWithNewline: Bool = true) {
+        package init(_ kind: Kind, _ text: String, endsWithNewline: Bool = true) {
             self.kind = kind
             self.text = text
             self.endsWithNewline = endsWithNewline
@@ -52,7 +52,7 @@ public struct TextDiff: Hashable, Sendable {
 }
 
 /// What is in a file on a host, which the store does not have.
-public enum HostContent: Hashable, Sendable {
+package enum HostContent: Hashable, Sendable {
     case bytes([UInt8])
     /// Too large, or gone; its size was that, in bytes.
     case unseen(size: UInt64)
@@ -60,11 +60,11 @@ public enum HostContent: Hashable, Sendable {
 
 extension Store {
     /// Above this size, in bytes, a file counts as binary.
-    public static let maximumDiffed: UInt64 = 4 << 20
+    package static let maximumDiffed: UInt64 = 4 << 20
 
     /// Compares two versions of a file (git_patch_from_buffers); nil is an absent file. What holds a zero byte near its
     /// start is binary, as in Git. What `contents` has is taken from there.
-    public func fileDiff(
+    package func fileDiff(
         old: ObjectID?, new: ObjectID?, path: String, contents: [ObjectID: HostContent] = [:]
     ) throws(StoreError) -> FileDiff {
         func size(_ id: ObjectID?) throws(StoreError) -> UInt64? {

@@ -1,26 +1,26 @@
 import Model
 
 /// A file that differs between two trees.
-public struct ChangedFile: Hashable, Sendable {
+package struct ChangedFile: Hashable, Sendable {
     /// One side of a change.
-    public struct Version: Hashable, Sendable {
-        public var id: ObjectID
-        public var isExecutable: Bool
+    package struct Version: Hashable, Sendable {
+        package var id: ObjectID
+        package var isExecutable: Bool
 
-        public init(id: ObjectID, isExecutable: Bool) {
+        package init(id: ObjectID, isExecutable: Bool) {
             self.id = id
             self.isExecutable = isExecutable
         }
     }
 
     /// Relative to the compared trees.
-    public var path: String
+    package var path: String
     /// Nil when the file is new.
-    public var old: Version?
+    package var old: Version?
     /// Nil when the file goes. Content, mode or both differ.
-    public var new: Version?
+    package var new: Version?
 
-    public init(path: String, old: Version?, new: Version?) {
+    package init(path: String, old: Version?, new: Version?) {
         self.path = path
         self.old = old
         self.new = new
@@ -30,7 +30,7 @@ public struct ChangedFile: Hashable, Sendable {
 extension Store {
     /// The files that differ between two trees, ordered by the bytes of their paths; nil is an empty tree. Directories
     /// that are the same on both sides are not read.
-    public func compareTrees(old: ObjectID?, new: ObjectID?) throws(StoreError) -> [ChangedFile] {
+    package func compareTrees(old: ObjectID?, new: ObjectID?) throws(StoreError) -> [ChangedFile] {
         var result: [ChangedFile] = []
         try compare(old, new, at: "", depth: 0, into: &result)
         return result.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }

@@ -5,7 +5,7 @@ import Model
 ///
 /// It is written in whole lines that end up at the end whoever else writes, and read from its end, so that neither gets
 /// slower as it grows.
-public enum HistoryEvent: Hashable, Sendable {
+package enum HistoryEvent: Hashable, Sendable {
     /// A deploy was confirmed: what is meant to happen, noted before anything does.
     case begun(HistoryEntry)
     /// How it ended for one host, in one word and in a phrase for people.
@@ -17,24 +17,24 @@ public enum HistoryEvent: Hashable, Sendable {
 }
 
 /// What a deploy set out to do.
-public struct HistoryEntry: Hashable, Sendable {
-    public enum Kind: String, Sendable {
+package struct HistoryEntry: Hashable, Sendable {
+    package enum Kind: String, Sendable {
         case deploy, undo
         /// A deploy that restores what somebody changed on the hosts.
         case repair
     }
 
     /// Seconds since the epoch.
-    public var time: Int64
-    public var commit: ObjectID
-    public var kind: Kind
+    package var time: Int64
+    package var commit: ObjectID
+    package var kind: Kind
     /// The cluster's name.
-    public var cluster: String
+    package var cluster: String
     /// `Name <email>`.
-    public var author: String
-    public var hosts: [HostNote]
+    package var author: String
+    package var hosts: [HostNote]
 
-    public init(time: Int64, commit: ObjectID, kind: Kind, cluster: String, author: String, hosts: [HostNote]) {
+    package init(time: Int64, commit: ObjectID, kind: Kind, cluster: String, author: String, hosts: [HostNote]) {
         self.time = time
         self.commit = commit
         self.kind = kind
@@ -45,29 +45,29 @@ public struct HistoryEntry: Hashable, Sendable {
 }
 
 /// What a deploy set out to do on one host.
-public struct HostNote: Hashable, Sendable {
-    public struct App: Hashable, Sendable {
-        public enum Change: Character, Sendable {
+package struct HostNote: Hashable, Sendable {
+    package struct App: Hashable, Sendable {
+        package enum Change: Character, Sendable {
             case added = "+"
             case updated = "~"
             case removed = "-"
         }
 
-        public var change: Change
-        public var name: AppName
+        package var change: Change
+        package var name: AppName
 
-        public init(_ change: Change, _ name: AppName) {
+        package init(_ change: Change, _ name: AppName) {
             self.change = change
             self.name = name
         }
     }
 
-    public var host: Hostname
+    package var host: Hostname
     /// What it ran before; nil for nothing.
-    public var before: ObjectID?
-    public var apps: [App]
+    package var before: ObjectID?
+    package var apps: [App]
 
-    public init(host: Hostname, before: ObjectID?, apps: [App]) {
+    package init(host: Hostname, before: ObjectID?, apps: [App]) {
         self.host = host
         self.before = before
         self.apps = apps
@@ -75,7 +75,7 @@ public struct HostNote: Hashable, Sendable {
 }
 
 /// How a deploy ended for a host.
-public enum DeployEnd: String, Hashable, Sendable {
+package enum DeployEnd: String, Hashable, Sendable {
     case done
     case rolledBack = "rolled-back"
     /// In neither state.

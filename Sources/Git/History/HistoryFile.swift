@@ -5,7 +5,7 @@ extension Store {
     private var historyPath: String { path + "/history" }
 
     /// Adds to the history. It is in the file when this returns, and on the disk after `synchronize`.
-    public func note(_ events: [HistoryEvent]) throws(StoreError) {
+    package func note(_ events: [HistoryEvent]) throws(StoreError) {
         try exclusively { () throws(StoreError) in try append(events) }
     }
 
@@ -34,7 +34,7 @@ extension Store {
     }
 
     /// Hands the events to `body`, the newest first, until it returns false.
-    public func readHistory(_ body: (HistoryEvent) -> Bool) throws(StoreError) {
+    package func readHistory(_ body: (HistoryEvent) -> Bool) throws(StoreError) {
         let descriptor = unsafe csys_open_read(historyPath)
         if descriptor == -Int32(csys_enoent) { return }
         guard descriptor >= 0 else { throw .file("open", path: historyPath, errno: -descriptor) }

@@ -14,7 +14,7 @@ extension Store {
     /// that a later change might have left the same ctime.
     ///
     /// Objects are on the disk for good after the next `commit`. `warn` gets what is probably a mistake.
-    public func importCluster(
+    package func importCluster(
         at directory: String, warn: (ImportWarning) -> Void = { _ in }
     ) throws(ImportError) -> ObjectID {
         try ClusterImport(self, directory).run(warn)

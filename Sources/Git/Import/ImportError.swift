@@ -2,7 +2,7 @@ import CSystem
 import Model
 
 /// Why a cluster directory cannot be imported.
-public enum ImportError: Error, Hashable, Sendable {
+package enum ImportError: Error, Hashable, Sendable {
     /// The cluster directory is not there.
     case missing(directory: String)
     case notADirectory(String)
@@ -25,12 +25,12 @@ public enum ImportError: Error, Hashable, Sendable {
     case changing(Place)
     case store(StoreError)
 
-    public enum SpecialFile: Hashable, Sendable {
+    package enum SpecialFile: Hashable, Sendable {
         case symlink, fifo, socket, device
         /// Where a file has to be.
         case directory
 
-        public var phrase: String {
+        package var phrase: String {
             switch self {
             case .symlink: "a symlink"
             case .fifo: "a FIFO"
@@ -42,20 +42,20 @@ public enum ImportError: Error, Hashable, Sendable {
     }
 
     /// A file in the cluster directory. Bytes of the path that cannot be shown are written as `\xNN`.
-    public struct Place: Hashable, Sendable {
-        public var host: Hostname
+    package struct Place: Hashable, Sendable {
+        package var host: Hostname
         /// Nil for the host's own `host.json`.
-        public var app: AppName?
+        package var app: AppName?
         /// Relative to the app's directory, or the host's.
-        public var path: String
+        package var path: String
 
-        public var phrase: String {
+        package var phrase: String {
             if let app { "host \(host.text), app \(app.text): \(path)" } else { "host \(host.text): \(path)" }
         }
     }
 
     /// What is wrong, for a status line.
-    public var phrase: String {
+    package var phrase: String {
         switch self {
         case .missing(let directory): "there is no directory \(directory)"
         case .notADirectory(let path): "\(path) is not a directory"
@@ -75,7 +75,7 @@ public enum ImportError: Error, Hashable, Sendable {
     }
 
     /// What it means and what to do.
-    public var explanation: String {
+    package var explanation: String {
         switch self {
         case .missing, .notADirectory:
             "Name the cluster's directory, which holds one directory per host."
@@ -103,13 +103,13 @@ public enum ImportError: Error, Hashable, Sendable {
 }
 
 /// Something in a cluster directory that is probably a mistake, though it can be deployed.
-public enum ImportWarning: Hashable, Sendable {
+package enum ImportWarning: Hashable, Sendable {
     /// A host without a directory of an app.
     case noApps(Hostname)
     /// A directory where an app should be. Git knows no empty ones.
     case emptyApp(Hostname, String)
 
-    public var phrase: String {
+    package var phrase: String {
         switch self {
         case .noApps(let host): "\(host.text) has no apps, so nothing shall be deployed on it"
         case .emptyApp(let host, let app): "\(host.text)/\(app) has no files, so there is no such app"

@@ -3,12 +3,12 @@ import Model
 
 /// Reads file contents of a store, for one thread: libgit2 does not promise that handles may be shared, so every thread
 /// that sends files to a host opens its own. Opening one costs some ten microseconds.
-@safe public final class BlobReader {
+@safe package final class BlobReader {
     private let database: OpaquePointer
     private let objects: String
 
     /// Opens the objects of the store at `path` (git_odb_open).
-    public init(store path: String) throws(StoreError) {
+    package init(store path: String) throws(StoreError) {
         try startLibrary()
         objects = path + "/objects"
         unsafe database = try unsafe handle("open the objects of \(path)") {
@@ -22,7 +22,7 @@ import Model
     ///
     /// What was imported as a large file is streamed; anything else is held in memory as a whole while it is read, and was verified
     /// against its id.
-    public func open(_ id: ObjectID) throws(StoreError) -> BlobContent {
+    package func open(_ id: ObjectID) throws(StoreError) -> BlobContent {
         let (kind, size) = try unsafe objectHeader(id, in: database)
         guard kind == .blob else { throw .damagedObject(id) }
         if size >= UInt64(maximumInMemory) {
@@ -38,14 +38,14 @@ import Model
 }
 
 /// A file's content on its way out of the store. Belongs to the thread of its reader.
-@safe public final class BlobContent {
+@safe package final class BlobContent {
     @unsafe enum Source {
         case stored(StoredBlob)
         case whole(OpaquePointer)
     }
 
     /// In bytes.
-    public let size: UInt64
+    package let size: UInt64
     private let id: ObjectID
     private let source: Source
     private var position: UInt64 = 0
@@ -67,7 +67,7 @@ import Model
     }
 
     /// Leaves out the next `count` bytes, of which there must be as many.
-    public func skip(_ count: UInt64) throws(StoreError) {
+    package func skip(_ count: UInt64) throws(StoreError) {
         var rest = count
         while rest > 0 {
             let piece = try next(Int(min(rest, 1 << 20)))
@@ -78,7 +78,7 @@ import Model
 
     /// The next bytes, at most `count`; empty at the end. A streamed file is not verified: the host that receives it
     /// does that.
-    public func next(_ count: Int) throws(StoreError) -> [UInt8] {
+    package func next(_ count: Int) throws(StoreError) -> [UInt8] {
         let room = Int(min(UInt64(max(count, 1)), size - position))
         guard room > 0 else { return [] }
         let bytes: [UInt8]

@@ -3,12 +3,12 @@ import CSystem
 import Model
 
 /// Who deploys, as a commit names them.
-public struct Author: Hashable, Sendable {
-    public let name: String
-    public let email: String
+package struct Author: Hashable, Sendable {
+    package let name: String
+    package let email: String
 
     /// Characters that Git forbids in a commit's header, `<`, `>` and control characters, are left out.
-    public init(name: String, email: String) {
+    package init(name: String, email: String) {
         func clean(_ text: String) -> String {
             let kept = text.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7f && $0 != "<" && $0 != ">" }
             var result = Substring(String(String.UnicodeScalarView(kept)))
@@ -21,22 +21,22 @@ public struct Author: Hashable, Sendable {
     }
 
     /// `Name <email>`.
-    public var text: String { "\(name) <\(email)>" }
+    package var text: String { "\(name) <\(email)>" }
 }
 
 /// A commit of the store: one deploy of a config tree.
-public struct Commit: Hashable, Sendable {
-    public var id: ObjectID
+package struct Commit: Hashable, Sendable {
+    package var id: ObjectID
     /// The cluster's root tree.
-    public var tree: ObjectID
-    public var parents: [ObjectID]
-    public var author: Author
+    package var tree: ObjectID
+    package var parents: [ObjectID]
+    package var author: Author
     /// Seconds since the epoch.
-    public var time: Int64
+    package var time: Int64
     /// Without the newline at its end.
-    public var message: String
+    package var message: String
 
-    public init(id: ObjectID, tree: ObjectID, parents: [ObjectID], author: Author, time: Int64, message: String) {
+    package init(id: ObjectID, tree: ObjectID, parents: [ObjectID], author: Author, time: Int64, message: String) {
         self.id = id
         self.tree = tree
         self.parents = parents
@@ -49,7 +49,7 @@ public struct Commit: Hashable, Sendable {
 extension Store {
     /// Makes a commit; no reference points to it yet. `time` is in seconds since the epoch, recorded as UTC. Everything
     /// written so far, and what `note` writes about it, is on the disk when this returns (syncfs(2)).
-    public func commit(
+    package func commit(
         tree: ObjectID, parent: ObjectID?, author: Author, message: String, time: Int64,
         note: (ObjectID) throws(StoreError) -> Void = { _ in }
     ) throws(StoreError) -> ObjectID {
@@ -65,7 +65,7 @@ extension Store {
     }
 
     /// The commit whose id begins with these digits, at least four (git_commit_lookup_prefix).
-    public func commit(named digits: String) throws(StoreError) -> ObjectID {
+    package func commit(named digits: String) throws(StoreError) -> ObjectID {
         var oid = git_oid()
         let length = digits.utf8.count
         guard (4...40).contains(length), digits.allSatisfy(\.isHexDigit),
@@ -81,7 +81,7 @@ extension Store {
     }
 
     /// What a commit says (git_commit_lookup).
-    public func commitInfo(_ id: ObjectID) throws(StoreError) -> Commit {
+    package func commitInfo(_ id: ObjectID) throws(StoreError) -> Commit {
         var oid = id.oid
         var made: OpaquePointer?
         try check(id) { unsafe git_commit_lookup(&made, repository, &oid) }
@@ -104,7 +104,7 @@ extension Store {
     }
 
     /// Waits until what was written to the store's file system is on the disk.
-    public func synchronize() throws(StoreError) {
+    package func synchronize() throws(StoreError) {
         let directory = unsafe csys_open_directory(path)
         guard directory >= 0 else { throw .file("open", path: path, errno: -directory) }
         defer { csys_close(directory) }

@@ -6,7 +6,7 @@ extension Store {
     ///
     /// For the commit that the host runs, `remember` has kept it: a root tree has an entry for every host, and reading as
     /// many of them as there are hosts would make planning quadratic.
-    public func tree(of host: Hostname, in commit: ObjectID) throws(StoreError) -> ObjectID? {
+    package func tree(of host: Hostname, in commit: ObjectID) throws(StoreError) -> ObjectID? {
         if let tree = remembered(host, commit) { return tree }
         let root = try commitInfo(commit).tree
         let found = try tree(root).first { $0.kind == .directory && $0.name == host.text }?.id
@@ -15,7 +15,7 @@ extension Store {
     }
 
     /// Keeps what no commit can ever say otherwise. If that fails, the next plan is slower, not wrong.
-    public func remember(_ tree: ObjectID, of host: Hostname, in commit: ObjectID) {
+    package func remember(_ tree: ObjectID, of host: Hostname, in commit: ObjectID) {
         guard Self.canHold(host) else { return }
         let made = unsafe csys_mkdir(treesPath, 0o700)
         guard made == 0 || made == -Int32(csys_eexist) else { return }

@@ -146,16 +146,16 @@ final class LargeBlobWriter {
 }
 
 /// A file from elsewhere on its way into the store, in pieces: never in memory as a whole.
-public final class IncomingBlob {
+package final class IncomingBlob {
     private let writer: LargeBlobWriter
 
     /// `size` in bytes.
-    public init(_ store: Store, size: UInt64) throws(StoreError) {
+    package init(_ store: Store, size: UInt64) throws(StoreError) {
         writer = try LargeBlobWriter(ObjectWriter(store), size: size)
     }
 
     /// Adds a piece; false if there is more than the size said.
-    public func add(_ piece: [UInt8]) throws(StoreError) -> Bool {
+    package func add(_ piece: [UInt8]) throws(StoreError) -> Bool {
         var result = Result<Bool, StoreError>.success(false)
         unsafe piece.withUnsafeBytes { bytes in
             do throws(StoreError) { result = .success(try unsafe writer.add(bytes)) } catch { result = .failure(error) }
@@ -164,7 +164,7 @@ public final class IncomingBlob {
     }
 
     /// Puts it into the store; false if that is not its id.
-    public func finish(as id: ObjectID) throws(StoreError) -> Bool { try writer.finish(expecting: id) != nil }
+    package func finish(as id: ObjectID) throws(StoreError) -> Bool { try writer.finish(expecting: id) != nil }
 }
 
 extension Store {

@@ -2,19 +2,19 @@ import CGit2
 import Model
 
 /// An entry of one directory of the store.
-public struct TreeEntry: Hashable, Sendable {
-    public enum Kind: Hashable, Sendable {
+package struct TreeEntry: Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
         case file(isExecutable: Bool)
         case directory
         /// A symlink or submodule, which Deptool never writes.
         case other
     }
 
-    public var name: String
-    public var kind: Kind
-    public var id: ObjectID
+    package var name: String
+    package var kind: Kind
+    package var id: ObjectID
 
-    public init(name: String, kind: Kind, id: ObjectID) {
+    package init(name: String, kind: Kind, id: ObjectID) {
         self.name = name
         self.kind = kind
         self.id = id
@@ -23,7 +23,7 @@ public struct TreeEntry: Hashable, Sendable {
 
 extension Store {
     /// The entries of a directory, in Git's order: by the bytes of their names, directories as if theirs ended in `/`.
-    public func tree(_ id: ObjectID) throws(StoreError) -> [TreeEntry] {
+    package func tree(_ id: ObjectID) throws(StoreError) -> [TreeEntry] {
         let entries = try unsafe withObject(id, .tree, limit: .max) { bytes throws(StoreError) in
             guard let entries = unsafe parseTree(bytes) else { throw .damagedObject(id) }
             return entries
@@ -34,19 +34,19 @@ extension Store {
 
     /// The whole content of a file; for those that are read into memory anyway, such as a manifest.
     /// Throws `objectTooLarge` when it has more than `limit` bytes, before reading it.
-    public func blob(_ id: ObjectID, limit: Int) throws(StoreError) -> [UInt8] {
+    package func blob(_ id: ObjectID, limit: Int) throws(StoreError) -> [UInt8] {
         try unsafe withObject(id, .blob, limit: limit) { bytes throws(StoreError) in unsafe Array(bytes) }
     }
 
     /// The size of a file in bytes, from the object's header (git_odb_read_header).
-    public func blobSize(_ id: ObjectID) throws(StoreError) -> UInt64 {
+    package func blobSize(_ id: ObjectID) throws(StoreError) -> UInt64 {
         let (kind, size) = try unsafe objectHeader(id, in: database)
         guard kind == .blob else { throw .damagedObject(id) }
         return size
     }
 
     /// A commit or tree in Git's raw form, without the header (git_odb_read).
-    public func object(_ id: ObjectID) throws(StoreError) -> RecordedObject {
+    package func object(_ id: ObjectID) throws(StoreError) -> RecordedObject {
         let (kind, _) = try unsafe objectHeader(id, in: database)
         guard kind != .blob else { throw .damagedObject(id) }
         return try unsafe withObject(id, kind, limit: .max) { bytes throws(StoreError) in
@@ -56,7 +56,7 @@ extension Store {
 
     /// Adds an object and returns its id (git_odb_write). The bytes are not looked into.
     @discardableResult
-    public func write(_ object: RecordedObject) throws(StoreError) -> ObjectID {
+    package func write(_ object: RecordedObject) throws(StoreError) -> ObjectID {
         var oid = git_oid()
         let code = unsafe object.bytes.withUnsafeBytes { bytes in
             unsafe git_odb_write(&oid, database, bytes.baseAddress, bytes.count, object.kind.gitType)
@@ -66,7 +66,7 @@ extension Store {
     }
 
     /// The root tree of these hosts.
-    public func writeRoot(_ hosts: [(host: Hostname, tree: ObjectID)]) throws(StoreError) -> ObjectID {
+    package func writeRoot(_ hosts: [(host: Hostname, tree: ObjectID)]) throws(StoreError) -> ObjectID {
         let writer = ObjectWriter(self)
         var root = TreeBytes()
         // Git's order, in which directories' names end in a slash.
@@ -79,7 +79,7 @@ extension Store {
     }
 
     /// Whether the store has the object (git_odb_exists).
-    public func contains(_ id: ObjectID) -> Bool {
+    package func contains(_ id: ObjectID) -> Bool {
         var oid = id.oid
         return unsafe git_odb_exists(database, &oid) == 1
     }

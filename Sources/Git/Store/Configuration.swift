@@ -4,14 +4,14 @@ import Model
 
 extension Store {
     /// A setting of this store, such as `deptool.settle`; nil if unset. Git's keys: a section, a dot, a name.
-    public func configuration(_ key: String) throws(StoreError) -> String? {
+    package func configuration(_ key: String) throws(StoreError) -> String? {
         try unsafe withConfiguration { configuration throws(StoreError) in
             try unsafe value(key, in: configuration)
         }
     }
 
     /// Changes a setting of this store (git_config_set_string); nil unsets it.
-    public func setConfiguration(_ key: String, _ value: String?) throws(StoreError) {
+    package func setConfiguration(_ key: String, _ value: String?) throws(StoreError) {
         try exclusively { () throws(StoreError) in
             try retrying { () throws(StoreError) in
                 try unsafe withConfiguration { configuration throws(StoreError) in
@@ -28,7 +28,7 @@ extension Store {
 
     /// Who deploys, as git-commit(1) finds it: `GIT_AUTHOR_NAME` and `GIT_AUTHOR_EMAIL`, `user.name` and `user.email` of the
     /// Git configuration, `EMAIL`, and last the login name at this machine.
-    public func author() -> Author {
+    package func author() -> Author {
         let login = environment("USER") ?? environment("LOGNAME") ?? "uid\(csys_getuid())"
         let name = environment("GIT_AUTHOR_NAME") ?? setting("author.name") ?? setting("user.name")
         let email =
@@ -38,7 +38,7 @@ extension Store {
     }
 
     /// Whether somebody has told Git who deploys.
-    public var hasConfiguredAuthor: Bool {
+    package var hasConfiguredAuthor: Bool {
         (environment("GIT_AUTHOR_NAME") ?? setting("author.name") ?? setting("user.name")) != nil
             && (environment("GIT_AUTHOR_EMAIL") ?? setting("author.email") ?? setting("user.email") ?? environment("EMAIL")) != nil
     }
@@ -52,7 +52,7 @@ extension Store {
     }
 
     /// What is wrong with the configuration files of the user and the system.
-    public var configurationProblem: String? {
+    package var configurationProblem: String? {
         do throws(StoreError) {
             for file in userFiles {
                 try unsafe withConfiguration([]) { configuration throws(StoreError) in try unsafe add(file, to: configuration) }

@@ -1,7 +1,7 @@
 import CSystem
 
 /// Why other users could change what is at a path.
-public enum Exposure: Hashable, Sendable {
+package enum Exposure: Hashable, Sendable {
     case owner(uid: UInt32)
     case writable
     case symlink

@@ -6,17 +6,17 @@ import Model
 /// That is kept outside of the stores, in `deptool/stores` of `$XDG_STATE_HOME`: what lies in a store may have come with
 /// somebody else's files, such as a checkout. An entry is a directory, whose name is a random number that stands in the
 /// store's file `marks` as well, and nowhere else. In it are a file `path` and the commands that are allowed, one a file.
-public struct KnownStores {
+package struct KnownStores {
     private let directory: String
     private static let marksName = "marks"
     /// Bytes.
     private static let maximumMarks = 1 << 16
 
     /// In this directory, which `prepare` makes.
-    public init(in directory: String) { self.directory = directory }
+    package init(in directory: String) { self.directory = directory }
 
     /// Those of the user who runs this program.
-    public static func ofUser() throws(StoreError) -> KnownStores {
+    package static func ofUser() throws(StoreError) -> KnownStores {
         if let state = environment("XDG_STATE_HOME"), state.hasPrefix("/") { return KnownStores(in: state + "/deptool/stores") }
         // sudo and containers may leave the home of another user.
         for home in [environment("HOME"), accountHome()].compactMap({ $0 }) where home.hasPrefix("/") {
@@ -35,7 +35,7 @@ public struct KnownStores {
     }
 
     /// Makes the directory.
-    public func prepare() throws(StoreError) {
+    package func prepare() throws(StoreError) {
         var path = ""
         for part in directory.split(separator: "/") {
             path += "/" + part
@@ -61,10 +61,10 @@ public struct KnownStores {
     // MARK: Stores
 
     /// Whether the user made or adopted this store, wherever it was then.
-    public func contains(_ store: StorePath) throws(StoreError) -> Bool { try entry(of: store) != nil }
+    package func contains(_ store: StorePath) throws(StoreError) -> Bool { try entry(of: store) != nil }
 
     /// Makes the store known. Commands that were allowed for a store at this place are not for this one.
-    public func add(_ store: StorePath) throws(StoreError) {
+    package func add(_ store: StorePath) throws(StoreError) {
         try prepare()
         guard let place = try place() else { throw .absent(path: directory) }
         for name in try namesOfEntries(in: place) where path(of: "\(place)/\(name)") == store.path {
@@ -111,14 +111,14 @@ public struct KnownStores {
     // MARK: Commands
 
     /// Whether the user allowed this very command, for the setting `key` of the store, to run for `subject`, a cluster's directory.
-    public func allows(_ command: String, for key: String, of subject: String, in store: StorePath) throws(StoreError) -> Bool {
+    package func allows(_ command: String, for key: String, of subject: String, in store: StorePath) throws(StoreError) -> Bool {
         guard let entry = try entry(of: store) else { return false }
         let expected = Self.text(command, key, subject)
         return try Self.contents(of: Self.commandPath(entry, key, subject), most: expected.count) == expected
     }
 
     /// Allows it instead of the one that was allowed there before.
-    public func allow(_ command: String, for key: String, of subject: String, in store: StorePath) throws(StoreError) {
+    package func allow(_ command: String, for key: String, of subject: String, in store: StorePath) throws(StoreError) {
         guard let entry = try entry(of: store) else { throw .unknownStore(path: store.path) }
         try replace(Self.commandPath(entry, key, subject), in: entry, Self.text(command, key, subject))
     }

@@ -7,7 +7,7 @@ private let main = "refs/heads/main"
 extension Store {
     /// Whether the store can hold what a host runs: `refs/remotes/<host>` must be a valid reference name
     /// (git-check-ref-format(1)).
-    public static func canHold(_ host: Hostname) -> Bool {
+    package static func canHold(_ host: Hostname) -> Bool {
         // A host's name has no other characters that Git refuses. The lock file beside it needs five bytes.
         let name = host.text
         return !name.hasSuffix(".lock") && !name.hasSuffix(".") && name.utf8.count <= 250
@@ -15,7 +15,7 @@ extension Store {
     }
 
     /// The commit that each host runs, as far as this store knows: all of `refs/remotes`, sorted by host.
-    public func deployedCommits() throws(StoreError) -> [(host: Hostname, commit: ObjectID)] {
+    package func deployedCommits() throws(StoreError) -> [(host: Hostname, commit: ObjectID)] {
         let iterator = try unsafe handle("list what the hosts run") {
             unsafe git_reference_iterator_glob_new(&$0, repository, remotes + "*")
         }
@@ -37,20 +37,20 @@ extension Store {
     }
 
     /// The commit that a host runs, as far as this store knows.
-    public func deployedCommit(_ host: Hostname) throws(StoreError) -> ObjectID? {
+    package func deployedCommit(_ host: Hostname) throws(StoreError) -> ObjectID? {
         guard Self.canHold(host) else { return nil }
         return try target(of: remotes + host.text)
     }
 
     /// Notes what a host runs, with `reason` in the reference's log; nil when nothing is deployed any more.
-    public func setDeployed(_ host: Hostname, _ commit: ObjectID?, reason: String) throws(StoreError) {
+    package func setDeployed(_ host: Hostname, _ commit: ObjectID?, reason: String) throws(StoreError) {
         guard Self.canHold(host) else { throw .unusableHostname(host) }
         try set(remotes + host.text, commit, reason: reason)
     }
 
     /// The same, unless somebody noted something else than `before` meanwhile: that is newer. Whether it was noted.
     @discardableResult
-    public func setDeployed(
+    package func setDeployed(
         _ host: Hostname, _ commit: ObjectID?, insteadOf before: ObjectID?, reason: String
     ) throws(StoreError) -> Bool {
         try exclusively { () throws(StoreError) in
@@ -61,10 +61,10 @@ extension Store {
     }
 
     /// The newest commit made by this store: `refs/heads/main`.
-    public func lastCommit() throws(StoreError) -> ObjectID? { try target(of: main) }
+    package func lastCommit() throws(StoreError) -> ObjectID? { try target(of: main) }
 
     /// With `reason` in the reference's log.
-    public func setLastCommit(_ commit: ObjectID?, reason: String) throws(StoreError) {
+    package func setLastCommit(_ commit: ObjectID?, reason: String) throws(StoreError) {
         try set(main, commit, reason: reason)
     }
 

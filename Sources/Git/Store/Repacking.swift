@@ -8,7 +8,7 @@ extension Store {
     ///
     /// Another process that has the store open finds objects in the new pack when it looks for them again; one that was about to
     /// read a file that goes in this moment fails, and changes nothing.
-    public func repack() throws(StoreError) {
+    package func repack() throws(StoreError) {
         let objects = path + "/objects", packs = try smallPacks(in: objects + "/pack"), loose = try looseObjects(in: objects)
         guard packs.count > Self.maximumPacks || loose.count > Self.maximumLoose else { return }
         // Somebody else is at it.

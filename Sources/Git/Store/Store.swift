@@ -5,11 +5,11 @@ import Model
 /// The store: a bare Git repository that holds every deployed config tree and what each host runs.
 ///
 /// A store is used by one thread at a time. Threads that only read blobs open a `BlobReader` each.
-@safe public final class Store {
+@safe package final class Store {
     /// The directory that `find` looks for.
-    public static let directoryName = ".deptool"
+    package static let directoryName = ".deptool"
 
-    public let place: StorePath
+    package let place: StorePath
     let repository: OpaquePointer
     let database: OpaquePointer
     /// Whether this handle has locked the store.
@@ -18,7 +18,7 @@ import Model
     var treeEntriesRead = 0
 
     /// Absolute, without symlinks.
-    public var path: String { place.path }
+    package var path: String { place.path }
 
     private init(_ place: StorePath, repository: OpaquePointer, database: OpaquePointer) {
         self.place = place
@@ -33,7 +33,7 @@ import Model
 
     /// Makes a bare repository at `path` (git_repository_init_ext), readable by its owner alone: mode 0700. Its parent
     /// must exist. If there is a store at `path` already, opens it.
-    public static func create(at path: String) throws(StoreError) -> Store {
+    package static func create(at path: String) throws(StoreError) -> Store {
         try startLibrary()
         let made = unsafe csys_mkdir(path, 0o700)
         if made == -Int32(csys_eexist) {
@@ -71,9 +71,9 @@ import Model
     }
 
     /// Opens the store at `path` (git_repository_open_bare), if nobody else can change it.
-    public static func open(at path: String) throws(StoreError) -> Store { try open(try StorePath(path)) }
+    package static func open(at path: String) throws(StoreError) -> Store { try open(try StorePath(path)) }
 
-    public static func open(_ place: StorePath) throws(StoreError) -> Store {
+    package static func open(_ place: StorePath) throws(StoreError) -> Store {
         try startLibrary()
         try place.checkFormat()
         let repository = try unsafe handle("open the store \(place.path)") { unsafe git_repository_open_bare(&$0, place.path) }
@@ -89,7 +89,7 @@ import Model
     }
 
     /// The store at `path`; nil where there is nothing, or an empty directory.
-    public static func present(at path: String) throws(StoreError) -> StorePath? {
+    package static func present(at path: String) throws(StoreError) -> StorePath? {
         var found = csys_stat()
         if unsafe csys_lstat(path, &found) == -Int32(csys_enoent) || isEmptyDirectory(path) { return nil }
         guard found.kind != csys_kind_symlink else { throw .exposed(path: path, .symlink) }
@@ -98,7 +98,7 @@ import Model
 
     /// The store in `directory` or the nearest parent that has one. The search ends where another user's directories or
     /// another file system begin.
-    public static func find(from directory: String) throws(StoreError) -> StorePath {
+    package static func find(from directory: String) throws(StoreError) -> StorePath {
         let start = try resolved(directory)
         var place = Substring(start)
         var device: UInt64?

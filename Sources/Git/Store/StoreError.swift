@@ -2,7 +2,7 @@ import CSystem
 import Model
 
 /// Why the store cannot do what it was asked.
-public enum StoreError: Error, Hashable, Sendable {
+package enum StoreError: Error, Hashable, Sendable {
     /// There is no store in this directory or a parent, as far as the search may go.
     case notFound(from: String, before: End?)
     /// There is nothing at the path.
@@ -35,13 +35,13 @@ public enum StoreError: Error, Hashable, Sendable {
     case git(String, message: String)
 
     /// Where the search for a store ends before the root.
-    public enum End: Hashable, Sendable {
+    package enum End: Hashable, Sendable {
         case othersDirectory(String, uid: UInt32)
         case otherFileSystem(String)
     }
 
     /// What is wrong, for a status line.
-    public var phrase: String {
+    package var phrase: String {
         switch self {
         case .notFound(let directory, nil): "no store in \(directory) or a parent directory"
         case .notFound(let directory, .otherFileSystem(let end)):
@@ -72,7 +72,7 @@ public enum StoreError: Error, Hashable, Sendable {
     }
 
     /// What it means and what to do.
-    public var explanation: String {
+    package var explanation: String {
         switch self {
         case .notFound(_, .othersDirectory):
             "Run deptool in a directory of yours, or name a store of yours with DEPTOOL_STORE."

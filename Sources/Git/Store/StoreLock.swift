@@ -3,7 +3,7 @@ import CSystem
 extension Store {
     /// Runs `body` while nobody else does, whichever thread or process has the store open. For what takes moments: whoever runs
     /// it waits for no host and no person meanwhile. Within `body`, the store may be locked again.
-    public func exclusively<T>(_ body: () throws(StoreError) -> T) throws(StoreError) -> T {
+    package func exclusively<T>(_ body: () throws(StoreError) -> T) throws(StoreError) -> T {
         if isLocked { return try body() }
         let name = path + "/lock"
         guard let lock = try StoreLock(name, timeout: .seconds(60)) else { throw .busy("\(name) is locked") }

@@ -2,9 +2,9 @@ import CGit2
 import CSystem
 
 /// Where a store is. Nobody but this user and root can change anything there.
-public struct StorePath: Hashable, Sendable {
+package struct StorePath: Hashable, Sendable {
     /// Absolute, without symlinks.
-    public let path: String
+    package let path: String
 
     /// What Git reads first, and what all the rest is in (gitrepository-layout(5)).
     private static let needed = ["HEAD", "config", "objects", "refs"]
@@ -14,7 +14,7 @@ public struct StorePath: Hashable, Sendable {
     ]
 
     /// Looks at the store, without reading it.
-    public init(_ path: String) throws(StoreError) {
+    package init(_ path: String) throws(StoreError) {
         do throws(StoreError) {
             self.path = try resolved(path)
         } catch .file(_, _, let errno) where errno == Int32(csys_enoent) {

@@ -1,18 +1,18 @@
 /// A login that the server did not grant.
-public struct LoginFailure: Hashable, Sendable {
-    public let user: String
+package struct LoginFailure: Hashable, Sendable {
+    package let user: String
     /// Every key that was considered, in order.
-    public let offers: [Offer]
+    package let offers: [Offer]
     /// The server hung up after too many tries, or Deptool stopped before it would.
-    public let end: End
+    package let end: End
     /// The ways to log in that the server offers, such as `publickey`; empty when unknown.
-    public let methods: [String]
+    package let methods: [String]
 
-    public enum End: Hashable, Sendable {
+    package enum End: Hashable, Sendable {
         case allTried, serverHungUp, stoppedEarly
     }
 
-    public init(user: String, offers: [Offer], end: End, methods: [String] = []) {
+    package init(user: String, offers: [Offer], end: End, methods: [String] = []) {
         self.user = user
         self.offers = offers
         self.end = end
@@ -21,20 +21,20 @@ public struct LoginFailure: Hashable, Sendable {
 }
 
 /// A key, and what became of it.
-public struct Offer: Hashable, Sendable {
-    public let source: Source
+package struct Offer: Hashable, Sendable {
+    package let source: Source
     /// Such as `ssh-ed25519`; empty when the key could not be read.
-    public let type: String
-    public let outcome: Outcome
+    package let type: String
+    package let outcome: Outcome
 
-    public enum Source: Hashable, Sendable {
+    package enum Source: Hashable, Sendable {
         case agent(comment: String)
         case file(path: String)
         /// Not a key but another way, such as `password`.
         case method(String)
     }
 
-    public enum Outcome: Hashable, Sendable {
+    package enum Outcome: Hashable, Sendable {
         case refused
         /// An RSA key in a file, which libssh2 before 1.11 signs with SHA-1: OpenSSH 8.8 and later refuse that.
         case refusedForSHA1
@@ -48,7 +48,7 @@ public struct Offer: Hashable, Sendable {
         case unsupported
     }
 
-    public init(source: Source, type: String, outcome: Outcome) {
+    package init(source: Source, type: String, outcome: Outcome) {
         self.source = source
         self.type = type
         self.outcome = outcome

@@ -5,7 +5,7 @@ extension HostSettings {
     ///
     /// ssh leaves `~`, tokens and variables in some values; they are expanded here, as ssh_config(5) says under
     /// TOKENS.
-    public init(name: Hostname, printed: String, local: LocalUser, configurationFile: String? = nil) throws(SSHError) {
+    package init(name: Hostname, printed: String, local: LocalUser, configurationFile: String? = nil) throws(SSHError) {
         let values = SettingValues(printed)
         guard let hostName = values.first("hostname") else { throw .settingInvalid(keyword: "hostname", value: "") }
         self.init(name: name, hostName: hostName, user: values.first("user") ?? local.name)

@@ -3,22 +3,22 @@ import CSystem
 import Model
 
 /// What this machine has to log in with, for a host of which the configuration says nothing in particular.
-public struct LocalSSH: Sendable {
+package struct LocalSSH: Sendable {
     /// Nil without an agent.
-    public let keysOfAgent: Int?
+    package let keysOfAgent: Int?
     /// Those that exist.
-    public let identityFiles: [String]
-    public let knownHostsFiles: [String]
+    package let identityFiles: [String]
+    package let knownHostsFiles: [String]
     /// Why a file of host keys cannot be read.
-    public let knownHostsProblem: SSHError?
+    package let knownHostsProblem: SSHError?
 
     /// Of libssh2, such as `1.11.0`.
-    public var libraryVersion: String { (unsafe libssh2_version(0).map { unsafe String(cString: $0) } ?? "?") }
+    package var libraryVersion: String { (unsafe libssh2_version(0).map { unsafe String(cString: $0) } ?? "?") }
     /// Whether libssh2 signs with RSA keys of files as OpenSSH 8.8 and later want it.
-    public var signsRSAWell: Bool { Library.rsaSignatures == .sha2 }
+    package var signsRSAWell: Bool { Library.rsaSignatures == .sha2 }
 
     /// Asks `ssh -G`; throws what is wrong with ssh or its configuration.
-    public init(configuration: String?) throws(SSHError) {
+    package init(configuration: String?) throws(SSHError) {
         let interrupt = try Interrupt()
         let deadline = Deadline.after(.seconds(10))
         guard let anyone = Hostname("localhost") else { throw .sshNotFound }

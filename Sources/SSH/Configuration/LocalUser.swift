@@ -1,16 +1,16 @@
 import CSystem
 
 /// Who runs Deptool, for the parts of ssh_config(5) that depend on it.
-public struct LocalUser: Sendable {
-    public var name: String
-    public var home: String
-    public var id: UInt32
+package struct LocalUser: Sendable {
+    package var name: String
+    package var home: String
+    package var id: UInt32
     /// The laptop's own name.
-    public var machine: String
+    package var machine: String
     /// The value of an environment variable.
-    public var environment: @Sendable (_ name: String) -> String?
+    package var environment: @Sendable (_ name: String) -> String?
 
-    public init(
+    package init(
         name: String, home: String, id: UInt32, machine: String,
         environment: @escaping @Sendable (_ name: String) -> String?
     ) {
@@ -22,7 +22,7 @@ public struct LocalUser: Sendable {
     }
 
     /// Who runs this process, by the account database (getpwuid_r(3)), as ssh does; by `HOME` without an entry there.
-    public static func current() -> LocalUser {
+    package static func current() -> LocalUser {
         var name = [CChar](repeating: 0, count: 1024), home = [CChar](repeating: 0, count: 4096)
         let found = unsafe csys_account(&name, name.count, &home, home.count) >= 0
         var machine = [CChar](repeating: 0, count: 256)

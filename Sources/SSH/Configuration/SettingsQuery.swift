@@ -7,7 +7,7 @@ extension HostSettings {
     /// `configurationFile` stands for the user's and the system's configuration (`ssh -F`). Takes some milliseconds;
     /// `Match exec` in the configuration runs. Throws ``SSHError/sshNotFound``,
     /// ``SSHError/configurationRefused(printed:)``, ``SSHError/settingInvalid(keyword:value:)``, and what ends a wait.
-    public static func ask(
+    package static func ask(
         for name: Hostname, configurationFile: String? = nil, local: LocalUser, interrupt: Interrupt,
         deadline: Deadline
     ) throws(SSHError) -> HostSettings {

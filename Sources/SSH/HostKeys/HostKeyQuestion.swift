@@ -1,17 +1,17 @@
 import Model
 
 /// A host key that known_hosts does not vouch for.
-public struct HostKeyQuestion: Hashable, Sendable {
+package struct HostKeyQuestion: Hashable, Sendable {
     /// The name as known_hosts has it: `host`, or `[host]:port`.
-    public let host: String
+    package let host: String
     /// Such as `ssh-ed25519`.
-    public let type: String
+    package let type: String
     /// `SHA256:` and the base64 of the key's hash, as `ssh-keygen -l` prints it.
-    public let fingerprint: String
+    package let fingerprint: String
     /// The types of the keys that known_hosts has for the host: none for a host never seen.
-    public let knownTypes: [String]
+    package let knownTypes: [String]
 
-    public init(host: String, type: String, fingerprint: String, knownTypes: [String] = []) {
+    package init(host: String, type: String, fingerprint: String, knownTypes: [String] = []) {
         self.host = host
         self.type = type
         self.fingerprint = fingerprint
@@ -20,18 +20,18 @@ public struct HostKeyQuestion: Hashable, Sendable {
 }
 
 /// A line of a known_hosts file, counted from 1.
-public struct KnownHostsPlace: Hashable, Sendable {
-    public let path: String
-    public let line: Int
+package struct KnownHostsPlace: Hashable, Sendable {
+    package let path: String
+    package let line: Int
 
-    public init(path: String, line: Int) {
+    package init(path: String, line: Int) {
         self.path = path
         self.line = line
     }
 }
 
 /// What the person at the terminal answers.
-public enum HostKeyAnswer: Sendable {
+package enum HostKeyAnswer: Sendable {
     case accept, refuse
 }
 
@@ -39,19 +39,19 @@ public enum HostKeyAnswer: Sendable {
 ///
 /// Called on the connection's thread, which waits; deadlines stand still meanwhile. Several connections ask at once
 /// unless the closures queue them.
-public struct Prompts: Sendable {
-    public var confirm: (@Sendable (HostKeyQuestion) -> HostKeyAnswer)?
+package struct Prompts: Sendable {
+    package var confirm: (@Sendable (HostKeyQuestion) -> HostKeyAnswer)?
     /// The passphrase of the key file at this path, nil to do without that key. Asked again, at most three times,
     /// when one was wrong, which it then gets.
-    public var passphrase: (@Sendable (_ path: String, _ wrong: Secret?) -> Secret?)?
+    package var passphrase: (@Sendable (_ path: String, _ wrong: Secret?) -> Secret?)?
     /// What else ssh wants to know for a login, such as a password or the PIN of a security key.
-    public var secret: (@Sendable (_ host: Hostname, _ question: String) -> Secret?)?
+    package var secret: (@Sendable (_ host: Hostname, _ question: String) -> Secret?)?
     /// The password of this user for sudo; asked again when one was wrong, which it then gets.
-    public var sudoPassword: (@Sendable (_ host: Hostname, _ user: String, _ wrong: Secret?) -> Secret?)?
+    package var sudoPassword: (@Sendable (_ host: Hostname, _ user: String, _ wrong: Secret?) -> Secret?)?
     /// Tells that a security key wants to be touched.
-    public var notice: (@Sendable (_ host: Hostname, _ text: String) -> Void)?
+    package var notice: (@Sendable (_ host: Hostname, _ text: String) -> Void)?
 
-    public init(
+    package init(
         confirm: (@Sendable (HostKeyQuestion) -> HostKeyAnswer)? = nil,
         passphrase: (@Sendable (_ path: String, _ wrong: Secret?) -> Secret?)? = nil,
         secret: (@Sendable (_ host: Hostname, _ question: String) -> Secret?)? = nil,
@@ -65,7 +65,7 @@ public struct Prompts: Sendable {
         self.notice = notice
     }
 
-    public static let none = Self()
+    package static let none = Self()
 
     /// Whether nobody is there to answer anything about a login.
     var isEmpty: Bool { confirm == nil && passphrase == nil && secret == nil }

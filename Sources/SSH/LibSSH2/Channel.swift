@@ -1,13 +1,13 @@
 import CSSH2
 
 /// A command on a host, over an SSH connection (`LIBSSH2_CHANNEL`).
-@safe public final class Channel: RemoteStream {
+@safe package final class Channel: RemoteStream {
     private let session: Session
     private let handle: OpaquePointer
     private var incoming = ByteQueue()
     private var isWriteClosed = false
     private var hasEnded = false
-    public private(set) var standardError: [UInt8] = []
+    package private(set) var standardError: [UInt8] = []
 
     /// What the host may send before we have read the last of it: enough for a fast and distant host.
     private static let window: UInt32 = 4 << 20
@@ -36,11 +36,11 @@ import CSSH2
     deinit { _ = unsafe libssh2_channel_free(handle) }
 
     /// `libssh2_channel_write_ex`. Output that arrives meanwhile is kept, up to 64 MiB.
-    public func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError) {
+    package func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError) {
         try unsafe bytes.withUnsafeBytes { unsafe write($0, deadline) }.get()
     }
 
-    public func write(_ secret: Secret, deadline: Deadline) throws(SSHError) {
+    package func write(_ secret: Secret, deadline: Deadline) throws(SSHError) {
         try unsafe secret.withBytes { unsafe write($0, deadline) }.get()
     }
 
@@ -79,13 +79,13 @@ import CSSH2
     }
 
     /// `libssh2_channel_read_ex`.
-    public func read(max: Int, deadline: Deadline) throws(SSHError) -> [UInt8] {
+    package func read(max: Int, deadline: Deadline) throws(SSHError) -> [UInt8] {
         guard max > 0 else { return [] }
         while try !waitForOutput(deadline: deadline) {}
         return incoming.take(max)
     }
 
-    public func waitForOutput(deadline: Deadline) throws(SSHError) -> Bool {
+    package func waitForOutput(deadline: Deadline) throws(SSHError) -> Bool {
         try session.checkInterrupt()
         let known = standardError.count
         while incoming.isEmpty, !hasEnded {
@@ -99,14 +99,14 @@ import CSSH2
     }
 
     /// `libssh2_channel_send_eof`.
-    public func closeWrite(deadline: Deadline) throws(SSHError) {
+    package func closeWrite(deadline: Deadline) throws(SSHError) {
         guard !isWriteClosed else { return }
         isWriteClosed = true
         try unsafe check(.transferring, until: deadline) { _ in Int(unsafe libssh2_channel_send_eof(handle)) }
     }
 
     /// `libssh2_channel_wait_closed`, then `libssh2_channel_get_exit_signal` and `libssh2_channel_get_exit_status`.
-    public func exitStatus(deadline: Deadline) throws(SSHError) -> ExitStatus {
+    package func exitStatus(deadline: Deadline) throws(SSHError) -> ExitStatus {
         while try !read(max: .max, deadline: deadline).isEmpty {
             if deadline.hasPassed { throw .timedOut(.ending) }
         }

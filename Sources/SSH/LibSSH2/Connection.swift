@@ -4,14 +4,14 @@ import Model
 /// A logged-in SSH connection. One thread uses it, and waits in its calls.
 ///
 /// When it and its channels go away, the connection closes and a proxy command is ended.
-public final class Connection {
+package final class Connection {
     private let session: Session
 
     /// Connects, verifies the host key and logs in.
     ///
     /// `deadline` ends it all; ConnectTimeout, else 10 seconds, ends each attempt to connect, and the handshake.
     /// Throws any ``SSHError``.
-    public init(
+    package init(
         to settings: HostSettings, questions: Prompts, interrupt: Interrupt, deadline: Deadline
     ) throws(SSHError) {
         var deadline = deadline
@@ -28,7 +28,7 @@ public final class Connection {
 
     /// Runs a command through the login shell (`exec`, RFC 4254 section 6.5), and returns once the server has
     /// started it: two round trips. Throws ``SSHError/commandRefused(message:)``, and what ends a wait or connection.
-    public func start(_ command: String, deadline: Deadline) throws(SSHError) -> Channel {
+    package func start(_ command: String, deadline: Deadline) throws(SSHError) -> Channel {
         try Channel(session, command: command, deadline: deadline)
     }
 }

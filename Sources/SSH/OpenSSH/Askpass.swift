@@ -5,12 +5,12 @@ import CSystem
 /// ssh starts a program for each question, which is this one (see ``relay(_:to:)``). It passes the question on to a
 /// socket in a directory that only its user can enter, and prints the answer, which so never is in arguments, in the
 /// environment or in a file.
-public final class Askpass {
+package final class Askpass {
     private let directory: String
     private let listener: Descriptor
 
     /// The variable that tells the program that it was started for a question, and where to put it.
-    public static let variable = "DEPTOOL_ASKPASS"
+    package static let variable = "DEPTOOL_ASKPASS"
     private static let longest = 16 << 10
 
     struct Question: Hashable {
@@ -74,7 +74,7 @@ public final class Askpass {
     }
 
     /// What the program does that ssh starts: asks at the socket and prints the answer; its exit status.
-    public static func relay(_ question: String, to path: String) -> Int32 {
+    package static func relay(_ question: String, to path: String) -> Int32 {
         do throws(SSHError) {
             let interrupt = try Interrupt()
             let socket = Descriptor(try check("connect", unsafe csys_connect_unix(path)))

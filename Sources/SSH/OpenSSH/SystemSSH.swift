@@ -4,7 +4,7 @@ import Model
 /// A command on a host that the system's `ssh` runs (ssh(1)): for what libssh2 cannot do.
 ///
 /// Its questions are put to `questions`; without any, it asks nothing (BatchMode). It never outlives this object.
-public final class SystemSSH: RemoteStream {
+package final class SystemSSH: RemoteStream {
     private let process: Subprocess
     private let socket: Descriptor
     private let errors: Descriptor
@@ -19,7 +19,7 @@ public final class SystemSSH: RemoteStream {
     private static let maximumKept = 64 << 20
 
     /// Whether a connection that ssh has already may be used.
-    public enum Sharing: Sendable {
+    package enum Sharing: Sendable {
         /// A living master of ControlMaster.
         case allowed
         /// It must be a new login.
@@ -27,7 +27,7 @@ public final class SystemSSH: RemoteStream {
     }
 
     /// Starts ssh, and returns when it has logged in. Throws any ``SSHError`` but ``SSHError/protocolError``.
-    public init(
+    package init(
         _ command: String, on settings: HostSettings, sharing: Sharing, questions: Prompts, interrupt: Interrupt,
         deadline: Deadline
     ) throws(SSHError) {
@@ -91,15 +91,15 @@ public final class SystemSSH: RemoteStream {
         return log.failure(settings, dialogue)
     }
 
-    public var standardError: [UInt8] { log.standardError }
+    package var standardError: [UInt8] { log.standardError }
 
-    public func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError) {
+    package func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError) {
         try write(bytes.count, deadline) { sent in
             unsafe bytes.withUnsafeBytes { unsafe csys_send(socket.number, $0.baseAddress.map { unsafe $0 + sent }, $0.count - sent) }
         }
     }
 
-    public func write(_ secret: Secret, deadline: Deadline) throws(SSHError) {
+    package func write(_ secret: Secret, deadline: Deadline) throws(SSHError) {
         try write(secret.count, deadline) { sent in
             unsafe secret.withBytes { unsafe csys_send(socket.number, $0.baseAddress.map { unsafe $0 + sent }, $0.count - sent) }
         }
@@ -125,13 +125,13 @@ public final class SystemSSH: RemoteStream {
         }
     }
 
-    public func read(max: Int, deadline: Deadline) throws(SSHError) -> [UInt8] {
+    package func read(max: Int, deadline: Deadline) throws(SSHError) -> [UInt8] {
         guard max > 0 else { return [] }
         while try !waitForOutput(deadline: deadline) {}
         return incoming.take(max)
     }
 
-    public func waitForOutput(deadline: Deadline) throws(SSHError) -> Bool {
+    package func waitForOutput(deadline: Deadline) throws(SSHError) -> Bool {
         try interrupt.throwIfFired()
         let known = log.count
         while true {
@@ -142,13 +142,13 @@ public final class SystemSSH: RemoteStream {
         }
     }
 
-    public func closeWrite(deadline: Deadline) throws(SSHError) {
+    package func closeWrite(deadline: Deadline) throws(SSHError) {
         guard !isWriteClosed else { return }
         isWriteClosed = true
         _ = csys_shutdown_writing(socket.number)
     }
 
-    public func exitStatus(deadline: Deadline) throws(SSHError) -> ExitStatus {
+    package func exitStatus(deadline: Deadline) throws(SSHError) -> ExitStatus {
         while try !read(max: .max, deadline: deadline).isEmpty {
             if deadline.hasPassed { throw .timedOut(.ending) }
         }

@@ -1,7 +1,7 @@
 import CSystem
 
 /// Why the system's `ssh` carries a connection rather than libssh2.
-public enum SystemSSHReason: Hashable, Sendable {
+package enum SystemSSHReason: Hashable, Sendable {
     case chosen
     /// ssh has a connection to the host already (ControlMaster).
     case controlMaster
@@ -15,7 +15,7 @@ public enum SystemSSHReason: Hashable, Sendable {
     case failure(SSHError)
 
     /// As in "over the system's ssh: …".
-    public var phrase: String {
+    package var phrase: String {
         switch self {
         case .chosen: "as you said"
         case .controlMaster: "it has a connection already"
@@ -29,7 +29,7 @@ public enum SystemSSHReason: Hashable, Sendable {
 
 extension HostSettings {
     /// What about the host is known to be beyond libssh2, before anything is tried.
-    public func reasonForSystemSSH(_ sharing: SystemSSH.Sharing) throws(SSHError) -> SystemSSHReason? {
+    package func reasonForSystemSSH(_ sharing: SystemSSH.Sharing) throws(SSHError) -> SystemSSHReason? {
         if sharing == .allowed, let controlPath, Self.isSomebodyListening(at: controlPath) { return .controlMaster }
         if !unsupported.isEmpty { return .settings(unsupported) }
         for path in identityFiles.map({ $0 + "-cert.pub" }) where try readOwnFile(path, limit: 1 << 20) != nil {

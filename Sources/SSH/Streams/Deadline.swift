@@ -1,11 +1,11 @@
 import CSystem
 
 /// A moment on the monotonic clock (`CLOCK_MONOTONIC`) by which something must have happened.
-public struct Deadline: Hashable, Comparable, Sendable {
+package struct Deadline: Hashable, Comparable, Sendable {
     private var nanoseconds: Int64
 
     /// `duration` from now: now, if that is negative; never, if it is more than a hundred years.
-    public static func after(_ duration: Duration) -> Self {
+    package static func after(_ duration: Duration) -> Self {
         let (seconds, attoseconds) = duration.components
         let now = csys_monotonic_ns()
         guard seconds >= 0, attoseconds >= 0 else { return Self(nanoseconds: now) }
@@ -13,11 +13,11 @@ public struct Deadline: Hashable, Comparable, Sendable {
         return Self(nanoseconds: now + seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
     }
 
-    public static let never = Self(nanoseconds: .max)
+    package static let never = Self(nanoseconds: .max)
 
-    public var hasPassed: Bool { csys_monotonic_ns() >= nanoseconds }
+    package var hasPassed: Bool { csys_monotonic_ns() >= nanoseconds }
 
-    public static func < (a: Self, b: Self) -> Bool { a.nanoseconds < b.nanoseconds }
+    package static func < (a: Self, b: Self) -> Bool { a.nanoseconds < b.nanoseconds }
 
     /// The end of the first of `parts` equal parts of the time left.
     func share(of parts: Int) -> Self {
@@ -27,7 +27,7 @@ public struct Deadline: Hashable, Comparable, Sendable {
     }
 
     /// Milliseconds left, rounded up; 0 when passed, -1 for `never`: what poll(2) takes.
-    public var pollTimeout: Int64 {
+    package var pollTimeout: Int64 {
         if self == .never { return -1 }
         let left = nanoseconds - csys_monotonic_ns()
         return left <= 0 ? 0 : (left - 1) / 1_000_000 + 1

@@ -5,13 +5,13 @@ import Synchronization
 ///
 /// Once fired it stays fired, until it is armed again: waits, and later calls, end at once with
 /// ``SSHError/interrupted``.
-public final class Interrupt: Sendable {
+package final class Interrupt: Sendable {
     private let reading: Int32
     private let writing: Int32
     private let hasFired = Atomic(false)
 
     /// Takes two descriptors (pipe(2)).
-    public init() throws(SSHError) {
+    package init() throws(SSHError) {
         var (one, other): (Int32, Int32) = (-1, -1)
         try check("pipe", unsafe csys_pipe(&one, &other))
         (reading, writing) = (one, other)
@@ -24,14 +24,14 @@ public final class Interrupt: Sendable {
     }
 
     /// Async-signal-safe, like the write(2) that it is.
-    public func fire() {
+    package func fire() {
         hasFired.store(true, ordering: .relaxed)
         var byte: UInt8 = 1
         _ = unsafe csys_write(writing, &byte, 1)
     }
 
     /// Waits, at most until the deadline. Throws ``SSHError/interrupted``.
-    public func pause(_ duration: Duration, deadline: Deadline) throws(SSHError) {
+    package func pause(_ duration: Duration, deadline: Deadline) throws(SSHError) {
         let end = min(Deadline.after(duration), deadline)
         while !end.hasPassed {
             var item = csys_poll_item(fd: reading, readable: true, writable: false)
@@ -41,7 +41,7 @@ public final class Interrupt: Sendable {
 
     /// Lets calls wait again. Nothing is lost on a connection whose ``RemoteStream/read(max:deadline:)`` was interrupted;
     /// one whose write was interrupted is of no use any more.
-    public func rearm() {
+    package func rearm() {
         var item = csys_poll_item(fd: reading, readable: true, writable: false)
         var byte: UInt8 = 0
         while unsafe csys_poll(&item, 1, 0) > 0, unsafe csys_read(reading, &byte, 1) == 1 {}
