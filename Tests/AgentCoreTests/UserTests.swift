@@ -98,6 +98,43 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
     }
 }
 
+/// A user puts a symlink in the way at every moment of a deploy and of its undoing.
+@Suite(.enabled(if: csys_getuid() == 0)) struct `Links that a user makes while a deploy runs` {
+    private func keys(_ content: String, _ links: [String: String]) -> Wanted { Wanted(["keys": .init(["key": .init(content)], links: links)]) }
+
+    @Test(arguments: [false, true], ["/home/alice/.ssh", "/home/alice/.ssh/deep", "/home/alice/.ssh/deep/key"])
+    func `nothing of root's changes, and nothing stays half done`(isUndone: Bool, place: String) throws {
+        let old = keys("one", ["/home/alice/.ssh/deep/key": "key", "/home/alice/.ssh/other": "key"])
+        let new = keys("two", ["/home/alice/.ssh/other": "key", "/home/alice/.ssh/more/key": "key"])
+        for number in 1... {
+            let host = try TestHost()
+            try host.write("/root/.ssh/deep/key", "root's")
+            try host.makeDirectory("/home/alice", owner: alice)
+            try host.deploy(old, 1)
+            let others = try host.listing().filter { !$0.key.hasPrefix("/home") && !$0.key.hasPrefix("/var") }
+            var (count, isPut) = (0, false)
+            let gate = Intruder { operation, path in
+                count += 1
+                if count == number {
+                    isPut = true
+                    try? FileManager.default.moveItem(atPath: host.real(place), toPath: host.real("/home/alice/aside"))
+                    if host.exists((place as NSString).deletingLastPathComponent) {
+                        try host.symlink(place, to: "/root/.ssh")
+                        #expect(csys_lchown(host.real(place), alice, alice) == 0)
+                    }
+                }
+                return isUndone && operation == .write && path == "/var/lib/deptool/store/record.new" ? 28 : 0
+            }
+            let ending = try host.deploy(Plan(from: (old, 1), to: new, 2), gate: gate)
+            let what: Comment = "operation \(number): \(ending)"
+            #expect(!host.exists("/var/lib/deptool/store/journal"), what)
+            let now = try host.listing().filter { !$0.key.hasPrefix("/home") && !$0.key.hasPrefix("/var") }
+            #expect(now == others, what)
+            guard isPut else { return }
+        }
+    }
+}
+
 /// What somebody does in the moment between a look and an act.
 @Suite struct `Files that appear while a deploy runs` {
     private func app(_ content: String, links: [String: String] = ["/etc/a": "a"]) -> Wanted {

@@ -286,13 +286,13 @@ struct Rollback {
             let path = prior.path
             do {
                 if let parent = path.parent, try system.isDirectory(parent) { try system.sync(parent) }
+                // Its own mode and owner may have been restored.
+                switch prior {
+                case .readers, .directory: if try system.isDirectory(path) { try system.sync(path) }
+                case .versions, .app, .path, .placed, .noDirectory: break
+                }
             } catch {
                 if !(error.isObstacle && system.isChangeable(path)) { throw error }
-            }
-            // Its own mode and owner may have been restored.
-            switch prior {
-            case .readers, .directory: if try system.isDirectory(path) { try system.sync(path) }
-            case .versions, .app, .path, .placed, .noDirectory: break
             }
         }
         try StaleFiles(system: system).closeJournal()
