@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 agents := $(CURDIR)/build/agents
 
-.PHONY: build agents test examples torture races bench demo lab install clean
+.PHONY: build agents test check lint format examples torture races bench demo lab install clean
 
 # The tool, with the agents of all CPUs inside, and the agents by themselves.
 build: agents
@@ -19,10 +19,28 @@ agents:
 	@Scripts/build-agents
 
 # Unit tests, and end-to-end tests against real hosts in containers.
-test: build
+test: lint build
 	@Scripts/need test
 	@Lab/lab images
 	DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool Scripts/test $(filter)
+
+# Before every commit: a few minutes, and no root.
+check: lint
+	@Scripts/need build
+	$(if $(wildcard $(agents)/agents.h),DEPTOOL_AGENTS=$(agents)) Scripts/test --filter '$(unit)'
+
+# The sources are as `make format` leaves them, and shellcheck finds no mistake in the scripts.
+lint:
+	@Scripts/need check
+	@swift format lint --strict --recursive --parallel Sources Tests Package.swift
+	@shellcheck --external-sources --severity=warning $(scripts)
+
+# Rewrites the Swift sources in the one way that `make check` accepts (.swift-format).
+format:
+	swift format --in-place --recursive --parallel Sources Tests Package.swift
+
+scripts := .ci/run Scripts/build-agents Scripts/check-links Scripts/completions Scripts/demo Scripts/man-pages Scripts/need Scripts/test \
+    Lab/lab Lab/selftest Lab/slot.sh Lab/image.sh examples/generated/render.sh
 
 # Only what is in examples/, deployed to throwaway hosts and checked.
 examples: filter := --filter 'ExampleTests|DNSTests'

@@ -10,7 +10,8 @@ let embedded = Context.environment["DEPTOOL_EMBEDDED"] != nil
 let agents = Context.environment["DEPTOOL_AGENTS"]
 
 /// Sources that run on a host too: nothing in them may need what Embedded Swift lacks.
-let embeddable: [SwiftSetting] = embedded
+let embeddable: [SwiftSetting] =
+    embedded
     ? [.enableExperimentalFeature("Embedded")]
     : [.treatWarning("EmbeddedRestrictions", as: .error)]
 
@@ -48,27 +49,27 @@ let laptop: [Target] = [
 ]
 
 #if os(Linux)
-    // Real hosts are containers of this machine.
-    let endToEnd: [Target] = [
-        .testTarget(name: "EndToEndTests", dependencies: ["CSystem", "Model", "TestSupport", "Wire", "agent-under-test"]),
-        // What feeds the parsers with damaged input, in a process of its own.
-        .executableTarget(
-            name: "fuzz",
-            dependencies: ["AgentCore", "CSystem", "Deployment", "Display", "Git", "Model", "Planning", "SSH", "TestSupport", "Wire"],
-            path: "Tests/Fuzz"),
-        // Preloaded, it lets a program's clock be wrong.
-        .target(name: "WrongClock", path: "Tests/WrongClock"),
-        // Preloaded, it lets threads and the program end late.
-        .target(name: "SlowEnd", path: "Tests/SlowEnd"),
-        .testTarget(name: "FuzzTests", dependencies: ["TestSupport", "fuzz"], exclude: ["Kept"]),
-    ]
-    let endToEndProducts: [Product] = [
-        .library(name: "wrong-clock", type: .dynamic, targets: ["WrongClock"]),
-        .library(name: "slow-end", type: .dynamic, targets: ["SlowEnd"]),
-    ]
+// Real hosts are containers of this machine.
+let endToEnd: [Target] = [
+    .testTarget(name: "EndToEndTests", dependencies: ["CSystem", "Model", "TestSupport", "Wire", "agent-under-test"]),
+    // What feeds the parsers with damaged input, in a process of its own.
+    .executableTarget(
+        name: "fuzz",
+        dependencies: ["AgentCore", "CSystem", "Deployment", "Display", "Git", "Model", "Planning", "SSH", "TestSupport", "Wire"],
+        path: "Tests/Fuzz"),
+    // Preloaded, it lets a program's clock be wrong.
+    .target(name: "WrongClock", path: "Tests/WrongClock"),
+    // Preloaded, it lets threads and the program end late.
+    .target(name: "SlowEnd", path: "Tests/SlowEnd"),
+    .testTarget(name: "FuzzTests", dependencies: ["TestSupport", "fuzz"], exclude: ["Kept"]),
+]
+let endToEndProducts: [Product] = [
+    .library(name: "wrong-clock", type: .dynamic, targets: ["WrongClock"]),
+    .library(name: "slow-end", type: .dynamic, targets: ["SlowEnd"]),
+]
 #else
-    let endToEnd: [Target] = []
-    let endToEndProducts: [Product] = []
+let endToEnd: [Target] = []
+let endToEndProducts: [Product] = []
 #endif
 
 let tests: [Target] = [
@@ -100,7 +101,7 @@ let package = Package(
     dependencies: embedded
         ? []
         : [
-            .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+            .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
         ],
     targets: core + (embedded ? [] : laptop + tests + endToEnd),
     swiftLanguageModes: [.v6])

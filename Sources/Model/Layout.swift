@@ -51,7 +51,9 @@ package enum Layout {
     /// Where Podman looks for quadlets, what makes units of them, and where these are.
     package static var quadlets: AbsolutePath { AbsolutePath(unchecked: "/etc/containers/systemd") }
     package static var quadletGenerators: [AbsolutePath] {
-        ["/usr/lib", "/lib", "/usr/local/lib", "/etc", "/run"].map { AbsolutePath(unchecked: $0 + "/systemd/system-generators/podman-system-generator") }
+        ["/usr/lib", "/lib", "/usr/local/lib", "/etc", "/run"].map {
+            AbsolutePath(unchecked: $0 + "/systemd/system-generators/podman-system-generator")
+        }
     }
     package static var generatedUnits: AbsolutePath { AbsolutePath(unchecked: "/run/systemd/generator") }
     package static var groups: AbsolutePath { AbsolutePath(unchecked: "/etc/group") }

@@ -12,7 +12,9 @@
 ) -> [ArraySlice<UInt8>] {
     bytes.split(separator: separator, maxSplits: most == .max ? .max : most - 1, omittingEmptySubsequences: !withEmpty)
 }
-@inline(never) package func pieces(_ text: String, at separator: UInt8) -> [ArraySlice<UInt8>] { pieces(Array(text.utf8)[...], at: separator) }
+@inline(never) package func pieces(_ text: String, at separator: UInt8) -> [ArraySlice<UInt8>] {
+    pieces(Array(text.utf8)[...], at: separator)
+}
 
 @inline(never) package func text(_ bytes: Substring.UTF8View) -> String { String(decoding: bytes, as: UTF8.self) }
 @inline(never) package func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }

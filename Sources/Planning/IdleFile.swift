@@ -45,7 +45,8 @@ package struct IdleFile: Hashable, Sendable {
     init?(_ path: RelativePath, in directory: LinkDirectory, of app: AppTree) {
         let parts = path.components
         let links = [".wants", ".requires", ".upholds"]
-        let holdsDropIns = directory.unitFiles != nil && parts.count == 2 && (parts[0].hasSuffix(".d") || links.contains(where: parts[0].hasSuffix))
+        let holdsDropIns =
+            directory.unitFiles != nil && parts.count == 2 && (parts[0].hasSuffix(".d") || links.contains(where: parts[0].hasSuffix))
         guard let first = parts.first, parts.count == 1 || holdsDropIns else { return nil }
         if directory.reads(path) || directory.unitFiles == .quadlets && app.hasQuadlet(thatNames: path) { return nil }
         self.directory = directory

@@ -158,7 +158,8 @@ package struct Manifest: Hashable, Sendable {
 
     /// Three or four octal digits, as chmod(1) takes them.
     private static func mode(_ text: String, _ key: String, _ json: JSON) throws(FormatError) -> UInt32 {
-        guard 3...4 ~= text.utf8.count, text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "7") ~= $0 }), let mode = UInt32(text, radix: 8)
+        guard 3...4 ~= text.utf8.count, text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "7") ~= $0 }),
+            let mode = UInt32(text, radix: 8)
         else { throw .wrongType(key, line: json.line, expected: "three or four octal digits, such as \"0640\"", found: "\"\(text)\"") }
         return mode
     }
@@ -196,9 +197,18 @@ package enum UnitKind: Hashable, Sendable {
     case device, scope
 
     init?(unstartable name: String) {
-        if name.hasSuffix(".device") { self = .device; return }
-        if name.hasSuffix(".scope") { self = .scope; return }
-        if ["-.mount", "-.slice"].contains(name) { self = .root; return }
+        if name.hasSuffix(".device") {
+            self = .device
+            return
+        }
+        if name.hasSuffix(".scope") {
+            self = .scope
+            return
+        }
+        if ["-.mount", "-.slice"].contains(name) {
+            self = .root
+            return
+        }
         guard let unit = UnitName(name), unit.template.contains("@") else { return nil }
         if let type = [".mount", ".automount", ".swap", ".slice"].first(where: name.hasSuffix) {
             self = .instance(type: String(type.dropFirst()))

@@ -11,8 +11,16 @@ package struct AgentError: Error, Hashable, Sendable {
     private let box: Box
 
     /// The index of the step; nil outside the steps.
-    package var step: Int? { switch box { case .holding(let step, _): step } }
-    package var problem: Problem { switch box { case .holding(_, let problem): problem } }
+    package var step: Int? {
+        switch box {
+        case .holding(let step, _): step
+        }
+    }
+    package var problem: Problem {
+        switch box {
+        case .holding(_, let problem): problem
+        }
+    }
 
     package init(step: Int? = nil, _ problem: Problem) { box = .holding(step: step, problem) }
 }

@@ -4,33 +4,33 @@ extension Request: WireCodable {
     package func encode(to writer: inout ByteWriter) {
         // The agent only reads these.
         #if !hasFeature(Embedded)
-            switch self {
-            case .prepare(let preparation):
-                writer.byte(0)
-                preparation.encode(to: &writer)
-            case .content(let bytes):
-                writer.byte(1)
-                writer.blob(bytes)
-            case .supply(let contents):
-                writer.byte(2)
-                writer.list(contents)
-            case .apply: writer.byte(3)
-            case .cancel: writer.byte(4)
-            case .record: writer.byte(5)
-            case .fetch(let ids):
-                writer.byte(6)
-                writer.list(ids)
-            case .ping: writer.byte(7)
-            case .confirm: writer.byte(8)
-            case .log: writer.byte(9)
-            case .verify(let apps):
-                writer.byte(10)
-                writer.list(apps)
-            case .read(let paths):
-                writer.byte(11)
-                writer.list(paths)
-            case .report: writer.byte(12)
-            }
+        switch self {
+        case .prepare(let preparation):
+            writer.byte(0)
+            preparation.encode(to: &writer)
+        case .content(let bytes):
+            writer.byte(1)
+            writer.blob(bytes)
+        case .supply(let contents):
+            writer.byte(2)
+            writer.list(contents)
+        case .apply: writer.byte(3)
+        case .cancel: writer.byte(4)
+        case .record: writer.byte(5)
+        case .fetch(let ids):
+            writer.byte(6)
+            writer.list(ids)
+        case .ping: writer.byte(7)
+        case .confirm: writer.byte(8)
+        case .log: writer.byte(9)
+        case .verify(let apps):
+            writer.byte(10)
+            writer.list(apps)
+        case .read(let paths):
+            writer.byte(11)
+            writer.list(paths)
+        case .report: writer.byte(12)
+        }
         #endif
     }
 
@@ -179,24 +179,24 @@ extension Reply: WireCodable {
             let status = try reader.small()
             self = .tested(status: status, output: try reader.blob(limit: Reply.testLimit))
         #if !hasFeature(Embedded)
-            // The agent never hears these, and what reads them would be a good part of it.
-            case 0: self = .hello(try Hello(from: &reader))
-            case 1: self = .locked
-            case 2: self = .staged(missing: try reader.list(of: ObjectID.self))
-            case 3: self = .busy(try Holder(from: &reader))
-            case 4: self = .stale(try reader.optional(Record.self))
-            case 8: self = .refused(try AgentError(from: &reader))
-            case 9: self = .record(try reader.optional(Record.self))
-            case 10: self = .file(size: try reader.bool() ? try reader.fileSize() : nil)
-            case 11: self = .content(try reader.blob(limit: Frame.contentLimit))
-            case 12: self = .pong
-            case 13: self = .resumed(try reader.list(of: Content.self))
-            case 14: self = .log(try reader.blob(limit: 1 << 20))
-            case 16: self = .drift(try reader.list(of: Drift.self))
-            case 17: self = .report(try reader.blob(limit: 4 << 20))
-            case 18:
-                let failures = try reader.list(of: AgentError.self, limit: AgentError.maximumTold)
-                self = .obstructed(failures, more: try reader.count(limit: Int(Int32.max)))
+        // The agent never hears these, and what reads them would be a good part of it.
+        case 0: self = .hello(try Hello(from: &reader))
+        case 1: self = .locked
+        case 2: self = .staged(missing: try reader.list(of: ObjectID.self))
+        case 3: self = .busy(try Holder(from: &reader))
+        case 4: self = .stale(try reader.optional(Record.self))
+        case 8: self = .refused(try AgentError(from: &reader))
+        case 9: self = .record(try reader.optional(Record.self))
+        case 10: self = .file(size: try reader.bool() ? try reader.fileSize() : nil)
+        case 11: self = .content(try reader.blob(limit: Frame.contentLimit))
+        case 12: self = .pong
+        case 13: self = .resumed(try reader.list(of: Content.self))
+        case 14: self = .log(try reader.blob(limit: 1 << 20))
+        case 16: self = .drift(try reader.list(of: Drift.self))
+        case 17: self = .report(try reader.blob(limit: 4 << 20))
+        case 18:
+            let failures = try reader.list(of: AgentError.self, limit: AgentError.maximumTold)
+            self = .obstructed(failures, more: try reader.count(limit: Int(Int32.max)))
         #endif
         default: throw .unknownCase
         }

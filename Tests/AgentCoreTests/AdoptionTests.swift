@@ -1,9 +1,10 @@
-@testable import AgentCore
 import CSystem
 import Foundation
 import Model
 import Testing
 import Wire
+
+@testable import AgentCore
 
 /// Files, and symlinks to files, that are there already with the content that a deploy brings.
 @Suite struct `Adopted files` {
@@ -42,8 +43,9 @@ import Wire
         file.uid == uid ? file.mode >> 6 & 6 : file.gid == group ? file.mode >> 3 & 6 : file.mode & 6
     }
 
-    @Test(arguments: [(0o444, 0, 0), (0o555, 0, 0), (0o440, 0, 0), (0o440, 0, 5), (0o4755, 0, 0), (0o640, 0, 5), (0o400, 5, 5)]
-        as [(UInt32, UInt32, UInt32)])
+    @Test(
+        arguments: [(0o444, 0, 0), (0o555, 0, 0), (0o440, 0, 0), (0o440, 0, 5), (0o4755, 0, 0), (0o640, 0, 5), (0o400, 5, 5)]
+            as [(UInt32, UInt32, UInt32)])
     func `two modes mean the same when everybody may do the same, and it can be run or not`(mode: UInt32, uid: UInt32, gid: UInt32) {
         let wanted = Drift.Attributes(mode: mode, uid: uid, gid: gid)
         for mode in UInt32(0)...0o7777 {

@@ -1,5 +1,6 @@
-@testable import AgentCore
 import Testing
+
+@testable import AgentCore
 
 @Suite struct BootUnitTests {
     @Test func `whichever operation is the last, nothing of it is linked afterwards`() throws {

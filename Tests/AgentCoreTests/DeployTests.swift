@@ -253,12 +253,15 @@ import Wire
     @Test func `of agents other than the one that runs, the newest two stay after a deploy`() throws {
         let host = try TestHost()
         let bin = "/var/lib/deptool/bin/"
-        for (age, name) in [TestHost.ownName, "deptool-agent-0-dddddddddd", "deptool-agent-2-cccccccccc", "deptool-agent-0-bbbbbbbbbb", "other"].enumerated() {
+        for (age, name) in [
+            TestHost.ownName, "deptool-agent-0-dddddddddd", "deptool-agent-2-cccccccccc", "deptool-agent-0-bbbbbbbbbb", "other",
+        ].enumerated() {
             try host.write(bin + name, name)
             try #require(csys_set_mtime(host.real(bin + name), Int64(1_800_000_000 - age) * 1_000_000_000) == 0)
         }
         try host.deploy(first, 1)
-        #expect(host.names("/var/lib/deptool/bin") == ["deptool-agent-0-dddddddddd", TestHost.ownName, "deptool-agent-2-cccccccccc", "other"])
+        #expect(
+            host.names("/var/lib/deptool/bin") == ["deptool-agent-0-dddddddddd", TestHost.ownName, "deptool-agent-2-cccccccccc", "other"])
     }
 
     @Test func `the log has a line for each deploy`() throws {

@@ -22,10 +22,11 @@ import Testing
 
     /// What `systemctl enable`, `disable` and an administrator may do between the snapshot and its restoration.
     private func change(_ host: TestHost, _ random: inout Seeded) throws {
-        let links = [
-            "/multi-user.target.wants/nsd.service", "/rescue.target.wants/nsd.service", "/x.target.requires/y.service",
-            "/a.target.upholds/b.service", "/dbus-org.example.service", "/other.service",
-        ].map { units + $0 } + ["/etc/rc2.d/S01nsd", "/etc/rc2.d/K01nsd", "/etc/rc0.d/K01nsd"]
+        let links =
+            [
+                "/multi-user.target.wants/nsd.service", "/rescue.target.wants/nsd.service", "/x.target.requires/y.service",
+                "/a.target.upholds/b.service", "/dbus-org.example.service", "/other.service",
+            ].map { units + $0 } + ["/etc/rc2.d/S01nsd", "/etc/rc2.d/K01nsd", "/etc/rc0.d/K01nsd"]
         for link in links where random.bool() {
             if host.target(link) != nil { try host.remove(link) }
             if random.bool() { try host.symlink(link, to: random.pick(["/usr/lib/systemd/system/y.service", "../init.d/nsd"])) }

@@ -20,7 +20,8 @@ import Wire
             ["nsd.conf": .init("server: old"), "zones/a.zone": .init("a"), "zones/b.zone": .init("b")],
             links: ["/etc/nsd/nsd.conf": "nsd.conf", "/etc/nsd/a.zone": "zones/a.zone"],
             placed: ["/etc/systemd/system/a.service": .init(source: "zones/a.zone"), "/etc/turns": .init(source: "nsd.conf", mode: 0o600)]),
-        "gone": .init(["x": .init("x"), "deep/y": .init("y")], links: ["/etc/gone": "x"], placed: ["/etc/gone.conf": .init(source: "deep/y")]),
+        "gone": .init(
+            ["x": .init("x"), "deep/y": .init("y")], links: ["/etc/gone": "x"], placed: ["/etc/gone.conf": .init(source: "deep/y")]),
         "keys": .init(["key": .init("first")]),
         "opens": .init(["secret": .init("no more")], group: "nsd"),
         "same": .init(["z": .init("z")], links: ["/srv/y": "z", "/srv/z": "z"]),
@@ -30,7 +31,8 @@ import Wire
             ["nsd.conf": .init("server: new"), "zones/a.zone": .init("a"), "copy/of/it": .init("server: new")],
             links: ["/etc/nsd/nsd.conf": "copy/of/it", "/etc/made/for/links/a": "zones/a.zone", "/etc/turns": "nsd.conf"],
             placed: [
-                "/etc/systemd/system/a.service": .init(source: "copy/of/it"), "/etc/sudoers.d/made": .init(source: "zones/a.zone", mode: 0o440),
+                "/etc/systemd/system/a.service": .init(source: "copy/of/it"),
+                "/etc/sudoers.d/made": .init(source: "zones/a.zone", mode: 0o440),
                 "/etc/nsd/a.zone": .init(source: "zones/a.zone", mode: 0o400),
             ]),
         "keys": .init(["key": .init("second")], group: "nsd"),

@@ -94,7 +94,9 @@ import Wire
         let host = try TestHost()
         let other = "/var/lib/deptool/bin/deptool-agent-9-ffffffffff"
         // As a recovery would end.
-        try host.write(other, "#!/bin/sh\nrm '\(host.real("/var/lib/deptool/store/journal"))'\necho done >'\(host.real("/etc/by-writer"))'\n", mode: 0o755)
+        try host.write(
+            other, "#!/bin/sh\nrm '\(host.real("/var/lib/deptool/store/journal"))'\necho done >'\(host.real("/etc/by-writer"))'\n",
+            mode: 0o755)
         try host.makeDirectory("/var/lib/deptool/store")
         var writer = ByteWriter()
         for byte in [0xff, 0x64, 0x65, 0x70, 2] as [UInt8] { writer.byte(byte) }

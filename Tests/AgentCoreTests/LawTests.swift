@@ -1,9 +1,10 @@
-@testable import AgentCore
 import Foundation
 import Model
 import TestSupport
 import Testing
 import Wire
+
+@testable import AgentCore
 
 /// What has to hold for whatever trees, by the seed that a failure names.
 @Suite struct `Laws of deploying` {

@@ -203,7 +203,11 @@ import Wire
         try host.deploy(Wanted(), 1)
         let before = try host.listing()
         let gate = Breaker { $0 == .symlink && $1 == "/etc/second" }
-        #expect(try isRolledBack(host.deploy(Plan(from: (Wanted(), 1), to: wanted, 2, displacing: ["/etc/a": .file(.of(.blob, Array("one".utf8)), size: 3)]), gate: gate)))
+        #expect(
+            try isRolledBack(
+                host.deploy(
+                    Plan(from: (Wanted(), 1), to: wanted, 2, displacing: ["/etc/a": .file(.of(.blob, Array("one".utf8)), size: 3)]),
+                    gate: gate)))
         try host.expect(unchangedSince: before)
         var status = csys_stat()
         #expect(csys_lstat(host.real("/etc/a"), &status) == 0)

@@ -96,7 +96,10 @@ import Wire
         // Nobody confirms.
         failing.preparation.steps.append(Step(nil, .confirm(within: .zero, because: .everyHost)))
         let ending = try host.deploy(failing)
-        guard case .finished(.rolledBack) = ending else { Issue.record("\(ending)"); return }
+        guard case .finished(.rolledBack) = ending else {
+            Issue.record("\(ending)")
+            return
+        }
         try host.expect(unchangedSince: before)
 
         #expect(try host.deploy(plan((first, 1), second, 3, group: "nsd")) == .finished(.deployed))

@@ -214,7 +214,8 @@ import Wire
             if gate.count < number { break }
             let isNew = copy.names("/var/lib/deptool/apps") == ["dns", "web"]
             if isNew { done += 1 } else { undone += 1 }
-            let problems = isNew
+            let problems =
+                isNew
                 ? try copy.problems(running: wanted, 2) : difference(before, try copy.listing())
             #expect(problems == [], "at operation \(number)")
         }

@@ -1,9 +1,10 @@
-@testable import AgentCore
 import CSystem
 import Foundation
 import Model
 import Testing
 import Wire
+
+@testable import AgentCore
 
 func shutdownWrite(_ descriptor: Int32) -> Int32 { shutdown(descriptor, Int32(SHUT_WR)) }
 
@@ -206,8 +207,10 @@ final class TestHost {
         }
         for file in record.placed where !replaced.contains(file.path.text) {
             let content = FileManager.default.contents(atPath: real(file.path.text)).map { ObjectID.of(.blob, Array($0)) }
-            expect(target(file.path.text) == nil && content == record.content(of: file.source, in: file.app), "\(file.path.text) is another")
-            expect(mode(file.path.text) == String(file.access.mode, radix: 8), "\(file.path.text) has mode \(mode(file.path.text) ?? "none")")
+            expect(
+                target(file.path.text) == nil && content == record.content(of: file.source, in: file.app), "\(file.path.text) is another")
+            expect(
+                mode(file.path.text) == String(file.access.mode, radix: 8), "\(file.path.text) has mode \(mode(file.path.text) ?? "none")")
         }
         for (path, what) in try listing() {
             expect(!path.hasSuffix(".new") && !path.contains("/.deptool-") && !path.hasSuffix(".staging"), "left over: \(path)")

@@ -100,7 +100,9 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
 
 /// A user puts a symlink in the way at every moment of a deploy and of its undoing.
 @Suite(.enabled(if: csys_getuid() == 0)) struct `Links that a user makes while a deploy runs` {
-    private func keys(_ content: String, _ links: [String: String]) -> Wanted { Wanted(["keys": .init(["key": .init(content)], links: links)]) }
+    private func keys(_ content: String, _ links: [String: String]) -> Wanted {
+        Wanted(["keys": .init(["key": .init(content)], links: links)])
+    }
 
     @Test(arguments: [false, true], ["/home/alice/.ssh", "/home/alice/.ssh/deep", "/home/alice/.ssh/deep/key"])
     func `nothing of root's changes, and nothing stays half done`(isUndone: Bool, place: String) throws {
@@ -257,7 +259,9 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
         #expect(host.read("/root/.ssh/authorized_keys") == "root's" && host.names("/root/.ssh") == ["authorized_keys"])
         #expect(!host.exists("/var/lib/deptool/store/journal"))
         // What the link had displaced is where it was, whatever that is called now, or kept.
-        let kept = isLater ? "/var/lib/deptool/store/kept/\(host.names("/var/lib/deptool/store/kept").first ?? "")/home/alice/.ssh" : "/home/alice/away"
+        let kept =
+            isLater
+            ? "/var/lib/deptool/store/kept/\(host.names("/var/lib/deptool/store/kept").first ?? "")/home/alice/.ssh" : "/home/alice/away"
         #expect(host.read(kept + "/authorized_keys") == "one")
         // Nobody else has to wait for the user.
         let other = Wanted(["other": .init(["x": .init("x")])])

@@ -154,7 +154,8 @@ import Wire
 
     @Test func `leftovers are told, and go with the next deploy`() throws {
         let host = try deployed()
-        for path in ["apps/dns/0123456789.staging/x", "apps/dns/0123456789/x", "apps/old/0123456789/x", "store/record.new", "store/undo/x"] {
+        for path in ["apps/dns/0123456789.staging/x", "apps/dns/0123456789/x", "apps/old/0123456789/x", "store/record.new", "store/undo/x"]
+        {
             try host.write("/var/lib/deptool/" + path, "")
         }
         try host.symlink("/var/lib/deptool/apps/dns/previous", to: "aaaaaaaaaa")

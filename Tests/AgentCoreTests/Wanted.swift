@@ -123,10 +123,14 @@ struct Plan {
         }
         steps += changed.map { Step($0, .activate) }
         let oldPlaced = oldRecord?.placed ?? []
-        steps += oldLinks.filter { link in !record.links.contains { $0.path == link.path } && !record.placed.contains { $0.path == link.path } }
-            .map { Step($0.app, .unlink(path: $0.path)) }
-        steps += oldPlaced.filter { file in !record.links.contains { $0.path == file.path } && !record.placed.contains { $0.path == file.path } }
-            .map { Step($0.app, .unplace(path: $0.path)) }
+        steps += oldLinks.filter { link in
+            !record.links.contains { $0.path == link.path } && !record.placed.contains { $0.path == link.path }
+        }
+        .map { Step($0.app, .unlink(path: $0.path)) }
+        steps += oldPlaced.filter { file in
+            !record.links.contains { $0.path == file.path } && !record.placed.contains { $0.path == file.path }
+        }
+        .map { Step($0.app, .unplace(path: $0.path)) }
         for link in record.links where !oldLinks.contains(link) || found[link.path.text] != nil {
             if let found = found[link.path.text] { steps.append(Step(link.app, .displace(path: link.path, found))) }
             steps.append(Step(link.app, .link(path: link.path, source: link.source)))

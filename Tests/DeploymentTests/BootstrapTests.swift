@@ -6,7 +6,9 @@ import Testing
 /// The command that a login runs, run for real by every shell that is here, with another directory for the agent.
 @Suite final class BootstrapTests {
     /// What a shell may be called, and the words that run a command with it.
-    static let shells: [[String]] = [["sh", "-c"], ["dash", "-c"], ["bash", "-c"], ["zsh", "-c"], ["fish", "-c"], ["busybox", "sh", "-c"]]
+    static let shells: [[String]] = [
+        ["sh", "-c"], ["dash", "-c"], ["bash", "-c"], ["zsh", "-c"], ["fish", "-c"], ["busybox", "sh", "-c"],
+    ]
 
     private let directory: URL
     private let bin: String
@@ -69,7 +71,8 @@ import Testing
 
     @Test func `the script has nothing that a login shell would take for its own`() throws {
         let command = Bootstrap(agents: [
-            BundledAgent(cpu: "x86_64", sha256: "ab", bytes: .init(start: nil, count: 0)), BundledAgent(cpu: "aarch64", sha256: "cd", bytes: .init(start: nil, count: 0)),
+            BundledAgent(cpu: "x86_64", sha256: "ab", bytes: .init(start: nil, count: 0)),
+            BundledAgent(cpu: "aarch64", sha256: "cd", bytes: .init(start: nil, count: 0)),
         ]).command
         let parts = command.split(separator: "'", omittingEmptySubsequences: false)
         #expect(parts.count == 5)

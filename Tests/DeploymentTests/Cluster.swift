@@ -14,7 +14,8 @@ final class Cluster {
     let store: Store
 
     init() throws {
-        path = FileManager.default.temporaryDirectory.resolvingSymlinksInPath().path + "/deptool-deployment-\(UInt64.random(in: 0 ... .max))"
+        path =
+            FileManager.default.temporaryDirectory.resolvingSymlinksInPath().path + "/deptool-deployment-\(UInt64.random(in: 0 ... .max))"
         try FileManager.default.createDirectory(atPath: path + "/prod", withIntermediateDirectories: true)
         store = try Store.create(at: path + "/store")
     }

@@ -20,7 +20,8 @@ import Testing
     private func summary(_ plan: Plan) -> [String] {
         plan.hosts.map { host in
             "\(host.host.text)\(host.base == nil ? " new" : ""): "
-                + host.changes.map { "\($0.kind) \($0.app.text) [\($0.files.map(\.path.text).joined(separator: " "))]" }.joined(separator: ", ")
+                + host.changes.map { "\($0.kind) \($0.app.text) [\($0.files.map(\.path.text).joined(separator: " "))]" }.joined(
+                    separator: ", ")
         }
     }
 
@@ -76,7 +77,9 @@ import Testing
         try cluster.write("web1/nginx/systemd/nginx.service", "")
         try cluster.write("web2/nginx/nginx.conf", "changed\n")
         let id = text == "no such object" ? ObjectID.of(.blob, Array("never written".utf8)) : try file(text)
-        let nginx = try tree([("100644", "gone.conf", try file("")), ("100644", "manifest.json", id), ("100644", "nginx.conf", try file("one\n"))])
+        let nginx = try tree([
+            ("100644", "gone.conf", try file("")), ("100644", "manifest.json", id), ("100644", "nginx.conf", try file("one\n")),
+        ])
         try deployed(try tree([("40000", "nginx", nginx)]))
         let plan = try cluster.plan()
         #expect(summary(plan) == ["web1: update nginx [gone.conf manifest.json systemd/nginx.service]", "web2: update nginx [nginx.conf]"])
@@ -93,7 +96,10 @@ import Testing
     @Test func `a host whose trees cannot be read is deployed as a whole`() throws {
         let missing = ObjectID.of(.tree, Array("never written".utf8))
         let symlink = try tree([("120000", "link", try file("x"))])
-        let trees = [missing, try tree([("40000", "nginx", missing)]), try tree([("40000", "nginx", symlink)]), try tree([("40000", "a b", symlink)])]
+        let trees = [
+            missing, try tree([("40000", "nginx", missing)]), try tree([("40000", "nginx", symlink)]),
+            try tree([("40000", "a b", symlink)]),
+        ]
         for tree in trees + [try tree([("100644", "host.json", try file("["))])] {
             try deployed(tree)
             let plan = try cluster.plan()
@@ -113,8 +119,9 @@ import Testing
         // What is wrong elsewhere does not matter.
         try cluster.write("web1/nginx/manifest.json", "{")
         #expect(summary(try cluster.plan(HostFilter(["web2"]))) == ["web2 new: add nginx [nginx.conf]"])
-        #expect(error { _ = try cluster.plan(HostFilter(["web3,web2", "db*"])) }
-            == .unknownHosts(["web3", "db*"], known: [try hostname("web1"), try hostname("web2")]))
+        #expect(
+            error { _ = try cluster.plan(HostFilter(["web3,web2", "db*"])) }
+                == .unknownHosts(["web3", "db*"], known: [try hostname("web1"), try hostname("web2")]))
     }
 
     @Test func `a host that left the tree is named, with its plan to be emptied`() throws {
@@ -187,8 +194,9 @@ import Testing
             return "\(problem.place): \(problem.phrase)"
         }
         try cluster.write("web2/nginx/manifest.json", "{\n\"links\": {}}")
-        #expect(problem() == "web2/nginx/manifest.json:2: unknown key 'links'; there are 'systemd', 'symlinks', "
-            + "'copies', 'settle', 'timeout', 'private' and 'group'")
+        #expect(
+            problem() == "web2/nginx/manifest.json:2: unknown key 'links'; there are 'systemd', 'symlinks', "
+                + "'copies', 'settle', 'timeout', 'private' and 'group'")
         try cluster.write("web2/nginx/manifest.json", String(repeating: " ", count: 1 << 20) + "{}")
         #expect(problem() == "web2/nginx/manifest.json: larger than 1024 KiB")
         try cluster.write("web2/nginx/manifest.json", manifest(links: ["/etc/x": "nothing"]))

@@ -25,7 +25,8 @@ private final class Printed: RemoteStream {
 
 /// How a conversation with an agent begins.
 @Suite struct ConversationTests {
-    private nonisolated(unsafe) static let agent = UnsafeBufferPointer(UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 3).initialized())
+    private nonisolated(unsafe) static let agent = UnsafeBufferPointer(
+        UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 3).initialized())
     private let agents = [BundledAgent(cpu: "x86_64", sha256: "ab", bytes: agent)]
 
     private func begin(_ stream: Printed) throws(HostError) -> (reply: Reply, installed: Bool) {

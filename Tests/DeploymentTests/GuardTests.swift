@@ -22,14 +22,17 @@ import Wire
         #expect(OwnLogin(Array("DEPTOOL-LOGIN ann,,\n".utf8))?.specification == "user=ann,host=UNKNOWN,addr=UNKNOWN")
         #expect(OwnLogin(Array("DEPTOOL-LOGIN ,,\n".utf8)) == nil)
         #expect(OwnLogin(Array("Welcome\n".utf8)) == nil)
-        for control in ["\r", "\u{7f}", "\u{0}", "\t"] { #expect(OwnLogin(Array("DEPTOOL-LOGIN ann\(control),10.0.0.1,users\n".utf8)) == nil) }
+        for control in ["\r", "\u{7f}", "\u{0}", "\t"] {
+            #expect(OwnLogin(Array("DEPTOOL-LOGIN ann\(control),10.0.0.1,users\n".utf8)) == nil)
+        }
         #expect(objection("port 22\r\n", "port 22\r\ndenyusers root\n") == .sshdRefuses(setting: "denyusers root"))
     }
 
     @Test(arguments: [
         ("allowusers nobody\n", "allowusers nobody"), ("allowusers ro?t\n", nil), ("allowusers nobody\nallowusers root@10.0.*\n", nil),
         ("denyusers r*\n", "denyusers r*"), ("denyusers nobody\n", nil), ("allowgroups wheel\n", "allowgroups wheel"),
-        ("allowgroups wheel\nallowgroups root\n", nil), ("denygroups root\n", "denygroups root"), ("permitrootlogin no\n", "permitrootlogin no"),
+        ("allowgroups wheel\nallowgroups root\n", nil), ("denygroups root\n", "denygroups root"),
+        ("permitrootlogin no\n", "permitrootlogin no"),
         ("permitrootlogin forced-commands-only\n", "permitrootlogin forced-commands-only"), ("permitrootlogin without-password\n", nil),
         ("pubkeyauthentication no\n", "pubkeyauthentication no"), ("refuseconnection yes\n", "refuseconnection yes"),
         ("passwordauthentication no\nx11forwarding no\nacceptenv LANG\nacceptenv LC_*\n", nil),
@@ -42,7 +45,9 @@ import Wire
 
     @Test func `whatever a host prints, it is read`() {
         var random = Seeded()
-        let pieces = ["", " ", "   ", "\n", "\n \n", "allowusers", " ", "root@", "@", "denygroups *", "\u{0}", "permitrootlogin", "é\n", ","]
+        let pieces = [
+            "", " ", "   ", "\n", "\n \n", "allowusers", " ", "root@", "@", "denygroups *", "\u{0}", "permitrootlogin", "é\n", ",",
+        ]
         for _ in 0..<3000 {
             let (before, after) = (random.list { $0.pick(pieces) }.joined(), random.list { $0.pick(pieces) }.joined())
             _ = objection(before, after, random.pick([root, ann]))
@@ -64,7 +69,9 @@ import Wire
         #expect(objection("", "denyusers root@*.example.com\n") == .sshdUntested(["denyusers"]))
         #expect(objection("", "port 1\ndenyusers root\n") == .sshdRefuses(setting: "denyusers root"))
         #expect(GuardTests().objection(to: root) == .sshdUntested([]))
-        #expect(objection("", "gssapiauthentication yes\nusedns yes\nsetenv PATH=/\n") == .sshdUntested(["gssapiauthentication", "setenv", "usedns"]))
+        #expect(
+            objection("", "gssapiauthentication yes\nusedns yes\nsetenv PATH=/\n")
+                == .sshdUntested(["gssapiauthentication", "setenv", "usedns"]))
         #expect(([.sshd: (0, [])] as GuardTests).objection(to: root) == .sshdUntested([]))
         #expect(([.sshdBefore: (127, []), .sshd: (127, [])] as GuardTests).objection(to: root) == .sshdUntested([]))
     }

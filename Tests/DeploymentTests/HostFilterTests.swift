@@ -6,10 +6,14 @@ import Testing
 
 @Suite struct HostFilterTests {
     @Test(arguments: [
-        ("web1", "web1", true), ("web1", "web", false), ("web", "web1", false), ("web1", "*", true), ("web1", "web*", true), ("web1", "*1", true),
-        ("web1", "w*b*1", true), ("web1", "web1*", true), ("web1", "*web1", true), ("web1", "**", true), ("web1", "web?", true), ("web1", "web??", false),
-        ("web1", "????", true), ("web1", "?", false), ("web1", "", false), ("a.b.c", "a.*.c", true), ("abab", "*ab", true), ("abac", "*ab", false),
-        ("aab", "*ab", true), ("web1", "WEB1", false), ("web-1", "web[-]1", false), ("mississippi", "m*iss*pp?", true), ("ab", "*?*?*", true), ("a", "*?*?*", false),
+        ("web1", "web1", true), ("web1", "web", false), ("web", "web1", false), ("web1", "*", true), ("web1", "web*", true),
+        ("web1", "*1", true),
+        ("web1", "w*b*1", true), ("web1", "web1*", true), ("web1", "*web1", true), ("web1", "**", true), ("web1", "web?", true),
+        ("web1", "web??", false),
+        ("web1", "????", true), ("web1", "?", false), ("web1", "", false), ("a.b.c", "a.*.c", true), ("abab", "*ab", true),
+        ("abac", "*ab", false),
+        ("aab", "*ab", true), ("web1", "WEB1", false), ("web-1", "web[-]1", false), ("mississippi", "m*iss*pp?", true),
+        ("ab", "*?*?*", true), ("a", "*?*?*", false),
     ])
     func `patterns match as in a shell`(name: String, pattern: String, matches: Bool) {
         #expect(HostFilter.matches(name, pattern) == matches)
@@ -49,7 +53,9 @@ import Testing
         #expect(throws: ClusterError.noHosts) { try HostFilter.all.check([]) }
     }
 
-    @Test(arguments: ["prod", "with space", "Cluster: x", "grün", "a: b"]) func `a deploy's message names its cluster`(cluster: String) throws {
+    @Test(arguments: ["prod", "with space", "Cluster: x", "grün", "a: b"]) func `a deploy's message names its cluster`(
+        cluster: String
+    ) throws {
         let hosts = try ["a", "b"].map(hostname)
         let message = DeployMessage.make(.deploy, cluster: cluster, hosts: hosts)
         #expect(message == "Deploy to 2 hosts\n\nCluster: \(cluster)\n")

@@ -25,7 +25,8 @@ import Testing
         let probe = try #require(HostProbe(Array(printed.utf8)))
         #expect(probe.noise == "hello")
         #expect(probe.cpu == "Linux x86_64" && probe.hostname == "web1" && probe.available == 15_360_000)
-        #expect(probe.options == ["rw", "noexec"] && probe.systemd == "systemd 252 (252.1)" && probe.hasQuadlets && probe.missing == ["dd"])
+        #expect(
+            probe.options == ["rw", "noexec"] && probe.systemd == "systemd 252 (252.1)" && probe.hasQuadlets && probe.missing == ["dd"])
     }
 
     @Test func `what is cut off is nothing, and nonsense is left out`() {

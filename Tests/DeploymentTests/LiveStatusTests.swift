@@ -23,20 +23,25 @@ import Testing
 
     @Test func `what a host says is understood`() throws {
         let web = try #require(AppName("web"))
-        #expect(parse(parts) == LiveStatus(
-            load: ["0.12", "0.08", "0.05"], memory: .init(total: 4_096_000, available: 1_024_000),
-            root: .init(total: 1000, available: 250), var: .init(total: 2000, available: 500), uptime: 16655, needsReboot: true,
-            agent: "deptool-agent-0.1.0-a60d34d827", commit: nil,
-            units: [
-                .init(app: web, name: try unitName("a.service"), state: "active", substate: "running", age: 655),
-                .init(app: web, name: try unitName("b.service"), state: "inactive", substate: "dead", age: nil),
-            ], failed: ["x.service"]))
+        #expect(
+            parse(parts)
+                == LiveStatus(
+                    load: ["0.12", "0.08", "0.05"], memory: .init(total: 4_096_000, available: 1_024_000),
+                    root: .init(total: 1000, available: 250), var: .init(total: 2000, available: 500), uptime: 16655, needsReboot: true,
+                    agent: "deptool-agent-0.1.0-a60d34d827", commit: nil,
+                    units: [
+                        .init(app: web, name: try unitName("a.service"), state: "active", substate: "running", age: 655),
+                        .init(app: web, name: try unitName("b.service"), state: "inactive", substate: "dead", age: nil),
+                    ], failed: ["x.service"]))
     }
 
     @Test func `what a host does not say is not known`() throws {
         let status = try #require(parse(Array(repeating: "", count: 10)))
-        #expect(status == LiveStatus(
-            load: [], memory: nil, root: nil, var: nil, uptime: nil, needsReboot: false, agent: "", commit: nil, units: [], failed: []))
+        #expect(
+            status
+                == LiveStatus(
+                    load: [], memory: nil, root: nil, var: nil, uptime: nil, needsReboot: false, agent: "", commit: nil, units: [],
+                    failed: []))
         #expect(try parse(replacing: 8, with: "").units.map(\.state) == [nil, nil])
     }
 

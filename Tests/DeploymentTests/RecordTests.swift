@@ -37,15 +37,18 @@ import Wire
         #expect(record.commit == commit)
         #expect(record.author == "Ada <ada@example.com>")
         #expect(record.time == 1_700_000_000)
-        #expect(record.apps.map { "\($0.name.text): \($0.files.map(\.path.text).joined(separator: " "))" } == [
-            "base: motd", "nginx: conf/copy.conf conf/nginx.conf manifest.json systemd/nginx.service",
-        ])
-        #expect(record.links.map { "\($0.path.text) -> \($0.target.text)" } == [
-            "/etc/nginx -> /var/lib/deptool/apps/nginx/current/conf",
-        ])
-        #expect(record.placed.map { "\($0.path.text) <- \($0.source.text)" } == [
-            "/etc/systemd/system/nginx.service <- systemd/nginx.service",
-        ])
+        #expect(
+            record.apps.map { "\($0.name.text): \($0.files.map(\.path.text).joined(separator: " "))" } == [
+                "base: motd", "nginx: conf/copy.conf conf/nginx.conf manifest.json systemd/nginx.service",
+            ])
+        #expect(
+            record.links.map { "\($0.path.text) -> \($0.target.text)" } == [
+                "/etc/nginx -> /var/lib/deptool/apps/nginx/current/conf"
+            ])
+        #expect(
+            record.placed.map { "\($0.path.text) <- \($0.source.text)" } == [
+                "/etc/systemd/system/nginx.service <- systemd/nginx.service"
+            ])
         #expect(record.units.map { "\($0.app.text) \($0.name.text)" } == ["nginx nginx.service"])
         // The commit, the root, and the host's own: itself, two apps, two directories, a manifest.
         #expect(record.objects.map(\.kind) == [.commit, .tree, .tree, .tree, .tree, .tree, .tree, .blob])
@@ -68,9 +71,11 @@ import Wire
         #expect(first.expected == nil)
         #expect(first.holder == "Ada")
         #expect(first.version.text == commit.short)
-        #expect(first.contents == [
-            content("hi\n"), content("http {}\n"), content(manifest(units: ["nginx.service"], links: ["/etc/nginx": "conf"])), content("[Service]\n"),
-        ])
+        #expect(
+            first.contents == [
+                content("hi\n"), content("http {}\n"), content(manifest(units: ["nginx.service"], links: ["/etc/nginx": "conf"])),
+                content("[Service]\n"),
+            ])
         try cluster.store.setDeployed(web1, commit, reason: "test")
         try cluster.write("web1/base/motd", "http {}\n")
         try cluster.write("web1/base/new", "new\n")
@@ -112,7 +117,8 @@ import Wire
         try change(&record)
         let store = try cluster.otherStore()
         let known = try store.commit(
-            tree: store.write(RecordedObject(kind: .tree, bytes: [])), parent: nil, author: Author(name: "A", email: ""), message: "m", time: 1)
+            tree: store.write(RecordedObject(kind: .tree, bytes: [])), parent: nil, author: Author(name: "A", email: ""), message: "m",
+            time: 1)
         try store.setLastCommit(known, reason: "test")
         do throws(AdoptionError) {
             _ = try store.adopt(record, of: web1)

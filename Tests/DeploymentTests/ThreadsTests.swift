@@ -80,7 +80,12 @@ import Testing
         let result = await onOwnThread {
             Result { () throws(Gone) in
                 try meeting.decision { () throws(Gone) in
-                    if proofs.update({ $0 += 1; return $0 }) == 3 { throw Gone() }
+                    if proofs.update({
+                        $0 += 1
+                        return $0
+                    }) == 3 {
+                        throw Gone()
+                    }
                 }
             }
         }

@@ -24,7 +24,9 @@ import Testing
             tree: root ?? cluster.root(), parent: nil, author: Author(name: "Ada", email: "a@b"),
             message: DeployMessage.make(kind, cluster: "prod", hosts: []), time: time)
         try cluster.store.note([
-            .begun(HistoryEntry(time: time, commit: commit, kind: kind, cluster: "prod", author: "Ada <a@b>", hosts: plan.hosts.map(HostNote.init)))
+            .begun(
+                HistoryEntry(
+                    time: time, commit: commit, kind: kind, cluster: "prod", author: "Ada <a@b>", hosts: plan.hosts.map(HostNote.init)))
         ])
         for host in plan.hosts {
             try cluster.store.note([.ended(time: time, commit: commit, host.host, .done, "done")])
@@ -100,7 +102,8 @@ import Testing
         let commit = try cluster.store.commit(
             tree: cluster.root(), parent: nil, author: Author(name: "A", email: ""), message: "", time: 2)
         try cluster.store.note([
-            .begun(HistoryEntry(time: 2, commit: commit, kind: .deploy, cluster: "prod", author: "A", hosts: plan.hosts.map(HostNote.init))),
+            .begun(
+                HistoryEntry(time: 2, commit: commit, kind: .deploy, cluster: "prod", author: "A", hosts: plan.hosts.map(HostNote.init))),
             .ended(time: 2, commit: commit, try hostname("web1"), .rolledBack, "rolled back"),
         ])
         // What is undone is what runs.
@@ -163,12 +166,20 @@ import Testing
             .begun(note(3, two)), .found(time: 4, web1, commit: one, before: nil),
         ])
         let events = try cluster.store.pastEvents(10)
-        #expect(events == [
-            .found(time: 4, web1, commit: one, before: nil), .deploy(PastDeploy(note: note(3, two), ends: [:])),
-            .deploy(PastDeploy(note: note(1, one), ends: [web1: .init(end: .done, phrase: ""), web2: .init(end: .done, phrase: "done")])),
-        ])
+        #expect(
+            events == [
+                .found(time: 4, web1, commit: one, before: nil), .deploy(PastDeploy(note: note(3, two), ends: [:])),
+                .deploy(
+                    PastDeploy(note: note(1, one), ends: [web1: .init(end: .done, phrase: ""), web2: .init(end: .done, phrase: "done")])),
+            ])
         #expect(try cluster.store.pastEvents(2) == Array(events.prefix(2)))
         let limited = try cluster.store.pastEvents(1, HostFilter(["web2"]))
-        #expect(limited == [.deploy(PastDeploy(note: HistoryEntry(time: 3, commit: two, kind: .deploy, cluster: "prod", author: "A", hosts: [hosts[1]]), ends: [:]))])
+        #expect(
+            limited == [
+                .deploy(
+                    PastDeploy(
+                        note: HistoryEntry(time: 3, commit: two, kind: .deploy, cluster: "prod", author: "A", hosts: [hosts[1]]), ends: [:])
+                )
+            ])
     }
 }

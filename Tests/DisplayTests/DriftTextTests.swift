@@ -38,35 +38,36 @@ import Testing
     }
 
     @Test func `each finding is a line below its app`() throws {
-        #expect(render([(try hostname("ns1"), found(try findings())), (try hostname("ns2"), found([]))]) == """
-            ns1
-                ! /var/lib/deptool/store/undo is left over
-                ! /var/lib/deptool/store has mode 0777 instead of 0444
-                nsd
-                    ! conf/a was edited
-                    ! conf/a is missing
-                    ! conf/a was replaced by a symlink to ^[[2J
-                    ! conf/a was replaced by a directory
-                    ! conf/a was replaced by something that is no file
-                    ! ^G was added
-                    ! a has mode 4755 instead of 0444
-                    ! a belongs to 1000:0 instead of root
-                    ! its directory has mode 0040 instead of 0444 and belongs to 1000:0 instead of root
-                    ! /etc/a is missing
-                    ! /etc/a was replaced by a file
-                    ! /etc/a was replaced by a symlink to /dev/null
-                    ! current is missing
-                    ! current points to no version
-                    ! unit nsd.service is disabled
-                    ! unit nsd.service is stopped
-                other
-                    ! unit nsd.service failed (exit-code, status 1)
+        #expect(
+            render([(try hostname("ns1"), found(try findings())), (try hostname("ns2"), found([]))]) == """
+                ns1
+                    ! /var/lib/deptool/store/undo is left over
+                    ! /var/lib/deptool/store has mode 0777 instead of 0444
+                    nsd
+                        ! conf/a was edited
+                        ! conf/a is missing
+                        ! conf/a was replaced by a symlink to ^[[2J
+                        ! conf/a was replaced by a directory
+                        ! conf/a was replaced by something that is no file
+                        ! ^G was added
+                        ! a has mode 4755 instead of 0444
+                        ! a belongs to 1000:0 instead of root
+                        ! its directory has mode 0040 instead of 0444 and belongs to 1000:0 instead of root
+                        ! /etc/a is missing
+                        ! /etc/a was replaced by a file
+                        ! /etc/a was replaced by a symlink to /dev/null
+                        ! current is missing
+                        ! current points to no version
+                        ! unit nsd.service is disabled
+                        ! unit nsd.service is stopped
+                    other
+                        ! unit nsd.service failed (exit-code, status 1)
 
-            1 host as deployed, 1 not.
+                1 host as deployed, 1 not.
 
-            `deptool deploy --repair` shows what restores them, and does so.
+                `deptool deploy --repair` shows what restores them, and does so.
 
-            """)
+                """)
     }
 
     @Test func `hosts that are as they were take no line`() throws {
@@ -76,34 +77,37 @@ import Testing
     @Test func `what another operator deployed, and who could not be asked, is told`() throws {
         let (old, new) = (ObjectID.of(.commit, [1]), ObjectID.of(.commit, []))
         let error = HostError.ssh(.interrupted)
-        #expect(render([
-            (try hostname("ns1"), found([], known: old)), (try hostname("ns2"), found([], known: nil)),
-            (try hostname("ns3"), .success(Verification(commit: nil, known: old))),
-            (try hostname("ns4"), .failure(error)),
-        ]) == """
-            ns1
-                runs \(new.short), not \(old.short): somebody else deployed to it since
+        #expect(
+            render([
+                (try hostname("ns1"), found([], known: old)), (try hostname("ns2"), found([], known: nil)),
+                (try hostname("ns3"), .success(Verification(commit: nil, known: old))),
+                (try hostname("ns4"), .failure(error)),
+            ]) == """
+                ns1
+                    runs \(new.short), not \(old.short): somebody else deployed to it since
 
-            ns2
-                runs \(new.short): somebody else deployed to it since
+                ns2
+                    runs \(new.short): somebody else deployed to it since
 
-            ns3
-                nothing is deployed on it any more: it has been wiped or reinstalled
+                ns3
+                    nothing is deployed on it any more: it has been wiped or reinstalled
 
-            ns4
-                \(error.phrase)
-            \(error.explanation(try hostname("ns4")) ?? "")
+                ns4
+                    \(error.phrase)
+                \(error.explanation(try hostname("ns4")) ?? "")
 
-            0 hosts as deployed, 3 not, 1 could not be asked.
+                0 hosts as deployed, 3 not, 1 could not be asked.
 
-            """)
+                """)
     }
 
     @Test func `a plan shows what drifted in front of what restores it`() throws {
-        let apps = ["nsd": [
-            "manifest.json": manifest(units: ["nsd.service"], links: ["/etc/a": "conf/a", "/etc/b": "conf/a"]),
-            "systemd/nsd.service": "", "conf/a": "1",
-        ]]
+        let apps = [
+            "nsd": [
+                "manifest.json": manifest(units: ["nsd.service"], links: ["/etc/a": "conf/a", "/etc/b": "conf/a"]),
+                "systemd/nsd.service": "", "conf/a": "1",
+            ]
+        ]
         let host = try tree(apps)
         let path = try RelativePath("conf/a")
         let drift = [
@@ -113,20 +117,21 @@ import Testing
         ]
         let plan = try #require(
             HostPlan(base: .of(.commit, []), deployed: host, wanted: host, safety: Safety(guard: .never), drift: drift))
-        #expect(PlanText(style: .plain).render(Plan(hosts: [plan])) == """
-            web1
-                ! /var/lib/deptool/store/undo is left over
-                repair nsd
-                    ! conf/a was edited
-                    ! /etc/a was replaced by a file
-                    ! /etc/b was replaced by a symlink to /dev/null
-                    keep /etc/a as it is in /var/lib/deptool/store/kept
-                    link /etc/a -> conf/a
-                    replace /etc/b, which is not Deptool's
-                    link /etc/b -> conf/a
-                    restart unit nsd.service (conf/a changed)
+        #expect(
+            PlanText(style: .plain).render(Plan(hosts: [plan])) == """
+                web1
+                    ! /var/lib/deptool/store/undo is left over
+                    repair nsd
+                        ! conf/a was edited
+                        ! /etc/a was replaced by a file
+                        ! /etc/b was replaced by a symlink to /dev/null
+                        keep /etc/a as it is in /var/lib/deptool/store/kept
+                        link /etc/a -> conf/a
+                        replace /etc/b, which is not Deptool's
+                        link /etc/b -> conf/a
+                        restart unit nsd.service (conf/a changed)
 
-            """)
+                """)
         #expect(Plan(hosts: [plan]).changedFiles.map(\.path) == ["web1/nsd/conf/a", "web1/etc/a"])
     }
 
@@ -148,8 +153,12 @@ import Testing
 
     @Test func `a finding as JSON has a word, an app and a phrase`() throws {
         let words = try findings().map { driftJSON($0).text }
-        #expect(words[0] == #"{"drift":"leftover","app":null,"message":"/var/lib/deptool/store/undo is left over","path":"/var/lib/deptool/store/undo"}"#)
-        #expect(words[2].hasPrefix(#"{"drift":"edited","app":"nsd","message":"conf/a was edited","path":"conf/a","found":"file","content":""#))
+        #expect(
+            words[0]
+                == #"{"drift":"leftover","app":null,"message":"/var/lib/deptool/store/undo is left over","path":"/var/lib/deptool/store/undo"}"#
+        )
+        #expect(
+            words[2].hasPrefix(#"{"drift":"edited","app":"nsd","message":"conf/a was edited","path":"conf/a","found":"file","content":""#))
         #expect(words[8].contains(#""mode":"4755","recorded_mode":"0444","owner":"0:0","recorded_owner":"0:0"}"#))
     }
 }

@@ -8,26 +8,30 @@ import Wire
 @Suite struct FailureTextTests {
     private func phrase(_ problem: Problem) -> String { AgentError(problem).phrase }
 
-    @Test(arguments: [
-        (Problem.system(operation: "write", path: "/a", code: 28), "cannot write /a: no space left on the disk"),
-        (.system(operation: "open", path: "/a\u{1b}", code: 2), "cannot open /a^[: no such file or directory"),
-        (.system(operation: "open", path: "/a", code: 13), "cannot open /a: permission denied"),
-        (.system(operation: "open", path: "/a", code: 4711), "cannot open /a: error 4711"),
-        (.command(arguments: ["systemctl", "daemon-reload"], status: 1, output: "x"), "`systemctl daemon-reload` failed with status 1"),
-        (.command(arguments: ["systemd-sysusers"], status: 137, output: ""), "`systemd-sysusers` was killed by signal 9"),
-        (.command(arguments: ["x"], status: 128, output: ""), "`x` failed with status 128"),
-        (.timeout(arguments: ["systemctl", "start", "a.service"], seconds: 90), "`systemctl start a.service` did not end within 90 s"),
-        (.corrupt(path: "apps/a/x"), "the content of apps/a/x is not what it should be"),
-        (.cancelled, "given up by the operator"),
-        (.disconnected, "the connection to the operator was lost"),
-        (.notConfirmed(seconds: 45), "no new login to the host worked within 45 s, so this would have locked you out"),
-        (.notConfirmed(seconds: 0), "no new login to the host worked, so this would have locked you out"),
-        (.otherHostFailed, "another host did not succeed"),
-        (.agentDied, "the agent was killed"),
-        (.interrupted, "an earlier deploy was interrupted"),
-        (.protocolViolation, "the agent was asked for something that makes no sense"),
-        (.unreadable(path: "/r", .truncated), "cannot understand /r: it ends too early"),
-    ] as [(Problem, String)])
+    @Test(
+        arguments: [
+            (Problem.system(operation: "write", path: "/a", code: 28), "cannot write /a: no space left on the disk"),
+            (.system(operation: "open", path: "/a\u{1b}", code: 2), "cannot open /a^[: no such file or directory"),
+            (.system(operation: "open", path: "/a", code: 13), "cannot open /a: permission denied"),
+            (.system(operation: "open", path: "/a", code: 4711), "cannot open /a: error 4711"),
+            (
+                .command(arguments: ["systemctl", "daemon-reload"], status: 1, output: "x"),
+                "`systemctl daemon-reload` failed with status 1"
+            ),
+            (.command(arguments: ["systemd-sysusers"], status: 137, output: ""), "`systemd-sysusers` was killed by signal 9"),
+            (.command(arguments: ["x"], status: 128, output: ""), "`x` failed with status 128"),
+            (.timeout(arguments: ["systemctl", "start", "a.service"], seconds: 90), "`systemctl start a.service` did not end within 90 s"),
+            (.corrupt(path: "apps/a/x"), "the content of apps/a/x is not what it should be"),
+            (.cancelled, "given up by the operator"),
+            (.disconnected, "the connection to the operator was lost"),
+            (.notConfirmed(seconds: 45), "no new login to the host worked within 45 s, so this would have locked you out"),
+            (.notConfirmed(seconds: 0), "no new login to the host worked, so this would have locked you out"),
+            (.otherHostFailed, "another host did not succeed"),
+            (.agentDied, "the agent was killed"),
+            (.interrupted, "an earlier deploy was interrupted"),
+            (.protocolViolation, "the agent was asked for something that makes no sense"),
+            (.unreadable(path: "/r", .truncated), "cannot understand /r: it ends too early"),
+        ] as [(Problem, String)])
     func `a problem has a phrase`(problem: Problem, phrase: String) {
         #expect(self.phrase(problem) == phrase)
     }
@@ -56,51 +60,61 @@ import Wire
 
     @Test func `what is in the way of a link is named`() throws {
         let path = try AbsolutePath("/etc/x")
-        #expect([Occupant.file, .directory, .symlink(to: "/y\n"), .other].map { phrase(.occupied(path, by: $0, for: nil)) } == [
-            "/etc/x is a file that is not Deptool's", "/etc/x is a directory that is not Deptool's",
-            "/etc/x is a symlink to /y^J that is not Deptool's", "/etc/x is something that is not Deptool's",
-        ])
+        #expect(
+            [Occupant.file, .directory, .symlink(to: "/y\n"), .other].map { phrase(.occupied(path, by: $0, for: nil)) } == [
+                "/etc/x is a file that is not Deptool's", "/etc/x is a directory that is not Deptool's",
+                "/etc/x is a symlink to /y^J that is not Deptool's", "/etc/x is something that is not Deptool's",
+            ])
         let link = Link(path: path, app: try #require(AppName("base")), source: try RelativePath("dir/x"))
-        #expect(AgentError(.occupied(path, by: .file, for: link)).explanation == """
-            /etc/x is a file that is not Deptool's, and differs from the config tree's base/dir/x, which would take its place.
-            Compare the two. Move /etc/x away on the host, or take its content over into the config tree.
-            """)
-        #expect(AgentError(.occupied(path, by: .directory, for: link)).explanation == """
-            /etc/x is a directory that is not Deptool's, where the config tree's base/dir/x would be linked.
-            Move /etc/x away on the host, or remove the link from the config tree.
-            """)
-        #expect(AgentError(.occupied(path, by: .file, for: nil)).explanation == """
-            /etc/x is a file that is not Deptool's, and is in the way of a link.
-            Move /etc/x away on the host.
-            """)
+        #expect(
+            AgentError(.occupied(path, by: .file, for: link)).explanation == """
+                /etc/x is a file that is not Deptool's, and differs from the config tree's base/dir/x, which would take its place.
+                Compare the two. Move /etc/x away on the host, or take its content over into the config tree.
+                """)
+        #expect(
+            AgentError(.occupied(path, by: .directory, for: link)).explanation == """
+                /etc/x is a directory that is not Deptool's, where the config tree's base/dir/x would be linked.
+                Move /etc/x away on the host, or remove the link from the config tree.
+                """)
+        #expect(
+            AgentError(.occupied(path, by: .file, for: nil)).explanation == """
+                /etc/x is a file that is not Deptool's, and is in the way of a link.
+                Move /etc/x away on the host.
+                """)
     }
 
     @Test func `explanations have the words of the programs involved`() throws {
         let unit = try unitName("a.service")
-        #expect(AgentError(.unit(unit, .restarting(times: 0), journal: "one\n\u{1b}[31mtwo")).explanation == """
-            unit a.service crashed and is being restarted; its last journal lines:
-                | one
-                | ^[[31mtwo
-            """)
-        #expect(AgentError(.unit(unit, .tooSlow(state: "activating (start)", seconds: 90), journal: "one")).explanation == """
-            unit a.service did not become ready within 90 s: it is activating (start); its last journal lines:
-                | one
-            If it needs that long, say so in its app's manifest.json: "timeout": 180
-            """)
+        #expect(
+            AgentError(.unit(unit, .restarting(times: 0), journal: "one\n\u{1b}[31mtwo")).explanation == """
+                unit a.service crashed and is being restarted; its last journal lines:
+                    | one
+                    | ^[[31mtwo
+                """)
+        #expect(
+            AgentError(.unit(unit, .tooSlow(state: "activating (start)", seconds: 90), journal: "one")).explanation == """
+                unit a.service did not become ready within 90 s: it is activating (start); its last journal lines:
+                    | one
+                If it needs that long, say so in its app's manifest.json: "timeout": 180
+                """)
         #expect(AgentError(.unit(unit, .restarting(times: 0), journal: "")).explanation == "unit a.service crashed and is being restarted")
         #expect(AgentError(.command(arguments: ["x"], status: 1, output: "no")).explanation == "`x` failed with status 1:\n    | no")
         #expect(AgentError(.command(arguments: ["x"], status: 1, output: "")).explanation == "`x` failed with status 1")
-        #expect(AgentError(.disconnected).explanation
-            == "the connection to the operator was lost. Deptool only finishes under the eyes of the operator; run `deptool deploy` again.")
-        #expect(AgentError(.unreadable(path: "/r", .notUTF8)).explanation == """
-            cannot understand /r: it holds text that is not UTF-8.
-            If nothing else explains it, the file was damaged: move /r away on the host.
-            """)
-        #expect(AgentError(.noGroup(try #require(GroupName("nsd")))).explanation == """
-            /etc/group has no group 'nsd'.
-            Correct "group" in the app's manifest.json, or have the group made: a line `g nsd -` in a file of the app's \
-            sysusers directory does that.
-            """)
+        #expect(
+            AgentError(.disconnected).explanation
+                == "the connection to the operator was lost. Deptool only finishes under the eyes of the operator; run `deptool deploy` again."
+        )
+        #expect(
+            AgentError(.unreadable(path: "/r", .notUTF8)).explanation == """
+                cannot understand /r: it holds text that is not UTF-8.
+                If nothing else explains it, the file was damaged: move /r away on the host.
+                """)
+        #expect(
+            AgentError(.noGroup(try #require(GroupName("nsd")))).explanation == """
+                /etc/group has no group 'nsd'.
+                Correct "group" in the app's manifest.json, or have the group made: a line `g nsd -` in a file of the app's \
+                sysusers directory does that.
+                """)
         #expect(AgentError(.cancelled).explanation == "given up by the operator")
     }
 }

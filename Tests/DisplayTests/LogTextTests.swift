@@ -25,17 +25,18 @@ import Testing
             .forgotten(time: 9, hosts[0], commit: id(2)), .found(time: 8, hosts[1], commit: id(3), before: id(2)),
             .found(time: 7, hosts[1], commit: nil, before: nil), .deploy(deploy),
         ])
-        #expect(text == """
-            time 9  \(id(2).short)  forgotten on a
-            time 8  \(id(3).short)  found on b, deployed by another store, instead of \(id(2).short)
-            time 7  nothing     found nothing on b
-            time 5  \(id(1).short)  Ada  L  deploy prod
-                a, b  ~ nsd: done
-                c  ~ nsd: rolled back: x
-                d  + nsd: not changed: no ^[
-                e  + nsd: not known to have ended
+        #expect(
+            text == """
+                time 9  \(id(2).short)  forgotten on a
+                time 8  \(id(3).short)  found on b, deployed by another store, instead of \(id(2).short)
+                time 7  nothing     found nothing on b
+                time 5  \(id(1).short)  Ada  L  deploy prod
+                    a, b  ~ nsd: done
+                    c  ~ nsd: rolled back: x
+                    d  + nsd: not changed: no ^[
+                    e  + nsd: not known to have ended
 
-            """)
+                """)
     }
 
     @Test func `what a host wrote is shown, not obeyed`() throws {
@@ -46,18 +47,19 @@ import Testing
         let text = LogText(style: .plain, time: { "time \($0)" }).render([
             (try hostname("a"), .success(entries)), (try hostname("b"), .success([])), (try hostname("c"), .failure(.noAgents)),
         ])
-        #expect(text == """
-            a
-                time 2  \(id(1).short) -> \(id(2).short)  de^[[2J  Ada\\u{202e}
-                time 1  nothing    -> \(id(1).short)  deployed  Ada
+        #expect(
+            text == """
+                a
+                    time 2  \(id(1).short) -> \(id(2).short)  de^[[2J  Ada\\u{202e}
+                    time 1  nothing    -> \(id(1).short)  deployed  Ada
 
-            b
-                nothing was ever deployed
+                b
+                    nothing was ever deployed
 
-            c
-                this deptool carries no agents
-            It was built by a plain `swift build`. `make build` makes one that carries them.
+                c
+                    this deptool carries no agents
+                It was built by a plain `swift build`. `make build` makes one that carries them.
 
-            """)
+                """)
     }
 }

@@ -42,7 +42,9 @@ import Wire
         #expect(board.line(short, at: .seconds(10)) == "  ns1: staging, 0 B of 30.0 MB")
         _ = board.update(short, .staging(bytes: 10_000_000, of: 30_000_000), at: .milliseconds(10_100))
         #expect(board.line(short, at: .milliseconds(10_100)) == "  ns1: staging, 10.0 MB of 30.0 MB")
-        for second in 1...6 { _ = board.update(short, .staging(bytes: 10_000_000 + UInt64(second) * 2_000_000, of: 30_000_000), at: .seconds(10 + second)) }
+        for second in 1...6 {
+            _ = board.update(short, .staging(bytes: 10_000_000 + UInt64(second) * 2_000_000, of: 30_000_000), at: .seconds(10 + second))
+        }
         #expect(board.line(short, at: .seconds(16)) == "  ns1: staging, 22.0 MB of 30.0 MB, 2.0 MB/s")
         #expect(board.render(columns: 30, rows: 24, at: .seconds(16)) == ["  ns1: staging 73%, 2.0 MB/s"])
         // Nothing comes any more.
@@ -65,11 +67,13 @@ import Wire
         happen(.applying(Step(nil, .checkout(for: .everybody))), .seconds(31))
         happen(.applying(Step(nil, .activate)), .seconds(31))
         for second in 1...25 { happen(.waiting(Waiting(unit, .ready, elapsed: second, limit: 90)), .seconds(31 + second)) }
-        #expect(told == [
-            "  ns1: connecting", "  ns1: staging, 0 B of 100.0 MB", "  ns1: staging, 40.0 MB of 100.0 MB, 4.0 MB/s",
-            "  ns1: staging, 80.0 MB of 100.0 MB, 4.0 MB/s", "  ns1: staging, 100.0 MB", "  ns1: changing files and links",
-            "  ns1: waiting for a.service to become ready (10 s of 90 s)", "  ns1: waiting for a.service to become ready (20 s of 90 s)",
-        ])
+        #expect(
+            told == [
+                "  ns1: connecting", "  ns1: staging, 0 B of 100.0 MB", "  ns1: staging, 40.0 MB of 100.0 MB, 4.0 MB/s",
+                "  ns1: staging, 80.0 MB of 100.0 MB, 4.0 MB/s", "  ns1: staging, 100.0 MB", "  ns1: changing files and links",
+                "  ns1: waiting for a.service to become ready (10 s of 90 s)",
+                "  ns1: waiting for a.service to become ready (20 s of 90 s)",
+            ])
     }
 
     @Test func `every event has its words`() throws {
@@ -77,7 +81,8 @@ import Wire
         let failure = AgentError(step: 3, .unit(unit, .failed(result: "exit-code", status: 1), journal: "boom"))
         let events: [HostEvent] = [
             .connecting, .installingAgent, .connected(.asPlanned), .connected(.other), .locking, .staging(bytes: 0, of: 0),
-            .staging(bytes: 5, of: 1 << 19), .staging(bytes: 5, of: 1 << 20), .staged, .applying(Step(nil, .start(unit, ifUp: .leave, within: .zero))),
+            .staging(bytes: 5, of: 1 << 19), .staging(bytes: 5, of: 1 << 20), .staged,
+            .applying(Step(nil, .start(unit, ifUp: .leave, within: .zero))),
             .waiting(Waiting(unit, .ready, elapsed: 12, limit: 90)), .waiting(Waiting(unit, .settled, elapsed: 1, limit: 5)),
             .undoing(failure), .waiting(Waiting(unit, .stopped, elapsed: 3, limit: 180)), .ended(.deployed),
         ]
@@ -87,12 +92,13 @@ import Wire
             _ = board.update(short, event, at: .zero)
             lines.append(String(board.line(short, at: .zero).dropFirst(7)))
         }
-        #expect(lines == [
-            "connecting", "installing the agent", "connected", "somebody else deployed to it since", "locking", "staging", "staging",
-            "staging, 5 B of 1.0 MB", "ready", "starting a.service", "waiting for a.service to become ready (12 s of 90 s)",
-            "watching a.service (1 s of 5 s)", "rolling back: unit a.service failed (exit-code, status 1)",
-            "rolling back: waiting for a.service to stop (3 s of 180 s)", "done",
-        ])
+        #expect(
+            lines == [
+                "connecting", "installing the agent", "connected", "somebody else deployed to it since", "locking", "staging", "staging",
+                "staging, 5 B of 1.0 MB", "ready", "starting a.service", "waiting for a.service to become ready (12 s of 90 s)",
+                "watching a.service (1 s of 5 s)", "rolling back: unit a.service failed (exit-code, status 1)",
+                "rolling back: waiting for a.service to stop (3 s of 180 s)", "done",
+            ])
     }
 
     /// The block of the manual that follows `<!-- drawn by ProgressTests: NAME -->`.
@@ -106,7 +112,8 @@ import Wire
     @Test func `what the manual shows of a deploy that goes on is what there is to see`() throws {
         let nginx = try unitName("nginx.service")
         let waiting = HostEvent.waiting(Waiting(nginx, .ready, elapsed: 5, limit: 90))
-        let restarting = HostEvent.applying(Step(nil, .restart(nginx, because: .init(path: try RelativePath("nginx.conf"), others: 0), within: .zero)))
+        let restarting = HostEvent.applying(
+            Step(nil, .restart(nginx, because: .init(path: try RelativePath("nginx.conf"), others: 0), within: .zero)))
 
         let three = try ["db1", "web1", "web2"].map { try hostname($0) }
         var events: [(Hostname, HostEvent, Duration)] = [(three[0], .ended(.deployed), .zero), (three[2], waiting, .seconds(11))]
@@ -120,7 +127,9 @@ import Wire
         #expect(board(many, events).render(columns: 80, rows: 24, at: .seconds(5)) == (try drawing("many hosts", in: "commands.md")))
 
         let slow = HostEvent.waiting(Waiting(try unitName("nsd.service"), .ready, elapsed: 12, limit: 90))
-        #expect(board([short], [(short, slow, .zero)]).render(columns: 80, rows: 24, at: .zero) == (try drawing("slow unit", in: "manifest.md")))
+        #expect(
+            board([short], [(short, slow, .zero)]).render(columns: 80, rows: 24, at: .zero) == (try drawing("slow unit", in: "manifest.md"))
+        )
     }
 
     @Test func `a host cannot write the lines of others`() {
@@ -144,7 +153,9 @@ import Wire
                     .waiting(Waiting(unit, .ready, elapsed: number, limit: 90)), .undoing(AgentError(step: number, .cancelled)),
                     .ended(.rolledBack(AgentError(.timeout(arguments: ["x"], seconds: number)))),
                 ]
-                _ = board.update(hosts[.random(in: 0..<count, using: &random)], events[.random(in: 0..<events.count, using: &random)], at: .seconds(number))
+                _ = board.update(
+                    hosts[.random(in: 0..<count, using: &random)], events[.random(in: 0..<events.count, using: &random)],
+                    at: .seconds(number))
             }
             _ = board.update(hosts[0], .connecting, at: .zero)
             let (columns, rows) = (Int.random(in: 12...120, using: &random), Int.random(in: 3...60, using: &random))

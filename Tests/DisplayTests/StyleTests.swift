@@ -37,12 +37,14 @@ import Testing
 
     @Test func `numbers are as people write them`() {
         #expect([0, 1, 2].map { count($0, "host") } == ["0 hosts", "1 host", "2 hosts"])
-        #expect([Duration.zero, .milliseconds(9), .milliseconds(430), .milliseconds(1999), .seconds(75)].map(seconds) == [
-            "0.00 s", "0.00 s", "0.43 s", "1.99 s", "75.00 s",
-        ])
-        #expect([0, 999, 1000, 1450, 999_999, 1_000_000, 1_400_000, 5_000_000_000, .max].map(size) == [
-            "0 B", "999 B", "1.0 kB", "1.4 kB", "999.9 kB", "1.0 MB", "1.4 MB", "5.0 GB", "18.4 EB",
-        ])
+        #expect(
+            [Duration.zero, .milliseconds(9), .milliseconds(430), .milliseconds(1999), .seconds(75)].map(seconds) == [
+                "0.00 s", "0.00 s", "0.43 s", "1.99 s", "75.00 s",
+            ])
+        #expect(
+            [0, 999, 1000, 1450, 999_999, 1_000_000, 1_400_000, 5_000_000_000, .max].map(size) == [
+                "0 B", "999 B", "1.0 kB", "1.4 kB", "999.9 kB", "1.0 MB", "1.4 MB", "5.0 GB", "18.4 EB",
+            ])
     }
 
     @Test func `plain style has no colour, and colour surrounds the text`() {

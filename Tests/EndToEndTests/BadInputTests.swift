@@ -33,7 +33,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{"systemd": {}, "sytemd": {}}"#, "1: unknown key 'sytemd'; there are 'systemd', 'symlinks', 'copies', 'settle', 'timeout', 'private' and 'group'"),
+        (
+            #"{"systemd": {}, "sytemd": {}}"#,
+            "1: unknown key 'sytemd'; there are 'systemd', 'symlinks', 'copies', 'settle', 'timeout', 'private' and 'group'"
+        ),
         (#"{"systemd": {"units": []}}"#, "1: unknown key 'systemd.units'; the only one is 'systemd.units_enabled'"),
         ("{\n  \"systemd\": []\n}", "2: 'systemd' must be an object, not a list"),
         (#"{"systemd": {"units_enabled": "a.service"}}"#, "1: 'systemd.units_enabled' must be a list, not a string"),
@@ -45,7 +48,10 @@ import Testing
         ("systemd: {}", "1: not valid JSON: expected a value"),
         ("{\"systemd\": {}\n", "2: not valid JSON: expected ',' or '}'"),
         ("", "1: not valid JSON: expected a value"),
-        ("{\"\\u001b[2J\": 1}", "1: unknown key '^[[2J'; there are 'systemd', 'symlinks', 'copies', 'settle', 'timeout', 'private' and 'group'"),
+        (
+            "{\"\\u001b[2J\": 1}",
+            "1: unknown key '^[[2J'; there are 'systemd', 'symlinks', 'copies', 'settle', 'timeout', 'private' and 'group'"
+        ),
     ])
     func `a manifest that is none is refused, with the line`(manifest: String, message: String) throws {
         try addApp("web1/nginx", manifest: manifest)

@@ -47,7 +47,8 @@ import Testing
         try program.expect("ready")
         // What is typed, and what is there after Tab. Ctrl-U clears the line.
         for (typed, completed) in [
-            ("deptool und", "deptool undo"), ("deptool log w", "deptool log web1"), ("deptool plan --limit web1,d", "deptool plan --limit web1,db1"),
+            ("deptool und", "deptool undo"), ("deptool log w", "deptool log web1"),
+            ("deptool plan --limit web1,d", "deptool plan --limit web1,db1"),
             ("deptool forget d", "deptool forget db1"), ("deptool status pro", "deptool status prod"),
             ("deptool undo --to \(commit.prefix(2))", "deptool undo --to \(commit)"),
             ("deptool diff \(commit)..\(commit.prefix(2))", "deptool diff \(commit)..\(commit)"),
@@ -87,15 +88,18 @@ import Testing
     func `make install puts all of it where shells and man look`() throws {
         try cluster.run("make", "-s", "-C", Self.root, "-o", "build", "install", "DESTDIR=\(cluster.directory)/installed", "PREFIX=/usr")
         let files = Set(try cluster.run("find", "installed/usr", "-type", "f", "-printf", "%P\n").split(separator: "\n").map(String.init))
-        let help = try Program(["installed/usr/bin/deptool", "--help"], in: cluster.directory, environment: cluster.environment).finish().require(0)
+        let help = try Program(["installed/usr/bin/deptool", "--help"], in: cluster.directory, environment: cluster.environment).finish()
+            .require(0)
         let commands = help.text.matches(of: /(?m)^  ([a-z]+) {2,}[A-Z]/).map { String($0.output.1) }
         #expect(commands.contains("plan") && commands.count > 8)
         let pages = ["deptool.1"] + commands.map { "deptool-\($0).1" }
         #expect(
-            files == Set([
-                "bin/deptool", "share/bash-completion/completions/deptool", "share/zsh/site-functions/_deptool",
-                "share/fish/vendor_completions.d/deptool.fish",
-            ] + pages.map { "share/man/man1/\($0)" }))
+            files
+                == Set(
+                    [
+                        "bin/deptool", "share/bash-completion/completions/deptool", "share/zsh/site-functions/_deptool",
+                        "share/fish/vendor_completions.d/deptool.fish",
+                    ] + pages.map { "share/man/man1/\($0)" }))
     }
 
     @Test func `what is misspelt is met with what was meant`() throws {
@@ -104,7 +108,9 @@ import Testing
         }
         #expect(
             try complaint("paln")
-                == Output(code: 1, text: "", errors: "Error: there is no command 'paln'\nDid you mean 'plan'? `deptool --help` lists the commands.\n"))
+                == Output(
+                    code: 1, text: "",
+                    errors: "Error: there is no command 'paln'\nDid you mean 'plan'? `deptool --help` lists the commands.\n"))
         #expect(
             try complaint("something")
                 == Output(code: 1, text: "", errors: "Error: there is no command 'something'\n`deptool --help` lists the commands.\n"))

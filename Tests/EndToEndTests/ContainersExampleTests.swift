@@ -18,12 +18,13 @@ extension EndToEnd {
         @Test func `containers come, change and go like any unit`() throws {
             try cluster.deploy().require(0)
             #expect(try ask() == "Good morning. Visits: 1. This is release 1.\n")
-            #expect(try box1.run("podman ps --format '{{.Names}} {{.Status}}' | sed 's/ Up.*(/ /; s/)//' | sort") == """
-                db healthy
-                proxy healthy
-                visits healthy
+            #expect(
+                try box1.run("podman ps --format '{{.Names}} {{.Status}}' | sed 's/ Up.*(/ /; s/)//' | sort") == """
+                    db healthy
+                    proxy healthy
+                    visits healthy
 
-                """)
+                    """)
 
             // A release of the application touches nothing else, and the count goes on.
             let others = try [box1.invocation(of: "db"), box1.invocation(of: "proxy")]

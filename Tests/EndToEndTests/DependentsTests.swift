@@ -80,7 +80,8 @@ extension EndToEnd {
             try host.run("systemctl daemon-reload && systemctl enable oldtime && systemctl start oldtime")
             let before = try host.units()
             try cluster.addService("newtime", on: "web1")
-            try cluster.edit("web1/newtime/systemd/newtime.service", replacing: "[Service]", with: "[Unit]\nConflicts=oldtime.service\n[Service]")
+            try cluster.edit(
+                "web1/newtime/systemd/newtime.service", replacing: "[Service]", with: "[Unit]\nConflicts=oldtime.service\n[Service]")
 
             // With another app that fails.
             try cluster.addService("zfails", on: "web1", run: "/bin/false")
@@ -139,7 +140,8 @@ extension EndToEnd {
                 "web1/app/systemd/app.service",
                 "[Unit]\nWants=idle.service helper.service work@1.service\nOnFailure=alarm.service\n[Service]\nExecStart=/bin/sleep infinity\n"
                     + "[Install]\nWantedBy=multi-user.target\n")
-            try cluster.write("web1/app/systemd/helper.service", "[Unit]\nRequires=deep.service\n[Service]\nExecStart=/bin/sleep infinity\n")
+            try cluster.write(
+                "web1/app/systemd/helper.service", "[Unit]\nRequires=deep.service\n[Service]\nExecStart=/bin/sleep infinity\n")
             for unit in ["deep", "alarm", "work@"] {
                 try cluster.write("web1/app/systemd/\(unit).service", "[Service]\nExecStart=/bin/sleep infinity\n")
             }
@@ -154,10 +156,14 @@ extension EndToEnd {
             let (cluster, host) = (scene.cluster, scene.host)
             // Jobs that end while the deploy waits for db; one is started by a timer.
             let job = "[Unit]\nRequires=db.service\nAfter=db.service\n[Service]\n"
-            try host.write("/etc/systemd/system/once.service", job + "Type=oneshot\nExecStart=/bin/sh -c \"while [ ! -e /run/go ]; do sleep 0.01; done\"\n")
-            try host.write("/etc/systemd/system/timed.service", job + "ExecStart=/bin/sh -c \"while [ ! -e /run/go ]; do sleep 0.01; done\"\n")
+            try host.write(
+                "/etc/systemd/system/once.service",
+                job + "Type=oneshot\nExecStart=/bin/sh -c \"while [ ! -e /run/go ]; do sleep 0.01; done\"\n")
+            try host.write(
+                "/etc/systemd/system/timed.service", job + "ExecStart=/bin/sh -c \"while [ ! -e /run/go ]; do sleep 0.01; done\"\n")
             try host.write("/etc/systemd/system/timed.timer", "[Timer]\nOnCalendar=2001-02-03\n")
-            try host.write("/etc/systemd/system/free.service", "[Service]\nExecStart=/bin/sh -c \"while [ ! -e /run/go ]; do sleep 0.01; done\"\n")
+            try host.write(
+                "/etc/systemd/system/free.service", "[Service]\nExecStart=/bin/sh -c \"while [ ! -e /run/go ]; do sleep 0.01; done\"\n")
             try cluster.addService("db", on: "web1", before: "/bin/touch /run/go")
             try cluster.write("web1/main/manifest.json", #"{"systemd": {"units_enabled": ["main.service"]}}"#)
             try cluster.write(
@@ -214,11 +220,13 @@ extension EndToEnd {
             expect(try host.units(), is: before)
         }
 
-        @Test(arguments: Site.Flavour.debians, ["Restart=always\nRestartSec=50ms\nStartLimitIntervalSec=0", "Restart=always\nRestartSec=1h"])
+        @Test(
+            arguments: Site.Flavour.debians, ["Restart=always\nRestartSec=50ms\nStartLimitIntervalSec=0", "Restart=always\nRestartSec=1h"])
         func `a unit that crashed again and again does not break a rollback`(flavour: Site.Flavour, restart: String) throws {
             let scene = try scene(flavour, restart.replacing("\nStartLimitIntervalSec=0", with: ""))
             let (cluster, host) = (scene.cluster, scene.host)
-            try host.wait(for: "[ $(systemctl show --value -p NRestarts app) -gt 0 ] || [ $(systemctl show --value -p SubState app) = auto-restart ]")
+            try host.wait(
+                for: "[ $(systemctl show --value -p NRestarts app) -gt 0 ] || [ $(systemctl show --value -p SubState app) = auto-restart ]")
             try cluster.write("web1/app/file", "1\n")
             try cluster.addService("other", on: "web1", run: "/bin/false")
             let output = try cluster.deploy().require(3)

@@ -24,7 +24,9 @@ extension EndToEnd {
         private func findings(_ output: Output, of host: String) -> [String] {
             let lines = output.text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
             guard let start = lines.firstIndex(of: host) else { return [] }
-            return lines[(start + 1)...].prefix { !$0.isEmpty }.map { $0.replacing(/(\S) +/) { "\($0.output.1) " }.trimmingCharacters(in: .whitespaces) }
+            return lines[(start + 1)...].prefix { !$0.isEmpty }.map {
+                $0.replacing(/(\S) +/) { "\($0.output.1) " }.trimmingCharacters(in: .whitespaces)
+            }
         }
 
         @Test func `a host that is well`() throws {
@@ -32,23 +34,28 @@ extension EndToEnd {
             try cluster.addService("clock", on: "web1")
             let output = try doctor("web1").require(0)
             let found = findings(output, of: "web1")
-            #expect(found.prefix(8) == [
-                "ok ssh settings root@\(host.address):22", "ok name works", "ok port works", "ok ssh server works", "ok host key works",
-                "ok login works", "ok root works", "ok shell the login prints nothing of its own",
-            ], "\(output)")
-            #expect(found.dropFirst(8).map { $0.split(separator: " ").prefix(2).joined(separator: " ") } == [
-                "ok cpu", "ok hostname", "ok space", "ok mount", "ok programs", "ok systemd", "ok boot",
-            ], "\(output)")
+            #expect(
+                found.prefix(8) == [
+                    "ok ssh settings root@\(host.address):22", "ok name works", "ok port works", "ok ssh server works", "ok host key works",
+                    "ok login works", "ok root works", "ok shell the login prints nothing of its own",
+                ], "\(output)")
+            #expect(
+                found.dropFirst(8).map { $0.split(separator: " ").prefix(2).joined(separator: " ") } == [
+                    "ok cpu", "ok hostname", "ok space", "ok mount", "ok programs", "ok systemd", "ok boot",
+                ], "\(output)")
             #expect(try host.attempt("test -e /var/lib/deptool").code == 1)
             let object = try Schema().objects(doctor("web1", "--json").require(0).text)[0]
             let rows = try #require(object["findings"] as? [[String: Any]])
-            #expect(rows.contains { $0["host"] as? String == "web1" && $0["check"] as? String == "login" && $0["verdict"] as? String == "ok" })
+            #expect(
+                rows.contains { $0["host"] as? String == "web1" && $0["check"] as? String == "login" && $0["verdict"] as? String == "ok" })
         }
 
         @Test func `what is amiss on a host is told with what to do`() throws {
             let host = try site.boot()
             try cluster.write("web1/pod/quadlets/a.container", "[Container]\nImage=x\n")
-            try host.run("echo Welcome >/etc/motd.txt; printf 'cat /etc/motd.txt\\n' >/root/.bashrc; echo other >/etc/hostname; mount -t tmpfs -o noexec,size=2m none /var/lib")
+            try host.run(
+                "echo Welcome >/etc/motd.txt; printf 'cat /etc/motd.txt\\n' >/root/.bashrc; echo other >/etc/hostname; mount -t tmpfs -o noexec,size=2m none /var/lib"
+            )
             let output = try doctor("web1").require(1)
             let found = findings(output, of: "web1")
             for line in [
@@ -64,10 +71,12 @@ extension EndToEnd {
         @Test func `a symlink that is read before /var is mounted is told`() throws {
             let host = try site.boot(["web1"], .separateVar)[0]
             try cluster.write("web1/app/sysctl.conf", "# one\n")
-            try cluster.write("web1/app/manifest.json", #"{"symlinks": {"/etc/sysctl.d/app.conf": "sysctl.conf", "/etc/motd": "sysctl.conf"}}"#)
+            try cluster.write(
+                "web1/app/manifest.json", #"{"symlinks": {"/etc/sysctl.d/app.conf": "sysctl.conf", "/etc/motd": "sysctl.conf"}}"#)
             let output = try doctor(host.name).require(0)
             #expect(
-                findings(output, of: "web1").contains("warn boot /var is mounted in the course of the boot, and /etc/sysctl.d/app.conf is read before"),
+                findings(output, of: "web1").contains(
+                    "warn boot /var is mounted in the course of the boot, and /etc/sysctl.d/app.conf is read before"),
                 "\(output)")
             try cluster.write("web1/app/manifest.json", #"{"copies": {"/etc/sysctl.d/app.conf": "sysctl.conf"}}"#)
             #expect(
@@ -116,7 +125,10 @@ extension EndToEnd {
             cluster.sshConfiguration = "\(cluster.directory)/ssh_config"
             let output = try doctor().require(0)
             let found = findings(output, of: "this machine")
-            for line in ["ok store \(cluster.directory)/.deptool, 0 hosts deployed", "ok git author Ann <ann@example.com>", "ok cluster \(cluster.directory)/prod, 1 host"] {
+            for line in [
+                "ok store \(cluster.directory)/.deptool, 0 hosts deployed", "ok git author Ann <ann@example.com>",
+                "ok cluster \(cluster.directory)/prod, 1 host",
+            ] {
                 #expect(found.contains(line), "\(output)")
             }
             #expect(output.text.contains("  ok    agents"), "\(output)")
@@ -130,7 +142,9 @@ extension EndToEnd {
             #expect(bad.contains { $0.hasPrefix("warn git author") } && bad.contains("fail ssh ssh refuses its configuration"), "\(broken)")
 
             cluster.environment["DEPTOOL_STORE"] = "\(cluster.directory)/nowhere"
-            #expect(findings(try doctor().require(1), of: "this machine").first == "fail store there is no store at \(cluster.directory)/nowhere")
+            #expect(
+                findings(try doctor().require(1), of: "this machine").first
+                    == "fail store there is no store at \(cluster.directory)/nowhere")
             #expect(try doctor("no/host").code == 1)
         }
     }

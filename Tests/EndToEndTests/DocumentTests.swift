@@ -98,7 +98,9 @@ private struct Phrases {
     }
 
     private static func words(_ text: some StringProtocol) -> [String] {
-        text.split(whereSeparator: \.isWhitespace).map { $0.trimmingCharacters(in: CharacterSet(charactersIn: "'\"`.,:;()\\")) }.filter { !$0.isEmpty }
+        text.split(whereSeparator: \.isWhitespace).map { $0.trimmingCharacters(in: CharacterSet(charactersIn: "'\"`.,:;()\\")) }.filter {
+            !$0.isEmpty
+        }
     }
 
     /// Whether a message can be put together. What differs from case to case (`…`, numbers, paths) comes from anywhere; the

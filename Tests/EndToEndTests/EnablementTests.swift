@@ -16,7 +16,9 @@ extension EndToEnd {
         }
 
         private func wants(_ host: Host) throws -> String {
-            try host.run("cd /etc/systemd/system && find . -name 'x-*.service' -path '*/*.*/*' -type l | sort; find . -maxdepth 1 -type l -name 'x-*' | sort")
+            try host.run(
+                "cd /etc/systemd/system && find . -name 'x-*.service' -path '*/*.*/*' -type l | sort; find . -maxdepth 1 -type l -name 'x-*' | sort"
+            )
         }
 
         @Test(arguments: flavours) func `links that a section no longer names go, and undo brings them back`(flavour: Site.Flavour) throws {
@@ -50,17 +52,23 @@ extension EndToEnd {
             let site = try Site()
             let (host, cluster) = (try site.boot("web1", flavour), try Cluster(site))
             try cluster.write("web1/app/manifest.json", manifest("x-main.service", "x-helper.service"))
-            try cluster.write("web1/app/systemd/x-main.service", service("WantedBy=multi-user.target\nAlso=x-helper.service x-other.service"))
+            try cluster.write(
+                "web1/app/systemd/x-main.service", service("WantedBy=multi-user.target\nAlso=x-helper.service x-other.service"))
             for unit in ["x-helper", "x-other"] {
                 try cluster.write("web1/app/systemd/\(unit).service", service("WantedBy=multi-user.target"))
             }
             let plan = try cluster.deploy().require(0)
             #expect(plan.text.contains("    enable unit x-main.service and, along with it, x-other.service (Also=)\n"), "\(plan)")
-            #expect(try wants(host) == "./multi-user.target.wants/x-helper.service\n./multi-user.target.wants/x-main.service\n./multi-user.target.wants/x-other.service\n")
+            #expect(
+                try wants(host)
+                    == "./multi-user.target.wants/x-helper.service\n./multi-user.target.wants/x-main.service\n./multi-user.target.wants/x-other.service\n"
+            )
             #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text == "1 host as deployed.\n")
             try cluster.write("web1/app/manifest.json", manifest("x-helper.service"))
             let leaving = try cluster.deploy().require(0)
-            #expect(leaving.text.contains("    stop and disable unit x-main.service, and disable x-other.service along with it (Also=)\n"), "\(leaving)")
+            #expect(
+                leaving.text.contains("    stop and disable unit x-main.service, and disable x-other.service along with it (Also=)\n"),
+                "\(leaving)")
             #expect(try wants(host) == "./multi-user.target.wants/x-helper.service\n")
             #expect(try host.enablement(of: "x-helper") == "enabled")
             #expect(try host.state(of: "x-helper") == "active")
@@ -72,8 +80,10 @@ extension EndToEnd {
             let (host, cluster) = (try site.boot("web1", flavour), try Cluster(site))
             let before = try host.units()
             try cluster.write("web1/app/manifest.json", manifest("x-main@one.service"))
-            try cluster.write("web1/app/systemd/x-main@.service", service("WantedBy=multi-user.target\nAlso = \\\n# comment\n  x-next@%i.service"))
-            try cluster.write("web1/app/systemd/x-next@.service", service("WantedBy=multi-user.target\nAlso=x-main@%i.service x-last.service"))
+            try cluster.write(
+                "web1/app/systemd/x-main@.service", service("WantedBy=multi-user.target\nAlso = \\\n# comment\n  x-next@%i.service"))
+            try cluster.write(
+                "web1/app/systemd/x-next@.service", service("WantedBy=multi-user.target\nAlso=x-main@%i.service x-last.service"))
             try cluster.write("web1/app/systemd/x-last.service", service("WantedBy=multi-user.target"))
             let plan = try cluster.deploy().require(0)
             #expect(
@@ -120,13 +130,15 @@ extension EndToEnd {
             let (host, cluster) = (try site.boot(), try Cluster(site))
             try host.write(
                 "/etc/init.d/x-old",
-                "#!/bin/sh\n### BEGIN INIT INFO\n# Provides: x-old\n# Required-Start:\n# Required-Stop:\n# Default-Start: 2 3 4 5\n# Default-Stop: 0 1 6\n### END INIT INFO\nexit 0\n")
+                "#!/bin/sh\n### BEGIN INIT INFO\n# Provides: x-old\n# Required-Start:\n# Required-Stop:\n# Default-Start: 2 3 4 5\n# Default-Stop: 0 1 6\n### END INIT INFO\nexit 0\n"
+            )
             try host.run("chmod 755 /etc/init.d/x-old; systemctl daemon-reload")
             try cluster.write("web1/app/manifest.json", manifest("x-old.service"))
             try cluster.deploy().require(0)
             #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text == "1 host as deployed.\n")
             try host.run("update-rc.d x-old disable")
-            #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text.contains("! unit x-old.service is disabled"))
+            #expect(
+                try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text.contains("! unit x-old.service is disabled"))
         }
 
         @Test(arguments: flavours) func `a unit is listed by its own name`(flavour: Site.Flavour) throws {

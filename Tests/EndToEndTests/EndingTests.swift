@@ -48,7 +48,8 @@ import Testing
 
     @Test func `a wrong command line, help, versions and completions`() throws {
         for (arguments, code, beginning) in [
-            ("--help", 0, "OVERVIEW: "), ("plan --help", 0, "OVERVIEW: "), ("help plan", 0, "OVERVIEW: "), ("--generate-completion-script bash", 0, "#!/bin/bash"),
+            ("--help", 0, "OVERVIEW: "), ("plan --help", 0, "OVERVIEW: "), ("help plan", 0, "OVERVIEW: "),
+            ("--generate-completion-script bash", 0, "#!/bin/bash"),
             ("plan --nonsense", 1, "Error: Unknown option"), ("", 0, "OVERVIEW: "), ("ping --count 0", 1, "Error: '--count' takes"),
         ] as [(String, Int32, String)] {
             let output = try cluster.startScript("LD_PRELOAD=$SLOW_END $DEPTOOL \(arguments)").finish()

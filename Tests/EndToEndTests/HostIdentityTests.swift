@@ -28,7 +28,9 @@ extension EndToEnd {
             try cluster.addService("app", on: "web1")
             // As systemd does it where /etc cannot be written.
             func boot(_ id: String) throws {
-                try host.run("! mountpoint -q /etc/machine-id || umount /etc/machine-id; echo \(id) >/run/machine-id; mount --bind /run/machine-id /etc/machine-id")
+                try host.run(
+                    "! mountpoint -q /etc/machine-id || umount /etc/machine-id; echo \(id) >/run/machine-id; mount --bind /run/machine-id /etc/machine-id"
+                )
             }
             try boot("0123456789abcdef0123456789abcdef")
             try cluster.deploy().require(0)

@@ -124,7 +124,8 @@ extension EndToEnd {
                 let app = tree(kind, name, blob), host = tree("40000", "app", app.id), root = tree("40000", "web1", host.id)
                 let commit = RecordedObject(
                     kind: .commit,
-                    bytes: Array("tree \(root.id.hex)\nauthor \u{1b}[2J <e@x> 1 +0000\ncommitter E <e@x> 1 +0000\n\n\u{1b}]0;x\u{7}\n".utf8))
+                    bytes: Array("tree \(root.id.hex)\nauthor \u{1b}[2J <e@x> 1 +0000\ncommitter E <e@x> 1 +0000\n\n\u{1b}]0;x\u{7}\n".utf8)
+                )
                 var record = Record(
                     commit: commit.id, author: "E\u{1b}[2J", time: 1, objects: [commit, root, host, app], apps: [], links: [], units: [])
                 // The file it is asked for then has another content, more of it than was said, or no end.

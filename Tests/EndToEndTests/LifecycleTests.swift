@@ -103,13 +103,16 @@ extension EndToEnd {
             try cluster.write("web1/web/manifest.json", #"{"systemd": {"units_enabled": ["web.service"]}}"#)
             try cluster.deploy().require(0)
             expect(try host.links(), is: "")
-            #expect(try host.run("cd /etc/systemd/system && ls -d db.service web.service* multi-user.target.wants/db.service multi-user.target.wants/web.service") == """
-                db.service
-                multi-user.target.wants/db.service
-                multi-user.target.wants/web.service
-                web.service
+            #expect(
+                try host.run(
+                    "cd /etc/systemd/system && ls -d db.service web.service* multi-user.target.wants/db.service multi-user.target.wants/web.service"
+                ) == """
+                    db.service
+                    multi-user.target.wants/db.service
+                    multi-user.target.wants/web.service
+                    web.service
 
-                """)
+                    """)
             #expect(try host.run("ls /var/lib/deptool/apps/web | wc -l") == "4\n")
             #expect(try host.run("systemctl show -p Environment web") == "Environment=\n")
             #expect(try host.invocation(of: "web") != second)

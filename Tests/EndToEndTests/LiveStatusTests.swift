@@ -25,9 +25,14 @@ extension EndToEnd {
 
             let text = try live().require(0).text.split(separator: "\n").map(String.init)
 
-            #expect(text[0].contains(#/^web1\ \ up\ .+,\ load\ [0-9. ]+,\ memory\ [0-9]+%\ of\ [0-9.]+\ .B,\ (disk|/)\ [0-9]+%\ of\ /#), "\(text)")
+            #expect(
+                text[0].contains(#/^web1\ \ up\ .+,\ load\ [0-9. ]+,\ memory\ [0-9]+%\ of\ [0-9.]+\ .B,\ (disk|/)\ [0-9]+%\ of\ /#),
+                "\(text)")
             #expect(text[1].contains(/^    runs [0-9a-f]{10}, agent [0-9.]+-[0-9a-f]{10}$/), "\(text)")
-            #expect(text[2...] == ["    wants to be booted anew", "    clock  clock.service  inactive (dead)", "    failed units: broken.service"])
+            #expect(
+                text[2...] == [
+                    "    wants to be booted anew", "    clock  clock.service  inactive (dead)", "    failed units: broken.service",
+                ])
 
             let object = try Schema().objects(live("--json").require(0).text)[0]
             let row = try #require((object["hosts"] as? [[String: Any]])?.first)
@@ -68,7 +73,9 @@ extension EndToEnd {
             let variables = cluster.environment.filter { $0.key != "TERM" }.map { "\($0)=\"\($1)\"" }.joined(separator: " ")
             let pane = try Pane(
                 columns: 40, rows: 3,
-                running: "cd \(cluster.directory); exec env -i TERM=$TERM \(variables) \(Tools.deptool) status --live --watch 1 --ssh-config \(cluster.sshConfiguration)")
+                running:
+                    "cd \(cluster.directory); exec env -i TERM=$TERM \(variables) \(Tools.deptool) status --live --watch 1 --ssh-config \(cluster.sshConfiguration)"
+            )
             try pane.wait(for: "(2 more lines)\n")
             let narrow = try pane.look()
             #expect(narrow.contains(/^web1  up .{1,31}\n\(2 more lines\)\n$/), "\(narrow)")

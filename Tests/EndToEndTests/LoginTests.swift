@@ -38,7 +38,8 @@ extension EndToEnd {
             try cluster.run("ssh-keygen", "-q", "-s", "ca", "-I", "test", "-n", "root", "id.pub")
             try host.run("echo 'cert-authority \(cluster.run("cat", "ca.pub"))' >>/root/.ssh/authorized_keys")
             try cluster.configure(("\(site.lab)/key", "\(cluster.directory)/id"))
-            #expect(try reason() == "  web1: over the system's ssh: only it can log in with the certificate \(cluster.directory)/id-cert.pub")
+            #expect(
+                try reason() == "  web1: over the system's ssh: only it can log in with the certificate \(cluster.directory)/id-cert.pub")
 
             // Algorithms that libssh2 does not have.
             try host.write("/etc/ssh/sshd_config.d/modern.conf", "Ciphers chacha20-poly1305@openssh.com\n")
@@ -101,7 +102,8 @@ extension EndToEnd {
             try web2.run("echo '\(cluster.run("cat", "id.pub"))' >/root/.ssh/authorized_keys")
             let lab = try String(contentsOfFile: "\(site.lab)/ssh_config", encoding: .utf8)
             let parts = lab.split(separator: "Host web2", maxSplits: 1)
-            try cluster.write(outside: "ssh_config", parts[0] + "Host web2" + parts[1].replacing("\(site.lab)/key", with: "\(cluster.directory)/id"))
+            try cluster.write(
+                outside: "ssh_config", parts[0] + "Host web2" + parts[1].replacing("\(site.lab)/key", with: "\(cluster.directory)/id"))
             cluster.sshConfiguration = "\(cluster.directory)/ssh_config"
             for host in ["web1", "web2"] { try cluster.write("\(host)/app/file", "2") }
             let deploy = try cluster.startAsking("--no-confirm")
@@ -139,7 +141,8 @@ extension EndToEnd {
             deploy.type(line: "y")
             let fingerprint = try host.run("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split(separator: " ")[1]
             try deploy.expect(
-                "\nThe host '\(host.address)' has a key that is not known yet:\n    ssh-ed25519 \(fingerprint)\nIs it the right one? [y/N] ")
+                "\nThe host '\(host.address)' has a key that is not known yet:\n    ssh-ed25519 \(fingerprint)\nIs it the right one? [y/N] "
+            )
             deploy.type(line: "y")
             try deploy.expect("\nweb1 asks: (operator@\(host.address)) Password: ")
             deploy.type(line: "letmein")

@@ -85,7 +85,10 @@ extension EndToEnd {
 
             let json = try refused([one, other], "--json")
             let result = try #require(json.text.split(separator: "\n").first { $0.contains(#""type":"result","host":"web2""#) })
-            #expect(result.hasSuffix(#""obstacles":["/etc/app/file1 is a mount point","/etc/app/file2 is a directory that is not Deptool's","/etc/app/file3 is a symlink to nowhere that is not Deptool's","/etc/group has no group 'nobody-there'"]}"#), "\(result)")
+            #expect(
+                result.hasSuffix(
+                    #""obstacles":["/etc/app/file1 is a mount point","/etc/app/file2 is a directory that is not Deptool's","/etc/app/file3 is a symlink to nowhere that is not Deptool's","/etc/group has no group 'nobody-there'"]}"#
+                ), "\(result)")
         }
 
         @Test(arguments: Site.Flavour.debians)
@@ -152,7 +155,9 @@ extension EndToEnd {
         @Test func `a disk with too little room is told before anything is sent`() throws {
             let host = try site.boot()
             func mount(_ options: String) throws {
-                try host.run("umount /var/lib/deptool 2>/dev/null; mkdir -p /var/lib/deptool && mount -t tmpfs -o mode=755,\(options) none /var/lib/deptool")
+                try host.run(
+                    "umount /var/lib/deptool 2>/dev/null; mkdir -p /var/lib/deptool && mount -t tmpfs -o mode=755,\(options) none /var/lib/deptool"
+                )
             }
             try cluster.write("web1/app/manifest.json", #"{"symlinks": {"/etc/app": "conf"}}"#)
             try cluster.write("web1/app/conf", "one\n")
@@ -160,7 +165,10 @@ extension EndToEnd {
             // For the agent itself.
             try mount("size=200k")
             var output = try refused([host])
-            #expect(output.text.contains(/web1: [0-9.]+ kB are needed in \/var\/lib\/deptool, [0-9.]+ kB are free\.\nMake room there, then deploy again\.\n/), "\(output)")
+            #expect(
+                output.text.contains(
+                    /web1: [0-9.]+ kB are needed in \/var\/lib\/deptool, [0-9.]+ kB are free\.\nMake room there, then deploy again\.\n/),
+                "\(output)")
             try mount("nr_inodes=2")
             output = try refused([host])
             #expect(output.text.contains("web1: room for 1 file is needed in /var/lib/deptool, there is room for 0.\n"), "\(output)")
@@ -182,7 +190,8 @@ extension EndToEnd {
             // For a copy that comes to another file system.
             try host.run("mkdir /etc/small && mount -t tmpfs -o size=64k none /etc/small")
             try cluster.write("web1/app/large", String(repeating: "0123456789abcdef", count: 8192))
-            try cluster.write("web1/app/manifest.json", #"{"symlinks": {"/etc/app": "conf"}, "copies": {"/etc/small/deep/large": "large"}}"#)
+            try cluster.write(
+                "web1/app/manifest.json", #"{"symlinks": {"/etc/app": "conf"}, "copies": {"/etc/small/deep/large": "large"}}"#)
             output = try refused([host])
             #expect(output.text.contains(/web1: 131\.0 kB are needed in \/etc\/small, 65\.5 kB are free\.\n/), "\(output)")
             try host.run("umount /etc/small && rmdir /etc/small")
@@ -193,7 +202,9 @@ extension EndToEnd {
             for number in 0..<100 { try cluster.write("web1/app/small/\(number)", "") }
             try host.run("mount -o remount,size=10m,nr_inodes=60 /var/lib/deptool")
             output = try refused([host])
-            #expect(output.text.contains(/web1: room for 103 files is needed in \/var\/lib\/deptool, there is room for [0-9]+\.\n/), "\(output)")
+            #expect(
+                output.text.contains(/web1: room for 103 files is needed in \/var\/lib\/deptool, there is room for [0-9]+\.\n/), "\(output)"
+            )
         }
     }
 
@@ -210,7 +221,8 @@ extension EndToEnd {
             try host.write("/usr/local/sbin/backup", "#!/bin/sh\ntouch /run/backup-was-made\n")
             try host.write("/etc/app/secret", "password\n")
             try host.write("/etc/app/plain", "text\n")
-            try host.run("chmod 755 /usr/local/sbin/backup; chmod 640 /etc/app/secret; chgrp mail /etc/app/secret; chmod 644 /etc/app/plain")
+            try host.run(
+                "chmod 755 /usr/local/sbin/backup; chmod 640 /etc/app/secret; chgrp mail /etc/app/secret; chmod 644 /etc/app/plain")
             try cluster.write("web1/app/backup", "#!/bin/sh\ntouch /run/backup-was-made\n")
             try cluster.write("web1/app/secret", "password\n")
             try cluster.write("web1/app/plain", "text\n")
@@ -237,7 +249,8 @@ extension EndToEnd {
             try cluster.run("chmod +x prod/web1/app/backup")
             try cluster.write(
                 "web1/app/manifest.json",
-                #"{"symlinks": {"/usr/local/sbin/backup": "backup", "/etc/app/plain": "plain"}, "copies": {"/etc/app/secret": {"source": "secret", "mode": "0640", "group": "mail"}}}"#)
+                #"{"symlinks": {"/usr/local/sbin/backup": "backup", "/etc/app/plain": "plain"}, "copies": {"/etc/app/secret": {"source": "secret", "mode": "0640", "group": "mail"}}}"#
+            )
             try cluster.deploy().require(0)
             #expect(try host.run("stat -c '%a %U:%G' /etc/app/secret") == "640 root:mail\n")
             try host.run("/usr/local/sbin/backup && ls /run/backup-was-made")
@@ -264,7 +277,9 @@ extension EndToEnd {
             try cluster.addService("failing", on: "web1", run: "/bin/false")
             try cluster.deploy().require(3)
             expect(try host.snapshot(), is: before)
-            #expect(try host.run("readlink /etc/nginx/sites-enabled/blog /etc/app.conf") == "../sites-available/blog\nnginx/sites-available/blog\n")
+            #expect(
+                try host.run("readlink /etc/nginx/sites-enabled/blog /etc/app.conf")
+                    == "../sites-available/blog\nnginx/sites-available/blog\n")
 
             try cluster.remove("web1/failing")
             try cluster.deploy().require(0)
@@ -277,10 +292,13 @@ extension EndToEnd {
             try host.run("ln -s fifo /etc/pipe; ln -s /etc/nginx/sites-available/blog /etc/other")
             try cluster.write(
                 "web1/app/manifest.json",
-                #"{"symlinks": {"/etc/nginx/sites-enabled/blog": "blog", "/etc/pipe": "blog", "/etc/other": "other"}, "copies": {"/etc/app.conf": "blog"}}"#)
+                #"{"symlinks": {"/etc/nginx/sites-enabled/blog": "blog", "/etc/pipe": "blog", "/etc/other": "other"}, "copies": {"/etc/app.conf": "blog"}}"#
+            )
             try cluster.write("web1/app/other", "server { }\n")
             let output = try cluster.deploy().require(1)
-            #expect(output.text.contains("\n    /etc/other is a symlink to /etc/nginx/sites-available/blog that is not Deptool's, where"), "\(output)")
+            #expect(
+                output.text.contains("\n    /etc/other is a symlink to /etc/nginx/sites-available/blog that is not Deptool's, where"),
+                "\(output)")
             #expect(output.text.contains("\n    /etc/pipe is a symlink to fifo that is not Deptool's, where"), "\(output)")
         }
     }

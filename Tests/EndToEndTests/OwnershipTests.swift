@@ -19,7 +19,8 @@ import Testing
 
     /// Puts a store with a render hook for `prod` where another user's checkout would bring it to.
     private func plant(at path: String, owner: Int = 0) throws {
-        try cluster.run("""
+        try cluster.run(
+            """
             mkdir -p -m 1777 ../trap
             git init -q --bare \(path)
             git -C \(path) config deptool.prod.render 'id -u >>\(site.directory)/trap/sprung'
@@ -43,7 +44,8 @@ import Testing
         guard isRoot else { return }
         // Where everybody may write, with the sticky bit and without.
         for mode in ["1777", "777"] {
-            try cluster.run("rm -rf ../open && mkdir -m \(mode) ../open && mkdir -m 755 ../open/work && mkdir -p ../open/work/prod/web1/app")
+            try cluster.run(
+                "rm -rf ../open && mkdir -m \(mode) ../open && mkdir -m 755 ../open/work && mkdir -p ../open/work/prod/web1/app")
             try plant(at: "../open/.deptool", owner: 4711)
             for user in [0, 4712] {
                 try cluster.run("chown -R \(user) ../open/work")
@@ -83,7 +85,9 @@ import Testing
         func deptool(_ arguments: String...) throws -> Output {
             try Program([Tools.deptool] + arguments, in: checkout, environment: cluster.environment).finish()
         }
-        for arguments in [["plan"], ["plan", "prod"], ["deploy", "--no-confirm"], ["status"], ["log"], ["forget", "web1"], ["init"], ["init", "prod"]] {
+        for arguments in [
+            ["plan"], ["plan", "prod"], ["deploy", "--no-confirm"], ["status"], ["log"], ["forget", "web1"], ["init"], ["init", "prod"],
+        ] {
             let output = try Program([Tools.deptool] + arguments, in: checkout, environment: cluster.environment).finish()
             expect(
                 output.errors,
@@ -108,7 +112,9 @@ import Testing
         #expect(!sprung)
         try deptool("plan", "--no-render").require(0)
         // The command that it names does it.
-        try cluster.run("PATH=\"\(URL(filePath: Tools.deptool).deletingLastPathComponent().path):$PATH\"; cd checkout && deptool init \(checkout)/prod --render '\(hook)'")
+        try cluster.run(
+            "PATH=\"\(URL(filePath: Tools.deptool).deletingLastPathComponent().path):$PATH\"; cd checkout && deptool init \(checkout)/prod --render '\(hook)'"
+        )
         try deptool("plan").require(0)
         #expect(sprung)
     }
@@ -126,7 +132,8 @@ import Testing
         try cluster.deptool("init", "prod", "--render", "./make").require(0)
         try cluster.write(outside: "clone/make", "#!/bin/sh\ntouch \(site.directory)/trap/sprung\n")
         try cluster.run("chmod +x clone/make && mkdir -p clone/prod/web2/app && touch clone/prod/web2/app/file && rm -r prod")
-        #expect(try cluster.deptool("plan", "clone/prod").require(1).errors.hasPrefix("Error: you did not allow the render hook `./make` for "))
+        #expect(
+            try cluster.deptool("plan", "clone/prod").require(1).errors.hasPrefix("Error: you did not allow the render hook `./make` for "))
         #expect(!sprung)
     }
 
@@ -137,7 +144,8 @@ import Testing
 
     @Test func `a home of somebody else, or none, is no reason to stop`() throws {
         guard isRoot else { return }
-        try cluster.run("mkdir -m 755 ../work && mkdir ../work/prod && chown -R 4711 ../work && mkdir -m 700 ../closed && touch ../closed/.gitconfig")
+        try cluster.run(
+            "mkdir -m 755 ../work && mkdir ../work/prod && chown -R 4711 ../work && mkdir -m 700 ../closed && touch ../closed/.gitconfig")
         let work = "\(site.directory)/work"
         // root's, where nobody else may look.
         for home in ["\(site.directory)/closed", "/nonexistent"] {
@@ -172,8 +180,9 @@ import Testing
         for arguments in [["plan"], ["init", "--adopt"], ["init", "prod"]] {
             #expect(try Program([Tools.deptool] + arguments, in: cluster.directory, environment: cluster.environment).finish().code == 1)
         }
-        #expect(try cluster.deptool("init", "--adopt").errors.hasPrefix(
-            "Error: the repository \(cluster.directory)/.deptool cannot be a store: extensions.objectformat = sha256\n"))
+        #expect(
+            try cluster.deptool("init", "--adopt").errors.hasPrefix(
+                "Error: the repository \(cluster.directory)/.deptool cannot be a store: extensions.objectformat = sha256\n"))
         try cluster.run("find .deptool | sort | diff before -")
     }
 }

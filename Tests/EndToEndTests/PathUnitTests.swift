@@ -13,7 +13,8 @@ extension EndToEnd {
             try cluster.write("web1/app/conf", "one\n")
             try cluster.write("web1/watch/manifest.json", #"{"systemd": {"units_enabled": ["linked.path", "copied.path"]}}"#)
             for name in ["linked", "copied"] {
-                try cluster.write("web1/watch/systemd/\(name).path", "[Path]\nPathChanged=/etc/\(name)\n[Install]\nWantedBy=multi-user.target\n")
+                try cluster.write(
+                    "web1/watch/systemd/\(name).path", "[Path]\nPathChanged=/etc/\(name)\n[Install]\nWantedBy=multi-user.target\n")
                 try cluster.write("web1/watch/systemd/\(name).service", "[Service]\nType=oneshot\nExecStart=/bin/touch /run/\(name)\n")
             }
             try cluster.deploy().require(0)

@@ -46,7 +46,8 @@ extension EndToEnd {
                 try cluster.write("web1/app/manifest.json", manifest)
                 return try cluster.deploy().require(0)
             }
-            let links = #"{"symlinks": {"/etc/motd.deptool": "file", "/etc/sysctl.d/app.conf": "file", "/etc/udev/rules.d/x.rules": "file"}}"#
+            let links =
+                #"{"symlinks": {"/etc/motd.deptool": "file", "/etc/sysctl.d/app.conf": "file", "/etc/udev/rules.d/x.rules": "file"}}"#
             let warning = """
                   web1: warning: early boot reads /etc/sysctl.d/app.conf (and 1 more) before /var/lib/deptool is mounted: use "copies" instead of \
                 "symlinks"
@@ -63,7 +64,8 @@ extension EndToEnd {
             let host = try site.boot("web1", flavour)
             try writeApp()
             try cluster.deploy().require(0)
-            let files = "cd / && find etc var/lib/deptool -type f ! -name lock ! -name 'log*' -exec sha256sum {} + | sort; find etc -type l -printf '%p %l\\n' | sort"
+            let files =
+                "cd / && find etc var/lib/deptool -type f ! -name lock ! -name 'log*' -exec sha256sum {} + | sort; find etc -type l -printf '%p %l\\n' | sort"
             let (before, contents) = (try host.units(), try host.run(files))
             // The unit's file has changed by then, and the record has not.
             try writeApp("two", before: "/bin/sleep 600")
@@ -84,7 +86,8 @@ extension EndToEnd {
             let host = try site.boot("web1", flavour)
             // Below a directory of an unprivileged user, which systemd-tmpfiles refuses to follow (73); and lines that are none (65).
             try host.run("install -d -o operator /srv/theirs")
-            try host.write("/etc/tmpfiles.d/a-theirs.conf", "d /srv/theirs/a 0755 root root -\nd /srv/theirs/a/b 0755 root root -\nnonsense\n")
+            try host.write(
+                "/etc/tmpfiles.d/a-theirs.conf", "d /srv/theirs/a 0755 root root -\nd /srv/theirs/a/b 0755 root root -\nnonsense\n")
             #expect(try host.attempt("systemd-tmpfiles --create").code != 0)
             try cluster.write("web1/app/sysusers/app.conf", "u shop - -\n")
             try cluster.write("web1/app/tmpfiles/app.conf", "d /srv/shop 0750 shop shop -\n")
@@ -156,7 +159,8 @@ extension EndToEnd {
             let output = try cluster.deploy().require(0)
             #expect(
                 output.text.contains(
-                    "  web1: warning: /etc/systemd/system cannot be written: if this deploy is cut off, no boot undoes it, but the next contact does\n"))
+                    "  web1: warning: /etc/systemd/system cannot be written: if this deploy is cut off, no boot undoes it, but the next contact does\n"
+                ))
             #expect(try host.read("/etc/app.conf") == "one\n")
             try cluster.write("web1/app/conf", "two\n")
             let json = try cluster.deploy("--json").require(0)

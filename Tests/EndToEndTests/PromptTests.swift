@@ -144,13 +144,18 @@ extension EndToEnd {
             let variables = cluster.environment.filter { $0.key != "TERM" }.map { "\($0)=\"\($1)\"" }.joined(separator: " ")
             let pane = try Pane(
                 columns: 80, rows: 24,
-                running: "cd \(cluster.directory); env -i TERM=$TERM \(variables) \(Tools.deptool) deploy --no-confirm --ssh-config \(cluster.sshConfiguration); echo status $?; exec sleep 600")
+                running:
+                    "cd \(cluster.directory); env -i TERM=$TERM \(variables) \(Tools.deptool) deploy --no-confirm --ssh-config \(cluster.sshConfiguration); echo status $?; exec sleep 600"
+            )
             try pane.wait(for: "\n  web1: waiting for app.service to become ready (1 s of 90 s)\n")
             try pane.resize(columns: 40, rows: 24)
             try pane.wait(for: "\n  web1: waiting for app.service to 2 s\n")
             try pane.wait(for: "status")
             let shown = Output(code: 0, text: try pane.look(unwrapped: true), errors: "").stable
-            #expect(shown.hasSuffix("        start unit app.service (restart it if it runs with other files)\n\n  web1: done\n\nDeployed to 1 host in N s.\nstatus 0\n"), "\(shown)")
+            #expect(
+                shown.hasSuffix(
+                    "        start unit app.service (restart it if it runs with other files)\n\n  web1: done\n\nDeployed to 1 host in N s.\nstatus 0\n"
+                ), "\(shown)")
         }
 
         @Test func `a pipe gets plain lines`() throws {

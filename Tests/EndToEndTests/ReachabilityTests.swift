@@ -58,7 +58,8 @@ extension EndToEnd {
             try other.run("ip route add blackhole \(try laptop(of: other))/32")
             try cluster.write(outside: "hosts", "\(other.address) both.test\n\(host.address) both.test\n127.0.0.1 localhost\n")
             try configure("Host web1\n  HostName both.test\n  HostKeyAlias \(host.address)\n  ConnectTimeout 4\n")
-            let inside = "mount --bind \(cluster.directory)/hosts /etc/hosts && exec \(Tools.deptool) deploy --no-confirm --ssh-config ssh_config"
+            let inside =
+                "mount --bind \(cluster.directory)/hosts /etc/hosts && exec \(Tools.deptool) deploy --no-confirm --ssh-config ssh_config"
             let output = try Program(
                 ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", inside], in: cluster.directory,
                 environment: cluster.environment

@@ -26,7 +26,9 @@ extension EndToEnd {
 
             #expect(output.code == 3)
             #expect(output.text.contains("    keep it only if a new login works (/etc/ssh/sshd_config.d/deny.conf is touched)\n"))
-            #expect(output.text.contains("web1: rolled back: no new login to the host worked (login failed), so this would have locked you out\n"))
+            #expect(
+                output.text.contains(
+                    "web1: rolled back: no new login to the host worked (login failed), so this would have locked you out\n"))
             #expect(
                 output.stable.hasSuffix(
                     """
@@ -39,7 +41,8 @@ extension EndToEnd {
                     Rolled back 1 host, in N s.
 
                     """), "\(output)")
-            #expect(try host.run("ls /etc/ssh/sshd_config.d /var/lib/deptool/apps") == "/etc/ssh/sshd_config.d:\n\n/var/lib/deptool/apps:\n")
+            #expect(
+                try host.run("ls /etc/ssh/sshd_config.d /var/lib/deptool/apps") == "/etc/ssh/sshd_config.d:\n\n/var/lib/deptool/apps:\n")
             #expect(try host.state(of: "ssh") == "active")
             #expect(try cluster.references() == "")
 
@@ -64,7 +67,8 @@ extension EndToEnd {
             let output = try cluster.deploy()
 
             #expect(output.code == 3)
-            #expect(output.text.contains("The login is not root's, and sudo wants a password, for which nobody could be asked."), "\(output)")
+            #expect(
+                output.text.contains("The login is not root's, and sudo wants a password, for which nobody could be asked."), "\(output)")
             #expect(try host.run("ls /etc/sudoers.d") == "README\noperator\n")
             #expect(try host.isLocked == false)
             try cluster.edit("web1/sudo/rules", replacing: "PASSWD", with: "NOPASSWD")
@@ -136,12 +140,13 @@ extension EndToEnd {
             let output = try cluster.deploy()
 
             #expect(output.code == 3, "\(output)")
-            #expect(output.text.contains(
-                """
-                    test what sshd reads when it restarts, and whether that lets you in
-                    keep it only if a new login works (/etc/ssh/sshd_config.d/x.conf is touched)
+            #expect(
+                output.text.contains(
+                    """
+                        test what sshd reads when it restarts, and whether that lets you in
+                        keep it only if a new login works (/etc/ssh/sshd_config.d/x.conf is touched)
 
-                """), "\(output)")
+                    """), "\(output)")
             #expect(
                 output.stable.hasSuffix(
                     """
@@ -226,7 +231,8 @@ extension EndToEnd {
             let output = try cluster.deploy()
             #expect(output.code == 3, "\(output)")
             #expect(output.text.contains("    test what sudo reads\n"))
-            #expect(output.text.contains("web1: `visudo -c -f /etc/sudoers` failed with status 1:\n    | /etc/sudoers.d/zz:1:"), "\(output)")
+            #expect(
+                output.text.contains("web1: `visudo -c -f /etc/sudoers` failed with status 1:\n    | /etc/sudoers.d/zz:1:"), "\(output)")
             expect(try host.snapshot(), is: before)
             try link("/etc/sudoers.d/zz", "operator ALL=(ALL) NOPASSWD: ALL\n")
             try cluster.deploy().require(0)

@@ -59,7 +59,9 @@ extension EndToEnd {
                 let output = try cluster.deploy().require(1)
                 return output.text.split(separator: "\n\n").dropFirst(2).first.map(String.init) ?? output.text
             }
-            func mount(_ options: String) throws { try host.run("mkdir -p /var/lib/deptool && mount -t tmpfs -o \(options) none /var/lib/deptool") }
+            func mount(_ options: String) throws {
+                try host.run("mkdir -p /var/lib/deptool && mount -t tmpfs -o \(options) none /var/lib/deptool")
+            }
             func unmount() throws { try host.run("umount /var/lib/deptool") }
 
             try mount("noexec")

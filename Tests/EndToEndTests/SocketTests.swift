@@ -78,7 +78,8 @@ extension EndToEnd {
             try cluster.write("web1/app/manifest.json", #"{"systemd": {"units_enabled": ["app.service"]}}"#)
             try cluster.write("web1/app/app.conf", "\(number)\n")
             try cluster.write(
-                "web1/app/systemd/app.service", "[Unit]\n\(unit)\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n")
+                "web1/app/systemd/app.service",
+                "[Unit]\n\(unit)\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n")
         }
 
         @Test(arguments: Site.Flavour.debians)
@@ -115,7 +116,8 @@ extension EndToEnd {
             let before = try host.units()
             try write(cluster, "RefuseManualStart=yes")
             let output = try cluster.deploy().require(1)
-            #expect(output.text.contains("unit app.service has to be started, and systemd refuses that (RefuseManualStart=yes)"), "\(output)")
+            #expect(
+                output.text.contains("unit app.service has to be started, and systemd refuses that (RefuseManualStart=yes)"), "\(output)")
             expect(try host.units(), is: before)
             // A distribution's unit, with a drop-in of the app's.
             try cluster.remove("web1/app")

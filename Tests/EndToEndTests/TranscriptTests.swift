@@ -14,59 +14,71 @@ struct Page: CustomTestStringConvertible {
     static let all = [
         Page(path: "Manual/tutorial.md", hosts: ["web1", "db1"], scene: "", hasStore: false),
         Page(path: "README.md", hosts: ["ns1", "ns2"], scene: nameServers),
-        Page(path: "Manual/concepts.md", hosts: ["web1"], scene: """
-            heartbeat web1 10
-            deptool deploy --no-confirm
-            heartbeat web1 5
-            deptool deploy --no-confirm
-            heartbeat web1 often
-            deptool deploy --no-confirm || [ $? = 3 ]
-            """),
-        Page(path: "Manual/phases.md", hosts: ["web1"], scene: """
-            heartbeat web1 10
-            deptool deploy --no-confirm
-            heartbeat web1 5
-            site=prod/web1/site
-            mkdir -p $site/systemd $site/sysusers $site/tmpfiles
-            printf '#!/bin/sh\nuptime >/var/lib/site/report\n' >$site/report
-            printf '[Service]\nType=oneshot\nUser=site\nExecStart=/usr/local/bin/report\n' >$site/systemd/site-report.service
-            printf '[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=timers.target\n' >$site/systemd/site-report.timer
-            echo 'u site - "The site"' >$site/sysusers/site.conf
-            echo 'd /var/lib/site 0755 site site -' >$site/tmpfiles/site.conf
-            echo '{"systemd": {"units_enabled": ["site-report.timer"]}, "symlinks": {"/usr/local/bin/report": "report"}}' \
-                >$site/manifest.json
-            """),
-        Page(path: "Manual/rollback.md", hosts: ["db1", "web1"], scene: """
-            heartbeat web1 10
-            deptool deploy --no-confirm
-            heartbeat web1 often
-            """),
+        Page(
+            path: "Manual/concepts.md", hosts: ["web1"],
+            scene: """
+                heartbeat web1 10
+                deptool deploy --no-confirm
+                heartbeat web1 5
+                deptool deploy --no-confirm
+                heartbeat web1 often
+                deptool deploy --no-confirm || [ $? = 3 ]
+                """),
+        Page(
+            path: "Manual/phases.md", hosts: ["web1"],
+            scene: """
+                heartbeat web1 10
+                deptool deploy --no-confirm
+                heartbeat web1 5
+                site=prod/web1/site
+                mkdir -p $site/systemd $site/sysusers $site/tmpfiles
+                printf '#!/bin/sh\nuptime >/var/lib/site/report\n' >$site/report
+                printf '[Service]\nType=oneshot\nUser=site\nExecStart=/usr/local/bin/report\n' >$site/systemd/site-report.service
+                printf '[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=timers.target\n' >$site/systemd/site-report.timer
+                echo 'u site - "The site"' >$site/sysusers/site.conf
+                echo 'd /var/lib/site 0755 site site -' >$site/tmpfiles/site.conf
+                echo '{"systemd": {"units_enabled": ["site-report.timer"]}, "symlinks": {"/usr/local/bin/report": "report"}}' \
+                    >$site/manifest.json
+                """),
+        Page(
+            path: "Manual/rollback.md", hosts: ["db1", "web1"],
+            scene: """
+                heartbeat web1 10
+                deptool deploy --no-confirm
+                heartbeat web1 often
+                """),
         Page(path: "Manual/commands.md", hosts: ["db1", "web1"], scene: lived),
         Page(path: "Manual/day-two.md", hosts: ["db1", "web1"], scene: lived),
-        Page(path: "Manual/operators.md", hosts: ["db1", "web1"], scene: """
-            heartbeat db1 10
-            heartbeat web1 10
-            deptool deploy --no-confirm
-            mkdir ../Grace
-            printf '[user]\n\tname = Grace\n\temail = grace@example.com\n' >../Grace/.gitconfig
-            cp -R prod ../Grace
-            grace deptool init prod
-            grace deptool sync
-            for tree in . ../Grace; do
-                (cd $tree && heartbeat web1 5 && sed -i 's/alive/well/' prod/web1/heartbeat/systemd/heartbeat.service)
-            done
-            """),
+        Page(
+            path: "Manual/operators.md", hosts: ["db1", "web1"],
+            scene: """
+                heartbeat db1 10
+                heartbeat web1 10
+                deptool deploy --no-confirm
+                mkdir ../Grace
+                printf '[user]\n\tname = Grace\n\temail = grace@example.com\n' >../Grace/.gitconfig
+                cp -R prod ../Grace
+                grace deptool init prod
+                grace deptool sync
+                for tree in . ../Grace; do
+                    (cd $tree && heartbeat web1 5 && sed -i 's/alive/well/' prod/web1/heartbeat/systemd/heartbeat.service)
+                done
+                """),
         Page(path: "Manual/troubleshooting.md", hosts: ["web1"], scene: "heartbeat web1 10"),
-        Page(path: "Manual/users.md", hosts: ["web1"], scene: """
-            mkdir .ssh
-            cp ../lab/key.pub .ssh/id_ed25519.pub
-            """),
-        Page(path: "Manual/json.md", hosts: ["db1", "web1"], scene: """
-            heartbeat db1 10
-            heartbeat web1 10
-            deptool deploy --no-confirm
-            heartbeat web1 5
-            """),
+        Page(
+            path: "Manual/users.md", hosts: ["web1"],
+            scene: """
+                mkdir .ssh
+                cp ../lab/key.pub .ssh/id_ed25519.pub
+                """),
+        Page(
+            path: "Manual/json.md", hosts: ["db1", "web1"],
+            scene: """
+                heartbeat db1 10
+                heartbeat web1 10
+                deptool deploy --no-confirm
+                heartbeat web1 5
+                """),
     ]
 
     /// Deployed to, changed, and once in vain.

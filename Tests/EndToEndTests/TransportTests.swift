@@ -34,7 +34,9 @@ extension EndToEnd {
             let large = String(repeating: "0123456789abcdef", count: 1 << 18)
             try cluster.write("web1/app/large", large)
             try cluster.deploy().require(0)
-            #expect(try host.run("sha256sum </var/lib/deptool/apps/app/current/large") == cluster.run("sha256sum", "prod/web1/app/large").replacing("prod/web1/app/large", with: "-"))
+            #expect(
+                try host.run("sha256sum </var/lib/deptool/apps/app/current/large")
+                    == cluster.run("sha256sum", "prod/web1/app/large").replacing("prod/web1/app/large", with: "-"))
 
             let before = try host.snapshot()
             try cluster.addService("app", on: "web1", run: "/bin/false")

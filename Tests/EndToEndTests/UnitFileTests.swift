@@ -41,12 +41,16 @@ extension EndToEnd {
                 systemctl daemon-reload
                 """#)
             let shown = try host.run(
-                "grep -v '@[.]' /root/all | while read -r name; do systemctl show --property=DropInPaths --value -- \"$name\"; done")
-                .split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+                "grep -v '@[.]' /root/all | while read -r name; do systemctl show --property=DropInPaths --value -- \"$name\"; done"
+            )
+            .split(separator: "\n", omittingEmptySubsequences: false).dropLast()
             try #require(shown.count == units.count)
             for (name, line) in zip(units, shown) {
                 let unit = try #require(UnitName(name))
-                let read = Set(line.split(separator: " ").map { String($0).replacing("\"", with: "").replacing("/etc/systemd/system/", with: "").replacing("\\\\", with: "\\") })
+                let read = Set(
+                    line.split(separator: " ").map {
+                        String($0).replacing("\"", with: "").replacing("/etc/systemd/system/", with: "").replacing("\\\\", with: "\\")
+                    })
                 let known = try Set(files.filter { unit.consists(of: try RelativePath($0)) })
                 #expect(known == read, "\(name)")
             }
@@ -73,9 +77,11 @@ extension EndToEnd {
             try cluster.deptool("undo", "--no-confirm", "--ssh-config", cluster.sshConfiguration).require(0)
             #expect(try stage() == "one\n")
             // A repair brings it back, to the process as well.
-            try host.run("echo '[Service]' >/etc/systemd/system/shop-.service.d/10.conf; systemctl daemon-reload; systemctl restart shop-web")
+            try host.run(
+                "echo '[Service]' >/etc/systemd/system/shop-.service.d/10.conf; systemctl daemon-reload; systemctl restart shop-web")
             #expect(try stage() == "")
-            #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text.contains("shop-.service.d/10.conf was edited"))
+            #expect(
+                try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text.contains("shop-.service.d/10.conf was edited"))
             try cluster.write("web1/limits/systemd/shop-.service.d/10.conf", "[Service]\nEnvironment=STAGE=one\n")
             try cluster.deploy("--repair").require(0)
             #expect(try stage() == "one\n")

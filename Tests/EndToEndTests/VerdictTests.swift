@@ -87,7 +87,11 @@ extension EndToEnd {
             try verify()
             // The same verdict for the old state, when something else fails.
             let running = try host.units()
-            for one in well { try cluster.write("web1/app/systemd/\(one.name).service", "[Unit]\nDescription=New\n[Service]\n\(one.lines)\n[Install]\nWantedBy=multi-user.target\n") }
+            for one in well {
+                try cluster.write(
+                    "web1/app/systemd/\(one.name).service",
+                    "[Unit]\nDescription=New\n[Service]\n\(one.lines)\n[Install]\nWantedBy=multi-user.target\n")
+            }
             try cluster.addService("zfails", on: "web1", run: "/bin/false")
             let output = try cluster.deploy().require(3)
             #expect(output.text.contains("The previous state is back."), "\(output)")
@@ -100,7 +104,8 @@ extension EndToEnd {
             let (cluster, host) = (scene.cluster, scene.host)
             try cluster.write("web1/app/manifest.json", #"{"systemd": {"units_enabled": ["app.service"]}}"#)
             // Nothing refers to it, so that systemd forgets it when it is down.
-            try cluster.write("web1/app/systemd/app.service", "[Unit]\nConditionPathExists=!/nowhere\n[Service]\nExecStart=/bin/sleep infinity\n")
+            try cluster.write(
+                "web1/app/systemd/app.service", "[Unit]\nConditionPathExists=!/nowhere\n[Service]\nExecStart=/bin/sleep infinity\n")
             try cluster.deploy().require(0)
             try host.run("systemctl kill app")
             try host.wait(for: "! systemctl is-active --quiet app")

@@ -14,7 +14,8 @@ extension Seeded {
             [0], [0xff], [0x7f], [0x80], [10], [13], [27], [0xff, 0xff, 0xff, 0xff], [0x7f, 0xff, 0xff, 0xff], [0x80, 0, 0, 0],
             [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], [0xc3], [0xf0, 0x90], [0xed, 0xa0, 0x80],
             Array("../".utf8), Array("/".utf8), Array("\"".utf8), Array("\\".utf8), Array(" ".utf8), Array("=".utf8),
-            Array("|1|".utf8), Array("*".utf8), Array("!".utf8), Array("%h".utf8), Array("[".utf8), Array("{".utf8), Array("\u{1b}[2J".utf8),
+            Array("|1|".utf8), Array("*".utf8), Array("!".utf8), Array("%h".utf8), Array("[".utf8), Array("{".utf8),
+            Array("\u{1b}[2J".utf8),
         ]
     }
 

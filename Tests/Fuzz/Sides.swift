@@ -1,12 +1,13 @@
-@testable import AgentCore
 import CSystem
-@testable import Deployment
 import Foundation
 import Git
 import Model
 import SSH
-@testable import TestSupport
 import Wire
+
+@testable import AgentCore
+@testable import Deployment
+@testable import TestSupport
 
 // The larger targets: each side of a conversation, fed by a hostile other one, and the store.
 
@@ -71,7 +72,11 @@ private func script(_ number: Int, expected: ObjectID?) throws -> (requests: [Re
     let steps = [Step(app, .checkout(for: .everybody)), Step(app, .activate), Step(app, .link(path: link.path, source: link.source))]
     let contents = files.map { Content(id: .of(.blob, $0.content), size: UInt64($0.content.count)) }
     let preparation = Preparation(expected: expected, holder: "Ann", record: record, contents: contents, steps: steps)
-    return ([.prepare(preparation)] + files.map { .content($0.content[...]) } + [.apply, .record, .fetch(contents.map(\.id)), .verify([]), .read([link.path, app.current]), .ping], commit.id)
+    return (
+        [.prepare(preparation)] + files.map { .content($0.content[...]) } + [
+            .apply, .record, .fetch(contents.map(\.id)), .verify([]), .read([link.path, app.current]), .ping,
+        ], commit.id
+    )
 }
 
 let sessions: [[UInt8]] = {
@@ -127,7 +132,9 @@ let journals: [[UInt8]] = {
             .placed(path, .symlink(to: "/var/lib/deptool/apps/web/current/a"), content: Content(id: .of(.blob, []), size: 3)),
             .path(path, .file(copy: 3)), .path(path, .kept(copy: 4)), .noDirectory(path),
         ],
-        units: [Journal.PriorUnit(name: unit, state: .up, isEnabled: false, isEnablementTouched: true, limit: .seconds(90), invocation: "ab")],
+        units: [
+            Journal.PriorUnit(name: unit, state: .up, isEnabled: false, isEnablementTouched: true, limit: .seconds(90), invocation: "ab")
+        ],
         needsReload: true)
     return [journal.encoded]
 }()
@@ -153,7 +160,9 @@ let records: [[UInt8]] = {
         let root = tree([("40000", "web1", host.id), ("40000", "web2", .of(.tree, [1]))])
         let commit = RecordedObject(
             kind: .commit,
-            bytes: Array("tree \(root.id.hex)\nauthor Ann <ann@example.com> 1700000000 +0000\ncommitter Ann <ann@example.com> 1700000000 +0000\n\nDeploy\n".utf8))
+            bytes: Array(
+                "tree \(root.id.hex)\nauthor Ann <ann@example.com> 1700000000 +0000\ncommitter Ann <ann@example.com> 1700000000 +0000\n\nDeploy\n"
+                    .utf8))
         return Record(
             commit: commit.id, author: "Ann", time: 1, objects: [commit, root, host, app], apps: [], links: [], units: []
         ).encoded

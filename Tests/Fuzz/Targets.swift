@@ -1,13 +1,14 @@
 import Foundation
+import Git
+import Model
+import Wire
+
 @testable import AgentCore
 @testable import Deployment
 @testable import Display
-import Git
-import Model
 @testable import Planning
 @testable import SSH
 @testable import TestSupport
-import Wire
 
 /// Something that parses what somebody else made.
 struct Target: Sendable {
@@ -120,9 +121,12 @@ private let agentKeys: [[UInt8]] = {
 }()
 
 let targets: [String: Target] = [
-    "probe": Target(samples: [Array("DEPTOOL-PROBE-BEGIN\ncpu Linux x86_64\nhostname a\nspace a 1 2 3 4 /\noptions rw\nsystemd s\nDEPTOOL-PROBE-END\n".utf8)]) { input in
+    "probe": Target(samples: [
+        Array("DEPTOOL-PROBE-BEGIN\ncpu Linux x86_64\nhostname a\nspace a 1 2 3 4 /\noptions rw\nsystemd s\nDEPTOOL-PROBE-END\n".utf8)
+    ]) { input in
         guard let probe = HostProbe(input), let host = Hostname("web1") else { return }
-        try expectHarmless(DoctorText(style: .plain).render(Diagnosis.about(host, Doctor.steps(probe, .init(hostname: "a", usesQuadlets: true)))))
+        try expectHarmless(
+            DoctorText(style: .plain).render(Diagnosis.about(host, Doctor.steps(probe, .init(hostname: "a", usesQuadlets: true)))))
     },
     "request": Target(samples: samples { $0.request() }) { input in
         if case .prepare(let preparation)? = try decode(Request.self, input) { _ = preparation.isConsistent }
@@ -131,9 +135,11 @@ let targets: [String: Target] = [
         if let reply = try decode(Reply.self, input) { try render(reply) }
     },
     "record": Target(samples: samples { $0.record() }) { input in _ = try decode(Record.self, input)?.isConsistent },
-    "stored-record": Target(samples: samples { random in
-        StoredRecord(machineID: "ab", record: random.record(), madeDirectories: [])
-    }) { input in _ = try decode(StoredRecord.self, input)?.record.isConsistent },
+    "stored-record": Target(
+        samples: samples { random in
+            StoredRecord(machineID: "ab", record: random.record(), madeDirectories: [])
+        }
+    ) { input in _ = try decode(StoredRecord.self, input)?.record.isConsistent },
     "holder": Target(samples: samples { Holder(name: "Ann", since: Int64($0.int(0...9))) }) { input in _ = try decode(Holder.self, input) },
     "host-log": Target(samples: hostLogs, run: readHostLog),
     "plan-file": Target(samples: plans, run: readPlan),
@@ -227,7 +233,8 @@ private let guardTests = [
 ].map { Array($0.utf8) }
 
 private let unitFiles = [
-    "[Unit]\nDescription=x\n[Install]\n# c\nAlso = b.service \\\n ; d\n %p-x@%i.socket\nAlias=z.service\n", "[Install]\r\nAlso=%n %N.timer %%\r\n",
+    "[Unit]\nDescription=x\n[Install]\n# c\nAlso = b.service \\\n ; d\n %p-x@%i.socket\nAlias=z.service\n",
+    "[Install]\r\nAlso=%n %N.timer %%\r\n",
 ].map { Array($0.utf8) }
 
 private let manifests = [

@@ -1,12 +1,13 @@
-@testable import AgentCore
-@testable import Deployment
-@testable import Display
 import Git
 import Model
 import Planning
+import Wire
+
+@testable import AgentCore
+@testable import Deployment
+@testable import Display
 @testable import SSH
 @testable import TestSupport
-import Wire
 
 // Texts: what ssh says of a server, what hosts keep and tell of themselves, what programs of a host print.
 
@@ -70,7 +71,8 @@ let prompts: [[UInt8]] = bytes(
 
 let hostLogs: [[UInt8]] = {
     let (one, other) = (ObjectID.of(.commit, []).hex, ObjectID.of(.commit, [1]).hex)
-    return bytes("1700000000 none \(one) deployed Ann <ann@example.com>\n1700000001 \(one) \(other) rolled-back Bob\n-1 none \(one) broken \n")
+    return bytes(
+        "1700000000 none \(one) deployed Ann <ann@example.com>\n1700000001 \(one) \(other) rolled-back Bob\n-1 none \(one) broken \n")
 }()
 
 @Sendable func readHostLog(_ input: [UInt8]) throws {
@@ -84,7 +86,8 @@ let reports: [[UInt8]] = {
     let parts = [
         "0.10 0.20 0.30 1/100 1234", "MemTotal: 1000 kB\nMemAvailable: 500 kB\n", "12345.67 1.0\n", "4096000 1000", "4096000 1000", "yes",
         "deptool-agent-0.1.0-0123456789", "web web.service\n",
-        "Id=web.service\nActiveState=active\nSubState=running\nStateChangeTimestampMonotonic=1000000\n", "bad.service loaded failed failed Bad\n",
+        "Id=web.service\nActiveState=active\nSubState=running\nStateChangeTimestampMonotonic=1000000\n",
+        "bad.service loaded failed failed Bad\n",
     ]
     return bytes(parts.joined(separator: "\0"))
 }()
@@ -117,7 +120,8 @@ let plans: [[UInt8]] = {
 // MARK: On a host
 
 let unitStatuses: [[UInt8]] = bytes(
-    "Type=simple\nLoadState=loaded\nActiveState=active\nSubState=running\nResult=success\nNRestarts=1\nExecMainStatus=0\nInvocationID=ab\nJob=12\n\nLoadState=not-found\n")
+    "Type=simple\nLoadState=loaded\nActiveState=active\nSubState=running\nResult=success\nNRestarts=1\nExecMainStatus=0\nInvocationID=ab\nJob=12\n\nLoadState=not-found\n"
+)
 
 @Sendable func readUnitStatuses(_ input: [UInt8]) throws {
     for status in UnitStatus.parse(String(decoding: input, as: UTF8.self)) { _ = status.verdict(before: "ab") }

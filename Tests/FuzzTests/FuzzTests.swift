@@ -1,6 +1,6 @@
 import Foundation
-import Testing
 import TestSupport
+import Testing
 
 /// Everything that parses what the other side sent, fed with damaged input for a short while; with DEPTOOL_TORTURE=1 for
 /// two minutes each. Inputs that once broke something are in `Kept`, by target.

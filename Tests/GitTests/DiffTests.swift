@@ -25,20 +25,23 @@ import Testing
         #expect(diff.added == 2)
         #expect(diff.removed == 1)
         #expect(diff.hunks.map(\.header) == ["@@ -7,7 +7,8 @@ line 6"])
-        #expect(diff.hunks.first?.lines == [
-            .init(.context, "line 7"), .init(.context, "line 8"), .init(.context, "line 9"),
-            .init(.removed, "line 10"), .init(.added, "line ten"), .init(.added, "and more"),
-            .init(.context, "line 11"), .init(.context, "line 12"), .init(.context, "line 13"),
-        ])
+        #expect(
+            diff.hunks.first?.lines == [
+                .init(.context, "line 7"), .init(.context, "line 8"), .init(.context, "line 9"),
+                .init(.removed, "line 10"), .init(.added, "line ten"), .init(.added, "and more"),
+                .init(.context, "line 11"), .init(.context, "line 12"), .init(.context, "line 13"),
+            ])
     }
 
     @Test func `a missing newline at the end belongs to its line`() throws {
-        #expect(try text("a\nb", "a\nb\n")?.hunks.first?.lines == [
-            .init(.context, "a"), .init(.removed, "b", endsWithNewline: false), .init(.added, "b"),
-        ])
-        #expect(try text("a\nb", "c\nb")?.hunks.first?.lines == [
-            .init(.removed, "a"), .init(.added, "c"), .init(.context, "b", endsWithNewline: false),
-        ])
+        #expect(
+            try text("a\nb", "a\nb\n")?.hunks.first?.lines == [
+                .init(.context, "a"), .init(.removed, "b", endsWithNewline: false), .init(.added, "b"),
+            ])
+        #expect(
+            try text("a\nb", "c\nb")?.hunks.first?.lines == [
+                .init(.removed, "a"), .init(.added, "c"), .init(.context, "b", endsWithNewline: false),
+            ])
     }
 
     @Test func `a new, a removed and an empty file have a diff`() throws {
@@ -111,14 +114,16 @@ import Testing
         func version(_ text: String, _ isExecutable: Bool = false) -> ChangedFile.Version {
             .init(id: .of(.blob, Array(text.utf8)), isExecutable: isExecutable)
         }
-        #expect(try store.compareTrees(old: old, new: new) == [
-            ChangedFile(path: "new/app/file", old: nil, new: version("x")),
-            ChangedFile(path: "web1/nginx/bin", old: nil, new: version("now a file\n")),
-            ChangedFile(path: "web1/nginx/bin/run", old: version("#!/bin/sh\n", true), new: nil),
-            ChangedFile(path: "web1/nginx/manifest.json", old: version("{}\n"), new: version("{ }\n")),
-            ChangedFile(path: "web1/nginx/systemd/nginx.service",
-                old: version("[Service]\n"), new: version("[Service]\n", true)),
-        ])
+        #expect(
+            try store.compareTrees(old: old, new: new) == [
+                ChangedFile(path: "new/app/file", old: nil, new: version("x")),
+                ChangedFile(path: "web1/nginx/bin", old: nil, new: version("now a file\n")),
+                ChangedFile(path: "web1/nginx/bin/run", old: version("#!/bin/sh\n", true), new: nil),
+                ChangedFile(path: "web1/nginx/manifest.json", old: version("{}\n"), new: version("{ }\n")),
+                ChangedFile(
+                    path: "web1/nginx/systemd/nginx.service",
+                    old: version("[Service]\n"), new: version("[Service]\n", true)),
+            ])
         #expect(try store.compareTrees(old: new, new: new) == [])
         #expect(try store.compareTrees(old: nil, new: nil) == [])
         #expect(try store.compareTrees(old: old, new: nil).count == store.compareTrees(old: nil, new: old).count)

@@ -27,7 +27,10 @@ import Testing
 
     private func events() throws -> [HistoryEvent] {
         var events: [HistoryEvent] = []
-        try store.readHistory { events.append($0); return true }
+        try store.readHistory {
+            events.append($0)
+            return true
+        }
         return events
     }
 
@@ -102,7 +105,9 @@ import Testing
         for length in [1, 1000, 70_000, 200_000] {
             try? FileManager.default.removeItem(atPath: path)
             for number in 0..<20 {
-                try store.note([.ended(time: Int64(number), commit: id(number), try host("web1"), .failed, String(repeating: "x", count: length))])
+                try store.note([
+                    .ended(time: Int64(number), commit: id(number), try host("web1"), .failed, String(repeating: "x", count: length))
+                ])
             }
             var times: [Int64] = []
             try store.readHistory { event in

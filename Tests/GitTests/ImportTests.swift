@@ -185,8 +185,12 @@ import Testing
 
     @Test func `what is no file is named`() throws {
         #expect(try phrase { try $0.link("web1/nginx/link", to: "ok") } == "host web1, app nginx: link is a symlink")
-        #expect(try phrase { try $0.directory("web1/nginx/d"); mkfifo($0.cluster + "/web1/nginx/d/pipe", 0o600) }
-            == "host web1, app nginx: d/pipe is a FIFO")
+        #expect(
+            try phrase {
+                try $0.directory("web1/nginx/d")
+                mkfifo($0.cluster + "/web1/nginx/d/pipe", 0o600)
+            }
+                == "host web1, app nginx: d/pipe is a FIFO")
         #expect(try phrase { try $0.link("web1/host.json", to: "nginx/ok") } == "host web1: host.json is a symlink")
         let socketPhrase = try phrase { workshop in
             let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
@@ -205,7 +209,11 @@ import Testing
     @Test func `a symlink where a directory should be is named, another is left out`() throws {
         #expect(try phrase { try $0.link("web2", to: "web1") } == "web2 is a symlink to a directory")
         #expect(try phrase { try $0.link("web1/app", to: "nginx") } == "host web1: app is a symlink to a directory")
-        #expect(try phrase { try $0.link("README", to: "web1/nginx/ok"); try $0.link("web1/notes", to: "nowhere") } == "imported")
+        #expect(
+            try phrase {
+                try $0.link("README", to: "web1/nginx/ok")
+                try $0.link("web1/notes", to: "nowhere")
+            } == "imported")
     }
 
     @Test func `bad names are named`() throws {
@@ -214,22 +222,26 @@ import Testing
         #expect(try phrase { try $0.write("a..b/app/x", "") } == "'a..b' cannot be the name of a host")
         #expect(try phrase { try $0.write("a.lock/app/x", "") } == "'a.lock' cannot be the name of a host")
         #expect(try phrase { try $0.write("web1/my app/x", "") } == "host web1: 'my app' is not the name of an app")
-        #expect(try phrase { try $0.write("web1/nginx/a\nb", "") }
-            == "host web1, app nginx: a\\x0ab cannot be deployed: it has a control character")
-        #expect(try phrase { try $0.write("web1/nginx/d/.git/x", "") }
-            == "host web1, app nginx: d/.git cannot be deployed: Git stores nothing of that name")
-        #expect(try phrase { workshop in
-            let name = Array((workshop.cluster + "/web1/nginx/caf").utf8CString.dropLast()) + [CChar(bitPattern: 0xe9), 0]
-            close(open(name, O_CREAT | O_WRONLY, 0o644))
-        } == "host web1, app nginx: caf\\xe9 cannot be deployed: its name is not UTF-8")
+        #expect(
+            try phrase { try $0.write("web1/nginx/a\nb", "") }
+                == "host web1, app nginx: a\\x0ab cannot be deployed: it has a control character")
+        #expect(
+            try phrase { try $0.write("web1/nginx/d/.git/x", "") }
+                == "host web1, app nginx: d/.git cannot be deployed: Git stores nothing of that name")
+        #expect(
+            try phrase { workshop in
+                let name = Array((workshop.cluster + "/web1/nginx/caf").utf8CString.dropLast()) + [CChar(bitPattern: 0xe9), 0]
+                close(open(name, O_CREAT | O_WRONLY, 0o644))
+            } == "host web1, app nginx: caf\\xe9 cannot be deployed: its name is not UTF-8")
     }
 
     @Test func `a missing or wrong directory is named`() throws {
         #expect(try phrase { try FileManager.default.removeItem(atPath: $0.cluster) } == "there is no directory PATH/cluster")
-        #expect(try phrase {
-            try FileManager.default.removeItem(atPath: $0.cluster)
-            try "x".write(toFile: $0.cluster, atomically: false, encoding: .utf8)
-        } == "PATH/cluster is not a directory")
+        #expect(
+            try phrase {
+                try FileManager.default.removeItem(atPath: $0.cluster)
+                try "x".write(toFile: $0.cluster, atomically: false, encoding: .utf8)
+            } == "PATH/cluster is not a directory")
     }
 
     @Test func `what is empty is warned of, also the next time`() throws {
@@ -244,10 +256,11 @@ import Testing
         for _ in 0..<2 {
             var warnings: [String] = []
             _ = try store.importCluster(at: workshop.cluster) { warnings.append($0.phrase) }
-            #expect(warnings == [
-                "web1/empty has no files, so there is no such app", "web2 has no apps, so nothing shall be deployed on it",
-                "web3 has no apps, so nothing shall be deployed on it",
-            ])
+            #expect(
+                warnings == [
+                    "web1/empty has no files, so there is no such app", "web2 has no apps, so nothing shall be deployed on it",
+                    "web3 has no apps, so nothing shall be deployed on it",
+                ])
         }
     }
 

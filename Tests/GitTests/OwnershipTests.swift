@@ -15,9 +15,13 @@ private struct Tampering: CustomTestStringConvertible {
     var how: How
     var testDescription: String { "\(what) \(how)" }
 
-    static let all = ["", "yard", "yard/store"].flatMap { what in How.allCases.map { Tampering(what: what, how: $0) } }
+    static let all =
+        ["", "yard", "yard/store"].flatMap { what in How.allCases.map { Tampering(what: what, how: $0) } }
         .filter { $0.how != .symlink }
-        + ["HEAD", "config", "objects", "refs", "packed-refs", "objects/pack", "objects/info", "refs/heads", "refs/remotes", "history", "marks", "logs"]
+        + [
+            "HEAD", "config", "objects", "refs", "packed-refs", "objects/pack", "objects/info", "refs/heads", "refs/remotes", "history",
+            "marks", "logs",
+        ]
         .flatMap { what in How.allCases.map { Tampering(what: "yard/store/\(what)", how: $0) } }
 
     func carryOut(_ path: String) throws {
@@ -49,7 +53,8 @@ private struct Tampering: CustomTestStringConvertible {
         try workshop.run("mkdir -m 755 \(workshop.path)/yard && chmod 755 \(workshop.path)")
         let store = try Store.create(at: workshop.path + "/yard/store")
         try store.note([])
-        try workshop.run("""
+        try workshop.run(
+            """
             cd \(workshop.path)/yard/store
             mkdir -p refs/remotes logs objects/info objects/pack
             touch packed-refs marks
@@ -81,7 +86,9 @@ private struct Tampering: CustomTestStringConvertible {
         let workshop = try Workshop()
         try workshop.run("mkdir -m 777 \(workshop.path)/open && mkdir -m 700 \(workshop.path)/open/inner")
         for place in ["open/store", "open/inner/store"] {
-            #expect(throws: StoreError.exposed(path: workshop.path + "/open", .writable)) { try Store.create(at: "\(workshop.path)/\(place)") }
+            #expect(throws: StoreError.exposed(path: workshop.path + "/open", .writable)) {
+                try Store.create(at: "\(workshop.path)/\(place)")
+            }
             #expect(!FileManager.default.fileExists(atPath: "\(workshop.path)/\(place)"))
         }
     }
@@ -92,7 +99,9 @@ private struct Tampering: CustomTestStringConvertible {
         _ = try Store.create(at: workshop.path + "/.deptool")
         try workshop.run("mkdir -p \(workshop.path)/theirs/mine && chown 4711 \(workshop.path)/theirs")
         let start = workshop.path + "/theirs/mine"
-        #expect(throws: StoreError.notFound(from: start, before: .othersDirectory(workshop.path + "/theirs", uid: 4711))) { try Store.find(from: start) }
+        #expect(throws: StoreError.notFound(from: start, before: .othersDirectory(workshop.path + "/theirs", uid: 4711))) {
+            try Store.find(from: start)
+        }
         #expect(try Store.find(from: workshop.path).path == workshop.path + "/.deptool")
     }
 
@@ -128,7 +137,9 @@ private struct Tampering: CustomTestStringConvertible {
     @Test func `a repository with SHA-256 ids is left alone`() throws {
         let workshop = try Workshop()
         try workshop.git("init", "-q", "--bare", "--object-format=sha256", workshop.storePath)
-        #expect(throws: StoreError.unusableFormat(path: workshop.storePath, "extensions.objectformat = sha256")) { try Store.open(at: workshop.storePath) }
+        #expect(throws: StoreError.unusableFormat(path: workshop.storePath, "extensions.objectformat = sha256")) {
+            try Store.open(at: workshop.storePath)
+        }
     }
 
     @Test func `a repository with a work tree is no store`() throws {
@@ -184,7 +195,8 @@ private struct Tampering: CustomTestStringConvertible {
         try known.allow("make prod", for: "deptool.prod.render", of: "/srv/prod", in: store.place)
         #expect(try known.allows("make prod", for: "deptool.prod.render", of: "/srv/prod", in: store.place))
         for (command, key, directory) in [
-            ("make prod ", "deptool.prod.render", "/srv/prod"), ("make", "deptool.prod.render", "/srv/prod"), ("", "deptool.prod.render", "/srv/prod"),
+            ("make prod ", "deptool.prod.render", "/srv/prod"), ("make", "deptool.prod.render", "/srv/prod"),
+            ("", "deptool.prod.render", "/srv/prod"),
             ("make prod", "deptool.prod.confirm", "/srv/prod"), ("make prod", "deptool.prod.render", "/tmp/prod"),
         ] {
             #expect(try !known.allows(command, for: key, of: directory, in: store.place))

@@ -32,7 +32,8 @@ import Testing
                 try store.exclusively { () throws(StoreError) in
                     // All of them in one second, by one author.
                     let commit = try store.commit(
-                        tree: tree, parent: try store.lastCommit(), author: Author(name: "Ada", email: "a@x"), message: "Deploy", time: 1_700_000_000)
+                        tree: tree, parent: try store.lastCommit(), author: Author(name: "Ada", email: "a@x"), message: "Deploy",
+                        time: 1_700_000_000)
                     try store.note([.forgotten(time: 1, web, commit: commit)])
                     try store.setLastCommit(commit, reason: "deploy")
                 }
@@ -93,7 +94,8 @@ import Testing
             for file in 0..<70 { try workshop.write("web1/app/\(file)", "\(number) \(file)\n") }
             let tree = try store.importCluster(at: workshop.cluster)
             try store.setLastCommit(
-                try store.commit(tree: tree, parent: try store.lastCommit(), author: store.author(), message: "x", time: Int64(number)), reason: "x")
+                try store.commit(tree: tree, parent: try store.lastCommit(), author: store.author(), message: "x", time: Int64(number)),
+                reason: "x")
         }
         let before = try workshop.git("-C", store.path, "rev-list", "--objects", "main")
         #expect(atOnce(store.path) { _, store in try store.repack() } == [])

@@ -40,10 +40,13 @@ import Testing
         let first = try store.commit(tree: tree, parent: nil, author: author, message: "Deploy", time: 1_700_000_000)
         let second = try store.commit(tree: tree, parent: first, author: author, message: "Again\n\nBody", time: 1_700_000_001)
         let info = try store.commitInfo(second)
-        #expect(info == Commit(
-            id: second, tree: tree, parents: [first], author: author, time: 1_700_000_001, message: "Again\n\nBody"))
-        #expect(try workshop.git("-C", store.path, "log", "--format=%an <%ae> %at %s", second.hex)
-            == "Ada <ada@example.com> 1700000001 Again\nAda <ada@example.com> 1700000000 Deploy")
+        #expect(
+            info
+                == Commit(
+                    id: second, tree: tree, parents: [first], author: author, time: 1_700_000_001, message: "Again\n\nBody"))
+        #expect(
+            try workshop.git("-C", store.path, "log", "--format=%an <%ae> %at %s", second.hex)
+                == "Ada <ada@example.com> 1700000001 Again\nAda <ada@example.com> 1700000000 Deploy")
         try workshop.git("-C", store.path, "fsck", "--strict")
     }
 

@@ -114,14 +114,18 @@ import Testing
         let others = [
             "a-b.service", "a-b-.service", "a.service.d/x.conf", "a-b.service.d/x.conf", "b-c.service.d/x.conf", "-.service.d/x.conf",
             "a-b-c.socket.d/x.conf", "socket.d/x.conf", "a-b-c.service.d/x", "a-b-c.service.d/.x.conf", "a-b-c.service.d/y/x.conf",
-            "a-b-c.service.d", "a-b-c@.service", "a-b-c@.service.d/x.conf", "a-b-c.d/x.conf", ".service.d/x.conf", "d/x.conf", "a-b-c-.service.d/x.conf",
+            "a-b-c.service.d", "a-b-c@.service", "a-b-c@.service.d/x.conf", "a-b-c.d/x.conf", ".service.d/x.conf", "d/x.conf",
+            "a-b-c-.service.d/x.conf",
         ]
         #expect(try parts("a-b-c.service", own + others) == own)
         let instance = [
             "a-b@c-d.socket", "a-b@.socket", "a-b@c-d.socket.d/x.conf", "a-b@.socket.d/x.conf", "a-@c-d.socket.d/x.conf",
             "a-@.socket.d/x.conf", "a-.socket.d/x.conf",
         ]
-        #expect(try parts("a-b@c-d.socket", instance + ["a-b@c-.socket.d/x.conf", "a-b.socket.d/x.conf", "a-b.socket", "a-b@e.socket"] + others) == instance + ["socket.d/x.conf"])
+        #expect(
+            try parts(
+                "a-b@c-d.socket", instance + ["a-b@c-.socket.d/x.conf", "a-b.socket.d/x.conf", "a-b.socket", "a-b@e.socket"] + others)
+                == instance + ["socket.d/x.conf"])
         #expect(try parts("a.mount", ["mount.d/x.conf", "a.mount", "a-.mount.d/x.conf"]) == ["mount.d/x.conf", "a.mount"])
     }
 

@@ -11,11 +11,14 @@ import Testing
     }
 
     @Test(arguments: [
-        ("[Install]\nAlso=b.service c.socket\n", ["b.service", "c.socket"]), ("[Install]\nAlso=b.service\nAlso=c.timer", ["b.service", "c.timer"]),
+        ("[Install]\nAlso=b.service c.socket\n", ["b.service", "c.socket"]),
+        ("[Install]\nAlso=b.service\nAlso=c.timer", ["b.service", "c.timer"]),
         ("[Install]\r\n  Also \t=  b.service\t\r\n", ["b.service"]), ("[Install]\nAlso=b.service \\\n  # no\n\n", ["b.service"]),
-        ("[Install]\nAlso=\\\nb.service \\\n; no\n c.socket\n", ["b.service", "c.socket"]), ("[Install]\n#Also=b.service\n;Also=c.service", []),
+        ("[Install]\nAlso=\\\nb.service \\\n; no\n c.socket\n", ["b.service", "c.socket"]),
+        ("[Install]\n#Also=b.service\n;Also=c.service", []),
         ("[Service]\nAlso=b.service\n[Install]\n[Unit]\nAlso=c.service", []), ("[Unit]\n[Install]\nAlso=b.service", ["b.service"]),
-        ("Also=b.service", []), ("[Install]\nalso=b.service\nAlsoX=c.service\nAlso", []), ("[Install]\nAlso=nonsense b.service /etc/c.service", ["b.service"]),
+        ("Also=b.service", []), ("[Install]\nalso=b.service\nAlsoX=c.service\nAlso", []),
+        ("[Install]\nAlso=nonsense b.service /etc/c.service", ["b.service"]),
         ("[Install]\nAlso=a.service b.service b.service", ["b.service"]), ("", []),
     ])
     func `the section is read as systemd reads it`(file: String, expected: [String]) throws {

@@ -23,7 +23,8 @@ import Testing
         #expect(try changes(["a": "1", "b": "1"], ["a": "1", "b": "1"]) == [])
         #expect(try changes([:], ["b": "", "a": ""]) == ["+ a", "+ b"])
         #expect(try changes(["b": "", "a": ""], [:]) == ["- a", "- b"])
-        #expect(try changes(["a": "1", "c": "1", "d": "1", "e*": ""], ["b": "1", "c": "1", "d": "2", "e": ""]) == ["- a", "+ b", "~ d", "~ e"])
+        #expect(
+            try changes(["a": "1", "c": "1", "d": "1", "e*": ""], ["b": "1", "c": "1", "d": "2", "e": ""]) == ["- a", "+ b", "~ d", "~ e"])
     }
 
     @Test func `a file that becomes a directory goes, and what is in it comes`() throws {
@@ -34,22 +35,28 @@ import Testing
         let old = try tree(["a": ["f": "1"], "b": ["f": "1"], "d": ["f": "1"]])
         let new = try tree(["b": ["f": "2"], "c": ["f": "1"], "d": ["f": "1"]])
         let changes = AppChange.between(old.apps, new.apps)
-        #expect(changes.map { "\($0.kind) \($0.app.text): \($0.files.map(text).joined(separator: " "))" } == [
-            "remove a: - f", "update b: ~ f", "add c: + f",
-        ])
+        #expect(
+            changes.map { "\($0.kind) \($0.app.text): \($0.files.map(text).joined(separator: " "))" } == [
+                "remove a: - f", "update b: ~ f", "add c: + f",
+            ])
         #expect(AppChange.between(new.apps, new.apps) == [])
     }
 
     @Test func `an app's links are ordered by path`() throws {
-        let app = try app("a", [
-            "manifest.json": manifest(links: ["/etc/b": "f", "/a": "f"]), "f": "", "systemd/x.service": "", "systemd-x/no": "", "tmpfiles/t.conf": "",
-        ])
-        #expect(app.links.map { "\($0.path.text) -> \($0.target.text)" } == [
-            "/a -> /var/lib/deptool/apps/a/current/f",
-            "/etc/b -> /var/lib/deptool/apps/a/current/f",
-        ])
-        #expect(app.placed.map { "\($0.path.text) <- \($0.source.text)" } == [
-            "/etc/systemd/system/x.service <- systemd/x.service", "/etc/tmpfiles.d/t.conf <- tmpfiles/t.conf",
-        ])
+        let app = try app(
+            "a",
+            [
+                "manifest.json": manifest(links: ["/etc/b": "f", "/a": "f"]), "f": "", "systemd/x.service": "", "systemd-x/no": "",
+                "tmpfiles/t.conf": "",
+            ])
+        #expect(
+            app.links.map { "\($0.path.text) -> \($0.target.text)" } == [
+                "/a -> /var/lib/deptool/apps/a/current/f",
+                "/etc/b -> /var/lib/deptool/apps/a/current/f",
+            ])
+        #expect(
+            app.placed.map { "\($0.path.text) <- \($0.source.text)" } == [
+                "/etc/systemd/system/x.service <- systemd/x.service", "/etc/tmpfiles.d/t.conf <- tmpfiles/t.conf",
+            ])
     }
 }

@@ -9,7 +9,8 @@ import Testing
         ("1E+5", "1E+5"), ("1.0e-5", "1.0e-5"), ("[1, [2, {\"a\" : 3}]]", "[1 [2 {a: 3}]]"),
         ("{\"a\": 1, \"a\": 2, \"\": null}", "{a: 1 a: 2 : null}"),
         (#""\"\\\/\b\f\n\r\t""#, "'\"\\/\u{8}\u{c}\n\r\t'"), (#""\u00e4\u20AC\ud834\udd1E""#, "'ä€𝄞'"),
-        (#""\u0000""#, "'\0'"), ("\"\u{7f}ä\u{2028}\u{10ffff}\"", "'\u{7f}ä\u{2028}\u{10ffff}'"), (#""\ud7ff\ue000""#, "'\u{d7ff}\u{e000}'"),
+        (#""\u0000""#, "'\0'"), ("\"\u{7f}ä\u{2028}\u{10ffff}\"", "'\u{7f}ä\u{2028}\u{10ffff}'"),
+        (#""\ud7ff\ue000""#, "'\u{d7ff}\u{e000}'"),
     ])
     func `JSON is read`(text: String, expected: String) throws {
         #expect(show(try JSON.parse(Array(text.utf8))) == expected)

@@ -61,7 +61,8 @@ import Testing
             case .disable: 1
             case .activate: 2
             case .unlink(let path) where !isUnit(path), .link(let path, _) where !isUnit(path), .displace(let path, _) where !isUnit(path),
-                .place(let path, _, _, _) where !isUnit(path), .unplace(let path) where !isUnit(path): 4
+                .place(let path, _, _, _) where !isUnit(path), .unplace(let path) where !isUnit(path):
+                4
             case .sysusers: 5
             case .grant: 6
             case .tmpfiles: 7
@@ -101,7 +102,9 @@ import Testing
             #expect(judged == (before?.id == app.id ? [] : app.manifest.units), comment)
         }
         let reloads = steps.contains(Step(nil, .daemonReload))
-        if steps.contains(where: { if case .place(let path, _, _, _) = $0.action { isUnit(path) } else { false } }) { #expect(reloads, comment) }
+        if steps.contains(where: { if case .place(let path, _, _, _) = $0.action { isUnit(path) } else { false } }) {
+            #expect(reloads, comment)
+        }
     }
 
     /// What a host is: versions of apps, links, and units that are enabled and running.

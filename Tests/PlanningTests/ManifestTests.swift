@@ -9,12 +9,14 @@ import Testing
     }
 
     @Test func `units and links are sorted`() throws {
-        let manifest = try Manifest(parsing: Array(#"""
-            {
-              "symlinks": {"/etc/z": "a", "/etc/a/ä b": "dir/file", "/etc/a": "dir"},
-              "systemd": {"units_enabled": ["b@1.timer", "a.service", "_x.socket"]}
-            }
-            """#.utf8))
+        let manifest = try Manifest(
+            parsing: Array(
+                #"""
+                {
+                  "symlinks": {"/etc/z": "a", "/etc/a/ä b": "dir/file", "/etc/a": "dir"},
+                  "systemd": {"units_enabled": ["b@1.timer", "a.service", "_x.socket"]}
+                }
+                """#.utf8))
         #expect(manifest.units.map(\.text) == ["_x.socket", "a.service", "b@1.timer"])
         #expect(manifest.symlinks.map(\.path.text) == ["/etc/a", "/etc/a/ä b", "/etc/z"])
         #expect(manifest.symlinks.map(\.source.text) == ["dir", "dir/file", "a"])
@@ -42,20 +44,41 @@ import Testing
         (#"{"systemd": null}"#, 1, "'systemd' must be an object, not null"),
         (#"{"symlinks": true}"#, 1, "'symlinks' must be an object, not true or false"),
         (#"{"symlinks": ["/a"]}"#, 1, "'symlinks' must be an object, not a list"),
-        ("{\n \"unit\": {}}", 2, "unknown key 'unit'; there are 'systemd', 'symlinks', 'copies', 'settle', 'timeout', 'private' and 'group'"),
+        (
+            "{\n \"unit\": {}}", 2,
+            "unknown key 'unit'; there are 'systemd', 'symlinks', 'copies', 'settle', 'timeout', 'private' and 'group'"
+        ),
         (#"{"systemd": {"enabled": []}}"#, 1, "unknown key 'systemd.enabled'; the only one is 'systemd.units_enabled'"),
         (#"{"systemd": {"units_enabled": "a.service"}}"#, 1, "'systemd.units_enabled' must be a list, not a string"),
         (#"{"systemd": {"units_enabled": [{}]}}"#, 1, "'systemd.units_enabled' must be unit names, not an object"),
         ("{\"systemd\": {\"units_enabled\": [\n\"a.service\",\n\"b\"]}}", 3, "'b' is no name of a systemd unit, such as 'nginx.service'"),
         (#"{"systemd": {"units_enabled": ["../a.service"]}}"#, 1, "'../a.service' is no name of a systemd unit, such as 'nginx.service'"),
         (#"{"systemd": {"units_enabled": ["-a.service"]}}"#, 1, "'-a.service' is no name of a systemd unit, such as 'nginx.service'"),
-        ("{\"systemd\": {\"units_enabled\": [\n\"work@.service\"]}}", 2, "'work@.service' is a template, which cannot run; list an instance of it, such as 'work@1.service'"),
-        (#"{"systemd": {"units_enabled": ["a@.timer"]}}"#, 1, "'a@.timer' is a template, which cannot run; list an instance of it, such as 'a@1.timer'"),
-        (#"{"systemd": {"units_enabled": ["a@b.mount"]}}"#, 1, "'a@b.mount' cannot exist: a unit of the type 'mount' is never made from a template"),
-        (#"{"systemd": {"units_enabled": ["a@.slice"]}}"#, 1, "'a@.slice' cannot exist: a unit of the type 'slice' is never made from a template"),
+        (
+            "{\"systemd\": {\"units_enabled\": [\n\"work@.service\"]}}", 2,
+            "'work@.service' is a template, which cannot run; list an instance of it, such as 'work@1.service'"
+        ),
+        (
+            #"{"systemd": {"units_enabled": ["a@.timer"]}}"#, 1,
+            "'a@.timer' is a template, which cannot run; list an instance of it, such as 'a@1.timer'"
+        ),
+        (
+            #"{"systemd": {"units_enabled": ["a@b.mount"]}}"#, 1,
+            "'a@b.mount' cannot exist: a unit of the type 'mount' is never made from a template"
+        ),
+        (
+            #"{"systemd": {"units_enabled": ["a@.slice"]}}"#, 1,
+            "'a@.slice' cannot exist: a unit of the type 'slice' is never made from a template"
+        ),
         (#"{"systemd": {"units_enabled": ["-.mount"]}}"#, 1, "'-.mount' is always there, and cannot be enabled; take it out of the list"),
-        (#"{"systemd": {"units_enabled": ["session-1.scope"]}}"#, 1, "'session-1.scope' is made by a program for its processes, and cannot be enabled; list a service instead"),
-        (#"{"systemd": {"units_enabled": ["dev-sda1.device"]}}"#, 1, "'dev-sda1.device' comes and goes with the device, and cannot be enabled; list a unit that binds to it"),
+        (
+            #"{"systemd": {"units_enabled": ["session-1.scope"]}}"#, 1,
+            "'session-1.scope' is made by a program for its processes, and cannot be enabled; list a service instead"
+        ),
+        (
+            #"{"systemd": {"units_enabled": ["dev-sda1.device"]}}"#, 1,
+            "'dev-sda1.device' comes and goes with the device, and cannot be enabled; list a unit that binds to it"
+        ),
         (#"{"systemd": {"units_enabled": [".service"]}}"#, 1, "'.service' is no name of a systemd unit, such as 'nginx.service'"),
         ("{\"systemd\": {\"units_enabled\": [\"a.service\",\n\"a.service\"]}}", 2, "the unit a.service is there twice"),
         ("{\"symlinks\": {},\n\"symlinks\": {}}", 2, "the key 'symlinks' is there twice"),
@@ -64,17 +87,29 @@ import Testing
         (#"{"symlinks": {"etc/a": "b"}}"#, 1, "the link 'etc/a' is not a path that Deptool takes: it does not start with '/'"),
         (#"{"symlinks": {"": "b"}}"#, 1, "the link '' is not a path that Deptool takes: it is empty"),
         (#"{"symlinks": {"/": "b"}}"#, 1, "the link '/' is not a path that Deptool takes: it is empty"),
-        (#"{"symlinks": {"/etc/../a": "b"}}"#, 1, "the link '/etc/../a' is not a path that Deptool takes: it has an empty, '.' or '..' component"),
-        (#"{"symlinks": {"/etc/a/": "b"}}"#, 1, "the link '/etc/a/' is not a path that Deptool takes: it has an empty, '.' or '..' component"),
+        (
+            #"{"symlinks": {"/etc/../a": "b"}}"#, 1,
+            "the link '/etc/../a' is not a path that Deptool takes: it has an empty, '.' or '..' component"
+        ),
+        (
+            #"{"symlinks": {"/etc/a/": "b"}}"#, 1,
+            "the link '/etc/a/' is not a path that Deptool takes: it has an empty, '.' or '..' component"
+        ),
         (#"{"symlinks": {"/etc/a": "/b"}}"#, 1, "the link source '/b' is no path in the app: it starts with '/'"),
         (#"{"symlinks": {"/etc/a": ""}}"#, 1, "the link source '' is no path in the app: it is empty"),
-        (#"{"symlinks": {"/etc/a": "b/../../c"}}"#, 1, "the link source 'b/../../c' is no path in the app: it has an empty, '.' or '..' component"),
+        (
+            #"{"symlinks": {"/etc/a": "b/../../c"}}"#, 1,
+            "the link source 'b/../../c' is no path in the app: it has an empty, '.' or '..' component"
+        ),
         (#"{"symlinks": {"/etc/a": "b\u0000"}}"#, 1, "the link source 'b\0' is no path in the app: it has a control character"),
         (#"{"private": "yes"}"#, 1, "'private' must be true or false, not a string"),
         (#"{"private": true, "group": 3}"#, 1, "'group' must be a group's name, not a number"),
         (#"{"private": true, "group": "a:b"}"#, 1, "'a:b' is no name of a group"),
         ("{\n\"group\": \"nsd\"}", 2, #"'group' says who else can read a private app, and this one is not: add "private": true"#),
-        ("{\"private\": false,\n\"group\": \"nsd\"}", 2, #"'group' says who else can read a private app, and this one is not: add "private": true"#),
+        (
+            "{\"private\": false,\n\"group\": \"nsd\"}", 2,
+            #"'group' says who else can read a private app, and this one is not: add "private": true"#
+        ),
         (#"{"settle": "3"}"#, 1, "'settle' must be a number of seconds from 0 to 3600, not a string"),
         (#"{"settle": -1}"#, 1, "'settle' must be a number of seconds from 0 to 3600, not -1"),
         (#"{"settle": 1e999}"#, 1, "'settle' must be a number of seconds from 0 to 3600, not 1e999"),

@@ -39,7 +39,9 @@ import Testing
             (.current(.nothing), "current"),
         ] {
             #expect(
-                try repair(finding) == ["nsd: checkout", "nsd: activate", "nsd: restart nsd.service (\(reason) +0)", "nsd: check nsd.service"])
+                try repair(finding) == [
+                    "nsd: checkout", "nsd: activate", "nsd: restart nsd.service (\(reason) +0)", "nsd: check nsd.service",
+                ])
         }
     }
 

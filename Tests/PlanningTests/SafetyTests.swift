@@ -5,7 +5,9 @@ import Testing
 @testable import Planning
 
 @Suite struct SafetyTests {
-    private let sshd = ["manifest.json": manifest(links: ["/etc/ssh/sshd_config.d/x.conf": "conf/x.conf"]), "conf/x.conf": "1", "notes": ""]
+    private let sshd = [
+        "manifest.json": manifest(links: ["/etc/ssh/sshd_config.d/x.conf": "conf/x.conf"]), "conf/x.conf": "1", "notes": "",
+    ]
 
     /// What the plan's confirmation says is touched; nil when it has none.
     private func touched(
@@ -69,7 +71,9 @@ import Testing
     }
 
     @Test func `any change of an app with such a unit is guarded`() throws {
-        func tree(_ content: String) -> [String: [String: String]] { ["a": ["manifest.json": manifest(units: ["a.service", "nftables.service"]), "f": content]] }
+        func tree(_ content: String) -> [String: [String: String]] {
+            ["a": ["manifest.json": manifest(units: ["a.service", "nftables.service"]), "f": content]]
+        }
         #expect(try touched(tree("1"), tree("2")) == "nftables.service")
         #expect(try touched(tree("1"), ["a": ["f": "1"]]) == "nftables.service")
         #expect(try touched([:], ["a": ["manifest.json": manifest(units: ["sshguard.service"])]]) == nil)
@@ -85,15 +89,18 @@ import Testing
     @Test(arguments: [
         ("/etc/ssh/sshd_config.d/x.conf", nil, "sshdBefore sshd"), ("/etc/ssh", nil, "sshdBefore sshd"),
         ("/etc/ssh/sshd_config.d/x.conf", "ssh.service", ""), ("/etc/ssh/sshd_config.d/x.conf", "sshguard.service", "sshdBefore sshd"),
-        ("/etc/ssh/keys", nil, "sshdBefore sshd"), ("/etc/ssh/own.d/x.conf", nil, "sshdBefore sshd"), ("/etc/ssh/ssh_config.d/x.conf", nil, ""),
-        ("/etc/ssh/ssh_known_hosts", nil, ""), ("/etc/ssh/moduli", nil, ""), ("/etc/ssh/ssh_host_rsa_key", nil, "/etc/ssh/ssh_host_rsa_key"),
+        ("/etc/ssh/keys", nil, "sshdBefore sshd"), ("/etc/ssh/own.d/x.conf", nil, "sshdBefore sshd"),
+        ("/etc/ssh/ssh_config.d/x.conf", nil, ""),
+        ("/etc/ssh/ssh_known_hosts", nil, ""), ("/etc/ssh/moduli", nil, ""),
+        ("/etc/ssh/ssh_host_rsa_key", nil, "/etc/ssh/ssh_host_rsa_key"),
         ("/etc/ssh/ssh_host_rsa_key", "sshd.service", ""), ("/etc/pam.d/sshd", nil, ""), ("/root/.ssh/authorized_keys", nil, ""),
         ("/etc/sudoers.d/x", nil, "sudo"), ("/etc/sudoers.d/x", "ssh.service", "sudo"),
         ("/etc/nftables.conf", nil, "nftables /etc/nftables.conf"), ("/etc/nftables.conf", "nftables.service", ""),
         ("/etc/sysctl.d/x.conf", nil, "/etc/sysctl.d/x.conf"), ("/etc/wireguard/wg0.conf", "wg-quick@wg0.service", ""),
     ])
     func `what is read at the next start is tested, or said`(path: String, unit: String?, expected: String) throws {
-        #expect(try tests([:], ["a": ["manifest.json": manifest(units: unit.map { [$0] } ?? [], links: [path: "f"]), "f": ""]]) == expected)
+        #expect(
+            try tests([:], ["a": ["manifest.json": manifest(units: unit.map { [$0] } ?? [], links: [path: "f"]), "f": ""]]) == expected)
     }
 
     /// Who takes over what a unit runs with leaves it running (`IfUp.restart`), whatever else changes.
@@ -120,18 +127,20 @@ import Testing
 
     @Test func `the files of a unit are read when that restarts`() throws {
         let drop = ["systemd/sshd.service.d/x.conf": "", "systemd/wg-quick@wg0.service": ""]
-        #expect(try tests([:], ["a": drop])
-            == "/etc/systemd/system/sshd.service.d/x.conf /etc/systemd/system/wg-quick@wg0.service")
+        #expect(
+            try tests([:], ["a": drop])
+                == "/etc/systemd/system/sshd.service.d/x.conf /etc/systemd/system/wg-quick@wg0.service")
         let units = manifest(units: ["sshd.service", "wg-quick@wg0.service"])
         #expect(try tests([:], ["a": drop.merging(["manifest.json": units]) { $1 }]) == "")
     }
 
     @Test func `sshd is asked before anything changes, and at the end`() throws {
         let plan = try #require(HostPlan(base: nil, deployed: try tree([:]), wanted: try tree(["a": sshd])))
-        #expect(plan.steps.map(text) == [
-            "a: checkout", "test sshdBefore", "a: activate", "a: link /etc/ssh/sshd_config.d/x.conf -> conf/x.conf", "test sshd",
-            "confirm login (/etc/ssh/sshd_config.d/x.conf) 45.0 seconds",
-        ])
+        #expect(
+            plan.steps.map(text) == [
+                "a: checkout", "test sshdBefore", "a: activate", "a: link /etc/ssh/sshd_config.d/x.conf -> conf/x.conf", "test sshd",
+                "confirm login (/etc/ssh/sshd_config.d/x.conf) 45.0 seconds",
+            ])
     }
 
     @Test func `the reason is a file that changes`() throws {

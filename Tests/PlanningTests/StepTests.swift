@@ -15,28 +15,31 @@ import Testing
     }
 
     @Test func `a first deploy does everything`() throws {
-        #expect(try steps(from: [:], to: ["nsd": dns, "base": ["motd": "hi"]]) == [
-            "base: checkout",
-            "nsd: checkout",
-            "base: activate",
-            "nsd: activate",
-            "nsd: link /etc/cron.d/nsd -> cron",
-            "nsd: link /etc/nsd -> conf",
-            "nsd: place /etc/systemd/system/nsd.service <- systemd/nsd.service",
-            "daemon-reload",
-            "nsd: enable nsd.service",
-            "nsd: start nsd.service, or restart it",
-            "nsd: check nsd.service",
-        ])
+        #expect(
+            try steps(from: [:], to: ["nsd": dns, "base": ["motd": "hi"]]) == [
+                "base: checkout",
+                "nsd: checkout",
+                "base: activate",
+                "nsd: activate",
+                "nsd: link /etc/cron.d/nsd -> cron",
+                "nsd: link /etc/nsd -> conf",
+                "nsd: place /etc/systemd/system/nsd.service <- systemd/nsd.service",
+                "daemon-reload",
+                "nsd: enable nsd.service",
+                "nsd: start nsd.service, or restart it",
+                "nsd: check nsd.service",
+            ])
     }
 
     @Test func `a changed zone restarts the units of its app`() throws {
-        #expect(try steps(from: ["nsd": dns, "base": ["motd": "hi"]], to: ["nsd": with(["conf/zones/a.zone": "2"]), "base": ["motd": "hi"]]) == [
-            "nsd: checkout",
-            "nsd: activate",
-            "nsd: restart nsd.service (conf/zones/a.zone +0)",
-            "nsd: check nsd.service",
-        ])
+        #expect(
+            try steps(from: ["nsd": dns, "base": ["motd": "hi"]], to: ["nsd": with(["conf/zones/a.zone": "2"]), "base": ["motd": "hi"]])
+                == [
+                    "nsd: checkout",
+                    "nsd: activate",
+                    "nsd: restart nsd.service (conf/zones/a.zone +0)",
+                    "nsd: check nsd.service",
+                ])
     }
 
     @Test func `a restart names one file and counts the others`() throws {
@@ -45,15 +48,16 @@ import Testing
     }
 
     @Test func `a changed unit file is reloaded and enabled again`() throws {
-        #expect(try steps(from: ["nsd": dns], to: ["nsd": with(["systemd/nsd.service": "[Unit]"])]) == [
-            "nsd: checkout",
-            "nsd: activate",
-            "nsd: place /etc/systemd/system/nsd.service <- systemd/nsd.service again",
-            "daemon-reload",
-            "nsd: enable nsd.service again",
-            "nsd: restart nsd.service (systemd/nsd.service +0)",
-            "nsd: check nsd.service",
-        ])
+        #expect(
+            try steps(from: ["nsd": dns], to: ["nsd": with(["systemd/nsd.service": "[Unit]"])]) == [
+                "nsd: checkout",
+                "nsd: activate",
+                "nsd: place /etc/systemd/system/nsd.service <- systemd/nsd.service again",
+                "daemon-reload",
+                "nsd: enable nsd.service again",
+                "nsd: restart nsd.service (systemd/nsd.service +0)",
+                "nsd: check nsd.service",
+            ])
     }
 
     @Test func `every step with a unit carries the times of the app that has it`() throws {
@@ -62,16 +66,17 @@ import Testing
         }
         let old = app(#""a.service", "b.service""#, #""timeout": 10"#)
         let new = app(#""b.service", "c.service""#, #""timeout": 20, "settle": 2.5"#)
-        #expect(try steps(from: ["app": old], to: ["app": new]) == [
-            "app: checkout",
-            "app: disable a.service within 10.0 seconds",
-            "app: activate",
-            "app: enable c.service",
-            "app: restart b.service (manifest.json +0) within 20.0 seconds",
-            "app: start c.service within 20.0 seconds",
-            "app: check b.service for 2.5 seconds within 20.0 seconds",
-            "app: check c.service for 2.5 seconds within 20.0 seconds",
-        ])
+        #expect(
+            try steps(from: ["app": old], to: ["app": new]) == [
+                "app: checkout",
+                "app: disable a.service within 10.0 seconds",
+                "app: activate",
+                "app: enable c.service",
+                "app: restart b.service (manifest.json +0) within 20.0 seconds",
+                "app: start c.service within 20.0 seconds",
+                "app: check b.service for 2.5 seconds within 20.0 seconds",
+                "app: check c.service for 2.5 seconds within 20.0 seconds",
+            ])
     }
 
     @Test func `an app that becomes private, or public again, is a change`() throws {
@@ -82,10 +87,11 @@ import Testing
         #expect(try steps(from: ["app": closed], to: ["app": shared]) == ["app: checkout for root", "app: activate", "app: grant nsd"])
         #expect(try steps(from: ["app": shared], to: ["app": open]) == ["app: checkout", "app: activate"])
         // After the group was made.
-        #expect(try steps(from: [:], to: ["app": shared]) == [
-            "app: checkout for root", "app: activate", "app: place /etc/sysusers.d/a.conf <- sysusers/a.conf", "sysusers",
-            "app: grant nsd",
-        ])
+        #expect(
+            try steps(from: [:], to: ["app": shared]) == [
+                "app: checkout for root", "app: activate", "app: place /etc/sysusers.d/a.conf <- sysusers/a.conf", "sysusers",
+                "app: grant nsd",
+            ])
     }
 
     @Test func `a unit restarts when its file or drop-in in another app changes`() throws {
@@ -94,24 +100,28 @@ import Testing
             files["systemd/web@1.service.d/limits.conf"] = dropIn
             return ["app": ["manifest.json": manifest(units: ["web@1.service"])], "base": files]
         }
-        #expect(try steps(from: site("1"), to: site("2")) == [
-            "base: checkout", "base: activate",
-            "base: place /etc/systemd/system/web@1.service.d/limits.conf <- systemd/web@1.service.d/limits.conf again", "daemon-reload",
-            "base: enable web@1.service again",
-            "base: restart web@1.service (base/systemd/web@1.service.d/limits.conf +0)", "base: check web@1.service",
-        ])
-        #expect(try steps(from: site("1"), to: site(nil, unit: "2")) == [
-            "base: checkout", "base: activate", "base: unplace /etc/systemd/system/web@1.service.d/limits.conf",
-            "base: place /etc/systemd/system/web@.service <- systemd/web@.service again", "daemon-reload",
-            "base: enable web@1.service again", "base: restart web@1.service (base/systemd/web@.service +1)",
-            "base: check web@1.service",
-        ])
+        #expect(
+            try steps(from: site("1"), to: site("2")) == [
+                "base: checkout", "base: activate",
+                "base: place /etc/systemd/system/web@1.service.d/limits.conf <- systemd/web@1.service.d/limits.conf again", "daemon-reload",
+                "base: enable web@1.service again",
+                "base: restart web@1.service (base/systemd/web@1.service.d/limits.conf +0)", "base: check web@1.service",
+            ])
+        #expect(
+            try steps(from: site("1"), to: site(nil, unit: "2")) == [
+                "base: checkout", "base: activate", "base: unplace /etc/systemd/system/web@1.service.d/limits.conf",
+                "base: place /etc/systemd/system/web@.service <- systemd/web@.service again", "daemon-reload",
+                "base: enable web@1.service again", "base: restart web@1.service (base/systemd/web@.service +1)",
+                "base: check web@1.service",
+            ])
         var other = site("1")
         other["base"]?["systemd/other.service"] = "2"
         other["base"]?["readme"] = "2"
-        #expect(try steps(from: site("1"), to: other) == [
-            "base: checkout", "base: activate", "base: place /etc/systemd/system/other.service <- systemd/other.service again", "daemon-reload",
-        ])
+        #expect(
+            try steps(from: site("1"), to: other) == [
+                "base: checkout", "base: activate", "base: place /etc/systemd/system/other.service <- systemd/other.service again",
+                "daemon-reload",
+            ])
         // The app's own changes come first.
         var both = site("2")
         both["app"]?["file"] = ""
@@ -165,7 +175,12 @@ import Testing
 
     @Test func `a target restarts the units that Podman makes`() throws {
         func app(_ content: String) -> [String: [String: String]] {
-            ["a": ["manifest.json": manifest(units: ["db.target"]), "systemd/db.target": "", "quadlets/db.container": "", "db.conf": content]]
+            [
+                "a": [
+                    "manifest.json": manifest(units: ["db.target"]), "systemd/db.target": "", "quadlets/db.container": "",
+                    "db.conf": content,
+                ]
+            ]
         }
         #expect(try steps(from: app("1"), to: app("2"))?.contains("a: restart db.target (db.conf +0)") == true)
     }
@@ -188,32 +203,35 @@ import Testing
 
     @Test func `a unit that comes is enabled and started, the others restart`() throws {
         let new = with([
-            "manifest.json": manifest(units: ["nsd.service", "nsd-exporter.service"], links: ["/etc/nsd": "conf", "/etc/cron.d/nsd": "cron"]),
+            "manifest.json": manifest(
+                units: ["nsd.service", "nsd-exporter.service"], links: ["/etc/nsd": "conf", "/etc/cron.d/nsd": "cron"]),
             "systemd/nsd-exporter.service": "",
         ])
-        #expect(try steps(from: ["nsd": dns], to: ["nsd": new]) == [
-            "nsd: checkout",
-            "nsd: activate",
-            "nsd: place /etc/systemd/system/nsd-exporter.service <- systemd/nsd-exporter.service",
-            "daemon-reload",
-            "nsd: enable nsd-exporter.service",
-            "nsd: enable nsd.service again",
-            "nsd: start nsd-exporter.service, or restart it",
-            "nsd: restart nsd.service (manifest.json +1)",
-            "nsd: check nsd-exporter.service",
-            "nsd: check nsd.service",
-        ])
+        #expect(
+            try steps(from: ["nsd": dns], to: ["nsd": new]) == [
+                "nsd: checkout",
+                "nsd: activate",
+                "nsd: place /etc/systemd/system/nsd-exporter.service <- systemd/nsd-exporter.service",
+                "daemon-reload",
+                "nsd: enable nsd-exporter.service",
+                "nsd: enable nsd.service again",
+                "nsd: start nsd-exporter.service, or restart it",
+                "nsd: restart nsd.service (manifest.json +1)",
+                "nsd: check nsd-exporter.service",
+                "nsd: check nsd.service",
+            ])
     }
 
     @Test func `a unit that goes is stopped before its files leave`() throws {
         let new = with(["manifest.json": manifest(links: ["/etc/nsd": "conf", "/etc/cron.d/nsd": "cron"]), "systemd/nsd.service": nil])
-        #expect(try steps(from: ["nsd": dns], to: ["nsd": new]) == [
-            "nsd: checkout",
-            "nsd: disable nsd.service",
-            "nsd: activate",
-            "nsd: unplace /etc/systemd/system/nsd.service",
-            "daemon-reload",
-        ])
+        #expect(
+            try steps(from: ["nsd": dns], to: ["nsd": new]) == [
+                "nsd: checkout",
+                "nsd: disable nsd.service",
+                "nsd: activate",
+                "nsd: unplace /etc/systemd/system/nsd.service",
+                "daemon-reload",
+            ])
     }
 
     @Test func `a unit that is no longer enabled is stopped and keeps its link`() throws {
@@ -222,44 +240,49 @@ import Testing
     }
 
     @Test func `an app that goes is stopped, unlinked and removed`() throws {
-        #expect(try steps(from: ["nsd": dns, "base": ["motd": "hi"]], to: ["base": ["motd": "hi"]]) == [
-            "nsd: disable nsd.service",
-            "nsd: unlink /etc/cron.d/nsd",
-            "nsd: unlink /etc/nsd",
-            "nsd: unplace /etc/systemd/system/nsd.service",
-            "daemon-reload",
-            "nsd: remove",
-        ])
+        #expect(
+            try steps(from: ["nsd": dns, "base": ["motd": "hi"]], to: ["base": ["motd": "hi"]]) == [
+                "nsd: disable nsd.service",
+                "nsd: unlink /etc/cron.d/nsd",
+                "nsd: unlink /etc/nsd",
+                "nsd: unplace /etc/systemd/system/nsd.service",
+                "daemon-reload",
+                "nsd: remove",
+            ])
     }
 
     @Test func `a renamed app keeps its units and turns its links`() throws {
-        #expect(try steps(from: ["nsd": dns], to: ["dns": dns]) == [
-            "dns: checkout",
-            "dns: activate",
-            "dns: link /etc/cron.d/nsd -> cron",
-            "dns: link /etc/nsd -> conf",
-            "dns: place /etc/systemd/system/nsd.service <- systemd/nsd.service again",
-            "daemon-reload",
-            "nsd: remove",
-            "dns: enable nsd.service again",
-            "dns: restart nsd.service (conf/nsd.conf +5)",
-            "dns: check nsd.service",
-        ])
+        #expect(
+            try steps(from: ["nsd": dns], to: ["dns": dns]) == [
+                "dns: checkout",
+                "dns: activate",
+                "dns: link /etc/cron.d/nsd -> cron",
+                "dns: link /etc/nsd -> conf",
+                "dns: place /etc/systemd/system/nsd.service <- systemd/nsd.service again",
+                "daemon-reload",
+                "nsd: remove",
+                "dns: enable nsd.service again",
+                "dns: restart nsd.service (conf/nsd.conf +5)",
+                "dns: check nsd.service",
+            ])
     }
 
     @Test func `a unit that moves to another app is not stopped`() throws {
         let a = ["manifest.json": manifest(units: ["x.service"]), "systemd/x.service": "", "f": ""]
-        #expect(try steps(from: ["a": a, "b": ["g": ""]], to: ["a": ["f": ""], "b": ["g": "", "manifest.json": manifest(units: ["x.service"]), "systemd/x.service": ""]]) == [
-            "a: checkout",
-            "b: checkout",
-            "a: activate",
-            "b: activate",
-            "b: place /etc/systemd/system/x.service <- systemd/x.service again",
-            "daemon-reload",
-            "b: enable x.service again",
-            "b: restart x.service (manifest.json +1)",
-            "b: check x.service",
-        ])
+        #expect(
+            try steps(
+                from: ["a": a, "b": ["g": ""]],
+                to: ["a": ["f": ""], "b": ["g": "", "manifest.json": manifest(units: ["x.service"]), "systemd/x.service": ""]]) == [
+                    "a: checkout",
+                    "b: checkout",
+                    "a: activate",
+                    "b: activate",
+                    "b: place /etc/systemd/system/x.service <- systemd/x.service again",
+                    "daemon-reload",
+                    "b: enable x.service again",
+                    "b: restart x.service (manifest.json +1)",
+                    "b: check x.service",
+                ])
     }
 
     @Test func `a copy takes a link's place, and a link a copy's`() throws {
@@ -276,9 +299,10 @@ import Testing
         for (content, settings, after) in [
             ("2", "", ""), ("1", #", "mode": "600""#, " 600 root:root"), ("1", #", "owner": "nsd""#, " 644 nsd:root"),
         ] {
-            #expect(try steps(from: app("1", ""), to: app(content, settings)) == [
-                "a: checkout", "a: activate", "a: place /etc/x <- f\(after) again",
-            ])
+            #expect(
+                try steps(from: app("1", ""), to: app(content, settings)) == [
+                    "a: checkout", "a: activate", "a: place /etc/x <- f\(after) again",
+                ])
         }
         var other = app("1", "")
         other["a"]?["g"] = "2"
@@ -288,23 +312,27 @@ import Testing
 
     @Test func `links come, turn, move and go`() throws {
         let old = [
-            "a": ["manifest.json": manifest(links: ["/etc/gone": "f", "/etc/stays": "f", "/etc/turned": "f", "/etc/moved": "f"]), "f": "", "g": ""],
+            "a": [
+                "manifest.json": manifest(links: ["/etc/gone": "f", "/etc/stays": "f", "/etc/turned": "f", "/etc/moved": "f"]), "f": "",
+                "g": "",
+            ],
             "b": ["f": ""],
         ]
         let new = [
             "a": ["manifest.json": manifest(links: ["/etc/come": "f", "/etc/stays": "f", "/etc/turned": "g"]), "f": "", "g": ""],
             "b": ["manifest.json": manifest(links: ["/etc/moved": "f"]), "f": ""],
         ]
-        #expect(try steps(from: old, to: new) == [
-            "a: checkout",
-            "b: checkout",
-            "a: activate",
-            "b: activate",
-            "a: unlink /etc/gone",
-            "a: link /etc/come -> f",
-            "b: link /etc/moved -> f",
-            "a: link /etc/turned -> g",
-        ])
+        #expect(
+            try steps(from: old, to: new) == [
+                "a: checkout",
+                "b: checkout",
+                "a: activate",
+                "b: activate",
+                "a: unlink /etc/gone",
+                "a: link /etc/come -> f",
+                "b: link /etc/moved -> f",
+                "a: link /etc/turned -> g",
+            ])
     }
 
     @Test func `a link that becomes a directory of links leaves first`() throws {
@@ -318,62 +346,72 @@ import Testing
         let (composed, decomposed) = ("/etc/\u{e9}", "/etc/e\u{301}")
         let old = ["a": ["manifest.json": manifest(links: [composed: "f"]), "f": ""]]
         let new = ["a": ["manifest.json": manifest(links: [decomposed: "f"]), "f": ""]]
-        #expect(try steps(from: old, to: new)?.map { Array($0.utf8) } == [
-            "a: checkout", "a: activate", "a: unlink \(composed)", "a: link \(decomposed) -> f",
-        ].map { Array($0.utf8) })
+        #expect(
+            try steps(from: old, to: new)?.map { Array($0.utf8) }
+                == [
+                    "a: checkout", "a: activate", "a: unlink \(composed)", "a: link \(decomposed) -> f",
+                ].map { Array($0.utf8) })
     }
 
     @Test func `a file whose name begins with a combining character is linked`() throws {
-        #expect(try steps(from: [:], to: ["a": ["tmpfiles/\u{301}x.conf": ""]]) == [
-            "a: checkout", "a: activate", "a: place /etc/tmpfiles.d/\u{301}x.conf <- tmpfiles/\u{301}x.conf", "tmpfiles",
-        ])
+        #expect(
+            try steps(from: [:], to: ["a": ["tmpfiles/\u{301}x.conf": ""]]) == [
+                "a: checkout", "a: activate", "a: place /etc/tmpfiles.d/\u{301}x.conf <- tmpfiles/\u{301}x.conf", "tmpfiles",
+            ])
     }
 
     @Test func `drop-ins are linked one by one`() throws {
         let old = ["a": ["systemd/x.service.d/1.conf": "", "systemd/x.service.d/2.conf": ""]]
-        #expect(try steps(from: [:], to: old) == [
-            "a: checkout", "a: activate",
-            "a: place /etc/systemd/system/x.service.d/1.conf <- systemd/x.service.d/1.conf",
-            "a: place /etc/systemd/system/x.service.d/2.conf <- systemd/x.service.d/2.conf",
-            "daemon-reload",
-        ])
-        #expect(try steps(from: old, to: ["a": ["systemd/x.service.d/2.conf": "changed"]]) == [
-            "a: checkout", "a: activate", "a: unplace /etc/systemd/system/x.service.d/1.conf",
-            "a: place /etc/systemd/system/x.service.d/2.conf <- systemd/x.service.d/2.conf again", "daemon-reload",
-        ])
+        #expect(
+            try steps(from: [:], to: old) == [
+                "a: checkout", "a: activate",
+                "a: place /etc/systemd/system/x.service.d/1.conf <- systemd/x.service.d/1.conf",
+                "a: place /etc/systemd/system/x.service.d/2.conf <- systemd/x.service.d/2.conf",
+                "daemon-reload",
+            ])
+        #expect(
+            try steps(from: old, to: ["a": ["systemd/x.service.d/2.conf": "changed"]]) == [
+                "a: checkout", "a: activate", "a: unplace /etc/systemd/system/x.service.d/1.conf",
+                "a: place /etc/systemd/system/x.service.d/2.conf <- systemd/x.service.d/2.conf again", "daemon-reload",
+            ])
     }
 
     @Test func `sysusers, tmpfiles and quadlets have their reactions`() throws {
         let all = ["sysusers/a.conf": "", "tmpfiles/a.conf": "", "quadlets/a.container": "", "quadlets/a.container.d/x.conf": "", "f": ""]
-        #expect(try steps(from: [:], to: ["a": all]) == [
-            "a: checkout",
-            "a: activate",
-            "a: place /etc/sysusers.d/a.conf <- sysusers/a.conf",
-            "a: place /etc/tmpfiles.d/a.conf <- tmpfiles/a.conf",
-            "sysusers",
-            "tmpfiles",
-            "a: place /etc/containers/systemd/a.container <- quadlets/a.container",
-            "a: place /etc/containers/systemd/a.container.d/x.conf <- quadlets/a.container.d/x.conf",
-            "daemon-reload",
-        ])
+        #expect(
+            try steps(from: [:], to: ["a": all]) == [
+                "a: checkout",
+                "a: activate",
+                "a: place /etc/sysusers.d/a.conf <- sysusers/a.conf",
+                "a: place /etc/tmpfiles.d/a.conf <- tmpfiles/a.conf",
+                "sysusers",
+                "tmpfiles",
+                "a: place /etc/containers/systemd/a.container <- quadlets/a.container",
+                "a: place /etc/containers/systemd/a.container.d/x.conf <- quadlets/a.container.d/x.conf",
+                "daemon-reload",
+            ])
         #expect(try steps(from: ["a": all], to: ["a": all.merging(["f": "2"]) { $1 }]) == ["a: checkout", "a: activate"])
-        #expect(try steps(from: ["a": all], to: ["a": all.merging(["sysusers/a.conf": "2"]) { $1 }]) == [
-            "a: checkout", "a: activate", "a: place /etc/sysusers.d/a.conf <- sysusers/a.conf again", "sysusers",
-        ])
-        #expect(try steps(from: ["a": all], to: ["a": all.merging(["tmpfiles/a.conf": "2"]) { $1 }]) == [
-            "a: checkout", "a: activate", "a: place /etc/tmpfiles.d/a.conf <- tmpfiles/a.conf again", "tmpfiles",
-        ])
-        #expect(try steps(from: ["a": all], to: ["a": all.merging(["quadlets/a.container": "2"]) { $1 }]) == [
-            "a: checkout", "a: activate", "a: place /etc/containers/systemd/a.container <- quadlets/a.container again", "daemon-reload",
-        ])
-        #expect(try steps(from: ["a": all], to: [:]) == [
-            "a: unplace /etc/sysusers.d/a.conf",
-            "a: unplace /etc/tmpfiles.d/a.conf",
-            "a: unplace /etc/containers/systemd/a.container",
-            "a: unplace /etc/containers/systemd/a.container.d/x.conf",
-            "daemon-reload",
-            "a: remove",
-        ])
+        #expect(
+            try steps(from: ["a": all], to: ["a": all.merging(["sysusers/a.conf": "2"]) { $1 }]) == [
+                "a: checkout", "a: activate", "a: place /etc/sysusers.d/a.conf <- sysusers/a.conf again", "sysusers",
+            ])
+        #expect(
+            try steps(from: ["a": all], to: ["a": all.merging(["tmpfiles/a.conf": "2"]) { $1 }]) == [
+                "a: checkout", "a: activate", "a: place /etc/tmpfiles.d/a.conf <- tmpfiles/a.conf again", "tmpfiles",
+            ])
+        #expect(
+            try steps(from: ["a": all], to: ["a": all.merging(["quadlets/a.container": "2"]) { $1 }]) == [
+                "a: checkout", "a: activate", "a: place /etc/containers/systemd/a.container <- quadlets/a.container again", "daemon-reload",
+            ])
+        #expect(
+            try steps(from: ["a": all], to: [:]) == [
+                "a: unplace /etc/sysusers.d/a.conf",
+                "a: unplace /etc/tmpfiles.d/a.conf",
+                "a: unplace /etc/containers/systemd/a.container",
+                "a: unplace /etc/containers/systemd/a.container.d/x.conf",
+                "daemon-reload",
+                "a: remove",
+            ])
     }
 
     @Test func `nothing changed is no plan`() throws {
@@ -394,10 +432,12 @@ import Testing
     }
 
     @Test func `confirmations come last, the login's first`() throws {
-        let plan = try #require(HostPlan(
-            base: nil, deployed: nil, wanted: try tree(["nsd": dns]), safety: Safety(guard: .always, isAtomic: true)))
-        #expect(plan.steps.map(text).suffix(3) == [
-            "nsd: check nsd.service", "confirm login (always) 45.0 seconds", "confirm every host 600.0 seconds",
-        ])
+        let plan = try #require(
+            HostPlan(
+                base: nil, deployed: nil, wanted: try tree(["nsd": dns]), safety: Safety(guard: .always, isAtomic: true)))
+        #expect(
+            plan.steps.map(text).suffix(3) == [
+                "nsd: check nsd.service", "confirm login (always) 45.0 seconds", "confirm every host 600.0 seconds",
+            ])
     }
 }

@@ -17,7 +17,8 @@ func text(_ step: Step) -> String {
         case .unlink(let path): "unlink \(path.text)"
         case .place(let path, let source, let access, let placement):
             "place \(path.text) <- \(source.text)"
-                + (access == .ordinary ? "" : " \(String(access.mode, radix: 8)) \(access.owner?.text ?? "root"):\(access.group?.text ?? "root")")
+                + (access == .ordinary
+                    ? "" : " \(String(access.mode, radix: 8)) \(access.owner?.text ?? "root"):\(access.group?.text ?? "root")")
                 + (placement == .new ? "" : " again")
         case .unplace(let path): "unplace \(path.text)"
         case .sysusers: "sysusers"

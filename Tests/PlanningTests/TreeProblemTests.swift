@@ -18,13 +18,18 @@ import Testing
     }
 
     @Test func `a link of two apps is refused`() throws {
-        #expect(try problem(["a": ["manifest.json": manifest(links: ["/etc/x": "f"]), "f": ""],
-            "b": ["manifest.json": manifest(links: ["/etc/x": "g"]), "g": ""]])
-            == "web1/b/manifest.json: the link '/etc/x' is also claimed by the app 'a'")
-        #expect(try problem(["a": ["systemd/x.service": ""], "b": ["systemd/x.service": ""]])
-            == "web1/b/systemd/x.service: the link '/etc/systemd/system/x.service' is also claimed by the app 'a'")
-        #expect(try problem(["a": ["systemd/x.service.d/1.conf": ""], "b": ["systemd/x.service.d/1.conf": ""]])
-            == "web1/b/systemd/x.service.d/1.conf: the link '/etc/systemd/system/x.service.d/1.conf' is also claimed by the app 'a'")
+        #expect(
+            try problem([
+                "a": ["manifest.json": manifest(links: ["/etc/x": "f"]), "f": ""],
+                "b": ["manifest.json": manifest(links: ["/etc/x": "g"]), "g": ""],
+            ])
+                == "web1/b/manifest.json: the link '/etc/x' is also claimed by the app 'a'")
+        #expect(
+            try problem(["a": ["systemd/x.service": ""], "b": ["systemd/x.service": ""]])
+                == "web1/b/systemd/x.service: the link '/etc/systemd/system/x.service' is also claimed by the app 'a'")
+        #expect(
+            try problem(["a": ["systemd/x.service.d/1.conf": ""], "b": ["systemd/x.service.d/1.conf": ""]])
+                == "web1/b/systemd/x.service.d/1.conf: the link '/etc/systemd/system/x.service.d/1.conf' is also claimed by the app 'a'")
     }
 
     @Test func `more files than can be listed are refused`() throws {
@@ -34,7 +39,8 @@ import Testing
                 FileEntry(path: try RelativePath("some/where/\($0 / 1000)/a-file-with-a-name-\($0).txt"), isExecutable: false, id: id)
             }
             return HostTree(
-                host: try hostname("web1"), id: id, apps: [AppTree(name: try #require(AppName("app")), id: id, manifest: Manifest(), files: files)])
+                host: try hostname("web1"), id: id,
+                apps: [AppTree(name: try #require(AppName("app")), id: id, manifest: Manifest(), files: files)])
         }
         try host(300_000).validate()
         let many = try host(600_000)
@@ -48,13 +54,15 @@ import Testing
     }
 
     @Test func `a link that a manifest and a file want is refused`() throws {
-        #expect(try problem(["a": ["manifest.json": manifest(links: ["/etc/tmpfiles.d/a.conf": "f"]), "f": "", "tmpfiles/a.conf": ""]])
-            == "web1/a/manifest.json: the link '/etc/tmpfiles.d/a.conf' is there twice")
+        #expect(
+            try problem(["a": ["manifest.json": manifest(links: ["/etc/tmpfiles.d/a.conf": "f"]), "f": "", "tmpfiles/a.conf": ""]])
+                == "web1/a/manifest.json: the link '/etc/tmpfiles.d/a.conf' is there twice")
     }
 
     @Test func `a unit of two apps is refused`() throws {
-        #expect(try problem(["a": ["manifest.json": manifest(units: ["x.service"])], "b": ["manifest.json": manifest(units: ["x.service"])]])
-            == "web1/b/manifest.json: the unit 'x.service' is also enabled by the app 'a'")
+        #expect(
+            try problem(["a": ["manifest.json": manifest(units: ["x.service"])], "b": ["manifest.json": manifest(units: ["x.service"])]])
+                == "web1/b/manifest.json: the unit 'x.service' is also enabled by the app 'a'")
     }
 
     @Test(arguments: [
@@ -63,26 +71,33 @@ import Testing
         ("net-network.service", "net.network"), ("x-image.service", "x.image"), ("x-build.service", "x.build"),
     ])
     func `a unit that Podman makes cannot be enabled`(unit: String, file: String) throws {
-        #expect(try problem(["a": ["manifest.json": manifest(units: [unit])], "b": ["quadlets/\(file)": ""]])
-            == "web1/a/manifest.json: the unit '\(unit)' is made of the app b's 'quadlets/\(file)', and systemd cannot enable such units; "
-            + "take it out of 'systemd.units_enabled' and give the quadlet an [Install] section, such as 'WantedBy=multi-user.target'")
+        #expect(
+            try problem(["a": ["manifest.json": manifest(units: [unit])], "b": ["quadlets/\(file)": ""]])
+                == "web1/a/manifest.json: the unit '\(unit)' is made of the app b's 'quadlets/\(file)', and systemd cannot enable such units; "
+                + "take it out of 'systemd.units_enabled' and give the quadlet an [Install] section, such as 'WantedBy=multi-user.target'")
         #expect(try problem(["a": ["manifest.json": manifest(units: ["other.service"])], "b": ["quadlets/\(file)": ""]]) == nil)
     }
 
     @Test func `a link below another is refused`() throws {
-        #expect(try problem(["a": ["manifest.json": manifest(links: ["/etc/x/y/z": "f"]), "f": ""],
-            "b": ["manifest.json": manifest(links: ["/etc/x": "d"]), "d/f": ""]])
-            == "web1/a/manifest.json: the link '/etc/x/y/z' would lie behind the link '/etc/x' of the app 'b'")
-        #expect(try problem(["a": ["manifest.json": manifest(links: ["/etc/x": "d", "/etc/x-y": "d", "/etc/x/y": "d"]), "d/f": ""]])
-            == "web1/a/manifest.json: the link '/etc/x/y' would lie behind the link '/etc/x' of the app 'a'")
-        #expect(try problem(["a": ["manifest.json": manifest(links: ["/etc/tmpfiles.d": "d"]), "d/f": ""], "b": ["tmpfiles/b.conf": ""]])
-            == "web1/b/manifest.json: the link '/etc/tmpfiles.d/b.conf' would lie behind the link '/etc/tmpfiles.d' of the app 'a'")
+        #expect(
+            try problem([
+                "a": ["manifest.json": manifest(links: ["/etc/x/y/z": "f"]), "f": ""],
+                "b": ["manifest.json": manifest(links: ["/etc/x": "d"]), "d/f": ""],
+            ])
+                == "web1/a/manifest.json: the link '/etc/x/y/z' would lie behind the link '/etc/x' of the app 'b'")
+        #expect(
+            try problem(["a": ["manifest.json": manifest(links: ["/etc/x": "d", "/etc/x-y": "d", "/etc/x/y": "d"]), "d/f": ""]])
+                == "web1/a/manifest.json: the link '/etc/x/y' would lie behind the link '/etc/x' of the app 'a'")
+        #expect(
+            try problem(["a": ["manifest.json": manifest(links: ["/etc/tmpfiles.d": "d"]), "d/f": ""], "b": ["tmpfiles/b.conf": ""]])
+                == "web1/b/manifest.json: the link '/etc/tmpfiles.d/b.conf' would lie behind the link '/etc/tmpfiles.d' of the app 'a'")
     }
 
     @Test(arguments: ["g", "conf/b", "con", "conf/a/b", "Conf"])
     func `a link to nothing is refused`(source: String) throws {
-        #expect(try problem(["a": ["manifest.json": manifest(links: ["/etc/x": source]), "conf/a": "", "config": ""]])
-            == "web1/a/manifest.json: the link '/etc/x' points to '\(source)', which the app does not have")
+        #expect(
+            try problem(["a": ["manifest.json": manifest(links: ["/etc/x": source]), "conf/a": "", "config": ""]])
+                == "web1/a/manifest.json: the link '/etc/x' points to '\(source)', which the app does not have")
     }
 
     @Test(arguments: [
@@ -91,20 +106,24 @@ import Testing
         ("/etc/systemd/system/\u{301}x.service", "systemd"),
     ])
     func `a link into a directory with links of Deptool is refused`(path: String, instead: String) throws {
-        #expect(try problem(["a": ["manifest.json": manifest(links: [path: "f"]), "f": ""]])
-            == "web1/a/manifest.json: the link '\(path)' is in a directory that Deptool manages; put the file into the app's '\(instead)/' instead")
+        #expect(
+            try problem(["a": ["manifest.json": manifest(links: [path: "f"]), "f": ""]])
+                == "web1/a/manifest.json: the link '\(path)' is in a directory that Deptool manages; put the file into the app's '\(instead)/' instead"
+        )
     }
 
     @Test(arguments: ["/var/lib/deptool", "/var/lib/deptool/apps/x/current", "/var/lib/deptool/\u{301}x"])
     func `a link into Deptool's own directory is refused`(path: String) throws {
-        #expect(try problem(["a": ["manifest.json": manifest(links: [path: "f"]), "f": ""]])
-            == "web1/a/manifest.json: the link '\(path)' is in Deptool's own directory")
+        #expect(
+            try problem(["a": ["manifest.json": manifest(links: [path: "f"]), "f": ""]])
+                == "web1/a/manifest.json: the link '\(path)' is in Deptool's own directory")
     }
 
     @Test(arguments: ["/var", "/var/lib"])
     func `a link in place of a directory above Deptool's own is refused`(path: String) throws {
-        #expect(try problem(["a": ["manifest.json": manifest(links: [path: "f"]), "f": ""]])
-            == "web1/a/manifest.json: the link '\(path)' would be in place of a directory that holds Deptool's own, /var/lib/deptool")
+        #expect(
+            try problem(["a": ["manifest.json": manifest(links: [path: "f"]), "f": ""]])
+                == "web1/a/manifest.json: the link '\(path)' would be in place of a directory that holds Deptool's own, /var/lib/deptool")
     }
 
     @Test(arguments: [
@@ -141,8 +160,9 @@ import Testing
         ("multi-user.target.wants/web.service", "list the unit in 'systemd.units_enabled' and name the target in its [Install] section"),
     ])
     func `a file that systemd does not read is refused`(path: String, advice: String) throws {
-        #expect(try problem(["a": ["systemd/\(path)": ""]])
-            == "web1/a/systemd/\(path): systemd does not read '\(path)' in /etc/systemd/system; \(advice)")
+        #expect(
+            try problem(["a": ["systemd/\(path)": ""]])
+                == "web1/a/systemd/\(path): systemd does not read '\(path)' in /etc/systemd/system; \(advice)")
     }
 
     @Test(arguments: [
@@ -151,8 +171,9 @@ import Testing
         ("web.d/a.conf", dropIns("container")), ("containers.conf", listed("/etc/containers/containers.conf", in: "quadlets")),
     ])
     func `a file that Podman does not read is refused`(path: String, advice: String) throws {
-        #expect(try problem(["a": ["quadlets/\(path)": ""]])
-            == "web1/a/quadlets/\(path): Podman does not read '\(path)' in /etc/containers/systemd; \(advice)")
+        #expect(
+            try problem(["a": ["quadlets/\(path)": ""]])
+                == "web1/a/quadlets/\(path): Podman does not read '\(path)' in /etc/containers/systemd; \(advice)")
     }
 
     @Test(arguments: ["sysusers", "tmpfiles"])
@@ -161,15 +182,18 @@ import Testing
             ("web", "rename it to 'web.conf'"), ("README.md", Self.up), (".web.conf", Self.up), ("web.conf~", Self.up),
             ("web.service", "put it into the app's 'systemd/' instead"),
         ] {
-            #expect(try problem(["a": ["\(directory)/\(name)": ""]])
-                == "web1/a/\(directory)/\(name): systemd-\(directory) does not read '\(name)' in /etc/\(directory).d; \(advice)")
+            #expect(
+                try problem(["a": ["\(directory)/\(name)": ""]])
+                    == "web1/a/\(directory)/\(name): systemd-\(directory) does not read '\(name)' in /etc/\(directory).d; \(advice)")
         }
     }
 
     @Test func `all names that are read are taken`() throws {
         var files: [String: String] = [:]
         for type in UnitName.suffixes + [".device"] {
-            for name in ["web", "a-b", "a@", "a@b-c", "-", "a-", "a.b", "_x", "dev-disk-by\\x2dlabel-x", "a:b"] { files["systemd/\(name)\(type)"] = "" }
+            for name in ["web", "a-b", "a@", "a@b-c", "-", "a-", "a.b", "_x", "dev-disk-by\\x2dlabel-x", "a:b"] {
+                files["systemd/\(name)\(type)"] = ""
+            }
         }
         for type in UnitName.suffixes + [".device", ".scope"] {
             for name in ["web", "a-b-", "a@", "a@b-c", "-", "a-@"] { files["systemd/\(name)\(type).d/x.conf"] = "" }
@@ -182,7 +206,10 @@ import Testing
         for name in ["pod.yml", "pod.yaml", "Containerfile", "web.Containerfile", "Dockerfile.web", ".containerignore", "web.env"] {
             files["quadlets/\(name)"] = ""
         }
-        for name in ["a.conf", "a b.conf", "\u{301}.conf"] { files["tmpfiles/\(name)"] = ""; files["sysusers/\(name)"] = "" }
+        for name in ["a.conf", "a b.conf", "\u{301}.conf"] {
+            files["tmpfiles/\(name)"] = ""
+            files["sysusers/\(name)"] = ""
+        }
         for (file, content) in files {
             let others = file.hasPrefix("quadlets/") ? ["quadlets/b.build": "", "quadlets/b.kube": "", "quadlets/b.container": ""] : [:]
             #expect(try problem(["a": others.merging([file: content]) { $1 }]) == nil, "\(file)")
@@ -194,13 +221,15 @@ import Testing
             "'\(name)' is a name of Deptool's own units, which begin with 'deptool-'; give it another"
         }
         for (file, name) in [
-            ("systemd/deptool-recover.service", "deptool-recover.service"), ("systemd/deptool-recover.service.d/a.conf", "deptool-recover.service.d"),
+            ("systemd/deptool-recover.service", "deptool-recover.service"),
+            ("systemd/deptool-recover.service.d/a.conf", "deptool-recover.service.d"),
             ("systemd/deptool-.service.d/a.conf", "deptool-.service.d"), ("quadlets/deptool-x.container", "deptool-x.container"),
         ] {
             #expect(try problem(["a": [file: ""]]) == "web1/a/\(file): " + phrase(name))
         }
-        #expect(try problem(["a": ["manifest.json": manifest(units: ["deptool-recover.service"])]])
-            == "web1/a/manifest.json: " + phrase("deptool-recover.service"))
+        #expect(
+            try problem(["a": ["manifest.json": manifest(units: ["deptool-recover.service"])]])
+                == "web1/a/manifest.json: " + phrase("deptool-recover.service"))
         #expect(try problem(["a": ["tmpfiles/deptool-x.conf": "", "systemd/deptool.service": ""]]) == nil)
     }
 
@@ -213,15 +242,19 @@ import Testing
         let host = try hostname("web1")
         let app = AppName("nginx")
         func text(_ problem: TreeError) -> String { "\(problem.place): \(problem.phrase)" }
-        #expect(text(TreeError(host: host, app: app, file: "manifest.json", .format(.badUnit("x", line: 7))))
-            == "web1/nginx/manifest.json:7: 'x' is no name of a systemd unit, such as 'nginx.service'")
+        #expect(
+            text(TreeError(host: host, app: app, file: "manifest.json", .format(.badUnit("x", line: 7))))
+                == "web1/nginx/manifest.json:7: 'x' is no name of a systemd unit, such as 'nginx.service'")
         #expect(text(TreeError(host: host, file: "host.json", .tooLarge(limit: 1 << 20))) == "web1/host.json: larger than 1024 KiB")
-        #expect(text(TreeError(host: host, .badAppName("a b")))
-            == "web1: 'a b' is no name for an app: letters, digits, '.', '-', '_', '@' and '+', the first a letter, digit or '_'")
-        #expect(text(TreeError(host: host, .badHostName("a b")))
-            == "web1: 'a b' is no name for a host: letters, digits, '.', '-' and '_', the first a letter or digit")
-        #expect(text(TreeError(host: host, app: app, file: "a", .badPath(.tooLong)))
-            == "web1/nginx/a: not a path that Deptool takes: it is too long")
+        #expect(
+            text(TreeError(host: host, .badAppName("a b")))
+                == "web1: 'a b' is no name for an app: letters, digits, '.', '-', '_', '@' and '+', the first a letter, digit or '_'")
+        #expect(
+            text(TreeError(host: host, .badHostName("a b")))
+                == "web1: 'a b' is no name for a host: letters, digits, '.', '-' and '_', the first a letter or digit")
+        #expect(
+            text(TreeError(host: host, app: app, file: "a", .badPath(.tooLong)))
+                == "web1/nginx/a: not a path that Deptool takes: it is too long")
         #expect(text(TreeError(host: host, app: app, file: "a", .notAFile)) == "web1/nginx/a: neither a file nor a directory")
     }
 

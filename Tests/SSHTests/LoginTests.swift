@@ -5,9 +5,10 @@ import Testing
 @testable import SSH
 
 @Suite(.needsServer) struct LoginTests {
-    @Test(arguments: [
-        ("ed25519", nil), ("ecdsa", nil), ("ecdsa", "PEM"), ("ecdsa", "PKCS8"),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("ed25519", nil), ("ecdsa", nil), ("ecdsa", "PEM"), ("ecdsa", "PKCS8"),
+        ] as [(String, String?)])
     func `a key in a file logs in`(type: String, format: String?) throws {
         let server = try Server()
         var settings = try server.settings()
@@ -92,7 +93,8 @@ import Testing
                 == .loginFailed(LoginFailure(user: settings.user, offers: [wrong], end: .allTried, methods: ["publickey"])))
         let none = Offer(source: .file(path: key), type: type, outcome: .noPassphrase)
         #expect(
-            try failure(settings) == .loginFailed(LoginFailure(user: settings.user, offers: [none], end: .allTried, methods: ["publickey"])))
+            try failure(settings) == .loginFailed(LoginFailure(user: settings.user, offers: [none], end: .allTried, methods: ["publickey"]))
+        )
     }
 
     @Test func `nobody is asked for the passphrase of a key that the server refuses`() throws {

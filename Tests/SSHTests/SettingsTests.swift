@@ -38,20 +38,22 @@ import Testing
         #expect(settings.knownHostsName == "10.0.0.1")
     }
 
-    @Test(arguments: [
-        ("", .path("/run/agent")), ("identityagent none", .none), ("identityagent SSH_AUTH_SOCK", .path("/run/agent")),
-        ("identityagent $MINE", .path("/run/mine")), ("identityagent $NOTHING", .none),
-        ("identityagent ~/agent", .path("/home/ada/agent")), ("identityagent ${HOME}/a", .path("/home/ada/a")),
-        ("identityagent /run/%u-%i", .path("/run/ada-1000")),
-    ] as [(String, HostSettings.AgentSocket)])
+    @Test(
+        arguments: [
+            ("", .path("/run/agent")), ("identityagent none", .none), ("identityagent SSH_AUTH_SOCK", .path("/run/agent")),
+            ("identityagent $MINE", .path("/run/mine")), ("identityagent $NOTHING", .none),
+            ("identityagent ~/agent", .path("/home/ada/agent")), ("identityagent ${HOME}/a", .path("/home/ada/a")),
+            ("identityagent /run/%u-%i", .path("/run/ada-1000")),
+        ] as [(String, HostSettings.AgentSocket)])
     func `the agent's socket`(line: String, socket: HostSettings.AgentSocket) throws {
         #expect(try settings(line).agent == socket)
     }
 
-    @Test(arguments: [
-        ("no", .no), ("off", .no), ("false", .no), ("yes", .yes), ("true", .yes), ("ask", .ask),
-        ("accept-new", .acceptNew),
-    ] as [(String, HostSettings.StrictHostKeyChecking)])
+    @Test(
+        arguments: [
+            ("no", .no), ("off", .no), ("false", .no), ("yes", .yes), ("true", .yes), ("ask", .ask),
+            ("accept-new", .acceptNew),
+        ] as [(String, HostSettings.StrictHostKeyChecking)])
     func `every spelling of StrictHostKeyChecking`(value: String, meaning: HostSettings.StrictHostKeyChecking) throws {
         #expect(try settings("stricthostkeychecking \(value)").strictHostKeyChecking == meaning)
     }
@@ -82,7 +84,8 @@ import Testing
         guard case .jump(let hosts) = settings.route else { return }
         #expect(
             ProxyCommand.jumpArguments(hosts, settings) == [
-                "ssh", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3", "-o", "ControlMaster=no", "-F", "/c", "-J", "u@j1:2222", "-l", "w", "-p", "23", "-W",
+                "ssh", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3", "-o", "ControlMaster=no", "-F",
+                "/c", "-J", "u@j1:2222", "-l", "w", "-p", "23", "-W",
                 "[10.0.0.1]:24", "--", "::1",
             ])
     }
@@ -143,7 +146,8 @@ import Testing
         }
         #expect(try settings("").unsupported == [])
         for (lines, keyword) in [
-            ("RevokedHostKeys /krl", "RevokedHostKeys"), ("RequiredRSASize 3072", "RequiredRSASize"), ("IdentityFile ~/.ssh/%C", "IdentityFile"),
+            ("RevokedHostKeys /krl", "RevokedHostKeys"), ("RequiredRSASize 3072", "RequiredRSASize"),
+            ("IdentityFile ~/.ssh/%C", "IdentityFile"),
         ] {
             #expect(try settings(lines).unsupported == [keyword])
         }
@@ -156,13 +160,16 @@ import Testing
             PubkeyAcceptedAlgorithms ssh-ed25519
             """
         ).algorithms
-        #expect([algorithms.keyExchange, algorithms.hostKeys, algorithms.ciphers, algorithms.macs, algorithms.userKeys]
-            == ["curve25519-sha256", "rsa-sha2-512", "aes256-ctr", "hmac-sha2-512", "ssh-ed25519"])
+        #expect(
+            [algorithms.keyExchange, algorithms.hostKeys, algorithms.ciphers, algorithms.macs, algorithms.userKeys]
+                == ["curve25519-sha256", "rsa-sha2-512", "aes256-ctr", "hmac-sha2-512", "ssh-ed25519"])
         #expect(try HostKeyCheck(settings("HostKeyAlgorithms rsa-sha2-512,ssh-ed25519")).preferredTypes == ["ssh-ed25519", "rsa-sha2-512"])
         // Its standard input stays that of the agent.
         let arguments = SystemSSH.arguments(try settings("StdinNull yes"), .allowed, canAsk: false)
         #expect(arguments.contains("StdinNull=no") && arguments.contains("SessionType=default"))
-        #expect(!SystemSSH.arguments(HostSettings(name: try #require(Hostname("a")), hostName: "a", user: "b"), .allowed, canAsk: false).contains("StdinNull=no"))
+        #expect(
+            !SystemSSH.arguments(HostSettings(name: try #require(Hostname("a")), hostName: "a", user: "b"), .allowed, canAsk: false)
+                .contains("StdinNull=no"))
     }
 
     @Test func `a broken configuration is shown in ssh's words`() throws {

@@ -206,7 +206,10 @@ private func processes(with text: String) throws -> [String] {
         #expect(try systemSSH(settings, "echo in").output() == "in\n")
         // By another authority, it is as unknown as any key.
         try server.scratch.write("@cert-authority * " + server.scratch.read("id_ed25519.pub"), to: "known")
-        guard case .hostKeyUnknown? = try complaint(settings) else { Issue.record("no such error"); return }
+        guard case .hostKeyUnknown? = try complaint(settings) else {
+            Issue.record("no such error")
+            return
+        }
     }
 
     @Test func `a living ControlMaster is used, except for a login that must be new`() throws {
@@ -281,7 +284,10 @@ private func processes(with text: String) throws -> [String] {
         // The second of them lets nobody in.
         try second.scratch.write("", to: "authorized_keys")
         for error in [try complaint(settings), try failure(settings)] {
-            guard case .proxyFailed(_, let printed)? = error else { Issue.record("\(String(describing: error))"); return }
+            guard case .proxyFailed(_, let printed)? = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
             #expect(printed.contains("Permission denied (publickey)"))
         }
     }
@@ -291,20 +297,27 @@ private func processes(with text: String) throws -> [String] {
         try agent.add(try server.scratch.key("agents"))
         _ = try server.scratch.key("wrong")
         let settings = try server.configured("  IdentityAgent \(agent.socket)\n  IdentitiesOnly no", key: "wrong")
-        guard case .loginFailed(let failure)? = try complaint(settings) else { Issue.record("no such error"); return }
+        guard case .loginFailed(let failure)? = try complaint(settings) else {
+            Issue.record("no such error")
+            return
+        }
         #expect(failure.end == .allTried)
         #expect(failure.methods == ["publickey"])
-        #expect(Set(failure.offers) == [
-            Offer(source: .agent(comment: "agents"), type: "ED25519", outcome: .refused),
-            Offer(source: .file(path: server.scratch.file("wrong")), type: "ED25519", outcome: .refused),
-        ])
+        #expect(
+            Set(failure.offers) == [
+                Offer(source: .agent(comment: "agents"), type: "ED25519", outcome: .refused),
+                Offer(source: .file(path: server.scratch.file("wrong")), type: "ED25519", outcome: .refused),
+            ])
     }
 
     @Test func `a server that has had enough is told as such`() throws {
         let server = try Server("MaxAuthTries 2"), agent = try TestAgent()
         for number in 1...5 { try agent.add(try server.scratch.key("wrong\(number)")) }
         let settings = try server.configured("  IdentityAgent \(agent.socket)\n  IdentitiesOnly no", key: nil)
-        guard case .loginFailed(let failure)? = try complaint(settings) else { Issue.record("no such error"); return }
+        guard case .loginFailed(let failure)? = try complaint(settings) else {
+            Issue.record("no such error")
+            return
+        }
         #expect(failure.end == .serverHungUp)
         #expect(failure.offers.count >= 2)
     }
@@ -313,8 +326,9 @@ private func processes(with text: String) throws -> [String] {
         let server = try Server()
         _ = try server.configured()
         let known = server.scratch.file("known")
-        let type = "ssh-ed25519", fingerprint = String(
-            try output(of: ["ssh-keygen", "-lf", server.scratch.file("host_ed25519.pub")]).split(separator: " ")[1])
+        let type = "ssh-ed25519",
+            fingerprint = String(
+                try output(of: ["ssh-keygen", "-lf", server.scratch.file("host_ed25519.pub")]).split(separator: " ")[1])
         let name = "[127.0.0.1]:\(server.port)"
         func question(knowing types: [String] = []) -> HostKeyQuestion {
             HostKeyQuestion(host: name, type: type, fingerprint: fingerprint, knownTypes: types)
@@ -360,9 +374,15 @@ private func processes(with text: String) throws -> [String] {
         #expect(closed?.isWorthRetrying == true)
         #expect(
             try complaint(settings("  ProxyCommand sh -c 'echo no way >&2; exit 1'"))
-                == .proxyFailed(command: "sh -c 'echo no way >&2; exit 1'", printed: "no way\nkex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535"))
+                == .proxyFailed(
+                    command: "sh -c 'echo no way >&2; exit 1'",
+                    printed:
+                        "no way\nkex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535"))
         let modern = try Server("Ciphers chacha20-poly1305@openssh.com")
-        guard case .noCommonAlgorithm(let said)? = try complaint(modern.configured("  Ciphers aes128-ctr")) else { Issue.record("no such error"); return }
+        guard case .noCommonAlgorithm(let said)? = try complaint(modern.configured("  Ciphers aes128-ctr")) else {
+            Issue.record("no such error")
+            return
+        }
         #expect(said.contains("no matching cipher found"))
         #expect(try systemSSH(modern.configured(), "echo in").output() == "in\n")
     }

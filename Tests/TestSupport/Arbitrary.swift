@@ -137,7 +137,8 @@ extension Seeded {
     }
 
     mutating func attributes() -> Drift.Attributes {
-        Drift.Attributes(mode: UInt32(int(0...0o7777)), uid: UInt32(truncatingIfNeeded: number()), gid: UInt32(truncatingIfNeeded: number()))
+        Drift.Attributes(
+            mode: UInt32(int(0...0o7777)), uid: UInt32(truncatingIfNeeded: number()), gid: UInt32(truncatingIfNeeded: number()))
     }
 
     mutating func drift() -> Drift {
@@ -218,7 +219,8 @@ extension Seeded {
 
     mutating func hello() -> Hello {
         Hello(
-            hostname: text(), machineID: text(), hasSystemd: bool(), isMountedLate: bool(), recoversAtBoot: bool(), commit: optional { $0.id() },
+            hostname: text(), machineID: text(), hasSystemd: bool(), isMountedLate: bool(), recoversAtBoot: bool(),
+            commit: optional { $0.id() },
             recovery: optional { $0.outcome() })
     }
 

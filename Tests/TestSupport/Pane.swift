@@ -16,7 +16,8 @@ package final class Pane {
         (self.columns, self.rows) = (columns, rows)
         try Self.tmux(
             socket, "-f", "/dev/null", "new-session", "-d", "-x", "\(columns)", "-y", "\(rows)", script, ";",
-            "set", "-g", "window-size", "manual", ";", "set", "-g", "status", "off", ";", "resize-window", "-x", "\(columns)", "-y", "\(rows)")
+            "set", "-g", "window-size", "manual", ";", "set", "-g", "status", "off", ";", "resize-window", "-x", "\(columns)", "-y",
+            "\(rows)")
         let path = try Self.tmux(socket, "display-message", "-p", "#{pane_tty}").trimmingCharacters(in: .newlines)
         terminal = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC)
         guard terminal >= 0 else { throw Failed(what: "open \(path)") }

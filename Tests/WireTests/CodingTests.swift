@@ -1,7 +1,8 @@
 import Model
-@testable import TestSupport
 import Testing
 import Wire
+
+@testable import TestSupport
 
 @Suite struct `Messages in bytes` {
     private func roundTrip<Message: WireCodable & Equatable>(
@@ -121,7 +122,8 @@ import Wire
         let failure = AgentError(.cancelled)
         let refused: [Reply] = [
             .refused(AgentError(.corrupt(path: long))), .busy(Holder(name: long, since: 0)), .log(Array(repeating: 0, count: 1 << 20 + 1)),
-            .refused(AgentError(.command(arguments: ["x"], status: 1, output: longer))), .content(Array(repeating: 0, count: Frame.contentLimit + 1)),
+            .refused(AgentError(.command(arguments: ["x"], status: 1, output: longer))),
+            .content(Array(repeating: 0, count: Frame.contentLimit + 1)),
             .refused(AgentError(.command(arguments: [long], status: 1, output: ""))), .report(Array(repeating: 0, count: 4 << 20 + 1)),
         ]
         for reply in refused { #expect(throws: WireError.tooLong) { try Reply(decoding: reply.encoded) } }
@@ -129,7 +131,8 @@ import Wire
         let broken = Outcome.broken(failure, undoing: Array(repeating: failure, count: 5000), .files)
         #expect(try Outcome(decoding: broken.encoded) == .broken(failure, undoing: Array(repeating: failure, count: 100), .files))
         let command = Problem.command(arguments: Array(repeating: "a.service", count: 3000), status: 1, output: "")
-        #expect(try Problem(decoding: command.encoded) == .command(arguments: Array(repeating: "a.service", count: 100), status: 1, output: ""))
+        #expect(
+            try Problem(decoding: command.encoded) == .command(arguments: Array(repeating: "a.service", count: 100), status: 1, output: ""))
     }
 
     @Test(arguments: [1 << 7, 1 << 20, 1 << 31, 1 << 40, UInt64.max] as [UInt64])

@@ -19,7 +19,8 @@ struct HostLog {
             case .broken: "broken"
             }
         let line =
-            String(csys_realtime_ns() / 1_000_000_000) + " " + (from?.hex ?? "none") + " " + preparation.record.commit.hex + " " + word + " "
+            String(csys_realtime_ns() / 1_000_000_000) + " " + (from?.hex ?? "none") + " " + preparation.record.commit.hex + " " + word
+            + " "
             + oneLine(preparation.holder) + "\n"
         do {
             if let size = try system.status(of: Layout.log)?.size, size > Self.limit {

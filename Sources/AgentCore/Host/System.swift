@@ -34,7 +34,9 @@ package final class System {
     /// Where a symlink points to; nil when there is none at `path`.
     @inline(never) func target(of path: AbsolutePath) throws(AgentError) -> String? {
         guard let status = try status(of: path), status.kind == csys_kind_symlink else { return nil }
-        guard let target = try holder(of: path, .read).target(path.name) else { throw AgentError(.read, path.text, code: Int32(csys_enoent)) }
+        guard let target = try holder(of: path, .read).target(path.name) else {
+            throw AgentError(.read, path.text, code: Int32(csys_enoent))
+        }
         return target
     }
 

@@ -31,8 +31,10 @@ struct HostReport {
 extension Systemd {
     /// What `systemctl show` prints of units, in that order.
     fileprivate func describe(_ units: [UnitName]) -> [UInt8] {
-        units.isEmpty ? [] : output(
-            ["systemctl", "show", "--property=ActiveState,SubState,StateChangeTimestampMonotonic", "--"] + units.map { $0.text })
+        units.isEmpty
+            ? []
+            : output(
+                ["systemctl", "show", "--property=ActiveState,SubState,StateChangeTimestampMonotonic", "--"] + units.map { $0.text })
     }
 
     /// A line for each unit that failed, its name first.

@@ -147,7 +147,9 @@ package final class Agent {
             }
         }
         for id in ids {
-            guard let place = places[id], case let path = paths[place], try system.status(of: path)?.kind == csys_kind_regular, try system.hash(path) == id else {
+            guard let place = places[id], case let path = paths[place], try system.status(of: path)?.kind == csys_kind_regular,
+                try system.hash(path) == id
+            else {
                 port.send(.file(size: nil))
                 continue
             }

@@ -41,7 +41,8 @@ extension Preparation {
                 if let index = placed[path] { owner = record.placed[index].app }
                 guard owner == app else { return false }
             case (.place(let path, let source, let access, _), let app?):
-                guard let index = placed[path], record.placed[index] == PlacedFile(path: path, app: app, source: source, access: access) else { return false }
+                guard let index = placed[path], record.placed[index] == PlacedFile(path: path, app: app, source: source, access: access)
+                else { return false }
             case (.unlink(let path), _), (.unplace(let path), _):
                 guard links[path] == nil, placed[path] == nil, !path.touches(Layout.root) else { return false }
             case (.checkout, nil), (.activate, nil), (.remove, nil), (.link, nil), (.grant, nil), (.displace, nil), (.place, nil):

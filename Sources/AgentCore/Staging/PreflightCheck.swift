@@ -134,9 +134,12 @@ struct PreflightCheck {
             let file = File(descriptor: descriptor, path: link.path, gate: nil)
             let placed = isFile ? old?.placedContent(at: link.path) : nil
             // How large a placed file was is not known for sure.
-            let files = placed != nil ? [] : [
-                link.app.version(preparation.version).appending(link.source), link.app.current.appending(link.source),
-            ]
+            let files =
+                placed != nil
+                ? []
+                : [
+                    link.app.version(preparation.version).appending(link.source), link.app.current.appending(link.source),
+                ]
             let content = try hash(file, ifAsLargeAs: files)
             if let placed, placed == content { return occupant }
             if let content, content == preparation.record.content(of: link.source, in: link.app) {

@@ -24,7 +24,11 @@ package struct HostUnits: Hashable, Sendable {
             let status = UnitStatus()
             status.set("ActiveState", text(words[2]))
             status.set("SubState", text(words[3]))
-            if status.isFailing { units.failing.append(unit) } else if status.isActive { units.up.append(unit) } else if status.isUp {
+            if status.isFailing {
+                units.failing.append(unit)
+            } else if status.isActive {
+                units.up.append(unit)
+            } else if status.isUp {
                 units.starting.append(unit)
             }
         }
@@ -148,11 +152,13 @@ extension Systemd {
                 // systemd may have forgotten one that is down, and with it what others know of it.
                 let conflicts = status.conflicts + (try dependencies.status(other)).conflicts
                 if conflicts.contains(other) || conflicts.contains(unit) {
-                    found = Fallen(unit: unit, cause: other, isConflict: now.up.contains(other), isPart: false, hasRestarted: status.restarts > 0)
+                    found = Fallen(
+                        unit: unit, cause: other, isConflict: now.up.contains(other), isPart: false, hasRestarted: status.restarts > 0)
                 }
             }
             if found == nil, let cause = try dependencies.cause(of: unit, among: own) {
-                found = Fallen(unit: unit, cause: cause, isConflict: false, isPart: status.partOf.contains(cause), hasRestarted: status.restarts > 0)
+                found = Fallen(
+                    unit: unit, cause: cause, isConflict: false, isPart: status.partOf.contains(cause), hasRestarted: status.restarts > 0)
             }
             if let found { fallen.append(found) }
         }

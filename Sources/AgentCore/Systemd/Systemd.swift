@@ -91,7 +91,13 @@ struct Systemd {
         var (sockets, starting, restarting): ([Job], [Job], [Job]) = ([], [], [])
         for job in start { if job.unit.isSocket { sockets.append(job) } else { starting.append(job) } }
         for job in restart {
-            if !stopped.contains(job.unit) { restarting.append(job) } else if job.unit.isSocket { sockets.append(job) } else { starting.append(job) }
+            if !stopped.contains(job.unit) {
+                restarting.append(job)
+            } else if job.unit.isSocket {
+                sockets.append(job)
+            } else {
+                starting.append(job)
+            }
         }
         starting = sockets + starting
         if restarting.isEmpty { return try run("start", starting, until: .ready) }

@@ -38,7 +38,8 @@ extension System {
     }
 
     /// Gives something that is beside it the name `path`, and removes what had it. Unless that is as expected, nothing has changed.
-    @inline(never) func replace(_ path: AbsolutePath, by aside: String, in directory: Directory, over expected: Expected) throws(AgentError) {
+    @inline(never) func replace(_ path: AbsolutePath, by aside: String, in directory: Directory, over expected: Expected) throws(AgentError)
+    {
         try pass(.rename, path)
         let name = path.name
         var how = csys_rename_exchange
@@ -129,7 +130,9 @@ extension System {
         case .symlink(let target): return result == 0 && isSameText(directory.target(name) ?? "", target)
         case .file(let was):
             // A file system may keep whole seconds only.
-            let isSameTime = was.mtime_ns % 1_000_000_000 == 0 ? was.mtime_ns == status.mtime_ns / 1_000_000_000 * 1_000_000_000 : was.mtime_ns == status.mtime_ns
+            let isSameTime =
+                was.mtime_ns % 1_000_000_000 == 0
+                ? was.mtime_ns == status.mtime_ns / 1_000_000_000 * 1_000_000_000 : was.mtime_ns == status.mtime_ns
             return result == 0 && status.kind == csys_kind_regular && status.size == was.size && isSameTime
                 && status.mode == was.mode && status.uid == was.uid && status.gid == was.gid
         case .content(let content):
@@ -182,7 +185,8 @@ extension System {
         }
     }
 
-    @inline(never) private func settle(_ path: AbsolutePath, _ aside: String, _ directory: Directory, content: Content?) throws(AgentError) {
+    @inline(never) private func settle(_ path: AbsolutePath, _ aside: String, _ directory: Directory, content: Content?) throws(AgentError)
+    {
         func isNew(_ name: String) -> Bool {
             if holds(.ours, name, directory) { return true }
             guard let content else { return false }
@@ -209,7 +213,14 @@ extension AbsolutePath {
     func draft() -> String { aside("new") }
 
     /// Such a name, which nobody can foresee and thus keep occupied.
-    @inline(never) func aside(_ infix: String = "") -> String { asidePrefix + infix + hex([UInt8](unsafeUninitializedCapacity: 4) { csys_random($0.baseAddress, 4); $1 = 4 }) }
+    @inline(never) func aside(_ infix: String = "") -> String {
+        asidePrefix + infix
+            + hex(
+                [UInt8](unsafeUninitializedCapacity: 4) {
+                    csys_random($0.baseAddress, 4)
+                    $1 = 4
+                })
+    }
 }
 
 /// What a journal says of the paths of links and placed files.

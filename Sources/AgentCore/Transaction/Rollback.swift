@@ -256,7 +256,9 @@ struct Rollback {
             let source = Journal.copy(copy)
             // It was put back already by an agent that was interrupted then.
             guard let before = try system.status(of: source), let now = try system.status(of: path) else { return }
-            if before.attributes == now.attributes, before.mtime_ns == now.mtime_ns, before.size == now.size, try system.hash(source) == system.hash(path) {
+            if before.attributes == now.attributes, before.mtime_ns == now.mtime_ns, before.size == now.size,
+                try system.hash(source) == system.hash(path)
+            {
                 return
             }
             guard isOurs else { throw AgentError(.occupied(path, by: .file, for: nil)) }

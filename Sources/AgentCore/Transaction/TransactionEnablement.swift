@@ -53,7 +53,9 @@ extension Transaction {
             guard let name = try? RelativePath(unit.template), case let file = directory.appending(name),
                 try system.status(of: file)?.kind == csys_kind_regular
             else { continue }
-            for line in pieces((try system.contents(of: file, limit: 1 << 20) ?? [])[...], at: 10) where begins(line, "Also") { return true }
+            for line in pieces((try system.contents(of: file, limit: 1 << 20) ?? [])[...], at: 10) where begins(line, "Also") {
+                return true
+            }
         }
         return false
     }

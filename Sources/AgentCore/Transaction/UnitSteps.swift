@@ -25,7 +25,9 @@ extension Journal {
     func onlyTakesOver(_ app: DeployedApp, _ record: Record, _ old: Record?) -> Bool {
         for was in old?.apps ?? [] where was.name == app.name {
             for file in was.files where !isSameText(file.path.text, "manifest.json") {
-                guard app.files.contains(where: { $0.path == file.path && $0.id == file.id && $0.isExecutable == file.isExecutable }) else { return false }
+                guard app.files.contains(where: { $0.path == file.path && $0.id == file.id && $0.isExecutable == file.isExecutable }) else {
+                    return false
+                }
             }
         }
         for file in app.files where !isSameText(file.path.text, "manifest.json") {

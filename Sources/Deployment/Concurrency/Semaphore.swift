@@ -1,4 +1,3 @@
-
 /// At most so many at a time, and so many at each door.
 final class Semaphore: Sendable {
     private struct Inside {

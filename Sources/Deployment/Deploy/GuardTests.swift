@@ -11,12 +11,15 @@ extension GuardTests {
         guard status != 0, status != 127 else { return nil }
         let words = test.command.split(separator: " ").map(String.init)
         // Without the login, which is no part of the mistake.
-        return .command(arguments: words.filter { $0 != "-C" }, status: status, output: String(decoding: output.prefix(16 << 10), as: UTF8.self))
+        return .command(
+            arguments: words.filter { $0 != "-C" }, status: status, output: String(decoding: output.prefix(16 << 10), as: UTF8.self))
     }
 
     /// Why sshd might not let the operator in when it has read its files again; nil where it will.
     func objection(to login: OwnLogin) -> HostError? {
-        guard let (status, output) = self[.sshd], status == 0, let before = self[.sshdBefore], before.status == 0 else { return .sshdUntested([]) }
+        guard let (status, output) = self[.sshd], status == 0, let before = self[.sshdBefore], before.status == 0 else {
+            return .sshdUntested([])
+        }
         let (old, new) = (SSHDSettings(before.output), SSHDSettings(output))
         let changed = Set(old.values.keys).union(new.values.keys).filter { old.values[$0] != new.values[$0] }.sorted()
         for setting in changed where new.verdict(on: setting, login) == .refuses { return .sshdRefuses(setting: new.text(setting)) }

@@ -133,6 +133,8 @@ extension HostTask {
                 report(host, .success(try session.report()))
                 try wait()
             }
-        } failed: { host, error in report(host, .failure(error)) }
+        } failed: { host, error in
+            report(host, .failure(error))
+        }
     }
 }

@@ -16,7 +16,8 @@ package enum SudoProblem: Hashable, Sendable {
         } else if text.contains("incorrect password attempt") || text.contains("incorrect authentication attempt") {
             self = .passwordWrong
         } else if text.contains("is not in the sudoers file") || text.contains("is not allowed to ") || text.contains("may not run sudo")
-            || text.contains("I'm afraid I can't do that") {
+            || text.contains("I'm afraid I can't do that")
+        {
             self = .notAllowed
         } else if text.contains("sudo: not found") || text.contains("sudo: command not found") {
             self = .notInstalled

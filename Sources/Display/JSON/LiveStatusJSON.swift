@@ -18,12 +18,13 @@ package func liveStatusJSON(_ results: [(host: Hostname, result: Result<LiveStat
                 ("failed", .list(status.failed.map { .string($0) })),
                 (
                     "units",
-                    .list(status.units.map { unit in
-                        [
-                            "app": .string(unit.app.text), "unit": .string(unit.name.text), "state": JSONValue(unit.state),
-                            "substate": JSONValue(unit.substate), "since": unit.age.map { .number(now - $0) } ?? .null,
-                        ]
-                    })
+                    .list(
+                        status.units.map { unit in
+                            [
+                                "app": .string(unit.app.text), "unit": .string(unit.name.text), "state": JSONValue(unit.state),
+                                "substate": JSONValue(unit.substate), "since": unit.age.map { .number(now - $0) } ?? .null,
+                            ]
+                        })
                 ))
         }
     }

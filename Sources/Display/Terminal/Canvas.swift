@@ -67,9 +67,10 @@ package struct Canvas: Sendable {
     /// As much of `text`, which has no colour, as fits.
     static func cut(_ text: String, to columns: Int) -> String {
         var left = columns
-        return String(text.prefix { character in
-            left -= character.isASCII ? 1 : 2
-            return left >= 0
-        })
+        return String(
+            text.prefix { character in
+                left -= character.isASCII ? 1 : 2
+                return left >= 0
+            })
     }
 }

@@ -18,7 +18,10 @@ extension Diagnosis {
     private static func of(_ step: Doctor.Observation, _ host: Hostname) -> [Diagnosis] {
         switch step {
         case .settings(let user, let endpoint, let reason):
-            return [Diagnosis("ssh settings", .ok, visible("\(user)@\(endpoint)" + (reason.map { ", over the system's ssh: \($0.phrase)" } ?? "")))]
+            return [
+                Diagnosis(
+                    "ssh settings", .ok, visible("\(user)@\(endpoint)" + (reason.map { ", over the system's ssh: \($0.phrase)" } ?? "")))
+            ]
         case .login: return ways.map { Diagnosis($0, .ok, "works") }
         case .noise(let text):
             guard !text.isEmpty else { return [Diagnosis("shell", .ok, "the login prints nothing of its own")] }
@@ -37,11 +40,16 @@ extension Diagnosis {
         case .space(let bytes?):
             let text = "\(size(bytes)) left in /var/lib/deptool"
             let help = "Make room in /var: each app is there twice, as it is and as it was before."
-            return [Diagnosis("space", bytes < 4 << 20 ? .fail : bytes < 100 << 20 ? .warn : .ok, text, help: bytes < 100 << 20 ? help : nil)]
+            return [
+                Diagnosis("space", bytes < 4 << 20 ? .fail : bytes < 100 << 20 ? .warn : .ok, text, help: bytes < 100 << 20 ? help : nil)
+            ]
         case .options(let options):
             if options.contains("noexec") { return [failure("mount", .bootstrap(stage: "noexec", printed: []), host)] }
             if options.contains("ro") {
-                return [Diagnosis("mount", .fail, "/var/lib/deptool is on a read-only file system", help: "Mount it so that root can write there.")]
+                return [
+                    Diagnosis(
+                        "mount", .fail, "/var/lib/deptool is on a read-only file system", help: "Mount it so that root can write there.")
+                ]
             }
             return [Diagnosis("mount", .ok, "programs can be put into /var/lib/deptool and run")]
         case .programs(let missing) where !missing.isEmpty:
@@ -65,7 +73,8 @@ extension Diagnosis {
             }
             return [
                 Diagnosis(
-                    "boot", .warn, "\(visible(mount)) is mounted in the course of the boot, and \(visible(first.text)) is read before"
+                    "boot", .warn,
+                    "\(visible(mount)) is mounted in the course of the boot, and \(visible(first.text)) is read before"
                         + (links.count == 1 ? "" : ", as \(count(links.count - 1, "other symlink"))"),
                     help: "Its symlink leads nowhere then. List it under 'copies' in the manifest instead of 'symlinks'.")
             ]
@@ -75,7 +84,9 @@ extension Diagnosis {
             return [
                 Diagnosis(
                     "quadlets", .fail, "Podman's generator of units is not there, and the config tree has quadlets for the host",
-                    help: "Install Podman 4.4 or later. Where /usr/lib/systemd/system-generators has no podman-system-generator, quadlets do nothing.")
+                    help:
+                        "Install Podman 4.4 or later. Where /usr/lib/systemd/system-generators has no podman-system-generator, quadlets do nothing."
+                )
             ]
         case .failed(let error): return stopped(error, host)
         }
@@ -140,7 +151,8 @@ package struct DoctorText {
             for line in (finding.help ?? "").split(separator: "\n") { text += "        \(line)\n" }
         }
         let (failures, warnings) = (findings.count { $0.verdict == .fail }, findings.count { $0.verdict == .warn })
-        return text + "\n" + (failures + warnings == 0 ? "All is well.\n" : "\(count(failures, "failure")), \(count(warnings, "warning")).\n")
+        return text + "\n"
+            + (failures + warnings == 0 ? "All is well.\n" : "\(count(failures, "failure")), \(count(warnings, "warning")).\n")
     }
 
     private func word(_ verdict: Diagnosis.Verdict) -> String {

@@ -85,7 +85,9 @@ package struct VerifyText {
         if clean < verified.count { parts.append("\(verified.count - clean) not") }
         if failed > 0 { parts.append("\(failed) could not be asked") }
         blocks.append(parts.joined(separator: ", ") + ".\n")
-        if verified.contains(where: { !$0.drift.isEmpty }) { blocks.append("`deptool deploy --repair` shows what restores them, and does so.\n") }
+        if verified.contains(where: { !$0.drift.isEmpty }) {
+            blocks.append("`deptool deploy --repair` shows what restores them, and does so.\n")
+        }
         return blocks.joined(separator: "\n")
     }
 

@@ -16,7 +16,9 @@ extension AgentError {
         case .unit(_, .refusesStop, _), .unit(_, .refusesStart, _): withAdvice
         case .unit(_, _, let journal): withJournal(journal)
         case .command(_, _, let output) where !output.isEmpty: problem.phrase + ":\n" + quoted(output)
-        case .occupied, .noGroup, .noUser, .unitAlias, .placedChanged, .fixed, .otherAccess, .extendedAccess, .noRoom, .noInodes, .noQuadlets: withAdvice
+        case .occupied, .noGroup, .noUser, .unitAlias, .placedChanged, .fixed, .otherAccess, .extendedAccess, .noRoom, .noInodes,
+            .noQuadlets:
+            withAdvice
         case .newerFormat(_, let writer):
             problem.phrase + ".\nUse the version of Deptool that deployed last"
                 + (writer.isEmpty ? "." : ", whose agent is \(visible(writer)), or a newer one.")
@@ -46,7 +48,8 @@ extension Problem {
             "`\(visible(arguments.joined(separator: " ")))` failed with status \(status)"
         case .timeout(let arguments, let seconds):
             "`\(visible(arguments.joined(separator: " ")))` did not end within \(seconds) s"
-        case .unit(let unit, .exited, _) where !unit.text.hasSuffix(".service"): "unit \(unit.text) did not become active, or did not stay so"
+        case .unit(let unit, .exited, _) where !unit.text.hasSuffix(".service"):
+            "unit \(unit.text) did not become active, or did not stay so"
         case .unit(let unit, let problem, _): "unit \(unit.text) \(problem.phrase)"
         case .occupied(let path, let occupant, _): "\(visible(path.text)) is \(occupant.phrase) that is not Deptool's"
         case .noQuadlets: "it has no Podman that makes units of quadlets"
@@ -55,7 +58,8 @@ extension Problem {
         case .corrupt(let path): "the content of \(visible(path)) is not what it should be"
         case .cancelled: "given up by the operator"
         case .disconnected: "the connection to the operator was lost"
-        case .notConfirmed(let seconds): "no new login to the host worked\(seconds > 0 ? " within \(seconds) s" : ""), so this would have locked you out"
+        case .notConfirmed(let seconds):
+            "no new login to the host worked\(seconds > 0 ? " within \(seconds) s" : ""), so this would have locked you out"
         case .otherHostFailed: "another host did not succeed"
         case .agentDied: "the agent was killed"
         case .interrupted: "an earlier deploy was interrupted"

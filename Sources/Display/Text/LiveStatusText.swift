@@ -32,7 +32,8 @@ package struct LiveStatusText {
             status.memory.map { "memory \(used($0))" }, disks(status),
         ]
         var lines = ["\(name)  " + facts.compactMap { $0 }.joined(separator: ", ")]
-        lines.append("    " + (status.commit.map { "runs \($0.short), " } ?? "nothing is deployed, ") + "agent \(visible(version(status.agent)))")
+        lines.append(
+            "    " + (status.commit.map { "runs \($0.short), " } ?? "nothing is deployed, ") + "agent \(visible(version(status.agent)))")
         if status.needsReboot { lines.append("    " + style.changed("wants to be booted anew")) }
         let width = status.units.map(\.app.text.count).max() ?? 0
         for unit in status.units {

@@ -59,7 +59,8 @@ extension Problem {
             let units = isOne ? unit.text : "them"
             return "Take \(units) out of \"units_enabled\", or boot the host when \(isOne ? "its" : "their") configuration has changed."
         case .unit(let unit, .refusesStart, _):
-            return "Take \(isOne ? unit.text : "them") out of \"units_enabled\", and list \(isOne ? "a unit that starts it" : "units that start them")."
+            return
+                "Take \(isOne ? unit.text : "them") out of \"units_enabled\", and list \(isOne ? "a unit that starts it" : "units that start them")."
         case .occupied(let path, .file, _?):
             return isOne
                 ? "Compare the two. Move \(visible(path.text)) away on the host, or take its content over into the config tree."
@@ -69,7 +70,8 @@ extension Problem {
                 ? "Move \(visible(path.text)) away on the host, or remove the link from the config tree."
                 : "Move them away on the host, or remove the links from the config tree."
         case .occupied(let path, .symlink, nil):
-            return "Move \(isOne ? visible(path.text) : "them") away on the host, or make \(isOne ? "it a directory" : "them directories"). "
+            return
+                "Move \(isOne ? visible(path.text) : "them") away on the host, or make \(isOne ? "it a directory" : "them directories"). "
                 + "Symlinks on the way to a link are followed where only root can put them."
         case .occupied(let path, _, nil): return "Move \(isOne ? visible(path.text) : "them") away on the host."
         case .noGroup(let group):
@@ -78,7 +80,8 @@ extension Problem {
         case .noUser(let user):
             return "Correct \"owner\" in the app's manifest.json, or have the user made: "
                 + "a line `u \(isOne ? user.text : "USER") -` in a file of the app's sysusers directory does that."
-        case .unitAlias(_, let name): return "List \(isOne ? "it as '\(visible(name))'" : "the units by these names") in the app's manifest.json."
+        case .unitAlias(_, let name):
+            return "List \(isOne ? "it as '\(visible(name))'" : "the units by these names") in the app's manifest.json."
         case .placedChanged(let path):
             return "`deptool verify` shows how. Take the change over into the config tree, or have it undone: "
                 + "`deptool deploy --repair` keeps \(isOne ? visible(path.text) : "such files") in \(Layout.store.text)/kept."
@@ -88,7 +91,8 @@ extension Problem {
                 + "What container software mounts, it writes itself."
         case .fixed(_, code: 30): return "Mount it so that root can write there, or take what belongs there out of the config tree."
         case .fixed(let path, code: 1):
-            return "See `lsattr -d \(isOne ? visible(path.text) : "PATH")` on the host, also for the directory; `chattr -i` or `chattr -a` changes that."
+            return
+                "See `lsattr -d \(isOne ? visible(path.text) : "PATH")` on the host, also for the directory; `chattr -i` or `chattr -a` changes that."
         case .fixed: return nil
         case .otherAccess(let path, let found, let wanted, let link): return keeping(path, found, wanted, link)
         case .extendedAccess(let path, let attribute):

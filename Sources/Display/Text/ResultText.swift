@@ -31,7 +31,8 @@ extension HostResult {
         switch self {
         case .deployed: return nil
         case .stale(let commit):
-            let found = commit.map { "It runs \($0.short), which the store did not know." }
+            let found =
+                commit.map { "It runs \($0.short), which the store did not know." }
                 ?? "Nothing is deployed on it any more: it has been wiped or reinstalled."
             return next == .newPlan ? found : found + " Run `deptool deploy` again for the new plan."
         case .rolledBack(let failure): return failure.explanation + "\nThe previous state is back."

@@ -27,7 +27,9 @@ import Model
         guard kind == .blob else { throw .damagedObject(id) }
         if size >= UInt64(maximumInMemory) {
             // One that `git gc` has put into a pack is read as a whole.
-            if let stored = StoredBlob(id, size: size, objects: objects) { return unsafe BlobContent(self, id, size: size, .stored(stored)) }
+            if let stored = StoredBlob(id, size: size, objects: objects) {
+                return unsafe BlobContent(self, id, size: size, .stored(stored))
+            }
         }
         var made: OpaquePointer?
         var oid = id.oid

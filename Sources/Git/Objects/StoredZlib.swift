@@ -41,8 +41,8 @@ struct StoredZlib {
         var at = 0
         while at < bytes.count {
             let end = min(at + 5552, bytes.count)
-            for unsafe byte in unsafe UnsafeRawBufferPointer(rebasing: bytes[at..<end]) {
-                low &+= UInt32(byte)
+            for index in at..<end {
+                low &+= UInt32(unsafe bytes[index])
                 high &+= low
             }
             low %= 65521

@@ -21,7 +21,9 @@ package struct KnownStores {
         // sudo and containers may leave the home of another user.
         for home in [environment("HOME"), accountHome()].compactMap({ $0 }) where home.hasPrefix("/") {
             var status = csys_stat()
-            guard let place = try? resolved(home), unsafe csys_lstat(place, &status) == 0, status.uid == UInt32(csys_getuid()) else { continue }
+            guard let place = try? resolved(home), unsafe csys_lstat(place, &status) == 0, status.uid == UInt32(csys_getuid()) else {
+                continue
+            }
             return KnownStores(in: place + "/.local/state/deptool/stores")
         }
         throw .noHome
@@ -90,7 +92,9 @@ package struct KnownStores {
     }
 
     private func entry(of store: StorePath) throws(StoreError) -> String? {
-        guard let place = try place(), let marks = try Self.contents(of: "\(store.path)/\(Self.marksName)", most: Self.maximumMarks) else { return nil }
+        guard let place = try place(), let marks = try Self.contents(of: "\(store.path)/\(Self.marksName)", most: Self.maximumMarks) else {
+            return nil
+        }
         for line in marks.split(separator: UInt8(ascii: "\n")) {
             // Only digits, since it becomes a part of a path.
             guard line.count == 32, line.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }) else { continue }

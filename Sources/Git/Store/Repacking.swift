@@ -69,7 +69,9 @@ extension Store {
     private func looseObjects(in objects: String) throws(StoreError) -> [(id: ObjectID, path: String)] {
         let directories = try namesOfEntries(in: objects).filter { $0.utf8.count == 2 }
         // Ids are evenly spread: one directory tells how many there are, nearly.
-        guard let first = directories.first, try namesOfEntries(in: "\(objects)/\(first)").count * 256 > Self.maximumLoose else { return [] }
+        guard let first = directories.first, try namesOfEntries(in: "\(objects)/\(first)").count * 256 > Self.maximumLoose else {
+            return []
+        }
         var result: [(id: ObjectID, path: String)] = []
         for directory in directories {
             for name in try namesOfEntries(in: "\(objects)/\(directory)") {

@@ -106,7 +106,9 @@ import Model
             var status = csys_stat()
             let result = unsafe csys_lstat(String(place), &status)
             guard result == 0 else { throw .file("look at", path: String(place), errno: -result) }
-            guard Exposure.isTrusted(status.uid) else { throw .notFound(from: start, before: .othersDirectory(String(place), uid: status.uid)) }
+            guard Exposure.isTrusted(status.uid) else {
+                throw .notFound(from: start, before: .othersDirectory(String(place), uid: status.uid))
+            }
             guard device == nil || device == status.device else { throw .notFound(from: start, before: .otherFileSystem(String(place))) }
             device = status.device
             let candidate = (place == "/" ? "" : place) + "/" + directoryName
@@ -140,4 +142,3 @@ func resolved(_ path: String) throws(StoreError) -> String {
     guard length >= 0 else { throw .file("find", path: path, errno: Int32(-length)) }
     return text
 }
-

@@ -39,7 +39,8 @@ final class SystemSSHDialogue {
         // After a no, ssh tries other ways to log in; the person has had enough.
         guard !isGivenUp, question.kind == .line else { return nil }
         if let key = Self.hostKey(in: text) {
-            let asked = log.hostKey.map { $0.fingerprint == key.fingerprint } ?? false
+            let asked =
+                log.hostKey.map { $0.fingerprint == key.fingerprint } ?? false
                 ? HostKeyQuestion(host: settings.knownHostsName, type: log.hostKey?.type ?? key.type, fingerprint: key.fingerprint)
                 : key
             guard questions.confirm?(asked) == .accept else {

@@ -78,7 +78,8 @@ extension SystemSSHLog {
         if line.hasPrefix("ssh: Could not resolve hostname ") {
             return line.contains("emporary failure") ? .resolverSilent(name: settings.hostName) : .unknownName(settings.hostName)
         }
-        if line.hasPrefix("Connection timed out during banner exchange") || line.hasSuffix(": Connection timed out during banner exchange") {
+        if line.hasPrefix("Connection timed out during banner exchange") || line.hasSuffix(": Connection timed out during banner exchange")
+        {
             return .timedOut(.handshake)
         }
         guard line.hasPrefix("ssh: connect to "), let why = line.split(separator: ": ").last.map(String.init) else { return nil }
@@ -93,7 +94,10 @@ extension SystemSSHLog {
 
     /// Something answered, and was no SSH server or a busy one.
     private static func greetingFailure(_ complaints: [String], _ phase: Phase) -> SSHError {
-        let chatter = ["kex_exchange_identification: ", "ssh_exchange_identification: ", "banner exchange: ", "Connection closed by ", "Connection reset by "]
+        let chatter = [
+            "kex_exchange_identification: ", "ssh_exchange_identification: ", "banner exchange: ", "Connection closed by ",
+            "Connection reset by ",
+        ]
         let said = complaints.filter { line in !chatter.contains { line.hasPrefix($0) } }
         if phase == .connecting, !said.isEmpty { return .systemSSHFailed(printed: complaints.joined(separator: "\n")) }
         return .closedEarly(printed: said.joined(separator: "\n"))

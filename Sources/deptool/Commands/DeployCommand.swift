@@ -41,7 +41,9 @@ struct DeployCommand: AsyncParsableCommand {
         let run = DeployRun(ssh: ssh, flags: flags, forgets: removeHost != nil, isPlanOnly: planOnly)
         if let ready = try PreparedPlan(cluster, limit, safety) {
             guard removeHost == nil else { throw CommandError("`--remove-host` does not go with a plan file") }
-            guard !repair else { throw CommandError("`--repair` does not go with a plan file", "What is repaired is found out when it is.") }
+            guard !repair else {
+                throw CommandError("`--repair` does not go with a plan file", "What is repaired is found out when it is.")
+            }
             return try await run.run { ready }
         }
         let workspace = try cluster.workspace()

@@ -42,7 +42,8 @@ struct CommandError: Error, CustomStringConvertible {
         case .unknownBefore(let hosts):
             self.init(
                 "not known what ran before on \(hosts.map(\.text).joined(separator: ", ")), since another store deployed to it",
-                "`deptool log --remote HOST` shows the commits, and `deptool undo --limit HOST --to COMMIT` goes to one that this store has.")
+                "`deptool log --remote HOST` shows the commits, and `deptool undo --limit HOST --to COMMIT` goes to one that this store has."
+            )
         case .notInCommit(let hosts, let commit):
             self.init(
                 "this store does not have what commit \(commit.short) has for \(hosts.isEmpty ? "any host" : hosts.map(\.text).joined(separator: ", "))",

@@ -30,7 +30,9 @@ enum LocalDoctor {
         }
         do {
             let wanted = try workspace.complaining { try ClusterReader(store).wanted(in: try workspace.importTree()) }
-            return (Diagnosis("cluster", .ok, "\(visible(workspace.directory)), \(wanted.count) host\(wanted.count == 1 ? "" : "s")"), wanted)
+            return (
+                Diagnosis("cluster", .ok, "\(visible(workspace.directory)), \(wanted.count) host\(wanted.count == 1 ? "" : "s")"), wanted
+            )
         } catch {
             let complaint = error as? CommandError
             return (Diagnosis("cluster", .fail, complaint?.phrase ?? "\(error)", help: complaint?.explanation), [:])
@@ -40,7 +42,9 @@ enum LocalDoctor {
     private static func author(_ store: Store) -> Diagnosis {
         let author = store.author()
         if let problem = store.configurationProblem {
-            return Diagnosis("git author", .warn, "\(visible(author.text)), since \(visible(problem))", help: "Others see it in logs and locks. Repair that file.")
+            return Diagnosis(
+                "git author", .warn, "\(visible(author.text)), since \(visible(problem))",
+                help: "Others see it in logs and locks. Repair that file.")
         }
         guard store.hasConfiguredAuthor else {
             return Diagnosis(
@@ -55,7 +59,9 @@ enum LocalDoctor {
         let cpus = Doctor.carriedCPUs
         let agents =
             cpus.isEmpty
-            ? Diagnosis("agents", .fail, HostError.noAgents.phrase, help: "It was built by a plain `swift build`. `make build` makes one that carries them.")
+            ? Diagnosis(
+                "agents", .fail, HostError.noAgents.phrase,
+                help: "It was built by a plain `swift build`. `make build` makes one that carries them.")
             : Diagnosis("agents", .ok, "\(toolVersion) for Linux on \(cpus.joined(separator: " and "))")
         do {
             return try LocalSSH(configuration: configuration).findings + [agents]
@@ -87,13 +93,16 @@ extension LocalSSH {
         let agentKeys = keysOfAgent.map { "\($0) key\($0 == 1 ? "" : "s") in ssh-agent" } ?? "no ssh-agent"
         let files = identityFiles.isEmpty ? "no identity files" : identityFiles.map(visible).joined(separator: ", ")
         let hasKey = keysOfAgent ?? 0 > 0 || !identityFiles.isEmpty
-        findings.append(Diagnosis(
-            "keys", hasKey ? .ok : .warn, "\(agentKeys); \(files)",
-            help: hasKey ? nil : "Unless your hosts take passwords, or your configuration names keys for them: make a key with `ssh-keygen`."))
+        findings.append(
+            Diagnosis(
+                "keys", hasKey ? .ok : .warn, "\(agentKeys); \(files)",
+                help: hasKey
+                    ? nil : "Unless your hosts take passwords, or your configuration names keys for them: make a key with `ssh-keygen`."))
         if let problem = knownHostsProblem {
             findings.append(Diagnosis("known_hosts", .fail, problem.phrase, help: problem.explanation(host: "localhost")))
         } else {
-            findings.append(Diagnosis("known_hosts", .ok, knownHostsFiles.isEmpty ? "none yet" : knownHostsFiles.map(visible).joined(separator: ", ")))
+            findings.append(
+                Diagnosis("known_hosts", .ok, knownHostsFiles.isEmpty ? "none yet" : knownHostsFiles.map(visible).joined(separator: ", ")))
         }
         return findings
     }

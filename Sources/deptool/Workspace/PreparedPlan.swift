@@ -96,9 +96,13 @@ extension CommandError {
         let again = "Make a new plan with `deptool plan --out`."
         switch problem {
         case .notAPlan: self.init("\(path) is a file, but not a plan", "Name a cluster's directory, or what `deptool plan --out` wrote.")
-        case .malformed(let problem): self.init("cannot understand \(path): \(problem.phrase)", "It was damaged, or another version of deptool wrote it. \(again)")
+        case .malformed(let problem):
+            self.init("cannot understand \(path): \(problem.phrase)", "It was damaged, or another version of deptool wrote it. \(again)")
         case .incomplete: self.init("\(path) does not hold all that its plan takes", "It was damaged. \(again)")
-        case .tooLarge: self.init("\(path) would be too large: a plan file holds at most \(PlanFile.limit >> 20) MiB", "Deploy large files without a plan file, or host by host with `--limit`.")
+        case .tooLarge:
+            self.init(
+                "\(path) would be too large: a plan file holds at most \(PlanFile.limit >> 20) MiB",
+                "Deploy large files without a plan file, or host by host with `--limit`.")
         case .store(let error): self.init(error)
         case .cluster(let error): self.init(error, directory: path)
         case .hostMoved(let host, let base, let deployed):
@@ -110,7 +114,8 @@ extension CommandError {
                 "the config tree has something else for \(host.text) than \(path)",
                 "It changed since the plan was made, or is another revision. Bring it to that revision, or: \(again)")
         case .otherPlan(let host):
-            self.init("\(path) has other steps for \(host.text) than this deptool would take", "Another version of deptool made it. \(again)")
+            self.init(
+                "\(path) has other steps for \(host.text) than this deptool would take", "Another version of deptool made it. \(again)")
         }
     }
 }

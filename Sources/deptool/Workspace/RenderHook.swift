@@ -33,7 +33,8 @@ extension Workspace {
         guard try complaining({ try KnownStores.ofUser().allows(hook, for: renderKey, of: directory, in: store.place) }) else {
             throw CommandError(
                 "you did not allow the render hook `\(visible(hook))` for \(visible(directory))",
-                "The store's configuration has it. If it shall run before each plan, allow it with \(allowing(hook)); `--no-render` takes the config tree as it is.")
+                "The store's configuration has it. If it shall run before each plan, allow it with \(allowing(hook)); `--no-render` takes the config tree as it is."
+            )
         }
         let parent = "/" + directory.split(separator: "/").dropLast().joined(separator: "/")
         let script = #"cd "$1" && export DEPTOOL_CLUSTER="$2" && exec sh -c "$3""#
@@ -59,8 +60,10 @@ extension Workspace {
 
 /// As a word of a shell.
 private func quoted(_ text: String) -> String {
-    let isPlain = !text.isEmpty && text.utf8.allSatisfy { byte in
-        (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte) || "/._-+=:,@%".utf8.contains(byte)
-    }
+    let isPlain =
+        !text.isEmpty
+        && text.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte) || "/._-+=:,@%".utf8.contains(byte)
+        }
     return isPlain ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
 }

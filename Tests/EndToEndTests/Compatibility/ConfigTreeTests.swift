@@ -119,7 +119,9 @@ extension EndToEnd {
             #expect(try run("init").require(0).errors == "")
 
             let limits = ["--limit", "web1,web2", "--limit", "web1"]
-            #expect(try run("deploy", "--plan-only", "--limit", "web1", "--", "prod").require(0).text == "web1 (new host)\n    add app\n        + file\n")
+            #expect(
+                try run("deploy", "--plan-only", "--limit", "web1", "--", "prod").require(0).text
+                    == "web1 (new host)\n    add app\n        + file\n")
             #expect(try run("deploy", "--no-confirm", "--", "prod", over: ssh + limits).require(0).text.hasSuffix(" s.\n"))
             // Each has its own files, once, and nothing of the others but their names.
             let find = "grep -rl -e poison-12345 -e \"$(printf poison-12345 | base64)\" /var/lib/deptool | wc -l"

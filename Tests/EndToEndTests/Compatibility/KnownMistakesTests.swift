@@ -28,7 +28,9 @@ extension EndToEnd {
             #expect(output.code == 1)
             #expect(output.text.contains("\n  web1: installing the agent\n"), "\(output)")
             #expect(output.text.hasSuffix("\nNothing was changed.\n"), "\(output)")
-            #expect(try host.run("mkdir -p /var/lib/deptool/bin && cd /var/lib/deptool/bin && find . -name 'deptool-agent-*' ! -name '*.*.*.*'") == "")
+            #expect(
+                try host.run("mkdir -p /var/lib/deptool/bin && cd /var/lib/deptool/bin && find . -name 'deptool-agent-*' ! -name '*.*.*.*'")
+                    == "")
             cluster.sshConfiguration = lab
             try cluster.deploy().require(0)
             #expect(try host.run("ls -A /var/lib/deptool/bin | wc -l") == "1\n")

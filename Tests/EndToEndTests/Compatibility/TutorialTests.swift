@@ -143,7 +143,9 @@ extension EndToEnd {
             #expect(try host.state(of: "caddy") == "active")
             #expect(try host.enablement(of: "caddy") == "enabled")
             let unit = "/etc/systemd/system/caddy.service"
-            #expect(try host.run("cmp \(unit) /var/lib/deptool/apps/caddy/current/systemd/caddy.service && stat -c %F \(unit)") == "regular file\n")
+            #expect(
+                try host.run("cmp \(unit) /var/lib/deptool/apps/caddy/current/systemd/caddy.service && stat -c %F \(unit)")
+                    == "regular file\n")
             #expect(try host.run("readlink /etc/systemd/system/multi-user.target.wants/caddy.service") == unit + "\n")
         }
 

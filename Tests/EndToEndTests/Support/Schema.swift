@@ -50,7 +50,9 @@ struct Schema {
             case ("enum", let words as [String]):
                 if !words.contains(where: { $0 == value as? String }) { try fail("is none of \(words): \(value)") }
             case ("pattern", let pattern as String):
-                if let text = value as? String, try Regex(pattern).firstMatch(in: text) == nil { try fail("does not match \(pattern): \(text)") }
+                if let text = value as? String, try Regex(pattern).firstMatch(in: text) == nil {
+                    try fail("does not match \(pattern): \(text)")
+                }
             case ("items", let rule as [String: Any]):
                 for (index, element) in (value as? [Any] ?? []).enumerated() { try check(element, rule, "\(place)[\(index)]") }
             case ("properties", let rules as [String: [String: Any]]):
@@ -61,7 +63,9 @@ struct Schema {
                 for key in keys where (value as? [String: Any])?[key] == nil { try fail("lacks \(key)") }
             case ("additionalProperties", let allowed as Bool) where !allowed:
                 let known = schema["properties"] as? [String: Any] ?? [:]
-                for key in (value as? [String: Any] ?? [:]).keys where known[key] == nil { try fail("has the key \(key), which is not described") }
+                for key in (value as? [String: Any] ?? [:]).keys where known[key] == nil {
+                    try fail("has the key \(key), which is not described")
+                }
             default: throw Violation(place: place, what: "the schema says \(keyword), which this does not know")
             }
         }

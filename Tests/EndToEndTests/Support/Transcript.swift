@@ -63,8 +63,11 @@ struct Transcript {
     private mutating func parse(console block: Range<Int>, _ shownBy: String?) {
         var line = lines[block].firstIndex { $0.hasPrefix("$ ") } ?? block.upperBound
         if line > block.lowerBound {
-            if let shownBy { pieces.append(.excerpt(of: shownBy, output: block.lowerBound..<line)) }
-            else { untested.append("\(path):\(block.lowerBound): no command shows this") }
+            if let shownBy {
+                pieces.append(.excerpt(of: shownBy, output: block.lowerBound..<line))
+            } else {
+                untested.append("\(path):\(block.lowerBound): no command shows this")
+            }
         }
         while line < block.upperBound {
             var command = String(lines[line].dropFirst(2))
@@ -103,7 +106,9 @@ struct Transcript {
     }
 
     /// The line after which Ctrl-C is typed.
-    static func interruption(in output: String) -> String? { output.firstMatch(of: #/(.+)\n\^C$/#.anchorsMatchLineEndings()).map { String($0.output.1) } }
+    static func interruption(in output: String) -> String? {
+        output.firstMatch(of: #/(.+)\n\^C$/#.anchorsMatchLineEndings()).map { String($0.output.1) }
+    }
 
     /// What a terminal shows in the end: what was written over is gone (ECMA-48).
     static func screen(_ text: String) -> String {
@@ -147,10 +152,12 @@ struct Transcript {
             (/\b[0-9a-f]{40}\b/, "ID"), (/\b[0-9a-f]{10}\b/, "COMMIT"), (/\b[0-9]{10}\b/, "SECONDS"),
             (/\b[0-9a-f]{8}\b/, "COMMIT"), (/[0-9]+\.[0-9]+ (?:ms|s)\b/, "TIME"), (/\b[0-9]+ms\b/, "TIME"), (/\b[0-9]+s ago\b/, "TIME ago"),
             (/\b(?:[A-Z][a-z]{2} )?[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{5,}(?:\.[0-9]+)?(?: UTC)?/, "DATE"),
-            (/\b[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{5,8}\b/, "DATE"), (/"milliseconds":[0-9]+/, "TIME"), (/SHA256:[A-Za-z0-9+\/]{43}/, "FINGERPRINT"),
+            (/\b[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{5,8}\b/, "DATE"), (/"milliseconds":[0-9]+/, "TIME"),
+            (/SHA256:[A-Za-z0-9+\/]{43}/, "FINGERPRINT"),
             (/\bup [0-9a-z ]+, load [0-9. ]+, memory [^\n]+/, "HOW IT IS"), (/\bfor(?: [0-9]+ (?:s|min|h|d)\b)+/, "for TIME"),
             (/\[[0-9]+\]:/, "[PID]:"), (/libssh2 +[^\n]+/, "libssh2 VERSION"), (/systemd [0-9]+ \([^)]+\)/, "systemd VERSION"),
-            (/[0-9.]+ .B left/, "SIZE left"), (/Main PID: [0-9]+/, "Main PID: PID"), (/[├└]─ *[0-9]+/, "PID"), (/10\.213\.[0-9]+\.[0-9]+/, "ADDRESS"),
+            (/[0-9.]+ .B left/, "SIZE left"), (/Main PID: [0-9]+/, "Main PID: PID"), (/[├└]─ *[0-9]+/, "PID"),
+            (/10\.213\.[0-9]+\.[0-9]+/, "ADDRESS"),
         ]
         // What a program says when it is stopped comes before or after what systemd says.
         var text = text.replacing(#/ +\| signal received, shutting down\.\.\.\n/#, with: "")

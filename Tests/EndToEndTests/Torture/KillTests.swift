@@ -46,7 +46,9 @@ extension EndToEnd {
             switch victim {
             case .agent: _ = try states.host.attempt("kill -KILL $(\(agents))")
             case .steps: _ = try states.host.attempt("kill -KILL $(\(agents) | tail -n 1)")
-            case .login: _ = try states.host.attempt("systemctl kill --signal=KILL $(systemctl list-units --plain --no-legend 'session-*.scope' | cut -d ' ' -f 1)")
+            case .login:
+                _ = try states.host.attempt(
+                    "systemctl kill --signal=KILL $(systemctl list-units --plain --no-legend 'session-*.scope' | cut -d ' ' -f 1)")
             case .laptop: deploy.signal(SIGKILL)
             case .host:
                 try states.site.kill(states.host)

@@ -88,7 +88,8 @@ private struct FaultyAgent {
     /// Takes the place of the host's agent.
     func take(_ number: Int, _ fault: String) throws {
         try host.run(
-            "cd \(Self.directory) && touch on && rm -f hit && echo \(number) \(fault) >fault && install -m 755 faulty new && mv new \(place)")
+            "cd \(Self.directory) && touch on && rm -f hit && echo \(number) \(fault) >fault && install -m 755 faulty new && mv new \(place)"
+        )
     }
 
     /// Gives its place back. Whether it came to the fault.

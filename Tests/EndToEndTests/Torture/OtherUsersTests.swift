@@ -23,7 +23,9 @@ extension EndToEnd {
             try cluster.write("web1/keys/one", "one\n")
             try cluster.write("web1/keys/two", "two\n")
             let list = links.sorted { $0.key < $1.key }.map { #""/home/mallory/\#($0.key)": "\#($0.value)""# }.joined(separator: ", ")
-            let places = copies.map { #""/home/mallory/\#($0)": {"source": "one", "mode": "0600", "owner": "mallory", "group": "mallory"}"# }
+            let places = copies.map {
+                #""/home/mallory/\#($0)": {"source": "one", "mode": "0600", "owner": "mallory", "group": "mallory"}"#
+            }
             try cluster.write("web1/keys/manifest.json", #"{"symlinks": {\#(list)}, "copies": {\#(places.joined(separator: ", "))}}"#)
         }
 
@@ -72,7 +74,8 @@ extension EndToEnd {
 
         @Test func `a user who swaps directories, links and files all the time changes nothing but what is theirs`() throws {
             let states = [
-                ["data/deep/link": "one", "data/turns": "one", "data/adopted": "one"], ["data/deep/link": "two", "data/turns": "one", "data/new/x/y": "two"],
+                ["data/deep/link": "one", "data/turns": "one", "data/adopted": "one"],
+                ["data/deep/link": "two", "data/turns": "one", "data/new/x/y": "two"],
                 ["data/turns": "two"],
             ]
             try write([:])

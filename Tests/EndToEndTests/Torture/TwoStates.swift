@@ -48,12 +48,16 @@ final class TwoStates {
         try prepare(host)
         try host.write("/etc/systemd/system-generators/podman-system-generator", Self.generator)
         // Units of the host's own that depend on what is deployed.
-        for (name, relation) in [("needs", "Requires=web.service\nAfter=web.service"), ("part", "PartOf=web.service"), ("bound", "BindsTo=needs.service\nAfter=needs.service")] {
+        for (name, relation) in [
+            ("needs", "Requires=web.service\nAfter=web.service"), ("part", "PartOf=web.service"),
+            ("bound", "BindsTo=needs.service\nAfter=needs.service"),
+        ] {
             try host.write(
                 "/etc/systemd/system/\(name).service",
                 "[Unit]\n\(relation)\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n")
         }
-        try host.run("chmod 755 /etc/systemd/system-generators/podman-system-generator; systemctl daemon-reload; systemctl enable needs part bound")
+        try host.run(
+            "chmod 755 /etc/systemd/system-generators/podman-system-generator; systemctl daemon-reload; systemctl enable needs part bound")
         // In either state, each app has the version that it had in the state before.
         for side in [Side.one, .other, .one, .other] {
             try write(side)
