@@ -5,6 +5,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/deptool-lab
 packages=systemd,systemd-sysv,libpam-systemd,dbus,openssh-server,sudo,procps,iproute2,netbase,bash,zsh,fish,busybox-static,nsd${LAB_PACKAGES:+,$LAB_PACKAGES}
 
 # The flavours that tests boot, for `lab images`.
+# shellcheck disable=SC2034  # `lab` reads it
 flavours=(debian readonly var busybox aarch64 services podman)
 
 image() { # [FLAVOUR]: prints the directory of the cached image, building it first if need be
@@ -130,7 +131,7 @@ image_var() { # DIRECTORY
   mkdir "$1/srv/var"
   cp --archive "$1/var/." "$1/srv/var"
   # The file of the other image, too, as long as it is linked.
-  rm -rf "$1"/var/* "$1/etc/fstab"
+  rm -rf "${1:?}"/var/* "$1/etc/fstab"
   echo '/srv/var /var none bind 0 0' >"$1/etc/fstab"
 }
 

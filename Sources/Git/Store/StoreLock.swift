@@ -37,7 +37,7 @@ struct StoreLock {
                 return nil
             }
             // In milliseconds.
-            _ = unsafe csys_poll(nil, 0, 2)
+            _ = csys_poll(nil, 0, 2)
         }
     }
 
@@ -52,7 +52,7 @@ func retrying<T>(_ body: () throws(StoreError) -> T) throws(StoreError) -> T {
             return try body()
         } catch .busy(let reason) {
             guard Duration.nanoseconds(csys_monotonic_ns() - begun) < .seconds(5) else { throw .busy(reason) }
-            _ = unsafe csys_poll(nil, 0, 10)
+            _ = csys_poll(nil, 0, 10)
         }
     }
 }
