@@ -29,9 +29,11 @@ private func samples<Value: WireCodable>(_ make: (inout Seeded) -> Value) -> [[U
     return (0..<200).map { _ in make(&random).encoded }
 }
 
-/// Decodes, and expects that a value has one form in bytes.
-private func decode<Value: WireCodable>(_ type: Value.Type, _ input: [UInt8]) throws -> Value? {
+/// Decodes, and expects that a value has one form in bytes. What is kept on disk has one for each version of its format.
+private func decode<Value: WireCodable>(_ type: Value.Type, _ input: [UInt8], _ kept: FormatHeader.Kind? = nil) throws -> Value? {
     guard let value = try? Value(decoding: input) else { return nil }
+    var reader = ByteReader(input)
+    if let kept, try FormatHeader(kept, from: &reader).version != kept.current { return value }
     guard value.encoded == input else { throw Broken("it is written in another way than it was read") }
     return value
 }
@@ -139,7 +141,7 @@ let targets: [String: Target] = [
         samples: samples { random in
             StoredRecord(machineID: "ab", record: random.record(), madeDirectories: [])
         }
-    ) { input in _ = try decode(StoredRecord.self, input)?.record.isConsistent },
+    ) { input in _ = try decode(StoredRecord.self, input, .record)?.record.isConsistent },
     "holder": Target(samples: samples { Holder(name: "Ann", since: Int64($0.int(0...9))) }) { input in _ = try decode(Holder.self, input) },
     "host-log": Target(samples: hostLogs, run: readHostLog),
     "plan-file": Target(samples: plans, run: readPlan),
@@ -162,7 +164,7 @@ let targets: [String: Target] = [
     "report": Target(samples: reports, run: readReport),
     "ssh-output": Target(samples: sshOutputs, run: readSSHOutput),
     "unit-status": Target(samples: unitStatuses, run: readUnitStatuses),
-    "journal": Target(samples: journals) { input in _ = try decode(Journal.self, input) },
+    "journal": Target(samples: journals) { input in _ = try decode(Journal.self, input, .journal) },
     "frames": Target(samples: samples { $0.reply() }.map { Frame.length($0) }) { input in
         var (whole, pieces) = (FrameDecoder(), FrameDecoder())
         whole.append(input[...])

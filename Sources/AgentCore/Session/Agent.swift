@@ -75,7 +75,8 @@ package final class Agent {
     /// Not on the mount of `/`, nor on that of `/etc`, whose files early boot reads.
     private var isMountedLate: Bool {
         let own = csys_mount_id(system.real(Layout.root))
-        return own != csys_mount_id(system.real(Layout.etc)) && own != csys_mount_id(system.real(nil))
+        // Where the kernel does not tell, nobody is warned.
+        return own != 0 && own != csys_mount_id(system.real(Layout.etc)) && own != csys_mount_id(system.real(nil))
     }
 
     private func hostname() -> String {
