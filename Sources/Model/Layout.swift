@@ -1,16 +1,16 @@
 /// Where Deptool keeps its things on a host. Everything below one directory, but for links.
 package enum Layout {
-    package static var root: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool") }
-    package static var agents: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/bin") }
-    package static var apps: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/apps") }
+    package static var root: AbsolutePath { "/var/lib/deptool" }
+    package static var agents: AbsolutePath { "/var/lib/deptool/bin" }
+    package static var apps: AbsolutePath { "/var/lib/deptool/apps" }
     /// Mode 0700: record, lock, journal, undo data, log.
-    package static var store: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store") }
-    package static var record: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/record") }
-    package static var lock: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/lock") }
-    package static var journal: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/journal") }
-    package static var undo: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/undo") }
+    package static var store: AbsolutePath { "/var/lib/deptool/store" }
+    package static var record: AbsolutePath { "/var/lib/deptool/store/record" }
+    package static var lock: AbsolutePath { "/var/lib/deptool/store/lock" }
+    package static var journal: AbsolutePath { "/var/lib/deptool/store/journal" }
+    package static var undo: AbsolutePath { "/var/lib/deptool/store/undo" }
     /// Large files of which only a part has arrived, by their ids.
-    package static var partial: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/partial") }
+    package static var partial: AbsolutePath { "/var/lib/deptool/store/partial" }
     @inline(never) package static func partial(_ content: ObjectID) -> AbsolutePath {
         AbsolutePath(unchecked: partial.text + "/" + content.hex)
     }
@@ -18,16 +18,16 @@ package enum Layout {
     @inline(never) package static func kept(_ path: AbsolutePath, by version: Version) -> AbsolutePath {
         AbsolutePath(unchecked: store.text + "/kept/" + version.text + path.text)
     }
-    package static var log: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/log") }
+    package static var log: AbsolutePath { "/var/lib/deptool/store/log" }
     /// How the names of Deptool's own units begin.
     package static var unitPrefix: String { "deptool-" }
     /// The unit that recovers at boot, there for as long as a transaction is open. A regular file: systemd reads it before
     /// `/var` may be mounted.
-    package static var bootUnit: AbsolutePath { AbsolutePath(unchecked: "/etc/systemd/system/deptool-recover.service") }
+    package static var bootUnit: AbsolutePath { "/etc/systemd/system/deptool-recover.service" }
     /// Where version 1 kept it, and linked it from `bootUnit`.
-    package static var oldBootUnit: AbsolutePath { AbsolutePath(unchecked: "/var/lib/deptool/store/deptool-recover.service") }
+    package static var oldBootUnit: AbsolutePath { "/var/lib/deptool/store/deptool-recover.service" }
     package static var bootUnitWanted: AbsolutePath {
-        AbsolutePath(unchecked: "/etc/systemd/system/sysinit.target.wants/deptool-recover.service")
+        "/etc/systemd/system/sysinit.target.wants/deptool-recover.service"
     }
     /// Deptool's own directories, the outermost first, and their modes.
     package static var directories: [(path: AbsolutePath, mode: UInt32)] {
@@ -36,8 +36,8 @@ package enum Layout {
     /// Whether a symlink with this target is Deptool's: nobody else points in here.
     @inline(never) package static func isOurs(_ target: String) -> Bool { begins(target, "/var/lib/deptool/") }
 
-    package static var etc: AbsolutePath { AbsolutePath(unchecked: "/etc") }
-    package static var unitLinks: AbsolutePath { AbsolutePath(unchecked: "/etc/systemd/system") }
+    package static var etc: AbsolutePath { "/etc" }
+    package static var unitLinks: AbsolutePath { "/etc/systemd/system" }
     /// Where unit files are, those of administrators first.
     package static var unitDirectories: [AbsolutePath] {
         [unitLinks] + ["/usr/local/lib", "/usr/lib", "/lib"].map { AbsolutePath(unchecked: $0 + "/systemd/system") }
@@ -46,36 +46,36 @@ package enum Layout {
     package static var runlevels: [AbsolutePath] {
         ["0", "1", "2", "3", "4", "5", "6", "S"].map { AbsolutePath(unchecked: "/etc/rc" + $0 + ".d") }
     }
-    package static var sysusers: AbsolutePath { AbsolutePath(unchecked: "/etc/sysusers.d") }
-    package static var tmpfiles: AbsolutePath { AbsolutePath(unchecked: "/etc/tmpfiles.d") }
+    package static var sysusers: AbsolutePath { "/etc/sysusers.d" }
+    package static var tmpfiles: AbsolutePath { "/etc/tmpfiles.d" }
     /// Where Podman looks for quadlets, what makes units of them, and where these are.
-    package static var quadlets: AbsolutePath { AbsolutePath(unchecked: "/etc/containers/systemd") }
+    package static var quadlets: AbsolutePath { "/etc/containers/systemd" }
     package static var quadletGenerators: [AbsolutePath] {
         ["/usr/lib", "/lib", "/usr/local/lib", "/etc", "/run"].map {
             AbsolutePath(unchecked: $0 + "/systemd/system-generators/podman-system-generator")
         }
     }
-    package static var generatedUnits: AbsolutePath { AbsolutePath(unchecked: "/run/systemd/generator") }
-    package static var groups: AbsolutePath { AbsolutePath(unchecked: "/etc/group") }
-    package static var users: AbsolutePath { AbsolutePath(unchecked: "/etc/passwd") }
-    package static var hostname: AbsolutePath { AbsolutePath(unchecked: "/etc/hostname") }
-    package static var machineID: AbsolutePath { AbsolutePath(unchecked: "/etc/machine-id") }
+    package static var generatedUnits: AbsolutePath { "/run/systemd/generator" }
+    package static var groups: AbsolutePath { "/etc/group" }
+    package static var users: AbsolutePath { "/etc/passwd" }
+    package static var hostname: AbsolutePath { "/etc/hostname" }
+    package static var machineID: AbsolutePath { "/etc/machine-id" }
     /// Where systemd keeps one that is good for this boot only.
-    package static var transientMachineID: AbsolutePath { AbsolutePath(unchecked: "/run/machine-id") }
+    package static var transientMachineID: AbsolutePath { "/run/machine-id" }
     /// What the kernel says of load, memory, and the time since it booted (proc(5)).
     package static var kernelReports: [AbsolutePath] {
         ["loadavg", "meminfo", "uptime"].map { AbsolutePath(unchecked: "/proc/" + $0) }
     }
     /// Where space must not run out.
-    package static var watchedDisks: [AbsolutePath] { [AbsolutePath(unchecked: "/"), AbsolutePath(unchecked: "/var")] }
-    /// Exists where a package wants the host to be booted anew (Debian Policy, update-notifier).
-    package static var rebootRequired: AbsolutePath { AbsolutePath(unchecked: "/run/reboot-required") }
+    package static var watchedDisks: [AbsolutePath] { ["/", "/var"] }
+    /// Exists where a package requires a reboot (Debian Policy, update-notifier).
+    package static var rebootRequired: AbsolutePath { "/run/reboot-required" }
     /// The agent's control group: in cgroups v2, in systemd's hybrid layout, in cgroups v1.
     package static var controlGroups: [AbsolutePath] {
         ["", "/unified", "/systemd"].map { AbsolutePath(unchecked: "/sys/fs/cgroup" + $0 + "/system.slice/deptool-agent") }
     }
     /// Exists where systemd is the running init (sd_booted(3)).
-    package static var systemdRunning: AbsolutePath { AbsolutePath(unchecked: "/run/systemd/system") }
+    package static var systemdRunning: AbsolutePath { "/run/systemd/system" }
 }
 
 extension AppName {

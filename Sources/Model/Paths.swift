@@ -156,3 +156,11 @@ package struct AbsolutePath: Hashable, Comparable, Sendable {
     @inline(never) package func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
     @inline(never) package static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }
+
+extension AbsolutePath: ExpressibleByStringLiteral {
+    /// For the paths in the sources, which only a debug build checks.
+    package init(stringLiteral path: String) {
+        assert((try? AbsolutePath(path)) != nil)
+        self.init(unchecked: path)
+    }
+}

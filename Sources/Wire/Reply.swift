@@ -37,7 +37,7 @@ package indirect enum Reply: Hashable, Sendable {
     /// The newest lines of the host's log as they are, the oldest of them maybe cut; empty where nothing was deployed.
     case log([UInt8])
     /// How the host is. The parts end in a NUL, but for the last: `/proc/loadavg`, `/proc/meminfo`, `/proc/uptime`; bytes and
-    /// bytes available on the file systems of `/` and `/var`; `yes` if it wants to be booted anew; the agent's file name; the
+    /// bytes available on the file systems of `/` and `/var`; `yes` if a reboot is required; the agent's file name; the
     /// apps and units of the record, two words a line; what `systemctl show` says of those units (ActiveState, SubState,
     /// StateChangeTimestampMonotonic); and the units that failed, the first word of each line. Empty: not to be had.
     case report([UInt8])

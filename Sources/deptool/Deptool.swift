@@ -22,8 +22,9 @@ struct Deptool: AsyncParsableCommand {
             """,
         version: toolVersion,
         subcommands: [
-            Init.self, PlanCommand.self, Diff.self, DeployCommand.self, Undo.self, Status.self, Verify.self, Log.self, Sync.self, Ping.self,
-            Forget.self, DoctorCommand.self,
+            InitCommand.self, PlanCommand.self, DiffCommand.self, DeployCommand.self, UndoCommand.self, StatusCommand.self,
+            VerifyCommand.self, LogCommand.self, SyncCommand.self, PingCommand.self,
+            ForgetCommand.self, DoctorCommand.self,
         ])
 }
 
@@ -52,7 +53,7 @@ enum Main {
         do {
             try checkCommand(arguments)
             var command = try Deptool.parseAsRoot(arguments)
-            isDeploy = command is DeployCommand || command is Undo
+            isDeploy = command is DeployCommand || command is UndoCommand
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
             return (0, isDeploy)
         } catch let complaint as CommandError {

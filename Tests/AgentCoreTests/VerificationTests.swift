@@ -204,7 +204,7 @@ import Wire
         let host = try deployed()
         try host.write("/etc/large", String(repeating: "x", count: Int(Drift.maximumShown) + 1))
         let laptop = try host.session().laptop
-        laptop.send(.read(try [current + "/a", "/etc/large", "/etc", "/etc/deep/link", "/nowhere"].map(AbsolutePath.init)))
+        laptop.send(.read(try [current + "/a", "/etc/large", "/etc", "/etc/deep/link", "/nowhere"].map { try AbsolutePath($0) }))
         var replies: [Reply] = []
         for _ in 0..<6 { replies.append(try #require(try laptop.receive())) }
         #expect(replies == [.file(size: 3), .content(Array("one".utf8))] + [Reply](repeating: .file(size: nil), count: 4))

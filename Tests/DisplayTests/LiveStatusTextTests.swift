@@ -41,7 +41,7 @@ import Testing
             LiveStatusText(style: .plain).lines(hosts).joined(separator: "\n") == """
                 web1  up 1 d 1 h, load 0.12 0.08 0.05, memory 75% of 4.0 GB, / 25% of 20.0 GB, /var 0% of 0 B
                     runs \(ObjectID.of(.blob, [1]).short), agent 0.1.0-a60d34d827
-                    wants to be booted anew
+                    reboot required
                     web  a.service  active (running) for 59 min
                     web  b.service  fail^[ed
                     web  c.service  state not known

@@ -40,7 +40,9 @@ import Testing
     }
 
     @Test func `the index leads to every page and every example`() throws {
-        let index = try String(contentsOfFile: "\(Self.root)/Manual/index.md", encoding: .utf8)
+        let decisions = try String(contentsOfFile: "\(Self.root)/Manual/decisions/README.md", encoding: .utf8)
+        let index =
+            try String(contentsOfFile: "\(Self.root)/Manual/index.md", encoding: .utf8) + decisions.replacing("](", with: "](decisions/")
         for path in try files(".md") where path != "Manual/index.md" {
             let target = path.hasPrefix("Manual/") ? String(path.dropFirst("Manual/".count)) : "../\(path)"
             if path.hasPrefix("Manual/") || path.hasPrefix("examples/") { #expect(index.contains("](\(target))"), "\(path)") }

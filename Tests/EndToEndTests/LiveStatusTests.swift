@@ -31,7 +31,7 @@ extension EndToEnd {
             #expect(text[1].contains(/^    runs [0-9a-f]{10}, agent [0-9.]+-[0-9a-f]{10}$/), "\(text)")
             #expect(
                 text[2...] == [
-                    "    wants to be booted anew", "    clock  clock.service  inactive (dead)", "    failed units: broken.service",
+                    "    reboot required", "    clock  clock.service  inactive (dead)", "    failed units: broken.service",
                 ])
 
             let object = try Schema().objects(live("--json").require(0).text)[0]

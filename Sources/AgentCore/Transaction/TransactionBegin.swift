@@ -37,7 +37,7 @@ extension Transaction {
             if !units.isEmpty { journal.others = try systemd.units() }
         }
         if let reason = supervisor.reason { throw AgentError(reason) }
-        try system.syncParent(of: Layout.undo.withSuffix("/any"))
+        try system.sync(Layout.undo)
         if systemd != nil, !agent.isEmpty { try installBootUnit() }
         try journal.save(system)
         return journal

@@ -8,7 +8,7 @@ extension Transaction {
         try syncPlaced(journal)
         try syncGranted()
         let enabled = try enabledLinks(journal)
-        for directory in try directories(journal) { try system.syncParent(of: directory.withSuffix("/any")) }
+        for directory in try directories(journal) { try system.sync(directory) }
         if let reason = supervisor.reason { throw AgentError(reason) }
         // The commit point. Nothing may fail after it: the host would be undone, and its record say otherwise.
         if preparation.leavesNothing { return try system.removeIfThere(Layout.record) }

@@ -34,7 +34,7 @@ package struct LiveStatusText {
         var lines = ["\(name)  " + facts.compactMap { $0 }.joined(separator: ", ")]
         lines.append(
             "    " + (status.commit.map { "runs \($0.short), " } ?? "nothing is deployed, ") + "agent \(visible(version(status.agent)))")
-        if status.needsReboot { lines.append("    " + style.changed("wants to be booted anew")) }
+        if status.needsReboot { lines.append("    " + style.changed("reboot required")) }
         let width = status.units.map(\.app.text.count).max() ?? 0
         for unit in status.units {
             let app = unit.app.text + String(repeating: " ", count: width - unit.app.text.count)

@@ -6,14 +6,14 @@ import Planning
 
 struct DeployCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "deploy", abstract: "Show the plan, ask, and carry it out.",
+        commandName: "deploy", abstract: "Show the plan, ask, and apply it.",
         discussion: """
-            Nothing changes before all affected hosts are locked and have their files. A host on which anything fails \
-            goes back to what it ran before. Ctrl-C does the same; a second one leaves at once, and the hosts go back \
-            by themselves.
+            Deptool locks all affected hosts and uploads their files before it changes any. If anything fails on a host, that \
+            host rolls back. Ctrl-C rolls back all hosts that are being changed; a second Ctrl-C exits at once, and the hosts \
+            roll back by themselves.
 
-            Exit status: 0 done or nothing to do, 1 error and nothing changed, 3 rolled back, 5 the connection to a host \
-            was lost before it said how it ended, 4 a host is left broken. Of several, the last in this list.
+            Exit status: 0 done or nothing to do, 1 error and nothing changed, 3 rolled back, 5 connection lost before the \
+            outcome was known, 4 a host is left broken. If several apply, the last in this list.
 
             Example: `deptool deploy --limit ns1,ns2`
             """)
@@ -26,10 +26,10 @@ struct DeployCommand: AsyncParsableCommand {
     @OptionGroup var flags: DeployFlags
     @Flag(help: "Show the plan and stop, as `deptool plan` does.")
     var planOnly = false
-    @Flag(help: "First ask the hosts what somebody changed on them, as `deptool verify` does, and restore that, too.")
+    @Flag(help: "Also find drift on the hosts, as `deptool verify` does, and restore it.")
     var repair = false
     @Option(
-        help: ArgumentHelp("Empty this host, which is not in the config tree any more.", valueName: "name"),
+        help: ArgumentHelp("Remove everything from this host, which is no longer in the config tree.", valueName: "name"),
         completion: Complete.hosts)
     var removeHost: String?
 

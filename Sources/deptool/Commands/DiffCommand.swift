@@ -5,27 +5,27 @@ import Git
 import Model
 import Planning
 
-struct Diff: ParsableCommand {
+struct DiffCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "diff", abstract: "Show every line that a deploy would change, or that differs between two deploys.",
+        commandName: "diff", abstract: "Show the lines that a deploy would change, or that differ between two deploys.",
         discussion: """
-            Two commits of `deptool log`, as in `deptool diff 72565f27..7c8e44b8`, are compared for all hosts; what \
-            follows them limits that to hosts, or to apps as in `web1/nginx`.
+            To compare two deploys, name their commits from `deptool log`, as in `deptool diff 72565f27..7c8e44b8`. Hosts, or \
+            apps such as `web1/nginx`, after the commits limit the comparison.
 
-            Goes through $PAGER or less on a terminal. Example: `deptool diff --stat`
+            On a terminal, the output goes through $PAGER or less. Example: `deptool diff --stat`
             """)
 
     @Argument(
         help: ArgumentHelp(
             "The cluster's directory; or two commits with '..' between them, and hosts or apps.",
-            discussion: "Default: the cluster that was named last.", valueName: "dir"),
+            discussion: "If omitted, the last cluster you used.", valueName: "dir"),
         completion: Complete.differences)
     var words: [String] = []
     @OptionGroup var limit: LimitOption
     @OptionGroup var rendering: RenderOption
     @OptionGroup var output: OutputOption
     @OptionGroup var exit: ExitCodeOption
-    @Flag(help: "Only count the changed lines of each file.")
+    @Flag(help: "Count the changed lines of each file instead.")
     var stat = false
 
     func validate() throws {

@@ -7,17 +7,17 @@ import SSH
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Look at what a deploy needs, here and on hosts, and say what to do about what is amiss.",
+        commandName: "doctor", abstract: "Check this machine and the hosts for problems, and suggest fixes.",
         discussion: """
-            Without hosts, only this machine is looked at. With hosts, the way to each is tried step by step, and what is \
-            there is looked at; nothing is changed on them, and no agent is put there.
+            Without hosts, doctor checks only this machine. With hosts, it tries each step of the login, and inspects the \
+            host. It changes nothing there, and does not upload the agent.
 
-            Exit status: 1 when anything failed, else 0.
+            Exit status: 1 if a check failed, else 0.
 
             Example: `deptool doctor web1`
             """)
 
-    @Argument(help: "Hosts to look at: names, lists with commas, patterns such as 'web*'.", completion: Complete.hosts)
+    @Argument(help: "Hosts to check: names, comma-separated lists, patterns such as 'web*'.", completion: Complete.hosts)
     var hosts: [String] = []
     @OptionGroup var ssh: SSHOptions
     @OptionGroup var output: OutputOption

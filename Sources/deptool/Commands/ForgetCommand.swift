@@ -4,10 +4,10 @@ import Deployment
 import Display
 import Model
 
-struct Forget: ParsableCommand {
+struct ForgetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "forget", abstract: "Forget what is deployed on a host that is not in the config tree any more.",
-        discussion: "The host is left as it is. Example: `deptool forget web3`")
+        commandName: "forget", abstract: "Forget a host that is no longer in the config tree.",
+        discussion: "Nothing changes on the host. Example: `deptool forget web3`")
 
     @Argument(help: "The host's name.", completion: Complete.hosts)
     var host: String

@@ -3,23 +3,23 @@ import CSystem
 import Git
 import Model
 
-struct Init: ParsableCommand {
+struct InitCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "init", abstract: "Create the store '.deptool', and make a cluster the default.",
+        commandName: "init", abstract: "Create the store '.deptool', and set the default cluster.",
         discussion: """
-            Deptool uses only stores that you made or adopted, and runs only hooks that you allowed: a store and its \
-            configuration may come with somebody else's files.
+            Deptool uses only stores that you created or adopted, and runs only hooks that you allowed, because a store and \
+            its configuration may come with somebody else's files.
 
             Example: `deptool init prod` beside or above the directory `prod`.
             """)
 
     @Argument(help: "The cluster's directory, which holds a directory per host; created if missing.", completion: .directory)
     var dir: String?
-    @Flag(help: "Use a store that is there already, although you did not make it.")
+    @Flag(help: "Adopt an existing store that somebody else created.")
     var adopt = false
     @Option(
         help: ArgumentHelp(
-            "Run this command before each plan of the cluster, to make its config tree; an empty one for none.", valueName: "command"))
+            "Run this command before each plan, to render the config tree. An empty command removes the hook.", valueName: "command"))
     var render: String?
 
     func run() throws {

@@ -5,7 +5,7 @@ import Display
 import Model
 import SSH
 
-extension Status {
+extension StatusCommand {
     /// `--live`.
     func ask(_ hosts: [Hostname]) async throws {
         let isJSON = output.json
@@ -17,7 +17,7 @@ extension Status {
                 output.write(
                     liveStatusJSON(results, now: now),
                     or: LiveStatusText(style: Terminal.style).lines(results.map { ($0.host, $0.result) }).map { $0 + "\n" }.joined())
-                if results.contains(where: { (try? $0.result.get()) == nil }) { throw ExitCode(1) }
+                try HostResults.require(results)
                 return
             }
             let live = LiveScreen(hosts)

@@ -5,25 +5,25 @@ import Git
 import Model
 import SSH
 
-struct Log: AsyncParsableCommand {
+struct LogCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "log", abstract: "Show who deployed what, when, where to, and how it ended; the newest first.",
+        commandName: "log", abstract: "Show the history of deploys, newest first.",
         discussion: """
-            What this store deployed, and what it found that others deployed. With `--remote`, the hosts are asked for \
-            their own logs.
+            The history has the deploys of this store, and those of others that it found. With `--remote`, log queries the \
+            hosts for their own logs.
 
             Example: `deptool log web1 -n 5`
             """)
 
-    @Argument(help: "Only these hosts: names, lists with commas, patterns such as 'web*'.", completion: Complete.hosts)
+    @Argument(help: "Limit to these hosts: names, comma-separated lists, patterns such as 'web*'.", completion: Complete.hosts)
     var hosts: [String] = []
     @Option(
         name: [.customLong("limit"), .customLong("host")], parsing: .singleValue,
-        help: ArgumentHelp("The same.", valueName: "hosts"), completion: Complete.hosts)
+        help: ArgumentHelp("Limit to these hosts.", valueName: "hosts"), completion: Complete.hosts)
     var limit: [String] = []
-    @Option(name: [.customShort("n"), .long], help: "How many, at most.")
+    @Option(name: [.customShort("n"), .long], help: "Show at most this many entries.")
     var number = 20
-    @Flag(help: "Ask the hosts.")
+    @Flag(help: "Query the hosts for their own logs.")
     var remote = false
     @OptionGroup var ssh: SSHOptions
     @OptionGroup var output: OutputOption
@@ -54,7 +54,7 @@ struct Log: AsyncParsableCommand {
             let task = try HostTask(asked, access: ssh.access(screen, asks: !output.json))
             let results = await task.log().map { (host: $0.host, result: $0.result.map { Array($0.prefix(number)) }) }
             output.write(hostLogJSON(results), or: text.render(results))
-            if results.contains(where: { (try? $0.result.get()) == nil }) { throw ExitCode(1) }
+            try HostResults.require(results)
         } catch let error as SSHError {
             throw CommandError(error.phrase)
         }

@@ -5,16 +5,16 @@ import Git
 import Model
 import SSH
 
-struct Ping: AsyncParsableCommand {
+struct PingCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ping", abstract: "Measure round trips to the agents on the hosts.",
-        discussion: "Over SSH, as a deploy goes, so also where ICMP is blocked. Example: `deptool ping --limit 'web*'`")
+        commandName: "ping", abstract: "Measure round-trip times to the agents on the hosts.",
+        discussion: "Ping goes over SSH, as a deploy does, so it works where ICMP is blocked. Example: `deptool ping --limit 'web*'`")
 
     @OptionGroup var cluster: ClusterArgument
     @OptionGroup var limit: LimitOption
     @OptionGroup var ssh: SSHOptions
     @OptionGroup var output: OutputOption
-    @Option(name: .shortAndLong, help: "How many round trips to each host.")
+    @Option(name: .shortAndLong, help: "Number of round trips to each host.")
     var count = 150
 
     func validate() throws {
@@ -40,7 +40,7 @@ struct Ping: AsyncParsableCommand {
                 for (host, result) in results { screen.show(host, result) }
                 screen.finish()
             }
-            if results.contains(where: { (try? $0.result.get()) == nil }) { throw ExitCode(1) }
+            try HostResults.require(results)
         } catch let error as SSHError {
             throw CommandError(error.phrase)
         }

@@ -6,9 +6,9 @@ import Planning
 
 struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "plan", abstract: "Show exactly what a deploy would do, without connecting to anything.",
+        commandName: "plan", abstract: "Show exactly what a deploy would do. Opens no connections.",
         discussion: """
-            With `--out`, the plan is also written to a file, which `deptool deploy` takes, here or elsewhere.
+            With `--out`, plan also writes the plan to a file. `deptool deploy` takes that file, here or elsewhere.
 
             Example: `deptool plan --limit 'web*' --out web.plan`
             """)

@@ -5,12 +5,12 @@ import Git
 import Model
 import Planning
 
-struct Status: AsyncParsableCommand {
+struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Show what every host runs, as far as is known without asking it; with '--live', how it is.",
+        commandName: "status", abstract: "Show what each host runs, from the store; with '--live', from the hosts.",
         discussion: """
-            With `--live`, the hosts are asked: load, memory, space on `/` and `/var`, the time since they booted, whether they \
-            want to be booted anew, units that failed, and the state of every unit that an app enables.
+            With `--live`, status queries the hosts: load, memory, space on `/` and `/var`, uptime, whether a reboot is \
+            required, failed units, and the state of every unit that an app enables.
 
             Example: `deptool status --live --watch 5 --limit 'web*'`
             """)
@@ -19,11 +19,11 @@ struct Status: AsyncParsableCommand {
     @OptionGroup var limit: LimitOption
     @OptionGroup var ssh: SSHOptions
     @OptionGroup var output: OutputOption
-    @Flag(help: "Ask the hosts how they are.")
+    @Flag(help: "Query the hosts for load, memory, disk and units.")
     var live = false
     @Option(
         defaultAsFlag: 2,
-        help: ArgumentHelp("With '--live': ask again after so many seconds, 2 if not given, until Ctrl-C.", valueName: "seconds"))
+        help: ArgumentHelp("With '--live': query again every so many seconds (2), until Ctrl-C.", valueName: "seconds"))
     var watch: Int?
 
     func validate() throws {

@@ -5,16 +5,16 @@ import Git
 import Model
 import SSH
 
-struct Sync: AsyncParsableCommand {
+struct SyncCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sync", abstract: "Ask the hosts what they run, and make the store know.",
-        discussion: "For when somebody else deploys too, or the store was lost. Example: `deptool sync --changed`")
+        commandName: "sync", abstract: "Query the hosts and update the store.",
+        discussion: "Use it when somebody else deploys too, or after you lost the store. Example: `deptool sync --changed`")
 
     @OptionGroup var cluster: ClusterArgument
     @OptionGroup var limit: LimitOption
     @OptionGroup var ssh: SSHOptions
     @OptionGroup var output: OutputOption
-    @Flag(help: "Only hosts that a deploy would connect to.")
+    @Flag(help: "Query only hosts that a deploy would connect to.")
     var changed = false
 
     func run() async throws {
@@ -31,7 +31,7 @@ struct Sync: AsyncParsableCommand {
                 if !isJSON { screen.write(SyncText(style: style).line(host, result)) }
             }
             output.write(syncJSON(results), or: SyncText(style: style).summary(results))
-            if results.contains(where: { (try? $0.result.get()) == nil }) { throw ExitCode(1) }
+            try HostResults.require(results)
         } catch let error as SSHError {
             throw CommandError(error.phrase)
         }

@@ -3,12 +3,12 @@ import Deployment
 import Model
 import Planning
 
-struct Undo: AsyncParsableCommand {
+struct UndoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "undo", abstract: "Bring hosts back to what they ran before.",
+        commandName: "undo", abstract: "Restore what the hosts ran before a deploy.",
         discussion: """
-            Undoes the last deploy on its hosts; with `--limit`, the last one on each of these hosts. It is planned, shown \
-            and carried out as any other deploy, so undoing twice returns. The config tree on disk stays as it is.
+            Undo reverts the last deploy on its hosts; with `--limit`, the last one on each of these hosts. An undo is a deploy: \
+            it has a plan, and a second undo reverts it. The config tree on disk does not change.
 
             Example: `deptool undo --limit web1 --to 72565f27`
             """)
@@ -21,7 +21,7 @@ struct Undo: AsyncParsableCommand {
     @Flag(help: "Show the plan and stop.")
     var planOnly = false
     @Option(
-        help: ArgumentHelp("Bring them to what this commit has for them.", valueName: "commit"),
+        help: ArgumentHelp("Restore what this commit has for the hosts.", valueName: "commit"),
         completion: Complete.commits)
     var to: String?
 

@@ -5,14 +5,14 @@ import Git
 import Model
 import SSH
 
-struct Verify: AsyncParsableCommand {
+struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Ask the hosts whether they still are as they were deployed, and show what somebody changed.",
+        commandName: "verify", abstract: "Compare the hosts with what was deployed, and show drift.",
         discussion: """
-            Each host compares itself with its record: contents, modes and owners of files, links, units, and what is left \
-            over in Deptool's own directories. Nothing is changed there; `deptool deploy --repair` restores what drifted.
+            Each host compares itself with its record: contents, modes and owners of files, symlinks, units, and stale files \
+            in Deptool's own directories. Verify changes nothing; `deptool deploy --repair` restores what drifted.
 
-            Exit status: 0 also when something drifted, unless `--exit-code` is given; 1 when a host could not be asked.
+            Exit status: 0, also if something drifted, unless you give `--exit-code`; 1 if a host could not be queried.
 
             Example: `deptool verify --limit 'web*' --diff`
             """)
@@ -21,7 +21,7 @@ struct Verify: AsyncParsableCommand {
     @OptionGroup var limit: LimitOption
     @OptionGroup var ssh: SSHOptions
     @OptionGroup var output: OutputOption
-    @Flag(help: "Exit with 2 when anything drifted.")
+    @Flag(help: "Exit with status 2 if anything drifted.")
     var exitCode = false
     @Flag(help: "Show the changed lines of edited files.")
     var diff = false
@@ -46,7 +46,7 @@ struct Verify: AsyncParsableCommand {
             let text = VerifyText(style: Terminal.style).render(results)
             if diff { try show(text, results, workspace.store) } else { Terminal.write(text) }
         }
-        if results.contains(where: { (try? $0.result.get()) == nil }) { throw ExitCode(1) }
+        try HostResults.require(results)
         if exitCode, results.contains(where: { (try? $0.result.get().isClean) == false }) { throw ExitCode(2) }
     }
 

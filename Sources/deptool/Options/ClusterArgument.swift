@@ -3,7 +3,7 @@ import Deployment
 
 struct ClusterArgument: ParsableArguments {
     @Argument(
-        help: ArgumentHelp("The cluster's directory.", discussion: "Default: the one that was named last."),
+        help: ArgumentHelp("The cluster's directory.", discussion: "If omitted, the last directory you used."),
         completion: .directory)
     var dir: String?
 

@@ -3,11 +3,11 @@ import Deployment
 import Model
 
 struct DeployFlags: ParsableArguments {
-    @Flag(help: "Do not ask.")
+    @Flag(help: "Deploy without asking.")
     var noConfirm = false
-    @Flag(help: "Go on without hosts that cannot be reached.")
+    @Flag(help: "Continue without hosts that cannot be reached.")
     var skipUnreachable = false
-    @Flag(help: "Do not connect before you have answered.")
+    @Flag(help: "Connect only after you have answered.")
     var noPreconnect = false
     @OptionGroup var output: OutputOption
 

@@ -1,7 +1,7 @@
 import ArgumentParser
 
 struct ExitCodeOption: ParsableArguments {
-    @Flag(help: "Exit with 2 when there is something to do.")
+    @Flag(help: "Exit with status 2 if there is something to do.")
     var exitCode = false
 
     func leave(_ hasChanges: Bool) throws {

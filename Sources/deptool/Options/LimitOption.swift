@@ -4,7 +4,7 @@ import Deployment
 struct LimitOption: ParsableArguments {
     @Option(
         name: .long, parsing: .singleValue,
-        help: ArgumentHelp("Only these hosts: names, lists with commas, patterns such as 'web*'.", valueName: "hosts"),
+        help: ArgumentHelp("Limit to these hosts: names, comma-separated lists, patterns such as 'web*'.", valueName: "hosts"),
         completion: Complete.hosts)
     var limit: [String] = []
 

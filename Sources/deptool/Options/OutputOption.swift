@@ -2,7 +2,7 @@ import ArgumentParser
 import Display
 
 struct OutputOption: ParsableArguments {
-    @Flag(help: "Print JSON, as the manual describes it.")
+    @Flag(help: "Print JSON, one document a line.")
     var json = false
 
     /// Writes one or the other.

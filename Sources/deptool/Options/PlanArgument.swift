@@ -6,7 +6,7 @@ struct PlanArgument: ParsableArguments {
     @Argument(
         help: ArgumentHelp(
             "The cluster's directory, or a file that `deptool plan --out` wrote.",
-            discussion: "Default: the cluster that was named last."),
+            discussion: "If omitted, the last cluster you used."),
         completion: .file())
     var dir: String?
 

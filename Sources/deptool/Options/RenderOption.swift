@@ -1,7 +1,7 @@
 import ArgumentParser
 
 struct RenderOption: ParsableArguments {
-    @Flag(help: "Do not run the render hook of the store's configuration first.")
+    @Flag(help: "Do not run the render hook first.")
     var noRender = false
 
     /// Runs the hook that makes the config tree, if there is one.

@@ -10,14 +10,14 @@ struct SSHOptions: ParsableArguments {
         name: .long, help: ArgumentHelp("Use this ssh configuration instead of your own.", valueName: "file"),
         completion: .file())
     var sshConfig: String?
-    @Option(name: .long, help: "How many hosts to log in to at once.")
+    @Option(name: .long, help: "Log in to at most this many hosts at once.")
     var parallel = 32
     @Option(
         help: ArgumentHelp(
             "What carries the connections: 'libssh2', the system's 'openssh', or 'auto', which is libssh2 where it can.",
             valueName: "how"))
     var transport = Access.Transport.auto
-    @Flag(name: .long, help: "Say how hosts are reached.")
+    @Flag(name: .long, help: "Print how each host is reached.")
     var verbose = false
 
     func validate() throws {

@@ -8,7 +8,7 @@ struct SafetyOptions: ParsableArguments {
             "When a host keeps its new state only after a new login to it has worked: 'auto' when the plan touches what "
                 + "the login depends on, 'always', or 'never'.", valueName: "when"))
     var `guard` = Safety.Guard.auto
-    @Flag(help: "All hosts keep their new state, or all roll back.")
+    @Flag(help: "Roll back all hosts if one fails.")
     var atomic = false
 
     var safety: Safety { Safety(guard: `guard`, isAtomic: atomic) }

@@ -23,21 +23,18 @@ struct Workspace {
     /// the one given, else the default.
     init(directory: String?) throws {
         store = try Self.storeOnly()
-        do throws(StoreError) {
-            if let directory {
-                self.directory = absolute(directory, in: workingDirectory())
-            } else if let name = try store.configuration(Self.defaultKey) {
-                self.directory = absolute(name, in: Self.parent(of: store))
-            } else {
-                throw StoreError.git("find the cluster", message: "")
-            }
-        } catch .git("find the cluster", _) {
+        if let directory {
+            self.directory = absolute(directory, in: workingDirectory())
+            return
+        }
+        let name: String?
+        do { name = try store.configuration(Self.defaultKey) } catch { throw CommandError(error) }
+        guard let name else {
             throw CommandError(
                 "no default cluster",
                 "Name the cluster's directory, as in `deptool plan prod`, or make one the default with `deptool init prod`.")
-        } catch {
-            throw CommandError(error)
         }
+        self.directory = absolute(name, in: Self.parent(of: store))
     }
 
     /// For what needs no cluster. A store that the user neither made nor adopted is not read: it may have come with a

@@ -1,0 +1,11 @@
+import ArgumentParser
+import Deployment
+import Model
+
+/// What commands share that query each host.
+enum HostResults {
+    /// Ends the command with status 1 if any host failed.
+    static func require<Value>(_ results: [(host: Hostname, result: Result<Value, HostError>)]) throws {
+        if results.contains(where: { (try? $0.result.get()) == nil }) { throw ExitCode(1) }
+    }
+}
