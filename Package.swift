@@ -24,7 +24,7 @@ let core: [Target] = [
     .executableTarget(name: "deptool-agent", dependencies: ["AgentCore"], swiftSettings: embeddable),
 ]
 
-let laptop: [Target] = [
+let client: [Target] = [
     .systemLibrary(
         name: "CGit2", pkgConfig: "libgit2", providers: [.apt(["libgit2-dev"]), .brew(["libgit2"])]),
     .systemLibrary(
@@ -103,5 +103,5 @@ let package = Package(
         : [
             .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
         ],
-    targets: core + (embedded ? [] : laptop + tests + endToEnd),
+    targets: core + (embedded ? [] : client + tests + endToEnd),
     swiftLanguageModes: [.v6])

@@ -45,9 +45,9 @@ package struct Step: Hashable, Sendable {
         /// Wait for the unit to come up, and judge it for as long as it has to settle; nil for the agent's own measure: a
         /// moment where systemd cannot tell that the unit is ready.
         case check(UnitName, settle: Duration?, within: Duration)
-        /// Run a program that reads what it will run with from its next start on, and tell the laptop what it says.
+        /// Run a program that reads what it will run with from its next start on, and tell the client what it says.
         case test(Test)
-        /// Wait for the laptop to say that all is well; without a word in time, everything is undone.
+        /// Wait for the client to say that all is well; without a word in time, everything is undone.
         case confirm(within: Duration, because: Confirmation)
     }
 
@@ -69,7 +69,7 @@ package struct Step: Hashable, Sendable {
         }
     }
 
-    /// What the laptop makes sure of before it confirms.
+    /// What the client makes sure of before it confirms.
     package enum Confirmation: Hashable, Sendable {
         /// It can still log in, since this, which the login depends on, is touched; nil when the operator wants that anyway.
         case login(touched: String?)

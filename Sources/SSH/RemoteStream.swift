@@ -1,4 +1,4 @@
-/// A command that runs on a host, as the laptop sees it: two byte streams, what it says besides, and how it ended.
+/// A command that runs on a host, as the client sees it: two byte streams, what it says besides, and how it ended.
 ///
 /// One thread uses it; every call may block, and ends by its deadline. A read that ended so may be repeated; after any
 /// other error nothing more may be asked of it but `standardError`.

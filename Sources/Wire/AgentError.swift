@@ -58,7 +58,7 @@ package indirect enum Problem: Hashable, Sendable {
     case agentDied
     /// The host lost power, or both processes of the agent were killed.
     case interrupted
-    /// The laptop asked for something that makes no sense now.
+    /// The client asked for something that makes no sense now.
     case protocolViolation
     /// The journal or record on disk cannot be read.
     case unreadable(path: String, WireError)

@@ -170,7 +170,7 @@ extension Reply: WireCodable {
 
     package init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
-        // What the process that runs the steps tells the one that talks to the laptop.
+        // What the process that runs the steps tells the one that talks to the client.
         case 5: self = .began(step: try reader.count(limit: Int(Int32.max)))
         case 6: self = .undoing(try AgentError(from: &reader))
         case 7: self = .finished(try Outcome(from: &reader))

@@ -69,7 +69,7 @@ package struct Waiting: Hashable, Sendable {
 
 /// Who holds a host's lock.
 package struct Holder: Hashable, Sendable {
-    /// As the operator's laptop names them.
+    /// As the operator's client names them.
     package var name: String
     /// Since when, in seconds since the epoch, by the host's clock.
     package var since: Int64

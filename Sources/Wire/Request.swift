@@ -1,6 +1,6 @@
 import Model
 
-/// What the laptop asks of the agent.
+/// What the client asks of the agent.
 package indirect enum Request: Hashable, Sendable {
     /// Lock the host and stage a deploy; the contents it announces follow at once.
     case prepare(Preparation)

@@ -12,7 +12,7 @@ final class ChildAgent {
         var description: String { "\(kind) at operation \(number)" }
     }
 
-    let laptop: Laptop
+    let client: Client
     private let pid: Int32
 
     /// The path of what is built beside the tests.
@@ -37,7 +37,7 @@ final class ChildAgent {
         if let fault { arguments += ["\(fault.number)", fault.kind] }
         var bytes: [UInt8] = []
         for argument in arguments { bytes += Array(argument.utf8) + [0] }
-        laptop = Laptop(ours)
+        client = Client(ours)
         pid = bytes.withUnsafeBytes { csys_spawn($0.baseAddress, $0.count, arguments.count, theirs, theirs, null) }
         try #require(pid > 0)
     }
@@ -47,34 +47,34 @@ final class ChildAgent {
 
     /// Listens to the end; the exit status.
     func finish() throws -> Int32 {
-        laptop.hangUp()
-        while try laptop.receive() != nil {}
-        laptop.close()
+        client.hangUp()
+        while try client.receive() != nil {}
+        client.close()
         return csys_wait(pid, true)
     }
 
     /// Leaves, and waits for the agent to see it; the exit status.
     func abandon() -> Int32 {
-        laptop.close()
+        client.close()
         return csys_wait(pid, true)
     }
 
     /// A session that only begins and ends; the greeting, if it came to that.
     static func start(_ host: TestHost, fault: Fault? = nil, clock: Int? = nil) throws -> (status: Int32, hello: Reply?) {
         let child = try ChildAgent(host, fault: fault, clock: clock)
-        let hello = try? child.laptop.greet()
+        let hello = try? child.client.greet()
         return (try child.finish(), hello)
     }
 
     static func deploy(
         _ plan: Plan, to host: TestHost, executor: String = "inline", fault: Fault? = nil, clock: Int? = nil
-    ) throws -> (status: Int32, ending: Laptop.Ending) {
+    ) throws -> (status: Int32, ending: Client.Ending) {
         let child = try ChildAgent(host, executor: executor, fault: fault, clock: clock)
-        var ending = Laptop.Ending.gone
-        switch try? child.laptop.greet() {
+        var ending = Client.Ending.gone
+        switch try? child.client.greet() {
         case nil: break
         case .refused(let failure)?: ending = .refused(failure)
-        default: ending = try child.laptop.deploy(plan)
+        default: ending = try child.client.deploy(plan)
         }
         return (try child.finish(), ending)
     }

@@ -15,7 +15,7 @@ import Wire
     @Test(arguments: [-4 * decade, 6 * decade])
     func `deploys, rollbacks, recoveries, locks and the log`(ahead: Int) throws {
         let host = try TestHost()
-        func deploy(_ number: Int, clock: Int, _ plan: Plan? = nil) throws -> Laptop.Ending {
+        func deploy(_ number: Int, clock: Int, _ plan: Plan? = nil) throws -> Client.Ending {
             let old = number == 1 ? nil : (wanted: apps[number - 2], number: number - 1)
             let plan = plan ?? Plan(from: old, to: apps[number - 1], number)
             return try ChildAgent.deploy(plan, to: host, executor: "detached", clock: clock).ending
@@ -47,9 +47,9 @@ import Wire
 
         // Who holds the lock is told by name, not by when; and it goes with its holder.
         let holder = try ChildAgent(host, clock: ahead)
-        _ = try holder.laptop.greet()
-        holder.laptop.send(.prepare(plan.preparation))
-        try #require(try holder.laptop.receive() == .locked)
+        _ = try holder.client.greet()
+        holder.client.send(.prepare(plan.preparation))
+        try #require(try holder.client.receive() == .locked)
         guard case .busy(let who) = try deploy(3, clock: -ahead) else {
             Issue.record("it was not locked")
             return

@@ -24,14 +24,14 @@ import Wire
         return Array(stride(from: Int.random(in: 0..<share), to: count, by: share))
     }
 
-    @Test func `after any byte of the laptop's it is the old one`() throws {
+    @Test func `after any byte of the client's it is the old one`() throws {
         let (host, before, plan) = try host()
         let bytes = plan.script.flatMap { Frame.encode($0) }
         let offsets = offsets(bytes.count)
         for offset in offsets {
-            let laptop = try host.session().laptop
-            laptop.send(bytes: Array(bytes.prefix(offset)))
-            try host.end(laptop)
+            let client = try host.session().client
+            client.send(bytes: Array(bytes.prefix(offset)))
+            try host.end(client)
             try host.expect(unchangedSince: before, "after \(offset) bytes")
         }
         print("cut on the way to the host: \(offsets.count) offsets of \(bytes.count)")
@@ -41,17 +41,17 @@ import Wire
     @Test func `after any byte of the agent's it is either`() throws {
         let (host, before, plan) = try host()
         let whole = try TestHost(copyOf: host)
-        let laptop = try whole.session().laptop
-        _ = try laptop.deploy(plan)
-        try whole.end(laptop)
-        let size = Frame.magic.count + laptop.replies.reduce(0) { $0 + Frame.encode($1).count }
+        let client = try whole.session().client
+        _ = try client.deploy(plan)
+        try whole.end(client)
+        let size = Frame.magic.count + client.replies.reduce(0) { $0 + Frame.encode($1).count }
         let offsets = offsets(size + 1)
         var (undone, done) = (0, 0)
         for offset in offsets {
             let copy = try TestHost(copyOf: host)
             let child = try ChildAgent(copy)
-            child.laptop.send(plan.script)
-            child.laptop.skip(offset)
+            child.client.send(plan.script)
+            child.client.skip(offset)
             #expect(child.abandon() == 0)
             #expect(try copy.isLockFree())
             let changes = difference(before, try copy.listing())

@@ -15,15 +15,15 @@ import Wire
 
     @Test func `the first deploy makes everything`() throws {
         let host = try TestHost()
-        let (laptop, hello) = try host.session()
+        let (client, hello) = try host.session()
         #expect(hello == Hello(hostname: "web1", machineID: "", hasSystemd: false, commit: nil, recovery: nil))
         let plan = Plan(from: nil, to: first, 1)
-        #expect(try laptop.deploy(plan) == .finished(.deployed))
+        #expect(try client.deploy(plan) == .finished(.deployed))
         #expect(
-            Array(laptop.replies.dropFirst())
+            Array(client.replies.dropFirst())
                 == [.locked, .staged(missing: [])] + plan.preparation.steps.indices.map { .began(step: $0) }
                 + [.finished(.deployed)])
-        try host.end(laptop)
+        try host.end(client)
         try host.expect(running: first, 1)
         let version = Version(first.record(1).commit).text
         #expect(host.target("/etc/nsd/nsd.conf") == "/var/lib/deptool/apps/dns/current/nsd.conf")
@@ -65,11 +65,11 @@ import Wire
         try host.write("/var/lib/deptool/apps/dns/previous/zones/a.zone", "edited")
         var back = Plan(from: (second, 2), to: first, 3)
         back.preparation.contents = []
-        let (laptop, _) = try host.session()
-        #expect(try laptop.deploy(back) == .finished(.deployed))
+        let (client, _) = try host.session()
+        #expect(try client.deploy(back) == .finished(.deployed))
         // The edited one is asked for, the other not.
-        #expect(laptop.replies.contains(.staged(missing: [Wanted.File("a").id])))
-        try host.end(laptop)
+        #expect(client.replies.contains(.staged(missing: [Wanted.File("a").id])))
+        try host.end(client)
         try host.expect(running: first, 3)
     }
 
@@ -166,10 +166,10 @@ import Wire
         try host.write("/var/lib/deptool/apps/dns/current/nsd.conf", text)
         var second = first
         second.apps["dns"]!.files["zones/a.zone"] = .init("b")
-        let laptop = try host.session().laptop
-        #expect(try laptop.deploy(Plan(from: (first, 1), to: second, 2)) == .finished(.deployed))
-        #expect(laptop.replies.contains(.staged(missing: [Wanted.File("server:").id])))
-        try host.end(laptop)
+        let client = try host.session().client
+        #expect(try client.deploy(Plan(from: (first, 1), to: second, 2)) == .finished(.deployed))
+        #expect(client.replies.contains(.staged(missing: [Wanted.File("server:").id])))
+        try host.end(client)
         try host.expect(running: second, 2)
     }
 
@@ -193,19 +193,19 @@ import Wire
         let big = random.bytes(3 * Frame.contentLimit + 17)
         let wanted = Wanted(["a": .init(["big": .init(bytes: big), "small": .init("s")])])
         let plan = Plan(from: nil, to: wanted, 1)
-        let laptop = try host.session().laptop
-        laptop.send(.prepare(plan.preparation))
+        let client = try host.session().client
+        client.send(.prepare(plan.preparation))
         // All contents as one stream, in pieces that do not care where one ends.
         var stream = plan.preparation.contents.flatMap { plan.contents[$0.id]! }[...]
         while !stream.isEmpty {
             let piece = stream.prefix(random.int(1...Frame.contentLimit))
-            laptop.send(.content(Array(piece)[...]), .content([]))
+            client.send(.content(Array(piece)[...]), .content([]))
             stream = stream.dropFirst(piece.count)
         }
-        while let reply = try laptop.receive(), reply != .staged(missing: []) {}
-        laptop.send(.apply)
-        while let reply = try laptop.receive(), reply != .finished(.deployed) {}
-        try host.end(laptop)
+        while let reply = try client.receive(), reply != .staged(missing: []) {}
+        client.send(.apply)
+        while let reply = try client.receive(), reply != .finished(.deployed) {}
+        try host.end(client)
         try host.expect(running: wanted, 1)
     }
 
@@ -296,16 +296,16 @@ import Wire
 
     @Test func `several deploys can go through one session`() throws {
         let host = try TestHost()
-        let laptop = try host.session().laptop
+        let client = try host.session().client
         var (now, number): (Wanted?, Int) = (nil, 0)
         var random = Seeded()
         for _ in 0..<10 {
             let next = random.wanted()
             let plan = Plan(from: now.map { ($0, number) }, to: next, number + 1)
-            #expect(try laptop.deploy(plan) == .finished(.deployed), "seed \(random.seed)")
+            #expect(try client.deploy(plan) == .finished(.deployed), "seed \(random.seed)")
             (now, number) = (next, number + 1)
             try host.expect(running: next, number, "seed \(random.seed)")
         }
-        try host.end(laptop)
+        try host.end(client)
     }
 }

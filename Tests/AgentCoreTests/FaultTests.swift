@@ -218,7 +218,7 @@ import Wire
             _ = try ChildAgent.deploy(scenario.plan, to: broken, fault: .init(number: number, kind: "kill"))
             let counter = Breaker(at: .max)
             let whole = try TestHost(copyOf: broken)
-            try whole.end(try whole.session(gate: counter).laptop)
+            try whole.end(try whole.session(gate: counter).client)
             for second in 0..<counter.count {
                 let fault = ChildAgent.Fault(number: second + 1, kind: kind)
                 let host = try TestHost(copyOf: broken)

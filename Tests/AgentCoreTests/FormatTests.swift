@@ -39,8 +39,8 @@ import Wire
         try Data(try kept("journal-1")).write(to: URL(filePath: host.real("/var/lib/deptool/store/journal")))
         try host.symlink("/etc/two.conf", to: "/var/lib/deptool/apps/nsd/current/one.conf")
         try host.symlink("/etc/systemd/system/one.service", to: "/var/lib/deptool/apps/nsd/current/systemd/one.service")
-        let (laptop, hello) = try host.session()
-        try host.end(laptop)
+        let (client, hello) = try host.session()
+        try host.end(client)
         #expect(hello.recovery == .rolledBack(AgentError(.interrupted)))
         #expect(!host.exists("/etc/two.conf"))
         #expect(host.target("/etc/systemd/system/one.service") == "/var/lib/deptool/apps/nsd/current/systemd/one.service")
@@ -83,10 +83,10 @@ import Wire
         let path = "/var/lib/deptool/store/" + name
         try Data(writer.bytes).write(to: URL(filePath: host.real(path)))
         let before = try host.listing()
-        let laptop = try host.connect()
+        let client = try host.connect()
         let expected = Reply.refused(AgentError(.newerFormat(path: path, writer: "deptool-agent-9-ffffffffff")))
-        #expect(try laptop.greet() == expected)
-        try host.end(laptop)
+        #expect(try client.greet() == expected)
+        try host.end(client)
         #expect(difference(before, try host.listing()).filter { !$0.contains("/store/lock") } == [])
     }
 
@@ -103,8 +103,8 @@ import Wire
         writer.number(4)
         writer.text("deptool-agent-9-ffffffffff")
         try Data(writer.bytes).write(to: URL(filePath: host.real("/var/lib/deptool/store/journal")))
-        let (laptop, _) = try host.session()
-        try host.end(laptop)
+        let (client, _) = try host.session()
+        try host.end(client)
         #expect(host.read("/etc/by-writer") == "done\n")
     }
 

@@ -15,11 +15,11 @@ import Wire
         try host.deploy(wanted, 1)
         #expect(try host.session().hello.commit == wanted.record(1).commit)
         try host.write("/etc/machine-id", "fedcba9876543210fedcba9876543210\n")
-        let (laptop, hello) = try host.session()
+        let (client, hello) = try host.session()
         #expect(hello.commit == nil)
-        laptop.send(.record)
-        #expect(try laptop.receive() == .record(nil))
-        try host.end(laptop)
+        client.send(.record)
+        #expect(try client.receive() == .record(nil))
+        try host.end(client)
         // It is taken over again, links to directories and all.
         #expect(try host.deploy(Plan(from: (wanted, 1), to: wanted, 2)) == .stale(nil))
         try host.deploy(wanted, 3)
@@ -79,7 +79,7 @@ import Wire
             before["/etc/machine-id"] = try copy.listing()["/etc/machine-id"]
             return (copy, before)
         }
-        throw Laptop.Gone()
+        throw Client.Gone()
     }
 
     private func commit(on host: TestHost) throws -> ObjectID? {
@@ -90,8 +90,8 @@ import Wire
     @Test func `a deploy that is committed stays so when the machine id changes`() throws {
         let new = Wanted(["dns": .init(["a": .init("2")], links: ["/etc/a": "a"])])
         let (host, _) = try cut(Plan(from: (wanted, 1), to: new, 2)) { try commit(on: $0) == new.record(2).commit }
-        let (laptop, hello) = try host.session()
-        try host.end(laptop)
+        let (client, hello) = try host.session()
+        try host.end(client)
         #expect(hello.recovery == .deployed)
         #expect(host.read("/etc/a") == nil)
         #expect(host.target("/etc/a") == "/var/lib/deptool/apps/dns/current/a")
@@ -100,16 +100,16 @@ import Wire
 
     @Test func `a host is not taken for emptied because its machine id changes`() throws {
         let (host, before) = try cut(removal()) { host in try commit(on: host) != nil && !host.exists("/etc/a") }
-        let (laptop, hello) = try host.session()
-        try host.end(laptop)
+        let (client, hello) = try host.session()
+        try host.end(client)
         #expect(hello.recovery == .rolledBack(AgentError(.interrupted)))
         try host.expect(unchangedSince: before)
     }
 
     @Test func `a host that is emptied is so whatever its machine id`() throws {
         let (host, _) = try cut(removal()) { try commit(on: $0) == nil }
-        let (laptop, hello) = try host.session()
-        try host.end(laptop)
+        let (client, hello) = try host.session()
+        try host.end(client)
         #expect(hello.recovery == .deployed)
         #expect(!host.exists("/etc/a"))
     }
@@ -150,7 +150,7 @@ import Wire
             try host.deploy(wanted, 1)
             let before = try host.listing()
             let ending = try host.deploy(removal(), gate: Breaker(at: number))
-            try host.end(host.session().laptop)
+            try host.end(host.session().client)
             if try host.session().hello.commit == nil {
                 #expect(ending == .finished(.deployed), "operation \(number)")
                 #expect(host.names("/var/lib/deptool/apps") == [], "operation \(number)")

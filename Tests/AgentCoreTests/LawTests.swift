@@ -43,7 +43,7 @@ import Wire
             // Half of the operations come after the staging, or nearly.
             let number = random.int(counter.count / 2...counter.count)
             _ = try host.deploy(plan, gate: Breaker(at: number))
-            try host.end(try host.session().laptop)
+            try host.end(try host.session().client)
             let record = FileManager.default.contents(atPath: host.real("/var/lib/deptool/store/record"))
             let isNew = try record.map { try StoredRecord(decoding: Array($0)).record } == new.record(2)
             if !isNew {
@@ -70,7 +70,7 @@ import Wire
             try whole.expect(running: new, 2, "seed \(random.seed)")
             let number = random.int(1...counter.count)
             _ = try host.deploy(plan, gate: Breaker(at: number))
-            try host.end(try host.session().laptop)
+            try host.end(try host.session().client)
             let record = FileManager.default.contents(atPath: host.real("/var/lib/deptool/store/record"))
             if try record.map({ try StoredRecord(decoding: Array($0)).record }) != new.record(2) {
                 try host.expect(unchangedSince: before, "operation \(number) of \(counter.count), seed \(random.seed)")

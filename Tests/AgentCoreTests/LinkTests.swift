@@ -17,7 +17,7 @@ import Wire
         return .occupied(path, by: occupant, for: path.text == "/etc/file" ? nil : link)
     }
 
-    private func isRolledBack(_ ending: Laptop.Ending) -> Bool {
+    private func isRolledBack(_ ending: Client.Ending) -> Bool {
         if case .finished(.rolledBack) = ending { return true }
         Issue.record("\(ending)")
         return false

@@ -61,15 +61,15 @@ struct `A deploy in which power is lost` {
                 guard seen.insert(disk.fingerprint).inserted else { continue }
                 let host = try TestHost(disk)
                 let comment: Comment = "\(what), event \(count) of \(recorder.events.count), \(mercy), seed \(random.seed)"
-                let laptop = try host.connect()
-                guard case .hello = try laptop.greet() else {
+                let client = try host.connect()
+                guard case .hello = try client.greet() else {
                     Issue.record(comment)
                     continue
                 }
                 // What was staged may be left until the next deploy begins.
-                laptop.send(.prepare(plan.preparation), .cancel, .ping)
-                while let reply = try laptop.receive(), reply != .pong {}
-                try host.end(laptop)
+                client.send(.prepare(plan.preparation), .cancel, .ping)
+                while let reply = try client.receive(), reply != .pong {}
+                try host.end(client)
                 let now = try host.listing()
                 let (toOld, toNew) = (difference(states.old, now), difference(states.new, now))
                 let changes = toOld.isEmpty || toNew.isEmpty ? [] : ["neither old nor new:"] + toOld + ["and:"] + toNew
@@ -91,7 +91,7 @@ struct `A deploy in which power is lost` {
         #expect(try host.deploy(plan, gate: recorder) == .finished(.deployed))
         recorder.look()
         var random = Seeded()
-        // When the laptop has heard that it is done, it is.
+        // When the client has heard that it is done, it is.
         let last = try TestHost(recorder.disk(after: recorder.events.count, .nothing, &random))
         #expect(try last.deploy(plan) == .stale(new.record(2)))
         try last.expect(running: new, 2)
@@ -119,7 +119,7 @@ struct `A deploy in which power is lost` {
                     _ = try host.deploy(plan, gate: Both(breaker, recorder))
                 }
                 recorder.deadFrom = nil
-                try host.end(try host.session(gate: recorder).laptop)
+                try host.end(try host.session(gate: recorder).client)
                 recorder.look()
                 let what = "\(isKilled ? "killed" : "failed") at operation \(number)"
                 hits += try replay(recorder, plan, (states.old, states.new), what, share: share, &seen)

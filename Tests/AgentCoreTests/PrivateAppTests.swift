@@ -46,11 +46,11 @@ import Wire
     }
 
     private func drift(_ group: String? = nil) throws -> [Drift] {
-        let (laptop, _) = try host.session()
-        laptop.send(.verify([PrivateApp(try #require(AppName("dns")), group: group.flatMap { GroupName($0) })]))
+        let (client, _) = try host.session()
+        client.send(.verify([PrivateApp(try #require(AppName("dns")), group: group.flatMap { GroupName($0) })]))
         var drift: [Drift] = []
-        while case .drift(let some)? = try laptop.receive(), !some.isEmpty { drift += some }
-        try host.end(laptop)
+        while case .drift(let some)? = try client.receive(), !some.isEmpty { drift += some }
+        try host.end(client)
         return drift
     }
 

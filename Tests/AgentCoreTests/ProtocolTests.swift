@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Wire
 
-@Suite struct `What a laptop may say` {
+@Suite struct `What a client may say` {
     let wanted = Wanted([
         "dns": .init(["a": .init("aaa"), "b": .init("bb"), "empty": .init("")], links: ["/etc/a": "a"]),
         "web": .init(["c": .init("ccc")]),
@@ -22,18 +22,18 @@ import Wire
 
     @Test func `the record is told, when there is one`() throws {
         let host = try TestHost()
-        var laptop = try host.session().laptop
-        laptop.send(.record, .ping, .cancel, .content([1]), .fetch([]), .ping)
-        #expect(try laptop.receive() == .record(nil))
-        #expect(try laptop.receive() == .pong)
-        #expect(try laptop.receive() == .pong)
-        try host.end(laptop)
+        var client = try host.session().client
+        client.send(.record, .ping, .cancel, .content([1]), .fetch([]), .ping)
+        #expect(try client.receive() == .record(nil))
+        #expect(try client.receive() == .pong)
+        #expect(try client.receive() == .pong)
+        try host.end(client)
         try host.deploy(wanted, 1)
         let (next, hello) = try host.session()
-        laptop = next
+        client = next
         #expect(hello.commit == wanted.record(1).commit)
-        laptop.send(.record)
-        #expect(try laptop.receive() == .record(wanted.record(1)))
+        client.send(.record)
+        #expect(try client.receive() == .record(wanted.record(1)))
     }
 
     @Test func `files are told as they are recorded, others not`() throws {
@@ -41,33 +41,33 @@ import Wire
         try host.deploy(wanted, 1)
         try host.write("/var/lib/deptool/apps/dns/current/b", "edited")
         try host.write("/etc/secret", "secret")
-        let laptop = try host.session().laptop
+        let client = try host.session().client
         let ids = ["aaa", "bb", "", "ccc", "secret"].map { Wanted.File($0).id }
-        laptop.send(.fetch(ids))
-        #expect(try laptop.receive() == .file(size: 3))
-        #expect(try laptop.receive() == .content(Array("aaa".utf8)))
-        #expect(try laptop.receive() == .file(size: nil))
-        #expect(try laptop.receive() == .file(size: 0))
-        #expect(try laptop.receive() == .file(size: 3))
-        #expect(try laptop.receive() == .content(Array("ccc".utf8)))
-        #expect(try laptop.receive() == .file(size: nil))
+        client.send(.fetch(ids))
+        #expect(try client.receive() == .file(size: 3))
+        #expect(try client.receive() == .content(Array("aaa".utf8)))
+        #expect(try client.receive() == .file(size: nil))
+        #expect(try client.receive() == .file(size: 0))
+        #expect(try client.receive() == .file(size: 3))
+        #expect(try client.receive() == .content(Array("ccc".utf8)))
+        #expect(try client.receive() == .file(size: nil))
     }
 
     @Test func `the host's own log is told, its end if it is long`() throws {
         let host = try TestHost()
-        var laptop = try host.session().laptop
-        laptop.send(.log)
-        #expect(try laptop.receive() == .log([]))
-        try host.end(laptop)
+        var client = try host.session().client
+        client.send(.log)
+        #expect(try client.receive() == .log([]))
+        try host.end(client)
         try host.deploy(wanted, 1)
-        laptop = try host.session().laptop
-        laptop.send(.log)
-        guard case .log(let bytes)? = try laptop.receive() else { throw Laptop.Gone() }
+        client = try host.session().client
+        client.send(.log)
+        guard case .log(let bytes)? = try client.receive() else { throw Client.Gone() }
         #expect(String(decoding: bytes, as: UTF8.self).contains(" none \(wanted.record(1).commit.hex) deployed "))
         let long = String(repeating: "x", count: 300 << 10)
         try host.write("/var/lib/deptool/store/log.old", long)
-        laptop.send(.log)
-        guard case .log(let tail)? = try laptop.receive() else { throw Laptop.Gone() }
+        client.send(.log)
+        guard case .log(let tail)? = try client.receive() else { throw Client.Gone() }
         #expect(tail.count == 256 << 10)
         #expect(tail.suffix(bytes.count) == bytes[...])
     }
@@ -85,10 +85,10 @@ import Wire
         }
         try host.expect(unchangedSince: before)
         // A stale answer does not end the session.
-        let laptop = try host.session().laptop
-        laptop.send(.prepare(other.preparation))
-        while let reply = try laptop.receive() { if case .stale = reply { break } }
-        #expect(try laptop.deploy(plan) == .finished(.deployed))
+        let client = try host.session().client
+        client.send(.prepare(other.preparation))
+        while let reply = try client.receive() { if case .stale = reply { break } }
+        #expect(try client.deploy(plan) == .finished(.deployed))
     }
 
     @Test func `a host that runs nothing is not what somebody else deployed`() throws {
@@ -109,7 +109,7 @@ import Wire
 
     @Test func `while one deploy is under way another learns who holds the lock`() throws {
         let (host, plan, before) = try prepared()
-        let first = try host.session().laptop
+        let first = try host.session().client
         var named = plan.preparation
         named.holder = "Grace <grace@example.com>"
         first.send(.prepare(named))
@@ -138,25 +138,25 @@ import Wire
         let (host, plan, before) = try prepared()
         let script = plan.script.dropLast()
         for count in 1...script.count {
-            let laptop = try host.session().laptop
-            laptop.send(Array(script.prefix(count)))
+            let client = try host.session().client
+            client.send(Array(script.prefix(count)))
             switch exit {
             case .cancel:
-                laptop.send(.cancel, .ping)
-                while let reply = try laptop.receive(), reply != .pong {}
-                #expect(laptop.replies.last == .pong)
+                client.send(.cancel, .ping)
+                while let reply = try client.receive(), reply != .pong {}
+                #expect(client.replies.last == .pong)
             case .hangUp: break
             case .vanish:
-                while let reply = try laptop.receive(), reply != .locked {}
-                laptop.close()
+                while let reply = try client.receive(), reply != .locked {}
+                client.close()
                 #expect(try host.isLockFree())
-            case .halfMessage: laptop.send(bytes: Array(Frame.encode(Request.content([1, 2, 3])).dropLast()))
-            case .malformed: laptop.send(bytes: [0, 0, 0, 1, 99])
-            case .violation: laptop.send(.fetch([]))
-            case .tooLong: laptop.send(bytes: [0xff, 0xff, 0xff, 0xff])
+            case .halfMessage: client.send(bytes: Array(Frame.encode(Request.content([1, 2, 3])).dropLast()))
+            case .malformed: client.send(bytes: [0, 0, 0, 1, 99])
+            case .violation: client.send(.fetch([]))
+            case .tooLong: client.send(bytes: [0xff, 0xff, 0xff, 0xff])
             }
-            if exit != .vanish { try host.end(laptop) }
-            let last = laptop.replies.last
+            if exit != .vanish { try host.end(client) }
+            let last = client.replies.last
             switch exit {
             case .violation: #expect(last == .refused(AgentError(.protocolViolation)))
             case .malformed: #expect(last == .refused(AgentError(.unreadable(path: "request", .unknownCase))))
@@ -198,16 +198,16 @@ import Wire
         while true {
             number += 1
             let copy = try TestHost(copyOf: host)
-            nonisolated(unsafe) var laptop: Laptop?
+            nonisolated(unsafe) var client: Client?
             let gate = Interrupter(at: number) {
                 switch how {
-                case "cancel": laptop?.send(.cancel, .ping)
-                case "hang up": laptop?.hangUp()
-                default: laptop?.send(.record)
+                case "cancel": client?.send(.cancel, .ping)
+                case "hang up": client?.hangUp()
+                default: client?.send(.record)
                 }
             }
             let connected = try copy.connect(gate: gate)
-            laptop = connected
+            client = connected
             _ = try connected.greet()
             _ = try connected.deploy(plan)
             try copy.end(connected)
@@ -228,11 +228,11 @@ import Wire
         let (host, plan, before) = try prepared()
         var changed = plan
         change(&changed.preparation)
-        let laptop = try host.session().laptop
-        laptop.send([.prepare(changed.preparation)] + plan.script.dropFirst())
-        try host.end(laptop)
-        guard case .refused = laptop.replies.last else {
-            Issue.record("\(String(describing: laptop.replies.last))", sourceLocation: sourceLocation)
+        let client = try host.session().client
+        client.send([.prepare(changed.preparation)] + plan.script.dropFirst())
+        try host.end(client)
+        guard case .refused = client.replies.last else {
+            Issue.record("\(String(describing: client.replies.last))", sourceLocation: sourceLocation)
             return
         }
         try host.expect(unchangedSince: before, sourceLocation: sourceLocation)
@@ -293,50 +293,50 @@ import Wire
     }
 
     /// A host on which two taken-over files turn out to be edited, and a session that knows so.
-    private func lacking() throws -> (host: TestHost, laptop: Laptop, contents: [Content]) {
+    private func lacking() throws -> (host: TestHost, client: Client, contents: [Content]) {
         let host = try TestHost()
         let old = Wanted(["dns": .init(["a": .init("aaa"), "b": .init("bb")])])
         try host.deploy(old, 1)
         for name in ["a", "b"] { try host.write("/var/lib/deptool/apps/dns/current/" + name, "edited") }
         var new = old
         new.apps["dns"]!.files["c"] = .init("c")
-        let laptop = try host.session().laptop
-        laptop.send(.prepare(Plan(from: (old, 1), to: new, 2).preparation), .content(Array("c".utf8)[...]))
-        #expect(try laptop.receive() == .locked)
-        guard case .staged(let missing) = try laptop.receive() else { throw Laptop.Gone() }
+        let client = try host.session().client
+        client.send(.prepare(Plan(from: (old, 1), to: new, 2).preparation), .content(Array("c".utf8)[...]))
+        #expect(try client.receive() == .locked)
+        guard case .staged(let missing) = try client.receive() else { throw Client.Gone() }
         let contents = [("aaa", 3), ("bb", 2)].map { Content(id: Wanted.File($0).id, size: $1) }
         #expect(Set(missing) == Set(contents.map(\.id)))
-        return (host, laptop, contents)
+        return (host, client, contents)
     }
 
     @Test func `what is missing may be supplied bit by bit`() throws {
-        let (host, laptop, contents) = try lacking()
-        laptop.send(.supply([contents[0]]), .content(Array("aa".utf8)[...]), .content(Array("a".utf8)[...]))
-        #expect(try laptop.receive() == .staged(missing: [contents[1].id]))
-        laptop.send(.ping, .supply([contents[1]]), .ping, .content(Array("bb".utf8)[...]))
-        #expect(try laptop.receive() == .pong)
-        #expect(try laptop.receive() == .pong)
-        #expect(try laptop.receive() == .staged(missing: []))
-        laptop.send(.apply)
-        while let reply = try laptop.receive(), reply != .finished(.deployed) {}
-        try host.end(laptop)
+        let (host, client, contents) = try lacking()
+        client.send(.supply([contents[0]]), .content(Array("aa".utf8)[...]), .content(Array("a".utf8)[...]))
+        #expect(try client.receive() == .staged(missing: [contents[1].id]))
+        client.send(.ping, .supply([contents[1]]), .ping, .content(Array("bb".utf8)[...]))
+        #expect(try client.receive() == .pong)
+        #expect(try client.receive() == .pong)
+        #expect(try client.receive() == .staged(missing: []))
+        client.send(.apply)
+        while let reply = try client.receive(), reply != .finished(.deployed) {}
+        try host.end(client)
         #expect(host.read("/var/lib/deptool/apps/dns/current/a") == "aaa")
     }
 
     @Test(arguments: ["apply", "unasked", "twice", "wrong", "too much", "content"])
     func `what is missing must be supplied, and nothing else`(how: String) throws {
-        let (host, laptop, contents) = try lacking()
+        let (host, client, contents) = try lacking()
         switch how {
-        case "apply": laptop.send(.apply)
-        case "unasked": laptop.send(.supply([Content(id: Wanted.File("c").id, size: 1)]))
-        case "twice": laptop.send(.supply([contents[0], contents[0]]), .content(Array("aaaaaa".utf8)[...]))
-        case "wrong": laptop.send(.supply(contents), .content(Array("aab".utf8)[...]))
-        case "too much": laptop.send(.supply(contents), .content(Array("aaabbb".utf8)[...]))
-        default: laptop.send(.content([0]))
+        case "apply": client.send(.apply)
+        case "unasked": client.send(.supply([Content(id: Wanted.File("c").id, size: 1)]))
+        case "twice": client.send(.supply([contents[0], contents[0]]), .content(Array("aaaaaa".utf8)[...]))
+        case "wrong": client.send(.supply(contents), .content(Array("aab".utf8)[...]))
+        case "too much": client.send(.supply(contents), .content(Array("aaabbb".utf8)[...]))
+        default: client.send(.content([0]))
         }
-        try host.end(laptop)
-        guard case .refused = laptop.replies.last else {
-            Issue.record("\(laptop.replies)")
+        try host.end(client)
+        guard case .refused = client.replies.last else {
+            Issue.record("\(client.replies)")
             return
         }
         #expect(host.names("/var/lib/deptool/apps/dns").count == 2)
@@ -373,11 +373,11 @@ import Wire
         let (host, _, before) = try prepared()
         var random = Seeded()
         for _ in 0..<100 {
-            let laptop = try host.session().laptop
+            let client = try host.session().client
             var bytes = random.bytes(random.int(1...60))
             if random.bool() { bytes = [0, 0, 0, UInt8(bytes.count)] + bytes }
-            laptop.send(bytes: bytes)
-            try host.end(laptop)
+            client.send(bytes: bytes)
+            try host.end(client)
             try host.expect(unchangedSince: before, "seed \(random.seed)")
         }
     }
@@ -390,11 +390,11 @@ import Wire
             var changed = bytes
             changed[index] ^= UInt8(1 << random.int(0...7))
             let length = UInt32(changed.count)
-            let laptop = try host.session().laptop
-            laptop.send(bytes: [UInt8(length >> 24), UInt8(length >> 16 & 255), UInt8(length >> 8 & 255), UInt8(length & 255)])
-            laptop.send(bytes: changed)
-            laptop.send(Array(plan.script.dropFirst().dropLast()))
-            try host.end(laptop)
+            let client = try host.session().client
+            client.send(bytes: [UInt8(length >> 24), UInt8(length >> 16 & 255), UInt8(length >> 8 & 255), UInt8(length & 255)])
+            client.send(bytes: changed)
+            client.send(Array(plan.script.dropFirst().dropLast()))
+            try host.end(client)
             try host.expect(unchangedSince: before, "byte \(index), seed \(random.seed)")
         }
     }

@@ -24,18 +24,18 @@ import Wire
             _ = try ChildAgent.deploy(plan, to: copy, fault: .init(number: number, kind: "kill"))
             if copy.exists("/etc/new") { return (copy, plan, before) }
         } while number < 1000
-        throw Laptop.Gone()
+        throw Client.Gone()
     }
 
     @Test func `what an interrupted deploy did is undone before the greeting, which says so`() throws {
         let (host, plan, before) = try interrupted()
         #expect(host.exists("/var/lib/deptool/store/journal"))
-        let (laptop, hello) = try host.session()
+        let (client, hello) = try host.session()
         #expect(hello.recovery == .rolledBack(AgentError(.interrupted)))
         #expect(hello.commit == old.record(1).commit)
         try host.expect(unchangedSince: before)
-        #expect(try laptop.deploy(plan) == .finished(.deployed))
-        try host.end(laptop)
+        #expect(try client.deploy(plan) == .finished(.deployed))
+        try host.end(client)
         try host.expect(running: new, 2)
         #expect(try host.session().hello.recovery == nil)
     }
@@ -43,15 +43,15 @@ import Wire
     @Test func `a session that began before undoes it as well`() throws {
         let host = try TestHost()
         try host.deploy(old, 1)
-        let laptop = try host.session().laptop
+        let client = try host.session().client
         let plan = Plan(from: (old, 1), to: new, 2)
         var number = 20
         while !host.exists("/var/lib/deptool/store/journal") {
             number += 1
             _ = try ChildAgent.deploy(plan, to: host, fault: .init(number: number, kind: "kill"))
         }
-        #expect(try laptop.deploy(plan) == .finished(.deployed))
-        try host.end(laptop)
+        #expect(try client.deploy(plan) == .finished(.deployed))
+        try host.end(client)
         try host.expect(running: new, 2)
     }
 
@@ -61,14 +61,14 @@ import Wire
         let expected = try host.listing().filter { !$0.key.hasSuffix("/journal") }
         for length in 0..<journal.count {
             try journal.prefix(length).write(to: URL(filePath: host.real("/var/lib/deptool/store/journal")))
-            let laptop = try host.connect()
-            let reply = try laptop.greet()
+            let client = try host.connect()
+            let reply = try client.greet()
             guard case .refused(let failure) = reply, case .unreadable("/var/lib/deptool/store/journal", _) = failure.problem
             else {
                 Issue.record("\(length) bytes: \(reply)")
                 continue
             }
-            try host.end(laptop)
+            try host.end(client)
         }
         #expect(difference(expected, try host.listing().filter { !$0.key.hasSuffix("/journal") }) == [])
         // Whole again, it serves.
@@ -88,13 +88,13 @@ import Wire
             try host.write("/var/lib/deptool/store/record", content)
         }
         let before = try host.listing()
-        let laptop = try host.connect()
-        guard case .refused(let failure) = try laptop.greet() else {
+        let client = try host.connect()
+        guard case .refused(let failure) = try client.greet() else {
             Issue.record("not refused")
             return
         }
         #expect("\(failure)".contains("/var/lib/deptool/store/record"))
-        try host.end(laptop)
+        try host.end(client)
         try host.expect(unchangedSince: before)
     }
 
@@ -102,12 +102,12 @@ import Wire
         let (host, _, before) = try interrupted()
         let bytes = try Data(contentsOf: URL(filePath: host.real("/var/lib/deptool/store/record")))
         try host.write("/var/lib/deptool/store/record", "garbage")
-        let laptop = try host.connect()
-        guard case .refused = try laptop.greet() else {
+        let client = try host.connect()
+        guard case .refused = try client.greet() else {
             Issue.record("not refused")
             return
         }
-        try host.end(laptop)
+        try host.end(client)
         #expect(host.exists("/var/lib/deptool/store/journal"))
         try bytes.write(to: URL(filePath: host.real("/var/lib/deptool/store/record")))
         try FileManager.default.setAttributes(
@@ -123,14 +123,14 @@ import Wire
         try host.write("/etc/b/precious", "precious")
         let broken = try host.listing()
         for _ in 0..<2 {
-            let (laptop, hello) = try host.session()
+            let (client, hello) = try host.session()
             guard case .broken(AgentError(.interrupted), let undoing, .files) = hello.recovery else {
                 Issue.record("\(String(describing: hello.recovery))")
                 return
             }
             #expect(undoing.count == 1)
-            #expect(try laptop.deploy(plan) == .refused(undoing[0]))
-            try host.end(laptop)
+            #expect(try client.deploy(plan) == .refused(undoing[0]))
+            try host.end(client)
         }
         #expect(host.read("/etc/b/precious") == "precious")
         #expect(host.exists("/var/lib/deptool/store/journal"))
@@ -158,9 +158,9 @@ import Wire
         let (host, _, before) = try interrupted()
         try host.remove("/etc/new")
         try host.write("/etc/new", "mine")
-        let (laptop, hello) = try host.session()
+        let (client, hello) = try host.session()
         #expect(hello.recovery == .rolledBack(AgentError(.interrupted)))
-        try host.end(laptop)
+        try host.end(client)
         #expect(difference(before, try host.listing()).map { $0.prefix(9) } == ["/etc/new:"])
         #expect(host.read("/etc/new") == "mine")
     }
@@ -171,10 +171,10 @@ import Wire
         defer { _ = csys_close(descriptor) }
         #expect(csys_try_lock(descriptor) == 0)
         let before = try host.listing()
-        let (laptop, hello) = try host.session()
+        let (client, hello) = try host.session()
         #expect(hello.recovery == nil)
-        laptop.hangUp()
-        while try laptop.receive() != nil {}
+        client.hangUp()
+        while try client.receive() != nil {}
         try host.expect(unchangedSince: before)
     }
 
@@ -182,11 +182,11 @@ import Wire
         let host = try TestHost()
         try host.deploy(old, 1)
         #expect(host.read("/var/lib/deptool/store/lock") == "")
-        let laptop = try host.session().laptop
-        laptop.send(.prepare(Plan(from: (old, 1), to: new, 2).preparation))
-        while let reply = try laptop.receive(), reply != .locked {}
+        let client = try host.session().client
+        client.send(.prepare(Plan(from: (old, 1), to: new, 2).preparation))
+        while let reply = try client.receive(), reply != .locked {}
         #expect(host.read("/var/lib/deptool/store/lock")?.contains("Ada <ada@example.com>") == true)
-        try host.end(laptop)
+        try host.end(client)
         #expect(host.read("/var/lib/deptool/store/lock") == "")
     }
 }

@@ -30,14 +30,14 @@ import Wire
     /// A host that got `count` bytes of it, in the middle of a message, before the connection was lost.
     private func host(after count: Int) throws -> TestHost {
         let host = try TestHost()
-        let laptop = try host.session().laptop
-        laptop.send(.prepare(plan().preparation))
+        let client = try host.session().client
+        client.send(.prepare(plan().preparation))
         for content in plan().preparation.contents {
-            if content.id != id { laptop.send(.content(Array("small".utf8)[...])) } else { laptop.send(pieces(bytes.prefix(count))) }
+            if content.id != id { client.send(.content(Array("small".utf8)[...])) } else { client.send(pieces(bytes.prefix(count))) }
             if content.id == id { break }
         }
-        laptop.send(bytes: [0, 0])
-        try host.end(laptop)
+        client.send(bytes: [0, 0])
+        try host.end(client)
         #expect(host.names(Self.partial) == [id.hex])
         #expect(host.mode(Self.partial) == "700")
         #expect(!host.exists("/var/lib/deptool/apps/app"))
@@ -46,35 +46,35 @@ import Wire
 
     /// Deploys, sending only what the host says it lacks; returns the replies up to `locked` and what was missing then.
     private func deploy(_ plan: Plan, to host: TestHost) throws -> (resumed: [Content], missing: [[ObjectID]]) {
-        let laptop = try host.session().laptop
-        laptop.send(.prepare(plan.preparation))
+        let client = try host.session().client
+        client.send(.prepare(plan.preparation))
         var resumed: [Content] = []
         var missing: [[ObjectID]] = []
-        while let reply = try laptop.receive() {
+        while let reply = try client.receive() {
             switch reply {
             case .resumed(let contents): resumed = contents
             case .locked:
                 for content in plan.preparation.contents {
                     let there = resumed.first { $0.id == content.id }?.size ?? 0
-                    laptop.send(pieces(plan.contents[content.id]!.dropFirst(Int(there))))
+                    client.send(pieces(plan.contents[content.id]!.dropFirst(Int(there))))
                 }
             case .staged(let ids):
                 missing.append(ids)
                 guard !ids.isEmpty else {
-                    laptop.send(.apply)
+                    client.send(.apply)
                     continue
                 }
-                laptop.send(.supply(ids.map { Content(id: $0, size: UInt64(plan.contents[$0]!.count)) }))
-                for id in ids { laptop.send(pieces(plan.contents[id]!)) }
+                client.send(.supply(ids.map { Content(id: $0, size: UInt64(plan.contents[$0]!.count)) }))
+                for id in ids { client.send(pieces(plan.contents[id]!)) }
             case .finished(.deployed):
-                try host.end(laptop)
+                try host.end(client)
                 #expect(!host.exists(Self.partial))
                 return (resumed, missing)
             case .finished, .refused, .busy, .stale: throw Unexpected(reply: reply)
             default: continue
             }
         }
-        throw Laptop.Gone()
+        throw Client.Gone()
     }
 
     private struct Unexpected: Error { var reply: Reply }
@@ -134,11 +134,11 @@ import Wire
     @Test func `goes when the disk is full`() throws {
         let host = try TestHost()
         // ENOSPC
-        let laptop = try host.session(gate: Breaker(error: 28) { $0 == .write && $1.hasPrefix(Self.partial) }).laptop
-        laptop.send(.prepare(plan().preparation))
-        laptop.send(plan().preparation.contents.map { .content(plan().contents[$0.id]![...]) })
-        while let reply = try laptop.receive() { if case .refused = reply { break } }
-        try host.end(laptop)
+        let client = try host.session(gate: Breaker(error: 28) { $0 == .write && $1.hasPrefix(Self.partial) }).client
+        client.send(.prepare(plan().preparation))
+        client.send(plan().preparation.contents.map { .content(plan().contents[$0.id]![...]) })
+        while let reply = try client.receive() { if case .refused = reply { break } }
+        try host.end(client)
         #expect(!host.exists(Self.partial))
     }
 }

@@ -3,7 +3,7 @@ import Model
 import Testing
 import Wire
 
-/// A laptop that falls asleep in mid-deploy does not keep the host locked, nor in between.
+/// A client that falls asleep in mid-deploy does not keep the host locked, nor in between.
 @Suite struct SilenceTests {
     private let old = Wanted(["dns": .init(["a": .init("old")], links: ["/etc/a": "a"])])
     private let new = Wanted(["dns": .init(["a": .init("new")], links: ["/etc/b": "a"])])
@@ -12,7 +12,7 @@ import Wire
         let host = try TestHost()
         try host.deploy(old, 1)
         var plan = Plan(from: (old, 1), to: new, 2)
-        // The steps end with one that waits for much longer than the laptop may be silent.
+        // The steps end with one that waits for much longer than the client may be silent.
         plan.preparation.steps.append(Step(nil, .confirm(within: .seconds(600), because: .everyHost)))
         return (host, try host.listing(), plan)
     }
@@ -20,11 +20,11 @@ import Wire
     @Test func `after too long a silence while files are brought, nothing was changed`() throws {
         let (host, before, plan) = try host()
         let child = try ChildAgent(host, timeout: 200)
-        _ = try child.laptop.greet()
-        child.laptop.send(.prepare(plan.preparation))
+        _ = try child.client.greet()
+        child.client.send(.prepare(plan.preparation))
         // The connection stands: the agent leaves by itself.
-        while try child.laptop.receive() != nil {}
-        #expect(child.laptop.replies.last == .refused(AgentError(.disconnected)))
+        while try child.client.receive() != nil {}
+        #expect(child.client.replies.last == .refused(AgentError(.disconnected)))
         #expect(try child.finish() == 0)
         try host.expect(unchangedSince: before)
         #expect(try host.isLockFree())
@@ -33,8 +33,8 @@ import Wire
     @Test func `after too long a silence while steps run, they are undone`() throws {
         let (host, before, plan) = try host()
         let child = try ChildAgent(host, executor: "detached", timeout: 200)
-        _ = try child.laptop.greet()
-        let ending = try child.laptop.deploy(plan)
+        _ = try child.client.greet()
+        let ending = try child.client.deploy(plan)
         #expect(ending == .finished(.rolledBack(AgentError(step: plan.preparation.steps.count - 1, .disconnected))))
         #expect(try child.finish() == 0)
         try host.expect(unchangedSince: before)
@@ -43,18 +43,18 @@ import Wire
     @Test func `signs of life keep a deploy going for as long as it takes`() throws {
         let (host, _, plan) = try host()
         let child = try ChildAgent(host, executor: "detached", timeout: 2000)
-        let laptop = child.laptop
-        _ = try laptop.greet()
-        laptop.send(plan.script)
-        while let reply = try laptop.receive(), reply != .began(step: plan.preparation.steps.count - 1) {}
+        let client = child.client
+        _ = try client.greet()
+        client.send(plan.script)
+        while let reply = try client.receive(), reply != .began(step: plan.preparation.steps.count - 1) {}
         // Twice as long as it may be silent.
         for _ in 0..<8 {
             usleep(500_000)
-            laptop.send(.ping)
-            #expect(try laptop.receive() == .pong)
+            client.send(.ping)
+            #expect(try client.receive() == .pong)
         }
-        laptop.send(.confirm)
-        #expect(try laptop.receive() == .finished(.deployed))
+        client.send(.confirm)
+        #expect(try client.receive() == .finished(.deployed))
         #expect(try child.finish() == 0)
         try host.expect(running: new, 2)
     }

@@ -42,8 +42,8 @@ final class TestHost {
 
     // MARK: Sessions
 
-    /// Starts an agent on a thread of its own, and returns the laptop's end.
-    func connect(gate: (any OperationGate)? = nil) throws -> Laptop {
+    /// Starts an agent on a thread of its own, and returns the client's end.
+    func connect(gate: (any OperationGate)? = nil) throws -> Client {
         var (ours, theirs): (Int32, Int32) = (-1, -1)
         try #require(csys_socketpair(&ours, &theirs) == 0)
         nonisolated(unsafe) let gate = gate
@@ -54,24 +54,24 @@ final class TestHost {
             Agent(system: System(root: root, gate: gate), port: port, executor: InlineExecutor(), ownName: TestHost.ownName).run()
             _ = csys_close(end)
         }
-        return Laptop(ours)
+        return Client(ours)
     }
 
     /// A session that has been greeted.
-    func session(gate: (any OperationGate)? = nil) throws -> (laptop: Laptop, hello: Hello) {
-        let laptop = try connect(gate: gate)
-        let reply = try laptop.greet()
+    func session(gate: (any OperationGate)? = nil) throws -> (client: Client, hello: Hello) {
+        let client = try connect(gate: gate)
+        let reply = try client.greet()
         guard case .hello(let hello) = reply else { throw Refused(reply: reply) }
-        return (laptop, hello)
+        return (client, hello)
     }
 
     struct Refused: Error { var reply: Reply }
 
     /// Waits until the agent's last word, so that it does nothing to the host afterwards.
-    func end(_ laptop: Laptop) throws {
-        laptop.hangUp()
-        while try laptop.receive() != nil {}
-        laptop.close()
+    func end(_ client: Client) throws {
+        client.hangUp()
+        while try client.receive() != nil {}
+        client.close()
         // A process that another test forked meanwhile holds the lock as well, until it becomes another program.
         for _ in 0..<500 where try !isLockFree() { usleep(10_000) }
         #expect(try isLockFree())
@@ -79,10 +79,10 @@ final class TestHost {
 
     /// A whole deploy in a session of its own.
     @discardableResult
-    func deploy(_ plan: Plan, gate: (any OperationGate)? = nil) throws -> Laptop.Ending {
-        let laptop = try session(gate: gate).laptop
-        let ending = try laptop.deploy(plan)
-        try end(laptop)
+    func deploy(_ plan: Plan, gate: (any OperationGate)? = nil) throws -> Client.Ending {
+        let client = try session(gate: gate).client
+        let ending = try client.deploy(plan)
+        try end(client)
         return ending
     }
 

@@ -20,11 +20,11 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
         return host
     }
 
-    private func refusal(_ path: String, _ target: String) throws -> Laptop.Ending {
+    private func refusal(_ path: String, _ target: String) throws -> Client.Ending {
         .refused(AgentError(step: 2, .occupied(try AbsolutePath(path), by: .symlink(to: target), for: nil)))
     }
 
-    private func expectRefusal(_ host: TestHost, _ ending: Laptop.Ending, _ wanted: Wanted? = nil) throws {
+    private func expectRefusal(_ host: TestHost, _ ending: Client.Ending, _ wanted: Wanted? = nil) throws {
         try host.deploy(Wanted(), 1)
         let before = try host.listing()
         #expect(try host.deploy(Plan(from: (Wanted(), 1), to: wanted ?? key, 2)) == ending)
@@ -143,7 +143,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
         Wanted(["dns": .init(["a": .init(content), "b": .init("b")], links: links)])
     }
 
-    private func expectRollback(_ ending: Laptop.Ending, _ path: String, _ occupant: Occupant, step: Int?) throws {
+    private func expectRollback(_ ending: Client.Ending, _ path: String, _ occupant: Occupant, step: Int?) throws {
         let problem = Problem.occupied(try AbsolutePath(path), by: occupant, for: nil)
         #expect(ending == .finished(.rolledBack(AgentError(step: step, problem))))
     }

@@ -102,7 +102,7 @@ struct Wanted: Equatable, CustomStringConvertible {
     }
 }
 
-/// A deploy as the laptop would plan it.
+/// A deploy as the client would plan it.
 struct Plan {
     var preparation: Preparation
     var contents: [ObjectID: [UInt8]]
@@ -155,7 +155,7 @@ struct Plan {
             contents: sent.map { [contents] in Content(id: $0, size: UInt64(contents[$0]!.count)) }, steps: steps)
     }
 
-    /// All that the laptop says when nothing goes wrong, in one go.
+    /// All that the client says when nothing goes wrong, in one go.
     var script: [Request] {
         [.prepare(preparation)] + preparation.contents.map { .content(contents[$0.id]![...]) } + [.apply]
     }

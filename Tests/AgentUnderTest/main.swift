@@ -16,7 +16,7 @@ import CSystem
 //
 // DEPTOOL_HIT is a file that is made when it comes to the fault.
 //
-// DEPTOOL_PATIENCE, in milliseconds, is how long the laptop may say nothing while a deploy is under way.
+// DEPTOOL_PATIENCE, in milliseconds, is how long the client may say nothing while a deploy is under way.
 
 final class Fault: OperationGate {
     private enum Kind {

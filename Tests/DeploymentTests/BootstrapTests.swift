@@ -150,7 +150,7 @@ import Testing
         #expect(files() == [])
     }
 
-    @Test(arguments: shells) func `nothing is written before the laptop has answered`(shell: [String]) throws {
+    @Test(arguments: shells) func `nothing is written before the client has answered`(shell: [String]) throws {
         guard isHere(shell) else { try Test.cancel("there is no \(shell[0]) here") }
         let result = try run(shell + [try bootstrap().command], input: [])
         #expect(result.output == (try need))

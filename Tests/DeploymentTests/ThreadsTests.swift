@@ -102,15 +102,15 @@ import Testing
         #expect((try? decision.get()) == true)
     }
 
-    @Test func `a turnstile lets only so many through`() async {
+    @Test func `a semaphore lets only so many through`() async {
         struct Full: Error {}
-        let turnstile = Semaphore(3, atDoor: 3)
+        let semaphore = Semaphore(3, atDoor: 3)
         let places = Monitor((inside: 0, most: 0))
         await withTaskGroup { group in
             for round in 0..<20 {
                 group.addTask {
                     await onOwnThread {
-                        try? turnstile.enter(by: []) { () throws(Full) in
+                        try? semaphore.enter(by: []) { () throws(Full) in
                             places.update {
                                 $0.inside += 1
                                 $0.most = max($0.most, $0.inside)
@@ -124,18 +124,18 @@ import Testing
         }
         #expect((1...3).contains(places.update { $0.most }))
         // Those that failed have left, too.
-        #expect(turnstile.enter(by: []) { true })
+        #expect(semaphore.enter(by: []) { true })
     }
 
-    @Test func `each door of a turnstile has its own limit, and nobody waits with a place in hand`() async {
-        let turnstile = Semaphore(100, atDoor: 2)
+    @Test func `each door of a semaphore has its own limit, and nobody waits with a place in hand`() async {
+        let semaphore = Semaphore(100, atDoor: 2)
         let places = Monitor((inside: 0, most: 0))
         await withTaskGroup { group in
             // Two doors in either order: whoever took one and waited for the other would wait for ever.
             for round in 0..<40 {
                 group.addTask {
                     await onOwnThread {
-                        turnstile.enter(by: round % 2 == 0 ? ["a", "b"] : ["b", "c", "a"]) {
+                        semaphore.enter(by: round % 2 == 0 ? ["a", "b"] : ["b", "c", "a"]) {
                             places.update {
                                 $0.inside += 1
                                 $0.most = max($0.most, $0.inside)
@@ -148,7 +148,7 @@ import Testing
         }
         #expect((1...2).contains(places.update { $0.most }))
         // Who goes by another door is not held up.
-        #expect(turnstile.enter(by: ["a"]) { turnstile.enter(by: ["a"]) { turnstile.enter(by: ["d"]) { true } } })
+        #expect(semaphore.enter(by: ["a"]) { semaphore.enter(by: ["a"]) { semaphore.enter(by: ["d"]) { true } } })
     }
 
     @Test func `percentiles are times that were measured`() {

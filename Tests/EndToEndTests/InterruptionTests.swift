@@ -181,7 +181,7 @@ extension EndToEnd {
             try expectOldState()
         }
 
-        /// A laptop that sleeps: its connection stands, and nothing comes over it.
+        /// A client that sleeps: its connection stands, and nothing comes over it.
         @Test(.enabled(if: Torture.isWhole, "the host waits for a minute"))
         func `when the tool is frozen, the host rolls back by itself`() throws {
             try cluster.addService("web", on: "web1", before: "/bin/sleep 85")

@@ -55,7 +55,7 @@ extension EndToEnd {
 
         @Test func `a name whose first address is dead`() throws {
             // It gets what is sent to it, and no answer finds a way back.
-            try other.run("ip route add blackhole \(try laptop(of: other))/32")
+            try other.run("ip route add blackhole \(try client(of: other))/32")
             try cluster.write(outside: "hosts", "\(other.address) both.test\n\(host.address) both.test\n127.0.0.1 localhost\n")
             try configure("Host web1\n  HostName both.test\n  HostKeyAlias \(host.address)\n  ConnectTimeout 4\n")
             let inside =
@@ -69,7 +69,7 @@ extension EndToEnd {
         }
 
         /// This machine's end of the network to a host.
-        private func laptop(of host: Host) throws -> String {
+        private func client(of host: Host) throws -> String {
             var parts = host.address.split(separator: ".").compactMap { Int($0) }
             parts[3] -= 1
             return parts.map(String.init).joined(separator: ".")

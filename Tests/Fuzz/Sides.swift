@@ -11,7 +11,7 @@ import Wire
 
 // The larger targets: each side of a conversation, fed by a hostile other one, and the store.
 
-// MARK: The laptop's side
+// MARK: The client's side
 
 /// Gives a stream in pieces of uneven size.
 private final class Replayed: RemoteStream {
@@ -100,15 +100,15 @@ let sessions: [[UInt8]] = {
     }
     agent.start()
     defer { _ = csys_close(ours) }
-    let laptop = ours
+    let client = ours
     Thread.detachNewThread {
         var rest = input[...]
-        while !rest.isEmpty, case let count = rest.withUnsafeBytes({ csys_send(laptop, $0.baseAddress, $0.count) }), count > 0 {
+        while !rest.isEmpty, case let count = rest.withUnsafeBytes({ csys_send(client, $0.baseAddress, $0.count) }), count > 0 {
             rest = rest.dropFirst(Int(count))
         }
-        shutdown(laptop, Int32(SHUT_WR))
+        shutdown(client, Int32(SHUT_WR))
     }
-    // Its replies must be what a laptop understands, to the last.
+    // Its replies must be what a client understands, to the last.
     var said: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while case let count = csys_read(ours, &buffer, buffer.count), count > 0 { said += buffer[..<Int(count)] }

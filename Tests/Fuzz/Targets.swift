@@ -114,7 +114,7 @@ private let agentKeys: [[UInt8]] = {
     answer.byte(12)
     answer.number(1)
     answer.string(key.bytes)
-    answer.string("ann@laptop".utf8)
+    answer.string("ann@client".utf8)
     signature.string("ssh-ed25519".utf8)
     signature.string([UInt8](repeating: 9, count: 64))
     signed.byte(14)
@@ -196,7 +196,7 @@ let targets: [String: Target] = [
     },
     "settings": Target(samples: [Array(settings.utf8)]) { input in
         guard let name = Hostname("web1") else { return }
-        let local = LocalUser(name: "ann", home: "/home/ann", id: 1000, machine: "laptop") { _ in "value" }
+        let local = LocalUser(name: "ann", home: "/home/ann", id: 1000, machine: "client") { _ in "value" }
         do throws(SSHError) {
             let found = try HostSettings(name: name, printed: String(decoding: input, as: UTF8.self), local: local)
             if case .jump(let hosts) = found.route { _ = ProxyCommand.jumpArguments(hosts, found) }

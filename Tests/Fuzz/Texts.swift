@@ -46,7 +46,7 @@ let sshOutputs: [[UInt8]] = bytes(
         rest = rest.dropFirst(piece.count)
     }
     guard let name = Hostname("web1") else { return }
-    let local = LocalUser(name: "ann", home: "/home/ann", id: 1000, machine: "laptop") { _ in nil }
+    let local = LocalUser(name: "ann", home: "/home/ann", id: 1000, machine: "client") { _ in nil }
     for route in ["", "proxyjump jump\n", "proxycommand nc\n"] {
         let settings = try HostSettings(
             name: name, printed: "host web1\nuser root\nhostname web1\nport 22\nuserknownhostsfile none\n" + route, local: local)

@@ -9,7 +9,7 @@ final class HostComparison: Pulse {
     private var found: [Drift] = []
     private var disabled: [UnitName] = []
     private var rest = Drift.most
-    /// When the laptop heard the last of this, by the monotonic clock.
+    /// When the client heard the last of this, by the monotonic clock.
     private var told = csys_monotonic_ns()
     /// What could not be looked at, the last of it: then nothing is known of the host as a whole.
     private var failure: AgentError?

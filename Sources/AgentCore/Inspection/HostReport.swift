@@ -2,7 +2,7 @@ import CSystem
 import Model
 import Wire
 
-/// How the host is, in the words of its kernel and of systemd: the laptop makes sense of them.
+/// How the host is, in the words of its kernel and of systemd: the client makes sense of them.
 struct HostReport {
     let system: System
     let systemd: Systemd?

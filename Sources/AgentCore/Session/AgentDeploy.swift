@@ -4,7 +4,7 @@ import Wire
 
 /// A deploy, from its announcement to its outcome.
 extension Agent {
-    /// Carries out a deploy as far as the laptop wants it to go.
+    /// Carries out a deploy as far as the client wants it to go.
     func deploy(_ preparation: Preparation) throws(AgentError) {
         guard preparation.isConsistent else { throw AgentError(.protocolViolation) }
         try makeLayout()

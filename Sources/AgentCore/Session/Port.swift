@@ -13,7 +13,7 @@ package final class Port {
 
     private let timeout: Duration
 
-    /// `timeout` is how long a laptop may say nothing while its deploy is under way. It gives a sign of life every ten
+    /// `timeout` is how long a client may say nothing while its deploy is under way. It gives a sign of life every ten
     /// seconds; one that does not was put to sleep or cut off, and must not keep the host locked.
     package init(input: Int32, output: Int32, timeout: Duration = .seconds(60)) {
         self.input = input
@@ -24,7 +24,7 @@ package final class Port {
     /// From now on, silence counts.
     func expectSignsOfLife() { heard = csys_monotonic_ns() }
 
-    /// How much longer the laptop may say nothing, in milliseconds; zero when it was silent too long.
+    /// How much longer the client may say nothing, in milliseconds; zero when it was silent too long.
     var remainingPatience: Int64 {
         max(0, Int64(timeout.wholeMilliseconds) - (csys_monotonic_ns() - heard) / 1_000_000)
     }
@@ -61,7 +61,7 @@ package final class Port {
         }
     }
 
-    /// Waits for the next request of a deploy that is under way; a laptop that is silent for too long counts as gone.
+    /// Waits for the next request of a deploy that is under way; a client that is silent for too long counts as gone.
     func receivePromptly() -> Arrival {
         expectSignsOfLife()
         while true {

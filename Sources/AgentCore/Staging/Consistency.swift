@@ -2,7 +2,7 @@ import Model
 import Wire
 
 extension Preparation {
-    /// Whether record and steps hang together. A laptop that asks for anything else is mistaken, and a host that followed
+    /// Whether record and steps hang together. A client that asks for anything else is mistaken, and a host that followed
     /// it would not be what its record says.
     var isConsistent: Bool {
         // The old record and the new one are told apart by their commits.

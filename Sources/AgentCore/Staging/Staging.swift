@@ -61,7 +61,7 @@ final class Staging {
     }
 
     /// What there is of the large contents already: what an earlier transfer that was cut off left, and what the version
-    /// before has, which the laptop may know nothing of. All else that such a transfer left goes.
+    /// before has, which the client may know nothing of. All else that such a transfer left goes.
     func resume(old: Record?) throws(AgentError) -> [Content] {
         let large = preparation.contents.filter { $0.isLarge }
         for name in try system.list(Layout.partial) {

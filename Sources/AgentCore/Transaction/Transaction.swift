@@ -154,7 +154,7 @@ struct Transaction {
         }
     }
 
-    /// Tells the laptop what a program says of its files; where it or its file is not there, what a shell would (127).
+    /// Tells the client what a program says of its files; where it or its file is not there, what a shell would (127).
     private func run(_ test: Step.Test) throws(AgentError) {
         var arguments: [String] = []
         for word in pieces(test.command, at: 32) { arguments.append(text(word)) }

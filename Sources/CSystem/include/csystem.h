@@ -1,4 +1,4 @@
-// The operating system as Deptool uses it, on the laptop and on a host: the one place that knows the differences
+// The operating system as Deptool uses it, on the client and on a host: the one place that knows the differences
 // between Linux with glibc, Linux with musl, and macOS.
 //
 // Every function returns zero or a positive result, or a negated errno. None keeps a pointer it is given.
@@ -119,7 +119,7 @@ int csys_opendir_fd(int fd, csys_directory **out);  // which it closes
 int csys_readdir(csys_directory *directory, const char **name, csys_kind *kind);
 void csys_closedir(csys_directory *directory);
 
-// Scanning, on the laptop only ----------------------------------------------------------------------------------
+// Scanning, on the client only ----------------------------------------------------------------------------------
 
 // What is in a directory and below it, as records in the order of Git's trees, unaligned, in native byte order:
 //   uint8 kind; uint8 length of the name; the name; then, of
@@ -186,7 +186,7 @@ typedef struct {
 int csys_poll(csys_poll_item *items, size_t count, int64_t timeout_ms);
 
 #ifndef DEPTOOL_EMBEDDED
-// The terminal and the local time: the laptop only ----------------------------------------------------------------
+// The terminal and the local time: the client only ----------------------------------------------------------------
 
 int csys_terminal_columns(int fd);  // zero where there is no terminal
 int csys_terminal_rows(int fd);
@@ -235,7 +235,7 @@ void csys_monitor_wait(csys_monitor *monitor, int64_t timeout_ms);
 void csys_monitor_wake_all(csys_monitor *monitor);
 
 #ifndef DEPTOOL_EMBEDDED
-// The network and the operator's own account: the laptop only ----------------------------------------------------
+// The network and the operator's own account: the client only ----------------------------------------------------
 
 typedef enum : uint8_t {
     csys_family_any,

@@ -24,15 +24,15 @@ package final class Deploy: Sendable {
     private let phrase: @Sendable (HostResult) -> String
     private let decision = Monitor(Decision.open)
     /// Before any host is locked: whoever had to be asked something was.
-    private let loginMeeting: Barrier
+    private let loginBarrier: Barrier
     /// Before anybody changes anything.
-    private let meeting: Barrier
+    private let stagedBarrier: Barrier
     /// Hosts that could not be reached, and that the others may do without.
     private let missing = Monitor<[MissingHost]>([])
     /// Whether all who have met may go on: one vote, that of the operator where somebody is missing.
     private let consent = Barrier(1)
     /// Before anybody keeps the new state, when all or none shall.
-    private let commitMeeting: Barrier
+    private let commitBarrier: Barrier
     /// One for each host of the plan.
     private let interrupts: [Interrupt]
 
@@ -49,9 +49,9 @@ package final class Deploy: Sendable {
         self.report = report
         self.phrase = phrase
         storePath = store.path
-        loginMeeting = Barrier(plan.hosts.count)
-        meeting = Barrier(plan.hosts.count)
-        commitMeeting = Barrier(plan.hosts.count)
+        loginBarrier = Barrier(plan.hosts.count)
+        stagedBarrier = Barrier(plan.hosts.count)
+        commitBarrier = Barrier(plan.hosts.count)
         var interrupts: [Interrupt] = []
         for _ in plan.hosts { interrupts.append(try Interrupt()) }
         self.interrupts = interrupts
@@ -81,7 +81,7 @@ package final class Deploy: Sendable {
 
     /// Waits until all that can be reached are, and asks the operator whether to go on without those who are missing.
     private func mayGoOn() -> Bool {
-        guard loginMeeting.decision() else { return false }
+        guard loginBarrier.decision() else { return false }
         let missing = missing.update { $0.sorted { $0.host < $1.host } }
         guard !missing.isEmpty, missing.count < plan.hosts.count, case .ask(let ask) = options.unreachable else { return true }
         return ask(missing)
@@ -122,9 +122,9 @@ package final class Deploy: Sendable {
 
     private func deploy(_ plan: HostPlan, _ interrupt: Interrupt) -> HostResult {
         // Where this host has yet to vote, in their order, and how it votes there if it does not get as far.
-        var meetings = [loginMeeting, meeting, commitMeeting]
+        var barriers = [loginBarrier, stagedBarrier, commitBarrier]
         var vote = Barrier.Vote.against
-        defer { for meeting in meetings { meeting.vote(vote) } }
+        defer { for barrier in barriers { barrier.vote(vote) } }
         var refusedLogin: HostError?
         var isApplying = false
         do throws(HostError) {
@@ -141,7 +141,7 @@ package final class Deploy: Sendable {
                 throw error
             }
             defer { session.close() }
-            meetings.removeFirst().vote(.ready)
+            barriers.removeFirst().vote(.ready)
             guard try consent.decision(keepalive: { () throws(HostError) in try session.sendKeepalive() }) else {
                 return .failed(.otherHostNotReady)
             }
@@ -154,15 +154,15 @@ package final class Deploy: Sendable {
             case .busy(let holder): return .failed(.busy(holder))
             case .stale(let record): return .stale(try session.takeOver(record, into: store))
             }
-            meetings.removeFirst().vote(.ready)
-            guard try meeting.decision(keepalive: { () throws(HostError) in try session.sendKeepalive() }) else {
+            barriers.removeFirst().vote(.ready)
+            guard try stagedBarrier.decision(keepalive: { () throws(HostError) in try session.sendKeepalive() }) else {
                 session.abandon()
                 return .failed(.otherHostNotReady)
             }
             isApplying = true
             let password = session.conversation.sudoPassword
             let outcome = try session.apply(
-                plan, confirm: { confirm($0, plan, $1, login, password, $2, &refusedLogin, &meetings) },
+                plan, confirm: { confirm($0, plan, $1, login, password, $2, &refusedLogin, &barriers) },
                 report: { report(plan.host, $0) })
             session.hangUp()
             // If the store cannot take it, the host says so at the next deploy.
@@ -188,7 +188,7 @@ package final class Deploy: Sendable {
     /// `password` is what sudo got when the session began, and `sendKeepalive` is to be called every ten seconds.
     private func confirm(
         _ because: Step.Confirmation, _ plan: HostPlan, _ tests: GuardTests, _ login: OwnLogin?, _ password: Secret?,
-        _ sendKeepalive: () throws(HostError) -> Void, _ refusedLogin: inout HostError?, _ meetings: inout [Barrier]
+        _ sendKeepalive: () throws(HostError) -> Void, _ refusedLogin: inout HostError?, _ barriers: inout [Barrier]
     ) -> Problem? {
         switch because {
         case .login:
@@ -214,10 +214,10 @@ package final class Deploy: Sendable {
             return .notConfirmed(seconds: 0)
         case .everyHost:
             refusedLogin = nil
-            meetings = []
-            commitMeeting.vote(.ready)
+            barriers = []
+            commitBarrier.vote(.ready)
             do throws(HostError) {
-                return try commitMeeting.decision(keepalive: sendKeepalive) ? nil : .otherHostFailed
+                return try commitBarrier.decision(keepalive: sendKeepalive) ? nil : .otherHostFailed
             } catch {
                 return error.whyNotReady
             }

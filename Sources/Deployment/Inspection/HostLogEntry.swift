@@ -9,7 +9,7 @@ package struct HostLogEntry: Hashable, Sendable {
     package var commit: ObjectID
     /// In a word, as the agent puts it: `deployed`, `unchanged`, `rolled-back` or `broken`.
     package var outcome: String
-    /// As the operator's laptop named them.
+    /// As the operator's client named them.
     package var operatorName: String
 
     package init(time: Int64, before: ObjectID?, commit: ObjectID, outcome: String, operatorName: String) {

@@ -26,7 +26,7 @@ package struct PastDeploy: Hashable, Sendable {
     }
 
     package var note: HistoryEntry
-    /// Without an end, the deploy is under way, or its laptop was switched off.
+    /// Without an end, the deploy is under way, or its client was switched off.
     package var ends: [Hostname: End]
 
     package init(note: HistoryEntry, ends: [Hostname: End]) {

@@ -18,7 +18,7 @@ package struct Access: Sendable {
     /// Is told why a host is reached through the system's ssh, on that host's thread.
     package var explain: (@Sendable (Hostname, SystemSSHReason) -> Void)?
     /// How many log in at once.
-    private let turnstile: Semaphore
+    private let semaphore: Semaphore
 
     /// How many log in at once to one server, or through one jump host. sshd begins to turn some away when ten have not
     /// logged in yet (`MaxStartups 10:30:100`), and others may be about to log in there, too.
@@ -32,7 +32,7 @@ package struct Access: Sendable {
         self.sshConfiguration = sshConfiguration
         self.questions = questions
         self.transport = transport
-        turnstile = Semaphore(parallel, atDoor: Self.maximumPerServer)
+        semaphore = Semaphore(parallel, atDoor: Self.maximumPerServer)
     }
 
     /// Logs in and runs a command; whose login it was. A server that turns connections away because there are too many (sshd's
@@ -44,7 +44,7 @@ package struct Access: Sendable {
         var reason: SystemSSHReason?
         let settings: HostSettings
         do {
-            settings = try turnstile.enter(by: []) { () throws(SSHError) in
+            settings = try semaphore.enter(by: []) { () throws(SSHError) in
                 try .ask(
                     for: host, configurationFile: sshConfiguration, local: .current(), interrupt: interrupt,
                     deadline: .after(.seconds(60)))
@@ -59,7 +59,7 @@ package struct Access: Sendable {
         case .libssh2: reason = nil
         case .openssh: reason = .chosen
         }
-        let stream = try turnstile.enter(by: settings.servers) { () throws(SSHError) in
+        let stream = try semaphore.enter(by: settings.servers) { () throws(SSHError) in
             try start(command, settings, because: reason, sharing, questions, interrupt)
         }
         return (stream, settings.user)

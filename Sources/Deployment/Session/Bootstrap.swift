@@ -10,7 +10,7 @@ struct Bootstrap {
     /// What sudo writes to standard error when it wants a password: nobody else's words.
     let passwordPrompt = "DEPTOOL-PASSWORD-\(UInt64.random(in: 0 ... .max))"
 
-    /// In front of what the script says to the laptop.
+    /// In front of what the script says to the client.
     static let need = "DEPTOOL-NEED "
     static let failed = "DEPTOOL-FAILED "
 
@@ -26,7 +26,7 @@ struct Bootstrap {
     /// connection never leaves something there that would be run. When it cannot be written, df says how many kilobytes and inodes
     /// are left (of none at all where the file system makes them as it needs them, like btrfs). A small script by that name shows first whether anything
     /// can be run there. `dd` reads exactly the agent from the stream and leaves what follows to the agent itself. Nothing
-    /// is written before the laptop has answered with a line.
+    /// is written before the client has answered with a line.
     private var script: String {
         let cases = agents.map { #""Linux \#($0.cpu)") c=\#($0.cpu) n=\#($0.name) s=\#($0.bytes.count) h=\#($0.sha256);;"# }
         return [

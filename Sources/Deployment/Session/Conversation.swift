@@ -3,7 +3,7 @@ import Model
 import SSH
 import Wire
 
-/// Messages over a stream: the laptop's end of a conversation with an agent.
+/// Messages over a stream: the client's end of a conversation with an agent.
 struct Conversation {
     private let stream: any RemoteStream
     private var decoder = FrameDecoder()

@@ -5,7 +5,7 @@ package struct LocalUser: Sendable {
     package var name: String
     package var home: String
     package var id: UInt32
-    /// The laptop's own name.
+    /// The client's own name.
     package var machine: String
     /// The value of an environment variable.
     package var environment: @Sendable (_ name: String) -> String?

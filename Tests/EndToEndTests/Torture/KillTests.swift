@@ -12,7 +12,7 @@ extension EndToEnd {
             case steps
             /// All processes of the login.
             case login
-            case laptop
+            case client
             /// The host loses power, and boots again.
             case host
         }
@@ -49,7 +49,7 @@ extension EndToEnd {
             case .login:
                 _ = try states.host.attempt(
                     "systemctl kill --signal=KILL $(systemctl list-units --plain --no-legend 'session-*.scope' | cut -d ' ' -f 1)")
-            case .laptop: deploy.signal(SIGKILL)
+            case .client: deploy.signal(SIGKILL)
             case .host:
                 try states.site.kill(states.host)
                 // It would wait for half a minute.

@@ -6,7 +6,7 @@ import Testing
 import Wire
 
 /// A host compared with its record, and what takes the place of somebody else's file.
-@Suite struct VerificationTests {
+@Suite struct HostComparisonTests {
     private let wanted = Wanted([
         "dns": .init(
             ["a": .init("one"), "dir/b": .init("two", executable: true), "dir/c": .init("")],
@@ -16,15 +16,15 @@ import Wire
     private let current = "/var/lib/deptool/apps/dns/current"
 
     private func verify(_ host: TestHost, _ privateApps: [PrivateApp] = []) throws -> [Reply] {
-        let laptop = try host.session().laptop
-        laptop.send(.verify(privateApps))
+        let client = try host.session().client
+        client.send(.verify(privateApps))
         var replies: [Reply] = []
-        while let reply = try laptop.receive() {
+        while let reply = try client.receive() {
             replies.append(reply)
             if case .drift(let drift) = reply, !drift.isEmpty { continue }
             break
         }
-        try host.end(laptop)
+        try host.end(client)
         return replies
     }
 
@@ -183,13 +183,13 @@ import Wire
 
     @Test func `while somebody deploys, nothing is compared`() throws {
         let host = try deployed()
-        let other = try host.session().laptop
+        let other = try host.session().client
         other.send(.prepare(Plan(from: (wanted, 1), to: Wanted(), 2).preparation))
         #expect(try other.receive() == .locked)
-        let laptop = try host.session().laptop
-        laptop.send(.verify([]))
-        #expect(try laptop.receive() == .busy(Holder(name: "Ada <ada@example.com>", since: holderSince(host))))
-        laptop.hangUp()
+        let client = try host.session().client
+        client.send(.verify([]))
+        #expect(try client.receive() == .busy(Holder(name: "Ada <ada@example.com>", since: holderSince(host))))
+        client.hangUp()
         other.send(.cancel)
         try host.end(other)
         #expect(try drift(host) == [])
@@ -203,12 +203,12 @@ import Wire
     @Test func `small files can be read, and nothing else`() throws {
         let host = try deployed()
         try host.write("/etc/large", String(repeating: "x", count: Int(Drift.maximumShown) + 1))
-        let laptop = try host.session().laptop
-        laptop.send(.read(try [current + "/a", "/etc/large", "/etc", "/etc/deep/link", "/nowhere"].map { try AbsolutePath($0) }))
+        let client = try host.session().client
+        client.send(.read(try [current + "/a", "/etc/large", "/etc", "/etc/deep/link", "/nowhere"].map { try AbsolutePath($0) }))
         var replies: [Reply] = []
-        for _ in 0..<6 { replies.append(try #require(try laptop.receive())) }
+        for _ in 0..<6 { replies.append(try #require(try client.receive())) }
         #expect(replies == [.file(size: 3), .content(Array("one".utf8))] + [Reply](repeating: .file(size: nil), count: 4))
-        try host.end(laptop)
+        try host.end(client)
     }
 
     // MARK: Displacing
@@ -278,7 +278,7 @@ import Wire
             let gate = Breaker(at: number)
             try host.deploy(plan, gate: gate)
             // The next agent ends what this one could not.
-            try host.end(try host.session().laptop)
+            try host.end(try host.session().client)
             let kept = "/var/lib/deptool/store/kept/\(plan.preparation.version.text)/etc/motd"
             if host.target("/etc/motd") != nil {
                 #expect(host.read(kept) == "hello", "operation \(number)")

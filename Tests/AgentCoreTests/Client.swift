@@ -4,7 +4,7 @@ import Testing
 import Wire
 
 /// The operator's end of a conversation with an agent.
-final class Laptop {
+final class Client {
     private let descriptor: Int32
     private var decoder = FrameDecoder()
     private var isOpen = true

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Planning
 
-@Suite struct TreeProblemTests {
+@Suite struct TreeErrorTests {
     @Test func `a tree with everything is valid`() throws {
         try tree([
             "web": [

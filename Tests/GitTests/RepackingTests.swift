@@ -4,7 +4,7 @@ import Model
 import Testing
 
 /// A store that many deploys have left their objects in.
-@Suite struct TidyingTests {
+@Suite struct RepackingTests {
     /// Deploys so often, each time with that many new files.
     @discardableResult
     private func importing(_ numbers: ClosedRange<Int>, files: Int, of size: Int = 0, _ workshop: Workshop) throws -> Store {
