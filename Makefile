@@ -39,7 +39,7 @@ lint:
 format:
 	swift format --in-place --recursive --parallel Sources Tests Package.swift
 
-scripts := .ci/run Scripts/build-agents Scripts/check-links Scripts/completions Scripts/demo Scripts/man-pages Scripts/need Scripts/test \
+scripts := .ci/run Scripts/build-agents Scripts/check-links Scripts/completions Scripts/demo Scripts/man-pages Scripts/need Scripts/soak Scripts/test \
     Lab/lab Lab/selftest Lab/slot.sh Lab/image.sh examples/generated/render.sh
 
 # Only what is in examples/, deployed to throwaway hosts and checked.
