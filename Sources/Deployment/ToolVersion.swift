@@ -1,4 +1,4 @@
 import Model
 
-/// The version of this tool and of the agents that belong to it.
+/// The version of this tool and its agents.
 package let toolVersion = "0.1.0"

@@ -1,6 +1,6 @@
-/// Something on a host that is not as its record says, because somebody else changed it.
+/// A difference between a host and its record, made by someone other than Deptool.
 package struct Drift: Hashable, Sendable {
-    /// Whose; nil for what concerns Deptool's own directories.
+    /// The app that the finding belongs to; nil for Deptool's own directories.
     package var app: AppName?
     package var finding: Finding
 
@@ -9,40 +9,40 @@ package struct Drift: Hashable, Sendable {
         self.finding = finding
     }
 
-    /// How many a host tells of at most.
+    /// The largest number of findings that a host reports.
     package static var most: Int { 10_000 }
 
-    /// How large a file may be, in bytes, to be shown as it is now.
+    /// The largest file, in bytes, whose current content is shown.
     package static var maximumShown: UInt64 { 4 << 20 }
 
-    /// How large a file at the place of a link may be, in bytes, to be compared.
+    /// The largest file, in bytes, that is compared when it is found in place of a link.
     package static var maximumHashed: UInt64 { 16 << 30 }
 
     package indirect enum Finding: Hashable, Sendable {
-        /// A file of the app's version has another content, or is none any more.
+        /// A file of the app's version has different content, or is no longer a file.
         case file(RelativePath, Found)
-        /// Something in the app's version that does not belong there, by its path in it.
+        /// An entry that does not belong in the app's version, by its path in it.
         case extra(String)
-        /// Mode or owner of a file or directory, by its path in the app's version (`.` for that itself), or on the host.
+        /// Mode or owner of a file or directory, by its path on the host or in the app's version (`.` for the version itself).
         case attributes(String, found: Attributes, recorded: Attributes)
-        /// A link is not there, or something else is; with what it should point to in the app.
+        /// A link is missing or replaced; with its recorded target in the app.
         case link(AbsolutePath, RelativePath, Found)
-        /// A placed file is not there, has another content, or something else is there; with the file of the app.
+        /// A placed file is missing, changed or replaced; with its source file in the app.
         case placed(AbsolutePath, RelativePath, Found)
         /// The app's `current` points to no version.
         case current(Found)
         case disabled(UnitName)
-        /// A link enables the unit that its `[Install]` section does not name.
+        /// A link enables the unit, but the unit's `[Install]` section does not name it.
         case enabledBy(UnitName, AbsolutePath)
         case unwell(UnitName, UnitProblem)
-        /// What no deploy needs any more, by its path on the host: also the directory of an app that is not recorded.
+        /// A path on the host that no deploy needs any more, such as the directory of an app that is not in the record.
         case leftover(String)
     }
 
-    /// What is at a path.
+    /// The object found at a path.
     package indirect enum Found: Hashable, Sendable {
         case nothing
-        /// A regular file, its content's blob id, and its size in bytes.
+        /// A regular file: the blob id of its content, and its size in bytes.
         case file(ObjectID, size: UInt64)
         case symlink(to: String)
         case directory
@@ -63,7 +63,7 @@ package struct Drift: Hashable, Sendable {
     }
 }
 
-/// An app of which only root, and perhaps a group, can read the files.
+/// An app whose files only root can read, and the group if there is one.
 package struct PrivateApp: Hashable, Sendable {
     package var app: AppName
     package var group: GroupName?
@@ -74,22 +74,22 @@ package struct PrivateApp: Hashable, Sendable {
     }
 }
 
-/// Why a unit was judged to be unwell, with what `systemctl show` says of it.
+/// The reason why a unit is considered unhealthy, with its properties from `systemctl show`.
 package indirect enum UnitProblem: Hashable, Sendable {
-    /// systemd has no such unit, cannot read it, or it is masked (LoadState).
+    /// The unit does not exist, cannot be read, or is masked (LoadState).
     case notLoaded(state: String)
-    /// It failed (Result, ExecMainStatus).
+    /// The unit failed (Result, ExecMainStatus).
     case failed(result: String, status: Int)
-    /// It ended although it should keep running.
+    /// The unit exited although it should keep running.
     case exited(status: Int)
-    /// It restarted while it was watched, or waits to be restarted.
+    /// The unit restarted while it was watched, or is waiting for its restart.
     case restarting(times: Int)
-    /// It was not up when the time to wait was over, or not stopped (ActiveState, SubState).
+    /// The unit was not up, or not stopped, when its timeout ended (ActiveState, SubState).
     case tooSlow(state: String, seconds: Int)
-    /// It went down with another, and did not come up again (ActiveState).
+    /// The unit went down with another one and did not come up again (ActiveState).
     case draggedDown(with: UnitName, state: String)
-    /// It was stopped since another came up that conflicts with it.
+    /// systemd stopped the unit because a conflicting unit came up.
     case conflict(with: UnitName)
-    /// It would have to be started or stopped, and has RefuseManualStart= or RefuseManualStop=.
+    /// The unit has to be started or stopped, but sets RefuseManualStart= or RefuseManualStop=.
     case refusesStart, refusesStop
 }

@@ -1,9 +1,9 @@
-/// A file of an app, as a tree of the store names it.
+/// A file of an app, as it appears in a tree of the store.
 package struct FileEntry: Hashable, Sendable {
     /// Relative to the app's directory.
     package var path: RelativePath
     package var isExecutable: Bool
-    /// The blob with its content.
+    /// The blob that holds its content.
     package var id: ObjectID
 
     package init(path: RelativePath, isExecutable: Bool, id: ObjectID) {
@@ -12,15 +12,15 @@ package struct FileEntry: Hashable, Sendable {
         self.id = id
     }
 
-    /// Permission bits of the file in a checkout: read-only, since every change comes as a new version.
+    /// Permission bits of the file in a checkout. Files are read-only because every change arrives as a new version.
     package var mode: UInt32 { isExecutable ? 0o555 : 0o444 }
 }
 
-/// A symlink on a host, through an app's `current`, so that it need not change when the app does.
+/// A symlink on a host. It points through the app's `current`, so it stays the same when the app changes.
 package struct Link: Hashable, Sendable {
     package var path: AbsolutePath
     package var app: AppName
-    /// What it points to, in the app's directory.
+    /// Its target, relative to the app's directory.
     package var source: RelativePath
 
     package init(path: AbsolutePath, app: AppName, source: RelativePath) {
@@ -29,6 +29,6 @@ package struct Link: Hashable, Sendable {
         self.source = source
     }
 
-    /// What readlink(2) gives.
+    /// The target as readlink(2) returns it.
     package var target: AbsolutePath { app.current.appending(source) }
 }

@@ -1,54 +1,54 @@
-/// Where Deptool keeps its things on a host. Everything below one directory, but for links.
+/// The paths that Deptool uses on a host. All but links are below one directory.
 package enum Layout {
     package static var root: AbsolutePath { "/var/lib/deptool" }
     package static var agents: AbsolutePath { "/var/lib/deptool/bin" }
     package static var apps: AbsolutePath { "/var/lib/deptool/apps" }
-    /// Mode 0700: record, lock, journal, undo data, log.
+    /// Mode 0700. Holds record, lock, journal, undo data and log.
     package static var store: AbsolutePath { "/var/lib/deptool/store" }
     package static var record: AbsolutePath { "/var/lib/deptool/store/record" }
     package static var lock: AbsolutePath { "/var/lib/deptool/store/lock" }
     package static var journal: AbsolutePath { "/var/lib/deptool/store/journal" }
     package static var undo: AbsolutePath { "/var/lib/deptool/store/undo" }
-    /// Large files of which only a part has arrived, by their ids.
+    /// Partially transferred large files, named by their ids.
     package static var partial: AbsolutePath { "/var/lib/deptool/store/partial" }
     @inline(never) package static func partial(_ content: ObjectID) -> AbsolutePath {
         AbsolutePath(unchecked: partial.text + "/" + content.hex)
     }
-    /// Where a file of somebody else that was at `path` is kept, once the deploy that took its place is committed.
+    /// The place of a foreign file that was at `path`, once the deploy that replaced it is committed.
     @inline(never) package static func kept(_ path: AbsolutePath, by version: Version) -> AbsolutePath {
         AbsolutePath(unchecked: store.text + "/kept/" + version.text + path.text)
     }
     package static var log: AbsolutePath { "/var/lib/deptool/store/log" }
-    /// How the names of Deptool's own units begin.
+    /// The prefix of the names of Deptool's own units.
     package static var unitPrefix: String { "deptool-" }
-    /// The unit that recovers at boot, there for as long as a transaction is open. A regular file: systemd reads it before
-    /// `/var` may be mounted.
+    /// The unit that recovers at boot, present as long as a transaction is open. It is a regular file because systemd
+    /// reads it before `/var` may be mounted.
     package static var bootUnit: AbsolutePath { "/etc/systemd/system/deptool-recover.service" }
-    /// Where version 1 kept it, and linked it from `bootUnit`.
+    /// The file to which version 1 linked `bootUnit`.
     package static var oldBootUnit: AbsolutePath { "/var/lib/deptool/store/deptool-recover.service" }
     package static var bootUnitWanted: AbsolutePath {
         "/etc/systemd/system/sysinit.target.wants/deptool-recover.service"
     }
-    /// Deptool's own directories, the outermost first, and their modes.
+    /// Deptool's own directories with their modes, outermost first.
     package static var directories: [(path: AbsolutePath, mode: UInt32)] {
         [(root, 0o755), (agents, 0o755), (apps, 0o755), (store, 0o700)]
     }
-    /// Whether a symlink with this target is Deptool's: nobody else points in here.
+    /// Whether a symlink with this target is Deptool's: only Deptool's symlinks point into its directory.
     @inline(never) package static func isOurs(_ target: String) -> Bool { begins(target, "/var/lib/deptool/") }
 
     package static var etc: AbsolutePath { "/etc" }
     package static var unitLinks: AbsolutePath { "/etc/systemd/system" }
-    /// Where unit files are, those of administrators first.
+    /// The directories of unit files, the administrator's first.
     package static var unitDirectories: [AbsolutePath] {
         [unitLinks] + ["/usr/local/lib", "/usr/lib", "/lib"].map { AbsolutePath(unchecked: $0 + "/systemd/system") }
     }
-    /// Where System V scripts are enabled (update-rc.d(8)).
+    /// The directories in which System V scripts are enabled (update-rc.d(8)).
     package static var runlevels: [AbsolutePath] {
         ["0", "1", "2", "3", "4", "5", "6", "S"].map { AbsolutePath(unchecked: "/etc/rc" + $0 + ".d") }
     }
     package static var sysusers: AbsolutePath { "/etc/sysusers.d" }
     package static var tmpfiles: AbsolutePath { "/etc/tmpfiles.d" }
-    /// Where Podman looks for quadlets, what makes units of them, and where these are.
+    /// Podman's quadlets, the generators that turn them into units, and the directory of these units.
     package static var quadlets: AbsolutePath { "/etc/containers/systemd" }
     package static var quadletGenerators: [AbsolutePath] {
         ["/usr/lib", "/lib", "/usr/local/lib", "/etc", "/run"].map {
@@ -60,21 +60,21 @@ package enum Layout {
     package static var users: AbsolutePath { "/etc/passwd" }
     package static var hostname: AbsolutePath { "/etc/hostname" }
     package static var machineID: AbsolutePath { "/etc/machine-id" }
-    /// Where systemd keeps one that is good for this boot only.
+    /// The machine id that is valid for this boot only.
     package static var transientMachineID: AbsolutePath { "/run/machine-id" }
-    /// What the kernel says of load, memory, and the time since it booted (proc(5)).
+    /// The kernel's reports of load, memory and uptime (proc(5)).
     package static var kernelReports: [AbsolutePath] {
         ["loadavg", "meminfo", "uptime"].map { AbsolutePath(unchecked: "/proc/" + $0) }
     }
-    /// Where space must not run out.
+    /// File systems that must not run out of space.
     package static var watchedDisks: [AbsolutePath] { ["/", "/var"] }
-    /// Exists where a package requires a reboot (Debian Policy, update-notifier).
+    /// Present if a package requires a reboot (Debian Policy, update-notifier).
     package static var rebootRequired: AbsolutePath { "/run/reboot-required" }
-    /// The agent's control group: in cgroups v2, in systemd's hybrid layout, in cgroups v1.
+    /// The agent's control group in cgroups v2, in systemd's hybrid layout, and in cgroups v1.
     package static var controlGroups: [AbsolutePath] {
         ["", "/unified", "/systemd"].map { AbsolutePath(unchecked: "/sys/fs/cgroup" + $0 + "/system.slice/deptool-agent") }
     }
-    /// Exists where systemd is the running init (sd_booted(3)).
+    /// Present if systemd is the running init (sd_booted(3)).
     package static var systemdRunning: AbsolutePath { "/run/systemd/system" }
 }
 
@@ -83,18 +83,18 @@ extension AppName {
         AbsolutePath(unchecked: directory.text + "/" + text + rest)
     }
 
-    /// The app's directory on a host, which holds its versions and the links `current` and `previous`.
+    /// The app's directory on a host. It holds the versions and the links `current` and `previous`.
     @inline(never) package var directory: AbsolutePath { below(Layout.apps, "") }
     @inline(never) package var current: AbsolutePath { below(Layout.apps, "/current") }
     @inline(never) package var previous: AbsolutePath { below(Layout.apps, "/previous") }
-    /// Where the whole app is kept between its removal and the commit.
+    /// The app's directory between its removal and the commit.
     @inline(never) package var removed: AbsolutePath { below(Layout.undo, ".removed") }
 
     @inline(never) package func version(_ version: Version) -> AbsolutePath { below(Layout.apps, "/" + version.text) }
     @inline(never) package func staging(_ version: Version) -> AbsolutePath { below(Layout.apps, "/" + version.text + ".staging") }
 }
 
-/// The version of an app on a host: the name of its checkout directory, ten hex digits of the commit that deployed it.
+/// The version of an app on a host: the first ten hex digits of the deployed commit, which name the checkout directory.
 package struct Version: Hashable, Sendable {
     package let text: String
 
@@ -103,32 +103,31 @@ package struct Version: Hashable, Sendable {
 
     package init(_ commit: ObjectID) { text = commit.short }
 
-    /// Nil unless there are exactly ten hexadecimal digits.
+    /// Nil unless the text is exactly ten hexadecimal digits.
     @inline(never) package init?(_ text: String) {
         guard text.utf8.count == 10, ObjectID(hex: text + "000000000000000000000000000000") != nil else { return nil }
         self.text = text
     }
 }
 
-/// A directory of an app whose files are placed in a directory of the host. Another kind of such a directory is one more row
-/// here.
+/// A directory of an app whose files are placed in a directory of the host. To support another one, add a row here.
 package struct LinkDirectory: Hashable, Sendable {
-    /// What has to run on the host when something in such a directory changes.
+    /// The reaction of the host to a change in such a directory.
     package enum Reaction: Sendable {
         case daemonReload, sysusers, tmpfiles
     }
 
     /// The directory's name in an app.
     package let name: String
-    /// Where on the host the files are.
+    /// The directory on the host.
     package let target: AbsolutePath
-    /// What a file in it is called in the plan.
+    /// The plan's word for a file in it.
     package let noun: String
     package let reaction: Reaction
-    /// Whether it may hold directories `NAME.d`, whose files lie beside those of others.
+    /// Whether it may hold directories `NAME.d`, whose files lie beside files from other sources.
     package let hasDropIns: Bool
 
-    /// Whether a manifest's own symlinks must keep out of the host's directory.
+    /// Whether a manifest's own symlinks must stay out of the host's directory.
     package let isExclusive: Bool
 
     private init(

@@ -1,5 +1,5 @@
-/// Whether a byte may stand in the names that Deptool hands to other programs: ASCII letters and digits, and those of
-/// `extra`. What starts with `-` or `.` is refused elsewhere, so that no name is ever an option or a hidden file.
+/// Whether a byte may appear in the names that Deptool passes to other programs: ASCII letters, digits, and `extra`.
+/// Names that start with `-` or `.` are refused elsewhere, so that no name is an option or a hidden file.
 @inline(never) private func isPlain(_ byte: UInt8, _ extra: StaticString) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -16,7 +16,7 @@
     return bytes.allSatisfy { isPlain($0, extra) }
 }
 
-/// The name of a host: what `ssh NAME` takes, the name of its directory, and what its `/etc/hostname` says.
+/// The name of a host: the argument of `ssh NAME`, the name of its directory, and the content of its `/etc/hostname`.
 /// At most 253 letters, digits, `.`, `-`, `_`; the first a letter or digit.
 package struct Hostname: Hashable, Comparable, Sendable {
     package let text: String
@@ -31,7 +31,7 @@ package struct Hostname: Hashable, Comparable, Sendable {
     package static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }
 
-/// The name of an app on a host. At most 128 letters, digits, `.`, `-`, `_`, `@`, `+`; the first a letter, digit or `_`.
+/// The name of an app on a host: at most 128 letters, digits, `.`, `-`, `_`, `@`, `+`; the first a letter, digit or `_`.
 package struct AppName: Hashable, Comparable, Sendable {
     package let text: String
 
@@ -45,7 +45,7 @@ package struct AppName: Hashable, Comparable, Sendable {
     package static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }
 
-/// The name of a group of users: at most 32 letters, digits, `.`, `-`, `_`; the first a letter, digit or `_`.
+/// The name of a group: at most 32 letters, digits, `.`, `-`, `_`; the first a letter, digit or `_`.
 package struct GroupName: Hashable, Sendable {
     package let text: String
 
@@ -69,7 +69,7 @@ package struct UserName: Hashable, Sendable {
 package struct UnitName: Hashable, Comparable, Sendable {
     package let text: String
 
-    /// What may stand behind the last dot of a unit that can be enabled.
+    /// The suffixes of units that can be enabled.
     package static let suffixes = [
         ".service", ".socket", ".timer", ".path", ".mount", ".automount", ".target", ".slice", ".swap",
     ]
@@ -81,7 +81,7 @@ package struct UnitName: Hashable, Comparable, Sendable {
         self.text = text
     }
 
-    /// The template that a unit is an instance of, `a@.service` for `a@b.service`; the unit itself if it is none.
+    /// The template of an instance, `a@.service` for `a@b.service`; the unit's own name if it is not an instance.
     @inline(never) package var template: String {
         guard let at = text.utf8.firstIndex(of: UInt8(ascii: "@")), let dot = text.utf8.lastIndex(of: UInt8(ascii: ".")),
             at < dot
@@ -89,8 +89,8 @@ package struct UnitName: Hashable, Comparable, Sendable {
         return Model.text(text.utf8[...at]) + Model.text(text.utf8[dot...])
     }
 
-    /// Whether a file, by its path below a directory of unit files, is a part of the unit as systemd.unit(5) has it: its own
-    /// file or its template's, or a drop-in for one of these, for a prefix of the name that ends in a dash, or for its type.
+    /// Whether a file, by its path below a directory of unit files, is part of the unit (systemd.unit(5)): its own file
+    /// or its template's, or a drop-in for one of these, for a prefix of the name that ends in a dash, or for its type.
     @inline(never) package func consists(of path: RelativePath) -> Bool {
         let parts = path.components
         if parts.count == 1 { return isSameText(parts[0], text) || isSameText(parts[0], template) }
@@ -101,7 +101,7 @@ package struct UnitName: Hashable, Comparable, Sendable {
         guard let dot = unit.lastIndex(of: UInt8(ascii: ".")), other != Array(unit[(dot + 1)...]) else { return true }
         let end = other.count - (unit.count - dot)
         guard end > 0, other[end...] == unit[dot...] else { return false }
-        // What stands before the type: of `a-b` also `a-`; of an instance `a-b@i` also `a-b@`, `a-@i`, `a-@` and `a-`.
+        // The part before the type: for `a-b` also `a-`; for an instance `a-b@i` also `a-b@`, `a-@i`, `a-@` and `a-`.
         let at = unit.firstIndex(of: UInt8(ascii: "@")) ?? dot
         var same = 0
         while same < min(at, end), unit[same] == other[same] { same += 1 }

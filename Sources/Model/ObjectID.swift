@@ -1,6 +1,6 @@
 /// The id of a Git object: the SHA-1 of its type, length and bytes.
 package struct ObjectID: Hashable, Comparable, Sendable {
-    // Twenty bytes, big-endian, in three words: compared and hashed without an allocation.
+    // Twenty bytes, big-endian, in three words, so that comparing and hashing need no allocation.
     private let high: UInt64
     private let middle: UInt64
     private let low: UInt32
@@ -35,7 +35,7 @@ package struct ObjectID: Hashable, Comparable, Sendable {
         self.init(bytes)
     }
 
-    /// By their bytes.
+    /// Orders ids by their bytes.
     package static func < (one: ObjectID, other: ObjectID) -> Bool {
         (one.high, one.middle, one.low) < (other.high, other.middle, other.low)
     }
@@ -52,7 +52,7 @@ package struct ObjectID: Hashable, Comparable, Sendable {
     /// 40 lower-case digits.
     package var hex: String { Model.hex(bytes) }
 
-    /// The first ten digits: what people and directory names use.
+    /// The first ten digits, for people and directory names.
     package var short: String { Model.hex(Array(bytes[..<5])) }
 }
 

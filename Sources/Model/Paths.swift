@@ -1,4 +1,4 @@
-/// Why a text is not a path that Deptool takes.
+/// The reason why Deptool rejects a text as a path.
 package enum PathError: Error, Hashable, Sendable {
     case empty
     case tooLong
@@ -6,7 +6,7 @@ package enum PathError: Error, Hashable, Sendable {
     case absolute
     /// An empty component, `.` or `..`.
     case notNormal
-    /// A control character, which would garble what is shown and what is logged.
+    /// A control character, which would garble output and logs.
     case controlCharacter
 
     package var phrase: String {
@@ -21,7 +21,7 @@ package enum PathError: Error, Hashable, Sendable {
     }
 }
 
-/// Linux's PATH_MAX less room for what Deptool puts in front, and NAME_MAX; in bytes.
+/// Linux's PATH_MAX, less room for the prefixes that Deptool adds, and NAME_MAX; in bytes.
 private let maximumPath = 3800
 private let maximumComponent = 255
 
@@ -48,15 +48,15 @@ private func check(_ path: some Collection<UInt8>) throws(PathError) {
     try endComponent()
 }
 
-// Paths are bytes to Linux, while Swift compares text by what it looks like: `é` can be written in two ways that are two
-// files on a host, and a combining character merges with the `/` before it.
+// Linux compares paths as bytes, while Swift compares text by its appearance. `é` can be written in two ways, which are
+// two files on a host, and a combining character merges with the `/` before it.
 
 extension String.UTF8View {
     /// Whether the last bytes are those of `suffix`.
     @inline(never) package func ends(with suffix: String) -> Bool { self.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) }
 }
 
-/// What follows `directory` and a slash; nil when `path` does not begin with them, or ends there.
+/// The part of `path` after `directory` and a slash; nil if `path` does not start with them, or ends there.
 @inline(never) private func rest(of path: String, below directory: String) -> String? {
     guard begins(path, directory) else { return nil }
     let rest = path.utf8.dropFirst(directory.utf8.count)
@@ -64,8 +64,8 @@ extension String.UTF8View {
     return Model.text(rest.dropFirst())
 }
 
-/// A normal path below some directory, such as `zones/example.com.zone`: no leading or trailing `/`, no `.` or `..`.
-/// Ordered by its bytes.
+/// A normalized path below some directory, such as `zones/example.com.zone`: no leading or trailing `/`, no `.` or
+/// `..`. Ordered by bytes.
 package struct RelativePath: Hashable, Comparable, Sendable {
     package let text: String
 
@@ -75,7 +75,7 @@ package struct RelativePath: Hashable, Comparable, Sendable {
         self.text = text
     }
 
-    /// A path made of parts that are known to be normal.
+    /// A path made of parts that are known to be normalized.
     fileprivate init(unchecked text: String) { self.text = text }
 
     /// The components of the path; at least one.
@@ -83,7 +83,7 @@ package struct RelativePath: Hashable, Comparable, Sendable {
         pieces(text, at: UInt8(ascii: "/")).map { Model.text($0) }
     }
 
-    /// The rest of the path below a directory; nil when it is not in there.
+    /// The rest of the path below a directory; nil if the path is not below it.
     @inline(never) package func below(_ directory: String) -> RelativePath? { rest(of: text, below: directory).map(Self.init(unchecked:)) }
 
     /// The last component.
@@ -97,7 +97,7 @@ package struct RelativePath: Hashable, Comparable, Sendable {
     @inline(never) package static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }
 
-/// A normal path from the root of a host's file system, such as `/etc/nsd/nsd.conf`. Never `/` itself.
+/// A normalized path from the root of a host's file system, such as `/etc/nsd/nsd.conf`. Never `/` itself.
 package struct AbsolutePath: Hashable, Comparable, Sendable {
     package let text: String
 
@@ -108,10 +108,10 @@ package struct AbsolutePath: Hashable, Comparable, Sendable {
         self.text = text
     }
 
-    /// A path made of parts that are known to be normal.
+    /// A path made of parts that are known to be normalized.
     init(unchecked text: String) { self.text = text }
 
-    /// The rest of the path below a directory; nil when it is not in there.
+    /// The rest of the path below a directory; nil if the path is not below it.
     @inline(never) package func below(_ directory: AbsolutePath) -> RelativePath? {
         rest(of: text, below: directory.text).map(RelativePath.init(unchecked:))
     }
@@ -119,15 +119,15 @@ package struct AbsolutePath: Hashable, Comparable, Sendable {
     /// The path of `path` below this directory.
     @inline(never) package func appending(_ path: RelativePath) -> AbsolutePath { Self(unchecked: joined(text, path.text)) }
 
-    /// The path of something that a directory was found to hold, whatever its name.
+    /// The path of an existing entry of this directory. The name is not checked.
     @inline(never) package func appending(name: String) -> AbsolutePath { Self(unchecked: joined(text, name)) }
 
-    /// The path of a file beside this one: its name with something behind.
+    /// The path of a file beside this one: its name plus a suffix.
     @inline(never) package func withSuffix(_ suffix: StaticString) -> AbsolutePath {
         Self(unchecked: text + suffix.withUTF8Buffer { String(decoding: $0, as: UTF8.self) })
     }
 
-    /// The path of another file in the same directory, whatever its name.
+    /// The path of another file in the same directory. The name is not checked.
     @inline(never) package func sibling(name: String) -> AbsolutePath { Self(unchecked: joined(parent?.text ?? "", name)) }
 
     /// The path of another file in the same directory.
@@ -141,7 +141,7 @@ package struct AbsolutePath: Hashable, Comparable, Sendable {
         return Model.text(text.utf8[text.utf8.index(after: slash)...])
     }
 
-    /// The directory that holds this path; nil when that is `/`.
+    /// The parent directory; nil if it is `/`.
     @inline(never) package var parent: AbsolutePath? {
         guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")), slash != text.utf8.startIndex else { return nil }
         return Self(unchecked: Model.text(text.utf8[..<slash]))
@@ -158,7 +158,7 @@ package struct AbsolutePath: Hashable, Comparable, Sendable {
 }
 
 extension AbsolutePath: ExpressibleByStringLiteral {
-    /// For the paths in the sources, which only a debug build checks.
+    /// For path literals in the sources. Only a debug build checks them.
     package init(stringLiteral path: String) {
         assert((try? AbsolutePath(path)) != nil)
         self.init(unchecked: path)

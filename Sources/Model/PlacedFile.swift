@@ -1,9 +1,9 @@
-/// A regular file on a host that has the content of a file of an app. It stands where a symlink into `/var` cannot: where it
-/// is read before `/var` is mounted, or by a program that looks at its mode and owner.
+/// A regular file on a host with the content of a file of an app. It is used where a symlink into `/var` does not work:
+/// where the file is read before `/var` is mounted, or by a program that checks its mode and owner.
 package struct PlacedFile: Hashable, Sendable {
     package var path: AbsolutePath
     package var app: AppName
-    /// The file with its content, in the app's directory.
+    /// The file that holds its content, relative to the app's directory.
     package var source: RelativePath
     package var access: FileAccess
 
@@ -15,9 +15,9 @@ package struct PlacedFile: Hashable, Sendable {
     }
 }
 
-/// Who may do what with a file.
+/// Mode, owner and group of a file.
 package struct FileAccess: Hashable, Sendable {
-    /// Permission bits, with set-user-id, set-group-id and sticky; at most 0o7777.
+    /// Permission bits including set-user-id, set-group-id and sticky; at most 0o7777.
     package var mode: UInt32
     /// Nil for root.
     package var owner: UserName?
@@ -30,6 +30,6 @@ package struct FileAccess: Hashable, Sendable {
         self.group = group
     }
 
-    /// What unit files and most of `/etc` have.
+    /// The mode of unit files and most of `/etc`.
     package static var ordinary: FileAccess { FileAccess(mode: 0o644) }
 }

@@ -1,21 +1,21 @@
-/// What a host says is deployed on it.
+/// A host's record of what is deployed on it.
 ///
-/// The objects are Git's own bytes, so that an operator whose store never saw the commit can make it whole from the
-/// host and verify all of it by its ids.
+/// It holds the raw bytes of the Git objects. An operator whose store lacks the commit can complete the store from the
+/// host and verify every object by its id.
 package struct Record: Hashable, Sendable {
-    /// The commit that was deployed.
+    /// The deployed commit.
     package var commit: ObjectID
-    /// Who deployed, as the commit says, and when, in seconds since the epoch.
+    /// The commit's author, and its time in seconds since the epoch.
     package var author: String
     package var time: Int64
-    /// The commit itself, the cluster's root tree, the trees of this host, none of another, and its manifests and `host.json`.
+    /// The commit itself, the cluster's root tree, the trees of this host but of no other, and its manifests and `host.json`.
     package var objects: [RecordedObject]
     package var apps: [DeployedApp]
     /// Every symlink outside Deptool's directory that belongs to the deployed apps.
     package var links: [Link]
     /// Every regular file outside Deptool's directory that belongs to the deployed apps.
     package var placed: [PlacedFile]
-    /// The units that are enabled, with the app that enables them.
+    /// The enabled units, each with the app that enables it.
     package var units: [DeployedUnit]
 
     package init(
@@ -33,7 +33,7 @@ package struct Record: Hashable, Sendable {
     }
 }
 
-/// A commit, tree or small file, in Git's raw form without the header.
+/// A commit, tree or small file in Git's raw form, without the header.
 package struct RecordedObject: Hashable, Sendable {
     package var kind: ObjectKind
     package var bytes: [UInt8]
@@ -46,7 +46,7 @@ package struct RecordedObject: Hashable, Sendable {
     package var id: ObjectID { .of(kind, bytes) }
 }
 
-/// An app on a host, and its files.
+/// An app on a host and its files.
 package struct DeployedApp: Hashable, Sendable {
     package var name: AppName
     /// Ordered by path.
@@ -59,7 +59,7 @@ package struct DeployedApp: Hashable, Sendable {
 }
 
 extension Record {
-    /// The content of the file of an app; nil where there is no such file.
+    /// The content of a file of an app; nil if there is no such file.
     package func content(of source: RelativePath, in app: AppName) -> ObjectID? {
         apps.first { $0.name == app }?.files.first { $0.path == source }?.id
     }

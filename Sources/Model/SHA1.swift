@@ -1,6 +1,6 @@
 import CSHA1
 
-/// SHA-1 (RFC 3174), fed in pieces. Git's object ids are made with it.
+/// SHA-1 (RFC 3174), fed in pieces. Git's object ids use it.
 package struct SHA1: Sendable {
     private var state: (UInt32, UInt32, UInt32, UInt32, UInt32) =
         (0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0)
@@ -38,7 +38,7 @@ package struct SHA1: Sendable {
         return ObjectID(words: state)
     }
 
-    /// `count` whole blocks.
+    /// Compresses `count` whole blocks.
     private mutating func compress(_ bytes: UnsafeRawBufferPointer, at offset: Int, count: Int) {
         guard count > 0, let start = bytes.baseAddress else { return }
         withUnsafeMutableBytes(of: &state) { state in
@@ -47,7 +47,7 @@ package struct SHA1: Sendable {
     }
 }
 
-/// The kinds of Git object that Deptool makes and checks.
+/// The kinds of Git objects that Deptool creates and checks.
 package enum ObjectKind: Sendable {
     case blob, tree, commit
 
@@ -60,7 +60,7 @@ package enum ObjectKind: Sendable {
     }
 }
 
-/// The id of a Git object whose content comes in pieces, of a size known beforehand.
+/// Computes the id of a Git object whose size is known beforehand and whose content comes in pieces.
 package struct ObjectHasher: Sendable {
     private var hash = SHA1()
 

@@ -1,12 +1,12 @@
-// Text as Linux has it, as bytes: Swift compares it by what it looks like. What is small and used everywhere is never inlined here, as
-// elsewhere in what the agent is built of: the copies would be a tenth of it.
+// Text as Linux has it: bytes. Swift compares text by its appearance. The small, widely used functions here and
+// elsewhere in the agent are never inlined, because the copies would make up a tenth of it.
 
 @inline(never) package func isSameText(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
 
 @inline(never) package func begins(_ bytes: ArraySlice<UInt8>, _ start: String) -> Bool { bytes.starts(with: Array(start.utf8)) }
 @inline(never) package func begins(_ text: String, _ start: String) -> Bool { begins(Array(text.utf8)[...], start) }
 
-/// What lies between separators.
+/// The parts between separators.
 @inline(never) package func pieces(
     _ bytes: ArraySlice<UInt8>, at separator: UInt8, most: Int = .max, withEmpty: Bool = false
 ) -> [ArraySlice<UInt8>] {

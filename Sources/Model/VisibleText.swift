@@ -1,5 +1,5 @@
-/// Makes text from a host or a file harmless on a terminal: control characters are shown, not obeyed, and it stays on its
-/// line.
+/// Makes text from a host or a file harmless on a terminal: shows control characters instead of sending them, and keeps
+/// the text on its line.
 package func visible(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
@@ -7,7 +7,7 @@ package func visible(_ text: String) -> String {
         case 0x09: result += "    "
         case 0..<0x20: result += "^" + String(Unicode.Scalar(UInt8(scalar.value) + 0x40))
         case 0x7f: result += "^?"
-        // C1 controls, other ends of lines, and what changes the direction of the text around it.
+        // C1 controls, other line terminators, and characters that change the direction of the text around them.
         case 0x80..<0xa0, 0x2028...0x202e, 0x2066...0x2069, 0x200e, 0x200f, 0x061c, 0xfeff:
             result += "\\u{" + String(scalar.value, radix: 16) + "}"
         default: result.unicodeScalars.append(scalar)

@@ -1,15 +1,15 @@
 import Model
 
-/// What a unit file says in `Also=` of its `[Install]` section (systemd.unit(5)): units that systemctl enables and disables
-/// along with this one.
+/// The `Also=` setting of a unit file's `[Install]` section (systemd.unit(5)): units that systemctl enables and
+/// disables along with this one.
 struct InstallSection {
     private(set) var also: [UnitName] = []
 
-    /// `unit` is the one that is enabled, which the specifiers in the file of a template stand for. A line that cannot be the name
-    /// of a unit is left out, as systemctl warns of it and goes on.
+    /// `unit` is the unit to enable; specifiers in a template's file expand to it. Skips words that are not unit
+    /// names: systemctl only warns about them.
     init(_ file: [UInt8], of unit: UnitName) {
         var isInstall = false
-        // A line goes on after a backslash at its end, comments between the two left out.
+        // A backslash at its end continues a line, across comments in between.
         var line = ""
         for piece in String(decoding: file, as: UTF8.self).split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
             let text = piece.trimming(where: { $0 == " " || $0 == "\t" || $0 == "\r" })
@@ -39,8 +39,8 @@ extension Substring {
 }
 
 extension UnitName {
-    /// A word of an `[Install]` section of the unit's file with `%n`, `%N`, `%p` and `%i` as systemd.unit(5) has them. Others
-    /// depend on the host, and stay.
+    /// A word of an `[Install]` section of the unit's file, with `%n`, `%N`, `%p` and `%i` expanded as in
+    /// systemd.unit(5). Other specifiers depend on the host, and stay.
     fileprivate func expanding(_ word: String) -> String {
         guard word.contains("%") else { return word }
         let name = String(text.prefix(upTo: text.lastIndex(of: ".") ?? text.endIndex))
@@ -51,8 +51,8 @@ extension UnitName {
 }
 
 extension HostTree {
-    /// The units that are enabled and disabled along with one, by `Also=` in the files of units that the apps bring, directly and
-    /// through each other; without those that are listed. `contents` gives those of a file.
+    /// The units that are enabled and disabled along with `unit`, by `Also=` in unit files of the apps, directly or
+    /// through each other, without those that manifests list. `contents` reads a file.
     func also<Problem: Error>(_ unit: UnitName, _ contents: (FileEntry) throws(Problem) -> [UInt8]) throws(Problem) -> [UnitName] {
         let listed = Set(apps.flatMap(\.manifest.units))
         var (found, queue) = ([unit], [unit])
@@ -78,7 +78,8 @@ extension HostTree {
 }
 
 extension HostPlan {
-    /// Notes what comes and goes along with the units that steps enable and disable. `deployed` is what the host runs.
+    /// Records the units that come and go along with those that steps enable and disable. `deployed` is the host's
+    /// present tree.
     package mutating func noteAlso<Problem: Error>(
         deployed: HostTree?, _ contents: (FileEntry) throws(Problem) -> [UInt8]
     ) throws(Problem) {

@@ -1,8 +1,8 @@
 import Model
 
 extension AbsolutePath {
-    /// Whether systemd, udev or the kernel's helpers read it before file systems other than that of `/etc` may be mounted
-    /// (bootup(7)): a symlink to elsewhere may lead nowhere then.
+    /// Whether systemd, udev or the kernel's helpers read the path before file systems other than that of `/etc` are
+    /// mounted (bootup(7)): a symlink to another one may dangle then.
     package var isReadInEarlyBoot: Bool {
         Self.early.contains { isInside($0) }
     }

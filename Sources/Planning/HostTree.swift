@@ -1,6 +1,6 @@
 import Model
 
-/// What one host has or should have: a host's directory of a config tree.
+/// The present or intended state of one host: a host's directory of a config tree.
 package struct HostTree: Hashable, Sendable {
     package var host: Hostname
     /// The Git tree of the host's directory.
@@ -8,7 +8,7 @@ package struct HostTree: Hashable, Sendable {
     package var options: HostOptions
     /// Ordered by name.
     package var apps: [AppTree]
-    /// Why some of it is not known; for people. Only what is deployed may have gaps.
+    /// Why part of it is unknown; for people. Only deployed trees can have gaps.
     package var gap: String?
 
     package init(host: Hostname, id: ObjectID, options: HostOptions = HostOptions(), apps: [AppTree]) {
@@ -25,7 +25,7 @@ package struct AppTree: Hashable, Sendable {
     /// The Git tree of the directory.
     package var id: ObjectID
     package var manifest: Manifest
-    /// False where it cannot be read: `manifest` says nothing then.
+    /// False if the manifest cannot be read; `manifest` is empty then.
     package var isManifestKnown = true
     /// Ordered by path.
     package var files: [FileEntry]

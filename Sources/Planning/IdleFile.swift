@@ -7,19 +7,19 @@ package struct IdleFile: Hashable, Sendable {
     package var path: RelativePath
     package var remedy: Remedy
 
-    /// What the operator can do about it.
+    /// How the operator can fix it.
     package enum Remedy: Hashable, Sendable {
-        /// Give it this name.
+        /// Rename it to this.
         case rename(String)
         /// Move it to another directory of the app.
         case directory(String)
-        /// Link it from a path where a program reads it.
+        /// Link it from this path, where a program reads it.
         case link(AbsolutePath)
-        /// Put it into a directory of drop-ins for units or quadlets of such a type.
+        /// Put it into a drop-in directory for units or quadlets of this type.
         case dropIns(String)
-        /// Let systemd make such a link.
+        /// Let systemd make the link.
         case enable
-        /// Move it to where files have no meaning.
+        /// Move it up into the app's directory.
         case up
     }
 
@@ -40,8 +40,8 @@ package struct IdleFile: Hashable, Sendable {
         }
     }
 
-    /// Nil for a file that is read where it will be, or that a file beside it may refer to, and for one in a directory that
-    /// is no directory of drop-ins.
+    /// Nil for a file that is read in its place or that a file beside it may refer to, and for a file in a
+    /// subdirectory other than a drop-in directory.
     init?(_ path: RelativePath, in directory: LinkDirectory, of app: AppTree) {
         let parts = path.components
         let links = [".wants", ".requires", ".upholds"]
@@ -73,7 +73,7 @@ package struct IdleFile: Hashable, Sendable {
 }
 
 extension LinkDirectory {
-    /// What kind of units its files make, or change; nil for none.
+    /// The kind of units that its files define or change; nil for none.
     fileprivate var unitFiles: UnitFiles? {
         switch reaction {
         case .daemonReload: name == "quadlets" ? .quadlets : .systemd
@@ -89,14 +89,14 @@ extension LinkDirectory {
         }
     }
 
-    /// Whether the program that the directory is for reads a file with this path in it.
+    /// Whether the directory's program reads a file with this path in it.
     fileprivate func reads(_ path: RelativePath) -> Bool {
         let parts = path.components
         guard parts.count > 1 || unitFiles == nil else { return unitFiles?.isName(path.text) ?? false }
         return (unitFiles?.isDropInDirectory(parts[0]) ?? (parts.count == 1)) && isVisible(path.name) && path.name.hasSuffix(".conf")
     }
 
-    /// Where another part of systemd or Podman reads a file of this name.
+    /// The path where another part of systemd or Podman reads a file of this name.
     fileprivate func place(of path: RelativePath) -> AbsolutePath? {
         guard let first = path.components.first else { return nil }
         let file = first.hasSuffix(".d") ? String(first.dropLast(2)) : first
@@ -109,7 +109,7 @@ extension LinkDirectory {
         return nil
     }
 
-    /// In `/etc/systemd`, each with a directory of drop-ins.
+    /// Files in `/etc/systemd`, each with a drop-in directory.
     private static var configurations: [String] {
         [
             "coredump.conf", "homed.conf", "iocost.conf", "journal-remote.conf", "journal-upload.conf", "journald.conf", "logind.conf",
@@ -117,7 +117,7 @@ extension LinkDirectory {
         ]
     }
 
-    /// In `/etc/containers`.
+    /// Files in `/etc/containers`.
     private static var containers: [String] { ["containers.conf", "policy.json", "registries.conf", "storage.conf"] }
 
     private static var places: [(suffix: String, place: String)] {
@@ -129,7 +129,7 @@ extension LinkDirectory {
     }
 }
 
-/// The files that make units, and the drop-ins for them.
+/// The files that define units, and their drop-ins.
 private enum UnitFiles {
     /// systemd.unit(5)
     case systemd
@@ -143,7 +143,7 @@ private enum UnitFiles {
         }
     }
 
-    /// Of scopes there are no files, but drop-ins.
+    /// Scopes have no unit files, but drop-ins.
     private var dropInSuffixes: [String] { self == .systemd ? suffixes + [".scope"] : suffixes }
 
     func isName(_ text: String) -> Bool { isName(text, suffixes) }
@@ -154,7 +154,7 @@ private enum UnitFiles {
         return dropInSuffixes.contains("." + unit) || isName(unit, dropInSuffixes)
     }
 
-    /// At most 255 of the characters that names of units have, and one of the suffixes.
+    /// At most 255 of the characters that unit names allow, ending in one of the suffixes.
     private func isName(_ text: String, _ suffixes: [String]) -> Bool {
         guard text.utf8.count <= 255, isVisible(text), text.utf8.first != UInt8(ascii: "@") else { return false }
         return suffixes.contains { text.utf8.count > $0.utf8.count && text.hasSuffix($0) }
@@ -168,12 +168,12 @@ private enum UnitFiles {
             }
     }
 }
-/// Whether programs that read a whole directory look at a file of that name.
+/// Whether programs that read a whole directory read a file of this name.
 private func isVisible(_ name: String) -> Bool { name.utf8.first != UInt8(ascii: ".") }
 
 extension AppTree {
-    /// Whether the app has a quadlet that usually refers to a file beside it by such a name: `Yaml=` of a `.kube`, what a
-    /// `.build` is built of, `EnvironmentFile=` of a container or pod.
+    /// Whether the app has a quadlet that usually refers to a file beside it by such a name: `Yaml=` of a `.kube`,
+    /// the build context of a `.build`, `EnvironmentFile=` of a container or pod.
     fileprivate func hasQuadlet(thatNames path: RelativePath) -> Bool {
         guard path.components.count == 1 else { return false }
         let name = path.text

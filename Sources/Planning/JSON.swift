@@ -1,9 +1,9 @@
-/// A JSON text (RFC 8259) with the line of every value, for messages that point at it.
+/// A JSON text (RFC 8259) with the line of every value, for error messages.
 struct JSON {
     indirect enum Value {
         case null
         case bool(Bool)
-        /// As it is written.
+        /// As written.
         case number(String)
         case string(String)
         case array([JSON])
@@ -11,10 +11,10 @@ struct JSON {
     }
 
     var value: Value
-    /// From one.
+    /// Counted from 1.
     var line: Int
 
-    /// What a person calls such a value.
+    /// The value's kind in plain words.
     var kind: String {
         switch value {
         case .null: "null"
@@ -31,7 +31,7 @@ struct JSON {
         var expected: String
     }
 
-    /// Values may be nested this deep.
+    /// Maximum nesting of values.
     private static let depthLimit = 64
 
     static func parse(_ bytes: [UInt8]) throws(SyntaxError) -> JSON {

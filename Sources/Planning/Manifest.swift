@@ -1,6 +1,6 @@
 import Model
 
-/// An app's `manifest.json`: what there is beside its files.
+/// An app's `manifest.json`: its settings besides its files.
 package struct Manifest: Hashable, Sendable {
     /// Units to enable and keep running.
     package var units: [UnitName] = []
@@ -8,7 +8,7 @@ package struct Manifest: Hashable, Sendable {
     package var symlinks: [Symlink] = []
     /// Regular files on the host, ordered by path.
     package var copies: [Copy] = []
-    /// How long the units have to stay well once they are up; nil for a moment, where systemd cannot tell that they are ready.
+    /// How long the units have to stay up once started; nil for a moment if systemd cannot tell when they are ready.
     package var settle: Duration?
     /// How long systemd may take to start or stop one of the units.
     package var timeout = Duration.seconds(90)
@@ -167,7 +167,7 @@ package struct Manifest: Hashable, Sendable {
 
 /// A host's own `host.json`.
 package struct HostOptions: Hashable, Sendable {
-    /// What the host's `/etc/hostname` says where that is not the name of its directory.
+    /// The hostname in the host's `/etc/hostname`, if it differs from the name of its directory.
     package var hostname: String?
 
     package static let fileName = "host.json"
@@ -186,11 +186,12 @@ package struct HostOptions: Hashable, Sendable {
     }
 }
 
-/// Kinds of units that exist, or may, and that nobody can enable and start by name.
+/// Kinds of units that may exist but cannot be enabled and started by name.
 package enum UnitKind: Hashable, Sendable {
-    /// `work@.service`. Even with `DefaultInstance=`, which `systemctl enable` heeds, what starts is an instance.
+    /// `work@.service`. Even with `DefaultInstance=`, which `systemctl enable` honours, only an instance can start.
     case template
-    /// Of a type whose names say what it is about, or where it lies: there are no instances (systemd.mount(5), systemd.slice(5)).
+    /// An instance of a type whose names encode a path or place, and so has no templates (systemd.mount(5),
+    /// systemd.slice(5)).
     case instance(type: String)
     /// The root directory's mount and the root slice.
     case root
@@ -232,20 +233,20 @@ package enum UnitKind: Hashable, Sendable {
     }
 }
 
-/// Why a `manifest.json` or `host.json` is not one.
+/// Why a `manifest.json` or `host.json` is invalid.
 package enum FormatError: Error, Hashable, Sendable {
     case syntax(line: Int, expected: String)
-    /// Of the value of a key; nil for the whole file.
+    /// The value of a key has the wrong type; nil for the whole file.
     case wrongType(String?, line: Int, expected: String, found: String)
     case unknownKey(String, line: Int, known: [String])
     case duplicate(String, line: Int)
     case badUnit(String, line: Int)
-    /// A unit that no manifest can enable and start.
+    /// A unit that cannot be enabled and started.
     case unstartable(String, line: Int, UnitKind)
     case badGroup(String, line: Int)
     case badUser(String, line: Int)
     case missingKey(String, line: Int)
-    /// A group that may read what everybody can.
+    /// A group for an app that everybody can read anyway.
     case groupOfPublic(line: Int)
     case badLink(String, line: Int, PathError)
     case badSource(String, line: Int, PathError)
@@ -287,7 +288,7 @@ package enum FormatError: Error, Hashable, Sendable {
         return try object(json, named: nil)
     }
 
-    /// The members of an object, the value of the key `name`; nil for the whole file.
+    /// The members of an object, which is the value of the key `name`; nil for the whole file.
     static func object(_ json: JSON, named name: String?) throws(FormatError) -> [(key: String, value: JSON)] {
         guard case .object(let members) = json.value else {
             throw .wrongType(name, line: json.line, expected: "an object", found: json.kind)

@@ -1,10 +1,10 @@
 import Model
 
-/// All that a deploy would do, host by host.
+/// The effects of a deploy, host by host.
 package struct Plan: Hashable, Sendable {
-    /// Hosts with something to do, ordered by name.
+    /// Hosts with changes, ordered by name.
     package var hosts: [HostPlan]
-    /// Hosts that are deployed but not in the config tree any more.
+    /// Deployed hosts that are no longer in the config tree.
     package var orphans: [Hostname]
 
     package init(hosts: [HostPlan], orphans: [Hostname] = []) {
@@ -13,35 +13,35 @@ package struct Plan: Hashable, Sendable {
     }
 }
 
-/// What a deploy would do to one host.
+/// The effects of a deploy on one host.
 package struct HostPlan: Hashable, Sendable {
     package var host: Hostname
-    /// The commit that the plan starts from; nil when nothing is deployed.
+    /// The commit that the plan starts from; nil if nothing is deployed.
     package var base: ObjectID?
     /// Ordered by name.
     package var changes: [AppChange]
     package var steps: [Step]
-    /// What the host will have.
+    /// The host's state after the deploy.
     package var wanted: HostTree
-    /// The contents that the host has already, as far as is known.
+    /// The contents that the host already has, as far as known.
     package var present: Set<ObjectID>
 
-    /// What somebody changed on the host, and the steps restore.
+    /// Changes made on the host outside Deptool, which the steps revert.
     package var drift: [Drift]
-    /// Whether the host is to be emptied and forgotten.
+    /// Whether to empty and forget the host.
     package var isRemoval: Bool
-    /// Whether the host's own `host.json` says something else than when it was deployed. The host does nothing about that,
-    /// but what is known of it changes.
+    /// Whether the host's own `host.json` differs from the deployed one. This changes nothing on the host but its
+    /// record.
     package var hasNewOptions: Bool
-    /// Why not all that is deployed is known. What is not known is deployed as a whole.
+    /// Why part of the deployed state is unknown. Unknown parts are deployed as a whole.
     package var gap: String?
-    /// The units that are enabled or disabled along with one of a step, by `Also=` in files of the plan. Of a unit that is only
-    /// enabled anew, those that come to it.
+    /// The units that are enabled or disabled along with the unit of a step, by `Also=` in files of the plan. If a
+    /// unit is only enabled again, just the additional ones.
     package internal(set) var also: [UnitName: [UnitName]] = [:]
-    /// What changes of that by which the host is reached, and neither a new login nor a test proves.
+    /// Changed paths that the login depends on, and that neither a new login nor a test verifies.
     package var unproven: [AbsolutePath]
 
-    /// Nil when there is nothing to do. The wanted tree must be valid, and what drifted a part of the deployed one.
+    /// Nil if there is nothing to do. The wanted tree must be valid, and the drift must belong to the deployed tree.
     package init?(
         base: ObjectID?, deployed: HostTree?, wanted: HostTree, safety: Safety = Safety(), isRemoval: Bool = false,
         drift: [Drift] = []
@@ -64,11 +64,11 @@ package struct HostPlan: Hashable, Sendable {
     }
 }
 
-/// What changes in one app.
+/// The changes to one app.
 package struct AppChange: Hashable, Sendable {
     package enum Kind: Hashable, Sendable {
         case add, update, remove
-        /// The app is to be what it was.
+        /// Restores the app's deployed state.
         case repair
     }
 
@@ -76,7 +76,7 @@ package struct AppChange: Hashable, Sendable {
     package var kind: Kind
     /// Ordered by path.
     package var files: [FileChange]
-    /// What somebody changed of it on the host.
+    /// Changes made to the app on the host outside Deptool.
     package var drift: [Drift] = []
 
     static func between(_ old: [AppTree], _ new: [AppTree], _ drift: [Drift] = []) -> [AppChange] {
@@ -95,15 +95,15 @@ package struct AppChange: Hashable, Sendable {
     }
 }
 
-/// What changes in one file.
+/// The change to one file.
 package struct FileChange: Hashable, Sendable {
     package var path: RelativePath
-    /// Nil when the file is new.
+    /// Nil if the file is new.
     package var old: FileEntry?
-    /// Nil when the file goes.
+    /// Nil if the file is removed.
     package var new: FileEntry?
 
-    /// Where somebody has edited or removed a file, the change begins with what is there.
+    /// For a file that was edited or removed on the host, the change starts from its present state.
     fileprivate static func merge(_ changes: [FileChange], _ drift: [Drift], _ was: AppTree?, _ will: AppTree?) -> [FileChange] {
         var changes = Dictionary(changes.map { ($0.path, $0) }) { first, _ in first }
         for case .file(let path, let found) in drift.map(\.finding) {
@@ -117,7 +117,7 @@ package struct FileChange: Hashable, Sendable {
         return changes.values.sorted { $0.path < $1.path }
     }
 
-    /// Both ordered by path, and so is the result.
+    /// Both arguments are ordered by path, and so is the result.
     static func between(_ old: [FileEntry], _ new: [FileEntry]) -> [FileChange] {
         var changes: [FileChange] = []
         var (i, j) = (0, 0)

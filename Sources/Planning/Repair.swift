@@ -1,9 +1,9 @@
 import Model
 
-// How what somebody changed on a host becomes a part of its plan: the same steps as for other changes restore it.
+// Turns drift on a host into a part of its plan: the usual steps restore the recorded state.
 
 extension AppChange {
-    /// Whether the app is checked out: it is another one, or its files on the host are not to be relied on.
+    /// Whether the app is checked out: it changes, or its files on the host are unreliable.
     var hasNewVersion: Bool {
         switch kind {
         case .add, .update: true
@@ -12,7 +12,7 @@ extension AppChange {
         }
     }
 
-    /// The files that change, or around which something was changed: what units are restarted for. Ordered.
+    /// The files that change, or near which something changed on the host: the reasons to restart units. Ordered.
     var touched: [RelativePath] {
         var paths = Set(files.map(\.path))
         for drift in drift {
@@ -22,7 +22,7 @@ extension AppChange {
             case .current, .disabled, .enabledBy, .unwell, .leftover: break
             }
         }
-        // There has to be one.
+        // A new version needs at least one.
         if paths.isEmpty, hasNewVersion, let current = try? RelativePath("current") { paths.insert(current) }
         return paths.sorted()
     }
@@ -31,7 +31,7 @@ extension AppChange {
 }
 
 extension Drift {
-    /// The app whose steps restore it; nil for what every deploy restores.
+    /// The app whose steps restore it; nil if every deploy does.
     var subject: AppName? {
         if case .leftover(let path) = finding { return (try? AbsolutePath(path))?.below(Layout.apps).flatMap { AppName($0.text) } }
         return app
@@ -40,7 +40,7 @@ extension Drift {
     fileprivate var concernsVersion: Bool {
         switch finding {
         case .file, .extra, .current: true
-        // Of a placed file, which has an absolute path, the version has the original.
+        // A placed file has an absolute path; the version holds only its original.
         case .attributes(let path, _, _): path.utf8.first != UInt8(ascii: "/")
         case .link, .placed, .disabled, .enabledBy, .unwell, .leftover: false
         }
@@ -56,7 +56,7 @@ extension Drift {
 }
 
 extension Drift.Found {
-    /// Whether it is in the way of a link, and a link can take its place.
+    /// Whether it is in the way of a link, and a link can replace it.
     package var isForeign: Bool {
         switch self {
         case .file: true

@@ -1,10 +1,10 @@
 import Model
 
-/// What has to be sure before a host keeps its new state.
+/// The conditions for a host to keep its new state.
 package struct Safety: Hashable, Sendable {
-    /// When a host keeps its new state only after a new login has worked.
+    /// When to require that a new login works before a host keeps its new state.
     package enum Guard: String, Hashable, Sendable, CaseIterable {
-        /// When the plan touches what the login depends on.
+        /// When the plan touches files or units that the login depends on.
         case auto
         case always, never
     }
@@ -18,13 +18,13 @@ package struct Safety: Hashable, Sendable {
         self.isAtomic = isAtomic
     }
 
-    /// How long a host waits for the word that a new login works.
+    /// How long a host waits for confirmation that a new login works.
     static let confirmTimeout = Duration.seconds(45)
-    /// How long a host waits for all others.
+    /// How long a host waits for the other hosts.
     static let otherHostsTimeout = Duration.seconds(600)
 
-    /// Places that decide who can log in, or whether the host can be reached, by the units (the beginnings of their names) that
-    /// read them when they start. Without any, each login reads them, or the deploy itself does.
+    /// Paths that affect logins or the host's reachability, with the units (by name prefix) that read them at start.
+    /// Without units, each login or the deploy itself reads them.
     private static let places: [(paths: [String], readers: [String])] = [
         (["/etc/ssh"], ["ssh.", "sshd."]),
         (["/etc/nftables.conf", "/etc/nftables.d", "/etc/nftables"], ["nftables."]),
@@ -46,7 +46,7 @@ package struct Safety: Hashable, Sendable {
         ),
     ]
 
-    /// Units of the same kind, by the beginning of their names.
+    /// Units with the same effects, by name prefix.
     private static let units = [
         "ssh.", "sshd.", "ssh@", "sshd@", "dropbear", "systemd-networkd", "networking.", "network.", "NetworkManager",
         "netplan", "nftables", "iptables", "ip6tables", "netfilter", "ufw.", "firewalld", "fail2ban", "wg-quick@",
@@ -54,14 +54,15 @@ package struct Safety: Hashable, Sendable {
         "deptool-",
     ]
 
-    /// Adds the tests and the confirmation to the steps if the changes touch any of this. Returns what neither proves.
+    /// Adds the tests and the confirmation to the steps if the changes touch any of these. Returns the paths that
+    /// neither of them verifies.
     func guardSteps(_ steps: inout [Step], old: [AppTree], new: [AppTree], changes: [AppChange]) -> [AbsolutePath] {
         if `guard` == .never { return [] }
         let paths = touchedPaths(steps, old, new, changes)
         let units = steps.compactMap(\.action.changedUnit)
         let touched = paths.first?.path.text ?? units.first { isDelicate($0.text) }?.text
         guard touched != nil || `guard` == .always else { return [] }
-        // A program that the plan restarts runs with its new files when the login is tried.
+        // A unit that the plan restarts already uses its new files when the login is tried.
         let later = paths.filter { touched in
             guard let readers = readers(of: touched.path) else { return false }
             return !steps.contains { step in
@@ -79,8 +80,8 @@ package struct Safety: Hashable, Sendable {
         return later.filter { !$0.isTested(by: .sshd) }
     }
 
-    /// What the steps make or remove of all this, what an old or new link shows of the changed files, and what other readers
-    /// get. Ordered, with the app whose change it is.
+    /// The delicate paths that the steps make or remove, that lead to changed files by an old or new link, or whose
+    /// readers change. Ordered, with the app that changes each.
     private func touchedPaths(
         _ steps: [Step], _ old: [AppTree], _ new: [AppTree], _ changes: [AppChange]
     ) -> [(path: AbsolutePath, app: AppName?)] {
@@ -106,11 +107,11 @@ package struct Safety: Hashable, Sendable {
 
     private func isDelicate(_ unit: String) -> Bool { Self.units.contains { unit.hasPrefix($0) } }
 
-    /// The units that read a path when they start, by the beginnings of their names; nil where each login reads it.
+    /// The units that read a path when they start, by name prefix; nil if each login reads it.
     private func readers(of path: AbsolutePath) -> [String]? {
         if let unit = path.unit {
             let name = unit.split(separator: "/").first.map(String.init) ?? unit
-            // An instance is of its template, and a drop-in of its unit.
+            // An instance belongs to its template, and a drop-in to its unit.
             return [String(name.prefix { $0 != "@" }).replacing(/\.d$/, with: "")]
         }
         let readers = Self.places.first { $0.paths.contains(where: path.isAtOrBelow) }?.readers ?? []
@@ -121,7 +122,7 @@ package struct Safety: Hashable, Sendable {
 extension AbsolutePath {
     fileprivate func isAtOrBelow(_ path: String) -> Bool { text == path || text.utf8.starts(with: "\(path)/".utf8) }
 
-    /// Below a directory of units: a unit's file, or a drop-in of it.
+    /// The part below a directory of units: a unit file or a drop-in.
     fileprivate var unit: String? {
         for directory in LinkDirectory.all where directory.reaction == .daemonReload {
             if let unit = below(directory.target) { return unit.text }
@@ -129,7 +130,8 @@ extension AbsolutePath {
         return nil
     }
 
-    /// In `/etc/ssh`: what only clients read, or each login. Of the rest, sshd reads at its start what it is told to.
+    /// Paths in `/etc/ssh` that only clients or individual logins read. sshd may read any other at start, depending
+    /// on its configuration.
     fileprivate var isUnreadAtStart: Bool {
         text == "/etc/ssh/moduli" || ["/etc/ssh/ssh_config", "/etc/ssh/ssh_known_hosts"].contains(where: text.hasPrefix)
     }
@@ -154,8 +156,8 @@ extension Step.Action {
 }
 
 extension Step {
-    /// The unit that runs with the new files of an app after the step. One that goes on where its own app only takes over what
-    /// it runs with still has the old files of others.
+    /// The unit that runs with the app's new files after the step. A unit that keeps running because its own app
+    /// merely adopts it still has the old files of other apps.
     fileprivate func startedUnit(withFilesOf app: AppName?) -> UnitName? {
         switch action {
         case .start(let unit, .restart, _) where self.app == app: unit
@@ -166,6 +168,6 @@ extension Step {
 }
 
 extension Step.Action {
-    /// The program that is asked for its word.
+    /// The test that the step runs.
     package var test: Step.Test? { if case .test(let test) = self { test } else { nil } }
 }

@@ -1,20 +1,20 @@
 import Model
 
-/// Orders the steps of one host. The order is what the manual calls the phases of a deploy:
+/// Orders the steps of one host. The order is that of the phases of a deploy in the manual:
 ///
 /// 1. check out all apps;
-/// 2. stop and disable units that go, while their files are still there;
+/// 2. stop and disable units to remove, while their files are still there;
 /// 3. activate the new versions;
 /// 4. links, sysusers, readers of private apps, tmpfiles;
 /// 5. links of units, daemon-reload;
-/// 6. remove apps that go;
+/// 6. remove apps;
 /// 7. enable and start, or restart;
 /// 8. check.
 struct StepBuilder {
     let old: [AppTree]
     let new: [AppTree]
     let changes: [AppChange]
-    /// Apps whose deployed manifest is not known: their units may be running.
+    /// Apps whose deployed manifest is unknown: their units may be running.
     var unknown: Set<AppName> = []
 
     private var checkedOut: [AppName] { changes.filter(\.hasNewVersion).map(\.app) }
@@ -27,7 +27,7 @@ struct StepBuilder {
         steps += checkedOut.map { Step($0, .activate) }
         steps += changes.filter { !concernsUnits($0) }
         if touches(.sysusers) { steps.append(Step(nil, .sysusers)) }
-        // The group may be one that systemd-sysusers just made.
+        // systemd-sysusers may just have made the group.
         for app in checkedOut {
             if case .group(let group) = readers(of: app) { steps.append(Step(app, .grant(group))) }
         }
@@ -50,11 +50,11 @@ struct StepBuilder {
         return LinkDirectory.all.contains { $0.reaction == .daemonReload && path.isInside($0.target) }
     }
 
-    /// Links that go, and links that come or turn elsewhere, each ordered by path.
+    /// Links to remove, and links to make or change, each ordered by path.
     private func linkSteps() -> (go: [Step], come: [Step]) {
         let before = Dictionary(old.flatMap(\.links).map { ($0.path, $0) }) { first, _ in first }
         let after = Dictionary(new.flatMap(\.links).map { ($0.path, $0) }) { first, _ in first }
-        // A file that is placed there takes a link's place by itself.
+        // A file placed there replaces the link by itself.
         let placed = Set(new.flatMap(\.placed).map(\.path))
         let gone = before.values.filter { after[$0.path] == nil && !placed.contains($0.path) }.sorted { $0.path < $1.path }
         var drifted: [AbsolutePath: Drift.Found] = [:]
@@ -69,7 +69,7 @@ struct StepBuilder {
         )
     }
 
-    /// Placed files that go, and those that come or change, each ordered by path.
+    /// Placed files to remove, and those to add or change, each ordered by path.
     private func placeSteps() -> (go: [Step], come: [Step]) {
         let before = placedFiles(old)
         let after = placedFiles(new)
@@ -102,11 +102,11 @@ struct StepBuilder {
         return files
     }
 
-    /// Whether a file in a directory of that kind comes, changes or goes.
+    /// Whether the changes add, change or remove a file in such a directory.
     private func touches(_ reaction: LinkDirectory.Reaction) -> Bool {
         let directories = LinkDirectory.all.filter { $0.reaction == reaction }
         return changes.contains { change in
-            // A removed file leaves nothing for these two to do.
+            // sysusers and tmpfiles have nothing to do for a removed file.
             change.touched.contains { path in
                 directories.contains { path.below($0.name) != nil } && (reaction == .daemonReload || !change.removes(path))
             }
@@ -131,7 +131,7 @@ struct StepBuilder {
             let own = changes.first { $0.app == app.name }
             for unit in app.manifest.units {
                 let others = own == nil && !before.contains(unit) ? [] : changesElsewhere(of: unit, in: app.name)
-                // Where the change is listed, there it is said what comes of it.
+                // The step belongs to the app whose change causes it.
                 guard let shown = own?.app ?? others.first?.app else { continue }
                 if !before.contains(unit) {
                     enable.append(Step(shown, .enable(unit, .new)))
@@ -167,8 +167,9 @@ struct StepBuilder {
         return enable + start + check
     }
 
-    /// Whether the unit restarts when a file of its own app changes. A service, and what starts one, depends on all of them.
-    /// Other units are what their files say and no more; but a target is what restarts the units that Podman makes.
+    /// Whether the unit restarts when a file of its own app changes. A service, and a unit that starts one, depends
+    /// on all of them. Other units depend only on their own files, except that a target restarts the units that
+    /// Podman generates.
     private func concerns(_ file: RelativePath, _ unit: UnitName, of app: AppTree) -> Bool {
         switch unit.type {
         case "service", "socket", "timer": true
@@ -177,8 +178,8 @@ struct StepBuilder {
         }
     }
 
-    /// The changed files of other apps that make up the unit: its file and its drop-ins. The paths begin with the name of the
-    /// app. What only moves to `app` is its own change.
+    /// Changed files of other apps that belong to the unit: its unit file and drop-ins. The paths start with the
+    /// app's name. Files that merely move to `app` count as its own changes.
     private func changesElsewhere(of unit: UnitName, in app: AppName) -> [(app: AppName, path: RelativePath)] {
         let own = changes.first { $0.app == app }?.touched ?? []
         return changes.filter { $0.app != app }.flatMap { change in
@@ -194,14 +195,14 @@ struct StepBuilder {
 }
 
 extension UnitName {
-    /// Whether the file of an app is a part of the unit.
+    /// Whether the app's file is part of the unit.
     fileprivate func consistsOfFile(_ file: RelativePath) -> Bool { file.below("systemd").map(consists) ?? false }
 
     fileprivate var type: String { String(text[text.utf8.index(after: text.utf8.lastIndex(of: UInt8(ascii: ".")) ?? text.startIndex)...]) }
 }
 
 extension Step.Action {
-    /// The path on the host that the step makes or removes something at, or makes room at.
+    /// The path on the host where the step makes, removes or displaces something.
     var path: AbsolutePath? {
         switch self {
         case .link(let path, _), .displace(let path, _), .unlink(let path), .place(let path, _, _, _), .unplace(let path): path

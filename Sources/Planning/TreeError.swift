@@ -1,10 +1,10 @@
 import Model
 
-/// Why a config tree cannot be planned: one thing, and where it is.
+/// Why a config tree cannot be planned: one problem and its place.
 package struct TreeError: Error, Hashable, Sendable {
     package var host: Hostname
     package var app: AppName?
-    /// Relative to the app, or to the host where there is no app.
+    /// Relative to the app, or to the host if there is no app.
     package var file: String?
     package var kind: Kind
 
@@ -17,38 +17,38 @@ package struct TreeError: Error, Hashable, Sendable {
 
     package enum Kind: Hashable, Sendable {
         case format(FormatError)
-        /// A manifest or `host.json` that is larger than anybody writes.
+        /// A manifest or `host.json` of implausible size.
         case tooLarge(limit: Int)
         case linkTwice(AbsolutePath, other: AppName)
         /// One link lies below another.
         case nestedLinks(AbsolutePath, inside: AbsolutePath, of: AppName)
         case unitTwice(UnitName, other: AppName)
-        /// A unit that Podman makes of a file of `quadlets/`, with the app that has it.
+        /// A unit that Podman generates from a file of `quadlets/`, with its app.
         case quadletUnit(UnitName, RelativePath, of: AppName)
         case missingSource(AbsolutePath, RelativePath)
-        /// A copy of something that is no file.
+        /// A copy of something other than a file.
         case copyOfDirectory(AbsolutePath, RelativePath)
-        /// A link into a directory where Deptool makes the links itself.
+        /// A link into a directory where Deptool itself makes the links.
         case managedDirectory(AbsolutePath, instead: String?)
-        /// A link that takes the place of a directory above Deptool's own.
+        /// A link that would replace a directory above Deptool's own.
         case aboveOwnDirectory(AbsolutePath)
         /// A directory in `systemd/` or the like that is not a drop-in directory.
         case notDropIn(LinkDirectory)
-        /// A file in `systemd/` or the like that would do nothing there.
+        /// A file in `systemd/` or the like that has no effect there.
         case idle(IdleFile)
-        /// A unit whose name begins as those of Deptool's own.
+        /// A unit name with the prefix of Deptool's own units.
         case ownName(String)
         case badAppName(String)
         case badHostName(String)
-        /// A path that this tool does not take.
+        /// A path that this tool does not accept.
         case badPath(PathError)
         /// Something that is neither a file nor a directory.
         case notAFile
-        /// The lists of the host's files take more bytes than a message holds.
+        /// The host's file lists exceed the size of a message.
         case tooManyFiles(Int, bytes: Int)
     }
 
-    /// Where it is: `web1/nginx/manifest.json:3`.
+    /// The place, such as `web1/nginx/manifest.json:3`.
     package var place: String {
         var place = ([host.text] + [app?.text, file].compactMap { $0 }).joined(separator: "/")
         if case .format(let problem) = kind { place += ":\(problem.line)" }
@@ -96,14 +96,14 @@ package struct TreeError: Error, Hashable, Sendable {
 }
 
 extension HostTree {
-    /// Where a tree comes from.
+    /// The source of a tree.
     package enum Origin: Sendable {
         case configTree
-        /// It was deployed before, and a host that goes back to it gets what it had.
+        /// It was deployed before; a host that goes back to it gets its former state.
         case history
     }
 
-    /// Finds what no plan can be made from, and what an operator cannot have meant.
+    /// Throws for trees that cannot be planned, and for obvious mistakes.
     package func validate(_ origin: Origin = .configTree) throws(TreeError) {
         var paths: [AbsolutePath: AppName] = [:]
         var units: [UnitName: AppName] = [:]
@@ -122,7 +122,7 @@ extension HostTree {
             }
             for (path, source) in app.links.map({ ($0.path, $0.source) }) + app.placed.map({ ($0.path, $0.source) }) {
                 if let other = paths[path] {
-                    // Either the manifest asks for it, or a file is there that belongs there.
+                    // Either the manifest lists the path, or a file in a directory with a meaning implies it.
                     let isAsked = app.manifest.symlinks.contains { $0.path == path } || app.manifest.copies.contains { $0.path == path }
                     throw TreeError(
                         host: host, app: app.name, file: isAsked ? Manifest.fileName : source.text, .linkTwice(path, other: other))
@@ -150,7 +150,7 @@ extension HostTree {
         }
     }
 
-    /// The units that Podman makes of quadlets (podman-systemd.unit(5)), and of which file of which app.
+    /// The units that Podman generates from quadlets (podman-systemd.unit(5)), with their files and apps.
     private func quadletUnits() -> [String: (RelativePath, AppName)] {
         var units: [String: (RelativePath, AppName)] = [:]
         for app in apps {
@@ -171,7 +171,7 @@ extension HostTree {
         TreeError(host: host, app: app.name, file: Manifest.fileName, kind)
     }
 
-    /// Checks what the manifest wants to be at `path`.
+    /// Checks a manifest's entry for `path`.
     private func validate(_ path: AbsolutePath, _ source: RelativePath, of app: AppTree) throws(TreeError) {
         if path.isInside(Layout.root) { throw problem(app, .managedDirectory(path, instead: nil)) }
         if Layout.root.isInside(path) { throw problem(app, .aboveOwnDirectory(path)) }
@@ -189,7 +189,7 @@ extension HostTree {
         }
     }
 
-    /// A file in a directory with a meaning has to have one.
+    /// A file in a directory with a meaning has to have an effect there.
     private func validateMeaning(of file: FileEntry, in app: AppTree) throws(TreeError) {
         for directory in LinkDirectory.all {
             guard let path = file.path.below(directory.name) else { continue }

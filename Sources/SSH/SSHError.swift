@@ -2,11 +2,11 @@ import CSystem
 
 /// Everything that can go wrong between here and a remote command.
 ///
-/// Texts in it that came from the other side are unchecked: the display makes them safe. Their length is limited.
+/// Texts from the other side are unchecked: the display makes them safe. Their length is limited.
 package enum SSHError: Error, Hashable, Sendable {
     /// There is no `ssh` in `PATH`.
     case sshNotFound
-    /// `ssh -G` refused its configuration; what it printed.
+    /// `ssh -G` rejected its configuration; its output.
     case configurationRefused(printed: String)
     /// A setting that Deptool cannot use, as `ssh -G` prints it.
     case settingInvalid(keyword: String, value: String)
@@ -17,9 +17,9 @@ package enum SSHError: Error, Hashable, Sendable {
     case refused(Endpoint)
     case unreachable(Endpoint, SystemErrorCode)
     case timedOut(Phase)
-    /// The server has not introduced itself as one; the first bytes of what came instead, at most 1024.
+    /// The peer did not identify itself as an SSH server; its first bytes, at most 1024.
     case closedEarly(printed: String)
-    /// The ProxyCommand or jump host gave up; what it printed.
+    /// The ProxyCommand or jump host failed; its output.
     case proxyFailed(command: String, printed: String)
 
     case hostKeyUnknown(HostKeyQuestion)
@@ -33,17 +33,17 @@ package enum SSHError: Error, Hashable, Sendable {
     /// This client and the server have no key exchange, host key, cipher or MAC algorithm in common.
     case noCommonAlgorithm(said: String)
     case connectionLost(Phase)
-    /// The server would not open a channel or run the command.
+    /// The server refused to open a channel or run the command.
     case commandRefused(message: String)
-    /// The system's ssh ended before it had logged in, for a reason that Deptool does not know; its own words.
+    /// The system's ssh exited before it had logged in, for a reason that Deptool does not recognise; its output.
     case systemSSHFailed(printed: String)
-    /// libssh2's own words.
+    /// With libssh2's message.
     case protocolError(Phase, message: String)
     case interrupted
     case system(operation: String, SystemErrorCode)
 }
 
-/// What was going on when it went wrong.
+/// The operation that failed.
 package enum Phase: Hashable, Sendable {
     case readingSettings, resolving, connecting, handshake, login, askingAgent, starting, transferring, ending
 }
@@ -60,7 +60,7 @@ package struct SystemErrorCode: Hashable, Sendable {
     }
 }
 
-/// Where a connection goes: a name or numeric address, and a port.
+/// The destination of a connection: a name or numeric address, and a port.
 package struct Endpoint: Hashable, Sendable {
     package let address: String
     package let port: UInt16
@@ -77,8 +77,8 @@ package struct Endpoint: Hashable, Sendable {
 }
 
 extension SSHError {
-    /// Whether the system's `ssh`, which knows more algorithms, keys and ways to log in than libssh2, may succeed where
-    /// libssh2 has failed; `questions` are those it may ask.
+    /// Whether the system's `ssh`, which supports more algorithms, keys and login methods than libssh2, may succeed
+    /// where libssh2 failed. `questions` are the prompts that it may use.
     package func systemSSHMayWork(_ questions: Prompts) -> Bool {
         switch self {
         case .loginFailed(let failure): failure.systemSSHMayWork(questions)
@@ -92,14 +92,14 @@ extension SSHError {
         }
     }
 
-    /// Whether the server was only too busy, as far as one can tell: sshd drops connections at random when many start
-    /// at once (MaxStartups in sshd_config(5)).
+    /// Whether the server was apparently just too busy: sshd drops connections at random when many start at once
+    /// (MaxStartups in sshd_config(5)).
     package var isWorthRetrying: Bool {
         switch self {
         case .closedEarly(let printed):
             ["", "Exceeded MaxStartups", "Not allowed at this time"].contains(
                 String(printed.prefix { !$0.isNewline }))
-        // A jump host that was too busy for `ssh -W`, or a host behind it.
+        // A jump host that was too busy for `ssh -W`, or a busy host behind it.
         case .proxyFailed(_, let printed):
             printed.isEmpty
                 || ["kex_exchange_identification", "Exceeded MaxStartups", "Not allowed at this time"].contains(where: printed.contains)
@@ -121,10 +121,10 @@ extension LoginFailure {
         return isBeyondLibrary || methods.contains(where: others.contains)
     }
 
-    /// Ways to log in that ask nothing, and that libssh2 does not have.
+    /// Login methods without prompts that libssh2 lacks.
     private static let silentMethods = ["gssapi-with-mic", "hostbased"]
 
-    /// This failure of ssh's, with the keys that libssh2 knew more about.
+    /// ssh's failure, completed with libssh2's details about the keys.
     package func completed(by other: LoginFailure) -> LoginFailure {
         let missing = other.offers.filter { offer in
             (offer.outcome == .noPassphrase || offer.outcome == .wrongPassphrase)

@@ -31,7 +31,7 @@ extension SSHError {
         }
     }
 
-    /// What happened, and what to do next: one or more sentences, several lines allowed, no newline at the end.
+    /// The cause and the remedy: one or more sentences on one or more lines, without a final newline.
     package func explanation(host: String) -> String {
         switch self {
         case .sshNotFound:
@@ -160,7 +160,7 @@ extension Phase {
 }
 
 extension HostKeyQuestion {
-    /// Its type and fingerprint, in the server's words where ssh is the transport.
+    /// Its type and fingerprint, in the server's own words if ssh is the transport.
     fileprivate var key: String { visible("\(type) key \(fingerprint)") }
 }
 
@@ -222,12 +222,12 @@ extension Offer.Outcome {
     }
 }
 
-/// Every line four spaces in.
+/// Indents every line by four spaces.
 private func indented(_ text: String) -> String {
     text.split(whereSeparator: \.isNewline).map { "    " + visible(String($0)) }.joined(separator: "\n")
 }
 
 extension String {
-    /// Without the newline that an empty last line left.
+    /// Removes the newline that an empty last line leaves.
     fileprivate var trimmed: String { hasSuffix("\n") ? String(dropLast()) : self }
 }

@@ -1,8 +1,8 @@
 import Model
 
-/// Something that went wrong on a host.
+/// An error on a host.
 package struct AgentError: Error, Hashable, Sendable {
-    /// How many a host tells of at most: nobody reads more.
+    /// The largest number of errors that a host reports; nobody reads more.
     package static var maximumTold: Int { 100 }
 
     private indirect enum Box: Hashable, Sendable {
@@ -25,62 +25,62 @@ package struct AgentError: Error, Hashable, Sendable {
     package init(step: Int? = nil, _ problem: Problem) { box = .holding(step: step, problem) }
 }
 
-/// Indirect, as all that is large and moved about much: `AgentError`, which nearly everything that the agent does can throw,
-/// stays small. Code that moves a large one is a tenth of an agent.
+/// Indirect, like all large and often moved values, so that `AgentError` stays small: nearly every function of the
+/// agent can throw it. Moving a large one would take a tenth of the agent's code.
 package indirect enum Problem: Hashable, Sendable {
-    /// A system call failed with this errno of Linux.
+    /// A system call failed with this Linux errno.
     case system(operation: String, path: String, code: Int)
-    /// A program could not be started, or ended with a status that is not zero (128 + signal if killed).
+    /// A program did not start, or exited with a nonzero status (128 + signal if killed).
     case command(arguments: [String], status: Int, output: String)
-    /// A program did not end in time.
+    /// A program did not exit in time.
     case timeout(arguments: [String], seconds: Int)
     case unit(UnitName, UnitProblem, journal: String)
-    /// Something that is not Deptool's is where a link should be, and differs from what the link would show; or where a
-    /// directory should be that holds links, and then there is no link.
+    /// A foreign object is in the place of a link and differs from the link's content, or it is in the place of a
+    /// directory that is to hold links; then there is no link.
     case occupied(AbsolutePath, by: Occupant, for: Link?)
-    /// `/etc/group` has no such group, or not in a way that can be understood.
+    /// `/etc/group` has no such group, or its entry cannot be parsed.
     case noGroup(GroupName)
-    /// The host has no Podman that makes units of quadlets.
+    /// The host has no Podman that generates units from quadlets.
     case noQuadlets
-    /// Podman made no unit of a quadlet, with what it says of that.
+    /// Podman generated no unit from a quadlet; with its output.
     case noQuadletUnit(AbsolutePath, output: String)
-    /// The content that arrived, or that was on disk, is not the one announced.
+    /// The content that arrived, or that was on disk, is not the announced content.
     case corrupt(path: String)
-    /// The operator gave up.
+    /// The operator cancelled.
     case cancelled
-    /// The operator's connection was lost before the deploy was done.
+    /// The connection to the operator broke before the deploy was finished.
     case disconnected
-    /// No confirmation came in time, so the host may be out of reach.
+    /// No confirmation came in time, so the host may be unreachable.
     case notConfirmed(seconds: Int)
-    /// All hosts should keep their new state or none, and another did not get that far.
+    /// All hosts should keep their new state or none, and another host failed.
     case otherHostFailed
     /// The process that ran the steps was killed.
     case agentDied
     /// The host lost power, or both processes of the agent were killed.
     case interrupted
-    /// The client asked for something that makes no sense now.
+    /// The client sent a request that is invalid in the current state.
     case protocolViolation
-    /// The journal or record on disk cannot be read.
+    /// The agent cannot read the journal or record on disk.
     case unreadable(path: String, WireError)
-    /// The journal or record on disk has a format that only a newer agent knows, which is named as far as it is.
+    /// The journal or record on disk has a format that only a newer agent can read; with as much of that agent's name as is known.
     case newerFormat(path: String, writer: String)
-    /// `/etc/passwd` has no such user, or not in a way that can be understood.
+    /// `/etc/passwd` has no such user, or its entry cannot be parsed.
     case noUser(UserName)
-    /// A unit is listed by a name that is not its own; with its own.
+    /// A unit is listed by an alias; with its own name.
     case unitAlias(UnitName, of: String)
-    /// A file that was placed was changed on the host since.
+    /// A placed file has changed on the host since it was placed.
     case placedChanged(AbsolutePath)
-    /// Not even root can make, replace or remove what is at the path, with the errno that it would get: EBUSY for a mount
-    /// point, EROFS, EPERM for what is immutable.
+    /// Not even root can create, replace or remove the object at the path, with the errno that root would get: EBUSY
+    /// for a mount point, EROFS, or EPERM for an immutable file.
     case fixed(AbsolutePath, code: Int)
-    /// A file has the content that it is to have, but means something else by its mode or owner, which it would lose.
+    /// A file already has the wanted content, but also a mode or owner that matters and that the deploy would discard.
     case otherAccess(AbsolutePath, found: FileAccess, wanted: FileAccess, Link)
-    /// Nor may such a file have what is no mode: an access control list (`system.posix_acl_access`) or capabilities
+    /// As above, but for metadata beyond the mode: an access control list (`system.posix_acl_access`) or capabilities
     /// (`security.capability`).
     case extendedAccess(AbsolutePath, attribute: String)
-    /// A directory's file system has not as much room as the deploy takes, in bytes.
+    /// A directory's file system has less free space than the deploy needs, in bytes.
     case noRoom(in: AbsolutePath, needed: UInt64, available: UInt64)
-    /// Deptool's directory has not so many inodes.
+    /// Deptool's directory has too few free inodes.
     case noInodes(needed: UInt64, available: UInt64)
 }
 

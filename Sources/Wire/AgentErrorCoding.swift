@@ -13,7 +13,7 @@ extension AgentError: WireCodable {
 }
 
 extension Problem: WireCodable {
-    /// Of what a program or a unit said, in bytes. The agent sends less.
+    /// The limit on the output of a program or unit, in bytes. The agent sends less.
     private static var maximumOutput: Int { 16 << 10 }
 
     package func encode(to writer: inout ByteWriter) {
@@ -175,7 +175,7 @@ extension Problem: WireCodable {
 }
 
 extension ByteWriter {
-    /// The arguments of a program, or the first hundred of them.
+    /// Writes the arguments of a program, at most the first hundred.
     mutating func texts(_ values: [String]) {
         let told = values.prefix(100)
         number(UInt64(told.count))

@@ -1,17 +1,17 @@
 import Model
 
-/// Why bytes from the other side, or from disk, are not what they should be.
+/// The reason why bytes from the other side, or from disk, are invalid.
 package enum WireError: Error, Hashable, Sendable {
     case truncated
     case trailingBytes
-    /// A number that is longer than its type, or not in its shortest form.
+    /// A number that exceeds its type, or is not in its shortest form.
     case badNumber
-    /// More of something than its limit.
+    /// A value or list that exceeds its limit.
     case tooLong
     case notUTF8
-    /// A tag that no case has.
+    /// A tag without a case.
     case unknownCase
-    /// A name, path or id that breaks its own rules.
+    /// A name, path or id that is invalid.
     case badValue
 
     package var phrase: String {
@@ -27,7 +27,7 @@ package enum WireError: Error, Hashable, Sendable {
     }
 }
 
-/// A value with one form in bytes, the same on both sides and on disk.
+/// A value with a single encoding, the same on both sides and on disk.
 package protocol WireCodable {
     func encode(to writer: inout ByteWriter)
     init(from reader: inout ByteReader) throws(WireError)
@@ -56,14 +56,14 @@ package struct ByteWriter {
 
     package init() {}
 
-    /// Starts with four bytes for the length of what follows.
+    /// A writer that starts with four bytes for the length of the rest.
     static var framed: ByteWriter {
         var writer = ByteWriter()
         writer.bytes = [0, 0, 0, 0]
         return writer
     }
 
-    /// What was started so, with the length in its place, big-endian.
+    /// Finishes a `framed` writer: fills in the length, big-endian.
     consuming func finishFrame() -> [UInt8] {
         let length = UInt32(truncatingIfNeeded: bytes.count - 4)
         for index in 0..<4 { bytes[index] = UInt8(truncatingIfNeeded: length >> UInt32(24 - 8 * index)) }
@@ -82,13 +82,13 @@ package struct ByteWriter {
         bytes.append(UInt8(truncatingIfNeeded: rest))
     }
 
-    /// A signed number, with the sign in the lowest bit.
+    /// A signed number in zigzag form, with the sign in the lowest bit.
     @inline(never) package mutating func signed(_ value: Int64) { number(UInt64(bitPattern: value << 1 ^ value >> 63)) }
 
-    /// A status, a count, or a time in seconds: the nearest that 32 bits hold.
+    /// A status, a count, or a time in seconds, clamped to 32 bits.
     @inline(never) mutating func small(_ value: Int) { signed(Int64(max(Int(Int32.min), min(Int(Int32.max), value)))) }
 
-    /// A length and the bytes.
+    /// A length, then the bytes.
     @inline(never) package mutating func blob(_ value: [UInt8]) { blob(value[...]) }
 
     @inline(never) package mutating func blob(_ value: ArraySlice<UInt8>) {
@@ -118,7 +118,7 @@ package struct ByteWriter {
     }
 }
 
-/// Reads what `ByteWriter` writes, trusting nothing: no length is believed before the bytes are there.
+/// Reads what `ByteWriter` writes. It trusts no input: a length counts only once the bytes are there.
 package struct ByteReader {
     private let bytes: [UInt8]
     private var position: Int
@@ -157,14 +157,14 @@ package struct ByteReader {
         return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
     }
 
-    /// One that counting with it cannot take out of its range, whoever has sent it.
+    /// A number of at most 32 bits, so that arithmetic with it cannot overflow, even if a hostile peer sent it.
     @inline(never) mutating func small() throws(WireError) -> Int {
         let value = try signed()
         guard value >= Int64(Int32.min), value <= Int64(Int32.max) else { throw .badNumber }
         return Int(value)
     }
 
-    /// A number that counts something there is at most `limit` of.
+    /// A count of at most `limit`.
     @inline(never) package mutating func count(limit: Int) throws(WireError) -> Int {
         let value = try number()
         guard value <= UInt64(limit) else { throw .tooLong }
@@ -181,13 +181,13 @@ package struct ByteReader {
 
     @inline(never) mutating func blob(limit: Int) throws(WireError) -> [UInt8] { Array(try take(try count(limit: limit))) }
 
-    /// A blob that is not copied: as long as there is one, so are all the bytes.
+    /// A blob that is not copied. It keeps all the bytes alive.
     @inline(never) package mutating func slice() throws(WireError) -> ArraySlice<UInt8> {
         let count = try count(limit: bytes.count)
         return try take(count)
     }
 
-    /// Text of at most so many bytes; by itself as long as a path can be (PATH_MAX).
+    /// Text of at most `limit` bytes, by default the longest path (PATH_MAX).
     @inline(never) package mutating func text(limit: Int = 4096) throws(WireError) -> String {
         let count = try count(limit: limit)
         guard let text = String(validating: try take(count), as: UTF8.self) else { throw .notUTF8 }
@@ -199,11 +199,11 @@ package struct ByteReader {
         return id
     }
 
-    /// At most a million elements: some take many times the bytes in memory that they take here.
+    /// A list of at most a million elements, because some take many times more bytes in memory than here.
     package mutating func list<Element: WireCodable>(
         of type: Element.Type, limit: Int = 1 << 20
     ) throws(WireError) -> [Element] {
-        // Every element takes a byte at least, so a lying count ends with the bytes.
+        // Every element takes at least one byte, so a forged count ends with the bytes.
         let count = try count(limit: min(limit, end - position))
         var elements: [Element] = []
         for _ in 0..<count { elements.append(try Element(from: &self)) }

@@ -136,6 +136,6 @@ extension PrivateApp: WireCodable {
 }
 
 extension ByteReader {
-    /// A mode, or the number of a user or a group.
+    /// A mode, or the number of a user or group.
     package mutating func word() throws(WireError) -> UInt32 { UInt32(try count(limit: Int(UInt32.max))) }
 }

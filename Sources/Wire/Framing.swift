@@ -1,16 +1,16 @@
 import Model
 
-/// How messages lie in the byte stream: a big-endian 32-bit length, then the message. Before the agent's first frame
-/// comes a magic, so that whatever a login prints can be skipped.
+/// The framing of messages in the byte stream: a big-endian 32-bit length, then the message. A magic precedes the
+/// agent's first frame, so that the client can skip anything that a login prints.
 package enum Frame {
-    /// The first bytes of the agent: a NUL, which no login message holds, its name, and the version of the protocol.
+    /// The first bytes of the agent: a NUL, which no login message contains, its name, and the protocol version.
     package static var magic: [UInt8] { [0] + Array("deptool-agent 1\n".utf8) }
 
     /// The longest message, in bytes: the file list of a host with some hundred thousand files.
     package static var limit: Int { 64 << 20 }
 
-    /// How much content goes into one message, and how much of a file the agent reads at once, in bytes. For what is larger than
-    /// 128 KiB, musl has the kernel map new memory each time.
+    /// The most content in one message, and the most that the agent reads from a file at once, in bytes. Above 128 KiB,
+    /// musl maps new memory from the kernel each time.
     package static var contentLimit: Int { 64 << 10 }
 
     package static func encode(_ message: some WireCodable) -> [UInt8] {
@@ -20,21 +20,21 @@ package enum Frame {
     }
 }
 
-/// Cuts a byte stream, fed in arbitrary pieces, into messages. Large contents pass through it at the speed of memory, which is why
-/// it moves bytes with `copyMemory`: what Array has for that copies one at a time in an agent, which is compiled to be small.
+/// Splits a byte stream, fed in arbitrary pieces, into messages. It has to pass large contents at memory speed, so it
+/// moves bytes with `copyMemory`: in an agent, which is compiled for size, Array copies them one at a time.
 package struct FrameDecoder {
-    /// From `start` to `end` is what has come and was not taken yet; the rest is room.
+    /// The bytes from `start` to `end` have arrived but are not consumed; the rest is free space.
     private var buffer: [UInt8] = []
     private var start = 0
     private var end = 0
 
-    /// The least there is to read into, in bytes: what a pipe holds (pipe(7)).
+    /// The least free space for a read, in bytes: the capacity of a pipe (pipe(7)).
     private static var room: Int { 64 << 10 }
 
     package init() {}
 
-    /// Lets `read` put bytes behind what has come, of which it returns the number; what it returns otherwise, zero or less, is
-    /// returned.
+    /// Calls `read` to add bytes after those that have arrived. `read` returns their number, or zero or less for none;
+    /// `fill` returns the same.
     package mutating func fill(_ read: (UnsafeMutableRawBufferPointer) -> Int64) -> Int64 {
         makeRoom(Self.room)
         let count = buffer.withUnsafeMutableBytes { read(UnsafeMutableRawBufferPointer(rebasing: $0[end...])) }
@@ -58,7 +58,7 @@ package struct FrameDecoder {
                 buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[start..<end]))
             }
         } else {
-            // Nothing reads beyond `end`, so the room needs no first value.
+            // Nothing reads beyond `end`, so the free space needs no initial value.
             let old = buffer
             buffer = [UInt8](unsafeUninitializedCapacity: 2 * (count + room)) { buffer, size in
                 size = 2 * (count + room)
@@ -71,10 +71,10 @@ package struct FrameDecoder {
         end = count
     }
 
-    /// Whether nothing of a message has come.
+    /// Whether no part of a message has arrived.
     package var isEmpty: Bool { start == end }
 
-    /// The next message, nil while it is not complete.
+    /// The next message; nil if it is not complete yet.
     package mutating func next<Message: WireCodable>(_ type: Message.Type) throws(WireError) -> Message? {
         guard end - start >= 4 else { return nil }
         var length = 0

@@ -2,7 +2,7 @@ import Model
 
 extension Request: WireCodable {
     package func encode(to writer: inout ByteWriter) {
-        // The agent only reads these.
+        // The agent only reads requests.
         #if !hasFeature(Embedded)
         switch self {
         case .prepare(let preparation):
@@ -91,7 +91,7 @@ extension Content: WireCodable {
 }
 
 extension ByteReader {
-    /// The size of a file in bytes, as off_t can hold it.
+    /// The size of a file in bytes, at most the maximum of off_t.
     mutating func fileSize() throws(WireError) -> UInt64 {
         let size = try number()
         guard size <= UInt64(Int64.max) else { throw .tooLong }
@@ -170,7 +170,7 @@ extension Reply: WireCodable {
 
     package init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
-        // What the process that runs the steps tells the one that talks to the client.
+        // Messages from the process that runs the steps to the process that talks to the client.
         case 5: self = .began(step: try reader.count(limit: Int(Int32.max)))
         case 6: self = .undoing(try AgentError(from: &reader))
         case 7: self = .finished(try Outcome(from: &reader))
@@ -179,7 +179,7 @@ extension Reply: WireCodable {
             let status = try reader.small()
             self = .tested(status: status, output: try reader.blob(limit: Reply.testLimit))
         #if !hasFeature(Embedded)
-        // The agent never hears these, and what reads them would be a good part of it.
+        // The agent never receives these, and the code that reads them would be a large part of it.
         case 0: self = .hello(try Hello(from: &reader))
         case 1: self = .locked
         case 2: self = .staged(missing: try reader.list(of: ObjectID.self))

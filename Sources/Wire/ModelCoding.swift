@@ -180,7 +180,7 @@ extension Record: WireCodable {
         placed = try reader.list(of: PlacedFile.self)
     }
 
-    /// The form of a record before there were placed files.
+    /// Reads the format of records without placed files.
     package init(withoutPlaced reader: inout ByteReader) throws(WireError) {
         let commit = try reader.id()
         let author = try reader.text()
@@ -336,7 +336,7 @@ extension Step: WireCodable {
 }
 
 extension Duration {
-    /// Rounded down; zero for what is negative.
+    /// Rounded down; zero if negative.
     package var wholeMilliseconds: UInt64 {
         let (seconds, attoseconds) = components
         return seconds < 0 ? 0 : UInt64(seconds) * 1000 + UInt64(max(0, attoseconds) / 1_000_000_000_000_000)

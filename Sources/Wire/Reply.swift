@@ -1,52 +1,52 @@
 import Model
 
-/// What the agent answers.
+/// A reply of the agent.
 package indirect enum Reply: Hashable, Sendable {
     /// The first message of every session.
     case hello(Hello)
     case locked
-    /// Comes before `locked`: how much there is of large contents, from a transfer that was cut off in an earlier deploy or
-    /// from the version before. They are sent from there on.
+    /// Comes before `locked`. Gives the size that the host already has of each large content, from an interrupted
+    /// transfer or from the version before. The client sends the rest.
     case resumed([Content])
-    /// Every announced content is on disk, and so is all else but `missing`. Empty: ready to apply.
+    /// All announced contents are on disk, and so is everything else but `missing`. If that is empty, the host is ready to apply.
     case staged(missing: [ObjectID])
     /// Another deploy holds the lock; nothing was done.
     case busy(Holder)
-    /// The host runs another commit than expected; nothing was done.
+    /// The host runs a different commit than expected; nothing was done.
     case stale(Record?)
-    /// All that is in the way of the deploy, at most `AgentError.maximumTold`, and how much more there is; nothing was done.
+    /// All obstacles to the deploy, at most `AgentError.maximumTold`, and the number of further ones; nothing was done.
     case obstructed([AgentError], more: Int)
     /// The step with this index began.
     case began(step: Int)
-    /// A unit takes its time; said every second.
+    /// A unit needs time; sent every second.
     case waiting(Waiting)
-    /// What came of the test that began: the program's exit status, and at most `testLimit` bytes of what it printed.
+    /// The result of the test that began: the program's exit status, and at most `testLimit` bytes of its output.
     case tested(status: Int, output: [UInt8])
-    /// The steps failed at this one and are being undone.
+    /// A step failed with this error; the agent is rolling back.
     case undoing(AgentError)
     case finished(Outcome)
-    /// The request could not be carried out; nothing was changed.
+    /// The agent could not carry out the request; nothing was changed.
     case refused(AgentError)
     case record(Record?)
-    /// The answer to `fetch` and `read`, one for each id or path, in order: nothing when the file is not as recorded, or
-    /// not to be read; else the size, and the bytes follow.
+    /// The answer to `fetch` and `read`, one for each id or path, in order: the size, followed by the bytes. Nil if the
+    /// file differs from the record or cannot be read.
     case file(size: UInt64?)
     case content([UInt8])
-    /// What differs from the record; comes as it is found, and at the end empty.
+    /// Differences from the record, sent as the agent finds them. An empty list ends them.
     case drift([Drift])
-    /// The newest lines of the host's log as they are, the oldest of them maybe cut; empty where nothing was deployed.
+    /// The newest lines of the host's log, unchanged; the oldest may be cut. Empty if nothing was ever deployed.
     case log([UInt8])
-    /// How the host is. The parts end in a NUL, but for the last: `/proc/loadavg`, `/proc/meminfo`, `/proc/uptime`; bytes and
-    /// bytes available on the file systems of `/` and `/var`; `yes` if a reboot is required; the agent's file name; the
-    /// apps and units of the record, two words a line; what `systemctl show` says of those units (ActiveState, SubState,
-    /// StateChangeTimestampMonotonic); and the units that failed, the first word of each line. Empty: not to be had.
+    /// The state of the host, in parts that end in a NUL, except the last: `/proc/loadavg`, `/proc/meminfo`, `/proc/uptime`;
+    /// total and available bytes of the file systems of `/` and `/var`; `yes` if a reboot is required; the agent's file name;
+    /// the record's apps and units, two words a line; the output of `systemctl show` for those units (ActiveState, SubState,
+    /// StateChangeTimestampMonotonic); and the failed units, the first word of each line. An empty part is unavailable.
     case report([UInt8])
     case pong
 
     package static var testLimit: Int { 64 << 10 }
 }
 
-/// What a host waits for: a job of systemd, or the end of the time that a unit has to stay well.
+/// The state that a host waits for: the end of a systemd job, or of the time that a unit has to stay healthy.
 package struct Waiting: Hashable, Sendable {
     package enum Goal: UInt8, Hashable, Sendable {
         case ready, stopped, settled
@@ -56,7 +56,7 @@ package struct Waiting: Hashable, Sendable {
     package var goal: Goal
     /// In seconds.
     package var elapsed: Int
-    /// When it will be given up, or is over; in seconds.
+    /// The time when the wait fails or ends; in seconds.
     package var limit: Int
 
     package init(_ unit: UnitName, _ goal: Goal, elapsed: Int, limit: Int) {
@@ -67,11 +67,11 @@ package struct Waiting: Hashable, Sendable {
     }
 }
 
-/// Who holds a host's lock.
+/// The holder of a host's lock.
 package struct Holder: Hashable, Sendable {
-    /// As the operator's client names them.
+    /// The name given by the operator's client.
     package var name: String
-    /// Since when, in seconds since the epoch, by the host's clock.
+    /// The start of the lock, in seconds since the epoch, by the host's clock.
     package var since: Int64
 
     package init(name: String, since: Int64) {
@@ -80,21 +80,21 @@ package struct Holder: Hashable, Sendable {
     }
 }
 
-/// What an agent says of its host when a session begins.
+/// The agent's description of its host at the start of a session.
 package struct Hello: Hashable, Sendable {
-    /// The content of `/etc/hostname`, else the kernel's node name.
+    /// The content of `/etc/hostname`, or else the kernel's node name.
     package var hostname: String
-    /// The content of `/etc/machine-id`; empty where there is none.
+    /// The content of `/etc/machine-id`; empty if there is none.
     package var machineID: String
     /// Whether systemd is the running init.
     package var hasSystemd: Bool
-    /// Whether Deptool's directory is on a mount of its own, which early boot comes before.
+    /// Whether Deptool's directory is on a separate mount, which is mounted after early boot.
     package var isMountedLate: Bool
-    /// Whether a deploy that is cut off is undone at the next boot: not where nobody can put a unit there for it.
+    /// Whether the next boot undoes an interrupted deploy. Not if no unit can be put in place for it.
     package var recoversAtBoot: Bool
-    /// The deployed commit, nil for none.
+    /// The deployed commit; nil if there is none.
     package var commit: ObjectID?
-    /// What became of a transaction that an agent before left open; nil if there was none.
+    /// The result of a transaction that an earlier agent left open; nil if there was none.
     package var recovery: Outcome?
 
     package init(
@@ -111,22 +111,22 @@ package struct Hello: Hashable, Sendable {
     }
 }
 
-/// How a transaction ended.
+/// The result of a transaction.
 package indirect enum Outcome: Hashable, Sendable {
     /// The host is in the new state.
     case deployed
-    /// Nothing was changed, because of something that was seen before.
+    /// Nothing was changed, because of an error found beforehand.
     case unchanged(AgentError)
-    /// The host is in its old state again, because of a failure.
+    /// The host is back in its old state after a failure.
     case rolledBack(AgentError)
-    /// Undoing failed as well: the host is in neither state, and needs a person.
+    /// The rollback failed as well. The host is in neither state and needs manual repair.
     case broken(AgentError, undoing: [AgentError], Remainder)
 
-    /// What is not as it was.
+    /// The part of the host that was not restored.
     package enum Remainder: UInt8, Hashable, Sendable {
-        /// Files or links: the next agent tries again to undo it.
+        /// Files or links: the next agent tries again to restore them.
         case files
-        /// Units alone. Nothing tries again, so that the host can be deployed to.
+        /// Only units. Nothing tries again, so that deploys to the host remain possible.
         case units
     }
 }

@@ -1,48 +1,48 @@
 import Model
 
-/// What the client asks of the agent.
+/// A request of the client to the agent.
 package indirect enum Request: Hashable, Sendable {
-    /// Lock the host and stage a deploy; the contents it announces follow at once.
+    /// Lock the host and stage a deploy. The announced contents follow at once.
     case prepare(Preparation)
-    /// The next bytes of the announced contents, one after the other, at most `Frame.contentLimit` a message.
+    /// The next bytes of the announced contents, one content after the other, at most `Frame.contentLimit` a message.
     case content(ArraySlice<UInt8>)
-    /// Contents that the host turned out to lack; they follow as `content`.
+    /// Contents that the host reported missing; they follow as `content`.
     case supply([Content])
-    /// Run the steps that were prepared.
+    /// Run the prepared steps.
     case apply
-    /// All is well, as far as the step that waits for a confirmation wants to know.
+    /// Confirm to the step that waits for a confirmation.
     case confirm
-    /// Give up what is under way: roll back, or drop what was staged and unlock.
+    /// Cancel the current work: roll back, or discard the staged files and unlock.
     case cancel
     /// Send the record.
     case record
-    /// Send the content of these files of the record, those that are there as recorded.
+    /// Send the content of these files of the record, if they are unchanged.
     case fetch([ObjectID])
     /// Send the newest lines of the host's own log.
     case log
-    /// Compare the host with its record. These apps are to be private.
+    /// Compare the host with its record. These apps must be private.
     case verify([PrivateApp])
-    /// Send what is in these files, as far as they are no larger than `Drift.maximumShown`.
+    /// Send the content of these files if they are no larger than `Drift.maximumShown`.
     case read([AbsolutePath])
-    /// Say how the host is.
+    /// Report the state of the host.
     case report
     case ping
 }
 
-/// A deploy to one host: all that the agent needs to know to do it.
+/// A deploy to one host, with everything that the agent needs for it.
 package struct Preparation: Hashable, Sendable {
     /// The commit that the host must have deployed, nil for none: the other half of the lock.
     package var expected: ObjectID?
-    /// Who asks, for the message that another operator gets while the lock is held.
+    /// The operator's name, shown to another operator while the lock is held.
     package var holder: String
-    /// The operator's own login, as sshd is to test it; empty when no step wants to know.
+    /// The operator's own login, for the test of sshd; empty if no step needs it.
     package var login: String
-    /// What the host's record will be.
+    /// The host's record after the deploy.
     package var record: Record
-    /// The contents that the host lacks, in the order in which they are sent.
+    /// The contents that the host lacks, in sending order.
     package var contents: [Content]
     package var steps: [Step]
-    /// Whether the host keeps no record, as one that nothing was ever deployed to.
+    /// Whether the host keeps no record, like one that nothing was ever deployed to.
     package var leavesNothing: Bool
 
     package init(
@@ -58,11 +58,11 @@ package struct Preparation: Hashable, Sendable {
         self.leavesNothing = leavesNothing
     }
 
-    /// The name of the checkouts that this deploy makes.
+    /// The version name of the checkouts that this deploy creates.
     package var version: Version { Version(record.commit) }
 }
 
-/// The content of one or more files, by its blob's id.
+/// The content of one or more files, by its blob id.
 package struct Content: Hashable, Sendable {
     package var id: ObjectID
     /// In bytes.
@@ -73,7 +73,7 @@ package struct Content: Hashable, Sendable {
         self.size = size
     }
 
-    /// Whether it is sent only once the host has said that it is locked (1 MiB and more): a host that turns the deploy
-    /// down would get it for nothing, and one may have a part of it already.
+    /// Whether it is sent only after the host has reported its lock (1 MiB and more). A host that refuses the deploy
+    /// would receive it in vain, and another may already have part of it.
     package var isLarge: Bool { size >= 1 << 20 }
 }

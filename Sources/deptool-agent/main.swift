@@ -1,7 +1,7 @@
 import AgentCore
 import CSystem
 
-// The agent takes no arguments: all that it is asked arrives on standard input.
+// The agent takes no arguments: all requests arrive on standard input.
 csys_ignore_hangup_and_pipe()
 csys_set_umask(0o022)
 

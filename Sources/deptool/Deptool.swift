@@ -30,11 +30,11 @@ struct Deptool: AsyncParsableCommand {
 
 @main
 enum Main {
-    /// Ends the program without the handlers of exit(3): a thread that nobody can join, such as one that waits for a resolver,
-    /// would use what OpenSSL's handler frees. All that was written is written.
+    /// Ends the program without the handlers of exit(3): a thread that cannot be joined, such as one waiting for a
+    /// resolver, would use data that OpenSSL's handler frees. All output has been written by then.
     static func main() async {
         csys_prepare_standard_descriptors()
-        // An ssh that this program has started starts it again for each of its questions.
+        // An ssh started by this program runs it again for each prompt.
         if let socket = environment(Askpass.variable), CommandLine.arguments.count == 2 {
             csys_exit(Askpass.relay(CommandLine.arguments[1], to: socket))
         }
@@ -42,11 +42,11 @@ enum Main {
         guard let problem = Terminal.finish() else { csys_exit(status) }
         Terminal.complain("Error: \(problem)\n")
         Terminal.flush()
-        // A deploy is what it is, whoever reads of it.
+        // A deploy's status does not depend on its output being read.
         csys_exit(isDeploy || status != 0 && status != 2 ? status : 1)
     }
 
-    /// Runs the command: the exit status, and whether the command was one that changes hosts.
+    /// Runs the command. Returns the exit status, and whether the command changes hosts.
     private static func run(_ arguments: [String]) async -> (status: Int32, isDeploy: Bool) {
         let isJSON = arguments.contains("--json")
         var isDeploy = false
@@ -64,7 +64,7 @@ enum Main {
             }
             return (1, isDeploy)
         } catch {
-            // A wrong command line is an error like any other.
+            // An invalid command line is an error like any other.
             let code = Deptool.exitCode(for: error)
             let status = code == .validationFailure ? 1 : code.rawValue
             if isJSON, code == .validationFailure {
@@ -77,7 +77,7 @@ enum Main {
         }
     }
 
-    /// The parser by itself calls a misspelt command a superfluous argument.
+    /// The parser itself would report a misspelt command as an unexpected argument.
     private static func checkCommand(_ arguments: [String]) throws(CommandError) {
         let commands = Deptool.configuration.subcommands.compactMap { $0.configuration.commandName }
         guard let word = arguments.first(where: { $0 != "help" }), !word.hasPrefix("-"), !commands.contains(word) else { return }

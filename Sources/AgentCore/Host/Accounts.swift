@@ -3,26 +3,26 @@ import Model
 import Wire
 
 extension System {
-    /// The number of a group, as `/etc/group` has it (group(5)).
+    /// The number of a group in `/etc/group` (group(5)).
     func id(of group: GroupName) throws(AgentError) -> UInt32 {
         guard let id = try id(of: group.text, in: Layout.groups) else { throw AgentError(.noGroup(group)) }
         return id
     }
 
-    /// The number of a user, as `/etc/passwd` has it (passwd(5)).
+    /// The number of a user in `/etc/passwd` (passwd(5)).
     func id(of user: UserName) throws(AgentError) -> UInt32 {
         guard let id = try id(of: user.text, in: Layout.users) else { throw AgentError(.noUser(user)) }
         return id
     }
 
-    /// The number of a name; nil where it has none, or not in a way that can be understood.
+    /// The number of a name; nil if there is none, or if it cannot be parsed.
     private func id(of name: String, in file: AbsolutePath) throws(AgentError) -> UInt32? {
-        // The last of all numbers means "leave it as it is" to chown(2).
+        // To chown(2), the highest number means "leave unchanged".
         guard let text = try field(2, where: 0, is: name, in: file), let id = Int(text), 0..<Int(UInt32.max) ~= id else { return nil }
         return UInt32(id)
     }
 
-    /// A field of the first line in which another has this value.
+    /// A field of the first line in which another field has this value.
     private func field(_ index: Int, where other: Int, is value: String, in file: AbsolutePath) throws(AgentError) -> String? {
         for line in pieces((try contents(of: file, limit: 16 << 20) ?? [])[...], at: 10) {
             let fields = pieces(line, at: UInt8(ascii: ":"), most: 4, withEmpty: true)
@@ -31,7 +31,7 @@ extension System {
         return nil
     }
 
-    /// The same with names, or with numbers where there is no such name.
+    /// The same attributes with names, or with numbers that have no name.
     func access(_ attributes: Drift.Attributes) throws(AgentError) -> FileAccess {
         var access = FileAccess(mode: attributes.mode)
         let (user, group) = (String(attributes.uid), String(attributes.gid))
@@ -44,7 +44,7 @@ extension System {
         return access
     }
 
-    /// The attributes that a placed file has. Nobody but root runs agents, except in tests.
+    /// The attributes of a placed file. Only root runs agents, except in tests.
     func attributes(_ access: FileAccess) throws(AgentError) -> Drift.Attributes {
         var attributes = Drift.Attributes(
             mode: access.mode, uid: UInt32(truncatingIfNeeded: csys_getuid()), gid: UInt32(truncatingIfNeeded: csys_getgid()))
@@ -53,7 +53,7 @@ extension System {
         return attributes
     }
 
-    /// Lets root and perhaps a group read a directory or a file. At no moment does the mode let anybody in who is not meant.
+    /// Lets only root and perhaps a group read a directory or file. At no moment does the mode admit anyone else.
     func setReaders(_ path: AbsolutePath, gid: UInt32, mode: UInt32) throws(AgentError) {
         guard try status(of: path) != nil else { return }
         let file = try open(path)

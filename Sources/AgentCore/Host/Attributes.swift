@@ -9,7 +9,7 @@ package struct ExtendedAttribute: Hashable, Sendable {
 }
 
 extension System {
-    /// Of what is at `path`, a file or a directory.
+    /// Sets the mode of the file or directory at `path`.
     func setMode(_ path: AbsolutePath, _ mode: UInt32) throws(AgentError) { try open(path).setMode(mode) }
 
     func setOwner(_ path: AbsolutePath, uid: UInt32, gid: UInt32) throws(AgentError) { try open(path).setOwner(uid: uid, gid: gid) }
@@ -32,7 +32,7 @@ extension File {
         if result < 0 { throw failed(.setAttributes, Int64(result)) }
     }
 
-    /// All extended attributes; none where the file system has none.
+    /// All extended attributes; empty if the file system supports none.
     func extendedAttributes() throws(AgentError) -> [ExtendedAttribute] {
         var names = [CChar](repeating: 0, count: 65536)
         let length = csys_flistxattr(descriptor, &names, names.count)

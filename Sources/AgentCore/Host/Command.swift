@@ -2,9 +2,9 @@ import CSystem
 import Model
 import Wire
 
-/// Runs the host's programs, with fixed arguments and never through a shell, while it watches whether to go on.
+/// Runs the host's programs with fixed arguments, never through a shell, and watches for interruptions meanwhile.
 package struct Command {
-    /// How a program ended: its exit status, or 128 + signal, and what it printed, at most `outputLimit` bytes of it.
+    /// The result of a program: its exit status, or 128 + signal, and at most `outputLimit` bytes of its output.
     struct Result {
         var status: Int
         var output: [UInt8]
@@ -12,11 +12,11 @@ package struct Command {
         var text: String { String(decoding: output, as: UTF8.self) }
     }
 
-    /// Bytes. What is shown to a person is less; what `systemctl show` prints of some hundred units is not more.
+    /// In bytes. Messages show less, and `systemctl show` prints no more for some hundred units.
     static let outputLimit = 1 << 20
 
     private let system: System
-    /// Tells that somebody wants the work to stop.
+    /// Reports a request to stop.
     private let interruption: any Interruption
 
     init(system: System, interruption: any Interruption) {
@@ -26,8 +26,8 @@ package struct Command {
 
     /// Runs a program and waits for it, at most `limit`.
     ///
-    /// When the time is over, an interruption comes that is to be heeded, or `everySecond` throws, the program is killed;
-    /// what it asked systemd to do goes on. `everySecond` gets the number of seconds that have gone by.
+    /// Kills the program when the time is over, on an interruption unless `interrupts` is false, or if `everySecond`
+    /// throws; jobs that it requested from systemd continue. `everySecond` gets the number of seconds since the start.
     func run(
         _ arguments: [String], limit: Duration = .seconds(90), heeding interrupts: Bool = true,
         everySecond: ((Int) throws(AgentError) -> Void)? = nil
@@ -67,7 +67,7 @@ package struct Command {
         }
     }
 
-    /// Starts the program, hands its pid and the end of its output to `body`, and leaves nothing running.
+    /// Starts the program, passes its pid and the read end of its output to `body`, and leaves nothing running.
     private func start(
         _ arguments: [String], _ body: (Int32, Int32) throws(AgentError) -> Result
     ) throws(AgentError) -> Result {
@@ -109,15 +109,15 @@ package struct Command {
     }
 }
 
-/// Tells the work of a transaction whether it should go on: the operator may give up, or be lost.
+/// Decides whether a transaction should continue: the operator may cancel or disconnect.
 package protocol Interruption: AnyObject {
-    /// Why to stop: `cancelled` or `disconnected`; nil to go on.
+    /// The reason to stop, `cancelled` or `disconnected`; nil to continue.
     var reason: Problem? { get }
-    /// Becomes readable when there may be a reason; negative if there is nothing to wait on.
+    /// Becomes readable when there may be a reason; negative if there is nothing to wait for.
     var descriptor: Int32 { get }
 }
 
-/// Nothing ever interrupts.
+/// An interruption that never comes.
 final class Uninterrupted: Interruption {
     var reason: Problem? { nil }
     var descriptor: Int32 { -1 }

@@ -2,11 +2,11 @@ import CSystem
 import Model
 import Wire
 
-/// A directory that is held open, so that whatever happens to its path, what is done in it is done there.
+/// An open directory. Operations reach this directory whatever happens to its path.
 final class Directory {
     let descriptor: Int32
-    /// Whether nobody but root, and the user that the agent runs as, can change what is in it. Elsewhere no symlink is
-    /// followed, and nothing counts as known that was not looked at through a descriptor.
+    /// Whether only root and the user that the agent runs as can change its entries. Elsewhere the agent follows no
+    /// symlink, and relies only on results that it got through a descriptor.
     let isOurs: Bool
 
     init(_ descriptor: Int32, isOurs: Bool) {
@@ -16,7 +16,7 @@ final class Directory {
 
     deinit { _ = csys_close(descriptor) }
 
-    // What is done to an entry by its name; a negative result is an errno.
+    // Operations on an entry by its name; a negative result is an errno.
 
     @inline(never) func status(_ name: String, _ status: inout csys_stat) -> Int32 { csys_lstat_at(descriptor, name, &status) }
     @inline(never) func openToRead(_ name: String) -> Int32 { csys_open_read_at(descriptor, name) }
@@ -26,7 +26,7 @@ final class Directory {
         csys_rename_at(descriptor, name, descriptor, other, how)
     }
 
-    /// Where a symlink points to; nil for what is none.
+    /// The target of a symlink; nil for anything else.
     @inline(never) func target(_ name: String) -> String? {
         var buffer = [CChar](repeating: 0, count: 4096)
         let length = csys_readlink_at(descriptor, name, &buffer, buffer.count)
@@ -35,11 +35,11 @@ final class Directory {
 }
 
 extension System {
-    /// The directory at `path`, `/` for nil: reached component by component, and through no symlink that another user of the
-    /// host can have put there. Nil if there is none.
+    /// The directory at `path`, `/` for nil. Walks component by component and follows no symlink that another user of
+    /// the host can have created. Nil if there is none.
     @inline(never) func reach(_ path: AbsolutePath?) throws(AgentError) -> Directory? {
         let now = csys_monotonic_ns()
-        // Files are made and copied one after the other in the same few directories.
+        // The agent creates and copies files one after the other in the same few directories.
         for place in recent where place.path == path && now - place.at < 1_000_000_000 { return place.directory }
         var isOurs = false
         let descriptor = csys_walk(real(nil), path?.text ?? "", &isOurs)
@@ -52,16 +52,16 @@ extension System {
         return directory
     }
 
-    /// The directory that holds `path`, for an operation.
+    /// The parent directory of `path`, for an operation.
     @inline(never) func holder(of path: AbsolutePath, _ operation: Operation) throws(AgentError) -> Directory {
         guard let directory = try reach(path.parent) else { throw AgentError(operation, path.text, code: Int32(csys_enoent)) }
         return directory
     }
 
-    /// Has every directory looked for again: one may be another now, and one that is held open cannot be unmounted.
+    /// Looks up every directory again from now on: one may have been replaced, and an open one cannot be unmounted.
     @inline(never) func forget() { recent = [] }
 
-    /// Which part of the way to a directory belongs to somebody whom it does not concern.
+    /// The error for the component on the way to a directory that an unrelated user owns.
     private func refusal(_ directory: AbsolutePath) -> AgentError {
         var here = directory
         var isOurs = false
@@ -79,7 +79,7 @@ extension System {
 }
 
 extension System {
-    /// Whether a user of the host can change what is on the way to `path`.
+    /// Whether an ordinary user of the host can change a component on the way to `path`.
     @inline(never) func isChangeable(_ path: AbsolutePath) -> Bool {
         var here = path.parent
         while let place = here {

@@ -27,8 +27,8 @@ struct File: ~Copyable {
         return bytes
     }
 
-    /// Gives the next `limit` bytes, or all to the end of the file, to `body`, in pieces; their number. The pieces are in one place of
-    /// memory, one after the other: musl would have the kernel map a new one for each, which costs as much as reading it.
+    /// Passes the next `limit` bytes, or the rest of the file, to `body` in pieces, and returns their number. All pieces use
+    /// the same buffer: for a new one each time, musl would have the kernel map memory, which costs as much as the read.
     @discardableResult
     func read(limit: UInt64 = .max, _ body: (UnsafeRawBufferPointer) throws(AgentError) -> Void) throws(AgentError) -> UInt64 {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Frame.contentLimit, alignment: 16)
@@ -63,8 +63,8 @@ struct File: ~Copyable {
         }
     }
 
-    /// How many of `count` bytes `call` has written, which is told how many it may. It throws nothing itself: a type thrown by a closure
-    /// that goes to a generic function, as `withUnsafeBufferPointer` is, crashes the agent on aarch64 (Embedded Swift 6.3).
+    /// The number of bytes that `call` has written, given the number that it may write. `call` itself does not throw: a typed throw
+    /// from a closure in a generic function such as `withUnsafeBufferPointer` crashes the agent on aarch64 (Embedded Swift 6.3).
     private func writing(_ count: Int, _ call: (Int) -> Int64) throws(AgentError) -> Int {
         try pass(.write)
         let result = call(gate?.allowance(count) ?? count)
@@ -72,7 +72,7 @@ struct File: ~Copyable {
         return Int(result)
     }
 
-    /// Has the kernel begin to write to disk what it would keep in memory for half a minute, so that a sync finds little left to do.
+    /// Starts to write data to disk that the kernel would keep in memory for half a minute, so that a sync finds little left to do.
     func startWriteback() { csys_start_writeback(descriptor) }
 
     func truncate() throws(AgentError) {
@@ -92,7 +92,7 @@ struct File: ~Copyable {
         if result < 0 { throw failed(.sync, Int64(result)) }
     }
 
-    /// Takes the lock of the file for this process and those it forks; false when another has it.
+    /// Takes the file's lock for this process and its forks; false if another process has it.
     func tryLock() throws(AgentError) -> Bool {
         try pass(.lock)
         let result = csys_try_lock(descriptor)

@@ -1,22 +1,22 @@
 import Model
 import Wire
 
-/// What a record or journal on disk begins with: what it is, the version of its format, and the agent that wrote it. Version 1
-/// had no header. Every later version begins with this one, so that an agent can name the writer of what it cannot read.
+/// The header of a record or journal on disk: its kind, its format version, and the agent that wrote it. Version 1 had no
+/// header. Every later version begins with this one, so that an agent can name the writer of a file that it cannot read.
 struct FormatHeader: Equatable {
     enum Kind: UInt8 {
         case record = 1
         case journal
 
-        /// The newest version that this agent reads, and the one that it writes.
+        /// The newest version that this agent reads; also the version that it writes.
         var current: Int { self == .journal ? 3 : 2 }
     }
 
     var version: Int
-    /// The file name of the agent in `Layout.agents`; empty when it is not there.
+    /// The file name of the agent in `Layout.agents`; empty if it is not there.
     var writer: String
 
-    /// No file of version 1 begins with these: a record began with the host's machine id, a journal with 0 or 1.
+    /// No file of version 1 begins with these bytes: a record began with the host's machine id, a journal with 0 or 1.
     private static var magic: [UInt8] { [0xff, 0x64, 0x65, 0x70] }
 
     static func write(_ kind: Kind, by writer: String, to bytes: inout ByteWriter) {
@@ -26,7 +26,7 @@ struct FormatHeader: Equatable {
         bytes.text(writer)
     }
 
-    /// Reads the header; version 1, and nothing is read, when there is none.
+    /// Reads the header. Without one, the version is 1 and nothing is consumed.
     init(_ kind: Kind, from reader: inout ByteReader) throws(WireError) {
         (version, writer) = (1, "")
         var ahead = reader
@@ -40,7 +40,7 @@ struct FormatHeader: Equatable {
         reader = ahead
     }
 
-    /// Why a file could not be read: most of all, that only a newer agent can.
+    /// The reason why a file could not be read, such as a format that only a newer agent can read.
     static func problem(_ path: AbsolutePath, _ kind: Kind, _ bytes: [UInt8], _ problem: WireError) -> Problem {
         var reader = ByteReader(bytes)
         guard let header = try? FormatHeader(kind, from: &reader), header.version > kind.current else {

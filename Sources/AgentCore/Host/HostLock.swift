@@ -2,8 +2,8 @@ import CSystem
 import Model
 import Wire
 
-/// The lock of a host: a flock(2) on a file, so that it ends with the processes that hold it and nobody ever has to
-/// break it. The file's content says who holds it, and stays when the holder left without tidying up.
+/// The lock of a host: a flock(2) on a file. It ends with the processes that hold it, so nobody ever has to break it.
+/// The file's content names the holder and remains if the holder exits without cleaning up.
 struct HostLock: ~Copyable {
     private let file: File
 
@@ -14,31 +14,31 @@ struct HostLock: ~Copyable {
         case held(Holder)
     }
 
-    /// Without a holder, the name that is there stays: whoever has to tidy up behind it may be killed as well.
+    /// Without a holder, keeps the existing name: the process that has to clean up after it may be killed as well.
     static func acquire(_ system: System, for holder: Holder?) throws(AgentError) -> Attempt {
         let file = try system.openAppending(Layout.lock, mode: 0o600)
         guard try file.tryLock() else {
             try file.rewind()
             let bytes = try file.read(upTo: 4096)
-            // Empty, or half of it, for the moment between its lock and its name, and on a full disk.
+            // The name is empty or partial in the moment between the lock and its name, and on a full disk.
             let current = try? Holder(decoding: bytes)
             return .held(current ?? Holder(name: "another deploy", since: 0))
         }
-        // A lock without a name is a lock: on a full disk, too, it must be possible to undo something.
+        // A lock without a name is still a lock: a rollback must be possible on a full disk, too.
         if let holder, (try? file.truncate()) != nil { try? file.write(holder.encoded) }
         return .acquired(HostLock(file: file))
     }
 
-    /// Whether somebody holds the lock, or held it and left without tidying up.
+    /// Whether a process holds the lock, or held it and exited without cleaning up.
     static func isNamed(_ system: System) throws(AgentError) -> Bool {
         guard let status = try system.status(of: Layout.lock) else { return false }
         return status.size > 0
     }
 
-    /// When the lock was taken or left last, in nanoseconds since the epoch; zero for never.
+    /// The time when the lock was last taken or cleared, in nanoseconds since the epoch; zero if never.
     static func lastUse(_ system: System) throws(AgentError) -> Int64 { try system.status(of: Layout.lock)?.mtime_ns ?? 0 }
 
-    /// Who holds the lock; nil for nobody.
+    /// The holder of the lock; nil if it is free.
     static func holder(_ system: System) throws(AgentError) -> Holder? {
         guard try isNamed(system) else { return nil }
         switch try acquire(system, for: nil) {
@@ -47,6 +47,6 @@ struct HostLock: ~Copyable {
         }
     }
 
-    /// Takes the name away, when all is tidy.
+    /// Removes the name after a cleanup.
     func clear() { try? file.truncate() }
 }

@@ -2,14 +2,14 @@ import CSystem
 import Model
 import Wire
 
-/// The host's own log of deploys: one line each with time, operator, from and to which commit, and how it ended.
+/// The host's own log of deploys. Each line has the time, the old and new commit, the result and the operator.
 struct HostLog {
-    /// Bytes; then the log becomes `log.old`.
+    /// In bytes. At this size, the log becomes `log.old`.
     private static let limit: UInt64 = 256 << 10
 
     let system: System
 
-    /// A log that cannot be written does not undo a deploy.
+    /// Appends a line. A failure to write the log does not undo a deploy.
     func append(_ preparation: Preparation, from: ObjectID?, _ outcome: Outcome) {
         let word =
             switch outcome {
@@ -33,15 +33,15 @@ struct HostLog {
         }
     }
 
-    /// The newest lines, of this log and the one before it.
+    /// The newest lines of this log and the one before it.
     func tail() throws(AgentError) -> [UInt8] {
-        // Somebody else may append meanwhile.
+        // Another agent may append meanwhile.
         let limit = Int(Self.limit) * 2
         let before = try system.contents(of: Layout.log.withSuffix(".old"), limit: limit) ?? []
         return Array((before + (try system.contents(of: Layout.log, limit: limit) ?? [])).suffix(Int(Self.limit)))
     }
 
-    /// Without control characters: what somebody else says about themselves must not look like a line of ours.
+    /// Removes control characters: a name given by a client must not look like another log line.
     private func oneLine(_ text: String) -> String {
         String(decoding: text.utf8.filter { $0 >= 0x20 && $0 != 0x7f }, as: UTF8.self)
     }

@@ -2,18 +2,18 @@ import CSystem
 import Model
 import Wire
 
-/// The record as it is on disk, with what the host itself has to remember beside it.
+/// The record on disk, with additional data for the host itself.
 struct StoredRecord: WireCodable {
     /// The agent that wrote it.
     var writer = ""
-    /// Of the host that wrote it.
+    /// The machine id of the host that wrote it.
     var machineID: String
     var record: Record
-    /// Directories that were made for links, the outermost first: they go with the last link.
+    /// Directories that were made for links, outermost first. They are removed with the last link.
     var madeDirectories: [AbsolutePath]
-    /// The symlinks that enabling the record's units has made, by the unit that was enabled.
+    /// The symlinks created by enabling the record's units, each with the enabled unit.
     var enablement: [EnabledLink] = []
-    /// Whether `enablement` is known: an agent that wrote version 1 did not note it.
+    /// Whether `enablement` is known: an agent that wrote version 1 did not record it.
     var knowsEnablement = true
 
     init(writer: String = "", machineID: String, record: Record, madeDirectories: [AbsolutePath], enablement: [EnabledLink] = []) {
@@ -44,16 +44,16 @@ struct StoredRecord: WireCodable {
         knowsEnablement = header.version == 1 ? false : try reader.bool()
     }
 
-    /// What is deployed on this host; nil for nothing, also when the record is that of another host, whose disk this one
-    /// was copied from or is.
+    /// The record of the deploy on this host; nil if there is none, or if another host wrote it, such as the host whose
+    /// disk this is or was copied from.
     static func load(_ system: System) throws(AgentError) -> StoredRecord? {
         guard let stored = try read(system) else { return nil }
-        // One that holds for this boot only may be the one that lasts.
+        // The id of this boot may become the permanent one.
         let ids = ["", system.machineID, system.firstLine(of: Layout.machineID) ?? ""]
         return ids.contains { isSameText($0, stored.machineID) } ? stored : nil
     }
 
-    /// The record on disk, whichever host wrote it; nil where there is none.
+    /// The record on disk, whichever host wrote it; nil if there is none.
     static func read(_ system: System) throws(AgentError) -> StoredRecord? {
         let bytes: [UInt8]?
         bytes = try system.contents(of: Layout.record, limit: Frame.limit)
@@ -67,13 +67,13 @@ struct StoredRecord: WireCodable {
 }
 
 extension Record {
-    /// What is deployed on this host; nil for nothing.
+    /// The record of the deploy on this host; nil if there is none.
     static func load(_ system: System) throws(AgentError) -> Record? { try StoredRecord.load(system)?.record }
 }
 
 extension System {
-    /// The content of `/etc/machine-id`; empty where there is none that lasts: before the first boot is over, or where systemd
-    /// has mounted one of this boot over it (machine-id(5)).
+    /// The content of `/etc/machine-id`; empty if no permanent id exists: before the end of the first boot, or where
+    /// systemd has mounted one for this boot over it (machine-id(5)).
     var machineID: String {
         guard let id = firstLine(of: Layout.machineID), !id.utf8.elementsEqual("uninitialized".utf8) else { return "" }
         if let now = try? status(of: Layout.machineID), let ofBoot = try? status(of: Layout.transientMachineID),
@@ -84,7 +84,7 @@ extension System {
         return id
     }
 
-    /// The first line that is no comment (hostname(5) has such), without what nobody could see.
+    /// The first line that is no comment (hostname(5) allows them), without invisible characters.
     func firstLine(of path: AbsolutePath) -> String? {
         guard let contents = try? contents(of: path, limit: 4096) else { return nil }
         let lines = pieces(contents[...], at: 10)

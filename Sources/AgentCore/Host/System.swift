@@ -2,13 +2,13 @@ import CSystem
 import Model
 import Wire
 
-/// The host's file system: the one seam through which the agent changes anything in it.
+/// The host's file system. The agent makes all changes to it through this class.
 package final class System {
-    /// What stands before every path: empty on a host, a temporary directory in tests.
+    /// The prefix of every path: empty on a host, a temporary directory in tests.
     package let root: String
     let gate: (any OperationGate)?
     var pulse: (any Pulse)?
-    /// Directories that were reached a moment ago.
+    /// Directories opened a moment ago.
     var recent: [(path: AbsolutePath?, at: Int64, directory: Directory)] = []
 
     package init(root: String = "", gate: (any OperationGate)? = nil) {
@@ -16,12 +16,12 @@ package final class System {
         self.gate = gate
     }
 
-    /// `/` for nil.
+    /// The path in the real file system; `/` for nil.
     func real(_ path: AbsolutePath?) -> String { root.isEmpty ? path?.text ?? "/" : root + (path?.text ?? "") }
 
     // MARK: Looking
 
-    /// What is at `path` itself, not behind a symlink; nil if nothing is.
+    /// The status of `path` itself, not of a symlink's target; nil if there is nothing.
     @inline(never) func status(of path: AbsolutePath) throws(AgentError) -> csys_stat? {
         guard let directory = try reach(path.parent) else { return nil }
         var status = csys_stat()
@@ -31,7 +31,7 @@ package final class System {
         return status
     }
 
-    /// Where a symlink points to; nil when there is none at `path`.
+    /// The target of a symlink; nil if there is no symlink at `path`.
     @inline(never) func target(of path: AbsolutePath) throws(AgentError) -> String? {
         guard let status = try status(of: path), status.kind == csys_kind_symlink else { return nil }
         guard let target = try holder(of: path, .read).target(path.name) else {
@@ -40,7 +40,7 @@ package final class System {
         return target
     }
 
-    /// What is at `path`; nil if nothing is.
+    /// The object at `path`; nil if there is none.
     @inline(never) func occupant(of path: AbsolutePath) throws(AgentError) -> Occupant? {
         switch try status(of: path)?.kind {
         case nil: nil
@@ -51,7 +51,7 @@ package final class System {
         }
     }
 
-    /// The content of a regular file of at most `limit` bytes; nil when nothing is there.
+    /// The content of a regular file of at most `limit` bytes; nil if there is none.
     @inline(never) func contents(of path: AbsolutePath, limit: Int) throws(AgentError) -> [UInt8]? {
         guard try status(of: path) != nil else { return nil }
         let file = try open(path)
@@ -66,8 +66,8 @@ package final class System {
         }
     }
 
-    /// The names in a directory, in no order, without `.` and `..`; nothing if there is no such directory. One that is not
-    /// UTF-8 has `\xff` for each byte that is not ASCII, and leads nowhere.
+    /// The names in a directory, unordered, without `.` and `..`; empty if there is no such directory. A name that is
+    /// not UTF-8 has `\xff` for each byte that is not ASCII, and cannot be opened.
     @inline(never) func list(_ path: AbsolutePath) throws(AgentError) -> [String] {
         guard let directory = try reach(path) else { return [] }
         let descriptor = csys_reopen_directory(directory.descriptor)
@@ -105,7 +105,7 @@ package final class System {
 
     // MARK: Changing
 
-    /// A new file that only this process knows; fails if there is anything at `path`.
+    /// Creates a file that only this process uses; fails if anything exists at `path`.
     @inline(never) func create(_ path: AbsolutePath, mode: UInt32) throws(AgentError) -> File {
         try pass(.create, path)
         let directory = try holder(of: path, .create)
@@ -114,7 +114,7 @@ package final class System {
         return File(descriptor: descriptor, path: path, gate: gate)
     }
 
-    /// A file to append to, created if it is missing; the lock and the log.
+    /// Opens a file to append to, and creates it if it is missing. Used for the lock and the log.
     func openAppending(_ path: AbsolutePath, mode: UInt32) throws(AgentError) -> File {
         try pass(.create, path)
         let directory = try holder(of: path, .create)
@@ -123,8 +123,8 @@ package final class System {
         return File(descriptor: descriptor, path: path, gate: gate)
     }
 
-    /// Puts `bytes` at `path` so that it holds, whatever happens, what it held before or all of them. The last thing that
-    /// is done is a rename; which of both it is after a power loss is certain once the directory is synced.
+    /// Replaces the content at `path` atomically: it holds the old content or all of `bytes`. The last action is a
+    /// rename; after a power loss, the new content is certain only if the directory was synced.
     @inline(never) func replace(_ path: AbsolutePath, with bytes: [UInt8], mode: UInt32) throws(AgentError) {
         let temporary = path.withSuffix(".new")
         try removeIfThere(temporary)
@@ -152,7 +152,7 @@ package final class System {
         if try status(of: path) != nil { try remove(path) }
     }
 
-    /// In a directory that others can change, the new one belongs to the owner of that, who may do no more in it than there.
+    /// In a directory that others can change, the new one belongs to that directory's owner, who gets no more rights in it than there.
     @inline(never) func makeDirectory(_ path: AbsolutePath, mode: UInt32) throws(AgentError) {
         try pass(.makeDirectory, path)
         let directory = try holder(of: path, .makeDirectory)
@@ -165,7 +165,7 @@ package final class System {
         try check(.makeDirectory, path, result)
     }
 
-    /// Makes `path` and the directories above it that are missing, and returns those it made, the outermost first.
+    /// Creates `path` and its missing parents, and returns the directories created, outermost first.
     @discardableResult
     @inline(never) func makeDirectories(_ path: AbsolutePath, mode: UInt32) throws(AgentError) -> [AbsolutePath] {
         let missing = try missingDirectories(path)
@@ -173,7 +173,7 @@ package final class System {
         return missing
     }
 
-    /// The directories that `makeDirectories` would make.
+    /// The directories that `makeDirectories` would create.
     @inline(never) func missingDirectories(_ path: AbsolutePath) throws(AgentError) -> [AbsolutePath] {
         var missing: [AbsolutePath] = []
         var directory: AbsolutePath? = path
@@ -184,7 +184,7 @@ package final class System {
         return missing.reversed()
     }
 
-    /// Removes an empty directory; false when there is something in it.
+    /// Removes an empty directory; false if it is not empty.
     @discardableResult
     @inline(never) func removeDirectory(_ path: AbsolutePath) throws(AgentError) -> Bool {
         try pass(.removeDirectory, path)
@@ -196,21 +196,21 @@ package final class System {
         return true
     }
 
-    /// Removes whatever is at `path`, with all that is below it.
+    /// Removes the object at `path` with everything below it.
     @inline(never) func removeTree(_ path: AbsolutePath) throws(AgentError) {
         guard let status = try status(of: path) else { return }
         guard status.kind == csys_kind_directory else { return try remove(path) }
         for name in try list(path) {
             if let entry = try? RelativePath(name) { try removeTree(path.appending(entry)) }
         }
-        // What is left has names that no path of ours can have.
+        // The remaining names are invalid in Deptool's paths.
         if try !removeDirectory(path) {
             let directory = try holder(of: path, .remove)
             try check(.remove, path, csys_remove_tree_at(directory.descriptor, path.name))
         }
     }
 
-    /// Makes the entries of the directory that holds `path` durable.
+    /// Makes the entries of the parent directory of `path` durable.
     @inline(never) func syncParent(of path: AbsolutePath) throws(AgentError) {
         if let parent = path.parent { try sync(parent) }
     }
@@ -221,10 +221,10 @@ package final class System {
         try file.sync()
     }
 
-    /// Whether there is a directory at `path`, or behind a symlink there.
+    /// Whether there is a directory at `path`, possibly behind a symlink.
     @inline(never) func isDirectory(_ path: AbsolutePath) throws(AgentError) -> Bool { try reach(path) != nil }
 
-    /// Makes everything durable that was written to the file system that holds the directory `path`.
+    /// Makes everything durable that was written to the file system of the directory `path`.
     @inline(never) func syncFileSystem(of path: AbsolutePath) throws(AgentError) {
         let directory = try openDirectory(path)
         try pass(.syncFileSystem, path)
@@ -243,7 +243,7 @@ package final class System {
         if code != 0 { throw AgentError(operation, path.text, code: code) }
     }
 
-    /// The errno with which the gate lets something fail that has the name of a path or program; zero to go ahead.
+    /// The errno with which the gate makes an operation on a path or program fail; zero to proceed.
     @inline(never) func obstacle(_ operation: Operation, _ name: String) -> Int32 { gate?.pass(operation, name) ?? 0 }
 
     @inline(never) func check(_ operation: Operation, _ path: AbsolutePath, _ result: Int32) throws(AgentError) {

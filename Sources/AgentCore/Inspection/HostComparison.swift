@@ -2,16 +2,16 @@ import CSystem
 import Model
 import Wire
 
-/// Compares a host with its record. What differs is told as it is found, so that it never piles up here.
+/// Compares a host with its record. It sends differences as it finds them, so that they never pile up here.
 final class HostComparison: Pulse {
     private let system: System
     private let port: Port
     private var found: [Drift] = []
     private var disabled: [UnitName] = []
     private var rest = Drift.most
-    /// When the client heard the last of this, by the monotonic clock.
+    /// The time of the last message to the client, by the monotonic clock.
     private var told = csys_monotonic_ns()
-    /// What could not be looked at, the last of it: then nothing is known of the host as a whole.
+    /// The last error. With one, the state of the host as a whole is unknown.
     private var failure: AgentError?
 
     init(system: System, port: Port) {
@@ -56,7 +56,7 @@ final class HostComparison: Pulse {
         }
     }
 
-    /// What enables the units, link by link: systemd's answer is that a unit is enabled as long as one of them is there.
+    /// Compares the links that enable the units one by one: systemd reports a unit as enabled as long as one of them exists.
     private func compareEnablement(_ stored: StoredRecord) {
         do {
             let now = try EnabledLinks(system: system).snapshot().links
@@ -88,7 +88,7 @@ final class HostComparison: Pulse {
     private func compare(_ record: Record, _ statuses: [UnitStatus], _ systemd: Systemd) {
         for (unit, status) in zip(record.units, statuses) {
             if systemd.isDisabled(unit.name), !disabled.contains(unit.name) { add(unit.app, .disabled(unit.name)) }
-            // Of its restarts, those of long ago are no concern.
+            // Restarts from long ago do not matter.
             switch systemd.verdict(unit.name, status, before: status.invocation) {
             case .unwell(let problem), .forgotten(let problem): add(unit.app, .unwell(unit.name, problem))
             case .healthy, .pending: break
@@ -108,14 +108,14 @@ final class HostComparison: Pulse {
             do { group = try system.id(of: name) } catch { failure = error }
         }
         compareAttributes(app.name, ".", version, restriction == nil ? 0o755 : group == nil ? 0o700 : 0o750, gid: group)
-        // The files of the app, and the directories that hold them.
+        // The files of the app and their directories.
         var known: [AbsolutePath: Int] = [:]
         for file in app.files {
             let path = version.appending(file.path)
             let there = look(path)
             if case .file(file.id, _) = there {} else { add(app.name, .file(file.path, there)) }
             if case .file = there, restriction == nil || status(path)?.attributes != recorded(file.mode) {
-                // An agent that left it to the directory who reads a private file made it as any other.
+                // Agents that protected private files only by the directory gave them ordinary modes.
                 let mask: UInt32 = restriction == nil ? 0o777 : group == nil ? 0o500 : 0o550
                 compareAttributes(app.name, file.path.text, path, file.mode & mask, gid: group)
             }
@@ -128,7 +128,7 @@ final class HostComparison: Pulse {
         walk(app.name, version, below: version, known)
     }
 
-    /// Compares what is in a directory of a version, but for the files.
+    /// Compares the entries of a version's directory, except files.
     private func walk(_ app: AppName, _ directory: AbsolutePath, below version: AbsolutePath, _ known: [AbsolutePath: Int]) {
         for name in list(directory) {
             let path = directory.appending(name: name)
@@ -143,7 +143,7 @@ final class HostComparison: Pulse {
     }
 
     private func compareAttributes(_ app: AppName?, _ name: String, _ path: AbsolutePath, _ mode: UInt32, gid: UInt32? = nil) {
-        // Whoever has moved a directory elsewhere, and linked it, says there who may what.
+        // A directory that was moved and symlinked keeps the permissions of its new location.
         guard let status = status(path), status.kind != csys_kind_symlink else { return }
         let there = status.attributes
         let recorded = recorded(mode, gid: gid)
@@ -158,12 +158,12 @@ final class HostComparison: Pulse {
     // MARK: Looking
 
     private func look(_ path: AbsolutePath) -> Drift.Found {
-        // A file may take long; more than that it is alive need nobody know.
+        // A file may take long. The client needs only a sign of life.
         if csys_monotonic_ns() - told > 5_000_000_000 { tell(.pong) }
         do {
             return try system.found(at: path)
         } catch {
-            // Out of reach behind what a user made of a directory of theirs: then the link is not there.
+            // Unreachable because of a user's changes in the user's own directory: then the link is missing.
             if error.isObstacle, system.isChangeable(path) { return .nothing }
             failure = error
             return .other
@@ -216,7 +216,7 @@ final class HostComparison: Pulse {
 }
 
 extension System {
-    /// A file that is too large to be read in good time, as one of nothing but a hole can be, is not told from another.
+    /// A file that is too large to read in reasonable time, as a sparse file can be, counts as another kind of object.
     private func foundFile(at path: AbsolutePath) throws(AgentError) -> Drift.Found {
         let size = try status(of: path)?.size ?? 0
         return size > Drift.maximumHashed ? .other : .file(try hash(path), size: size)

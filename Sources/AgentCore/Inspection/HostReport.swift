@@ -2,7 +2,7 @@ import CSystem
 import Model
 import Wire
 
-/// How the host is, in the words of its kernel and of systemd: the client makes sense of them.
+/// The state of the host, in the output of its kernel and systemd. The client interprets it.
 struct HostReport {
     let system: System
     let systemd: Systemd?
@@ -29,7 +29,7 @@ struct HostReport {
 }
 
 extension Systemd {
-    /// What `systemctl show` prints of units, in that order.
+    /// The output of `systemctl show` for units, in the given order.
     fileprivate func describe(_ units: [UnitName]) -> [UInt8] {
         units.isEmpty
             ? []

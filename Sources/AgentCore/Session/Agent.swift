@@ -2,15 +2,15 @@ import CSystem
 import Model
 import Wire
 
-/// One session of the agent: it greets, then does what it is asked until its input ends.
+/// One session of the agent: it sends a greeting, then serves requests until its input ends.
 ///
-/// It decides nothing. A request that makes no sense, or bytes that are no request, end the session; what was under way
-/// is undone or dropped first.
+/// It decides nothing. An invalid request, or bytes that are no request, end the session, after the agent has undone or
+/// discarded the work in progress.
 package final class Agent {
     let system: System
     let port: Port
     let executor: any Executor
-    /// The file name of the program that runs, which a clean-up must not remove.
+    /// The file name of the running program, which a cleanup must not remove.
     let ownName: String
 
     package init(system: System, port: Port, executor: any Executor, ownName: String) {
@@ -22,7 +22,7 @@ package final class Agent {
 
     var hasSystemd: Bool { ((try? system.status(of: Layout.systemdRunning)) ?? nil) != nil }
 
-    /// Nobody watches where nobody may interrupt.
+    /// Without a supervisor, nothing interrupts and reports go nowhere.
     func systemd(_ supervisor: (any Supervisor)?) -> Systemd? {
         guard hasSystemd else { return nil }
         return Systemd(command: Command(system: system, interruption: supervisor ?? Uninterrupted()), audience: supervisor)
@@ -72,10 +72,10 @@ package final class Agent {
             isMountedLate: isMountedLate, recoversAtBoot: BootUnit(system: system).canBeMade, commit: record?.commit, recovery: recovery)
     }
 
-    /// Not on the mount of `/`, nor on that of `/etc`, whose files early boot reads.
+    /// Whether Deptool's directory is on a different mount than `/` and `/etc`, whose files early boot reads.
     private var isMountedLate: Bool {
         let own = csys_mount_id(system.real(Layout.root))
-        // Where the kernel does not tell, nobody is warned.
+        // If the kernel reports no mount id, there is no warning.
         return own != 0 && own != csys_mount_id(system.real(Layout.etc)) && own != csys_mount_id(system.real(nil))
     }
 
@@ -86,8 +86,8 @@ package final class Agent {
         return String(decoding: buffer[..<max(0, Int(length))].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// Undoes a transaction that was never finished, and removes what a killed agent left. Nothing else is answered before
-    /// that.
+    /// Undoes a transaction that was never finished, and removes the files of a killed agent. The agent answers nothing
+    /// before that.
     private func recover() throws(AgentError) -> Outcome? {
         try runWriterOfJournal()
         let isOpen = try system.status(of: Layout.journal) != nil
@@ -102,23 +102,23 @@ package final class Agent {
                 return outcome
             }
         } catch {
-            // StaleFiles alone are no reason to turn anybody away.
+            // Stale files alone are no reason to refuse anyone.
             if isOpen { throw error }
             return nil
         }
     }
 
-    /// Has the agent that wrote an open journal undo it, if that is another and is still there: it knows best what it did.
+    /// Lets the agent that wrote an open journal undo it, if it is another one and still present: it can undo its own changes best.
     private func runWriterOfJournal() throws(AgentError) {
         guard let writer = try Journal.writer(system), writer != ownName, let name = try? RelativePath(writer),
             name.components.count == 1, try system.status(of: Layout.agents.appending(name)) != nil
         else { return }
-        // It recovers, greets, and ends with its input. Whatever comes of it, what is left of the journal is looked at next.
+        // It recovers, sends its greeting, and exits with its input. Whatever the result, this agent handles the rest of the journal next.
         _ = try? Command(system: system, interruption: Uninterrupted())
             .run([system.real(Layout.agents.appending(name))], limit: .seconds(3600))
     }
 
-    /// Cleans up behind a committed transaction, or rolls an open one back. Nil if there is none.
+    /// Cleans up after a committed transaction, or rolls back an open one. Nil if there is none.
     func finishTransaction(because failure: AgentError) throws(AgentError) -> Outcome? {
         guard let journal = try Journal.load(system) else { return nil }
         if try journal.isCommitted(system) {
@@ -128,8 +128,8 @@ package final class Agent {
         return Rollback(system: system, systemd: systemd(nil)).run(journal, because: failure)
     }
 
-    /// Removes what no deploy needs any more. What cannot be removed now is when the next agent starts, because the lock
-    /// keeps its name.
+    /// Removes files that no deploy needs any more. If that fails, the next agent does it at its start, because the
+    /// lock keeps its name.
     func cleanUp(_ lock: borrowing HostLock) {
         guard (try? StaleFiles(system: system).sweep()) != nil else { return }
         lock.clear()
@@ -158,7 +158,7 @@ package final class Agent {
         }
     }
 
-    /// Sends what is in a file of at most `limit` bytes; of anything else, nothing.
+    /// Sends the content of a regular file of at most `limit` bytes; for anything else, no size.
     private func send(_ path: AbsolutePath, limit: UInt64) throws(AgentError) {
         guard let status = try system.status(of: path), status.kind == csys_kind_regular, status.size <= limit else {
             return port.send(.file(size: nil))
@@ -176,8 +176,8 @@ package final class Agent {
 
     // MARK: Comparing
 
-    /// Compares the host with its record, without keeping anybody from deploying: when somebody did meanwhile, that is the
-    /// answer.
+    /// Compares the host with its record without blocking deploys. If someone deployed meanwhile, the answer reports
+    /// that instead.
     private func verify(_ privateApps: [PrivateApp]) throws(AgentError) {
         let lastUse = try HostLock.lastUse(system)
         if let holder = try HostLock.holder(system) { return port.send(.busy(holder)) }

@@ -2,9 +2,9 @@ import CSystem
 import Model
 import Wire
 
-/// A deploy, from its announcement to its outcome.
+/// A deploy from its announcement to its outcome.
 extension Agent {
-    /// Carries out a deploy as far as the client wants it to go.
+    /// Carries out a deploy as far as the client requests.
     func deploy(_ preparation: Preparation) throws(AgentError) {
         guard preparation.isConsistent else { throw AgentError(.protocolViolation) }
         try makeLayout()
@@ -21,17 +21,17 @@ extension Agent {
                 throw error
             }
             cleanUp(lock)
-            // Whoever hears that it is done finds the host unlocked.
+            // A client that receives the outcome finds the host unlocked.
             _ = consume lock
             if let outcome { port.send(.finished(outcome)) }
         }
     }
 
-    /// Nil when it did not come to the steps: the host is not as expected, or the operator gave up.
+    /// Nil if no step ran: the host is not in the expected state, or the operator cancelled.
     private func deployLocked(_ preparation: Preparation) throws(AgentError) -> Outcome? {
         let leftovers = StaleFiles(system: system)
-        // A transaction that somebody else's agent left since this session began. While it cannot be undone, what undoing
-        // it takes must stay.
+        // A transaction that another operator's agent left open since this session began. If it cannot be undone now,
+        // the files that its rollback needs must stay.
         if case .broken(_, let undoing, _) = try finishTransaction(because: AgentError(.interrupted)),
             try system.status(of: Layout.journal) != nil, let problem = undoing.first
         {
@@ -47,14 +47,14 @@ extension Agent {
         let resumed = try staging.resume(old: old)
         if staging.shortage != nil { try? leftovers.sweep() }
         if let shortage = staging.shortage {
-            // Not even what is there of a large file is worth its room.
+            // Not even a partial large file is worth its space.
             try? system.removeTree(Layout.partial)
             port.send(.obstructed([AgentError(shortage)], more: 0))
             return nil
         }
         if !resumed.isEmpty { port.send(.resumed(resumed)) }
         port.send(.locked)
-        // Only for the room: what stays is no obstacle.
+        // This only frees space: remaining files are no obstacle.
         try? leftovers.sweep()
         do throws(AgentError) {
             guard try stage(staging, preparation, old: old) else {
@@ -62,7 +62,7 @@ extension Agent {
                 return nil
             }
         } catch {
-            // Only what a lost connection cut off is worth keeping; a full disk must not stay full.
+            // Keep partial files only after a lost connection. A full disk must not stay full.
             switch error.problem {
             case .disconnected, .unreadable(_, .truncated): staging.keepLarge()
             default: try? system.removeTree(Layout.partial)
@@ -72,7 +72,7 @@ extension Agent {
         let outcome = apply(preparation, stored)
         HostLog(system: system).append(preparation, from: old?.commit, outcome)
         if case .deployed = outcome {
-            // If not, the next agent does so.
+            // If this fails, the next agent does it.
             try? leftovers.closeCommitted()
             try? leftovers.removeAgents(except: ownName)
             leftovers.removeEmptyDropIns(preparation.steps)
@@ -90,8 +90,8 @@ extension Agent {
         }
     }
 
-    /// Stages, and waits for the word to apply. False when something is in the way, or the operator gave up; one who is gone, or silent for too long, is
-    /// an error.
+    /// Stages, then waits for the request to apply. False if an obstacle was found or the operator cancelled. A client
+    /// that disconnects, or is silent for too long, is an error.
     private func stage(_ staging: Staging, _ preparation: Preparation, old: Record?) throws(AgentError) -> Bool {
         try staging.begin(old: old)
         var isReady = false
@@ -109,7 +109,7 @@ extension Agent {
                 }
                 port.send(.staged(missing: missing))
             }
-            // When something was missing, what comes next is its announcement.
+            // If contents are missing, the client announces them next.
             waiting: while true {
                 switch port.receivePromptly() {
                 case .request(.content(let bytes)):
@@ -131,7 +131,7 @@ extension Agent {
         }
     }
 
-    /// All that is in the way of the plan.
+    /// All obstacles to the plan.
     private func obstacles(_ preparation: Preparation, old: Record?) throws(AgentError) -> FoundObstacles {
         let found = FoundObstacles()
         let obstacles = PreflightCheck(system: system, preparation: preparation, old: old)
@@ -151,7 +151,7 @@ extension Agent {
             ).run()
         }
         if let outcome { return outcome }
-        // The process that ran the steps was killed; this one has the lock still.
+        // The process that ran the steps was killed; this one still holds the lock.
         do {
             let failure = AgentError(.agentDied)
             return try finishTransaction(because: failure) ?? .rolledBack(failure)

@@ -2,14 +2,14 @@ import CSystem
 import Model
 import Wire
 
-/// How a transaction is run: in a process of its own on a host, in place in tests.
+/// Runs transactions: in a separate process on a host, in place in tests.
 package protocol Executor: AnyObject {
-    /// Runs `work` while it listens to `port` for the operator to give up, and passes on what `work` reports. Nil when
-    /// the process that ran it died.
+    /// Runs `work` while it listens on `port` for a cancellation, and forwards the reports of `work`. Nil if the
+    /// process that ran it died.
     func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> Outcome?
 }
 
-/// Runs in place: the caller's process is all there is.
+/// Runs work in place, in the caller's process.
 package final class InlineExecutor: Executor {
     package init() {}
 
@@ -46,8 +46,8 @@ final class PortSupervisor: Supervisor {
     }
 }
 
-/// Forks, so that the steps go on, or are undone, whatever happens to the session that asked for them: the child has a
-/// session of its own, knows its parent only through a socket, and holds the host's lock like it.
+/// Forks, so that the steps are finished or undone whatever happens to the session that requested them. The child has
+/// its own session, is connected to its parent only by a socket, and shares its lock on the host.
 package final class DetachedExecutor: Executor {
     package init() {}
 
@@ -75,7 +75,7 @@ package final class DetachedExecutor: Executor {
         return outcome
     }
 
-    /// Passes on what the child reports until it has finished, and to the child that the operator gave up or is gone.
+    /// Forwards the child's reports until it has finished, and tells the child if the operator cancels or disconnects.
     private func relay(_ port: Port, _ socket: Int32) -> Outcome? {
         var decoder = FrameDecoder()
         var isListening = true
@@ -106,7 +106,7 @@ package final class DetachedExecutor: Executor {
         _ = csys_write(socket, &byte, 1)
     }
 
-    /// False when there is nothing more to listen for.
+    /// False if there is nothing more to listen for.
     private func listen(_ port: Port, _ socket: Int32) -> Bool {
         while true {
             let signal: SocketSupervisor.Signal
@@ -121,7 +121,7 @@ package final class DetachedExecutor: Executor {
             case .request, .malformed: signal = .violated
             }
             tell(signal, socket)
-            // Signs of life are wanted also while all is undone.
+            // The client must send signs of life during a rollback, too.
             if signal == .disconnected || signal == .violated { return false }
         }
     }
@@ -142,7 +142,7 @@ final class SocketSupervisor: Supervisor {
 
     init(_ socket: Int32) { self.socket = socket }
 
-    /// Never waits, and does not care whether the parent lives.
+    /// Never blocks for long, and ignores whether the parent is alive.
     func report(_ reply: Reply) {
         let bytes = Frame.encode(reply)
         var rest = bytes[...]
@@ -162,7 +162,7 @@ final class SocketSupervisor: Supervisor {
             var items = [csys_poll_item(fd: socket, readable: true, writable: false)]
             guard csys_poll(&items, 1, 0) > 0, items[0].readable else { return nil }
             var byte: UInt8 = 0
-            // The end of the socket: the parent was killed.
+            // End of the socket: the parent was killed.
             guard csys_read(socket, &byte, 1) == 1, let signal = Signal(rawValue: byte) else {
                 stop = .disconnected
                 return stop

@@ -7,12 +7,12 @@ extension AgentError {
     }
 }
 
-/// What the agent can do to a host, and what it can look at.
+/// The changes that the agent can make to a host, and the ways in which it can examine it.
 package enum Operation: Hashable, Sendable {
     case create, write, clone, sync, syncFileSystem, rename, symlink, remove, makeDirectory, removeDirectory, setAttributes, lock, run
     case look, read
 
-    /// As it stands in a message: "cannot NAME PATH".
+    /// The verb in a message: "cannot NAME PATH".
     var name: String {
         switch self {
         case .create: "create"
@@ -33,10 +33,10 @@ package enum Operation: Hashable, Sendable {
     }
 }
 
-/// Stands before every change that the agent makes, so that tests can let any of them fail.
+/// A gate before every change that the agent makes, so that tests can make any of them fail.
 package protocol OperationGate: AnyObject {
-    /// Zero to go ahead, else the errno to fail with.
+    /// Zero to proceed, or the errno to fail with.
     func pass(_ operation: Operation, _ path: String) -> Int32
-    /// How many of `count` bytes the next write may take; at least one.
+    /// The number of bytes, of `count`, that the next write may take; at least one.
     func allowance(_ count: Int) -> Int
 }

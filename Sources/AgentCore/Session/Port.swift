@@ -2,34 +2,34 @@ import CSystem
 import Model
 import Wire
 
-/// The agent's end of a conversation: messages over two descriptors.
+/// The agent's end of a session: messages over two descriptors.
 package final class Port {
     private let input: Int32
     private let output: Int32
     private var decoder = FrameDecoder()
     private var isOpen = true
-    /// When the other side said something last, by the monotonic clock in nanoseconds.
+    /// The time of the last input, by the monotonic clock in nanoseconds.
     private var heard = csys_monotonic_ns()
 
     private let timeout: Duration
 
-    /// `timeout` is how long a client may say nothing while its deploy is under way. It gives a sign of life every ten
-    /// seconds; one that does not was put to sleep or cut off, and must not keep the host locked.
+    /// `timeout` limits the silence of a client during its deploy. A client sends a sign of life every ten seconds; one
+    /// that does not was suspended or cut off, and must not keep the host locked.
     package init(input: Int32, output: Int32, timeout: Duration = .seconds(60)) {
         self.input = input
         self.output = output
         self.timeout = timeout
     }
 
-    /// From now on, silence counts.
+    /// Starts to measure silence now.
     func expectSignsOfLife() { heard = csys_monotonic_ns() }
 
-    /// How much longer the client may say nothing, in milliseconds; zero when it was silent too long.
+    /// The time that the client may stay silent, in milliseconds; zero if it was silent for too long.
     var remainingPatience: Int64 {
         max(0, Int64(timeout.wholeMilliseconds) - (csys_monotonic_ns() - heard) / 1_000_000)
     }
 
-    /// What a look at the other side gives.
+    /// The result of a read from the other side.
     enum Arrival {
         case request(Request)
         /// Nothing yet.
@@ -42,8 +42,8 @@ package final class Port {
 
     func send(magic: [UInt8]) { write(magic) }
 
-    /// Sends a message, and waits as long as the other side is slow. Nobody there is no error: what has to be undone
-    /// then is seen when the input ends.
+    /// Sends a message, and waits if the other side is slow. A closed connection is no error here: the end of the input
+    /// reveals what has to be undone.
     func send(_ reply: Reply) { write(Frame.encode(reply)) }
 
     private func write(_ bytes: [UInt8]) {
@@ -61,7 +61,7 @@ package final class Port {
         }
     }
 
-    /// Waits for the next request of a deploy that is under way; a client that is silent for too long counts as gone.
+    /// Waits for the next request during a deploy. A client that is silent for too long counts as disconnected.
     func receivePromptly() -> Arrival {
         expectSignsOfLife()
         while true {
@@ -86,7 +86,7 @@ package final class Port {
         }
     }
 
-    /// The next request if it is there or can be read without waiting.
+    /// The next request, if it has arrived or can be read without waiting.
     func poll() -> Arrival {
         while true {
             if case let arrival = take(), !arrival.isNone { return arrival }
@@ -105,7 +105,7 @@ package final class Port {
         }
     }
 
-    /// False when there is nothing more.
+    /// Reads more input; false at its end.
     private func fill() -> Bool {
         guard decoder.fill({ csys_read(input, $0.baseAddress, $0.count) }) > 0 else { return false }
         heard = csys_monotonic_ns()

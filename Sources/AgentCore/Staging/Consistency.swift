@@ -2,17 +2,17 @@ import Model
 import Wire
 
 extension Preparation {
-    /// Whether record and steps hang together. A client that asks for anything else is mistaken, and a host that followed
-    /// it would not be what its record says.
+    /// Whether record and steps match. A client that requests anything else is faulty, and a host that obeyed it would
+    /// contradict its record.
     var isConsistent: Bool {
-        // The old record and the new one are told apart by their commits.
+        // The commits distinguish the old record from the new one.
         expected != record.commit && record.isConsistent && stepsFitRecord
             // Without a record, a host that keeps none looks the same before and after.
             && (!leavesNothing || (expected != nil && record.apps.isEmpty))
     }
 
     private var stepsFitRecord: Bool {
-        // Numbers and places in lists, as the values of all dictionaries here: each further type of value is code in the agent.
+        // All dictionaries here have numbers and list indices as values: each further type of value adds code to the agent.
         let (untouched, checkedOut, activated, removed) = (0, 1, 2, 3)
         var apps: [AppName: Int] = [:]
         for app in record.apps { apps[app.name] = untouched }
@@ -57,8 +57,8 @@ extension Preparation {
 }
 
 extension Record {
-    /// Whether the record's commit is the object that it brings, so that it can be verified later, every app is there
-    /// once, every placed file has a content, and every link and placed file is of an app and in nobody's way.
+    /// Whether the record contains its commit's object, so that it can be verified later, every app appears once, every
+    /// placed file has a content, and every link and placed file belongs to an app and obstructs no other.
     var isConsistent: Bool {
         guard objects.contains(where: { $0.kind == .commit && $0.id == commit }) else { return false }
         var names: [AppName: Int] = [:]
@@ -86,6 +86,6 @@ extension Record {
 }
 
 extension AbsolutePath {
-    /// Whether one of the two is the other or below it.
+    /// Whether one path is the other or below it.
     fileprivate func touches(_ other: AbsolutePath) -> Bool { isInside(other) || other.isInside(self) }
 }

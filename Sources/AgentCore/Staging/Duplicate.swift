@@ -3,13 +3,13 @@ import Model
 import Wire
 
 extension System {
-    /// A copy of a file with its mode, owner, modification time and extended attributes, durable.
+    /// Makes a durable copy of a file with its mode, owner, modification time and extended attributes.
     func duplicate(_ source: AbsolutePath, to destination: AbsolutePath) throws(AgentError) {
         try removeIfThere(destination)
         let from = try open(source)
         let status = try from.status()
         var (size, available): (UInt64, UInt64) = (0, 0)
-        // A hole that takes no room here would take it there.
+        // A hole in the file takes no space, but takes it in the copy.
         if let parent = destination.parent, csys_disk(real(parent), &size, &available) == 0, status.size > available {
             throw AgentError(.write, destination.text, code: Int32(csys_enospc))
         }
@@ -42,7 +42,7 @@ extension System {
     }
 }
 
-/// Is told that long work goes on, so that somebody who waits knows.
+/// Receives a signal while long work continues, so that a waiting client can be informed.
 protocol Pulse: AnyObject {
     func beat()
 }

@@ -12,19 +12,19 @@ final class FoundObstacles {
     }
 }
 
-/// What on the host may be in the way of a deploy. Only looks: so that it can be asked before any host changes, and is
-/// asked again when it is this one's turn.
+/// Checks a host for obstacles to a deploy. It changes nothing, so it can run before any host changes, and again when
+/// it is this host's turn.
 struct PreflightCheck {
     let system: System
     let preparation: Preparation
-    /// What is deployed so far.
+    /// The record of the current deploy.
     let old: Record?
 
     func check(_ found: FoundObstacles) {
         var room = Room(system: system)
         for (index, step) in preparation.steps.enumerated() {
             do throws(AgentError) {
-                // Files are copied before they are replaced.
+                // The agent copies files before it replaces them.
                 if case .file? = try check(step), let path = step.action.path { try room.take(path, in: Layout.store) }
                 if case .place(let path, let source, _, _) = step.action, let app = step.app {
                     try room.take(app.version(preparation.version).appending(source), in: path)
@@ -36,7 +36,7 @@ struct PreflightCheck {
         for shortage in room.shortages { found.add(AgentError(shortage)) }
     }
 
-    /// What the step replaces or removes.
+    /// The object that the step replaces or removes.
     private func check(_ step: Step) throws(AgentError) -> Occupant? {
         switch (step.action, step.app) {
         case (.link(let path, let source), let app?):
@@ -46,7 +46,7 @@ struct PreflightCheck {
         case (.place(let path, let source, let access, _), let app?):
             _ = try missingDirectories(above: path)
             try checkChangeable(path)
-            // Who is not there cannot be compared with an owner.
+            // A missing user cannot be compared with an owner.
             try check(access)
             return try displaced(by: PlacedFile(path: path, app: app, source: source, access: access))
         case (.unlink(let path), _):
@@ -63,7 +63,7 @@ struct PreflightCheck {
         return nil
     }
 
-    /// Whether something can be put at `path`, in the place of what is there: the kernel lets nobody replace a mount point.
+    /// Checks that something can be put at `path`, in place of an existing object: the kernel lets nobody replace a mount point.
     private func checkChangeable(_ path: AbsolutePath) throws(AgentError) {
         var here = path
         while let parent = here.parent {
@@ -76,30 +76,30 @@ struct PreflightCheck {
         }
     }
 
-    /// The unit for the boot can be put where it belongs. Files alone do without, where nothing can be written there.
+    /// Checks that the boot unit can be installed. A deploy of files alone works without it where the directory is read-only.
     func checkBootUnit() throws(AgentError) {
         try BootUnit(system: system).check()
         if preparation.needsUnits { try checkChangeable(Layout.bootUnit) }
     }
 
-    /// A group has to be there, unless systemd-sysusers may make it.
+    /// Checks that a group exists, unless systemd-sysusers may create it.
     func check(_ group: GroupName) throws(AgentError) {
         if !preparation.makesUsers { _ = try system.id(of: group) }
     }
 
-    /// The owners of a placed file have to be there, unless systemd-sysusers may make them.
+    /// Checks that the owners of a placed file exist, unless systemd-sysusers may create them.
     private func check(_ access: FileAccess) throws(AgentError) {
         if !preparation.makesUsers { _ = try system.attributes(access) }
     }
 
-    /// Where an app's two links are, there may be nothing else.
+    /// Checks that nothing else occupies the paths of an app's two links.
     func check(_ app: AppName) throws(AgentError) {
         for link in [app.current, app.previous] where try system.target(of: link) == nil {
             if let occupant = try system.occupant(of: link) { throw AgentError(.occupied(link, by: occupant, for: nil)) }
         }
     }
 
-    /// The directories that a link at `path` takes; the one that holds them has to be there.
+    /// The missing directories for a link at `path`. Their parent must exist.
     func missingDirectories(above path: AbsolutePath) throws(AgentError) -> [AbsolutePath] {
         guard let parent = path.parent else { return [] }
         let missing = try system.missingDirectories(parent)
@@ -109,8 +109,8 @@ struct PreflightCheck {
         return missing
     }
 
-    /// What a link will take the place of; nil for nothing. A file with the same content is adopted, and so is a symlink to
-    /// one; anything else that is not ours is an error, unless it is what a step allows it to displace.
+    /// The object that a link will replace; nil if there is none. A file with the same content, or a symlink to one, is
+    /// adopted. Any other foreign object is an error, unless a step may displace it.
     func displaced(by link: Link) throws(AgentError) -> Occupant? { try displaced(by: link, nil) }
 
     func displaced(by file: PlacedFile) throws(AgentError) -> Occupant? {
@@ -123,17 +123,17 @@ struct PreflightCheck {
         switch occupant {
         case .symlink(let target) where Layout.isOurs(target): return occupant
         case .file, .symlink:
-            // Nobody could make a symlink anew whose target is no text.
+            // A symlink whose target is not text could not be restored.
             if case .symlink(let target) = occupant, target.utf8.contains(0xef) { break }
             let descriptor = csys_open_target(system.real(nil), link.path.text)
             var isFile = false
             if case .file = occupant { isFile = true }
             if isFile { try system.check(.read, link.path, descriptor) }
-            // Where it leads through what somebody else can change, or to no file.
+            // It leads through something that others can change, or not to a file.
             guard descriptor >= 0 else { break }
             let file = File(descriptor: descriptor, path: link.path, gate: nil)
             let placed = isFile ? old?.placedContent(at: link.path) : nil
-            // How large a placed file was is not known for sure.
+            // The size of a placed file is not reliably known.
             let files =
                 placed != nil
                 ? []
@@ -152,7 +152,7 @@ struct PreflightCheck {
         throw AgentError(.occupied(link.path, by: occupant, for: link))
     }
 
-    /// The hash of a file if it is as large as one of those with the contents that matter, or nobody knows how large those are.
+    /// The hash of a file, if its size equals that of a relevant content, or if those sizes are unknown.
     private func hash(_ file: borrowing File, ifAsLargeAs files: [AbsolutePath]) throws(AgentError) -> ObjectID? {
         let status = try file.status()
         guard status.kind == csys_kind_regular else { return nil }
@@ -162,7 +162,7 @@ struct PreflightCheck {
         return try system.hash(file)
     }
 
-    /// Whether a file that is adopted still means what it meant: `access` is that of a placed file, nil for a link.
+    /// Checks that an adopted file keeps its meaning. `access` belongs to a placed file and is nil for a link.
     private func checkAccess(_ file: borrowing File, _ link: Link, _ access: FileAccess?) throws(AgentError) {
         try checkExtended(file, link.path)
         let found = try file.status().attributes
@@ -171,7 +171,7 @@ struct PreflightCheck {
             wanted = try system.attributes(access)
         } else {
             wanted = try system.attributes(FileAccess(mode: preparation.record.mode(of: link.source, in: link.app)))
-            // What is above the file in a private app lets nobody else in.
+            // In a private app, the directories above the file admit nobody else.
             for step in preparation.steps where step.app == link.app {
                 switch step.action {
                 case .checkout(for: .root): wanted.mode &= 0o770
@@ -184,7 +184,7 @@ struct PreflightCheck {
         throw AgentError(.otherAccess(link.path, found: try system.access(found), wanted: try system.access(wanted), link))
     }
 
-    /// What is no mode, and lets others in, or gives rights to who runs it.
+    /// Rejects metadata beyond the mode that admits others, or gives rights to the users who run the file.
     private func checkExtended(_ file: borrowing File, _ path: AbsolutePath) throws(AgentError) {
         for attribute in try file.extendedAttributes() {
             for name in ["system.posix_acl_access", "security.capability"] where isSameText(attribute.name, name) {
@@ -198,7 +198,7 @@ struct PreflightCheck {
         return try system.found(at: path) == found
     }
 
-    /// What is at the path of a placed file that goes; nil when nothing of it is there, but perhaps something else.
+    /// The object at the path of a placed file that is to go; nil if the placed file is gone, even if something else is there.
     func removed(at path: AbsolutePath) throws(AgentError) -> Occupant? {
         guard let occupant = try system.occupant(of: path) else { return nil }
         switch occupant {
@@ -214,7 +214,7 @@ struct PreflightCheck {
         }
     }
 
-    /// What the link at `path` may displace, although it is not Deptool's.
+    /// The foreign object that the link at `path` may displace.
     func foreign(at path: AbsolutePath) -> Drift.Found? {
         for step in preparation.steps {
             if case .displace(path, let foreign) = step.action { return foreign }
@@ -224,7 +224,7 @@ struct PreflightCheck {
 }
 
 extension Preparation {
-    /// Whether users and groups may come with it.
+    /// Whether the deploy may create users and groups.
     fileprivate var makesUsers: Bool {
         for step in steps { if case .sysusers = step.action { return true } }
         return false
@@ -232,19 +232,19 @@ extension Preparation {
 }
 
 extension Drift.Attributes {
-    /// Whether a file with these attributes can be used as one with `other`, by whom else than root, and whether it can be run.
+    /// Whether a file with these attributes is equivalent to one with `other`, for users other than root and for execution.
     func means(_ other: Drift.Attributes) -> Bool {
         let difference = mode ^ other.mode
         return difference & 0o6006 == 0 && uid == other.uid && (mode & 0o111 == 0) == (other.mode & 0o111 == 0)
             && (uid == 0 || difference & 0o600 == 0) && ofGroup == other.ofGroup && (ofGroup == 0 || gid == other.gid)
     }
 
-    /// In what the rights of the group to read and write are not those of all others.
+    /// The read and write permissions in which the group differs from all others.
     private var ofGroup: UInt32 { gid == 0 ? 0 : (mode >> 3 ^ mode) & 0o6 }
 }
 
 extension Record {
-    /// Of a file in the app's version.
+    /// The mode of a file in the app's version.
     fileprivate func mode(of source: RelativePath, in app: AppName) -> UInt32 {
         for deployed in apps where deployed.name == app {
             for file in deployed.files where file.path == source { return file.mode }
@@ -253,7 +253,7 @@ extension Record {
     }
 }
 
-/// How much room files will take, by the file system that they come to.
+/// The space that files will take, by file system.
 private struct Room {
     let system: System
     private var places: [(directory: AbsolutePath, device: UInt64, bytes: UInt64)] = []
@@ -263,7 +263,7 @@ private struct Room {
         if let status = (try? system.status(of: Layout.root)) ?? nil { places.append((Layout.root, status.device, 0)) }
     }
 
-    /// Notes a copy of `file`, if that is there, in the nearest directory above `path` that is.
+    /// Adds a copy of `file`, if it exists, to the nearest existing directory above `path`.
     mutating func take(_ file: AbsolutePath, in path: AbsolutePath) throws(AgentError) {
         guard let size = try system.status(of: file)?.size else { return }
         var directory = path.parent

@@ -2,20 +2,20 @@ import CSystem
 import Model
 import Wire
 
-/// Materializes the files of a deploy before anything on the host changes: every checkout is written beside the running
-/// versions, under a name that nothing uses, verified against its ids, made durable, and then renamed.
+/// Materializes the files of a deploy before anything on the host changes. It writes every checkout beside the running
+/// versions, under an unused name, verifies it against its ids, makes it durable, and then renames it.
 final class Staging {
     private let system: System
     private let preparation: Preparation
-    /// Where each content that is not on disk yet has to go.
+    /// The destinations of each content that is not on disk yet.
     private var wanted: [ObjectID: Int] = [:]
     private var destinations: [[Destination]] = []
     private var queue: [Content] = []
     private var queueStart = 0
     private var incoming: Incoming?
-    /// How many bytes of large contents there were already.
+    /// The number of bytes of large contents that existed already.
     private var arrived: [Content] = []
-    /// Large contents that are complete, and where they go, or are once all is staged.
+    /// Complete large contents, and the destinations that hold them once all is staged.
     private var completed: [(id: ObjectID, destinations: [Destination])] = []
 
     private struct Destination {
@@ -28,7 +28,7 @@ final class Staging {
         var finalPath: AbsolutePath { app.version(version).appending(file.path) }
     }
 
-    /// A content of which some bytes are still to come.
+    /// A content whose bytes have not all arrived.
     private final class Incoming {
         let content: Content
         let file: File
@@ -37,7 +37,7 @@ final class Staging {
         var remaining: UInt64
         private var unflushed = 0
 
-        /// After how many bytes their way to the disk begins.
+        /// The number of bytes after which writeback to disk starts.
         private static var flush: Int { 16 << 20 }
 
         init(_ content: Content, file: consuming File, isResumed: Bool = false) {
@@ -60,8 +60,8 @@ final class Staging {
         }
     }
 
-    /// What there is of the large contents already: what an earlier transfer that was cut off left, and what the version
-    /// before has, which the client may know nothing of. All else that such a transfer left goes.
+    /// The existing parts of large contents: from an earlier transfer that was cut off, and from the version before,
+    /// which the client may not have. Removes everything else that such a transfer left.
     func resume(old: Record?) throws(AgentError) -> [Content] {
         let large = preparation.contents.filter { $0.isLarge }
         for name in try system.list(Layout.partial) {
@@ -88,7 +88,7 @@ final class Staging {
         return arrived
     }
 
-    /// What the disk lacks for what is sent, whatever else it takes.
+    /// The space that the disk lacks for the contents to be sent, whatever else the deploy takes.
     var shortage: Problem? {
         // Each file takes whole blocks.
         var bytes: UInt64 = 0
@@ -108,7 +108,7 @@ final class Staging {
         preparation.record.apps.filter { readers(of: $0.name) != nil }
     }
 
-    /// Who may read the app's new version; nil when there is none.
+    /// The readers of the app's new version; nil if there is none.
     private func readers(of app: AppName) -> Step.Readers? {
         for step in preparation.steps where step.app == app {
             if case .checkout(let readers) = step.action { return readers }
@@ -116,7 +116,7 @@ final class Staging {
         return nil
     }
 
-    /// Makes the directories, takes over what the host has already (`old` says where), and waits for the rest.
+    /// Creates the directories, takes over contents that the host already has according to `old`, and waits for the rest.
     func begin(old: Record?) throws(AgentError) {
         var sent: [ObjectID: Int] = [:]
         for content in preparation.contents { sent[content.id] = 1 }
@@ -128,7 +128,7 @@ final class Staging {
             try system.removeTree(staging)
             try system.makeDirectories(app.name.directory, mode: 0o755)
             try system.makeDirectory(staging, mode: readers(of: app.name) == .root ? 0o700 : 0o755)
-            // Programs that read keys look at the files themselves, not at who gets to them.
+            // Programs that read keys check the files' own modes, not who can reach the files.
             let mask: UInt32 = readers(of: app.name) == .root ? 0o500 : 0o777
             var made: [AbsolutePath: Int] = [:]
             for file in app.files {
@@ -161,7 +161,7 @@ final class Staging {
     /// Whether all announced contents have arrived.
     var isCaughtUp: Bool { incoming == nil && queueStart == queue.count }
 
-    /// What has to be announced still.
+    /// The contents that still have to be announced.
     var missing: [ObjectID] { Array(wanted.keys) }
 
     func receive(_ bytes: ArraySlice<UInt8>) throws(AgentError) {
@@ -175,7 +175,7 @@ final class Staging {
         }
     }
 
-    /// Makes everything durable and gives the checkouts their names.
+    /// Makes everything durable and renames the checkouts to their final names.
     func finish() throws(AgentError) {
         for content in completed {
             try place(content.id, at: Layout.partial(content.id), content.destinations)
@@ -190,7 +190,7 @@ final class Staging {
         }
     }
 
-    /// Keeps what is large of a deploy that comes to nothing, for the next to take up.
+    /// Keeps the large contents of a deploy that failed, so that the next one can resume.
     func keepLarge() {
         for content in completed {
             guard let path = content.destinations.first?.finalPath, (try? system.status(of: path)) != nil else { continue }
@@ -199,7 +199,7 @@ final class Staging {
         }
     }
 
-    /// Opens the next announced content, and completes those that are empty.
+    /// Opens the next announced content, and completes empty ones.
     private func advance() throws(AgentError) {
         while incoming == nil, queueStart < queue.count {
             let content = queue[queueStart]
@@ -216,7 +216,7 @@ final class Staging {
         }
     }
 
-    /// A large content lies apart until all have come, so that what is there survives a lost connection.
+    /// A large content stays apart until all have arrived, so that its bytes survive a lost connection.
     private func large(_ content: Content) throws(AgentError) -> Incoming {
         let path = Layout.partial(content.id)
         guard let index = arrived.firstIndex(where: { $0.id == content.id }) else {
@@ -238,7 +238,7 @@ final class Staging {
         let path = content.file.path
         guard content.hasher.finish() == content.content.id else {
             guard content.isResumed else { throw AgentError(.corrupt(path: path.text)) }
-            // The first part was damaged, by a power loss say: it is missing as a whole.
+            // The first part is damaged, for example by a power loss, so the whole content is missing.
             try system.remove(path)
             return try advance()
         }
@@ -253,7 +253,7 @@ final class Staging {
         try advance()
     }
 
-    /// Puts a file that is complete where it goes. It may be at the first of these places.
+    /// Moves a complete file to its destinations. It may be at the first one already.
     private func place(_ id: ObjectID, at path: AbsolutePath, _ destinations: [Destination]) throws(AgentError) {
         guard let first = destinations.first else { return }
         if path != first.path {
@@ -267,8 +267,8 @@ final class Staging {
         }
     }
 
-    /// Copies a file from a deployed version, or from the one before it; false if there is none with that content, or not
-    /// any more. Of a large file the `size` is known, and what is of another size is not looked at, nor copied for nothing.
+    /// Copies a file from a deployed version, or from the one before it; false if there is none with that content any
+    /// more. For a large file the `size` is given, and files of another size are neither examined nor copied.
     private func takeOver(
         _ file: FileEntry, of app: AppName, from existing: Existing, to destination: AbsolutePath, mode: UInt32,
         size: UInt64? = nil
@@ -285,7 +285,7 @@ final class Staging {
         return false
     }
 
-    /// Where the deployed versions have which content.
+    /// The locations of contents in the deployed versions.
     private struct Existing {
         private var files: [(id: ObjectID, path: AbsolutePath)] = []
         private var places: [ObjectID: Int] = [:]
@@ -302,7 +302,7 @@ final class Staging {
             }
         }
 
-        /// The file's own place if its content is the same, else any.
+        /// The file's own path if its content is the same, otherwise any path with that content.
         func path(of file: FileEntry, in app: AppName) -> AbsolutePath? {
             let own = app.current.appending(file.path)
             if let place = samePlaces[own], files[place].id == file.id { return own }
@@ -312,7 +312,7 @@ final class Staging {
 }
 
 extension System {
-    /// Whether a directory has too little room for that much. What cannot be looked up is no reason to give up.
+    /// The shortage of a directory that has too little space for that much. If this cannot be determined, it reports none.
     func shortage(in directory: AbsolutePath, bytes: UInt64, inodes: UInt64) -> Problem? {
         var (free, freeInodes): (UInt64, UInt64) = (0, 0)
         guard csys_room(real(directory), &free, &freeInodes) == 0 else { return nil }
@@ -320,8 +320,8 @@ extension System {
         return inodes > freeInodes ? .noInodes(needed: inodes, available: freeInodes) : nil
     }
 
-    /// Copies a file, as a reflink where the file system can, and keeps its modification time, so that systemd sees an
-    /// unchanged unit as unchanged. False, and nothing at `destination`, when the content does not have the id `id`.
+    /// Copies a file, as a reflink if the file system can, and keeps its modification time, so that systemd sees an unchanged
+    /// unit as unchanged. If the content does not have the id `id`, returns false and leaves nothing at `destination`.
     func copy(
         _ source: AbsolutePath, to destination: AbsolutePath, mode: UInt32, id: ObjectID, attributes: Drift.Attributes? = nil
     ) throws(AgentError) -> Bool {
@@ -340,7 +340,7 @@ extension System {
             return false
         }
         if let attributes {
-            // The owner first: chown(2) takes the bits for set-user-id away.
+            // The owner first: chown(2) clears the set-user-id bits.
             try to.setOwner(uid: attributes.uid, gid: attributes.gid)
             try to.setMode(attributes.mode)
         }

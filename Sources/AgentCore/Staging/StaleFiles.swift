@@ -2,11 +2,11 @@ import CSystem
 import Model
 import Wire
 
-/// What earlier deploys left, finished or not.
+/// Files left by earlier deploys, finished or not.
 struct StaleFiles {
     let system: System
 
-    /// Ends the transaction on disk. The record must not be lost after the journal is.
+    /// Ends the transaction on disk. The record must be durable before the journal is removed.
     func closeJournal() throws(AgentError) {
         try system.syncParent(of: Layout.record)
         try system.removeIfThere(Layout.journal)
@@ -15,8 +15,7 @@ struct StaleFiles {
         try system.removeTree(Layout.undo)
     }
 
-    /// Ends a transaction that was committed: what it displaced of somebody else is kept. This may be done again when
-    /// something went wrong in it.
+    /// Ends a committed transaction and keeps the foreign files that it displaced. It can run again after an error.
     func closeCommitted() throws(AgentError) {
         guard let journal = try Journal.load(system) else { return }
         if let commit = journal.commit {
@@ -24,10 +23,10 @@ struct StaleFiles {
             for prior in journal.priors {
                 guard let (path, copy) = prior.kept else { continue }
                 isKeeping = true
-                // Else moved already, perhaps by an agent that was killed then.
+                // Otherwise the copy was moved already, perhaps by an agent that was then killed.
                 guard try system.status(of: Journal.copy(copy)) != nil else { continue }
                 let place = Layout.kept(path, by: Version(commit))
-                // Else a power loss could lead back to the old record, without the copy, or take its new directory along.
+                // Otherwise a power loss could restore the old record without the copy, or lose the copy's new directory.
                 try system.syncParent(of: Layout.record)
                 if let directory = place.parent { try system.makeDirectories(directory, mode: 0o700) }
                 try system.syncFileSystem(of: Layout.store)
@@ -38,9 +37,9 @@ struct StaleFiles {
         try closeJournal()
     }
 
-    /// Removes what no deploy needs any more. While a transaction is open, undoing it may need any of that, and it all stays.
+    /// Removes files that no deploy needs any more. While a transaction is open, all of them stay, because a rollback may need them.
     ///
-    /// One that cannot be removed keeps none of the others; the last such failure is thrown.
+    /// A file that cannot be removed does not protect the others; the last such failure is thrown.
     func sweep() throws(AgentError) {
         guard try system.status(of: Layout.journal) == nil else { return }
         try BootUnit(system: system).remove()
@@ -51,11 +50,11 @@ struct StaleFiles {
         if let failure { throw failure }
     }
 
-    /// Every checkout that is neither the current nor the previous version of its app, a `previous` that leads nowhere, what
-    /// was never finished, and apps of which nothing is left; each after what lies in it.
+    /// All checkouts that are neither the current nor the previous version of their app, dangling `previous` links,
+    /// unfinished files, and apps without any remains; each after its content.
     func find(_ record: Record?) throws(AgentError) -> [AbsolutePath] {
         var found = [Layout.undo, Layout.oldBootUnit, Layout.record.withSuffix(".new"), Layout.journal.withSuffix(".new")]
-        // Agents of which the upload was cut.
+        // Agents whose upload was cut off.
         for name in try system.list(Layout.agents) where begins(name, "new.") {
             guard let pid = Int(text(name.utf8.dropFirst(4))), 1...Int(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
                 let path = try? RelativePath(name)
@@ -72,7 +71,7 @@ struct StaleFiles {
     }
 
     private func find(_ app: AppName, isDeployed: Bool, _ found: inout [AbsolutePath]) throws(AgentError) {
-        // Something else may lie there, and a symlink may lead anywhere.
+        // The path may hold something else, and a symlink may lead anywhere.
         guard try system.status(of: app.directory)?.kind == csys_kind_directory else { return }
         let current = try system.target(of: app.current)
         let previous = try system.target(of: app.previous)
@@ -80,7 +79,7 @@ struct StaleFiles {
         let entries = try system.list(app.directory)
         if let previous, !entries.contains(previous) { found.append(app.previous) }
         for entry in entries where entry != current && entry != previous {
-            // Whose `current` somebody took away may run still.
+            // An app whose `current` someone removed may still be running.
             let isVersion = Version(entry) != nil && (current != nil || !isDeployed)
             let isOurs = entry.utf8.ends(with: ".staging") || begins(entry, AbsolutePath.asideMark) || isVersion
             if isOurs, let path = try? RelativePath(entry) {
@@ -92,7 +91,7 @@ struct StaleFiles {
         if isEmpty { found.append(app.directory) }
     }
 
-    /// Removes the drop-in directories of units from which the steps took the last file.
+    /// Removes the drop-in directories of units if the steps removed the last file.
     func removeEmptyDropIns(_ steps: [Step]) {
         for step in steps {
             guard let path = step.action.pathThatGoes, let directory = path.parent,
@@ -102,10 +101,10 @@ struct StaleFiles {
         }
     }
 
-    /// How many agents of others stay: operators may well have different versions, and each of them would bring its own again.
+    /// The number of other agents to keep. Operators may use different versions, and each would upload its own again.
     private static var maximumAgents: Int { 2 }
 
-    /// Removes agents, but for the one that runs and the newest of the others.
+    /// Removes agents except the running one and the newest of the others.
     func removeAgents(except own: String) throws(AgentError) {
         var others: [(path: AbsolutePath, time: Int64)] = []
         for name in try system.list(Layout.agents) where begins(name, "deptool-agent-") && name != own {
@@ -119,7 +118,7 @@ struct StaleFiles {
 }
 
 extension Journal.Prior {
-    /// Where a file of somebody else was, and the number of the copy that is kept of it.
+    /// The former path of a foreign file, and the number of its copy.
     fileprivate var kept: (AbsolutePath, Int)? {
         switch self {
         case .path(let path, .kept(let copy)), .placed(let path, .kept(let copy), _): (path, copy)
@@ -129,7 +128,7 @@ extension Journal.Prior {
 }
 
 extension Step.Action {
-    /// The path of what the step removes.
+    /// The path that the step removes.
     fileprivate var pathThatGoes: AbsolutePath? {
         switch self {
         case .unlink(let path), .unplace(let path): path

@@ -2,7 +2,7 @@ import CSystem
 import Model
 import Wire
 
-/// What of the host's systemd is in the way of a deploy. Only looks, before any host changes.
+/// Checks the host's systemd for obstacles to a deploy. It changes nothing and runs before any host changes.
 struct UnitPreflightCheck {
     let system: System
     let preparation: Preparation
@@ -30,7 +30,7 @@ struct UnitPreflightCheck {
         }
     }
 
-    /// Units of others are listed by their own names.
+    /// Checks that foreign units are listed by their own names.
     private func checkNames(_ found: FoundObstacles) throws(AgentError) {
         let own = preparation.record.placed.map { $0.path.name }
         var units: [UnitName] = []
@@ -44,7 +44,7 @@ struct UnitPreflightCheck {
         }
     }
 
-    /// Why systemd will not do what a step asks for: the unit says that only other units may start or stop it.
+    /// The reason why systemd will refuse a step: the unit allows only other units to start or stop it.
     private func refusal(_ action: Step.Action, _ unit: UnitName, _ status: UnitStatus) throws(AgentError) -> UnitProblem? {
         if case .disable = action { return status.isUp && status.refusesStop ? .refusesStop : nil }
         if case .start(_, .leave, _) = action, status.isUp { return nil }
@@ -53,7 +53,7 @@ struct UnitPreflightCheck {
         return status.refusesStart ? .refusesStart : nil
     }
 
-    /// Has `status` say what the new version of the unit's file and its drop-ins will make of it.
+    /// Updates `status` with the settings in the new version of the unit's file and its drop-ins.
     private func foresee(_ unit: UnitName, _ status: UnitStatus) throws(AgentError) {
         var dropIns: [AbsolutePath] = []
         for app in preparation.record.apps {
@@ -81,7 +81,7 @@ struct UnitPreflightCheck {
         }
     }
 
-    /// As systemd reads it (systemd.syntax(7)).
+    /// Parses a boolean as systemd does (systemd.syntax(7)).
     private func isTrue(_ line: String) -> Bool {
         for end in ["=yes", "=true", "=on", "=1", "=y", "=t"] where line.utf8.ends(with: end) { return true }
         return false

@@ -2,18 +2,18 @@ import CSystem
 import Model
 import Wire
 
-/// The unit that undoes an open transaction when the host boots, after a power loss in the middle of a deploy. It is there
-/// for as long as there is a journal, and does nothing but start the agent, which begins with recovery.
+/// The unit that undoes an open transaction when the host boots after a power loss during a deploy. It exists as long
+/// as the journal, and only starts the agent, which begins with recovery.
 struct BootUnit {
     let system: System
 
     private var file: AbsolutePath { Layout.bootUnit }
     private var wanted: AbsolutePath { Layout.bootUnitWanted }
 
-    /// By which an agent knows that the file is Deptool's, whatever the version.
+    /// Identifies the file as Deptool's, whatever the agent's version.
     private static var mark: String { "# Deptool removes this when the deploy is over.\n" }
 
-    /// Before local services start, so that none of them comes up in a state that is undone a moment later.
+    /// Runs before local services start, so that none of them comes up in a state that is undone a moment later.
     private func text(_ agent: String) -> String {
         let start = """
             [Unit]
@@ -33,7 +33,7 @@ struct BootUnit {
         return Self.mark + start + agent + "\n"
     }
 
-    /// What is at `file`.
+    /// The object at `file`.
     private enum State: Equatable {
         case missing, ours
         case foreign(Occupant)
@@ -50,19 +50,19 @@ struct BootUnit {
         }
     }
 
-    /// Whether the unit can be put where it belongs: not if something else has its name. Fails where the directory cannot be
-    /// written, as where `/etc` is an image.
+    /// Checks that the unit can be installed: not if something else has its name. Fails if the directory is not
+    /// writable, for example where `/etc` is an image.
     func check() throws(AgentError) {
         if case .foreign(let occupant) = try state() { throw AgentError(.occupied(file, by: occupant, for: nil)) }
     }
 
-    /// Whether it can be put where it belongs, as far as the file system goes.
+    /// Whether the file system allows the unit to be installed.
     var canBeMade: Bool {
         guard let directory = (try? system.reach(file.parent)) ?? nil else { return true }
         return csys_hindrance(directory.descriptor, file.name) == 0
     }
 
-    /// `agent` is the file name of the agent that shall run.
+    /// Installs the unit. `agent` is the file name of the agent to run.
     func install(_ agent: String) throws(AgentError) {
         try check()
         if let parent = wanted.parent { try system.makeDirectories(parent, mode: 0o755) }
@@ -71,7 +71,7 @@ struct BootUnit {
         for path in [file, wanted] { try system.syncParent(of: path) }
     }
 
-    /// Takes away what `install` made, or made a part of, and what agents of version 1 linked.
+    /// Removes everything that `install` made, even in part, and the links of agents of version 1.
     func remove() throws(AgentError) {
         for (link, target) in [(wanted, file), (file, Layout.oldBootUnit)] {
             if let directory = link.parent { try system.removeAsides(in: directory, to: target) }
@@ -83,7 +83,7 @@ struct BootUnit {
 
     private func isOurs(_ target: String) -> Bool { target == file.text || target == Layout.oldBootUnit.text }
 
-    /// The file name of the agent that an agent of version 1 wanted to be run at boot; nil where there is none.
+    /// The file name of the agent that an agent of version 1 set to run at boot; nil if there is none.
     func oldAgent() throws(AgentError) -> String? {
         let start = "ExecStart=" + Layout.agents.text + "/"
         for line in pieces((try system.contents(of: Layout.oldBootUnit, limit: 65536) ?? [])[...], at: 10) {

@@ -2,14 +2,14 @@ import CSystem
 import Model
 import Wire
 
-/// What enables units: symlinks in `/etc/systemd/system`, in its `.wants`, `.requires` and `.upholds` directories, and in the
-/// `rcN.d` directories of System V scripts. systemctl(1) makes and removes them by what the `[Install]` sections say; what
-/// they were is noted before, and is the state that a rollback restores and `verify` compares. systemd's own answer may come
-/// from its memory.
+/// The links that enable units: symlinks in `/etc/systemd/system`, in its `.wants`, `.requires` and `.upholds`
+/// directories, and in the `rcN.d` directories of System V scripts. systemctl(1) creates and removes them as the
+/// `[Install]` sections specify. The agent notes their prior state, which a rollback restores and `verify` compares.
+/// systemd's own answer may come from its memory.
 package struct EnabledLinks {
     let system: System
 
-    /// All that enables units.
+    /// All links that enable units.
     package struct Snapshot: Hashable, Sendable {
         var directories: [AbsolutePath]
         var links: [Symlink]
@@ -40,7 +40,7 @@ package struct EnabledLinks {
         var snapshot = Snapshot(directories: try directories(), links: [])
         for directory in snapshot.directories {
             for name in try system.list(directory) {
-                // That of the unit that recovers at boot comes and goes with the journal.
+                // The link of the boot unit comes and goes with the journal.
                 guard let name = try? RelativePath(name), case let path = directory.appending(name), path != Layout.bootUnitWanted,
                     path != Layout.bootUnit, let target = try system.target(of: path)
                 else { continue }
@@ -50,7 +50,7 @@ package struct EnabledLinks {
         return snapshot
     }
 
-    /// Makes the links what they were. Directories that came for them go when they are empty.
+    /// Restores the links. Removes directories that were made for newer links, if they are empty.
     func restore(_ old: Snapshot) throws(AgentError) {
         let now = try snapshot()
         for link in now.links where !old.links.contains(where: { $0.path == link.path }) { try system.remove(link.path) }
@@ -58,7 +58,7 @@ package struct EnabledLinks {
         try restore(old.links)
     }
 
-    /// Makes these links where there is nothing, or another symlink.
+    /// Creates these links where there is nothing, or another symlink.
     func restore(_ links: [Symlink]) throws(AgentError) {
         for link in links {
             switch try system.occupant(of: link.path) {
@@ -66,23 +66,23 @@ package struct EnabledLinks {
             case nil, .symlink:
                 if let parent = link.path.parent { try system.makeDirectories(parent, mode: 0o755) }
                 try system.replaceSymlink(link.path, target: link.target)
-            // Somebody made something else of it.
+            // Someone has replaced the link.
             case .file, .directory, .other: continue
             }
         }
     }
 }
 
-/// A symlink that was there once a unit had been enabled.
+/// A symlink that existed after a unit was enabled.
 struct EnabledLink: Hashable, Sendable {
-    /// The unit that was enabled. The link may be that of another, which its `Also=` names.
+    /// The enabled unit. The link may be that of another unit, named by its `Also=`.
     var unit: UnitName
     var link: EnabledLinks.Symlink
 }
 
 extension EnabledLinks.Symlink {
-    /// Whether the link enables this unit: by its own name, or by that of what it leads to, as an alias does. A link by the
-    /// unit's own name among the unit files is the unit, or masks it.
+    /// Whether the link enables this unit: by its own name or, like an alias, by that of its target. Among the unit
+    /// files, a link with the unit's own name is the unit, or masks it.
     func enables(_ unit: UnitName) -> Bool {
         if isSameText(path.name, unit.text) { return path.parent != Layout.unitLinks }
         return target.utf8.ends(with: "/" + unit.text)

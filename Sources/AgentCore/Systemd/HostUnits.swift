@@ -1,21 +1,21 @@
 import Model
 import Wire
 
-/// What systemd runs, as far as it can be started again: no devices, and no scopes, which somebody else makes.
+/// The units that systemd runs and can start again: no devices, and no scopes, which other programs create.
 package struct HostUnits: Hashable, Sendable {
     package internal(set) var up: [UnitName] = []
-    /// On the way there.
+    /// Coming up.
     package internal(set) var starting: [UnitName] = []
-    /// Failed, or waiting for systemd to try again after a crash.
+    /// Failed, or waiting for systemd to restart them after a crash.
     package internal(set) var failing: [UnitName] = []
 
-    /// Without `--all`, `list-units` leaves out what is inactive and has no job.
+    /// Without `--all`, `list-units` omits units that are inactive and have no job.
     static let arguments = [
         "systemctl", "list-units", "--plain", "--no-legend", "--no-pager", "--full",
         "--type=service,socket,target,timer,path,mount,automount,swap,slice",
     ]
 
-    /// Of each line the first four words are read: UNIT, LOAD, ACTIVE and SUB (systemctl(1), list-units).
+    /// Reads the first four words of each line: UNIT, LOAD, ACTIVE and SUB (systemctl(1), list-units).
     static func parse(_ output: String) -> HostUnits {
         var units = HostUnits()
         for line in pieces(output, at: 10) {
@@ -51,8 +51,8 @@ extension HostUnits: WireCodable {
 }
 
 extension Systemd {
-    /// All of the host's units that are up or fail. One call, whose cost does not grow much with the number of units, unlike
-    /// that of `systemctl show`.
+    /// All of the host's units that are up or failing. This is one call, whose cost grows little with the number of
+    /// units, unlike that of `systemctl show`.
     func units() throws(AgentError) -> HostUnits {
         let result = try command.run(HostUnits.arguments)
         guard result.status == 0, result.output.count < Command.outputLimit else {
@@ -62,7 +62,7 @@ extension Systemd {
     }
 }
 
-/// How units depend on each other, as systemd has them loaded: asked for step by step, since asking costs.
+/// The dependencies between units as loaded by systemd. Queried step by step, because each query costs time.
 private final class Dependencies {
     let systemd: Systemd
     private var units: [UnitName] = []
@@ -70,7 +70,7 @@ private final class Dependencies {
 
     init(_ systemd: Systemd) { self.systemd = systemd }
 
-    /// Asks for all of them at once.
+    /// Queries all of them at once.
     func load(_ wanted: [UnitName]) throws(AgentError) {
         var unknown: [UnitName] = []
         for unit in wanted where !units.contains(unit) { unknown.append(unit) }
@@ -84,7 +84,7 @@ private final class Dependencies {
         return statuses[statuses.count - 1]
     }
 
-    /// The one of `causes` that a unit cannot do without, directly or through others; nil if there is none.
+    /// The one of `causes` that a unit requires, directly or through others; nil if there is none.
     func cause(of unit: UnitName, among causes: [UnitName]) throws(AgentError) -> UnitName? {
         var seen = [unit]
         var next = 0
@@ -117,28 +117,28 @@ private final class Dependencies {
     }
 }
 
-/// What the steps did to units that they do not name.
+/// Effects of the steps on units that they do not name.
 extension Systemd {
-    /// A unit that was up, and went down with one that the steps name, or because one came up that conflicts with it.
+    /// A unit that was up, and went down with one that the steps name, or because a conflicting one came up.
     struct Fallen {
         var unit: UnitName
         var cause: UnitName
         /// Whether `cause` is up, so that only one of the two can be.
         var isConflict: Bool
-        /// Whether it goes with `cause` when that is stopped for good.
+        /// Whether it stops along with `cause` when that stops for good.
         var isPart: Bool
         /// Whether it had crashed before.
         var hasRestarted: Bool
     }
 
-    /// Of the units that were up and are not, those that the steps took down. What ended by itself is not among them, as far as
-    /// systemd knows: what nothing in the plan reaches, a oneshot, what a timer starts, what has no unit file any more.
+    /// The units that were up and that the steps took down. Excludes units that ended by themselves, as far as systemd reports:
+    /// those that nothing in the plan reaches, oneshots, those that a timer starts, and those that have no unit file any more.
     func fallen(_ journal: Journal, _ now: HostUnits) throws(AgentError) -> [Fallen] {
         let own = journal.units.map { $0.name }
         let down = journal.others.up.filter { !now.up.contains($0) && !own.contains($0) }
         guard !down.isEmpty else { return [] }
         let before = journal.others.all
-        // What came up meanwhile, and what may have and is down again.
+        // Units that came up meanwhile, and those that may have come up and are down again.
         var come = own
         for unit in now.all where !before.contains(unit) && !come.contains(unit) { come.append(unit) }
         let dependencies = Dependencies(self)
@@ -149,7 +149,7 @@ extension Systemd {
             if status.endsByItself || status.hasTimer || !status.isLoaded { continue }
             var found: Fallen?
             for other in come where found == nil {
-                // systemd may have forgotten one that is down, and with it what others know of it.
+                // systemd may have unloaded a unit that is down, and with it the references in other units.
                 let conflicts = status.conflicts + (try dependencies.status(other)).conflicts
                 if conflicts.contains(other) || conflicts.contains(unit) {
                     found = Fallen(
@@ -165,7 +165,7 @@ extension Systemd {
         return fallen
     }
 
-    /// Of the units that are up or failed and were neither, those that came with the ones that the steps name.
+    /// Units that are newly up or failed, and came up with the ones that the steps name.
     func come(_ journal: Journal, _ now: HostUnits) throws(AgentError) -> [UnitName] {
         let own = journal.units.map { $0.name }
         let before = journal.others.all
@@ -174,7 +174,7 @@ extension Systemd {
         return try Dependencies(self).started(new, by: own)
     }
 
-    /// Starts again what went down, and sees whether it stays up.
+    /// Starts the fallen units again and checks that they stay up.
     func raise(_ fallen: [Fallen], _ interruption: any Interruption) throws(AgentError) {
         guard !fallen.isEmpty else { return }
         resetFailed(fallen.map { $0.unit })
@@ -186,7 +186,7 @@ extension Systemd {
                 ])
             } catch {
                 guard case .unit(_, let problem, let journal) = error.problem else { throw error }
-                // It is as well as it was.
+                // It is as healthy as it was.
                 if case .restarting = problem, one.hasRestarted { continue }
                 let state = (try? show([one.unit]))?.first?.activeState ?? ""
                 throw AgentError(.unit(one.unit, .draggedDown(with: one.cause, state: state), journal: journal))

@@ -2,12 +2,12 @@ import CSystem
 import Model
 import Wire
 
-/// The files from which Podman's generator makes units when systemd reads its own anew (podman-systemd.unit(5)).
+/// The files from which Podman's generator makes units when systemd reloads its own (podman-systemd.unit(5)).
 struct Quadlets {
     let system: System
     let preparation: Preparation
 
-    /// Where the quadlets of apps with a new version are; not their drop-ins.
+    /// The quadlets of apps with a new version, without their drop-ins.
     private var paths: [AbsolutePath] {
         var apps: [AppName] = []
         for step in preparation.steps { if case .activate = step.action, let app = step.app { apps.append(app) } }
@@ -26,12 +26,12 @@ struct Quadlets {
         return nil
     }
 
-    /// Before anything changes.
+    /// Checks before any change that the host has a generator.
     func checkGenerator() throws(AgentError) {
         if !paths.isEmpty, generator == nil { throw AgentError(.noQuadlets) }
     }
 
-    /// After systemd has read its units: each quadlet has one, whatever its name is.
+    /// Checks after systemd's reload that each quadlet has a unit, whatever its name.
     func checkUnits(_ systemd: Systemd) throws(AgentError) {
         var rest = paths
         guard !rest.isEmpty else { return }
@@ -41,7 +41,7 @@ struct Quadlets {
                 let index = rest.firstIndex(where: { isSameText($0.text, source) })
             else { continue }
             rest.remove(at: index)
-            // Of a template there is only the file.
+            // A template has only a file.
             if !isSameText(unit.template, name) { units.append(unit) }
         }
         if let path = rest.first { throw AgentError(.noQuadletUnit(path, output: complaint(path, systemd))) }
@@ -50,7 +50,7 @@ struct Quadlets {
         }
     }
 
-    /// Which quadlet a unit was made of.
+    /// The quadlet from which a unit was generated.
     private func source(_ path: AbsolutePath) throws(AgentError) -> String? {
         guard try system.status(of: path)?.kind == csys_kind_regular else { return nil }
         let key = Array("SourcePath=".utf8)
@@ -60,11 +60,11 @@ struct Quadlets {
         return nil
     }
 
-    /// What the generator says of a quadlet.
+    /// The generator's output about a quadlet.
     private func complaint(_ path: AbsolutePath, _ systemd: Systemd) -> String {
         guard let generator else { return "" }
         var text = ""
-        // Such as `converting "web.container": unsupported key`.
+        // For example: `converting "web.container": unsupported key`.
         for line in pieces(systemd.output([generator.text, "--dryrun"])[...], at: 10) {
             let parts = pieces(line, at: UInt8(ascii: "\""))
             if parts.count > 1, isSameText(Model.text(parts[1]), path.name) { text += Model.text(line) + "\n" }

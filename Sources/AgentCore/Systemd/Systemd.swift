@@ -2,13 +2,13 @@ import CSystem
 import Model
 import Wire
 
-/// systemd as the agent uses it: `systemctl` and its siblings with fixed arguments. `systemctl show` is the only thing
-/// whose output is read, since its format is meant to be (systemctl(1), "Parsable Output").
+/// systemd as the agent uses it: `systemctl` and its siblings with fixed arguments. The agent parses the output of
+/// `systemctl show`, whose format is stable (systemctl(1), "Parsable Output"), and the first words of a few lists.
 struct Systemd {
     let command: Command
-    /// Who is told what is waited for.
+    /// Receives reports of the units that the agent waits for.
     private let audience: (any Supervisor)?
-    /// By the host's clock, in nanoseconds since the epoch.
+    /// The start time, by the host's clock, in nanoseconds since the epoch.
     private let begun = csys_realtime_ns()
 
     init(command: Command, audience: (any Supervisor)?) {
@@ -16,7 +16,7 @@ struct Systemd {
         self.audience = audience
     }
 
-    /// Something that systemd is to do with a unit, and how long it may take.
+    /// A unit for systemd to act on, and the time that this may take.
     struct Job {
         var unit: UnitName
         var limit: Duration
@@ -24,29 +24,29 @@ struct Systemd {
 
     func report(_ waiting: Waiting) { audience?.report(.waiting(waiting)) }
 
-    /// Whether the host is so early in its boot that no service can be started yet (systemctl(1), is-system-running).
+    /// Whether the host is so early in its boot that systemd cannot start services yet (systemctl(1), is-system-running).
     var isInitializing: Bool {
         guard let result = try? command.run(["systemctl", "is-system-running"]) else { return false }
         return begins(result.text, "initializing")
     }
 
-    /// Has a boot that is under way start what is enabled now: it began with what was enabled then.
+    /// Makes a boot in progress start the units that are enabled now. It began with those that were enabled then.
     func continueBoot() throws(AgentError) {
         let job = try command.run(["systemctl", "show", "--property=Job", "--value", "default.target"])
-        // A boot may also lead elsewhere, to a rescue shell say.
+        // A boot may also have another target, such as a rescue shell.
         guard let first = job.output.first, first > UInt8(ascii: "0"), first <= UInt8(ascii: "9") else { return }
         try succeed(["systemctl", "--no-block", "--no-ask-password", "start", "default.target"])
     }
 
     func daemonReload() throws(AgentError) { try succeed(["systemctl", "daemon-reload"]) }
-    // Without files, these two would apply all that the host has.
+    // Without files, these two programs would process all files of the host.
 
     func sysusers(_ files: [String]) throws(AgentError) { if !files.isEmpty { try succeed(["systemd-sysusers"] + files) } }
 
-    /// systemd-tmpfiles exits with 65 or 73 when it could not apply some line, which is for the operator to know.
+    /// systemd-tmpfiles exits with 65 or 73 if it could not apply a line. The operator should see that.
     func tmpfiles(_ files: [String]) throws(AgentError) { if !files.isEmpty { try succeed(["systemd-tmpfiles", "--create"] + files) } }
 
-    /// Enables without the reload that `systemctl enable` would do: the plan has its own.
+    /// Enables without the reload of `systemctl enable`: the plan has its own.
     func enable(_ units: [UnitName]) throws(AgentError) {
         try succeed(["systemctl", "--no-reload", "--no-ask-password", "enable"] + units.map { $0.text })
     }
@@ -55,11 +55,11 @@ struct Systemd {
         try succeed(["systemctl", "--no-reload", "--no-ask-password", "disable"] + units.map { $0.text })
     }
 
-    /// Whether somebody has disabled a unit, by what is on disk now; `show` may know an older state. A unit that is `static` or
-    /// `generated`, say, cannot be enabled.
+    /// Whether someone has disabled a unit, according to the files on disk; `show` may report an older state. A
+    /// `static` or `generated` unit, for example, cannot be enabled.
     func isDisabled(_ unit: UnitName) -> Bool {
         guard let output = try? command.run(["systemctl", "is-enabled", unit.text]).output else { return false }
-        // Of a System V script, lines about that come first.
+        // For a System V script, messages about it come first.
         return pieces(output[...], at: 10).contains { line in
             ["disabled", "linked", "masked"].contains { begins(line, $0) }
         }
@@ -72,22 +72,22 @@ struct Systemd {
         }
     }
 
-    /// Forgets failures, so that the limit on starts does not stand in the way. Units that did not fail are no error.
+    /// Resets failures, so that the start limit does not interfere. Units that did not fail are no error.
     func resetFailed(_ units: [UnitName]) {
         _ = try? command.run(["systemctl", "reset-failed"] + units.map { $0.text })
     }
 
-    /// How long a unit may take that no plan sets a limit for: as long as systemd itself gives it to stop and then to start, if it
-    /// gives no more than usual.
+    /// The limit for a unit that has none in the plan: the time that systemd itself allows by default for a stop and
+    /// then a start.
     static let usualLimit = Duration.seconds(180)
 
-    /// Starts what is down and restarts what is up, and waits until systemd is done with that. Whether the units are well is
-    /// for a check to say, so a status that is not zero is returned, not thrown.
+    /// Starts units that are down, restarts units that are up, and waits until systemd has finished. A check decides whether the
+    /// units are healthy, so this returns a nonzero status instead of throwing.
     ///
-    /// What is down is not restarted: systemd would restart what depends on it, and refuse where `RefuseManualStop` is set.
+    /// It does not restart units that are down: systemd would restart their dependents, and refuse if `RefuseManualStop` is set.
     func bringUp(start: [Job], restart: [Job]) throws(AgentError) -> Command.Result {
         let stopped = try releaseSockets(start + restart)
-        // A socket comes before its service, with which it could not start.
+        // A socket comes before its service, because it cannot start while the service is up.
         var (sockets, starting, restarting): ([Job], [Job], [Job]) = ([], [], [])
         for job in start { if job.unit.isSocket { sockets.append(job) } else { starting.append(job) } }
         for job in restart {
@@ -102,7 +102,7 @@ struct Systemd {
         starting = sockets + starting
         if restarting.isEmpty { return try run("start", starting, until: .ready) }
         if starting.isEmpty { return try run("restart", restarting, until: .ready) }
-        // Both at once, so that systemd can bring them into the order that they ask for.
+        // Both at once, so that systemd can put them in the required order.
         let queued = try command.run(["systemctl", "--no-block", "--no-ask-password", "start"] + starting.map { $0.unit.text })
         let restarted = try run("restart", restarting, until: .ready)
         var rest: [Job] = []
@@ -111,27 +111,27 @@ struct Systemd {
         return queued.status != 0 ? queued : restarted.status != 0 ? restarted : started
     }
 
-    /// The same, and fails with what one of the units has to say.
+    /// The same, but throws the problem of one of the units.
     func bringUp(start: [Job], restart: [Job], _ journal: Journal) throws(AgentError) {
         let units = (start + restart).map { $0.unit }
         guard !units.isEmpty else { return }
         var result = try bringUp(start: start, restart: restart)
         guard result.status != 0 else { return }
         var statuses = try show(units)
-        // systemd counts our starts too: several deploys in a short time are no reason to fail.
+        // systemd counts these starts too, but several deploys in a short time are no reason to fail.
         if statuses.contains(where: { $0.result.utf8.ends(with: "-limit-hit") }) {
             resetFailed(units)
             result = try bringUp(start: start, restart: restart)
             guard result.status != 0 else { return }
             statuses = try show(units)
         }
-        // Say which unit it was, in its own words.
+        // Report the unit that failed, with its own log.
         for (unit, status) in zip(units, statuses) {
             if case .unwell(let problem) = status.verdict(before: journal.invocation(of: unit)) {
                 throw AgentError(.unit(unit, problem, journal: self.journal(unit)))
             }
         }
-        // None looks like it: it failed, and something has it start again already, such as its socket.
+        // No unit looks failed: one failed and is already starting again, for example through its socket.
         for (unit, status) in zip(units, statuses) where status.isActivating {
             throw AgentError(.unit(unit, .restarting(times: status.restarts), journal: self.journal(unit)))
         }
@@ -139,8 +139,8 @@ struct Systemd {
         throw AgentError(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
     }
 
-    /// A socket cannot be started while its service is up. Stops both, the socket first, so that no connection starts the service
-    /// again. Returns what was stopped.
+    /// A socket cannot start while its service is up. Stops both, the socket first, so that no connection starts the
+    /// service again. Returns the stopped units.
     private func releaseSockets(_ jobs: [Job]) throws(AgentError) -> [UnitName] {
         let sockets = jobs.filter { $0.unit.isSocket }
         var stopping: [Job] = []
@@ -155,14 +155,14 @@ struct Systemd {
         return (stopping + services).map { $0.unit }
     }
 
-    /// Whether systemd did not start a unit that is down because its conditions do not hold. Of a unit that nothing refers to systemd
-    /// forgets that, and whatever else became of it.
+    /// Whether systemd did not start a unit because its conditions do not hold. If nothing refers to the unit, systemd
+    /// forgets that, and every other result.
     func isSkipped(_ unit: UnitName) -> Bool {
         let analysis = try? command.run(["systemd-analyze", "condition", "--unit=" + unit.text])
         if let analysis, analysis.status != 0, pieces(analysis.output[...], at: 10).contains(where: { begins($0, "Conditions failed") }) {
             return true
         }
-        // What ExecCondition= said is only in the journal: whether the unit was skipped, ended well or failed last
+        // The result of ExecCondition= is only in the journal: whether the unit was last skipped, ended well or failed
         // (systemd's sd-messages.h).
         let skipped = "0e4284a0caca4bfc81c0bb6786972673"
         let ends = [skipped, "7ad2d189f7e94e70a38c781354912448", "d9b373ed55a64feb8242e02dbe79a49c"].map { "MESSAGE_ID=" + $0 }
@@ -171,14 +171,14 @@ struct Systemd {
         return begins(last[...], skipped)
     }
 
-    /// Judges a unit as `UnitStatus.verdict` does, and finds out what systemd has forgotten.
+    /// Judges a unit as `UnitStatus.verdict` does, and recovers a result that systemd has forgotten.
     func verdict(_ unit: UnitName, _ status: UnitStatus, before: String?) -> UnitVerdict {
         let verdict = status.verdict(before: before)
         guard case .forgotten(let problem) = verdict else { return verdict }
         return isSkipped(unit) ? .healthy : .unwell(problem)
     }
 
-    /// Has units restarted, and waits for nothing.
+    /// Queues a restart of units and does not wait.
     func restartLater(_ units: [UnitName]) {
         _ = try? command.run(["systemctl", "--no-block", "--no-ask-password", "restart"] + units.map { $0.text })
     }
@@ -187,10 +187,10 @@ struct Systemd {
         ["systemctl", "--no-ask-password", verb] + jobs.map { $0.unit.text }
     }
 
-    /// Waits until systemd has done the jobs, tells what for, and fails when one of them takes too long. Whatever ends the
-    /// wait early, systemd gives up what it has not done.
+    /// Waits until systemd has finished the jobs, reports the wait, and fails if one takes too long. If the wait ends
+    /// early for any reason, cancels the unfinished jobs.
     private func run(_ verb: String, _ jobs: [Job], until goal: Waiting.Goal) throws(AgentError) -> Command.Result {
-        // What is waited for is found out every second; if that does not end it, something is wrong with systemd.
+        // The closure checks the limits every second. If that does not end the wait, something is wrong with systemd.
         let longest = jobs.map { $0.limit }.max() ?? .zero
         do {
             return try command.run(arguments(verb, jobs), limit: longest + .seconds(30)) { seconds throws(AgentError) in
@@ -213,13 +213,13 @@ struct Systemd {
         return AgentError(.unit(unit, .tooSlow(state: state, seconds: seconds), journal: journal(unit)))
     }
 
-    /// Lets systemd forget what it still has to do with the units. A job that is done meanwhile is no error.
+    /// Cancels systemd's pending jobs for the units. A job that finishes meanwhile is no error.
     func cancel(_ units: [UnitName]) {
         let jobs = ((try? show(units, .state, heeding: false)) ?? []).compactMap { $0.job }
         if !jobs.isEmpty { _ = try? command.run(["systemctl", "cancel"] + jobs, heeding: false) }
     }
 
-    /// What systemd says of units, in the order asked for.
+    /// systemd's status of units, in the given order.
     func show(
         _ units: [UnitName], _ properties: UnitStatus.Properties = .state, heeding interrupts: Bool = true
     ) throws(AgentError) -> [UnitStatus] {
@@ -233,10 +233,10 @@ struct Systemd {
         return statuses
     }
 
-    /// The last lines that a unit logged, or systemd about it, since this was made.
+    /// The last lines logged by a unit, or by systemd about it, since this instance was created.
     func journal(_ unit: UnitName) -> String {
         let (seconds, rest) = begun.quotientAndRemainder(dividingBy: 1_000_000_000)
-        // Six digits of a fraction, from the second on.
+        // Six digits of a fraction, without the leading 1.
         let fraction = String(decoding: String(1_000_000 + rest / 1000).utf8.dropFirst(), as: UTF8.self)
         let result = try? command.run(
             [
@@ -247,7 +247,7 @@ struct Systemd {
         return result.map { lastLines($0.text) } ?? ""
     }
 
-    /// What a program prints; nothing when it could not be run.
+    /// The output of a program; empty if it could not run.
     func output(_ arguments: [String]) -> [UInt8] { (try? command.run(arguments, limit: .seconds(10)))?.output ?? [] }
 
     private func succeed(_ arguments: [String]) throws(AgentError) {
@@ -258,7 +258,7 @@ struct Systemd {
     }
 }
 
-/// The end of a program's output, as much as a person wants to read: at most 20 lines and 4 KiB.
+/// The end of a program's output, short enough to read: at most 20 lines and 4 KiB.
 func lastLines(_ text: String) -> String {
     var bytes = Array(text.utf8.suffix(4096))
     while let last = bytes.last, last == 10 || last == 32 { bytes.removeLast() }

@@ -2,19 +2,19 @@ import CSystem
 import Model
 import Wire
 
-/// Judges units after they were started.
+/// Checks units after they were started.
 struct UnitCheck {
     struct Item {
         var unit: UnitName
-        /// How long the unit has to stay up; nil for a moment, unless it announces its readiness.
+        /// The time that the unit has to stay up; nil for a moment, or for none if it announces its readiness.
         var settle: Duration?
-        /// How long it may take to come up once systemd's own start job is done.
+        /// The time that it may take to come up after systemd's own start job.
         var limit: Duration
         /// The unit's invocation before the transaction, if it was up.
         var invocation: String?
 
         func settle(_ status: UnitStatus) -> Duration {
-            // Of what ended well, nothing can fail any more.
+            // A unit that ended well cannot fail any more.
             if status.isOneshot || !status.isUp { return .zero }
             return settle ?? (status.announcesReadiness ? .zero : .milliseconds(300))
         }
@@ -23,7 +23,7 @@ struct UnitCheck {
     let systemd: Systemd
     let interruption: any Interruption
 
-    /// Returns when every unit is well; fails on the first that is not.
+    /// Returns when every unit is healthy; fails on the first that is not.
     func check(_ items: [Item]) throws(AgentError) {
         guard !items.isEmpty else { return }
         let begun = csys_monotonic_ns()
@@ -34,7 +34,7 @@ struct UnitCheck {
             let statuses = try systemd.show(rest.map { $0.unit })
             var pending: [Item] = []
             var waiting: Waiting?
-            // The next look is when the first settle window ends, or soon if a unit is still on its way up.
+            // The next check is at the end of the first settle window, or soon if a unit is still starting.
             var pause = Duration.seconds(1)
             for (item, status) in zip(rest, statuses) {
                 let limit: Duration

@@ -2,13 +2,13 @@ import CSystem
 import Model
 import Wire
 
-/// What `systemctl show` says of one unit (the names are those of org.freedesktop.systemd1(5)).
+/// The output of `systemctl show` for one unit, with the names of org.freedesktop.systemd1(5).
 ///
-/// Kept as text, of which each question reads what it needs.
+/// Kept as text. Each property parses the part that it needs.
 final class UnitStatus {
     private var properties: [(name: String, value: String)] = []
 
-    /// Empty for what systemd does not say.
+    /// Empty if systemd does not report the property.
     @inline(never) private subscript(name: String) -> String {
         for property in properties where isSameText(property.name, name) { return property.value }
         return ""
@@ -33,7 +33,7 @@ final class UnitStatus {
     var invocation: String { self["InvocationID"] }
     var refusesStart: Bool { says("RefuseManualStart", "yes") }
     var refusesStop: Bool { says("RefuseManualStop", "yes") }
-    /// The number of the job that systemd has for it; nil for none.
+    /// The number of the unit's job in systemd; nil if there is none.
     var job: String? {
         let job = self["Job"]
         return job.utf8.isEmpty || isSameText(job, "0") ? nil : job
@@ -43,7 +43,7 @@ final class UnitStatus {
     var hasFailed: Bool { says("ActiveState", "failed") }
     var isActivating: Bool { says("ActiveState", "activating") }
 
-    /// The units of several properties.
+    /// The units that several properties list.
     private func units(_ names: [String]) -> [UnitName] {
         var units: [UnitName] = []
         for name in names {
@@ -52,25 +52,25 @@ final class UnitStatus {
         return units
     }
 
-    /// What the unit cannot be up without, what it starts, and what it stops or is stopped by when either of them starts. These and
-    /// those below only of `dependencies`.
+    /// Units that this one requires, units that it starts, and units that it stops, or that stop it, when either
+    /// starts. These properties and those below are only in `dependencies`.
     var needs: [UnitName] {
-        // A restarted socket takes its service along, and a service that does not start its socket.
+        // A restarted socket takes its service along, and so does a service its socket if it does not start.
         units(["Requires", "BindsTo", "Requisite", "StopPropagatedFrom", "PartOf", "Triggers"])
             + units(["TriggeredBy"]).filter { $0.isSocket }
     }
     var pulls: [UnitName] { units(["Requires", "BindsTo", "Triggers", "Wants", "Upholds", "OnFailure", "OnSuccess"]) }
     var conflicts: [UnitName] { units(["Conflicts", "ConflictedBy"]) }
-    /// What the unit stops with, by its own will.
+    /// The units with which this one stops, as it requests itself.
     var partOf: [UnitName] { units(["PartOf"]) }
-    /// What a socket, path or timer starts.
+    /// The units that a socket, path or timer starts.
     var triggers: [UnitName] { units(["Triggers"]) }
-    /// Whether a timer or a path starts it: it comes and goes.
+    /// Whether a timer or path starts it, so that it comes and goes.
     var hasTimer: Bool { units(["TriggeredBy"]).contains { !$0.isSocket } }
     /// Whether a socket starts a service for each connection.
     var acceptsConnections: Bool { says("Accept", "yes") }
 
-    /// What `systemctl show` is asked for.
+    /// The properties to request from `systemctl show`.
     enum Properties: String {
         case state =
             "Id,Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,InvocationID,UnitFileState,ConditionResult,AssertResult,ConditionTimestampMonotonic,AssertTimestampMonotonic,ActiveEnterTimestampMonotonic,RemainAfterExit,RefuseManualStart,RefuseManualStop,Job"
@@ -95,37 +95,37 @@ final class UnitStatus {
         return statuses
     }
 
-    /// Active, or on the way there.
+    /// Active, or becoming active.
     var isUp: Bool { isActive || isActivating }
     var isActive: Bool { says("ActiveState", "active") || says("ActiveState", "reloading") || says("ActiveState", "refreshing") }
 
-    /// Failed, or waiting for systemd to try again after a crash.
+    /// Failed, or waiting for systemd to restart it after a crash.
     var isFailing: Bool { hasFailed || isAboutToRestart }
     private var isAboutToRestart: Bool { begins(subState, "auto-restart") }
 
     var isOneshot: Bool { says("Type", "oneshot") }
-    /// Whether being down is how it ends when all went well.
+    /// Whether it goes down after success.
     var endsByItself: Bool { isOneshot && !says("RemainAfterExit", "yes") }
 
-    /// What `systemctl enable` made so; not what is `static`, `generated` or `linked`.
+    /// Whether `systemctl enable` enabled it; false if it is `static`, `generated` or `linked`.
     var isEnabled: Bool { says("UnitFileState", "enabled") || says("UnitFileState", "enabled-runtime") }
 
-    /// Whether systemd calls the unit up only once it is: for others, being up has to be watched for a while. True of notify,
-    /// notify-reload, dbus, oneshot and forking; and of units that are no services.
+    /// Whether systemd reports the unit as up only once it is ready; the agent has to watch others for a while. True
+    /// for notify, notify-reload, dbus, oneshot and forking, and for units that are not services.
     var announcesReadiness: Bool { !(says("Type", "simple") || says("Type", "exec") || says("Type", "idle")) }
 
-    /// Judges a unit that was started by hand just now, which sets systemd's count of restarts to zero; unless it was up
-    /// already, under the invocation `before`, and is so still.
+    /// Judges a unit after an explicit start, which resets systemd's count of restarts; or one that was up already,
+    /// under the invocation `before`, and still is.
     func verdict(before: String?) -> UnitVerdict {
         if !isLoaded { return .unwell(.notLoaded(state: loadState)) }
         let restarted = restarts > 0 && !isSameText(invocation, before ?? "-")
         if isAboutToRestart || restarted { return .unwell(.restarting(times: restarts)) }
         if isActive { return .healthy }
-        // Such as one that waits for another unit.
+        // It may be waiting for another unit.
         if isActivating || job != nil { return .pending }
         if hasFailed { return .unwell(.failed(result: result, status: mainStatus)) }
-        // When systemd last looked at its conditions and at its assertions; zero for never since systemd knows the unit, which it
-        // forgets when nothing refers to it and it is down.
+        // The times when systemd last checked conditions and assertions; zero for never since it loaded the unit.
+        // systemd unloads a unit that is down and that nothing refers to.
         let conditionsSeen = number("ConditionTimestampMonotonic") > 0
         if says("Result", "exec-condition") || conditionsSeen && says("ConditionResult", "no") { return .healthy }
         if number("AssertTimestampMonotonic") > 0, says("AssertResult", "no") { return .unwell(.failed(result: "assert", status: 0)) }
@@ -134,7 +134,7 @@ final class UnitStatus {
         return conditionsSeen ? .unwell(.exited(status: mainStatus)) : .forgotten(.exited(status: mainStatus))
     }
 
-    /// How a unit is before it is touched. One that crashed counts as steady once it has been up for a minute.
+    /// The unit's state before the steps. After a crash, it counts as steady once it has been up for a minute.
     var prior: Journal.PriorUnit.State {
         if hasFailed { return .failed }
         if !isUp { return .down }
@@ -147,12 +147,12 @@ extension UnitName {
     var isSocket: Bool { text.utf8.ends(with: ".socket") }
 }
 
-/// What a look at a unit says.
+/// The result of checking a unit.
 enum UnitVerdict: Equatable {
     case healthy
-    /// Not there yet, but on its way.
+    /// Not up yet, but starting.
     case pending
     case unwell(UnitProblem)
-    /// Down, and systemd has forgotten why: as it should be if its conditions do not hold, else unwell.
+    /// Down, and systemd has forgotten the reason: healthy if its conditions do not hold, otherwise unwell.
     case forgotten(UnitProblem)
 }

@@ -2,51 +2,51 @@ import CSystem
 import Model
 import Wire
 
-/// What the host looked like before a transaction: enough to make it look so again, whichever of the steps ran. It is on
-/// disk from before the first change until after the commit.
+/// The state of the host before a transaction: enough to restore it, whichever of the steps ran. It is on disk from
+/// before the first change until after the commit.
 package struct Journal: Hashable, Sendable {
-    /// The file name of the agent that wrote it, which can undo it best.
+    /// The file name of the agent that wrote it and that can undo it best.
     package var writer = ""
-    /// The machine id of the host as the record will have it; nil in a journal of an agent that did not note it.
+    /// The machine id that the record will hold; nil in a journal of an agent that did not note it.
     package var machineID: String?
-    /// The commit that the record names once the transaction is committed; nil when there is no record then.
+    /// The commit in the record once the transaction is committed; nil if there is no record then.
     package var commit: ObjectID?
     /// In the order of the steps; undone in reverse.
     package var priors: [Prior]
     /// Every unit that the steps touch.
     package var units: [PriorUnit]
-    /// Whether systemd has to read its units again when the rest is undone.
+    /// Whether systemd has to reload its units after the rollback.
     package var needsReload: Bool
-    /// What enables units, all of the host's; nil when the steps leave that alone.
+    /// All links of the host that enable units; nil if the steps leave them alone.
     package var enablement: EnabledLinks.Snapshot?
-    /// What else the host ran, so that it can be seen what the steps did to it.
+    /// The other units that the host ran, to detect side effects of the steps.
     package var others = HostUnits()
-    /// Units of these that undoing has to start again: found while systemd knows the new units still.
+    /// Those of `others` that a rollback has to start again, collected while systemd still has the new units loaded.
     package var fallen: [UnitName] = []
 
-    /// Something that the steps change, as it was.
+    /// The prior state of something that the steps change.
     package indirect enum Prior: Hashable, Sendable {
-        /// Where the links of an app pointed; nil where there was none.
+        /// The targets of an app's links; nil if there was none.
         case versions(AppName, current: String?, previous: String?)
-        /// An app that was there.
+        /// An app that existed.
         case app(AppName)
         case path(AbsolutePath, PriorPath)
-        /// The same where a file is placed, with what the steps put there; nil when they remove a file.
+        /// The same for a placed file, with the content that the steps put there; nil if they remove a file.
         case placed(AbsolutePath, PriorPath, content: Content?)
-        /// A directory that was not there.
+        /// A directory that did not exist.
         case noDirectory(AbsolutePath)
-        /// A directory that was made for links, and may go with the last of them.
+        /// A directory that was made for links and may be removed with the last of them.
         case directory(AbsolutePath, mode: UInt32, uid: UInt32, gid: UInt32)
-        /// Who could read a directory.
+        /// The readers of a directory.
         case readers(AbsolutePath, mode: UInt32, gid: UInt32)
     }
 
     package indirect enum PriorPath: Hashable, Sendable {
         case nothing
         case symlink(to: String)
-        /// A file, of which a copy is kept under the number `copy` with its attributes.
+        /// A file. Its copy is kept under the number `copy`, with its attributes.
         case file(copy: Int)
-        /// The same, and the copy stays when the transaction is committed: the file was somebody else's.
+        /// A foreign file. Its copy stays after the commit.
         case kept(copy: Int)
     }
 
@@ -56,28 +56,28 @@ package struct Journal: Hashable, Sendable {
         package var isEnabled: Bool
         /// Whether the steps enable or disable it.
         package var isEnablementTouched: Bool
-        /// How long the steps let it take to start or to stop.
+        /// The time that the steps give it to start or stop.
         package var limit: Duration
-        /// Differs from the unit's present invocation if it was stopped or started since.
+        /// Differs from the unit's current invocation if the unit was stopped or started since.
         package var invocation: String
 
         package var isUp: Bool { state == .up || state == .unsteady }
 
         package enum State: UInt8, Hashable, Sendable {
             case down, up
-            /// On its way up, or crashing again and again.
+            /// Starting, or crashing repeatedly.
             case unsteady
             case failed
         }
     }
 
-    /// Where the copy of a displaced file is kept.
+    /// The path of the copy of a displaced file.
     static func copy(_ number: Int) -> AbsolutePath {
-        // Always a valid name, and never that of an app, which may be kept beside it.
+        // Always a valid name, and never an app's name: a removed app may be beside it.
         (try? RelativePath(".file-" + String(number))).map { Layout.undo.appending($0) } ?? Layout.undo
     }
 
-    /// The journal on disk; nil when no transaction is open.
+    /// The journal on disk; nil if no transaction is open.
     static func load(_ system: System) throws(AgentError) -> Journal? {
         let bytes: [UInt8]?
         bytes = try system.contents(of: Layout.journal, limit: Frame.limit)
@@ -89,7 +89,7 @@ package struct Journal: Hashable, Sendable {
         }
     }
 
-    /// The file name of the agent that wrote the journal on disk; nil where there is no journal.
+    /// The file name of the agent that wrote the journal on disk; nil if there is no journal.
     static func writer(_ system: System) throws(AgentError) -> String? {
         guard let bytes = try system.contents(of: Layout.journal, limit: Frame.limit) else { return nil }
         var reader = ByteReader(bytes)
@@ -97,7 +97,7 @@ package struct Journal: Hashable, Sendable {
         return header.version == 1 ? try BootUnit(system: system).oldAgent() : header.writer
     }
 
-    /// Whether the record is the one that the transaction was to write. The host's machine id may be another since.
+    /// Whether the record is the one that the transaction was to write. The host's machine id may have changed since.
     func isCommitted(_ system: System) throws(AgentError) -> Bool {
         guard let machineID else { return try Record.load(system)?.commit == commit }
         guard let stored = try StoredRecord.read(system) else { return commit == nil }
@@ -185,7 +185,7 @@ extension Journal.Prior: WireCodable {
             let app = try AppName(from: &reader)
             let current = try reader.text()
             let previous = try reader.text()
-            // No symlink is empty.
+            // A symlink's target is never empty.
             self = .versions(app, current: current.isEmpty ? nil : current, previous: previous.isEmpty ? nil : previous)
         case 1: self = .app(try AppName(from: &reader))
         case 2, 3, 4, 8:
@@ -217,12 +217,12 @@ extension Journal.Prior: WireCodable {
 }
 
 extension Content {
-    /// What a journal of version 2 says of a file's size.
+    /// The size of a file in a journal of version 2, which does not record it.
     static var unknownSize: UInt64 { .max }
 
     fileprivate var isSizeKnown: Bool { size != Self.unknownSize }
 
-    /// Whether a file of that size is worth reading.
+    /// Whether a file of that size may match and is worth reading.
     func canHave(_ size: UInt64) -> Bool { isSizeKnown ? size == self.size : size <= Drift.maximumHashed }
 }
 

@@ -2,24 +2,24 @@ import CSystem
 import Model
 import Wire
 
-/// What is expected at a path, because it was looked at before.
+/// The expected object at a path, according to an earlier look.
 enum Expected {
-    /// Whatever there is: where only Deptool makes anything.
+    /// Anything, for paths where only Deptool creates objects.
     case anything
     case nothing
-    /// A symlink of Deptool's.
+    /// One of Deptool's symlinks.
     case ours
     case symlink(to: String)
-    /// A file of which another is a copy, with these attributes.
+    /// The original of a copy with these attributes.
     case file(csys_stat)
     /// A file with this content.
     case content(Content)
 }
 
-/// Changes among what belongs to others. Between a look and an act somebody else may act, so what was taken away is looked at,
-/// and comes back unless it is as expected.
+/// Changes in places that belong to others. Anyone may act between a check and a change, so the agent checks an object
+/// again after it has moved it aside, and puts it back unless it is as expected.
 extension System {
-    /// Makes `path` a symlink in one step: a reader finds what was there before or the link, never nothing.
+    /// Makes `path` a symlink atomically: a reader finds the old object or the link, never nothing.
     @inline(never) func replaceSymlink(_ path: AbsolutePath, target: String, over expected: Expected = .anything) throws(AgentError) {
         try pass(.symlink, path)
         let directory = try holder(of: path, .symlink)
@@ -37,7 +37,7 @@ extension System {
         try replace(path, by: aside, in: directory, over: expected)
     }
 
-    /// Gives something that is beside it the name `path`, and removes what had it. Unless that is as expected, nothing has changed.
+    /// Renames `aside` to `path` in the same directory and removes the old object. If that is not as expected, changes nothing.
     @inline(never) func replace(_ path: AbsolutePath, by aside: String, in directory: Directory, over expected: Expected) throws(AgentError)
     {
         try pass(.rename, path)
@@ -54,7 +54,7 @@ extension System {
             result = directory.rename(aside, to: name, how)
         }
         if isUnable(result) {
-            // This file system can only rename over; one can look before.
+            // This file system can only rename over the old object, so check before.
             guard holds(.nothing, name, directory) || holds(expected, name, directory) else {
                 throw refuse(path, aside, directory)
             }
@@ -73,17 +73,17 @@ extension System {
         try check(.remove, path, directory.unlink(aside))
     }
 
-    /// Gives a file a second name; false where it cannot have one there.
+    /// Gives a file a second name; false if it cannot have one there.
     @inline(never) func link(_ path: AbsolutePath, to name: String, in directory: Directory) throws(AgentError) -> Bool {
         let origin = try holder(of: path, .symlink)
         let result = csys_link_at(origin.descriptor, path.name, directory.descriptor, name)
-        // EPERM: the file system has no such thing.
+        // EPERM: the file system has no hard links.
         if result == -Int32(csys_exdev) || result == -1 { return false }
         try check(.symlink, path, result)
         return true
     }
 
-    /// Removes what is at `path` if it is as expected; false when it is not.
+    /// Removes the object at `path` if it is as expected; otherwise returns false.
     @discardableResult
     @inline(never) func remove(_ path: AbsolutePath, if expected: Expected) throws(AgentError) -> Bool {
         guard let directory = try reach(path.parent), holds(expected, path.name, directory) else { return false }
@@ -107,7 +107,7 @@ extension System {
         return true
     }
 
-    /// Whether the file system or the kernel has no way to rename without replacing: EINVAL, ENOSYS.
+    /// Whether the file system or the kernel cannot rename without replacing: EINVAL, ENOSYS.
     @inline(never) private func isUnable(_ result: Int32) -> Bool { result == -Int32(csys_einval) || result == -38 }
 
     @inline(never) private func refuse(_ path: AbsolutePath, _ aside: String, _ directory: Directory) -> AgentError {
@@ -119,7 +119,7 @@ extension System {
         AgentError(.occupied(path, by: ((try? occupant(of: path)) ?? nil) ?? .other, for: nil))
     }
 
-    /// Whether what has a name is as expected. What cannot be looked at is not.
+    /// Whether the object with this name is as expected. If it cannot be examined, it is not.
     @inline(never) private func holds(_ expected: Expected, _ name: String, _ directory: Directory) -> Bool {
         var status = csys_stat()
         let result = directory.status(name, &status)
@@ -129,7 +129,7 @@ extension System {
         case .ours: return result == 0 && Layout.isOurs(directory.target(name) ?? "")
         case .symlink(let target): return result == 0 && isSameText(directory.target(name) ?? "", target)
         case .file(let was):
-            // A file system may keep whole seconds only.
+            // A file system may store only whole seconds.
             let isSameTime =
                 was.mtime_ns % 1_000_000_000 == 0
                 ? was.mtime_ns == status.mtime_ns / 1_000_000_000 * 1_000_000_000 : was.mtime_ns == status.mtime_ns
@@ -151,8 +151,8 @@ extension System {
 
     // MARK: After an interruption
 
-    /// Tidies up where the replacement of one of these paths, with the contents of the files that were put there, was cut
-    /// off: what was put aside goes back, and what was to take its place goes.
+    /// Cleans up after an interrupted replacement of one of these paths, given with the contents of the new files: puts
+    /// back the objects that were moved aside, and removes their replacements.
     func settle(_ paths: [(path: AbsolutePath, content: Content?)]) throws(AgentError) {
         var places: [AbsolutePath: Int] = [:]
         var parents: [AbsolutePath: Int] = [:]
@@ -162,7 +162,7 @@ extension System {
         }
         for parent in parents.keys {
             for name in try list(parent) where begins(name, AbsolutePath.asideMark) {
-                // Of an agent of version 1.
+                // Left by an agent of version 1.
                 let isOld = isSameText(name, AbsolutePath.asideMark + "new")
                 let prefix = text(name.utf8.prefix(AbsolutePath.asideMark.utf8.count + 11))
                 let place = places[parent.appending(name: prefix)]
@@ -177,7 +177,7 @@ extension System {
         }
     }
 
-    /// Removes the symlinks that were to take the place of others, in a directory of root's; all, or those to `target`.
+    /// Removes symlinks that were to replace others, in a directory of root's: all, or those to `target`.
     func removeAsides(in directory: AbsolutePath, to target: AbsolutePath? = nil) throws(AgentError) {
         for name in try list(directory) where begins(name, AbsolutePath.asideMark) {
             let path = directory.appending(name: name)
@@ -196,7 +196,7 @@ extension System {
             try check(.rename, path, directory.rename(aside, to: path.name, csys_rename_exchange))
         } else if !isNew(aside) {
             let result = directory.rename(aside, to: path.name, csys_rename_exclusive)
-            // A copy of it may be back already. Something else stays beside it.
+            // A copy of it may be back already. If there is another object, this one stays beside it.
             guard result == -Int32(csys_eexist), isSame(path.name, aside, directory) else { return }
         }
         try check(.remove, path, directory.unlink(aside))
@@ -206,13 +206,13 @@ extension System {
 extension AbsolutePath {
     static var asideMark: String { ".deptool-" }
 
-    /// How the names begin of what is beside this path to take its place, or has lost it.
+    /// The prefix of names beside this path, for objects that are to replace it or that it has replaced.
     var asidePrefix: String { Self.asideMark + ObjectID.of(.blob, Array(name.utf8)).short + "-" }
 
-    /// Such a name for what is not complete yet.
+    /// Such a name for an incomplete file.
     func draft() -> String { aside("new") }
 
-    /// Such a name, which nobody can foresee and thus keep occupied.
+    /// Such a name that nobody can predict and occupy.
     @inline(never) func aside(_ infix: String = "") -> String {
         asidePrefix + infix
             + hex(
@@ -223,7 +223,7 @@ extension AbsolutePath {
     }
 }
 
-/// What a journal says of the paths of links and placed files.
+/// A journal's entries for the paths of links and placed files.
 struct NotedPaths {
     private let priors: [Journal.Prior]
     private var places: [AbsolutePath: Int] = [:]
@@ -238,7 +238,7 @@ struct NotedPaths {
         }
     }
 
-    /// What has to be at a path still, by the look before the first step.
+    /// The object that must still be at a path, as found before the first step.
     @inline(never) func expected(_ path: AbsolutePath, _ system: System) throws(AgentError) -> Expected {
         guard let place = places[path] else { return .ours }
         switch priors[place] {

@@ -2,16 +2,16 @@ import CSystem
 import Model
 import Wire
 
-/// Brings a host back to what its journal says. It may be interrupted anywhere and started again.
+/// Restores a host to the state in its journal. It may be interrupted at any point and run again.
 struct Rollback {
     let system: System
     let systemd: Systemd?
 
-    /// Undoes, and judges the result. The journal goes away when every file is as it was.
+    /// Rolls back and checks the result. Removes the journal once every file is restored.
     func run(_ noted: Journal, because failure: AgentError) -> Outcome {
         var journal = noted
         var problems: [AgentError] = []
-        // So early nothing of it runs, and what is enabled will be started.
+        // So early in the boot no units of the journal run, and systemd will start the enabled ones.
         let isBooting = systemd?.isInitializing ?? false
         let touched = isBooting ? [] : stopNew(&journal, &problems)
         let beforeFiles = problems.count
@@ -31,7 +31,7 @@ struct Rollback {
             if isBooting { try systemd?.continueBoot() } else { try restartOld(touched.filter { !gone.contains($0.name) }, journal) }
         }
         if !isBooting { attempt(&problems) { () throws(AgentError) in try raiseOthers(journal) } }
-        // If that fails, the journal stands and the next agent does all of this again; the host is right all the same.
+        // If this fails, the journal remains and the next agent repeats the rollback. The host is already in its old state.
         if filesAreBack { try? close(journal) }
         return problems.isEmpty
             ? .rolledBack(failure) : .broken(failure, undoing: problems, filesAreBack ? .units : .files)
@@ -43,13 +43,13 @@ struct Rollback {
 
     // MARK: Units
 
-    /// Stops what was not up, while its unit files are still there, and notes what the steps took down, while systemd knows
-    /// why. Returns the units that are not as they were: those have to start again.
+    /// Stops units that were down, while their unit files still exist, and notes the units that the steps took down,
+    /// while systemd has the reason. Returns the units whose state changed: they have to start again.
     private func stopNew(_ journal: inout Journal, _ problems: inout [AgentError]) -> [Journal.PriorUnit] {
         guard let systemd, !journal.units.isEmpty else { return [] }
         var touched: [Journal.PriorUnit] = []
         do {
-            // The process that asked for them may have been killed.
+            // The process that requested their jobs may have been killed.
             systemd.cancel(journal.units.map { $0.name })
             let statuses = try systemd.show(journal.units.map { $0.name })
             var stopping: [UnitName] = []
@@ -58,7 +58,7 @@ struct Rollback {
                 case .up, .unsteady:
                     if !status.isUp || status.invocation != unit.invocation { touched.append(unit) }
                 case .failed:
-                    // What failed once more is as it was, for whoever watches for that.
+                    // A unit that failed again is in its old state, also for a monitor that watches for failures.
                     if status.isUp { stopping.append(unit.name) }
                     if !status.hasFailed { touched.append(unit) }
                 case .down:
@@ -68,7 +68,7 @@ struct Rollback {
             stopping += try systemd.come(journal, try systemd.units())
             if !stopping.isEmpty {
                 try systemd.stop(jobs(stopping, journal))
-                // Else systemd remembers as failed what is gone.
+                // Otherwise systemd keeps listing removed units as failed.
                 systemd.resetFailed(stopping)
             }
             let known = journal.fallen.count
@@ -82,7 +82,7 @@ struct Rollback {
         return touched
     }
 
-    /// Undoing has the time that systemd itself gives a unit to stop and then to start, if it gives no more than usual.
+    /// A rollback gives a unit at least the time that systemd itself allows for a stop and a start by default.
     private func jobs(_ units: [UnitName], _ journal: Journal) -> [Systemd.Job] {
         units.map { unit in
             let limit = journal.units.first { $0.name == unit }?.limit ?? .zero
@@ -90,8 +90,8 @@ struct Rollback {
         }
     }
 
-    /// Disables what was not enabled, while its unit files are still there: of a journal of version 1, which did not note the
-    /// links. When it fails, the journal stands.
+    /// Disables units that were not enabled, while their unit files still exist. Only a journal of version 1 needs
+    /// this, because it does not note the links. If this fails, the journal remains.
     private func disableNew(_ journal: Journal) throws(AgentError) {
         let units = journal.units.filter { $0.isEnablementTouched && !$0.isEnabled }.map { $0.name }
         guard let systemd, !units.isEmpty else { return }
@@ -99,7 +99,7 @@ struct Rollback {
         if !disabling.isEmpty { try systemd.disable(disabling) }
     }
 
-    /// Units whose files somebody had taken away, or masked, while they ran or were enabled: nothing brings that back.
+    /// Units that ran or were enabled although someone had removed or masked their files. Nothing can restore them.
     private func unitsWithoutFile(_ journal: Journal) -> [UnitName] {
         let units = journal.units.filter { ($0.isUp || $0.isEnabled) && journal.hadNoFile($0.name) }.map { $0.name }
         guard let systemd, !units.isEmpty, (try? systemd.daemonReload()) != nil, let statuses = try? systemd.show(units) else {
@@ -114,10 +114,10 @@ struct Rollback {
         try systemd.enable(enabled)
     }
 
-    /// Starts what was up or had failed, and sees whether what was well is so again.
+    /// Starts the units that were up or had failed, and checks that the healthy ones are healthy again.
     private func restartOld(_ units: [Journal.PriorUnit], _ journal: Journal) throws(AgentError) {
         guard let systemd, !units.isEmpty else { return }
-        // What was not well need not be.
+        // A unit that was not healthy need not become healthy.
         var (well, unsteady, failed): ([UnitName], [UnitName], [UnitName]) = ([], [], [])
         for unit in units {
             switch unit.state {
@@ -132,7 +132,7 @@ struct Rollback {
         guard !well.isEmpty else { return }
         var (down, up): ([Systemd.Job], [Systemd.Job]) = ([], [])
         for (job, status) in zip(jobs(well, journal), try systemd.show(well)) {
-            // What is a part of the unit (PartOf=) was restarted with it, and may be up with what is undone: a restart reaches it.
+            // A dependent of the unit (PartOf=) restarted with it, and may be up with the undone files. A restart reaches it.
             if status.isUp || !status.refusesStop { up.append(job) } else { down.append(job) }
         }
         try systemd.bringUp(start: down, restart: up, journal)
@@ -140,7 +140,7 @@ struct Rollback {
             jobs(well, journal).map { .init(unit: $0.unit, settle: nil, limit: $0.limit, invocation: nil) })
     }
 
-    /// Starts what the steps, or undoing them, took down without naming it.
+    /// Starts units that the steps or the rollback took down without naming them.
     private func raiseOthers(_ journal: Journal) throws(AgentError) {
         guard let systemd, !journal.units.isEmpty else { return }
         let now = try systemd.units()
@@ -167,7 +167,7 @@ struct Rollback {
         case .directory(let directory, let mode, let uid, let gid):
             if try system.status(of: directory) == nil {
                 try system.makeDirectory(directory, mode: mode)
-                // Elsewhere it belongs to somebody already, who may have put another in its place.
+                // Elsewhere the directory belongs to a user already, who may have put another in its place.
                 if try system.holder(of: directory, .look).isOurs { try system.setOwner(directory, uid: uid, gid: gid) }
             }
         case .readers(let directory, let mode, let gid):
@@ -187,7 +187,7 @@ struct Rollback {
         case .symlink(let target):
             switch try system.occupant(of: path) {
             case .symlink(to: target): break
-            // Somebody may have put something else there since: that is a failure.
+            // Someone may have put another object there since. That is an error.
             case let occupant: try system.replaceSymlink(path, target: target, over: occupant == nil ? .nothing : .ours)
             }
         case .file(let copy), .kept(let copy):
@@ -198,7 +198,7 @@ struct Rollback {
 
     // MARK: Where others are
 
-    /// What was cut off while a step, or an undo before this one, replaced something.
+    /// Cleans up replacements that were interrupted in a step or an earlier rollback.
     private func settle(_ journal: Journal) throws(AgentError) {
         var paths: [(path: AbsolutePath, content: Content?)] = []
         for prior in journal.priors {
@@ -217,8 +217,8 @@ struct Rollback {
         try system.settle(paths)
     }
 
-    /// Whether something cannot come back because of what a user did in a directory of theirs: no user may keep the host from
-    /// being whole. The copy of a file stays.
+    /// Whether a restore fails because of a user's changes in the user's own directory. No user may block the rollback
+    /// of the host. The copy of a file stays.
     private func isForgone(_ prior: Journal.Prior, because failure: AgentError, _ journal: Journal) -> Bool {
         guard failure.isObstacle, system.isChangeable(prior.path) else { return false }
         let was: Journal.PriorPath
@@ -237,8 +237,8 @@ struct Rollback {
         }
     }
 
-    /// What was at the path of a placed file comes back in place of that file, or of nothing. What somebody else put there since
-    /// stays, and is a problem.
+    /// Restores the prior object in place of a placed file, or where there is nothing. An object that someone else put
+    /// there since stays, and is an error.
     private func restorePlaced(_ path: AbsolutePath, _ was: Journal.PriorPath, _ content: Content?) throws(AgentError) {
         let occupant = try system.occupant(of: path)
         var isOurs = false
@@ -254,7 +254,7 @@ struct Rollback {
         case (.file(let copy), nil), (.kept(let copy), nil): try putBack(copy, at: path, over: .nothing)
         case (.file(let copy), .file?), (.kept(let copy), .file?):
             let source = Journal.copy(copy)
-            // It was put back already by an agent that was interrupted then.
+            // An earlier, interrupted agent may have put it back already.
             guard let before = try system.status(of: source), let now = try system.status(of: path) else { return }
             if before.attributes == now.attributes, before.mtime_ns == now.mtime_ns, before.size == now.size,
                 try system.hash(source) == system.hash(path)
@@ -268,8 +268,8 @@ struct Rollback {
     }
 
     private func putBack(_ copy: Int, at path: AbsolutePath, over expected: Expected) throws(AgentError) {
-        // The copy stays until all is durable. A second name for it takes no room on a disk that may be full, but there can be
-        // one only within a file system.
+        // The copy stays until everything is durable. A hard link to it takes no space on a disk that may be full, but
+        // works only within one file system.
         let (source, aside) = (Journal.copy(copy), path.aside())
         let directory = try system.holder(of: path, .rename)
         if try !system.link(source, to: aside, in: directory) {
@@ -282,13 +282,13 @@ struct Rollback {
 
     // MARK: Close
 
-    /// Makes what was restored durable, and only then forgets how to do it.
+    /// Makes the restored state durable, and only then removes the journal.
     private func close(_ journal: Journal) throws(AgentError) {
         for prior in journal.priors {
             let path = prior.path
             do {
                 if let parent = path.parent, try system.isDirectory(parent) { try system.sync(parent) }
-                // Its own mode and owner may have been restored.
+                // The rollback may have restored the directory's own mode and owner.
                 switch prior {
                 case .readers, .directory: if try system.isDirectory(path) { try system.sync(path) }
                 case .versions, .app, .path, .placed, .noDirectory: break
@@ -313,7 +313,7 @@ extension Journal.Prior {
 }
 
 extension AgentError {
-    /// Whether it is because of what there is, or is not, rather than because the disk or the system fails.
+    /// Whether the cause is an existing or missing object, rather than a failure of the disk or the system.
     var isObstacle: Bool {
         switch problem {
         case .occupied: true

@@ -2,26 +2,26 @@ import CSystem
 import Model
 import Wire
 
-/// All steps of one deploy on one host. Two durable points, the journal and the record;
-/// what lies between is undone as a whole.
+/// All steps of one deploy on one host, between two durable points: the journal and the record. The steps between them
+/// are undone as a whole.
 struct Transaction {
     let system: System
-    /// Nil where systemd is not the running init: such a host gets files and links.
+    /// Nil where systemd is not the running init: such a host gets only files and links.
     let systemd: Systemd?
     let preparation: Preparation
-    /// What is deployed so far.
+    /// The record of the current deploy.
     let old: StoredRecord?
     let supervisor: any Supervisor
-    /// The file name of the agent, to be run at boot if the power fails; empty when it is not where agents are.
+    /// The file name of the agent, which runs at boot after a power failure; empty if it is not in the agents' directory.
     let agent: String
 
-    /// Runs the steps to their end, or undoes them.
+    /// Runs all steps, or rolls back.
     func run() -> Outcome {
         let journal: Journal
         do {
             journal = try begin()
         } catch {
-            // Nothing has changed but what a sweep removes.
+            // Nothing has changed yet except files that `StaleFiles` removes.
             try? system.removeIfThere(Layout.journal)
             try? BootUnit(system: system).remove()
             return .unchanged(error)
@@ -37,7 +37,7 @@ struct Transaction {
         return .deployed
     }
 
-    /// Undoing heeds nobody: it goes on to its end.
+    /// A rollback ignores interruptions and runs to its end.
     private var rollbackSystemd: Systemd? {
         systemd == nil
             ? nil : Systemd(command: Command(system: system, interruption: Uninterrupted()), audience: supervisor)
@@ -52,12 +52,12 @@ struct Transaction {
         var isSettled = false
         while index < steps.count {
             if let reason = supervisor.reason { throw AgentError(step: index, reason) }
-            // What is confirmed, or committed, is the whole host.
+            // The client confirms, and the agent commits, the state of the whole host.
             if !isSettled, case .confirm = steps[index].action {
                 try settleOthers(journal)
                 isSettled = true
             }
-            // Neighbours of the same kind that concern units are one call of systemctl, or one judgement.
+            // Adjacent unit steps of the same kind share one call of systemctl, or one check.
             var end = index + 1
             while end < steps.count, steps[end].action.canJoin(steps[index].action) { end += 1 }
             supervisor.report(.began(step: index))
@@ -73,13 +73,13 @@ struct Transaction {
         if !isSettled { try settleOthers(journal) }
     }
 
-    /// Has what the steps took down, without naming it, up again.
+    /// Starts the units that the steps took down without naming them.
     private func settleOthers(_ journal: Journal) throws(AgentError) {
         guard let systemd, !journal.units.isEmpty else { return }
         var stopped: [UnitName] = []
         for step in preparation.steps { if case .disable(let unit, _) = step.action { stopped.append(unit) } }
         let now = try systemd.units()
-        // Else systemd remembers as failed what is gone.
+        // Otherwise systemd keeps listing removed units as failed.
         let failed = stopped.filter { now.failing.contains($0) }
         if !failed.isEmpty { systemd.resetFailed(failed) }
         var fallen: [Systemd.Fallen] = []
@@ -89,7 +89,7 @@ struct Transaction {
             } else if !stopped.contains(one.cause) {
                 fallen.append(one)
             } else if !one.isPart {
-                // To start it would start what the plan stops.
+                // Starting it would also start a unit that the plan stops.
                 throw AgentError(.unit(one.unit, .draggedDown(with: one.cause, state: ""), journal: systemd.journal(one.unit)))
             }
         }
@@ -132,7 +132,7 @@ struct Transaction {
         }
     }
 
-    /// The files that this deploy places in a directory: nothing else there must be able to fail it.
+    /// The files that this deploy places in a directory. Other files there must not be able to fail the deploy.
     private func placed(in directory: AbsolutePath) -> [String] {
         var files: [String] = []
         for step in preparation.steps {
@@ -141,7 +141,7 @@ struct Transaction {
         return files
     }
 
-    /// By the monotonic clock: a deploy may well set the other.
+    /// Uses the monotonic clock, because a deploy may set the wall clock.
     private func waitForConfirmation(_ limit: Duration) throws(AgentError) {
         let deadline = csys_monotonic_ns() + Int64(limit.wholeMilliseconds) * 1_000_000
         while true {
@@ -154,7 +154,7 @@ struct Transaction {
         }
     }
 
-    /// Tells the client what a program says of its files; where it or its file is not there, what a shell would (127).
+    /// Sends the client the program's verdict on its files; if the program or its file is missing, a shell's status (127).
     private func run(_ test: Step.Test) throws(AgentError) {
         var arguments: [String] = []
         for word in pieces(test.command, at: 32) { arguments.append(text(word)) }
@@ -187,7 +187,7 @@ struct Transaction {
         try systemd.bringUp(start: down, restart: up, journal)
     }
 
-    /// Whether a unit that runs goes on as it is.
+    /// Whether a running unit stays untouched.
     private func isLeft(_ step: Step, _ journal: Journal) -> Bool {
         switch step.action {
         case .start(_, .leave, _): true
@@ -197,12 +197,12 @@ struct Transaction {
         }
     }
 
-    /// A step that changes nothing but the file system.
+    /// Runs a step that changes only the file system.
     private func change(_ step: Step, _ noted: NotedPaths) throws(AgentError) {
         switch (step.action, step.app) {
         case (.activate, let app?):
             if let old = try versionToClose(app) { try system.setReaders(old, gid: 0, mode: 0o700) }
-            // Where the group is there already, its members never miss a file.
+            // If the group exists already, its members never miss a file.
             if let group = group(of: app), let id = try? system.id(of: group) { try grant(app, id) }
             if let current = try system.target(of: app.current) {
                 try system.replaceSymlink(app.previous, target: current)
@@ -219,10 +219,10 @@ struct Transaction {
             let file = PlacedFile(path: path, app: app, source: source, access: access)
             try place(file, over: try noted.expected(path, system))
         case (.unplace(let path), _):
-            // What is not as it was when `PreflightCheck` looked stays.
+            // Leaves anything that changed since `PreflightCheck` ran.
             try system.remove(path, if: try noted.expected(path, system))
         case (.unlink(let path), _):
-            // What is not ours stays.
+            // Leaves anything that is not Deptool's.
             try system.remove(path, if: .ours)
         default: break
         }
@@ -239,7 +239,7 @@ struct Transaction {
         try system.setReaders(app.version(preparation.version), gid: group, mode: 0o750)
     }
 
-    /// Makes durable who can read what.
+    /// Makes the permissions of granted files durable.
     func syncGranted() throws(AgentError) {
         for step in preparation.steps {
             if case .grant = step.action { return try system.syncFileSystem(of: Layout.apps) }
@@ -253,7 +253,7 @@ struct Transaction {
         return nil
     }
 
-    /// The present version of an app that becomes private, or is: what it holds may be the same.
+    /// The current version of an app that is or becomes private: its content may equal the new one.
     func versionToClose(_ app: AppName) throws(AgentError) -> AbsolutePath? {
         for step in preparation.steps where step.app == app {
             guard case .checkout(for: .root) = step.action else { continue }
@@ -263,10 +263,10 @@ struct Transaction {
     }
 }
 
-/// Watches over a transaction on behalf of the operator.
+/// Watches a transaction on behalf of the operator.
 package protocol Supervisor: Interruption {
-    /// Whether the operator has confirmed, as far as `reason` has seen.
+    /// Whether the operator has confirmed, as of the last `reason`.
     var isConfirmed: Bool { get }
-    /// Tells the operator; nothing is lost for the transaction if nobody listens.
+    /// Reports to the operator. The transaction does not depend on delivery.
     func report(_ reply: Reply)
 }

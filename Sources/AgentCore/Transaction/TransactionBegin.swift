@@ -3,7 +3,7 @@ import Model
 import Wire
 
 extension Transaction {
-    /// Looks at all that the steps will change and writes down how to bring it back.
+    /// Examines everything that the steps will change and writes down how to restore it.
     func begin() throws(AgentError) -> Journal {
         let commit = preparation.leavesNothing ? nil : preparation.record.commit
         var journal = Journal(writer: agent, machineID: system.machineID, commit: commit, priors: [], units: [], needsReload: false)
@@ -43,7 +43,7 @@ extension Transaction {
         return journal
     }
 
-    /// Where `/etc` cannot be written, a deploy of files alone goes on without.
+    /// Installs the boot unit. If `/etc` is read-only, a deploy of files alone continues without it.
     private func installBootUnit() throws(AgentError) {
         do {
             try BootUnit(system: system).install(agent)
@@ -76,16 +76,16 @@ extension Transaction {
         }
     }
 
-    /// What is at `path` by a look at it, with a copy of it if it is a file.
+    /// The object that `look` finds at `path`. If it is a file, makes a copy of it.
     private func prior(
         at path: AbsolutePath, in journal: Journal, _ look: () throws(AgentError) -> Occupant?
     ) throws(AgentError) -> Journal.PriorPath {
         switch try look() {
         case .file:
-            // A number that no other copy has.
+            // Unique among the copies.
             let copy = journal.priors.count
             try system.duplicate(path, to: Journal.copy(copy))
-            // Somebody may have written to it before it was copied.
+            // Another process may have written to the file before the copy.
             _ = try look()
             return obstacles.foreign(at: path) == nil ? .file(copy: copy) : .kept(copy: copy)
         case .symlink(let target): return .symlink(to: target)
@@ -93,7 +93,7 @@ extension Transaction {
         }
     }
 
-    /// The directories that were made for what goes from `path`. Undone in reverse: the outermost comes first then.
+    /// Notes directories that were made for the object at `path`. A rollback runs in reverse and restores the outermost first.
     private func noteMadeDirectories(above path: AbsolutePath, in journal: inout Journal) throws(AgentError) {
         for directory in (old?.madeDirectories ?? []).reversed() where path.isInside(directory) {
             guard let status = try system.status(of: directory), status.kind == csys_kind_directory else { continue }
@@ -146,14 +146,14 @@ extension Transaction {
 }
 
 extension AgentError {
-    /// Whether something could not be written because the file system is read-only (EROFS).
+    /// Whether a write failed because the file system is read-only (EROFS).
     var isReadOnly: Bool {
         if case .system(_, _, code: 30) = problem { true } else { false }
     }
 }
 
 extension Preparation {
-    /// Whether the steps need the directory of unit files: without it, a host can get files and links.
+    /// Whether the steps need the directory of unit files. Without it, a host can get only files and links.
     var needsUnits: Bool {
         steps.contains { step in step.unit != nil || step.action.path?.isInside(Layout.unitLinks) ?? false }
     }

@@ -10,7 +10,7 @@ extension Transaction {
         let enabled = try enabledLinks(journal)
         for directory in try directories(journal) { try system.sync(directory) }
         if let reason = supervisor.reason { throw AgentError(reason) }
-        // The commit point. Nothing may fail after it: the host would be undone, and its record say otherwise.
+        // The commit point. Nothing may fail after it: a rollback would contradict the record.
         if preparation.leavesNothing { return try system.removeIfThere(Layout.record) }
         var stored = StoredRecord(
             writer: agent, machineID: journal.machineID ?? "", record: preparation.record, madeDirectories: made,
@@ -19,14 +19,14 @@ extension Transaction {
         try system.replace(Layout.record, with: stored.encoded, mode: 0o600)
     }
 
-    /// Removes the directories that were made for links of which the last is gone. Returns those that there are still.
+    /// Removes the directories that were made for links, once the last link is gone. Returns those that remain.
     private func removeEmptyDirectories(_ journal: Journal) throws(AgentError) -> [AbsolutePath] {
         var made = old?.madeDirectories ?? []
         for prior in journal.priors {
             if case .noDirectory(let directory) = prior, !made.contains(directory) { made.append(directory) }
         }
         var rest: [AbsolutePath] = []
-        // What lies in another comes first.
+        // Subdirectories come first.
         for directory in made.reversed() {
             guard try system.status(of: directory)?.kind == csys_kind_directory else { continue }
             var isNoted = false
@@ -37,7 +37,7 @@ extension Transaction {
         return rest.reversed()
     }
 
-    /// The directories whose entries the steps changed, systemd's own links included.
+    /// The directories whose entries the steps changed, including those with systemd's own links.
     private func directories(_ journal: Journal) throws(AgentError) -> [AbsolutePath] {
         var directories: [AbsolutePath] = []
         func add(_ directory: AbsolutePath?) throws(AgentError) {

@@ -2,10 +2,9 @@ import CSystem
 import Model
 import Wire
 
-/// Enabling and disabling units so that the links are those that the `[Install]` sections of the listed units name: no more,
-/// no fewer.
+/// Enables and disables units so that the links are exactly those that the `[Install]` sections of the listed units name.
 extension Transaction {
-    /// Enables units. Of a unit that was enabled before, the links that its section no longer names go.
+    /// Enables units. For a unit that was enabled before, removes the links that its section no longer names.
     func enable(_ steps: ArraySlice<Step>) throws(AgentError) {
         guard let systemd else { return }
         var units = steps.compactMap { $0.unit }
@@ -14,13 +13,13 @@ extension Transaction {
         }
         for link in try EnabledLinks(system: system).snapshot().links where concerns(link, refreshed) {
             try system.remove(link.path)
-            // It may be there for another listed unit as well, which then makes it again.
+            // The link may belong to another listed unit as well. Enabling that unit restores it.
             for unit in listedUnits(behind: link) where !units.contains(unit) { units.append(unit) }
         }
         try systemd.enable(units)
     }
 
-    /// Disables units. What else is listed stays enabled, though an `Also=` may say otherwise.
+    /// Disables units. Other listed units stay enabled, even if an `Also=` names them.
     func disable(_ units: [UnitName], _ journal: Journal) throws(AgentError) {
         guard let systemd, let before = journal.enablement else { return }
         try systemd.disable(units)
@@ -35,19 +34,19 @@ extension Transaction {
         return old?.enablement.contains { $0.link.path == link.path && units.contains($0.unit) } ?? false
     }
 
-    /// The units to be listed that the link enables, or was made for.
+    /// The listed units that the link enables, or was made for.
     private func listedUnits(behind link: EnabledLinks.Symlink) -> [UnitName] {
         preparation.record.units.map { $0.name }.filter { unit in
             link.enables(unit) || (old?.enablement.contains { $0.link.path == link.path && $0.unit == unit } ?? false)
         }
     }
 
-    /// Whether it is the link to the file of a unit, which `systemctl disable` takes away along with its own.
+    /// Whether it links to a unit file. `systemctl disable` removes such links along with its own.
     private func isUnitFile(_ link: EnabledLinks.Symlink) -> Bool {
         link.path.parent == Layout.unitLinks && Layout.isOurs(link.target)
     }
 
-    /// Whether an `Also=` of the unit's file names other units: these may name more, and some by specifiers.
+    /// Whether the unit's file has an `Also=` for other units: these may name more, some of them with specifiers.
     private func hasAlso(_ unit: UnitName) throws(AgentError) -> Bool {
         for directory in Layout.unitDirectories {
             guard let name = try? RelativePath(unit.template), case let file = directory.appending(name),
@@ -60,7 +59,7 @@ extension Transaction {
         return false
     }
 
-    /// What enables the record's units now; nil when nothing was done about that.
+    /// The links that enable the record's units now; nil if the steps did not touch enablement.
     func enabledLinks(_ journal: Journal) throws(AgentError) -> [EnabledLink]? {
         guard let before = journal.enablement else { return nil }
         let enabled = preparation.steps.compactMap { step in if case .enable(let unit, _) = step.action { unit } else { nil } }

@@ -2,7 +2,7 @@ import CSystem
 import Model
 import Wire
 
-/// Placed files: regular files where a symlink would not do.
+/// Placed files: regular files where a symlink does not work.
 extension Transaction {
     func place(_ file: PlacedFile, over expected: Expected) throws(AgentError) {
         guard let content = preparation.record.content(of: file.source, in: file.app) else { throw AgentError(.protocolViolation) }
@@ -17,7 +17,7 @@ extension Transaction {
         try system.replace(file.path, by: aside, in: try system.holder(of: file.path, .rename), over: expected)
     }
 
-    /// The files that the record has as placed, and no step touches, where an agent of version 1 has made symlinks.
+    /// The record's placed files that no step touches and for which an agent of version 1 made symlinks.
     var conversions: [PlacedFile] {
         guard let old else { return [] }
         var steps: [AbsolutePath: Int] = [:]
@@ -27,7 +27,7 @@ extension Transaction {
         return preparation.record.placed.filter { links[$0.path] != nil && steps[$0.path] == nil }
     }
 
-    /// Makes regular files of such symlinks, and leads what enabled the units to them.
+    /// Replaces these symlinks with regular files, and points the links that enable the units to them.
     func convert() throws(AgentError) {
         for file in conversions { try place(file, over: .ours) }
         guard let old, !old.knowsEnablement else { return }
@@ -51,14 +51,14 @@ extension Transaction {
 }
 
 extension Record {
-    /// The content of the file that was placed at `path`; nil for none.
+    /// The content of the file that was placed at `path`; nil if there is none.
     func placedContent(at path: AbsolutePath) -> ObjectID? {
         placed.first { $0.path == path }.flatMap { content(of: $0.source, in: $0.app) }
     }
 }
 
 extension Step.Action {
-    /// The path outside Deptool's directory that the step makes or removes, or makes room at.
+    /// The path outside Deptool's directory that the step creates, removes or vacates.
     var path: AbsolutePath? {
         switch self {
         case .link(let path, _), .displace(let path, _), .unlink(let path), .place(let path, _, _, _), .unplace(let path): path

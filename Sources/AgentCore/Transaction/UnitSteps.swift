@@ -2,7 +2,7 @@ import Model
 import Wire
 
 extension Journal {
-    /// Whether there was no file of the unit where administrators have them; there may be one elsewhere.
+    /// Whether the unit had no file in the administrator's directory. There may be one elsewhere.
     func hadNoFile(_ unit: UnitName) -> Bool {
         for prior in priors {
             let (path, was): (AbsolutePath, PriorPath)
@@ -20,8 +20,8 @@ extension Journal {
         return false
     }
 
-    /// Whether all files of an app were at their places already, with their content, so that what runs with them need not restart:
-    /// the app only takes them over. What Deptool had placed there, and has other content now, is no such file.
+    /// Whether all files of an app were in place already with the same content: the app only takes them over, and its
+    /// units need not restart. A file that Deptool placed there earlier with other content does not count.
     func onlyTakesOver(_ app: DeployedApp, _ record: Record, _ old: Record?) -> Bool {
         for was in old?.apps ?? [] where was.name == app.name {
             for file in was.files where !isSameText(file.path.text, "manifest.json") {
@@ -58,7 +58,7 @@ extension Journal {
 }
 
 extension Step {
-    /// The unit that the step is about.
+    /// The unit that the step concerns.
     var unit: UnitName? {
         switch action {
         case .disable(let unit, _), .enable(let unit, _), .start(let unit, _, _), .restart(let unit, _, _),
@@ -68,7 +68,7 @@ extension Step {
         }
     }
 
-    /// What systemd is asked to do.
+    /// The job that systemd gets.
     var job: Systemd.Job? {
         guard let unit, let limit = action.limit else { return nil }
         return Systemd.Job(unit: unit, limit: limit)
@@ -76,7 +76,7 @@ extension Step {
 }
 
 extension Step.Action {
-    /// How long the unit may take.
+    /// The time that the unit may take.
     var limit: Duration? {
         switch self {
         case .disable(_, let limit), .start(_, _, let limit), .restart(_, _, let limit), .check(_, _, let limit): limit
@@ -91,7 +91,7 @@ extension Step.Action {
         }
     }
 
-    /// Whether a step of this kind can be done together with one of the other's.
+    /// Whether this step can be combined with a step of the other's kind.
     func canJoin(_ other: Step.Action) -> Bool {
         switch (self, other) {
         case (.disable, .disable), (.enable, .enable), (.check, .check),

@@ -1,7 +1,7 @@
-// The operating system as Deptool uses it, on the client and on a host: the one place that knows the differences
+// The operating system as Deptool uses it, on the client and on a host: the one place that handles the differences
 // between Linux with glibc, Linux with musl, and macOS.
 //
-// Every function returns zero or a positive result, or a negated errno. None keeps a pointer it is given.
+// Every function returns zero or a positive result, or a negated errno. None keeps a pointer that it is given.
 #ifndef CSYSTEM_H
 #define CSYSTEM_H
 
@@ -33,24 +33,24 @@ typedef struct {
 int csys_lstat(const char *path, csys_stat *out);
 int csys_fstat(int fd, csys_stat *out);
 
-// Opens the directory `path` below `root`, component by component, to be used with the functions `_at`; closed with
-// csys_close. A symlink is followed only where nobody but root, or this process's user, could have put it: -EXDEV for
-// others, and for a directory of one user within that of another. `is_ours` tells whether what is in it could be put there
-// only by these two.
+// Opens the directory `path` below `root`, component by component, for the `_at` functions; close it with csys_close. A
+// symlink is followed only if no one but root and this process's user could have created it. Returns -EXDEV for others,
+// and for a directory of one user within that of another. `is_ours` is set if only these two could have created the
+// entries.
 int csys_walk(const char *root, const char *path, bool *is_ours);
 
-// Why even root cannot put something in the place of what has a name in a directory, or of nothing, as an errno: EROFS, EBUSY
-// for a mount point, EPERM for what is immutable or can only be appended to. Zero for no reason that the kernel knows.
+// The reason, as an errno, why even root cannot create or replace an object with this name: EROFS, EBUSY for a mount
+// point, EPERM for an immutable or append-only object. Zero if the kernel reports none.
 int csys_hindrance(int directory, const char *name);
 
-// Which mount a path is on; zero where the kernel does not tell (before 5.8), or there is nothing.
+// The id of the mount that a path is on; zero if the kernel does not report it (before 5.8), or if the path does not exist.
 uint64_t csys_mount_id(const char *path);
 
-// Opens the regular file that a symlink leads to, by the rules of csys_walk: -EXDEV where it leads through somebody else's
-// symlink, or to something else.
+// Opens the regular file that a symlink leads to, by the rules of csys_walk: -EXDEV if it leads through another user's
+// symlink, or not to a regular file.
 int csys_open_target(const char *root, const char *path);
 
-// Descriptors are close-on-exec. A name `_at` is one in a directory, and never a symlink to be followed.
+// Descriptors are close-on-exec. The `_at` functions take a name in a directory and never follow a symlink.
 int csys_lstat_at(int directory, const char *name, csys_stat *out);
 int csys_open_read_at(int directory, const char *name);
 int csys_create_new_at(int directory, const char *name, uint32_t mode);
@@ -73,7 +73,7 @@ int csys_clone(int to, int from);  // reflink; ENOTSUP or similar where the file
 int csys_try_lock(int fd);  // exclusive flock; EWOULDBLOCK when held by another
 
 int csys_disk(const char *path, uint64_t *size, uint64_t *available);  // bytes; of the file system, for anybody
-// Bytes and inodes that root can still fill; inodes are UINT64_MAX where the file system makes them as needed.
+// Bytes and inodes that root can still use; inodes are UINT64_MAX if the file system creates them on demand.
 int csys_room(const char *path, uint64_t *bytes, uint64_t *inodes);
 int csys_rename(const char *from, const char *to);
 int csys_unlink(const char *path);
@@ -84,13 +84,13 @@ int csys_chmod(const char *path, uint32_t mode);
 int csys_lchown(const char *path, uint32_t uid, uint32_t gid);
 int csys_set_mtime(const char *path, int64_t mtime_ns);  // of the path itself, not what a symlink points to
 
-// What becomes of what has the new name already; the values are those of renameat2(2).
+// The treatment of an existing object with the new name; the values are those of renameat2(2).
 typedef enum : uint8_t {
     csys_rename_over = 0,  // it goes
     csys_rename_exclusive = 1,  // EEXIST
     csys_rename_exchange = 2,  // it gets the old name
 } csys_renaming;
-// EINVAL or ENOSYS where the file system or the kernel can only rename over.
+// EINVAL or ENOSYS if the file system or the kernel can only rename over.
 int csys_rename_at(int from, const char *name, int to, const char *new_name, csys_renaming how);
 int csys_link_at(int from, const char *name, int to, const char *new_name);  // a hard link
 int csys_symlink_at(const char *target, int directory, const char *name);
@@ -114,19 +114,19 @@ int csys_fsetxattr(int fd, const char *name, const void *value, size_t size);
 typedef struct csys_directory csys_directory;  // an open directory
 int csys_opendir(const char *path, csys_directory **out);
 int csys_opendir_fd(int fd, csys_directory **out);  // which it closes
-// 1 and the name, valid until the next call, and its kind (csys_kind_other when the filesystem does not say);
-// 0 at the end. "." and ".." are left out.
+// 1 and the name, valid until the next call, and its kind (csys_kind_other if the filesystem does not report it); 0 at
+// the end. Omits "." and "..".
 int csys_readdir(csys_directory *directory, const char **name, csys_kind *kind);
 void csys_closedir(csys_directory *directory);
 
 // Scanning, on the client only ----------------------------------------------------------------------------------
 
-// What is in a directory and below it, as records in the order of Git's trees, unaligned, in native byte order:
+// The contents of a directory and its subdirectories, as records in the order of Git's trees, unaligned, in native byte order:
 //   uint8 kind; uint8 length of the name; the name; then, of
 //     file, executable  uint64 size, mtime (ns), ctime (ns), inode
 //     directory         uint32 records below it, uint32 their bytes, the records
-//     failed            int32 errno of looking at it
-// "executable" is a regular file that its owner may execute. What vanishes meanwhile is left out.
+//     failed            int32 errno of the attempt to examine it
+// "executable" is a regular file that its owner may execute. Entries that vanish meanwhile are omitted.
 typedef enum : uint8_t {
     csys_scan_file = 1,
     csys_scan_executable,
@@ -145,10 +145,10 @@ typedef struct {
     int error;  // zero, or a negated errno: the directory itself could not be read
 } csys_scan;
 
-// One level: directories have nothing below them. What starts with '.' is left out.
+// Scans one level: directories have no records below them. Omits names that start with '.'.
 int csys_scan_names(const char *path, csys_scan *out);
-// The directories `names` of `path`, at most 64 levels each, with that many threads; what starts with '.' is left out
-// on the first level. `out` has `count` items; each is to be freed whatever is returned.
+// Scans the directories `names` of `path`, at most 64 levels each, with this many threads. Omits names that start with
+// '.' on the first level. `out` has `count` items; free each one whatever is returned.
 int csys_scan_trees(const char *path, const char *const *names, size_t count, int threads, csys_scan *out);
 void csys_scan_free(csys_scan *scan);
 bool csys_same(const void *one, const void *other, size_t count);  // memcmp(3)
@@ -158,9 +158,9 @@ int64_t csys_realpath(const char *path, char *buffer, size_t size);  // length, 
 // Processes -----------------------------------------------------------------------------------------------------
 
 // Starts a program, searched in PATH, with the three descriptors as its standard ones, in its own process group, with
-// default signals; returns the pid. Its arguments, the name first, lie one after the other, each terminated.
+// default signals; returns the pid. The arguments, the name first, follow one another, each terminated.
 int csys_spawn(const void *arguments, size_t size, size_t count, int in, int out, int err);
-// The status as a shell counts it: exit code, or 128 + signal. With wait false and the process running: -EAGAIN.
+// The status as a shell reports it: exit code, or 128 + signal. -EAGAIN if wait is false and the process is running.
 int csys_wait(int pid, bool wait);
 int csys_kill(int pid, int signal);
 int csys_kill_group(int pid, int signal);
@@ -182,7 +182,7 @@ typedef struct {
     bool readable;  // asked for, and answered; end of file and errors count as readable
     bool writable;
 } csys_poll_item;
-// How many items are ready; 0 after the timeout. A negative timeout waits without end. EINTR is returned.
+// The number of ready items; 0 after the timeout. A negative timeout waits forever. EINTR is returned.
 int csys_poll(csys_poll_item *items, size_t count, int64_t timeout_ms);
 
 #ifndef DEPTOOL_EMBEDDED
@@ -190,12 +190,12 @@ int csys_poll(csys_poll_item *items, size_t count, int64_t timeout_ms);
 
 int csys_terminal_columns(int fd);  // zero where there is no terminal
 int csys_terminal_rows(int fd);
-// Local time as `2026-11-21 07:47`; the length.
+// Formats local time as `2026-11-21 07:47`; returns the length.
 int64_t csys_local_time(int64_t seconds, char *buffer, size_t size);
-// Whether what is typed is shown; 0, or an error where there is no terminal.
+// Sets whether the terminal shows typed text; 0, or an error if there is no terminal.
 int csys_set_echo(int fd, bool shown);
-// Nothing else gets the numbers of standard descriptors that are closed, and who does not take what is written to them (EPIPE)
-// does not end the program.
+// Keeps other files from getting the numbers of closed standard descriptors, and ignores SIGPIPE: a write to a reader
+// that is gone fails with EPIPE instead of ending the program.
 void csys_prepare_standard_descriptors(void);
 void csys_ignore_hangup(bool ignored);  // SIGHUP: ignored, or as it was before
 void csys_catch_interrupts(bool caught);  // whether SIGINT and SIGTERM are caught, or end the program
@@ -203,10 +203,10 @@ int csys_wait_interrupt(void);  // waits for the next of them, once they are cau
 int csys_duplicate(int fd);  // above the standard ones, close-on-exec
 // As csys_spawn, but in this process's own group, so that the program may read from the terminal.
 int csys_spawn_foreground(const void *arguments, size_t size, size_t count, int in, int out, int err);
-// As csys_spawn, but in a session of its own, so that the program has no terminal to ask at.
+// As csys_spawn, but in its own session, so that the program has no terminal for prompts.
 int csys_spawn_session(const void *arguments, size_t size, size_t count, int in, int out, int err);
 int64_t csys_own_path(char *buffer, size_t size);  // of the running program; the length
-// A new directory for us alone in the directory for temporary files; the length of its path.
+// Creates a private directory in the directory for temporary files; returns the length of its path.
 int64_t csys_make_temporary_directory(char *buffer, size_t size);
 int csys_make_directory_plain(const char *path);  // with the umask; EEXIST if there is anything
 int64_t csys_working_directory(char *buffer, size_t size);
@@ -214,23 +214,23 @@ int64_t csys_working_directory(char *buffer, size_t size);
 
 // Threads -------------------------------------------------------------------------------------------------------
 
-// Runs `body(context)` on a thread of its own, which ends with it. EAGAIN when there can be no more threads. With `thread`, it
-// has to be joined.
+// Runs `body(context)` on a new thread, which ends with it. EAGAIN if no more threads can be created. With `thread`,
+// the caller has to join it.
 int csys_thread_start(void (*body)(void *context), void *context, uintptr_t *thread);
 void csys_thread_join(uintptr_t thread);  // returns when nothing of the thread is left
 
-// Lets this process have so many files open at once, or as many as it may.
+// Raises the limit on open files of this process to this number, or as far as permitted.
 void csys_allow_descriptors(uint64_t count);
 
 uint64_t csys_thread_id(void);  // tells the threads of this process apart
 
-// A place where threads wait for one another: a mutex and a condition variable.
+// A mutex and a condition variable.
 typedef struct csys_monitor csys_monitor;
 csys_monitor *csys_monitor_create(void);
 void csys_monitor_free(csys_monitor *monitor);
 void csys_monitor_lock(csys_monitor *monitor);
 void csys_monitor_unlock(csys_monitor *monitor);
-// Gives up the lock meanwhile, and returns when woken, or after the time; a negative time is without end.
+// Releases the lock while it waits, and returns when woken or after the timeout; a negative timeout waits forever.
 void csys_monitor_wait(csys_monitor *monitor, int64_t timeout_ms);
 void csys_monitor_wake_all(csys_monitor *monitor);
 
@@ -244,15 +244,15 @@ typedef enum : uint8_t {
 } csys_family;
 
 typedef struct csys_lookup csys_lookup;  // the addresses of a name
-// Starts getaddrinfo(3) on a thread of its own, because nothing can interrupt it. `ready` becomes readable when it is
-// done, and belongs to the lookup.
+// Starts getaddrinfo(3) on its own thread, because nothing can interrupt it. `ready` becomes readable when it is done,
+// and belongs to the lookup.
 int csys_lookup_start(const char *name, uint16_t port, csys_family family, csys_lookup **out, int *ready);
-// How many addresses, once ready. -ENOENT: no such name; -EAGAIN: the resolver does not answer.
+// The number of addresses, once ready. -ENOENT: no such name; -EAGAIN: the resolver does not answer.
 int csys_lookup_count(csys_lookup *lookup);
-// Frees the lookup, now or when its thread comes back.
+// Frees the lookup, now or when its thread returns.
 void csys_lookup_free(csys_lookup *lookup);
-// A non-blocking socket that connects to the address at `index`, small packets sent at once; writable when connected
-// or failed.
+// Starts to connect a non-blocking socket to the address at `index`, with TCP_NODELAY; it becomes writable when
+// connected or failed.
 int csys_connect_start(csys_lookup *lookup, size_t index);
 int csys_connect_result(int fd);  // 0, or why it failed
 int64_t csys_address_text(csys_lookup *lookup, size_t index, char *buffer, size_t size);  // numeric; the length
@@ -260,7 +260,7 @@ int csys_connect_unix(const char *path);  // non-blocking afterwards
 int csys_listen_unix(const char *path);  // non-blocking
 int csys_accept(int listener);  // non-blocking afterwards, close-on-exec
 
-// As read(2) and write(2), on a socket: no SIGPIPE; EINTR retried; -EAGAIN when it would wait.
+// As read(2) and write(2), on a socket: no SIGPIPE; EINTR is retried; -EAGAIN if it would wait.
 int64_t csys_receive(int fd, void *buffer, size_t count);
 int64_t csys_peek(int fd, void *buffer, size_t count);  // leaves it there to be received
 int64_t csys_send(int fd, const void *buffer, size_t count);
@@ -268,14 +268,14 @@ int csys_shutdown(int fd);  // both directions
 int csys_shutdown_writing(int fd);
 int csys_set_nonblocking(int fd);
 
-// The operator's own files, which may well be symlinks: followed, unlike above.
+// For the operator's own files, which may be symlinks. Unlike the functions above, these follow them.
 int csys_open_followed(const char *path);
 int csys_open_append_followed(const char *path, uint32_t mode);
 
-// From the account database: the name and the home directory, each terminated.
+// Gets the name and the home directory from the account database, each terminated.
 int csys_account(char *name, size_t name_size, char *home, size_t home_size);
 int64_t csys_user_name(uint32_t uid, char *buffer, size_t size);  // the length
-// Whether this user is alone in the group: the primary one, of the same name, with no other member.
+// Whether the group is private to this user: the primary group, with the same name and no other member.
 bool csys_is_private_group(uint32_t gid);
 void csys_zero(void *buffer, size_t count);  // not optimized away
 #endif
@@ -284,7 +284,7 @@ void csys_zero(void *buffer, size_t count);  // not optimized away
 
 int64_t csys_monotonic_ns(void);
 int64_t csys_realtime_ns(void);
-// "sysname machine" as `uname -sm` prints it; the node name.
+// "sysname machine" as printed by `uname -sm`; the node name.
 int64_t csys_uname(char *buffer, size_t size);
 int64_t csys_nodename(char *buffer, size_t size);
 const char *csys_strerror(int error);
@@ -293,7 +293,7 @@ int csys_isatty(int fd);
 // The file name of the running program, without its directory; empty if unknown.
 const char *csys_own_name(void);
 
-// errno values that callers tell apart.
+// errno values that callers distinguish.
 enum {
     csys_enoent = 2,
     csys_esrch = 3,

@@ -2,22 +2,22 @@ import Git
 import Model
 import Planning
 
-/// Why there is no plan.
+/// Why planning failed.
 package enum ClusterError: Error, Hashable, Sendable {
     case store(StoreError)
     case tree(TreeError)
-    /// Names that no host of the cluster matches, and the hosts there are.
+    /// Names that match no host of the cluster, and its hosts.
     case unknownHosts([String], known: [Hostname])
     case noHosts
-    /// A host that shall be removed is in the config tree.
+    /// A host to remove is still in the config tree.
     case hostInTree(Hostname)
-    /// Nothing is known to be deployed on the host.
+    /// The store has no deployed state for the host.
     case notDeployed(Hostname)
     /// A host is in another cluster's directory too.
     case hostInTwoClusters(Hostname, other: String)
-    /// No deploy of this store is there to be undone.
+    /// This store has no deploy to undo.
     case nothingToUndo
-    /// Another store deployed what these hosts run, so it is not known what they ran before.
+    /// Another store deployed these hosts, so their previous state is unknown.
     case unknownBefore([Hostname])
     /// The commit has no tree for these hosts, or the store does not have it.
     case notInCommit([Hostname], ObjectID)

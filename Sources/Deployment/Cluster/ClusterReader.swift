@@ -2,9 +2,9 @@ import Git
 import Model
 import Planning
 
-/// Reads config trees from the store and plans with them.
+/// Reads config trees from the store and makes plans from them.
 package struct ClusterReader {
-    /// Bytes of a `manifest.json` or `host.json`.
+    /// Maximum bytes of a `manifest.json` or `host.json`.
     private static let manifestLimit = 1 << 20
 
     let store: Store
@@ -24,8 +24,8 @@ package struct ClusterReader {
         return hosts.sorted { $0.0 < $1.0 }
     }
 
-    /// Compares the root tree with what every host is known to run, and with what is said to have drifted there. Other hosts
-    /// are not looked into.
+    /// Compares the root tree with the known deployed state of every host, and with its reported drift. Does not read
+    /// hosts that the filter excludes.
     package func plan(
         root: ObjectID, cluster: String, filter: HostFilter = .all, drift: [Hostname: [Drift]] = [:],
         origin: HostTree.Origin = .configTree
@@ -51,7 +51,7 @@ package struct ClusterReader {
         return Plan(hosts: plans, orphans: orphans.filter(filter.includes))
     }
 
-    /// Hosts of the cluster that are deployed to but not in its tree any more.
+    /// Hosts of the cluster that have a deployed state but are no longer in its tree.
     private func orphans(
         _ hosts: [Hostname], _ deployed: [Hostname: ObjectID], _ cluster: String
     ) throws(ClusterError) -> [Hostname] {
@@ -64,7 +64,7 @@ package struct ClusterReader {
         return orphans.sorted()
     }
 
-    /// What empties a host that is not in the tree any more.
+    /// A plan that empties a host that is no longer in the tree.
     package func removalPlan(_ host: Hostname, root: ObjectID) throws(ClusterError) -> Plan {
         guard try !hosts(in: root).contains(where: { $0.host == host }) else { throw .hostInTree(host) }
         let base = try read { () throws(StoreError) in try store.deployedCommit(host) }
@@ -72,7 +72,7 @@ package struct ClusterReader {
         let old = try hostTreeID(of: host, in: base)
         let empty = try read { () throws(StoreError) in try store.write(RecordedObject(kind: .tree, bytes: [])) }
         let known = try old.map { id throws(ClusterError) in try deployedTree(host, id) }
-        // The name check goes by what the host was deployed with.
+        // The name check uses the options that the host was deployed with.
         let wanted = HostTree(host: host, id: empty, options: known?.options ?? HostOptions(), apps: [])
         let plan = HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, isRemoval: true)
         return Plan(hosts: try plan.map { plan throws(ClusterError) in [try noteAlso(plan, known)] } ?? [])
@@ -84,7 +84,7 @@ package struct ClusterReader {
             do throws(StoreError) {
                 return try store.blob(file.id, limit: Self.manifestLimit)
             } catch {
-                // systemd reads no such unit.
+                // systemd does not read a unit this large.
                 if case .objectTooLarge = error { return [] }
                 throw .store(error)
             }
@@ -92,12 +92,12 @@ package struct ClusterReader {
         return plan
     }
 
-    /// The tree of one host in a commit; nil when the commit does not have it.
+    /// The tree of one host in a commit; nil if the commit has none.
     func hostTreeID(of host: Hostname, in commit: ObjectID) throws(ClusterError) -> ObjectID? {
         try read { () throws(StoreError) in try store.tree(of: host, in: commit) }
     }
 
-    /// The hosts of the tree, and those of the cluster that are deployed to but not in it any more, ordered by name.
+    /// The hosts of the tree, and deployed hosts of the cluster that are no longer in it, ordered by name.
     package func knownHosts(_ root: ObjectID, cluster: String, filter: HostFilter) throws(ClusterError) -> [Hostname] {
         let hosts = try hosts(in: root).map(\.host)
         let deployed = Dictionary(
@@ -108,7 +108,7 @@ package struct ClusterReader {
         return all.filter(filter.includes)
     }
 
-    /// What a host runs, with gaps where it cannot be read: what is wrong there is no reason to leave all hosts alone.
+    /// A host's deployed tree, with gaps where it cannot be read: a problem on one host must not block the others.
     func deployedTree(_ host: Hostname, _ id: ObjectID) throws(ClusterError) -> HostTree {
         var gap: String?
         do {
@@ -130,7 +130,7 @@ package struct ClusterReader {
         return tree
     }
 
-    /// What cannot be read, if it is that.
+    /// Describes an unreadable part; rethrows other errors.
     private static func gap(_ error: ClusterError) throws(ClusterError) -> String {
         switch error {
         case .tree(let problem): return "\(problem.place): \(problem.phrase)"

@@ -1,11 +1,11 @@
 import Git
 import Model
 
-/// What differs between two commits.
+/// The differences between two commits.
 package struct CommitDifference {
     /// Paths begin with the host's and the app's names.
     package var files: [ChangedFile]
-    /// Hosts that differ, but whose trees the store does not have, because it only heard of other hosts of the commit.
+    /// Hosts that differ, but whose trees the store lacks because it only synced other hosts of the commit.
     package var absent: [Hostname]
 }
 

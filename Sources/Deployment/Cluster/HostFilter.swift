@@ -1,6 +1,6 @@
 import Model
 
-/// Which hosts of a cluster are meant.
+/// Selects hosts of a cluster.
 package struct HostFilter: Sendable {
     /// Names and glob patterns; empty for all.
     private let patterns: [String]
@@ -10,8 +10,7 @@ package struct HostFilter: Sendable {
     /// Whether no host was named.
     var isAll: Bool { patterns.isEmpty }
 
-    /// Each may be a list with commas. One without a name, as from a shell's unset variable, stands for no host, not for
-    /// all.
+    /// Each list may contain commas. An empty one, such as a shell's unset variable, matches no host rather than all.
     package init(_ lists: [String]) {
         patterns = lists.flatMap { list in
             let names = list.split(separator: ",").map(String.init)
@@ -23,18 +22,18 @@ package struct HostFilter: Sendable {
         patterns.isEmpty || patterns.contains { Self.matches(host.text, $0) }
     }
 
-    /// Complains of names that match none of the hosts.
+    /// Throws for names that match none of the hosts.
     package func check(_ known: [Hostname]) throws(ClusterError) {
         if known.isEmpty { throw .noHosts }
         let unknown = patterns.filter { pattern in !known.contains { Self.matches($0.text, pattern) } }
         guard unknown.isEmpty else { throw .unknownHosts(unknown, known: known) }
     }
 
-    /// `*` stands for any characters, `?` for one.
+    /// `*` matches any characters, `?` matches one.
     static func matches(_ name: String, _ pattern: String) -> Bool {
         let (name, pattern) = (Array(name.utf8), Array(pattern.utf8))
         var (i, j) = (0, 0)
-        // Where to go on when what follows the last star turns out not to match.
+        // Where to retry if the part after the last star does not match.
         var star: (i: Int, j: Int)?
         while i < name.count {
             if j < pattern.count, pattern[j] == UInt8(ascii: "*") {

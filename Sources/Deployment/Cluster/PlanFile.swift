@@ -3,8 +3,8 @@ import Model
 import Planning
 import Wire
 
-/// A plan that waits for somebody's approval: what it starts from, the steps, and all that it takes to carry them out
-/// with another store. Whatever it holds is hostile until it was compared with a plan made here.
+/// A plan that waits for approval: its base, its steps, and everything needed to carry them out with another store.
+/// Untrusted until it has been compared with a plan made here.
 package struct PlanFile {
     package struct Host: Hashable, Sendable {
         package var host: Hostname
@@ -20,28 +20,28 @@ package struct PlanFile {
     /// The root tree, the hosts' trees, and the contents that the hosts do not have yet.
     var objects: [RecordedObject]
 
-    /// The first bytes of such a file.
+    /// The first bytes of a plan file.
     package static let magic = Array("deptool plan 1\n".utf8)
-    /// Bytes.
+    /// Maximum size in bytes.
     package static let limit = 1 << 30
 
     package enum Problem: Error, Hashable, Sendable {
         case notAPlan
         case malformed(WireError)
-        /// It does not hold what it speaks of.
+        /// Objects that the plan refers to are missing.
         case incomplete
         case tooLarge
         case store(StoreError)
         case cluster(ClusterError)
-        /// The host runs something else than the plan starts from, as far as the store knows.
+        /// The host runs another commit than the plan's base, according to the store.
         case hostMoved(Hostname, base: ObjectID?, deployed: ObjectID?)
-        /// The config tree here is another for this host.
+        /// The config tree here differs for this host.
         case treeMoved(Hostname)
-        /// From the same trees, this tool makes another plan.
+        /// This tool makes another plan from the same trees.
         case otherPlan(Hostname)
     }
 
-    /// Puts a plan into a file.
+    /// Writes a plan to a file.
     package init(_ plan: Plan, root: ObjectID, cluster: String, safety: Safety, store: Store) throws(Problem) {
         self.cluster = cluster
         self.safety = safety
@@ -72,7 +72,7 @@ package struct PlanFile {
         guard size <= Self.limit else { throw .tooLarge }
     }
 
-    /// Plans the same here, with the objects of the file in the store, and returns that if it is the very same plan.
+    /// Makes the same plan here, with the objects of the file in the store, and returns it if both are identical.
     ///
     /// `tree` is the root tree of the cluster's directory here, if there is one.
     package func plan(store: Store, tree: ObjectID?) throws(Problem) -> Plan {
@@ -128,7 +128,7 @@ package struct PlanFile {
 // MARK: Bytes
 
 extension PlanFile {
-    /// Nil for what is no plan at all, such as a directory's name that was mistyped.
+    /// Throws `notAPlan` if the bytes are not a plan at all, such as after a mistyped directory name.
     package init(reading bytes: [UInt8]) throws(Problem) {
         guard bytes.starts(with: Self.magic) else { throw .notAPlan }
         do {
@@ -153,7 +153,7 @@ extension PlanFile: WireCodable {
 
     package init(from reader: inout ByteReader) throws(WireError) {
         cluster = try reader.text()
-        // A directory's name, and part of a commit's message.
+        // A directory's name, and part of a commit message.
         guard !cluster.isEmpty, cluster.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "/") }) else { throw .badValue }
         guard let when = Safety.Guard(rawValue: try reader.text()) else { throw .unknownCase }
         let isAtomic = try reader.byte()

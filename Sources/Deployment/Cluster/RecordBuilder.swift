@@ -4,7 +4,8 @@ import Planning
 import Wire
 
 extension Store {
-    /// What a host's record will be when it runs `commit`: its own trees, and of the others only their names in the root.
+    /// The record of a host that runs `commit`: its own trees, and only the names of the other hosts' trees in the
+    /// root.
     func record(for wanted: HostTree, commit: ObjectID) throws(StoreError) -> Record {
         let info = try commitInfo(commit)
         var objects = [try object(commit), try object(info.tree)]
@@ -21,7 +22,7 @@ extension Store {
             units: wanted.apps.flatMap { app in app.manifest.units.map { DeployedUnit(app: app.name, name: $0) } })
     }
 
-    /// The files by which another store plans, should somebody edit them on the host: manifests and `host.json`.
+    /// The files that another store needs for planning if they are edited on the host: manifests and `host.json`.
     private func settings(of wanted: HostTree) throws(StoreError) -> [RecordedObject] {
         var ids = try tree(wanted.id).filter { $0.kind != .directory && $0.name == HostOptions.fileName }.map(\.id)
         ids += wanted.apps.compactMap { app in app.files.first { $0.path.text == Manifest.fileName }?.id }
@@ -37,10 +38,10 @@ extension Store {
         return objects
     }
 
-    /// Bytes: the record has to fit into a message.
+    /// In bytes: the record has to fit into a message.
     private static var maximumSettings: UInt64 { 1 << 20 }
 
-    /// What a host is asked to do, with the contents that it is not known to have.
+    /// The request to a host, with the contents that it may lack.
     func preparation(
         for plan: HostPlan, commit: ObjectID, holder: String, login: String = "", leavesNothing: Bool = false
     ) throws(StoreError) -> Preparation {
@@ -52,15 +53,15 @@ extension Store {
                 contents.append(Content(id: new.id, size: try blobSize(new.id)))
             }
         }
-        // Large ones wait for the host's word, so the others go first.
+        // The client sends large ones only after the host's reply, so the others go first.
         contents = contents.filter { !$0.isLarge } + contents.filter(\.isLarge)
         return Preparation(
             expected: plan.base, holder: holder, login: login, record: try record(for: plan.wanted, commit: commit),
             contents: contents, steps: plan.steps, leavesNothing: leavesNothing)
     }
 
-    /// Takes over what a host says is deployed there: verified by its ids, so a host can only speak of what really hangs
-    /// together, and nothing else of the record is written. Returns the contents that the store lacks.
+    /// Imports the deployed state that a host reports. Verifies it by its IDs, so a host can only offer consistent
+    /// objects, and writes nothing else of the record. Returns the contents that the store lacks.
     func adopt(_ record: Record, of host: Hostname) throws(AdoptionError) -> [ObjectID] {
         let known = Dictionary(record.objects.map { ($0.id, $0) }) { first, _ in first }
         guard let commit = known[record.commit], commit.kind == .commit else { throw .inconsistent }
@@ -72,8 +73,8 @@ extension Store {
         return missing
     }
 
-    /// Takes over a root tree and all trees of these hosts; nothing else that is offered is written. Returns the contents
-    /// that the store lacks.
+    /// Imports a root tree and all trees of these hosts, and ignores anything else offered. Returns the contents that
+    /// the store lacks.
     func take(
         _ root: ObjectID, of hosts: Set<Hostname>, from offered: [ObjectID: RecordedObject]
     ) throws(AdoptionError) -> [ObjectID] {
@@ -89,8 +90,8 @@ extension Store {
             taken[id] = entries
             return entries
         }
-        // All trees of the hosts must have come; other hosts' trees are nobody's business. A host that was emptied is not
-        // in the tree.
+        // Require all trees of these hosts, and ignore those of other hosts. A host that was emptied is not in the
+        // tree.
         var pending = try entries(root).filter { entry in
             entry.kind == .directory && Hostname(entry.name).map(hosts.contains) == true
         }.map(\.id)
@@ -98,7 +99,7 @@ extension Store {
         var seen = 1
         while let id = pending.popLast() {
             let entries = try entries(id)
-            // A few trees that hold each other many times over have no end to speak of.
+            // A few trees that contain each other many times can expand without limit.
             seen += entries.count
             guard seen <= Self.maximumEntries else { throw .inconsistent }
             for entry in entries {
@@ -114,7 +115,7 @@ extension Store {
         return Array(missing)
     }
 
-    /// How many files and directories a host may have.
+    /// Maximum files and directories of a host.
     private static var maximumEntries: Int { 1_000_000 }
 
     private func reading<Result>(_ body: () throws(StoreError) -> Result) throws(AdoptionError) -> Result {
@@ -128,9 +129,9 @@ extension Store {
     }
 }
 
-/// Why a host's record was not taken over.
+/// Why a host's record was rejected.
 enum AdoptionError: Error {
     case store(StoreError)
-    /// Its objects do not hang together.
+    /// Its objects do not match their IDs.
     case inconsistent
 }

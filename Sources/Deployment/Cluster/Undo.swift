@@ -3,10 +3,11 @@ import Model
 import Planning
 
 extension ClusterReader {
-    /// What brings hosts back to what they ran before, and the root tree of all that the cluster's hosts run then.
+    /// A plan that returns hosts to their previous state, and the root tree of everything that the cluster's hosts
+    /// run after it.
     ///
-    /// Without a filter these are the hosts of the last deploy that changed something. With `commit`, hosts go back to what
-    /// that has for them instead; without a filter, all that run anything.
+    /// Without a filter, it applies to the hosts of the last deploy that changed something. With `commit`, hosts go
+    /// back to their trees in it instead; without a filter, all hosts that run anything.
     package func undoPlan(
         to commit: ObjectID?, cluster: String, filter: HostFilter
     ) throws(ClusterError) -> (plan: Plan, root: ObjectID) {
@@ -14,7 +15,7 @@ extension ClusterReader {
         guard !deployed.isEmpty else { throw .nothingToUndo }
         try filter.check(deployed.keys.sorted())
         let targets = if let commit { try targets(in: commit, deployed, filter) } else { try targets(deployed, filter) }
-        // What all hosts run, but for those that go back.
+        // Everything that the hosts run, except those that go back.
         let empty = try read { () throws(StoreError) in try store.write(RecordedObject(kind: .tree, bytes: [])) }
         var trees: [(host: Hostname, tree: ObjectID)] = []
         for (host, running) in deployed {
@@ -26,23 +27,23 @@ extension ClusterReader {
         }
         let root = try read { () throws(StoreError) in try store.writeRoot(trees) }
         var plan = try plan(root: root, cluster: cluster, filter: filter, origin: .history)
-        // Emptied hosts are in no tree; that is nothing to be told now.
+        // Emptied hosts are in no tree, which is expected here.
         plan.orphans = []
         for index in plan.hosts.indices { try goBack(&plan.hosts[index], isUndo: commit == nil) }
         return (plan, root)
     }
 
     private func goBack(_ plan: inout HostPlan, isUndo: Bool) throws(ClusterError) {
-        // The name check of a host that is emptied goes by what it was deployed with.
+        // The name check of an emptied host uses the options that it was deployed with.
         if plan.wanted.apps.isEmpty, let base = plan.base, let tree = try hostTreeID(of: plan.host, in: base) {
             plan.wanted.options = try deployedTree(plan.host, tree).options
         }
-        // The host keeps the version before the one that runs.
+        // The host keeps the version before the running one.
         guard isUndo else { return }
         for change in plan.changes where change.kind == .update { plan.present.formUnion(change.files.compactMap(\.new?.id)) }
     }
 
-    /// What runs on the cluster's hosts, as far as is known.
+    /// The known commits that run on the cluster's hosts.
     func deployed(_ cluster: String) throws(ClusterError) -> [Hostname: ObjectID] {
         var deployed: [Hostname: ObjectID] = [:]
         var clusters: [ObjectID: String?] = [:]
@@ -56,7 +57,7 @@ extension ClusterReader {
         return deployed
     }
 
-    /// The trees of the hosts before what runs there now; nil for none.
+    /// The trees of the hosts before their present ones; nil for none.
     private func targets(
         _ deployed: [Hostname: ObjectID], _ filter: HostFilter
     ) throws(ClusterError) -> [Hostname: ObjectID?] {
@@ -75,14 +76,14 @@ extension ClusterReader {
         return targets
     }
 
-    /// The trees that the commit has for the hosts.
+    /// The hosts' trees in the commit.
     private func targets(
         in commit: ObjectID, _ deployed: [Hostname: ObjectID], _ filter: HostFilter
     ) throws(ClusterError) -> [Hostname: ObjectID?] {
         let root = try read { () throws(StoreError) in try store.commitInfo(commit).tree }
         var targets: [Hostname: ObjectID?] = [:]
         for (host, tree) in try hosts(in: root) where deployed[host] != nil && filter.includes(host) { targets[host] = tree }
-        // Of a commit that another store made, there are the trees of the hosts that were seen to run it.
+        // For another store's commit, this store has only the trees of hosts that were seen to run it.
         let absent = targets.filter { $0.value.map(store.contains) == false }.keys
         let unnamed = filter.isAll ? [] : deployed.keys.filter { filter.includes($0) && targets[$0] == nil }
         guard absent.isEmpty, unnamed.isEmpty, !targets.isEmpty else {
@@ -93,7 +94,7 @@ extension ClusterReader {
 }
 
 extension Store {
-    /// The newest of this store's deploys whose commit a host runs still.
+    /// The newest of this store's deploys whose commit a host still runs.
     fileprivate func lastDeploy(of deployed: [Hostname: ObjectID]) throws(StoreError) -> ObjectID? {
         var last: ObjectID?
         try readHistory { event in

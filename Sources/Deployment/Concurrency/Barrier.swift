@@ -1,12 +1,12 @@
 import SSH
 
-/// Where the hosts of a deploy meet: nobody goes on before all have come.
+/// A barrier for the hosts of a deploy: none goes on before all have arrived.
 final class Barrier: Sendable {
     enum Vote {
         case ready
-        /// Not ready, so nobody shall go on.
+        /// Not ready: nobody may go on.
         case against
-        /// Not there, and the others may go on without.
+        /// Missing: the others may go on without it.
         case absent
     }
 
@@ -18,13 +18,13 @@ final class Barrier: Sendable {
     private let state: Monitor<State>
     private let pause: Duration
 
-    /// For that many participants, each of whom votes once, and proves after each pause that it is there.
+    /// For a number of participants. Each votes once, and proves after each pause that it is still there.
     init(_ participants: Int, pause: Duration = .seconds(10)) {
         state = Monitor(State(awaited: participants))
         self.pause = pause
     }
 
-    /// Does not wait.
+    /// Votes without waiting.
     func vote(_ vote: Vote) {
         state.update {
             $0.awaited -= 1
@@ -32,17 +32,17 @@ final class Barrier: Sendable {
         }
     }
 
-    /// Takes back that one was ready; too late once all have voted.
+    /// Withdraws a ready vote; too late once all have voted.
     private func withdraw() {
         state.update { if $0.awaited > 0 { $0.isUnanimous = false } }
     }
 
-    /// Waits until everybody has voted; whether to go on. Calls `keepalive` after each pause; one that cannot do that any more
-    /// is not ready.
+    /// Waits until all have voted, and returns whether to go on. Calls `keepalive` after each pause; a participant
+    /// whose keepalive fails is not ready.
     func decision<Problem: Error>(keepalive: () throws(Problem) -> Void) throws(Problem) -> Bool {
         var next = Deadline.after(pause)
         while true {
-            // The wait ends with each vote.
+            // Each vote ends the wait.
             let decision = state.wait(atMost: next.pollTimeout) { $0.awaited <= 0 ? $0.isUnanimous : nil }
             if let decision { return decision }
             guard next.hasPassed else { continue }
@@ -56,6 +56,6 @@ final class Barrier: Sendable {
         }
     }
 
-    /// For one that has no vote.
+    /// For a participant without a vote.
     func decision() -> Bool { state.wait { $0.awaited <= 0 ? $0.isUnanimous : nil } }
 }

@@ -1,7 +1,7 @@
 import CSystem
 
-/// Runs work that blocks on a thread of its own, and suspends until it is done: Swift's pool has only as many threads as
-/// the machine has cores. On return the thread is gone, with what libraries keep for it.
+/// Runs blocking work on a thread of its own, and suspends until it is done: Swift's pool has only as many threads as
+/// the machine has cores. On return, the thread and its libraries' thread-local data are gone.
 func onOwnThread<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result {
     var thread: UInt?
     let result = await withCheckedContinuation { continuation in
@@ -12,10 +12,10 @@ func onOwnThread<Result: Sendable>(_ work: @escaping @Sendable () -> Result) asy
                 guard let context else { return }
                 Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
             }, body.toOpaque(), &started)
-        // No thread to be had: better late, on this one, than not at all.
+        // No thread available: running late on this one is better than not at all.
         if status == 0 { thread = started } else { body.takeRetainedValue().run() }
     }
-    // It has nothing left to do but to end.
+    // The thread has nothing left to do but end.
     if let thread { csys_thread_join(thread) }
     return result
 }
@@ -27,7 +27,7 @@ private final class Body {
 
 /// A value that threads share and wait for.
 package final class Monitor<Value>: @unchecked Sendable {
-    // Sendable, since the value is only ever touched under the lock.
+    // Sendable because the value is only accessed under the lock.
     private let monitor = csys_monitor_create()
     private var value: Value
 
@@ -35,7 +35,7 @@ package final class Monitor<Value>: @unchecked Sendable {
 
     deinit { csys_monitor_free(monitor) }
 
-    /// Reads or changes the value, and wakes those who wait for a change.
+    /// Reads or changes the value, and wakes threads that wait for a change.
     package func update<Result>(_ body: (inout Value) -> Result) -> Result {
         csys_monitor_lock(monitor)
         defer { csys_monitor_unlock(monitor) }
@@ -51,7 +51,7 @@ package final class Monitor<Value>: @unchecked Sendable {
         }
     }
 
-    /// Waits until `body` has a result, or for so many milliseconds.
+    /// Waits until `body` has a result, or for at most `milliseconds`.
     package func wait<Result>(atMost milliseconds: Int64, for body: (inout Value) -> Result?) -> Result? {
         csys_monitor_lock(monitor)
         defer { csys_monitor_unlock(monitor) }

@@ -1,4 +1,4 @@
-/// At most so many at a time, and so many at each door.
+/// Limits concurrent entries, in total and at each door.
 final class Semaphore: Sendable {
     private struct Inside {
         var count = 0
@@ -11,7 +11,7 @@ final class Semaphore: Sendable {
 
     init(_ most: Int, atDoor maximumAtDoor: Int) { (self.most, self.maximumAtDoor) = (most, maximumAtDoor) }
 
-    /// Waits for places at all of these doors at once, so that nobody holds one place while waiting for another.
+    /// Waits for places at all of these doors at once, so that no caller holds one place while waiting for another.
     func enter<Result, Problem: Error>(
         by doors: Set<String>, _ body: () throws(Problem) -> Result
     ) throws(Problem) -> Result {

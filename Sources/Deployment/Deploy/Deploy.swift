@@ -7,8 +7,8 @@ import Wire
 
 /// Carries out a plan on all its hosts.
 ///
-/// It begins by connecting, which changes nothing and may be done while the operator still reads the plan; then it waits
-/// for `commit` or `abort`.
+/// It begins by connecting, which changes nothing and may happen while the operator still reads the plan. Then it
+/// waits for `commit` or `abort`.
 package final class Deploy: Sendable {
     private enum Decision {
         case open
@@ -23,20 +23,20 @@ package final class Deploy: Sendable {
     private let report: @Sendable (Hostname, HostEvent) -> Void
     private let phrase: @Sendable (HostResult) -> String
     private let decision = Monitor(Decision.open)
-    /// Before any host is locked: whoever had to be asked something was.
+    /// Met before any host is locked, when all questions to the operator have been answered.
     private let loginBarrier: Barrier
-    /// Before anybody changes anything.
+    /// Met before any host changes.
     private let stagedBarrier: Barrier
-    /// Hosts that could not be reached, and that the others may do without.
+    /// Unreachable hosts that the deploy may skip.
     private let missing = Monitor<[MissingHost]>([])
-    /// Whether all who have met may go on: one vote, that of the operator where somebody is missing.
+    /// Whether the hosts at the login barrier may go on: a single vote, the operator's if hosts are missing.
     private let consent = Barrier(1)
-    /// Before anybody keeps the new state, when all or none shall.
+    /// Met before any host keeps its new state, if all or none must.
     private let commitBarrier: Barrier
-    /// One for each host of the plan.
+    /// One per host of the plan.
     private let interrupts: [Interrupt]
 
-    /// What happens is told to `report`, from the threads of the hosts, as it happens. `phrase` words how it ended, for the
+    /// Calls `report` with each event as it happens, from the threads of the hosts. `phrase` words the result for the
     /// history.
     package init(
         _ plan: Plan, store: Store, access: Access, options: DeployOptions,
@@ -57,8 +57,8 @@ package final class Deploy: Sendable {
         self.interrupts = interrupts
     }
 
-    /// Connects to all hosts, and does the rest once that is decided. Nobody changes anything before all hosts are locked
-    /// and have their files; then every host goes its way.
+    /// Connects to all hosts, and carries out the rest once committed. No host changes before all are locked and have
+    /// their files; from there each host proceeds on its own.
     package func run() async -> [(host: Hostname, result: HostResult)] {
         await withTaskGroup { group in
             for (plan, interrupt) in zip(plan.hosts, interrupts) {
@@ -79,7 +79,7 @@ package final class Deploy: Sendable {
         }
     }
 
-    /// Waits until all that can be reached are, and asks the operator whether to go on without those who are missing.
+    /// Waits for all logins, and asks the operator whether to go on without the missing hosts.
     private func mayGoOn() -> Bool {
         guard loginBarrier.decision() else { return false }
         let missing = missing.update { $0.sorted { $0.host < $1.host } }
@@ -87,7 +87,7 @@ package final class Deploy: Sendable {
         return ask(missing)
     }
 
-    /// Makes the commit, notes in the store's history what is about to happen, and lets every host go on with it.
+    /// Makes the commit, notes the start of the deploy in the store's history, and lets every host go on with it.
     @discardableResult
     package func commit(
         root: ObjectID, _ kind: HistoryEntry.Kind = .deploy, cluster: String, store: Store
@@ -97,15 +97,14 @@ package final class Deploy: Sendable {
         return commit
     }
 
-    /// Notes how it ended for a host, once it was decided that there is anything to end. What cannot be noted is known by
-    /// the host itself.
+    /// Notes a host's result, once the deploy is committed. If that fails, the host itself still has it.
     private func note(_ host: Hostname, _ result: HostResult) {
         guard case .commit(let commit) = decision.update({ $0 }), let store = try? Store.open(at: storePath) else { return }
         let time = csys_realtime_ns() / 1_000_000_000
         try? store.note([.ended(time: time, commit: commit, host, result.end, String(phrase(result).prefix(1000)))])
     }
 
-    /// Leaves all hosts as they are; for as long as nothing was decided.
+    /// Leaves all hosts as they are, unless the deploy is already committed.
     package func abort() {
         decision.update { decision in
             if case .open = decision { decision = .calledOff }
@@ -113,7 +112,7 @@ package final class Deploy: Sendable {
         cancel()
     }
 
-    /// Gives up: hosts that are connecting or staging are left as they are, those that run their steps roll back.
+    /// Gives up: leaves hosts that are connecting or staging as they are, and rolls back those that run their steps.
     package func cancel() {
         for interrupt in interrupts { interrupt.fire() }
     }
@@ -121,7 +120,7 @@ package final class Deploy: Sendable {
     // MARK: One host
 
     private func deploy(_ plan: HostPlan, _ interrupt: Interrupt) -> HostResult {
-        // Where this host has yet to vote, in their order, and how it votes there if it does not get as far.
+        // The barriers where this host has yet to vote, in order, and its vote there if it does not get that far.
         var barriers = [loginBarrier, stagedBarrier, commitBarrier]
         var vote = Barrier.Vote.against
         defer { for barrier in barriers { barrier.vote(vote) } }
@@ -165,7 +164,7 @@ package final class Deploy: Sendable {
                 plan, confirm: { confirm($0, plan, $1, login, password, $2, &refusedLogin, &barriers) },
                 report: { report(plan.host, $0) })
             session.hangUp()
-            // If the store cannot take it, the host says so at the next deploy.
+            // If the store cannot take it, the next deploy finds out from the host.
             if outcome == .deployed {
                 if !options.forgets { store.remember(plan.wanted.id, of: plan.host, in: commit) }
                 try? store.setDeployed(plan.host, options.forgets ? nil : commit, reason: "deploy")
@@ -177,7 +176,7 @@ package final class Deploy: Sendable {
         } catch {
             switch error {
             case .refused, .obstructed: return .failed(error)
-            // Whatever came instead of its word, the host may have done all of it.
+            // Without the host's own answer, it may have done all of it.
             case _ where isApplying: return .unknown(error)
             case .ssh(.interrupted): return .failed(.calledOff)
             default: return .failed(error)
@@ -185,7 +184,8 @@ package final class Deploy: Sendable {
         }
     }
 
-    /// `password` is what sudo got when the session began, and `sendKeepalive` is to be called every ten seconds.
+    /// `password` is the one that sudo got when the session began. `sendKeepalive` has to be called every ten
+    /// seconds.
     private func confirm(
         _ because: Step.Confirmation, _ plan: HostPlan, _ tests: GuardTests, _ login: OwnLogin?, _ password: Secret?,
         _ sendKeepalive: () throws(HostError) -> Void, _ refusedLogin: inout HostError?, _ barriers: inout [Barrier]
@@ -200,7 +200,7 @@ package final class Deploy: Sendable {
                 refusedLogin = login.map { tests.objection(to: $0) } ?? .sshdUntested([])
                 if refusedLogin != nil { return .notConfirmed(seconds: 0) }
             }
-            // A server that was just restarted may need a moment.
+            // A server that has just restarted may need a moment.
             for _ in 0..<3 {
                 do throws(HostError) {
                     try logInAgain(plan.host, password)
@@ -224,12 +224,12 @@ package final class Deploy: Sendable {
         }
     }
 
-    /// All that the next deploy will need, as far as to an agent that greets: the login, the login shell, sudo.
+    /// Tests everything that the next deploy needs, up to an agent that greets: the login, the login shell, sudo.
     private func logInAgain(_ host: Hostname, _ password: Secret?) throws(HostError) {
-        // Not through the session's own interrupt: giving up is told to the host over the connection there is.
+        // Not the session's own interrupt: cancelling is sent to the host over the existing connection.
         let interrupt: Interrupt
         do { interrupt = try Interrupt() } catch { throw .ssh(error) }
-        // Nobody is asked anything while a host waits; sudo may want the password again that it got before.
+        // No questions while a host waits; sudo may want the password that it got before.
         var questions = Prompts.none
         if let password { questions.sudoPassword = { _, _, wrong in wrong == nil ? password : nil } }
         var session = try HostSession(
@@ -250,9 +250,9 @@ package final class Deploy: Sendable {
         return commit
     }
 
-    /// Connects before anything is decided, which changes nothing: an agent is only brought after that. Nil when that has
-    /// to be done again, because a question came up that the operator cannot answer while reading, or because it failed in
-    /// a way that may pass.
+    /// Connects before the operator decides. This changes nothing, since an agent is only installed afterwards. Nil
+    /// if it has to be repeated, because of a question that the operator cannot answer while reading, or a failure
+    /// that may pass.
     private func connectEarly(_ plan: HostPlan, _ interrupt: Interrupt) -> HostSession? {
         guard options.connectsEarly, case .open = decision.update({ $0 }) else { return nil }
         do {
@@ -295,10 +295,10 @@ package final class Deploy: Sendable {
 }
 
 extension HostError {
-    /// Why a host does not keep its new state that did not prove that it is there still.
+    /// Why a host that stopped answering does not keep its new state.
     fileprivate var whyNotReady: Problem { self == .ssh(.interrupted) ? .cancelled : .disconnected }
 
-    /// Whether the operator has to be asked something first.
+    /// Whether the operator has to answer a question first.
     var isQuestion: Bool {
         switch self {
         case .ssh(.hostKeyUnknown), .ssh(.loginFailed), .ssh(.systemSSHFailed), .sudo(.passwordNeeded, _): true
@@ -320,9 +320,9 @@ extension HostResult {
 }
 
 extension Store {
-    /// Makes the commit of a deploy, which is a child of the last one, and notes what is about to happen.
+    /// Makes the commit of a deploy, a child of the last one, and notes the start of the deploy.
     func begin(_ plan: Plan, root: ObjectID, _ kind: HistoryEntry.Kind, cluster: String) throws(StoreError) -> ObjectID {
-        // Two at once would be children of one commit; in the same second, they might be the same one.
+        // Concurrent deploys would make siblings of one commit; within a second, even the same commit.
         try exclusively { () throws(StoreError) in
             let (author, time) = (author(), csys_realtime_ns() / 1_000_000_000)
             let commit = try commit(

@@ -1,12 +1,12 @@
 import Model
 import SSH
 
-/// How a deploy is to be done.
+/// Options of a deploy.
 package struct DeployOptions: Sendable {
     /// Connect before the operator has decided.
     package var connectsEarly: Bool
     package var unreachable: Unreachable
-    /// Forget hosts on which nothing is left.
+    /// Forget hosts on which nothing remains.
     package var forgets: Bool
 
     package init(connectsEarly: Bool = false, unreachable: Unreachable = .stop, forgets: Bool = false) {
@@ -19,13 +19,13 @@ package struct DeployOptions: Sendable {
 /// A host that could not be reached, and why.
 package typealias MissingHost = (host: Hostname, reason: SSHError)
 
-/// What becomes of the other hosts when some cannot be reached.
+/// What to do with the other hosts when some cannot be reached.
 package enum Unreachable: Sendable {
-    /// They are left as they are.
+    /// Leave them as they are.
     case stop
-    /// They go on.
+    /// Go on with them.
     case skip
-    /// They go on if the operator says so; asked once, when all others can be reached, and none is locked yet.
+    /// Go on if the operator agrees. Asked once, when all others can be reached and before any is locked.
     case ask(@Sendable ([MissingHost]) -> Bool)
 
     var isBearable: Bool {

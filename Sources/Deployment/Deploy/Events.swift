@@ -3,39 +3,39 @@ import Planning
 import SSH
 import Wire
 
-/// What happens to one host in the course of a deploy.
+/// An event on one host during a deploy.
 package enum HostEvent: Sendable {
     case connecting
     case installingAgent
-    /// The agent has introduced itself. Whether the host runs what the plan starts from is known now.
+    /// The agent has greeted. From now on it is known whether the host runs the plan's base.
     case connected(Deployed)
-    /// Comes after `connected`, when the deploy goes on.
+    /// Follows `connected`, when the deploy goes on.
     case warning(HostWarning)
     case locking
-    /// Bytes sent, and how many there are to send.
+    /// Bytes sent, and the total to send.
     case staging(bytes: UInt64, of: UInt64)
-    /// Locked, with all files; waits for the other hosts.
+    /// Locked, with all files; waiting for the other hosts.
     case staged
     case applying(Step)
-    /// A unit takes its time; comes every second.
+    /// A unit takes its time; repeated every second.
     case waiting(Waiting)
     case undoing(AgentError)
     case ended(HostResult)
 
-    /// What is deployed on a host: what the plan starts from, something else, or nothing any more.
+    /// A host's deployed state: the plan's base, another commit, or none.
     package enum Deployed: Sendable {
         case asPlanned, other, nothing
     }
 }
 
-/// What is worth knowing about a host, although it stands in nobody's way.
+/// A warning about a host that does not stop the deploy.
 package enum HostWarning: Hashable, Sendable {
-    /// Early boot reads these links before what they lead to is mounted. Ordered, never empty.
+    /// Early boot reads these links before their targets are mounted. Ordered, never empty.
     case readBeforeMount([AbsolutePath])
-    /// A deploy that is cut off is undone at the next contact, and not at the next boot.
+    /// The host rolls back an interrupted deploy at the next contact, not at the next boot.
     case noRecoveryAtBoot
 
-    /// What a plan and the host's greeting give reason for.
+    /// The warnings for a plan and the host's greeting.
     static func all(_ plan: HostPlan, _ hello: Hello) -> [HostWarning] {
         var warnings: [HostWarning] = []
         let early = plan.steps.compactMap { step -> AbsolutePath? in
@@ -47,19 +47,19 @@ package enum HostWarning: Hashable, Sendable {
     }
 }
 
-/// How a deploy ended for one host.
+/// The result of a deploy on one host.
 package enum HostResult: Hashable, Sendable {
     case deployed
     case rolledBack(AgentError)
-    /// The host is in its old state again, because no new login worked; how the last of them ended.
+    /// The host is back in its old state because no new login worked; the error of the last attempt.
     case lockedOut(HostError)
     /// The host is in neither state.
     case broken(AgentError, undoing: [AgentError], Outcome.Remainder)
-    /// Nothing was changed.
+    /// Nothing changed.
     case failed(HostError)
-    /// Nothing was changed: the host runs another commit, nil for none, which the store knows now.
+    /// Nothing changed: the host runs another commit, nil for none, which the store has now.
     case stale(ObjectID?)
-    /// The connection was lost while the steps ran, or nothing sensible came over it, so the host is in its old or its new state; it
-    /// undoes by itself what was not committed.
+    /// The connection was lost or returned garbage while the steps ran, so the host is in its old or its new state.
+    /// It rolls back by itself unless committed.
     case unknown(HostError)
 }

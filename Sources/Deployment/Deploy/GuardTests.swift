@@ -1,21 +1,22 @@
 import Model
 import Wire
 
-/// What programs said of their files.
+/// The results of programs that tested their files.
 typealias GuardTests = [Step.Test: (status: Int, output: [UInt8])]
 
 extension GuardTests {
-    /// What a program finds wrong in its files. What is not there reads none. A host that did not tell proves nothing.
+    /// The mistake that a program finds in its files. A missing program reads none. A host without a result proves
+    /// nothing.
     func mistake(in test: Step.Test) -> Problem? {
         guard let (status, output) = self[test] else { return .notConfirmed(seconds: 0) }
         guard status != 0, status != 127 else { return nil }
         let words = test.command.split(separator: " ").map(String.init)
-        // Without the login, which is no part of the mistake.
+        // Without the login, which is not part of the mistake.
         return .command(
             arguments: words.filter { $0 != "-C" }, status: status, output: String(decoding: output.prefix(16 << 10), as: UTF8.self))
     }
 
-    /// Why sshd might not let the operator in when it has read its files again; nil where it will.
+    /// Why sshd might reject the operator once it has read its files again; nil if it accepts the login.
     func objection(to login: OwnLogin) -> HostError? {
         guard let (status, output) = self[.sshd], status == 0, let before = self[.sshdBefore], before.status == 0 else {
             return .sshdUntested([])
@@ -28,7 +29,7 @@ extension GuardTests {
     }
 }
 
-/// What `sshd -T` prints: how sshd treats one login.
+/// The output of `sshd -T`: how sshd treats one login.
 struct SSHDSettings {
     /// By keyword, in lower case.
     private(set) var values: [String: [String]] = [:]
@@ -49,7 +50,8 @@ struct SSHDSettings {
         case letsIn, refuses, unknown
     }
 
-    /// What a setting, which changed, does to a login that worked before. The login is by key: only such works unasked.
+    /// The effect of a changed setting on a login that worked before. The login uses a key: only those work without a
+    /// prompt.
     func verdict(on keyword: String, _ login: OwnLogin) -> Verdict {
         if Self.harmless.contains(keyword) { return .letsIn }
         let value = values[keyword] ?? []
@@ -66,8 +68,8 @@ struct SSHDSettings {
         }
     }
 
-    /// Whether patterns, `USER` or `USER@HOST`, are about the login. What depends on a host that is given otherwise than by the
-    /// login's own address, `*` and `?` is not known.
+    /// Whether patterns, `USER` or `USER@HOST`, match the login. Unknown if the result depends on a host in any form
+    /// but the login's own address, `*` and `?`.
     private func matches(_ patterns: [String], _ login: OwnLogin, _ none: Verdict, _ some: Verdict) -> Verdict {
         var verdict = none
         for pattern in patterns {
@@ -83,7 +85,7 @@ struct SSHDSettings {
 
     private func glob(_ pattern: Substring, _ text: String) -> Bool { HostFilter.matches(text, String(pattern)) }
 
-    /// Settings that have nothing to do with who gets in by a key, and runs a command without a terminal.
+    /// Settings that do not affect who can log in with a key and run a command without a terminal.
     private static let harmless: Set<String> = [
         "acceptenv", "allowagentforwarding", "allowstreamlocalforwarding", "allowtcpforwarding", "banner", "clientalivecountmax",
         "clientaliveinterval", "compression", "debianbanner", "disableforwarding", "exposeauthinfo", "fingerprinthash", "gatewayports",

@@ -1,22 +1,22 @@
 import Model
 
-/// What a look at one thing found out.
+/// The result of one check.
 package struct Diagnosis: Hashable, Sendable {
     package enum Verdict: String, Sendable {
         case ok
-        /// It works, but not well, or not for all that one may want.
+        /// It works, but not well, or not for every use.
         case warn
         case fail
     }
 
     /// Nil for this machine.
     package var host: Hostname?
-    /// What was looked at, in a word or two.
+    /// The subject of the check, in a word or two.
     package var check: String
     package var verdict: Verdict
-    /// What was found; one line.
+    /// The finding; one line.
     package var message: String
-    /// What to do about it; nil where there is nothing to do.
+    /// How to fix it; nil if there is nothing to do.
     package var help: String?
 
     package init(_ check: String, _ verdict: Verdict, _ message: String, help: String? = nil, host: Hostname? = nil) {

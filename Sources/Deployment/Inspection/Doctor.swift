@@ -3,29 +3,29 @@ import Model
 import Planning
 import SSH
 
-/// Looks at the way to hosts, step by step, and at what is there; changes nothing on them.
+/// Checks the way to hosts, step by step, and the hosts themselves. Changes nothing on them.
 package struct Doctor: Sendable {
-    /// What the config tree wants of a host that matters before anything is deployed.
+    /// The config tree's requirements on a host that matter before the first deploy.
     package struct Wanted: Sendable {
-        /// What `/etc/hostname` shall say.
+        /// The hostname expected in `/etc/hostname`.
         package var hostname: String?
         package var usesQuadlets: Bool
         package var usesUnits: Bool
-        /// Paths of symlinks that are read in early boot.
+        /// Paths of symlinks that early boot reads.
         package var earlyLinks: [AbsolutePath]
 
-        /// Of a host that is in no config tree, nothing.
+        /// The defaults fit a host that is in no config tree: no requirements.
         package init(hostname: String? = nil, usesQuadlets: Bool = false, usesUnits: Bool = false, earlyLinks: [AbsolutePath] = []) {
             (self.hostname, self.usesQuadlets, self.usesUnits, self.earlyLinks) = (hostname, usesQuadlets, usesUnits, earlyLinks)
         }
     }
 
-    /// A step on the way, or what stopped there.
+    /// A step on the way, or the failure that ended it there.
     package enum Observation: Hashable, Sendable {
         case settings(user: String, endpoint: String, over: SystemSSHReason?)
-        /// All between here and a command that runs as root.
+        /// Everything between here and a command that runs as root.
         case login
-        /// What the login prints before the command has a say.
+        /// Output of the login before the command runs.
         case noise(String)
         case cpu(String, isCarried: Bool)
         case hostname(String, expected: String?)
@@ -33,7 +33,8 @@ package struct Doctor: Sendable {
         case options([String])
         case programs(missing: [String])
         case systemd(String?, isNeeded: Bool)
-        /// On which mount Deptool's directory is, or will be, and the symlinks into it that are read before anything is mounted.
+        /// The mount that holds, or will hold, Deptool's directory, and the symlinks into it that early boot reads
+        /// before anything is mounted.
         case boot(mount: String, earlyLinks: [AbsolutePath])
         case quadlets(present: Bool, isNeeded: Bool)
         case failed(HostError)
@@ -43,7 +44,7 @@ package struct Doctor: Sendable {
 
     package init(_ hosts: [Hostname], access: Access) throws(SSHError) { task = try HostTask(hosts, access: access) }
 
-    /// What was found on the way to each host, in order; ends with the first failure that nothing gets past.
+    /// Examines each host step by step; the list ends with the first failure that blocks further steps.
     package func examine(_ wanted: @escaping @Sendable (Hostname) -> Wanted) async -> [(host: Hostname, steps: [Observation])] {
         await task.onEach { host, access, interrupt in
             var steps: [Observation] = []
@@ -75,7 +76,7 @@ package struct Doctor: Sendable {
 }
 
 extension ClusterReader {
-    /// What matters about each host of the root tree before a deploy.
+    /// The requirements of each host in the root tree before a deploy.
     package func wanted(in root: ObjectID) throws(ClusterError) -> [Hostname: Doctor.Wanted] {
         var result: [Hostname: Doctor.Wanted] = [:]
         for (host, id) in try hosts(in: root) {
@@ -91,7 +92,7 @@ extension ClusterReader {
 }
 
 extension Access {
-    /// Runs ``HostProbe`` as root, and returns what was printed.
+    /// Runs ``HostProbe`` as root, and returns its output.
     fileprivate func probe(_ host: Hostname, _ interrupt: Interrupt, _ found: (Doctor.Observation) -> Void) throws(HostError) -> [UInt8] {
         let bootstrap = Bootstrap(agents: [])
         do throws(SSHError) {
@@ -100,7 +101,7 @@ extension Access {
             let reason = try transport == .libssh2 ? nil : transport == .openssh ? .chosen : settings.reasonForSystemSSH(.allowed)
             found(.settings(user: settings.user, endpoint: Endpoint(address: settings.hostName, port: settings.port).text, over: reason))
         } catch {
-            // What Deptool cannot use, ssh may.
+            // ssh may accept settings that Deptool cannot use.
             guard case .settingInvalid = error, transport != .libssh2 else { throw .ssh(error) }
         }
         let stream: any RemoteStream

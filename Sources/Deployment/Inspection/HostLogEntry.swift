@@ -1,15 +1,15 @@
 import Model
 
-/// A deploy as the host itself noted it. What it says was written by whoever could write there.
+/// A deploy in the host's own log. Untrusted: anyone who can write to the log can forge it.
 package struct HostLogEntry: Hashable, Sendable {
     /// Seconds since the epoch, by the host's clock.
     package var time: Int64
-    /// What it ran before; nil for nothing.
+    /// The commit that the host ran before; nil for none.
     package var before: ObjectID?
     package var commit: ObjectID
-    /// In a word, as the agent puts it: `deployed`, `unchanged`, `rolled-back` or `broken`.
+    /// One word from the agent: `deployed`, `unchanged`, `rolled-back` or `broken`.
     package var outcome: String
-    /// As the operator's client named them.
+    /// The operator's name, as reported by the client.
     package var operatorName: String
 
     package init(time: Int64, before: ObjectID?, commit: ObjectID, outcome: String, operatorName: String) {
@@ -20,7 +20,7 @@ package struct HostLogEntry: Hashable, Sendable {
         self.operatorName = operatorName
     }
 
-    /// The lines of a log, the newest first. What is no such line, as a first one that was cut, is left out.
+    /// The lines of a log, newest first. Skips invalid lines, such as a truncated first one.
     static func parse(_ bytes: [UInt8]) -> [HostLogEntry] {
         bytes.split(separator: UInt8(ascii: "\n")).reversed().compactMap { line in
             let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 4, omittingEmptySubsequences: false)

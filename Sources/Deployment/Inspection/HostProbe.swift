@@ -1,9 +1,9 @@
 import Model
 import SSH
 
-/// What is looked at on a host, as root and without changing anything, through whatever shell the login has.
+/// A read-only look at a host as root, through any login shell.
 ///
-/// Like ``Bootstrap``, the script has no single quote, backslash or `!` in it.
+/// Like ``Bootstrap``, the script contains no single quote, backslash or `!`.
 struct HostProbe {
     private static let begin = "DEPTOOL-PROBE-BEGIN"
     private static let end = "DEPTOOL-PROBE-END"
@@ -25,22 +25,22 @@ struct HostProbe {
         ].joined(separator: "; ")
     }
 
-    /// What the login printed before, without its last newline.
+    /// Output of the login before the script, without its last newline.
     private(set) var noise = ""
     var cpu = ""
     var hostname = ""
-    /// Bytes on the file system of Deptool's directory, or of where it will be.
+    /// Free bytes on the file system of Deptool's directory, or of its future location.
     var available: UInt64?
-    /// Mount options there.
+    /// Mount options of that file system.
     var options: [String] = []
-    /// The mount points above Deptool's directory, or at it; in the order in which they are mounted.
+    /// The mount points at or above Deptool's directory, in mount order.
     var mounts: [String] = []
-    /// Nil where it is not the running init.
+    /// Nil if systemd is not the running init.
     var systemd: String?
     var hasQuadlets = false
     var missing: [String] = []
 
-    /// Nil when what was printed is not the whole of it.
+    /// Nil if the output is incomplete.
     init?(_ printed: [UInt8]) {
         let text = String(decoding: printed.prefix(256 << 10), as: UTF8.self)
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
@@ -57,7 +57,7 @@ struct HostProbe {
             case "space":
                 let columns = value.split(separator: " ")
                 if columns.count >= 6, let blocks = UInt64(columns[3]), blocks < 1 << 50 { available = blocks << 10 }
-            // The last that is mounted there is on top.
+            // The last mount at a mount point is on top.
             case "options": options = value.split(separator: ",").map(String.init)
             case "mount": mounts.append(value)
             case "systemd": systemd = value

@@ -4,7 +4,7 @@ import Model
 import SSH
 import Wire
 
-/// How a host is, as it says itself. What it does not say is nil or empty.
+/// A host's status, as it reports it. Unreported values are nil or empty.
 package struct LiveStatus: Hashable, Sendable {
     /// Space on a file system or in memory, in bytes.
     package struct Space: Hashable, Sendable {
@@ -28,12 +28,12 @@ package struct LiveStatus: Hashable, Sendable {
         }
     }
 
-    /// Averages over 1, 5 and 15 minutes, as the kernel writes them, such as `0.12`.
+    /// Averages over 1, 5 and 15 minutes, in the kernel's format, such as `0.12`.
     package var load: [String]
     package var memory: Space?
     package var root: Space?
     package var `var`: Space?
-    /// In seconds, as the kernel counts.
+    /// In seconds, by the kernel's count.
     package var uptime: Int64?
     package var needsReboot: Bool
     package var agent: String
@@ -43,7 +43,7 @@ package struct LiveStatus: Hashable, Sendable {
 }
 
 extension LiveStatus {
-    /// Understands `Reply.report`, of which a host may have made anything; nil when that has not its parts.
+    /// Parses `Reply.report`, which is untrusted; nil if it does not have all its parts.
     init?(_ report: [UInt8], commit: ObjectID?) {
         let parts = report.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
         guard parts.count == 10 else { return nil }
@@ -78,7 +78,7 @@ extension LiveStatus {
     }
 
     private static func units(_ names: String, _ shown: String, _ uptime: Int64?) -> [Unit] {
-        // Of what systemctl says, a paragraph belongs to each unit.
+        // systemctl prints one paragraph per unit.
         var paragraphs: [[Substring: Substring]] = [[:]]
         for line in shown.split(separator: "\n", omittingEmptySubsequences: false) {
             if let equals = line.firstIndex(of: "=") {
@@ -95,7 +95,7 @@ extension LiveStatus {
                 properties[property].flatMap { $0.isEmpty ? nil : String($0.prefix(40)) }
             }
             let since = text("StateChangeTimestampMonotonic").flatMap { Int64($0) }.map { $0 / 1_000_000 }
-            // Zero: it has always been so.
+            // Zero: the state never changed.
             let age = since.flatMap { since in uptime.flatMap { since > 0 && since <= $0 ? $0 - since : nil } }
             return Unit(app: app, name: name, state: text("ActiveState"), substate: text("SubState"), age: age)
         }
@@ -103,7 +103,7 @@ extension LiveStatus {
 }
 
 extension HostSession {
-    /// How the host is.
+    /// The host's status.
     mutating func report() throws(HostError) -> LiveStatus {
         switch try ask(.report) {
         case .report(let bytes):
@@ -116,15 +116,14 @@ extension HostSession {
 }
 
 extension HostTask {
-    /// Asks every host how it is, once. `report` is called from the threads of the hosts.
+    /// Queries every host once. `report` is called from the threads of the hosts.
     package func live(
         _ report: @escaping @Sendable (Hostname, Result<LiveStatus, HostError>) -> Void
     ) async -> [(host: Hostname, result: Result<LiveStatus, HostError>)] {
         await run(report) { (_, session) throws(HostError) in try session.report() }
     }
 
-    /// Asks every host how it is, again and again with a pause in between, until it is cancelled. A host that cannot be
-    /// reached is tried again.
+    /// Queries every host repeatedly, with a pause in between, until cancelled. Retries hosts that cannot be reached.
     package func watch(
         every pause: Duration, _ report: @escaping @Sendable (Hostname, Result<LiveStatus, HostError>) -> Void
     ) async {

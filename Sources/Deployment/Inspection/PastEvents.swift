@@ -2,21 +2,21 @@ import Git
 import Model
 import Planning
 
-/// Something that happened, as an operator looks back on it.
+/// An event in the operator's history.
 package enum PastEvent: Hashable, Sendable {
     case deploy(PastDeploy)
-    /// The host was seen to run a commit that another store had deployed; nil for nothing. Times are seconds since the
-    /// epoch.
+    /// A sync found the host running a commit that another store had deployed; nil for none. Times are in seconds
+    /// since the epoch.
     case found(time: Int64, Hostname, commit: ObjectID?, before: ObjectID?)
-    /// The operator made the store forget what is deployed there.
+    /// The operator made the store forget the host's deployed state.
     case forgotten(time: Int64, Hostname, commit: ObjectID)
 }
 
-/// A deploy, and how it ended where that is known.
+/// A deploy, and its end on each host where known.
 package struct PastDeploy: Hashable, Sendable {
     package struct End: Hashable, Sendable {
         package var end: DeployEnd
-        /// For people; empty where there is nothing to say.
+        /// For people; can be empty.
         package var phrase: String
 
         package init(end: DeployEnd, phrase: String) {
@@ -26,7 +26,7 @@ package struct PastDeploy: Hashable, Sendable {
     }
 
     package var note: HistoryEntry
-    /// Without an end, the deploy is under way, or its client was switched off.
+    /// A host without an end is still being deployed to, or its client was switched off.
     package var ends: [Hostname: End]
 
     package init(note: HistoryEntry, ends: [Hostname: End]) {
@@ -36,15 +36,15 @@ package struct PastDeploy: Hashable, Sendable {
 }
 
 extension Store {
-    /// What happened on the hosts, the newest first, at most so many events. Of a deploy to several hosts, those that the
-    /// filter leaves out are left out.
+    /// The events on the hosts, newest first, at most `limit`. Hosts that the filter excludes are left out of deploys
+    /// to several hosts.
     package func pastEvents(_ limit: Int, _ filter: HostFilter = .all) throws(StoreError) -> [PastEvent] {
         var events: [PastEvent] = []
         var ends: [ObjectID: [Hostname: PastDeploy.End]] = [:]
         try readHistory { event in
             switch event {
             case .ended(_, let commit, let host, let end, let phrase):
-                // What was found out later is known better.
+                // A later finding is more accurate.
                 if ends[commit]?[host] == nil { ends[commit, default: [:]][host] = .init(end: end, phrase: phrase) }
             case .begun(var note):
                 note.hosts = note.hosts.filter { filter.includes($0.host) }
@@ -63,8 +63,8 @@ extension Store {
         return events
     }
 
-    /// What this store's deploys replaced by those commits, host by host: nil where that was nothing. Hosts whose commit
-    /// another store deployed are missing.
+    /// The commits that this store's deploys of `deployed` replaced, by host; nil for none. Omits hosts whose commit
+    /// another store deployed.
     func replaced(by deployed: [Hostname: ObjectID]) throws(StoreError) -> [Hostname: ObjectID?] {
         var result: [Hostname: ObjectID?] = [:]
         try readHistory { event in

@@ -2,17 +2,17 @@ import Git
 import Model
 import Planning
 
-/// What a look at a host found.
+/// The result of comparing a host with its record.
 package struct Verification: Hashable, Sendable {
-    /// What the host runs; nil for nothing.
+    /// The commit that the host runs; nil for none.
     package var commit: ObjectID?
-    /// What the store took it to run until now.
+    /// The commit that the store had for the host until now.
     package var known: ObjectID?
-    /// In the order of the apps, those that concern Deptool's own directories first.
+    /// In the order of the apps; drift of Deptool's own directories comes first.
     package var drift: [Drift]
-    /// The files of the apps that the host runs: what edited ones should be.
+    /// The files of the deployed apps: the recorded state of edited ones.
     package var files: [AppName: [FileEntry]]
-    /// What edited files and those in place of links are now, by their ids: as far as it was asked for.
+    /// Present contents of edited files, and of files in place of links, by their IDs: as far as requested.
     package var contents: [ObjectID: HostContent]
 
     package init(
@@ -26,22 +26,22 @@ package struct Verification: Hashable, Sendable {
         self.contents = contents
     }
 
-    /// Whether the host is as the store took it to be.
+    /// Whether the host matches the store.
     package var isClean: Bool { commit == known && drift.isEmpty }
 }
 
-/// Whether the contents of edited files are asked for, to be shown.
+/// Whether to fetch the contents of edited files, to show them.
 package enum Contents: Sendable {
     case left, fetched
 }
 
 extension ClusterReader {
-    /// The hosts of a cluster that something is known to be deployed on, ordered by name.
+    /// The hosts of a cluster that have a known deployed state, ordered by name.
     package func deployedHosts(_ cluster: String) throws(ClusterError) -> [Hostname] { try deployed(cluster).keys.sorted() }
 }
 
 extension HostTask {
-    /// Compares every host with its record. Where another store deployed, this one knows afterwards.
+    /// Compares every host with its record. If another store deployed there, updates this one.
     package func verify(
         storePath: String, _ contents: Contents,
         report: @escaping @Sendable (Hostname, Result<Verification, HostError>) -> Void = { _, _ in }
@@ -83,7 +83,7 @@ extension HostTask {
         }
     }
 
-    /// How much is held of a host's files, in bytes.
+    /// Maximum bytes of a host's files to hold in memory.
     private static let maximumShown: UInt64 = 64 << 20
 
     private static func fetch(
@@ -109,7 +109,7 @@ extension HostTask {
 }
 
 extension Drift {
-    /// A file that is not what it should be: where it is, what it holds, and how large it is.
+    /// A file that differs from its record: its path, ID and size.
     fileprivate var file: (path: AbsolutePath, id: ObjectID, size: UInt64)? {
         switch (finding, app) {
         case (.file(let path, .file(let id, let size)), let app?): (app.current.appending(path), id, size)
@@ -131,7 +131,7 @@ extension HostTree {
     }
 }
 
-/// What there is of a host that can drift: a host that speaks of anything else has made it up.
+/// All places on a host that can drift: a host that reports any other has made it up.
 struct DriftPlaces {
     private var apps: [AppName: (files: Set<RelativePath>, links: Set<Link>, placed: Set<AbsolutePath>, units: Set<UnitName>)] = [:]
 
@@ -156,7 +156,7 @@ struct DriftPlaces {
         switch drift.finding {
         case .file(let path, _): return app.files.contains(path)
         case .placed(let path, _, _): return app.placed.contains(path)
-        // A host that an earlier version deployed to has links where files are placed now.
+        // A host deployed to by an earlier version has links where files are placed now.
         case .link(let path, let source, _): return app.links.contains(Link(path: path, app: name, source: source))
         case .disabled(let unit), .enabledBy(let unit, _), .unwell(let unit, _): return app.units.contains(unit)
         case .extra, .attributes, .current: return true

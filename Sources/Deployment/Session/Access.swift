@@ -1,11 +1,11 @@
 import Model
 import SSH
 
-/// How hosts are reached.
+/// How to reach hosts.
 package struct Access: Sendable {
-    /// What carries a connection.
+    /// The client that carries a connection.
     package enum Transport: String, CaseIterable, Sendable {
-        /// libssh2, and the system's ssh for what libssh2 cannot do.
+        /// libssh2, or the system's ssh for features that libssh2 lacks.
         case auto
         case libssh2
         case openssh
@@ -15,15 +15,15 @@ package struct Access: Sendable {
     package var sshConfiguration: String?
     package var questions: Prompts
     package var transport: Transport
-    /// Is told why a host is reached through the system's ssh, on that host's thread.
+    /// Reports why a host is reached through the system's ssh. Called on that host's thread.
     package var explain: (@Sendable (Hostname, SystemSSHReason) -> Void)?
-    /// How many log in at once.
+    /// Limits concurrent logins.
     private let semaphore: Semaphore
 
-    /// How many log in at once to one server, or through one jump host. sshd begins to turn some away when ten have not
-    /// logged in yet (`MaxStartups 10:30:100`), and others may be about to log in there, too.
+    /// Maximum concurrent logins to one server, or through one jump host. sshd starts to drop connections at ten
+    /// unauthenticated ones (`MaxStartups 10:30:100`), and other users may be logging in too.
     private static let maximumPerServer = 8
-    /// How long a server that turns connections away is tried again.
+    /// How long to retry a server that drops connections.
     private static let timeout = Duration.seconds(30)
 
     package init(
@@ -35,8 +35,8 @@ package struct Access: Sendable {
         semaphore = Semaphore(parallel, atDoor: Self.maximumPerServer)
     }
 
-    /// Logs in and runs a command; whose login it was. A server that turns connections away because there are too many (sshd's
-    /// `MaxStartups`) is tried again, after a pause that differs from host to host.
+    /// Logs in and runs a command. Returns the stream and the login's user. Retries a server that drops connections
+    /// because there are too many (sshd's `MaxStartups`), after a pause that differs from host to host.
     func start(
         _ command: String, on host: Hostname, sharing: SystemSSH.Sharing = .allowed, _ questions: Prompts,
         _ interrupt: Interrupt
@@ -65,7 +65,7 @@ package struct Access: Sendable {
         return (stream, settings.user)
     }
 
-    /// Over the system's ssh if there is a reason for that. Tries again while the server is only too busy.
+    /// Uses the system's ssh if there is a reason to. Retries while the server is merely too busy.
     private func start(
         _ command: String, _ settings: HostSettings, because reason: SystemSSHReason?, _ sharing: SystemSSH.Sharing,
         _ questions: Prompts, _ interrupt: Interrupt
@@ -96,7 +96,8 @@ package struct Access: Sendable {
         return try connection.start(command, deadline: deadline)
     }
 
-    /// Tries what libssh2 could not. If that fails too, what both found out is told.
+    /// Retries with the system's ssh where libssh2 failed. If that fails too, the error combines the findings of
+    /// both.
     private func overSystemSSH(
         after failure: SSHError, _ command: String, _ settings: HostSettings, _ sharing: SystemSSH.Sharing,
         _ questions: Prompts, _ interrupt: Interrupt
@@ -109,7 +110,7 @@ package struct Access: Sendable {
         } catch {
             switch (failure, error) {
             case (.loginFailed(let first), .loginFailed(let second)): throw .loginFailed(second.completed(by: first))
-            // What libssh2 said of a known kind of failure is clearer.
+            // libssh2 describes a known kind of failure more clearly.
             case (.loginFailed, .systemSSHFailed), (.loginFailed, .connectionLost): throw failure
             default: throw error
             }
@@ -118,7 +119,7 @@ package struct Access: Sendable {
 }
 
 extension HostSettings {
-    /// The servers that a login concerns, as far as Deptool knows: the host itself, and the jump hosts before it.
+    /// The servers that a login involves, as far as Deptool can tell: the host itself and the jump hosts before it.
     var servers: Set<String> {
         var servers: Set = ["\(hostName):\(port)"]
         if case .jump(let hosts) = route { for host in hosts { servers.insert("jump \(host)") } }

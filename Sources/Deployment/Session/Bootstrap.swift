@@ -1,32 +1,34 @@
 import CAgents
 import Model
 
-/// What a login runs: the agent if it is there, else what puts it there and then runs it, all in one command.
+/// The command that a login runs: it starts the agent, installing it first if necessary, in a single command.
 ///
-/// It has to pass through whatever shell the login has (sh, bash, dash, zsh, fish, busybox), so the outer command is
-/// nothing but words in single quotes, and the script itself contains no single quote, backslash or `!`.
+/// It has to pass through any login shell (sh, bash, dash, zsh, fish, busybox), so the outer command consists only of
+/// words in single quotes, and the script itself contains no single quote, backslash or `!`.
 struct Bootstrap {
     let agents: [BundledAgent]
-    /// What sudo writes to standard error when it wants a password: nobody else's words.
+    /// sudo's password prompt on standard error: random, so nothing else prints it.
     let passwordPrompt = "DEPTOOL-PASSWORD-\(UInt64.random(in: 0 ... .max))"
 
-    /// In front of what the script says to the client.
+    /// Prefixes of the script's messages to the client.
     static let need = "DEPTOOL-NEED "
     static let failed = "DEPTOOL-FAILED "
 
-    /// Root needs no sudo. sudo reads a password, if it wants one, from the stream, byte by byte up to the end of the line.
+    /// Root needs no sudo. sudo reads the password, if it wants one, from the stream, byte by byte up to the end of
+    /// the line.
     var command: String { asRoot(script) }
 
-    /// What runs a script, which obeys the same rules, as root.
+    /// The command that runs a script as root. The script obeys the same rules.
     func asRoot(_ script: String) -> String {
         #"sh -c 'if [ "$(id -u)" = 0 ]; then exec sh -c "$0"; fi; LC_ALL=C exec sudo -S -p \#(passwordPrompt) sh -c "$0"' '\#(script)'"#
     }
 
-    /// An agent is run only if its hash is right and nobody but us can change it. An upload goes to a name of its own; only when its hash is right does it get the final one, so that a cut
-    /// connection never leaves something there that would be run. When it cannot be written, df says how many kilobytes and inodes
-    /// are left (of none at all where the file system makes them as it needs them, like btrfs). A small script by that name shows first whether anything
-    /// can be run there. `dd` reads exactly the agent from the stream and leaves what follows to the agent itself. Nothing
-    /// is written before the client has answered with a line.
+    /// Runs an agent only if its hash is right and only our user can change it. An upload goes to a temporary name
+    /// and is renamed only once its hash is right, so a cut connection never leaves a file there that would be run.
+    /// If the write fails, df reports the free kilobytes and inodes (no inodes on file systems that allocate them on
+    /// demand, like btrfs). A small script under the temporary name first shows whether files there can be executed.
+    /// `dd` reads exactly the agent from the stream and leaves the rest to the agent itself. Nothing is written
+    /// before the client has answered with a line.
     private var script: String {
         let cases = agents.map { #""Linux \#($0.cpu)") c=\#($0.cpu) n=\#($0.name) s=\#($0.bytes.count) h=\#($0.sha256);;"# }
         return [

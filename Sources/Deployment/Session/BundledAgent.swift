@@ -1,7 +1,7 @@
 import CAgents
 import Model
 
-/// An agent that this tool brings to hosts with one kind of CPU.
+/// An agent that this tool carries for hosts with one kind of CPU.
 struct BundledAgent {
     /// As `uname -m` prints it.
     var cpu: String
@@ -9,7 +9,7 @@ struct BundledAgent {
     var sha256: String
     var bytes: UnsafeBufferPointer<UInt8>
 
-    /// Its file name on a host, which no other agent has.
+    /// Its file name on a host, unique to this agent.
     var name: String { "deptool-agent-\(toolVersion)-\(sha256.prefix(10))" }
 
     static var all: [BundledAgent] {

@@ -7,24 +7,24 @@ import Wire
 struct Conversation {
     private let stream: any RemoteStream
     private var decoder = FrameDecoder()
-    /// By the monotonic clock.
+    /// When the last ping was sent, by the monotonic clock.
     private var lastSign = csys_monotonic_ns()
-    /// What came while only a sign of life was expected.
+    /// A reply that arrived while only a pong was expected.
     private var kept: Reply?
-    /// What sudo got.
+    /// The password that sudo got.
     private(set) var sudoPassword: Secret?
 
-    /// How long a host may say nothing, or take nothing, before it is given up.
+    /// How long a host may send or accept nothing before the connection is given up.
     static let timeout = Duration.seconds(30)
-    /// How long it may say nothing while it undoes an earlier deploy, or copies and syncs large files.
+    /// How long it may stay silent while it rolls back an earlier deploy, or copies and syncs large files.
     static let patienceForWork = Duration.seconds(300)
-    /// After how long a silent host is asked for a sign of life.
+    /// The silence after which a host is pinged.
     private static let keepaliveInterval = Duration.seconds(10)
 
-    /// Waits for the agent's magic, and brings the agent if the host asks for it, once `beforeInstall` returns. A password
-    /// for sudo is asked for with the one that was wrong, if any.
+    /// Waits for the agent's magic, and sends the agent if the host asks for it, once `beforeInstall` returns. Calls
+    /// `sudoPassword` with the wrong password, if any, when sudo needs one.
     ///
-    /// What a login prints first is skipped.
+    /// Skips anything that the login prints first.
     init(
         _ stream: any RemoteStream, bootstrap: Bootstrap, sudoPassword: ((_ wrong: Secret?) -> Secret?)? = nil,
         beforeInstall: () throws(HostError) -> Void
@@ -50,7 +50,7 @@ struct Conversation {
                 do throws(SSHError) {
                     try stream.write(answer, deadline: .after(.seconds(600)))
                 } catch {
-                    // A host that gives up while it is sent the agent says why, in what it has printed by then.
+                    // A host that gives up while it receives the agent has already printed the reason.
                     guard case .connectionLost = error else { throw .ssh(error) }
                 }
             }
@@ -74,7 +74,7 @@ struct Conversation {
         if stage.hasPrefix("cpu ") {
             return .unknownCPU(String(stage.dropFirst(4)), carried: BundledAgent.all.map(\.cpu))
         }
-        // Standard error says why; it comes by the end at the latest.
+        // Standard error has the reason, and is complete when the command ends.
         _ = try? stream.exitStatus(deadline: .after(.seconds(5)))
         let words = stage.split(separator: " ")
         guard words.first == "write" else { return .bootstrap(stage: stage, printed: stream.standardError) }
@@ -87,7 +87,7 @@ struct Conversation {
         return .bootstrap(stage: "write", printed: stream.standardError)
     }
 
-    /// What follows `prefix` on a whole line. It need not be the line's beginning: what a profile prints may end without a
+    /// The rest of a whole line after `prefix`, which need not begin the line: a profile's output may end without a
     /// newline.
     private func line(after prefix: String, in printed: [UInt8]) -> String? {
         for line in printed.split(separator: 10, omittingEmptySubsequences: false).dropLast() {
@@ -102,8 +102,8 @@ struct Conversation {
         try ssh { () throws(SSHError) in try stream.write(frame, deadline: .after(Self.timeout)) }
     }
 
-    /// The next message of an agent that answers at any time, however long what it does takes. It gets a sign of life
-    /// every ten seconds, and is given up when none comes back.
+    /// The next message of an agent that answers at any time, however long its work takes. Pings it every ten
+    /// seconds, and gives up when no answer comes back.
     mutating func receiveFromLiving() throws(HostError) -> Reply {
         var unanswered = 0
         while true {
@@ -122,8 +122,8 @@ struct Conversation {
         }
     }
 
-    /// Gives a sign of life to an agent that has been told to wait, and takes one. What else the agent said by then, which is
-    /// kept to be received; nil for nothing.
+    /// Pings an agent that has been told to wait, and takes its answer. Returns any other message that the agent has
+    /// sent by then, and keeps it to be received; nil if there is none.
     mutating func exchangeKeepalives() throws(HostError) -> Reply? {
         if let kept { return kept }
         try giveSignOfLife()
@@ -155,10 +155,10 @@ struct Conversation {
         }
     }
 
-    /// Ends the agent's input, and does not wait for it to go.
+    /// Ends the agent's input without waiting for it to exit.
     func hangUp() { try? stream.closeWrite(deadline: .after(.seconds(5))) }
 
-    /// Ends the agent's input: it drops or undoes what is under way, and goes.
+    /// Ends the agent's input: it drops or rolls back its work, and exits.
     func close() {
         try? stream.closeWrite(deadline: .after(.seconds(5)))
         _ = try? stream.exitStatus(deadline: .after(.seconds(5)))

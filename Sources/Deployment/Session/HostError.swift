@@ -3,47 +3,47 @@ import Model
 import SSH
 import Wire
 
-/// Why a host could not be worked with. Nothing on it has changed, unless the case says otherwise.
+/// Why a host cannot be worked with. Nothing on it has changed, unless the case says otherwise.
 package enum HostError: Error, Hashable, Sendable {
     case ssh(SSHError)
     /// This tool was built without agents.
     case noAgents
-    /// No agent for what `uname -sm` prints there.
+    /// No agent for the host's CPU, as `uname -sm` prints it.
     case unknownCPU(String, carried: [String])
-    /// The agent could not be put there: at which command, and what was printed.
+    /// Installing the agent failed: at which command, and what it printed.
     case bootstrap(stage: String, printed: [UInt8])
-    /// What was run ended without a word from the agent: its status, and what was printed.
+    /// The command ended without a word from the agent: its status and output.
     case noAgentSpoke(ExitStatus?, printed: [UInt8])
-    /// The login is not root's, and sudo did not help; what was printed.
+    /// The login is not root, and sudo failed; its output.
     case sudo(SudoProblem, printed: [UInt8])
     /// `/etc/hostname` names another host.
     case wrongHostname(expected: String, found: String)
     /// There is no systemd to run this unit.
     case noSystemd(UnitName)
-    /// An earlier transaction could not be undone.
+    /// An earlier transaction could not be rolled back.
     case broken(AgentError, undoing: [AgentError], Outcome.Remainder)
-    /// The agent refused what it was asked.
+    /// The agent refused the request.
     case refused(AgentError)
-    /// All that is in the way on the host, and how much more than that.
+    /// The obstacles on the host, and how many more there are.
     case obstructed([AgentError], more: Int)
-    /// What the host sent is no message.
+    /// The host sent something that is not a message.
     case malformed(WireError)
-    /// A message that makes no sense at this point.
+    /// A message that is not valid at this point.
     case unexpected
     case store(StoreError)
-    /// The record on the host does not hang together by its ids.
+    /// The objects of the host's record do not match their IDs.
     case inconsistentRecord
-    /// What is deployed there cannot be read, for that reason.
+    /// The deployed state on the host cannot be read, for this reason.
     case unreadable(String)
     /// Another deploy holds the lock.
     case busy(Holder)
-    /// All hosts must be ready before any changes, and another was not.
+    /// Another host was not ready. All must be ready before any changes.
     case otherHostNotReady
-    /// The operator gave up.
+    /// The operator cancelled.
     case calledOff
-    /// sshd would not let the operator in with what it reads when it starts next, because of this setting.
+    /// This setting would make sshd reject the operator at its next start.
     case sshdRefuses(setting: String)
-    /// It is not known whether sshd would let the operator in then, because of changes of these settings; none: because it
-    /// could not be asked before the change.
+    /// Whether sshd would still accept the operator is unknown, because these settings changed. Empty if sshd could
+    /// not be queried before the change.
     case sshdUntested([String])
 }

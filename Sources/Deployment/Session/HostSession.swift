@@ -4,7 +4,7 @@ import Planning
 import SSH
 import Wire
 
-/// One host's part of a deploy, from the login to the outcome. It belongs to one thread; every call blocks.
+/// One host's part of a deploy, from the login to the outcome. Belongs to one thread; every call blocks.
 struct HostSession {
     let host: Hostname
     private let interrupt: Interrupt
@@ -12,7 +12,8 @@ struct HostSession {
     private var hasHungUp = false
     let hello: Hello
 
-    /// Logs in and waits for the agent's greeting. Where there is no agent, nothing changes before `beforeInstall` returns.
+    /// Logs in and waits for the agent's greeting. If the agent is missing, nothing changes before `beforeInstall`
+    /// returns.
     init(
         _ host: Hostname, access: Access, sharing: SystemSSH.Sharing = .allowed, questions: Prompts,
         interrupt: Interrupt, report: (HostEvent) -> Void,
@@ -46,12 +47,12 @@ struct HostSession {
         }
     }
 
-    /// Whether the host is the one that is meant.
+    /// Checks that this is the intended host.
     func verify(hostname expected: String) throws(HostError) {
         guard hello.hostname == expected else { throw .wrongHostname(expected: expected, found: hello.hostname) }
     }
 
-    /// Whether the host can do what is asked of it: a unit needs systemd, files and links do not.
+    /// Checks that the host can run the plan: units need systemd, files and links do not.
     func checkUnits(_ steps: [Step]) throws(HostError) {
         guard !hello.hasSystemd else { return }
         for step in steps {
@@ -61,14 +62,14 @@ struct HostSession {
 
     // MARK: Deploying
 
-    /// What came of asking for the lock.
+    /// The result of a request for the lock.
     enum Lock {
         case ready
         case busy(Holder)
         case stale(Record?)
     }
 
-    /// Locks the host and brings it all files.
+    /// Locks the host and sends it all files.
     mutating func prepare(
         _ preparation: Preparation, storePath: String, report: (HostEvent) -> Void
     ) throws(HostError) -> Lock {
@@ -100,8 +101,8 @@ struct HostSession {
                 report(.staged)
                 return .ready
             case .staged(let missing):
-                // Files that were edited on the host, or are gone there. Nothing but what it is to have, and that once: a
-                // host could ask for what is other hosts' business.
+                // Files that were edited or removed on the host. Send only the host's own files, and only once: a
+                // host could ask for those of other hosts.
                 let files = Set(preparation.record.apps.flatMap(\.files).map(\.id))
                 guard !hasSupplied, Set(missing).count == missing.count, files.isSuperset(of: missing) else { throw .unexpected }
                 hasSupplied = true
@@ -118,7 +119,7 @@ struct HostSession {
         }
     }
 
-    /// A host that gives up meanwhile has said why: that is received next.
+    /// A host that gives up meanwhile has sent the reason, which is received next.
     private func sendToLiving(
         _ contents: ArraySlice<Content>, from reader: BlobReader, after resumed: [ObjectID: UInt64] = [:],
         onProgress: (UInt64) -> Void
@@ -130,7 +131,7 @@ struct HostSession {
         }
     }
 
-    /// `resumed` says how much of which content the host has.
+    /// `resumed` holds how many bytes of each content the host already has.
     private func send(
         _ contents: ArraySlice<Content>, from reader: BlobReader, after resumed: [ObjectID: UInt64] = [:],
         onProgress: (UInt64) -> Void
@@ -156,15 +157,15 @@ struct HostSession {
         do { return try reader.open(id) } catch { throw .store(error) }
     }
 
-    /// Runs the steps, to the end of it. When the operator gives up meanwhile, the host is asked to roll back.
+    /// Runs the steps to the end. If the operator cancels meanwhile, asks the host to roll back.
     ///
-    /// `confirm` says why a host that waits for a confirmation shall not keep its new state; nil if it shall. It gets what the
-    /// tests said by then. What it gets beside is to be called every ten seconds.
+    /// `confirm` returns why a host that waits for confirmation must not keep its new state; nil if it keeps it. It
+    /// receives the test results so far, and a closure to call every ten seconds.
     mutating func apply(
         _ plan: HostPlan, confirm: (Step.Confirmation, GuardTests, () throws(HostError) -> Void) -> Problem?,
         report: (HostEvent) -> Void
     ) throws(HostError) -> Outcome {
-        // The host knows only that it was told to undo.
+        // The host only learns that it was told to roll back, not why.
         var refusal: AgentError?
         var next = 0
         var tests: GuardTests = [:]
@@ -195,8 +196,8 @@ struct HostSession {
         }
     }
 
-    /// Keeps a host that waits from taking us for gone, and us from taking it for there. Throws when it does not answer, or
-    /// something else.
+    /// Keeps a waiting host and the client from taking each other for gone. Throws if the host does not answer, or
+    /// sends any other message.
     mutating func sendKeepalive() throws(HostError) {
         switch try conversation.exchangeKeepalives() {
         case nil: return
@@ -217,13 +218,13 @@ struct HostSession {
         }
     }
 
-    /// Tells the host that nothing comes of it, and leaves.
+    /// Tells the host to drop the deploy, and leaves.
     mutating func abandon() {
         try? conversation.send(.cancel)
         conversation.close()
     }
 
-    /// Leaves a host that has answered all it was asked, without the round trip that it takes to see the agent go.
+    /// Leaves a host that has answered every request, without the round trip of waiting for the agent to exit.
     mutating func hangUp() {
         conversation.hangUp()
         hasHungUp = true
@@ -233,7 +234,7 @@ struct HostSession {
 }
 
 extension AgentError {
-    /// Each problem once: several steps may meet the same.
+    /// Each problem once: several steps may hit the same one.
     static func distinct(_ failures: [AgentError]) -> [AgentError] {
         var distinct: [AgentError] = []
         for failure in failures where !distinct.contains(where: { $0.problem == failure.problem }) { distinct.append(failure) }

@@ -3,9 +3,9 @@ import Git
 import Model
 import Wire
 
-/// Learning what is deployed.
+/// Queries of the deployed state.
 extension HostSession {
-    /// What the host says is deployed there.
+    /// The deployed state, as the host records it.
     mutating func record() throws(HostError) -> Record? {
         switch try ask(.record) {
         case .record(let record): return record
@@ -14,7 +14,7 @@ extension HostSession {
         }
     }
 
-    /// What the host has noted of its deploys.
+    /// The host's own log of its deploys.
     mutating func log() throws(HostError) -> [HostLogEntry] {
         switch try ask(.log) {
         case .log(let bytes): return HostLogEntry.parse(bytes)
@@ -23,7 +23,7 @@ extension HostSession {
         }
     }
 
-    /// What differs from the host's record.
+    /// The differences from the host's record.
     mutating func drift(_ privateApps: [PrivateApp]) throws(HostError) -> [Drift] {
         try conversation.send(.verify(privateApps))
         var drift: [Drift] = []
@@ -41,7 +41,7 @@ extension HostSession {
         }
     }
 
-    /// What is in files that are known to be small; nothing of those that are not any more.
+    /// The contents of files that are known to be small; nil for those that no longer are.
     mutating func read(_ paths: [AbsolutePath]) throws(HostError) -> [[UInt8]?] {
         try conversation.send(.read(paths))
         var contents: [[UInt8]?] = []
@@ -69,7 +69,7 @@ extension HostSession {
         return contents
     }
 
-    /// Asks for what the agent has at hand.
+    /// Sends a request that the agent can answer at once.
     mutating func ask(_ request: Request) throws(HostError) -> Reply {
         try conversation.send(request)
         return try conversation.receive(deadline: .after(Conversation.timeout))
@@ -83,7 +83,7 @@ extension HostSession {
         return .nanoseconds(csys_monotonic_ns() - begun)
     }
 
-    /// Makes the store know what the host runs, and returns the commit; nil for nothing.
+    /// Updates the store to the host's deployed state, and returns the commit; nil for none.
     mutating func takeOver(_ record: Record?, into store: Store) throws(HostError) -> ObjectID? {
         do {
             let before = try store.deployedCommit(host)
@@ -91,7 +91,7 @@ extension HostSession {
                 let missing = try store.adopt(record, of: host)
                 try fetch(missing, into: store)
             }
-            // If another process has deployed there meanwhile, it knows better.
+            // If another process has deployed there meanwhile, its entry is newer.
             let reason = record == nil ? "nothing is deployed there" : "deployed by another store"
             if try store.setDeployed(host, record?.commit, insteadOf: before, reason: reason) {
                 let time = csys_realtime_ns() / 1_000_000_000
@@ -109,7 +109,7 @@ extension HostSession {
         }
     }
 
-    /// How much is fetched from a host at most, in bytes: a host must not fill the operator's disk.
+    /// Maximum bytes to fetch from a host: a host must not fill the operator's disk.
     private static let maximumFetched: UInt64 = 16 << 30
 
     private mutating func fetch(_ ids: [ObjectID], into store: Store) throws(HostError) {
@@ -118,7 +118,7 @@ extension HostSession {
         var rest = Self.maximumFetched
         for id in ids {
             guard case .file(let size) = try receiveFetched() else { throw .unexpected }
-            // A file that was edited on the host: its recorded content is nowhere to be had.
+            // A file that was edited on the host: its recorded content is lost.
             guard let size else { continue }
             guard size <= rest else { throw .inconsistentRecord }
             rest -= size

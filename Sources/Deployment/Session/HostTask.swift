@@ -17,12 +17,12 @@ package struct HostTask: Sendable {
         self.interrupts = interrupts
     }
 
-    /// Ends it early.
+    /// Ends the work early.
     package func cancel() {
         for interrupt in interrupts { interrupt.fire() }
     }
 
-    /// Logs in everywhere and calls `body` with each session, and `report` with what came of it, on that host's thread.
+    /// Logs in everywhere, calls `body` with each session, and `report` with its result, on that host's thread.
     func run<Success: Sendable>(
         _ report: @escaping @Sendable (Hostname, Result<Success, HostError>) -> Void = { _, _ in },
         _ body: @escaping @Sendable (Hostname, inout HostSession) throws(HostError) -> Success
@@ -34,7 +34,7 @@ package struct HostTask: Sendable {
         }.sorted { $0.host < $1.host }
     }
 
-    /// Calls `body` for each host on a thread of its own; the results as they come.
+    /// Calls `body` for each host on a thread of its own. Returns the results in the order of completion.
     func onEach<Result: Sendable>(_ body: @escaping @Sendable (Hostname, Access, Interrupt) -> Result) async -> [Result] {
         await withTaskGroup { group in
             for (host, interrupt) in zip(hosts, interrupts) {
@@ -57,8 +57,8 @@ package struct HostTask: Sendable {
         }
     }
 
-    /// Logs in everywhere and calls `body`, which ends by an error, with each session and with what waits for the pause to be
-    /// over; then `failed`; and all that again after the pause, until this is cancelled.
+    /// Logs in everywhere and calls `body`, which only ends by an error, with each session and a closure that waits
+    /// for the pause. Then calls `failed`, and starts over after the pause, until cancelled.
     func repeatedly(
         _ pause: Duration,
         _ body: @escaping @Sendable (Hostname, inout HostSession, () throws(HostError) -> Void) throws(HostError) -> Void,
@@ -78,16 +78,16 @@ package struct HostTask: Sendable {
     }
 }
 
-/// What a look at a host told the store.
+/// How a sync changed the store.
 package enum SyncResult: Hashable, Sendable {
-    /// It runs what the store says.
+    /// The host runs the commit that the store has.
     case unchanged(ObjectID?)
-    /// It runs this commit, nil for nothing; the store knows now.
+    /// The host runs this commit, nil for none; the store now has it.
     case updated(from: ObjectID?, to: ObjectID?)
 }
 
 extension HostTask {
-    /// Makes the store know what every host runs. `report` is called from the threads of the hosts.
+    /// Updates the store to what every host runs. `report` is called from the threads of the hosts.
     package func sync(
         storePath: String, report: @escaping @Sendable (Hostname, Result<SyncResult, HostError>) -> Void
     ) async -> [(host: Hostname, result: Result<SyncResult, HostError>)] {
@@ -103,7 +103,7 @@ extension HostTask {
         return .updated(from: known, to: try session.takeOver(try session.record(), into: store))
     }
 
-    /// The store, and the commit that it takes the host to run; nil for nothing.
+    /// The store, and the commit that it has for the host; nil for none.
     static func whatIsKnown(of host: Hostname, _ storePath: String) throws(HostError) -> (store: Store, commit: ObjectID?) {
         do {
             let store = try Store.open(at: storePath)
@@ -113,7 +113,8 @@ extension HostTask {
         }
     }
 
-    /// Measures round trips to the agents, at most `count` on each host; `report` gets each host's figures so far.
+    /// Measures round trips to the agents, at most `count` on each host. `report` receives each host's figures so
+    /// far.
     package func ping(
         count: Int, report: @escaping @Sendable (Hostname, RoundTrips) -> Void
     ) async -> [(host: Hostname, result: Result<RoundTrips, HostError>)] {
@@ -123,7 +124,7 @@ extension HostTask {
                 do throws(HostError) {
                     trips.add(try session.ping())
                 } catch {
-                    // Ended early by the operator: what there is counts.
+                    // The operator ended it early: keep the results so far.
                     if case .ssh(.interrupted) = error, trips.count > 0 { break }
                     throw error
                 }
@@ -146,7 +147,7 @@ package struct RoundTrips: Hashable, Sendable {
         sorted.insert(duration, at: sorted.firstIndex { $0 > duration } ?? sorted.endIndex)
     }
 
-    /// The time that `percent` of a hundred round trips do not exceed.
+    /// The time that `percent` percent of the round trips do not exceed.
     package func percentile(_ percent: Int) -> Duration? {
         guard !sorted.isEmpty else { return nil }
         return sorted[min(sorted.count - 1, max(0, (sorted.count * percent + 99) / 100 - 1))]

@@ -5,7 +5,7 @@ import SSH
 /// The operator's login, as the host sees it.
 struct OwnLogin: Hashable, Sendable {
     var user: String
-    /// Of the client, and of the server with its port: the words of `SSH_CONNECTION`.
+    /// The client's address and port, and the server's: the words of `SSH_CONNECTION`.
     var connection: [String]
     var groups: [String]
 
@@ -17,7 +17,7 @@ struct OwnLogin: Hashable, Sendable {
         self.groups = groups
     }
 
-    /// Logs in once more to find out; nil when no step of the plan wants to know.
+    /// Logs in once more to find out; nil if no step of the plan needs it.
     static func ask(_ plan: HostPlan, _ access: Access, _ interrupt: Interrupt) throws(HostError) -> OwnLogin? {
         guard plan.steps.contains(where: { $0.action == .test(.sshd) }) else { return nil }
         var printed: [UInt8] = []
@@ -37,9 +37,9 @@ struct OwnLogin: Hashable, Sendable {
         return login
     }
 
-    /// Nil when what was printed does not say.
+    /// Nil if the output does not contain it.
     init?(_ printed: [UInt8]) {
-        // By bytes: to Swift, CR and LF are one character, which is no end of a line.
+        // By bytes: in a Swift string, CR LF is one character, so LF does not end the line.
         for bytes in printed.split(separator: 10) where bytes.starts(with: Self.mark.utf8) {
             guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else { return nil }
             let line = String(decoding: bytes, as: UTF8.self)
@@ -54,7 +54,8 @@ struct OwnLogin: Hashable, Sendable {
 
     var address: String { connection.first ?? "UNKNOWN" }
 
-    /// As sshd(8) takes it with `-C`. Unless it looks up names (`UseDNS`), the client's address stands for its name, too.
+    /// In the form that sshd(8) takes with `-C`. Unless sshd looks up names (`UseDNS`), the client's address also
+    /// serves as its name.
     var specification: String {
         var words = ["user=\(user)", "host=\(address)", "addr=\(address)"]
         if connection.count == 4 { words += ["laddr=\(connection[2])", "lport=\(connection[3])"] }

@@ -1,6 +1,6 @@
 import SSH
 
-/// sudo's question for a password, which it puts to standard error, and our answers on the stream.
+/// sudo's password prompts on standard error, and our answers on the stream.
 struct SudoPassword {
     private let prompt: [UInt8]
     private let ask: ((_ wrong: Secret?) -> Secret?)?
@@ -12,12 +12,12 @@ struct SudoPassword {
         self.ask = ask
     }
 
-    /// Sends the password when sudo has asked since the last time.
+    /// Sends the password if sudo has asked since the last call.
     mutating func answer(_ stream: any RemoteStream) throws(HostError) {
         let said = stream.standardError
         guard said.split(separator: prompt, omittingEmptySubsequences: false).count - 1 > answered else { return }
         answered += 1
-        // sudo gives up by then; a host that asks for more wants to know them.
+        // sudo gives up by then; a host that asks more often is collecting passwords.
         guard answered <= Secret.maximumTries, let password = ask?(last) else {
             throw .sudo(last == nil ? .passwordNeeded : .passwordWrong, printed: cleaned(said))
         }
@@ -30,7 +30,7 @@ struct SudoPassword {
         }
     }
 
-    /// What was written besides the questions.
+    /// The output without the prompts.
     func cleaned(_ said: [UInt8]) -> [UInt8] {
         Array(said.split(separator: prompt, omittingEmptySubsequences: false).joined())
     }

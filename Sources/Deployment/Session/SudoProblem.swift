@@ -1,6 +1,6 @@
 /// Why sudo on a host did not start the agent.
 package enum SudoProblem: Hashable, Sendable {
-    /// It wants a password, and nobody could be asked or gave one.
+    /// sudo needs a password, and the operator could not be asked or gave none.
     case passwordNeeded
     case passwordWrong
     /// `Defaults requiretty`.
@@ -9,7 +9,7 @@ package enum SudoProblem: Hashable, Sendable {
     case notAllowed
     case notInstalled
 
-    /// Finds out from what sudo or sudo-rs, whose messages are English here, wrote to standard error.
+    /// Recognises the messages of sudo and sudo-rs on standard error, which are in English here.
     init?(_ text: String) {
         if text.contains("you must have a tty") {
             self = .terminalNeeded

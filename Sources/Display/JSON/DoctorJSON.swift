@@ -1,7 +1,7 @@
 import Deployment
 import Model
 
-/// Findings, as JSON.
+/// Findings as JSON.
 package func doctorJSON(_ findings: [Diagnosis], exit: Int32) -> JSONValue {
     let rows = findings.map { finding -> JSONValue in
         [

@@ -1,7 +1,7 @@
 import Deployment
 import Model
 
-/// The logs of the hosts themselves, as JSON.
+/// The hosts' own logs as JSON.
 package func hostLogJSON(_ results: [(host: Hostname, result: Result<[HostLogEntry], HostError>)]) -> JSONValue {
     let rows = results.map { host, result -> JSONValue in
         switch result {

@@ -1,4 +1,4 @@
-/// A JSON value (RFC 8259). Keys keep their order, so that the same thing is always the same text.
+/// A JSON value (RFC 8259). Keys keep their order, so that equal values have equal text.
 package enum JSONValue: Sendable, ExpressibleByStringLiteral, ExpressibleByDictionaryLiteral, ExpressibleByIntegerLiteral,
     ExpressibleByBooleanLiteral
 {
@@ -17,7 +17,8 @@ package enum JSONValue: Sendable, ExpressibleByStringLiteral, ExpressibleByDicti
     init(_ text: String?) { self = text.map { .string($0) } ?? .null }
     init(_ number: Int) { self = .number(Int64(number)) }
 
-    /// The value on one line, without a newline. Only ASCII control characters and what a terminal would obey are escaped.
+    /// The value on one line, without a newline. Escapes only control characters and characters that affect the
+    /// terminal.
     package var text: String {
         var bytes: [UInt8] = []
         write(to: &bytes)
@@ -56,7 +57,7 @@ package enum JSONValue: Sendable, ExpressibleByStringLiteral, ExpressibleByDicti
             case 0x22, 0x5c: bytes += [UInt8(ascii: "\\"), UInt8(scalar.value)]
             case 0x0a: bytes += "\\n".utf8
             case 0x09: bytes += "\\t".utf8
-            // Control characters, and what changes the direction or the lines of the text around it.
+            // Control characters, and those that change the direction or the lines of the text around them.
             case 0..<0x20, 0x7f..<0xa0, 0x2028...0x202e, 0x2066...0x2069, 0x200e, 0x200f, 0x061c, 0xfeff:
                 let digits = String(scalar.value, radix: 16)
                 bytes += ("\\u" + String(repeating: "0", count: 4 - digits.count) + digits).utf8
@@ -67,7 +68,7 @@ package enum JSONValue: Sendable, ExpressibleByStringLiteral, ExpressibleByDicti
     }
 }
 
-/// An error and the status that the program ends with.
+/// An error and the exit status.
 package func errorJSON(_ message: String, help: String?, exit: Int32) -> JSONValue {
     ["type": "error", "message": .string(message), "help": JSONValue(help), "exit": .number(Int64(exit))]
 }

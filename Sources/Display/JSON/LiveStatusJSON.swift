@@ -1,7 +1,7 @@
 import Deployment
 import Model
 
-/// How the hosts are, as JSON; `now` is seconds since the epoch.
+/// The status of the hosts as JSON; `now` is in seconds since the epoch.
 package func liveStatusJSON(_ results: [(host: Hostname, result: Result<LiveStatus, HostError>)], now: Int64) -> JSONValue {
     func space(_ space: LiveStatus.Space?) -> JSONValue {
         space.map { ["total_bytes": number($0.total), "available_bytes": number($0.available)] } ?? .null

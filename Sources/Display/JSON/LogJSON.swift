@@ -2,7 +2,7 @@ import Deployment
 import Git
 import Model
 
-/// What happened on the hosts, as JSON.
+/// The events on the hosts as JSON.
 package func logJSON(_ events: [PastEvent]) -> JSONValue {
     ["type": "log", "events": .list(events.map(json))]
 }

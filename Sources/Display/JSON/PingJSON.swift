@@ -1,7 +1,7 @@
 import Deployment
 import Model
 
-/// Round-trip times in microseconds, as JSON.
+/// Round-trip times in microseconds as JSON.
 package func pingJSON(_ results: [(host: Hostname, result: Result<RoundTrips, HostError>)]) -> JSONValue {
     func microseconds(_ duration: Duration?) -> JSONValue {
         duration.map { .number(Int64($0 / .microseconds(1))) } ?? .null

@@ -2,7 +2,7 @@ import Git
 import Model
 import Planning
 
-/// A plan as JSON. The keys and words are described in the manual and do not change.
+/// A plan as JSON. The manual documents the keys and words, which are stable.
 package func planJSON(_ plan: Plan, cluster: String) -> JSONValue {
     [
         "type": "plan", "cluster": .string(cluster), "hosts": .list(plan.hosts.map(json)),
@@ -46,7 +46,7 @@ private func json(_ file: FileChange) -> JSONValue {
     ]
 }
 
-/// A step: its name, the app it belongs to, and what else there is to it.
+/// A step: its name, its app, and further members.
 func stepJSON(_ step: Step) -> JSONValue {
     var members: [(key: String, value: JSONValue)] = [
         ("step", .string(step.action.name)), ("app", JSONValue(step.app?.text)),

@@ -2,7 +2,7 @@ import Deployment
 import Git
 import Model
 
-/// What happens to a host in the course of a deploy, as JSON.
+/// A host's event during a deploy as JSON.
 package func progressJSON(_ host: Hostname, _ event: HostEvent) -> JSONValue {
     if case .ended(let result) = event { return resultJSON(host, result) }
     var members: [(key: String, value: JSONValue)] = [("type", "progress"), ("host", .string(host.text))]
@@ -39,7 +39,7 @@ private func resultJSON(_ host: Hostname, _ result: HostResult) -> JSONValue {
 }
 
 extension HostResult {
-    /// How it ended, in a word.
+    /// The outcome in a word.
     var word: String {
         switch self {
         case .deployed: DeployEnd.done.rawValue
@@ -52,7 +52,7 @@ extension HostResult {
     }
 }
 
-/// The last line of a deploy, as JSON. The commit is nil when nothing was to be done.
+/// The last line of a deploy as JSON. The commit is nil if there was nothing to do.
 package func summaryJSON(commit: ObjectID?, exit: Int32, took: Duration) -> JSONValue {
     ["type": "summary", "commit": JSONValue(commit?.hex), "exit": .number(Int64(exit)), "milliseconds": milliseconds(took)]
 }

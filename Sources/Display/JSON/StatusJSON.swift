@@ -1,7 +1,7 @@
 import Git
 import Model
 
-/// What is known of the hosts as JSON.
+/// The status of the hosts, according to the store, as JSON.
 package func statusJSON(_ hosts: [HostStatus], cluster: String) -> JSONValue {
     let rows = hosts.map { host -> JSONValue in
         [

@@ -1,7 +1,7 @@
 import Deployment
 import Model
 
-/// What the hosts said they run, as JSON.
+/// The hosts' commits as JSON.
 package func syncJSON(_ results: [(host: Hostname, result: Result<SyncResult, HostError>)]) -> JSONValue {
     let rows = results.map { host, result -> JSONValue in
         switch result {

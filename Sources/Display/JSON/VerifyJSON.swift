@@ -1,7 +1,7 @@
 import Deployment
 import Model
 
-/// What was found on the hosts, as JSON.
+/// The findings on the hosts as JSON.
 package func verifyJSON(_ results: VerifyText.Results) -> JSONValue {
     let rows = results.map { host, result -> JSONValue in
         switch result {
@@ -15,7 +15,7 @@ package func verifyJSON(_ results: VerifyText.Results) -> JSONValue {
     return ["type": "verify", "hosts": .list(rows)]
 }
 
-/// Something that somebody changed: a word for it, the app, a phrase for people, and what else there is to it.
+/// A drift: a word for it, the app, a phrase for people, and further members.
 func driftJSON(_ drift: Drift) -> JSONValue {
     var members: [(key: String, value: JSONValue)] = [
         ("drift", .string(drift.finding.word)), ("app", JSONValue(drift.app?.text)), ("message", .string(drift.phrase)),

@@ -1,10 +1,10 @@
 import Deployment
 import Wire
 
-/// What a host is at, since when, and how far it has come.
+/// A host's present activity, when it began, and how far it is.
 struct Activity: Sendable {
     enum Kind: Sendable {
-        /// Waits for others, or for its turn.
+        /// Waiting for other hosts, or for its turn.
         case idle
         case working, done, failed
 
@@ -24,7 +24,7 @@ struct Activity: Sendable {
     var phrase: String
     var since: Duration
     var upload: Upload?
-    /// As a host counts it itself.
+    /// The time that the host itself reports.
     var wait: Waiting?
 
     init(kind: Kind, phrase: String, since: Duration) { (self.kind, self.phrase, self.since) = (kind, phrase, since) }
@@ -38,10 +38,10 @@ struct Activity: Sendable {
         }
     }
 
-    /// After which time a step is slow.
+    /// The time after which a step counts as slow.
     private static let slowAfter = Duration.seconds(2)
 
-    /// What stands behind the phrase, in full and where there is little room for it; nil where there is nothing to say.
+    /// Text after the phrase, in full and for narrow terminals; nil if there is none.
     func detail(_ now: Duration) -> (long: String, short: String)? {
         if let wait { return (" (\(wait.elapsed) s of \(wait.limit) s)", " \(wait.elapsed) s") }
         if let upload { return upload.text(now) }
@@ -51,14 +51,14 @@ struct Activity: Sendable {
     }
 }
 
-/// Content on its way to a host, in bytes.
+/// Content being sent to a host, in bytes.
 struct Upload: Sendable {
     private var sent: UInt64
     private let total: UInt64
     private var now: Duration
-    /// Moments some seconds ago, from which the rate is counted: a transfer that is resumed begins with a leap.
+    /// Earlier samples for the rate: a resumed transfer begins with a leap.
     private var (older, newer): (Moment, Moment)
-    /// When a line was last written about it.
+    /// When a line about it was last written.
     var told: Duration
 
     private struct Moment {
@@ -71,7 +71,7 @@ struct Upload: Sendable {
         (older, newer) = (Moment(sent: sent, time: now), Moment(sent: sent, time: now))
     }
 
-    /// This one, as far as `next` says.
+    /// This upload, updated with the progress of `next`.
     func continued(by next: Upload) -> Upload {
         var upload = self
         (upload.sent, upload.now) = (next.sent, next.now)
@@ -85,12 +85,12 @@ struct Upload: Sendable {
         guard sent < total else { return (", \(size(total))", " \(size(total))") }
         let elapsed = now - older.time
         let rate = elapsed < .seconds(1) ? "" : ", \(size(Self.rate(sent >= older.sent ? sent - older.sent : 0, elapsed)))/s"
-        // A host may claim to have what it likes.
+        // A host may claim to have any amount.
         let percent = total == 0 ? 100 : Int(min(1, Double(sent) / Double(total)) * 100)
         return (", \(size(sent)) of \(size(total))\(rate)", " \(percent)%\(rate)")
     }
 
-    /// Bytes in a second.
+    /// Bytes per second.
     private static func rate(_ bytes: UInt64, _ time: Duration) -> UInt64 { UInt64(Double(bytes) / (time / .seconds(1))) }
 }
 
@@ -124,7 +124,7 @@ extension HostEvent {
 }
 
 extension HostWarning {
-    /// For a line of its own, behind the host's name.
+    /// For a line of its own, after the host's name.
     package var phrase: String {
         switch self {
         case .readBeforeMount(let paths):

@@ -1,7 +1,6 @@
-/// Lines at the end of what a terminal shows, changed in place (ECMA-48). Only what differs is written, so that nothing
-/// flickers.
+/// Lines at the bottom of a terminal, changed in place (ECMA-48). Rewrites only lines that differ, to avoid flicker.
 ///
-/// It says what to write; whoever writes anything else must say so with ``release()``.
+/// It returns the text to write. Call ``release()`` before writing anything else.
 package struct Canvas: Sendable {
     private var shown: [String] = []
     private var columns = 0
@@ -9,8 +8,8 @@ package struct Canvas: Sendable {
 
     package init() {}
 
-    /// What makes the terminal, which has this size now, show `lines` instead of those before. No line may be wider than
-    /// the terminal, nor may they be as many as its rows: the cursor stands below them.
+    /// Returns the text that makes the terminal, now of this size, show `lines` instead of the previous ones. No line
+    /// may be wider than the terminal, and there must be fewer lines than rows: the cursor stays below them.
     package mutating func draw(_ lines: [String], columns: Int, rows: Int) -> String {
         defer { (shown, self.columns, self.rows) = (lines, columns, rows) }
         guard !shown.isEmpty else { return lines.map { $0 + "\n" }.joined() }
@@ -25,10 +24,10 @@ package struct Canvas: Sendable {
         return text + Self.move(from: row, to: lines.count)
     }
 
-    /// What is shown stays; the next lines come below.
+    /// Leaves the present lines in place; the next ones go below.
     package mutating func release() { shown = [] }
 
-    /// After a change of size: a terminal breaks lines that have become too long for it.
+    /// After a change of size: a terminal wraps lines that have become too long.
     private func anew(_ lines: [String], _ columns: Int) -> String {
         let height = shown.reduce(0) { $0 + max(1, (Self.width($1) + columns - 1) / max(1, columns)) }
         return "\u{1b}[\(height)A\r\u{1b}[J" + lines.map { $0 + "\n" }.joined()
@@ -39,7 +38,7 @@ package struct Canvas: Sendable {
         row == other ? "" : other < row ? "\u{1b}[\(row - other)A" : "\u{1b}[\(other - row)B"
     }
 
-    /// Columns of a line on a terminal, colour left out. What is not ASCII is taken to be wide.
+    /// Columns of a line on a terminal, without colour codes. Counts every non-ASCII character as wide.
     static func width(_ line: String) -> Int {
         var width = 0
         var isColor = false
@@ -50,7 +49,7 @@ package struct Canvas: Sendable {
         return width
     }
 
-    /// As much of `text`, which may have colour, as fits; what is left out has ended its colour.
+    /// As much of `text`, which may have colour, as fits. Resets the colour after a cut.
     static func cutKeepingColor(_ text: String, to columns: Int) -> String {
         guard width(text) > columns else { return text }
         var (result, left, isColor, hasColor) = ("", columns, false, false)
@@ -64,7 +63,7 @@ package struct Canvas: Sendable {
         return hasColor ? result + "\u{1b}[0m" : result
     }
 
-    /// As much of `text`, which has no colour, as fits.
+    /// As much of `text`, which must not have colour, as fits.
     static func cut(_ text: String, to columns: Int) -> String {
         var left = columns
         return String(

@@ -2,7 +2,7 @@ import Deployment
 import Model
 import Wire
 
-/// The state of every host of a deploy, as lines. It has no clock: times are given, all by the same one.
+/// The state of every host of a deploy, as lines. It has no clock: callers pass times, all from the same one.
 package struct ProgressBoard: Sendable {
     private let style: Style
     private let hosts: [Hostname]
@@ -15,8 +15,8 @@ package struct ProgressBoard: Sendable {
         for host in hosts { activities[host] = Activity(kind: .idle, phrase: "waiting", since: .zero) }
     }
 
-    /// Takes note of what happened. Whether that is worth a line that stays, since it is news and does not come again a
-    /// moment later.
+    /// Records an event. Returns whether it deserves a permanent line: it is news, and will not be repeated a moment
+    /// later.
     package mutating func update(_ host: Hostname, _ event: HostEvent, at now: Duration) -> Bool {
         if case .undoing = event { undoing.insert(host) }
         var next = Activity(event, isUndoing: undoing.contains(host), at: now)
@@ -41,9 +41,8 @@ package struct ProgressBoard: Sendable {
         return "  \(host.text): \(activity.phrase)\(activity.detail(now)?.long ?? "")"
     }
 
-    /// A line for each host; where the terminal has too few rows for that, hosts of which there is the same to say share
-    /// one. Never wider than the terminal, nor so high that its last row is taken; unless all hosts have ended, and it will not be
-    /// drawn again.
+    /// A line for each host; if the terminal has too few rows, hosts in the same state share a line. Never wider than
+    /// the terminal, and never uses its last row, unless all hosts have ended and there will be no further drawing.
     package func render(columns: Int, rows: Int, at now: Duration) -> [String] {
         let room = max(1, rows - 1)
         var all: [Row] = []
@@ -58,7 +57,7 @@ package struct ProgressBoard: Sendable {
         return zip(all, labels).map { render($0, label: $1.prefix(width), labelWidth: width, columns, now) }
     }
 
-    /// Whether the hosts can be told apart by what is in front of the first dot.
+    /// Whether the names up to the first dot are unique.
     private var hasShortNames: Bool { Set(hosts.map { Row.short($0) }).count == hosts.count }
 
     // MARK: Lines
@@ -86,13 +85,14 @@ package struct ProgressBoard: Sendable {
         return Canvas.cut(head, to: max(10, columns - 1)) + row.activity.kind.paint(style, text)
     }
 
-    /// At most `room` rows, as long as any host is at work: those that have been at something for a while by name.
+    /// At most `room` rows while any host is working. Hosts that have worked on something for a while keep a row of
+    /// their own.
     private static func shared(_ rows: [Row], _ room: Int, _ now: Duration) -> [Row] {
         let ended = together(rows.filter { $0.activity.kind.isEnd }.sorted { $0.activity.kind == .done && $1.activity.kind != .done })
         let rest = rows.filter { !$0.activity.kind.isEnd }
         guard !rest.isEmpty else { return ended }
         let slow = rest.filter { $0.activity.detail(now) != nil }
-        // What failed is told again at the end.
+        // The summary repeats failures at the end.
         let top = folded(ended, to: max(1, room / 3), "ended") + together(rest.filter { $0.activity.detail(now) == nil })
         let left = max(1, room - top.count)
         guard slow.count > left else { return folded(top + slow, to: room, "at work") }
@@ -101,7 +101,7 @@ package struct ProgressBoard: Sendable {
         return folded(top + named + folded(others, to: 1, "at work, too"), to: room, "at work")
     }
 
-    /// One row for each thing that there is to say, in the order in which it comes first.
+    /// One row for each distinct phrase, in order of first appearance.
     private static func together(_ rows: [Row]) -> [Row] {
         var result: [Row] = []
         for row in rows {
@@ -114,7 +114,7 @@ package struct ProgressBoard: Sendable {
         return result
     }
 
-    /// The last rows as one, if there are too many.
+    /// Merges the last rows into one if there are too many.
     private static func folded(_ rows: [Row], to most: Int, _ phrase: String) -> [Row] {
         guard rows.count > most, let first = rows.dropFirst(most - 1).first else { return rows }
         let last = rows.dropFirst(most - 1)

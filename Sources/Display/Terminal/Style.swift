@@ -1,6 +1,6 @@
 import Model
 
-/// Colour, or none: in a file, in a pipe and under `NO_COLOR` (no-color.org) there is none.
+/// Colour or none: there is none in a file, in a pipe and under `NO_COLOR` (no-color.org).
 package struct Style: Sendable {
     private let hasColor: Bool
 
@@ -21,7 +21,7 @@ package struct Style: Sendable {
     package func bad(_ text: String) -> String { paint(text, "1;31") }
 }
 
-/// Output of a program, each line set off from our own words.
+/// Output of a program, with each line marked as such.
 func quoted(_ text: String) -> String {
     text.utf8.split(separator: 10, omittingEmptySubsequences: false)
         .map { "    | " + visible(String(decoding: $0.last == 13 ? $0.dropLast() : $0, as: UTF8.self)) }

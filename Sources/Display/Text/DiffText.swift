@@ -2,13 +2,13 @@ import Git
 import Model
 import Planning
 
-/// Renders a line diff, one file after the other, as the lines of it come: nothing is held as a whole.
+/// Renders line diffs one file after another, without holding them all in memory.
 package struct DiffText {
     private let style: Style
 
     package init(style: Style) { self.style = style }
 
-    /// Hands the text of each changed file to `print`.
+    /// Passes the text of each changed file to `print`.
     package func render<Problem: Error>(
         _ files: [ChangedFile], diff: (ChangedFile) throws(Problem) -> FileDiff, print: (String) -> Void
     ) throws(Problem) {
@@ -47,7 +47,7 @@ package struct DiffText {
         return line.endsWithNewline ? shown : shown + "\n\\ No newline at end of file"
     }
 
-    /// One line per file with counts of lines, and a sum.
+    /// One line per file with line counts, and a total.
     package func stat<Problem: Error>(
         _ files: [ChangedFile], diff: (ChangedFile) throws(Problem) -> FileDiff
     ) throws(Problem) -> String {
@@ -70,8 +70,7 @@ package struct DiffText {
 }
 
 extension Plan {
-    /// Every file that changes, with the host's and the app's names in front of its path; and files that stand in place of
-    /// links.
+    /// Every changed file, with host and app in front of its path, and files found in place of links.
     package var changedFiles: [ChangedFile] {
         hosts.flatMap { host in
             host.changes.flatMap { change in

@@ -2,7 +2,7 @@ import Deployment
 import Model
 import SSH
 
-/// What a doctor found, in words.
+/// The doctor's findings in words.
 extension Diagnosis {
     /// The findings about one host.
     package static func about(_ host: Hostname, _ steps: [Doctor.Observation]) -> [Diagnosis] {
@@ -92,10 +92,10 @@ extension Diagnosis {
         }
     }
 
-    /// What a connection gets past, one after the other.
+    /// The stages of a connection, in order.
     private static let ways = ["name", "port", "ssh server", "host key", "login", "root"]
 
-    /// What worked up to there, and what did not.
+    /// The stages that worked, and the one that failed.
     private static func stopped(_ error: HostError, _ host: Hostname) -> [Diagnosis] {
         let place = error.way
         let passed = place.flatMap(ways.firstIndex).map { ways[..<$0] } ?? []
@@ -108,7 +108,7 @@ extension Diagnosis {
 }
 
 extension HostError {
-    /// Which part of the way it concerns, as far as one can tell.
+    /// The stage that failed, as far as known.
     fileprivate var way: String? {
         switch self {
         case .ssh(let error): error.way
@@ -133,7 +133,7 @@ extension SSHError {
     }
 }
 
-/// Renders findings, a line each and what to do below, by hosts.
+/// Renders findings by host, one per line with its remedy below.
 package struct DoctorText {
     private let style: Style
 

@@ -3,7 +3,7 @@ import Git
 import Model
 
 extension Drift {
-    /// What was found, for people.
+    /// The finding, for people.
     var phrase: String {
         switch finding {
         case .file(let path, .file): "\(visible(path.text)) was edited"
@@ -23,8 +23,8 @@ extension Drift {
         }
     }
 
-    /// A line diff of a file that is there instead of a link or a placed file, from what is there to what should be; nil for
-    /// anything else.
+    /// A line diff of a file found in place of a link or a placed file, from the found content to the recorded one;
+    /// nil for other findings.
     func file(instead files: [FileEntry], on host: Hostname) -> ChangedFile? {
         let (path, source, id): (AbsolutePath, RelativePath, ObjectID)
         switch finding {
@@ -64,11 +64,11 @@ extension Drift.Attributes {
         return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
     }
 
-    /// User and group, as chown(1) takes them.
+    /// User and group, in chown(1)'s notation.
     var owner: String { uid == 0 && gid == 0 ? "root" : "\(uid):\(gid)" }
 }
 
-/// Renders what was found on the hosts.
+/// Renders the findings on the hosts.
 package struct VerifyText {
     private let style: Style
 
@@ -123,7 +123,7 @@ package struct VerifyText {
 }
 
 extension Verification {
-    /// The files of the host that were edited or put in place of links, from what they should be to what they are.
+    /// Files of the host that were edited or replace links, from the recorded content to the found one.
     package func editedFiles(_ host: Hostname) -> [ChangedFile] {
         drift.compactMap { drift in
             guard let app = drift.app, let files = files[app] else { return nil }

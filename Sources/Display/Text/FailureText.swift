@@ -3,10 +3,10 @@ import Planning
 import Wire
 
 extension AgentError {
-    /// What went wrong, for a status line.
+    /// The problem, for a status line.
     package var phrase: String { problem.phrase }
 
-    /// What went wrong, with the words of the programs involved.
+    /// The problem, with the output of the programs involved.
     package var explanation: String {
         switch problem {
         case .unit(_, .tooSlow(_, let seconds), let journal):
@@ -115,7 +115,7 @@ extension UnitProblem {
     }
 }
 
-/// The errno values of Linux that a host reports, whatever this machine runs.
+/// Linux's errno values as hosts report them, whatever this machine runs.
 private func linuxError(_ code: Int) -> String {
     switch code {
     case 1: "operation not permitted"

@@ -1,7 +1,7 @@
 import Deployment
 import Model
 
-/// Renders how the hosts are, a few lines for each.
+/// Renders the status of the hosts, a few lines for each.
 package struct LiveStatusText {
     private let style: Style
 
@@ -19,7 +19,7 @@ package struct LiveStatusText {
         }
     }
 
-    /// At most `rows` of them, each no wider than `columns`, for a terminal.
+    /// At most `rows` lines, none wider than `columns`, for a terminal.
     package static func cut(_ lines: [String], columns: Int, rows: Int) -> [String] {
         let most = max(1, rows - 1)
         let shown = lines.count > most ? lines.prefix(most - 1) + ["(\(lines.count - most + 1) more lines)"] : lines[...]
@@ -60,7 +60,7 @@ package struct LiveStatusText {
         return "\(total == 0 ? 0 : Int(Double(taken) / Double(total) * 100))% of \(size(total))"
     }
 
-    /// What differs between agents: the version of their tool, and their hash.
+    /// The part that distinguishes agents: the version of their tool, and their hash.
     private func version(_ agent: String) -> String {
         agent.hasPrefix("deptool-agent-") ? String(agent.dropFirst("deptool-agent-".count)) : agent
     }

@@ -2,10 +2,10 @@ import Deployment
 import Git
 import Model
 
-/// Renders what happened on the hosts, the newest first.
+/// Renders the events on the hosts, newest first.
 package struct LogText {
     private let style: Style
-    /// Local time of a number of seconds since the epoch.
+    /// Formats seconds since the epoch as local time.
     private let time: (Int64) -> String
 
     package init(style: Style, time: @escaping (Int64) -> String) {
@@ -13,7 +13,7 @@ package struct LogText {
         self.time = time
     }
 
-    /// A deploy has a line, and below it one for the hosts to which the same happened.
+    /// A deploy gets one line, and below it one for each group of hosts with the same changes and outcome.
     package func render(_ events: [PastEvent]) -> String { events.map(render).joined() }
 
     private func render(_ event: PastEvent) -> String {

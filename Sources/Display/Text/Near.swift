@@ -1,11 +1,12 @@
-/// The word that was probably meant by a misspelt one; nil when none is near.
+/// The closest word to a misspelt one; nil if none is close.
 package func near(_ word: String, among words: [String]) -> String? {
     let limit = max(1, word.count / 3)
     return words.map { ($0, distance(Array(word.unicodeScalars), Array($0.unicodeScalars))) }
         .filter { $0.1 <= limit }.min { $0.1 < $1.1 }?.0
 }
 
-/// How many characters have to be inserted, deleted, replaced or swapped with their neighbour (optimal string alignment).
+/// The number of insertions, deletions, replacements and swaps of neighbours between the two (optimal string
+/// alignment).
 private func distance(_ a: [Unicode.Scalar], _ b: [Unicode.Scalar]) -> Int {
     guard abs(a.count - b.count) <= 8, a.count < 256 else { return .max }
     var rows = [Array(0...b.count)]

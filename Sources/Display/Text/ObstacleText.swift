@@ -2,16 +2,16 @@ import Model
 import Planning
 import Wire
 
-/// What is in the way on a host.
+/// Obstacles on a host.
 extension AgentError {
-    /// For the line of the host.
+    /// For the host's line.
     static func phrase(of failures: [AgentError], more: Int) -> String {
         guard let first = failures.first, failures.count + more > 1 else { return failures.first?.phrase ?? "" }
         let others = failures.count + more - 1
         return first.phrase + ", and \(count(others, "other obstacle"))"
     }
 
-    /// Each obstacle on a line of its own, and below those that share an advice, that.
+    /// Each obstacle on a line of its own, with the advice below the obstacles that share it.
     static func explanation(of failures: [AgentError], more: Int) -> String {
         guard failures.count + more > 1 else { return failures.first?.explanation ?? "" }
         var groups: [(advice: String?, problems: [Problem])] = []
@@ -34,12 +34,12 @@ extension AgentError {
 }
 
 extension Problem {
-    /// How many problems an advice is for.
+    /// Whether an advice is for one problem or several.
     enum Number {
         case one, many
     }
 
-    /// What is in the way, in one line.
+    /// The obstacle, in one line.
     var statement: String {
         switch self {
         case .occupied(_, .file, let link?): phrase + ", and differs from \(source(link)), which would take its place"
@@ -51,7 +51,7 @@ extension Problem {
         }
     }
 
-    /// What to do about it.
+    /// How to fix it.
     func advice(_ number: Number) -> String? {
         let isOne = number == .one
         switch self {
@@ -108,7 +108,7 @@ extension Problem {
         if LinkDirectory.all.contains(where: { path.isInside($0.target) }) {
             return "Such files have \(wanted.text). Give it that on the host."
         }
-        // Of a link's mode the config tree says whether the file can be run.
+        // For a link, the config tree decides whether the file is executable.
         let (ordinary, isLink) = (FileAccess(mode: found.mode), wanted.mode & ~0o111 == 0o444 && wanted == FileAccess(mode: wanted.mode))
         if isLink, found == ordinary, found.mode & 0o6006 == 0o004 {
             let sign = found.mode & 0o111 == 0 ? "-" : "+"
@@ -121,5 +121,5 @@ extension Problem {
     }
 }
 
-/// In the config tree, below the host.
+/// The path in the config tree, below the host.
 private func source(_ link: Link) -> String { "the config tree's \(link.app.text)/\(visible(link.source.text))" }

@@ -1,7 +1,7 @@
 import Model
 import Planning
 
-/// Renders a plan: what the operator confirms.
+/// Renders a plan for the operator to confirm.
 package struct PlanText {
     private let style: Style
 
@@ -30,7 +30,7 @@ package struct PlanText {
         for change in plan.changes {
             text += "    \(word(change.kind)) \(change.app.text)\n"
             for drift in change.drift { text += "        \(style.changed("! " + drift.phrase))\n" }
-            // What drifted says it all.
+            // The drift above already lists the files.
             for file in change.kind == .repair ? [] : change.files { text += "        \(line(file))\n" }
             for (index, step) in plan.steps.enumerated() where plan.owner(ofStep: index) == change.app {
                 if let phrase = plan.phrase(step) { text += "        \(phrase)\n" }
@@ -67,10 +67,10 @@ package struct PlanText {
 }
 
 extension HostPlan {
-    /// Whether it concerns none of the apps that are listed.
+    /// Whether the drift belongs to none of the listed apps.
     fileprivate func isOwnerless(_ drift: Drift) -> Bool { !changes.contains { $0.drift.contains(drift) } }
 
-    /// What a step does, with what systemd does along with it.
+    /// The effect of a step, with the units that systemd changes along with it.
     fileprivate func phrase(_ step: Step) -> String? {
         var unit: UnitName?
         switch step.action {
@@ -87,8 +87,8 @@ extension HostPlan {
         }
     }
 
-    /// The app among whose steps a step is shown. What is done once for the whole host stands before the first start of a
-    /// unit that needs it, else behind the last link that made it necessary; nil for what comes after everything.
+    /// The app under which to show a step. A step for the whole host appears before the first start of a unit that
+    /// needs it, else after the last link that requires it; nil for steps after everything else.
     fileprivate func owner(ofStep index: Int) -> AppName? {
         if let app = steps[index].app { return app }
         switch steps[index].action {
@@ -111,10 +111,10 @@ extension Step.Action {
 }
 
 extension Step {
-    /// What the step does, for the plan; nil for what the plan says in other words.
+    /// The effect of the step, for the plan; nil if other lines of the plan cover it.
     var phrase: String? {
         switch action {
-        // The files of the app are listed, and every plan has them checked out, activated and checked.
+        // The plan lists the app's files, and always checks out, activates and checks them.
         case .checkout(for: .everybody), .activate, .remove, .check, .enable(_, .refreshed), .test(.sshdBefore): nil
         case .checkout(for: .root): "only root can read it"
         case .grant(let group): "let the group \(group.text) read it"
@@ -122,7 +122,7 @@ extension Step {
         case .displace(let path, .file): "keep \(visible(path.text)) as it is in \(Layout.store.text)/kept"
         case .displace(let path, _): "replace \(visible(path.text)), which is not Deptool's"
         case .unlink(let path): "unlink \(visible(path.text))"
-        // Of a file of a directory with a meaning that changes, the line of the file says it all.
+        // For a changed file of a directory with a meaning, the file's own line is enough.
         case .place(let path, _, _, .updated) where path.managed != nil: nil
         case .place(let path, let source, let access, _): place(path, source, access)
         case .unplace(let path): "remove " + (path.managed.map { "\($0.noun) \(visible($1.text))" } ?? visible(path.text))
@@ -150,10 +150,10 @@ extension Step {
         return "copy \(visible(source.text)) to \(visible(path.text))" + (access == .ordinary ? "" : " (\(access.text))")
     }
 
-    /// What is being done, for the line of a host while it is deployed to.
+    /// The present action, for the host's progress line.
     package var progress: String {
         switch action {
-        // Done before anybody could read which.
+        // Too quick to name each file.
         case .checkout, .activate, .remove, .displace, .link, .unlink, .place, .unplace, .grant: "changing files and links"
         case .test: "testing files"
         case .confirm(_, .login): "trying a new login"
@@ -171,7 +171,7 @@ extension Step {
 }
 
 extension AbsolutePath {
-    /// The directory with a meaning that the path is in, and where in there.
+    /// The directory with a meaning that contains the path, and the path in it.
     fileprivate var managed: (LinkDirectory, RelativePath)? {
         for directory in LinkDirectory.all {
             if let name = below(directory.target) { return (directory, name) }
@@ -182,6 +182,6 @@ extension AbsolutePath {
 
 extension FileAccess {
     var octal: String { Drift.Attributes(mode: mode, uid: 0, gid: 0).octal }
-    /// Mode and owner, as chmod(1) and chown(1) take them.
+    /// Mode and owner, in the notation of chmod(1) and chown(1).
     var text: String { octal + ", \(owner?.text ?? "root"):\(group?.text ?? "root")" }
 }

@@ -8,7 +8,7 @@ extension HostResult {
     static var staleOther: String { "somebody else deployed to it since" }
     static var staleNothing: String { "has been wiped or reinstalled" }
 
-    /// How it ended, for the line of the host.
+    /// The outcome, for the host's line.
     package var phrase: String {
         switch self {
         case .deployed: "done"
@@ -26,7 +26,7 @@ extension HostResult {
         }
     }
 
-    /// More than the phrase, where there is more to say.
+    /// Details beyond the phrase; nil if there are none.
     func explanation(_ host: Hostname, next: SummaryText.Next) -> String? {
         switch self {
         case .deployed: return nil
@@ -53,7 +53,7 @@ extension HostResult {
 }
 
 extension Outcome.Remainder {
-    /// What a person has to do who reads it at midnight.
+    /// Instructions for an operator who reads this at midnight.
     fileprivate var advice: String {
         switch self {
         case .files:
@@ -76,7 +76,7 @@ extension HostResult {
 }
 
 extension HostError {
-    /// For the line of the host.
+    /// For the host's line.
     package var phrase: String {
         switch self {
         case .ssh(let error): error.phrase
@@ -106,12 +106,12 @@ extension HostError {
         }
     }
 
-    /// What helps where sshd's files were tested, not proven.
+    /// Advice for tests of sshd's files that prove nothing.
     static let adviceForSSHD =
         "A new login proves what sshd runs with. List its unit (ssh.service or sshd.service) in \"units_enabled\", so that it "
         + "restarts; `--guard never` goes without."
 
-    /// What happened and what to do next; nil where the phrase says it all.
+    /// The cause and the remedy; nil if the phrase is enough.
     func explanation(_ host: Hostname) -> String? {
         switch self {
         case .ssh(let error): error.explanation(host: host.text)
@@ -171,7 +171,7 @@ extension HostError {
         return printed.isEmpty ? text + "." : text + ". What was printed:\n" + quoted(tail(printed))
     }
 
-    /// The end of what a host printed, as much as is useful to read.
+    /// The last part of a host's output, as much as is useful to read.
     private func tail(_ bytes: [UInt8]) -> String {
         bytes.suffix(2000).split(separator: 10).suffix(12).map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
     }
@@ -207,9 +207,9 @@ extension SudoProblem {
     }
 }
 
-/// What is said at the end of a deploy.
+/// The summary at the end of a deploy.
 package struct SummaryText {
-    /// What comes after the summary.
+    /// The output after the summary.
     package enum Next: Sendable {
         case nothing, newPlan
     }
@@ -239,7 +239,7 @@ package struct SummaryText {
         return text + lastLine(results.map(\.result), took) + "\n"
     }
 
-    /// How to go on, where nothing but hosts that cannot be reached stood in the way.
+    /// A hint how to go on, if unreachable hosts were the only obstacle.
     private func hint(_ results: [HostResult]) -> String {
         let others = results.filter { $0 != .failed(.otherHostNotReady) }
         let isOnlyUnreachable = others.allSatisfy { if case .failed(.ssh) = $0 { true } else { false } }

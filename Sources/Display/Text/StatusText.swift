@@ -2,14 +2,14 @@ import Git
 import Model
 import Planning
 
-/// What is known of one host without asking it.
+/// The status of one host according to the store.
 package struct HostStatus {
     package var host: Hostname
-    /// What was deployed last; nil for a new host.
+    /// The last deploy; nil for a new host.
     package var deployed: Commit?
     /// Apps that differ from the config tree.
     package var changed: [AppChange]
-    /// Whether its `host.json` differs, too.
+    /// Whether its `host.json` also differs.
     package var hasNewOptions: Bool
     package var isInTree: Bool
 
@@ -22,10 +22,10 @@ package struct HostStatus {
     }
 }
 
-/// Renders what is known of every host.
+/// Renders the status of every host.
 package struct StatusText {
     private let style: Style
-    /// Local time of a number of seconds since the epoch, such as `2026-11-21 07:47`.
+    /// Formats seconds since the epoch as local time, such as `2026-11-21 07:47`.
     private let time: (Int64) -> String
 
     package init(style: Style, time: @escaping (Int64) -> String) {

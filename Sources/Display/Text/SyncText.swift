@@ -1,7 +1,7 @@
 import Deployment
 import Model
 
-/// Renders what a look at the hosts told the store.
+/// Renders the results of a sync.
 package struct SyncText {
     private let style: Style
 

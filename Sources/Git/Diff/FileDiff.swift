@@ -1,17 +1,17 @@
 import CGit2
 import Model
 
-/// How a file's content changed.
+/// The change to a file's content.
 package enum FileDiff: Hashable, Sendable {
     case text(TextDiff)
-    /// Not text, or too large to be shown. Sizes in bytes; nil where there is no file.
+    /// Not text, or too large to show. Sizes in bytes; nil if the file does not exist.
     case binary(oldSize: UInt64?, newSize: UInt64?)
 }
 
 /// The changed lines of a file, with some unchanged ones around them.
 package struct TextDiff: Hashable, Sendable {
     package var hunks: [Hunk]
-    /// Counts of lines.
+    /// Numbers of lines.
     package var added: Int
     package var removed: Int
 
@@ -22,7 +22,7 @@ package struct TextDiff: Hashable, Sendable {
     }
 
     package struct Hunk: Hashable, Sendable {
-        /// `@@ -1,3 +1,4 @@` and maybe the line before the hunk that names what it is in; no newline.
+        /// `@@ -1,3 +1,4 @@`, optionally with the line before the hunk that names its context; no newline.
         package var header: String
         package var lines: [Line]
 
@@ -38,7 +38,7 @@ package struct TextDiff: Hashable, Sendable {
         }
 
         package var kind: Kind
-        /// Without its newline. What is not UTF-8 is replaced.
+        /// Without its newline. Invalid UTF-8 is replaced.
         package var text: String
         /// False for the last line of a file that does not end in a newline.
         package var endsWithNewline: Bool
@@ -51,19 +51,19 @@ package struct TextDiff: Hashable, Sendable {
     }
 }
 
-/// What is in a file on a host, which the store does not have.
+/// The content of a file on a host that the store lacks.
 package enum HostContent: Hashable, Sendable {
     case bytes([UInt8])
-    /// Too large, or gone; its size was that, in bytes.
+    /// Too large, or gone; its former size in bytes.
     case unseen(size: UInt64)
 }
 
 extension Store {
-    /// Above this size, in bytes, a file counts as binary.
+    /// The size in bytes above which a file counts as binary.
     package static let maximumDiffed: UInt64 = 4 << 20
 
-    /// Compares two versions of a file (git_patch_from_buffers); nil is an absent file. What holds a zero byte near its
-    /// start is binary, as in Git. What `contents` has is taken from there.
+    /// Compares two versions of a file (git_patch_from_buffers); nil is an absent file. A zero byte near the start
+    /// makes a file binary, as in Git. Takes versions from `contents` where present.
     package func fileDiff(
         old: ObjectID?, new: ObjectID?, path: String, contents: [ObjectID: HostContent] = [:]
     ) throws(StoreError) -> FileDiff {
@@ -90,7 +90,7 @@ extension Store {
         if let before, let after, let tedious = TediousDiff(before, after) {
             return isBinary(before) || isBinary(after) ? binary : .text(tedious.replacement())
         }
-        // The patch points into both for as long as it lives.
+        // The patch points into both buffers while it lives.
         var result: Result<FileDiff, StoreError> = .success(binary)
         unsafe (before ?? []).withUnsafeBytes { a in
             unsafe (after ?? []).withUnsafeBytes { b in
@@ -112,7 +112,7 @@ extension Store {
         var options = unsafe git_diff_options()
         try check("compare \(path)") { unsafe git_diff_options_init(&options, UInt32(GIT_DIFF_OPTIONS_VERSION)) }
         let patch = try unsafe handle("compare \(path)") { patch in
-            // A null buffer is an absent file; an empty array may lend one.
+            // A null buffer means an absent file, but an empty array may also lend one.
             unsafe withUnsafeBytes(of: UInt8(0)) { empty in
                 unsafe git_patch_from_buffers(
                     &patch, before.map { unsafe $0.baseAddress ?? empty.baseAddress } ?? nil, before?.count ?? 0, path,
@@ -133,7 +133,7 @@ extension Store {
         return .text(result)
     }
 
-    /// As Git finds out.
+    /// Git's own test.
     private func isBinary(_ bytes: [UInt8]) -> Bool { bytes.prefix(8000).contains(0) }
 
     private func hunk(_ index: Int, of patch: OpaquePointer, _ path: String) throws(StoreError) -> TextDiff.Hunk {
@@ -156,7 +156,7 @@ extension Store {
 }
 
 extension TextDiff.Line {
-    /// Nil for the remark about a missing newline, which the line before shows by itself.
+    /// Nil for the remark about a missing newline, which `endsWithNewline` of the line before covers.
     fileprivate init?(_ line: git_diff_line) {
         switch UInt32(UInt8(bitPattern: unsafe line.origin)) {
         case GIT_DIFF_LINE_CONTEXT.rawValue: kind = .context

@@ -1,32 +1,32 @@
-/// What xdiff, which libgit2 compares lines with, would take minutes for: many lines that the other file has as well, in
-/// quite another order, such as two large files of few different lines.
+/// A comparison that would take xdiff, libgit2's line differ, minutes: many lines that are also in the other file but
+/// in a very different order, such as two large files with few distinct lines.
 struct TediousDiff {
     private let old, new: [ArraySlice<UInt8>]
 
-    /// Lines in both files that xdiff always compares within a second or so.
+    /// Common lines that xdiff always compares within about a second.
     private static let bearableLines = 200_000
-    /// Changes that may be, however many lines there are.
+    /// Acceptable changes, for any number of lines.
     private static let bearableChanges = 5000
-    /// Comparisons of two lines, until there is no end in sight.
+    /// Maximum comparisons of two lines before giving up.
     private static let maximumSteps = 100_000_000
     private static let context = 3
 
-    /// Nil if it is none.
+    /// Nil if the comparison is not tedious.
     init?(_ old: [UInt8], _ new: [UInt8]) {
-        // In bytes, of which a line has one at least.
+        // In bytes: a line has at least one.
         guard old.count + new.count > Self.bearableLines else { return nil }
         self.old = Self.lines(old)
         self.new = Self.lines(new)
         guard self.old.count + self.new.count > Self.bearableLines else { return nil }
         var one = self.old.map { Self.hash($0) }, other = self.new.map { Self.hash($0) }
-        // xdiff puts lines aside that the other file does not have.
+        // xdiff sets aside lines that the other file lacks.
         let (inOne, inOther) = (Set(one), Set(other))
         one.removeAll { !inOther.contains($0) }
         other.removeAll { !inOne.contains($0) }
         guard one.count + other.count > Self.bearableLines, !Self.isNear(one, other) else { return nil }
     }
 
-    /// All lines between the first and the last that differ, taken out and put in.
+    /// Removes and adds all lines between the first and the last difference.
     func replacement() -> TextDiff {
         let most = min(old.count, new.count)
         var start = 0
@@ -44,7 +44,7 @@ struct TediousDiff {
         return TextDiff(hunks: [.init(header: header, lines: lines)], added: added.count, removed: removed.count)
     }
 
-    /// Each with its newline.
+    /// Each line with its newline.
     private static func lines(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
         var lines: [ArraySlice<UInt8>] = []
         var rest = bytes[...]
@@ -56,14 +56,15 @@ struct TediousDiff {
         return lines
     }
 
-    /// FNV-1a. Two lines of one hash can only make the guess wrong.
+    /// FNV-1a. A collision can only make the guess wrong.
     private static func hash(_ line: ArraySlice<UInt8>) -> UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in line { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
         return hash
     }
 
-    /// Whether few enough changes lead from one to the other (Myers, "An O(ND) Difference Algorithm and Its Variations").
+    /// Whether few enough changes turn one into the other (Myers, "An O(ND) Difference Algorithm and Its
+    /// Variations").
     private static func isNear(_ one: [UInt64], _ other: [UInt64]) -> Bool {
         var furthest = [Int](repeating: 0, count: 2 * bearableChanges + 3)
         let middle = bearableChanges + 1

@@ -15,9 +15,9 @@ package struct ChangedFile: Hashable, Sendable {
 
     /// Relative to the compared trees.
     package var path: String
-    /// Nil when the file is new.
+    /// Nil if the file is new.
     package var old: Version?
-    /// Nil when the file goes. Content, mode or both differ.
+    /// Nil if the file is removed. Otherwise the content, the mode or both differ.
     package var new: Version?
 
     package init(path: String, old: Version?, new: Version?) {
@@ -28,15 +28,15 @@ package struct ChangedFile: Hashable, Sendable {
 }
 
 extension Store {
-    /// The files that differ between two trees, ordered by the bytes of their paths; nil is an empty tree. Directories
-    /// that are the same on both sides are not read.
+    /// The files that differ between two trees, ordered by the bytes of their paths; nil is an empty tree. Does not
+    /// read directories that are identical on both sides.
     package func compareTrees(old: ObjectID?, new: ObjectID?) throws(StoreError) -> [ChangedFile] {
         var result: [ChangedFile] = []
         try compare(old, new, at: "", depth: 0, into: &result)
         return result.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
     }
 
-    /// Deeper than an import goes.
+    /// Deeper than an import allows.
     private static let deepest = 80
 
     private func compare(

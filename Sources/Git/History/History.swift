@@ -1,26 +1,26 @@
 import CSystem
 import Model
 
-/// What the store remembers of its deploys, an event a line: the file `history` of the store, which only grows.
+/// The store's history of its deploys, one event per line, in the append-only file `history` of the store.
 ///
-/// It is written in whole lines that end up at the end whoever else writes, and read from its end, so that neither gets
-/// slower as it grows.
+/// Writers append whole lines, even concurrently, and readers start at the end, so neither gets slower as the file
+/// grows.
 package enum HistoryEvent: Hashable, Sendable {
-    /// A deploy was confirmed: what is meant to happen, noted before anything does.
+    /// A deploy was confirmed. Records the intended changes before any happens.
     case begun(HistoryEntry)
-    /// How it ended for one host, in one word and in a phrase for people.
+    /// The deploy's result for one host, as a word and as a phrase for people.
     case ended(time: Int64, commit: ObjectID, Hostname, DeployEnd, String)
-    /// The host was seen to run a commit, nil for none, that the store did not know to be there.
+    /// The host was found running a commit, nil for none, that differed from the store.
     case found(time: Int64, Hostname, commit: ObjectID?, before: ObjectID?)
-    /// The operator made the store forget what is deployed there.
+    /// The operator made the store forget the host's deployed state.
     case forgotten(time: Int64, Hostname, commit: ObjectID)
 }
 
-/// What a deploy set out to do.
+/// The intended changes of a deploy.
 package struct HistoryEntry: Hashable, Sendable {
     package enum Kind: String, Sendable {
         case deploy, undo
-        /// A deploy that restores what somebody changed on the hosts.
+        /// A deploy that restores files changed on the hosts.
         case repair
     }
 
@@ -44,7 +44,7 @@ package struct HistoryEntry: Hashable, Sendable {
     }
 }
 
-/// What a deploy set out to do on one host.
+/// The intended changes of a deploy on one host.
 package struct HostNote: Hashable, Sendable {
     package struct App: Hashable, Sendable {
         package enum Change: Character, Sendable {
@@ -63,7 +63,7 @@ package struct HostNote: Hashable, Sendable {
     }
 
     package var host: Hostname
-    /// What it ran before; nil for nothing.
+    /// The commit that the host ran before; nil for none.
     package var before: ObjectID?
     package var apps: [App]
 
@@ -74,19 +74,19 @@ package struct HostNote: Hashable, Sendable {
     }
 }
 
-/// How a deploy ended for a host.
+/// The result of a deploy on a host.
 package enum DeployEnd: String, Hashable, Sendable {
     case done
     case rolledBack = "rolled-back"
-    /// In neither state.
+    /// In neither the old nor the new state.
     case broken
-    /// Nothing was changed.
+    /// Nothing changed.
     case failed
     /// The connection was lost: in the old or the new state.
     case unknown
 }
 
-/// Text that stays in its field and on its line.
+/// Replaces control characters, so that text stays in its field and on its line.
 private func oneLine(_ text: String) -> String {
     String(decoding: text.utf8.map { $0 < 0x20 || $0 == 0x7f ? 0x20 : $0 }, as: UTF8.self)
 }
@@ -94,7 +94,7 @@ private func oneLine(_ text: String) -> String {
 // MARK: The lines
 
 extension HistoryEvent {
-    /// Fields with tabs between them; the first says which there are.
+    /// Tab-separated fields; the first determines the others.
     var line: String {
         let fields: [String] =
             switch self {
@@ -112,7 +112,7 @@ extension HistoryEvent {
         return fields.joined(separator: "\t") + "\n"
     }
 
-    /// Nil for a line that a power cut left half written, or a later version wrote.
+    /// Nil for a line that a power cut left incomplete, or that a later version wrote.
     init?(line: ArraySlice<UInt8>) {
         var fields = Fields(line)
         let kind = fields.next()
@@ -142,14 +142,14 @@ extension HistoryEvent {
     }
 }
 
-/// The fields of a line, one after the other.
+/// The fields of a line, in order.
 private struct Fields {
     private var rest: ArraySlice<UInt8>?
     private var isShort = false
 
     init(_ line: ArraySlice<UInt8>) { rest = line }
 
-    /// Empty when there is no field any more.
+    /// Empty if no field is left.
     mutating func next() -> ArraySlice<UInt8> {
         guard let line = rest else {
             isShort = true
@@ -163,7 +163,7 @@ private struct Fields {
         return line[..<tab]
     }
 
-    /// Whether there were exactly the fields that were asked for.
+    /// Whether the line had exactly the requested fields.
     var isComplete: Bool { rest == nil && !isShort }
 }
 
@@ -195,10 +195,10 @@ extension ObjectID? {
     fileprivate var text: String { self?.hex ?? nothing }
 }
 
-/// A commit or, inside, nil for none; nil for what is neither.
+/// A commit, or an inner nil for none; nil for other text.
 private func known(_ text: ArraySlice<UInt8>) -> ObjectID?? {
     guard text.count == 40 else { return text.elementsEqual(nothing.utf8) ? .some(nil) : nil }
-    // There may be hundreds of thousands of them.
+    // Performance matters: there may be hundreds of thousands.
     var bytes: [UInt8] = []
     bytes.reserveCapacity(20)
     var index = text.startIndex

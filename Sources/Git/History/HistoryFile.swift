@@ -4,7 +4,7 @@ import Model
 extension Store {
     private var historyPath: String { path + "/history" }
 
-    /// Adds to the history. It is in the file when this returns, and on the disk after `synchronize`.
+    /// Appends to the history. The events are in the file on return, and on disk after `synchronize`.
     package func note(_ events: [HistoryEvent]) throws(StoreError) {
         try exclusively { () throws(StoreError) in try append(events) }
     }
@@ -14,9 +14,9 @@ extension Store {
         guard descriptor >= 0 else { throw .file("open", path: historyPath, errno: -descriptor) }
         defer { csys_close(descriptor) }
         var text = events.map(\.line).joined()
-        // What a power cut left of a line stays a line of its own.
+        // Keep the new events off a line that a power cut left incomplete.
         if try !endsWithLine(descriptor) { text = "\n" + text }
-        // One call, so that a reader sees whole lines.
+        // A single call, so that readers see whole lines.
         let written = text.withUTF8 { unsafe csys_write(descriptor, $0.baseAddress, $0.count) }
         guard written == text.utf8.count else {
             throw .file("write", path: historyPath, errno: written < 0 ? Int32(-written) : Int32(csys_enospc))
@@ -33,7 +33,7 @@ extension Store {
         return last == UInt8(ascii: "\n")
     }
 
-    /// Hands the events to `body`, the newest first, until it returns false.
+    /// Passes the events to `body`, newest first, until it returns false.
     package func readHistory(_ body: (HistoryEvent) -> Bool) throws(StoreError) {
         let descriptor = unsafe csys_open_read(historyPath)
         if descriptor == -Int32(csys_enoent) { return }
@@ -56,7 +56,7 @@ extension Store {
                 isTooLong = false
             }
             piece += rest
-            // What is before the first newline may begin in an earlier piece.
+            // Bytes before the first newline may begin in an earlier piece.
             let complete = start == 0 ? piece.startIndex : (piece.firstIndex(of: newline).map { $0 + 1 } ?? piece.endIndex)
             rest = Array(piece[..<complete])
             if rest.count > Self.maximumLine { (rest, isTooLong) = ([], true) }
@@ -66,9 +66,9 @@ extension Store {
         }
     }
 
-    /// Bytes.
+    /// In bytes.
     private static var pieceSize: UInt64 { 64 << 10 }
-    /// In bytes: more than a deploy of ten thousand hosts. A longer one is left out.
+    /// In bytes: more than a deploy to ten thousand hosts. Longer lines are skipped.
     private static var maximumLine: Int { 4 << 20 }
 }
 

@@ -2,18 +2,18 @@ import CSystem
 import Model
 
 extension Store {
-    /// Imports a cluster directory and returns the id of its root tree. No commit is made.
+    /// Imports a cluster directory and returns the ID of its root tree. Makes no commit.
     ///
-    /// `directory` holds one directory per host, which holds one directory per app, and maybe the host's `host.json`.
-    /// Other files on these two levels, and what starts with `.` there, are left out. In an app everything counts; a file
-    /// is executable if its owner may execute it. Git knows no empty directories: an app without files is not
-    /// there. A host without apps, and a cluster without hosts, has the empty tree.
+    /// `directory` holds one directory per host, which holds one directory per app and optionally the host's
+    /// `host.json`. Skips other files on these two levels, and names that start with `.` there. In an app, everything
+    /// counts; a file is executable if its owner may execute it. Git has no empty directories: an app without files
+    /// does not exist. A host without apps, or a cluster without hosts, gets the empty tree.
     ///
-    /// What was imported before is remembered beside the store (`TreeCache`), so that only changed files are read: those
-    /// with another size, mtime, ctime, inode or executable bit than then, or that changed so shortly before that import
-    /// that a later change might have left the same ctime.
+    /// A cache beside the store (`TreeCache`) remembers previous imports, so that an import only reads changed files:
+    /// those with a different size, mtime, ctime, inode or executable bit, or that changed so shortly before the
+    /// previous import that a later change might have left the same ctime.
     ///
-    /// Objects are on the disk for good after the next `commit`. `warn` gets what is probably a mistake.
+    /// Objects are durable after the next `commit`. `warn` receives probable mistakes.
     package func importCluster(
         at directory: String, warn: (ImportWarning) -> Void = { _ in }
     ) throws(ImportError) -> ObjectID {
@@ -60,7 +60,7 @@ private struct ClusterImport {
             let root = try rootTree(hosts, results, writer)
             try writer.finish()
             let isUnchanged = results.allSatisfy(\.isUnchanged) && results.count == cache?.sections.count
-            // Without a cache the next import is slower, not wrong.
+            // Without a cache, the next import is slower but still correct.
             if !isUnchanged { try? writeCache(results, old: cache?.bytes ?? []) }
             return root
         } catch {
@@ -68,19 +68,19 @@ private struct ClusterImport {
         }
     }
 
-    /// Empty directories hide mistakes: what should have filled them has not.
+    /// Empty directories hint at mistakes, such as a failed render.
     private func look(_ host: Hostname, _ scan: UnsafeRawBufferPointer, _ warn: (ImportWarning) -> Void) {
         var hasApps = false
         for record in unsafe scanRecords(scan, in: 0..<scan.count) ?? [] where record.kind == .directory {
             hasApps = true
             let below = unsafe scanRecords(scan, in: record.below, from: record.index + 1) ?? []
-            // One that holds nothing but directories is rare, and not looked for.
+            // A directory that contains only directories is rare, and not detected.
             if below.isEmpty { unsafe warn(.emptyApp(host, shown(scan[record.name]))) }
         }
         if !hasApps { warn(.noApps(host)) }
     }
 
-    /// What came of one host.
+    /// The result of one host.
     private enum Result {
         case unchanged(TreeCacheSection)
         case imported(tree: ObjectID?, section: [UInt8])
@@ -131,7 +131,7 @@ private struct ClusterImport {
         _ host: Hostname, _ scan: UnsafeRawBufferPointer, _ section: TreeCacheSection?, in cache: [UInt8],
         _ files: FileReader
     ) throws(ImportError) -> Result {
-        // A tree that Git finds in the store has all that it refers to: `git gc` keeps what recent objects need.
+        // A tree in the store is complete: `git gc` keeps everything that recent objects need.
         let known = section.flatMap { $0.tree == nil || $0.tree.map(store.has) == true ? $0 : nil }
         if let known, unsafe cache.withUnsafeBytes({ unsafe scan.isSame(0..<scan.count, as: $0, known.scan) }) {
             return .unchanged(known)
@@ -167,7 +167,7 @@ private struct ClusterImport {
     private func rootTree(_ hosts: [Hostname], _ results: [Result], _ writer: ObjectWriter) throws(StoreError) -> ObjectID {
         var root = TreeBytes()
         for (host, result) in zip(hosts, results) {
-            // A host without apps is there all the same: its last app has to go from the host, too.
+            // Include a host without apps, so that its last app is also removed from the host.
             var tree = result.tree
             if tree == nil { tree = try TreeBytes().write(to: writer) }
             if let tree { root.add(.directory, Array(host.text.utf8), tree) }
@@ -191,14 +191,14 @@ private struct ClusterImport {
 @safe private final class HostScans {
     private let scans: UnsafeMutableBufferPointer<csys_scan>
 
-    // More threads than processors cost nothing; below four hosts, starting them costs more than they bring.
+    // More threads than processors cost nothing; below four hosts, starting threads costs more than it gains.
     private static let threads: Int32 = 4
     private static let fewestForThreads = 4
 
     init(of hosts: [Hostname], in directory: String) throws(ImportError) {
         unsafe scans = UnsafeMutableBufferPointer.allocate(capacity: hosts.count)
         unsafe scans.initialize(repeating: csys_scan())
-        // The names one after the other, each with a zero byte at its end.
+        // The names in sequence, each followed by a zero byte.
         var text: [UInt8] = []
         var starts: [Int] = []
         for host in hosts {
@@ -224,7 +224,7 @@ private struct ClusterImport {
         unsafe scans.deallocate()
     }
 
-    /// Lends a host's scan, and frees it then.
+    /// Lends a host's scan, then frees it.
     func withScan<T>(
         _ index: Int, _ body: (UnsafeRawBufferPointer) throws(ImportError) -> T
     ) throws(ImportError) -> T {
@@ -233,7 +233,7 @@ private struct ClusterImport {
     }
 }
 
-/// Whether there is a directory at the path or where a symlink there leads.
+/// Whether there is a directory at the path, directly or through a symlink.
 func isDirectory(_ path: String) -> Bool {
     let descriptor = unsafe csys_open_directory(path)
     if descriptor >= 0 { csys_close(descriptor) }

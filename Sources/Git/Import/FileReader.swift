@@ -1,7 +1,7 @@
 import CSystem
 import Model
 
-/// Size, times and inode of a file, as a scan has them.
+/// Size, times and inode of a file, as a scan records them.
 struct FileStamp: Hashable {
     /// In nanoseconds since the epoch.
     let changeTime: Int64
@@ -30,10 +30,10 @@ struct FileStamp: Hashable {
 @safe final class FileReader {
     let writer: ObjectWriter
     private let startTime: Int64
-    // One byte more than is held in memory shows that a file grew.
+    // One byte more than fits into memory detects a file that grew.
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: maximumInMemory + 1, alignment: 16)
 
-    /// `startTime`, in nanoseconds since the epoch, is before the first look at any file.
+    /// `startTime`, in nanoseconds since the epoch, precedes the first look at any file.
     init(_ writer: ObjectWriter, startTime: Int64) {
         self.writer = writer
         self.startTime = startTime
@@ -42,14 +42,14 @@ struct FileStamp: Hashable {
     deinit { unsafe buffer.deallocate() }
 
     /// Whether the file may change after being read and still have the same stamp. The kernel sets ctime whenever
-    /// content or mode changes, from a clock that ticks every few milliseconds, which some file systems round to
-    /// seconds; mtime can be set to anything, so it tells nothing.
+    /// content or mode changes, from a clock that ticks every few milliseconds and that some file systems round to
+    /// seconds; mtime can be set to any value, so it proves nothing.
     func mayStillChange(_ stamp: FileStamp) -> Bool {
         let isWholeSecond = stamp.changeTime % 1_000_000_000 == 0
         return stamp.changeTime >= startTime - (isWholeSecond ? 2_000_000_000 : 20_000_000)
     }
 
-    /// Adds the file's content to the store. The stamp is from before it was read.
+    /// Adds the file's content to the store. The stamp is taken before reading.
     func read(_ path: String, _ place: () -> ImportError.Place) throws(ImportError) -> (id: ObjectID, stamp: FileStamp) {
         let descriptor = unsafe csys_open_read(path)
         if descriptor == -csys_eloop() { throw .special(place(), .symlink) }
@@ -67,7 +67,7 @@ struct FileStamp: Hashable {
         return (id, FileStamp(status))
     }
 
-    /// Nil if the size is another than expected.
+    /// Nil if the size is not as expected.
     private func small(_ descriptor: Int32, _ size: Int, _ path: String) throws(ImportError) -> ObjectID? {
         var read = 0
         while read <= size {
@@ -75,7 +75,7 @@ struct FileStamp: Hashable {
             let count = unsafe csys_read(descriptor, rest.baseAddress, rest.count)
             guard count >= 0 else { throw .unreadable(path: path, errno: Int32(-count)) }
             read += Int(count)
-            // A regular file gives all it has: another read would only say that this was the end.
+            // A regular file returns all it has: another read would only report the end.
             if count == 0 || read == size { break }
         }
         guard read == size else { return nil }

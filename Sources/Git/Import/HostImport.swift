@@ -1,9 +1,9 @@
 import Model
 
-/// The import of one host whose directory is not as it was: everything that has the same stamp as the last time keeps its
-/// id, the rest is read. Lives no longer than the bytes it is given.
+/// Imports one host whose directory has changed: entries with the same stamp as last time keep their IDs, the rest is
+/// read. Must not outlive the bytes it is given.
 @safe struct HostImport {
-    /// What the last import saw: its scan, and an id per record.
+    /// The state of the last import: its scan, and an ID per record.
     @safe struct Old {
         let scan: UnsafeRawBufferPointer
         let ids: UnsafeRawBufferPointer
@@ -14,7 +14,7 @@ import Model
     private let scan: UnsafeRawBufferPointer
     private let old: Old?
     private let files: FileReader
-    /// What the cache is to remember: the scan without the stamps that cannot be trusted, and 20 bytes per record.
+    /// The bytes for the cache: the scan without unreliable stamps, and 20 bytes per record.
     private var remembered: [UInt8]
     private var ids: [UInt8]
 
@@ -68,7 +68,7 @@ import Model
 
     private static let hostFile = "host.json"
 
-    /// A directory of the host: that of an app, or one in it.
+    /// A directory of the host: an app's, or one inside an app.
     private struct Location {
         var app: AppName?
         /// Relative to the app's directory: empty, or ending in '/'.
@@ -101,7 +101,7 @@ import Model
         return id
     }
 
-    /// Imports what is in an app, or the host's own file, and adds it to the tree of its directory.
+    /// Imports an entry of an app, or the host's own file, and adds it to the tree of its directory.
     private mutating func entry(
         _ record: ScanRecord, _ before: ScanRecord?, _ location: Location, into tree: inout TreeBytes
     ) throws(ImportError) {
@@ -154,7 +154,7 @@ import Model
         do throws(StoreError) { return try tree.write(to: files.writer) } catch { throw .store(error) }
     }
 
-    /// The id of a record; nil if there is nothing of it in the tree.
+    /// The ID of a record; nil if it is not in the tree.
     private func id(at index: Int) -> ObjectID? {
         let id = unsafe ids[(index * 20)..<(index * 20 + 20)].withUnsafeBytes { unsafe ObjectID(raw: $0) }
         return id == .zero ? nil : id
@@ -164,7 +164,7 @@ import Model
         ids.replaceSubrange((index * 20)..<(index * 20 + 20), with: id.bytes)
     }
 
-    /// Takes over the ids of old records; false if there are none.
+    /// Copies the IDs of old records; false if there are none.
     private mutating func reuse(_ records: ClosedRange<Int>, at index: Int) -> Bool {
         let from = (records.lowerBound * 20)..<((records.upperBound + 1) * 20)
         let to = (index * 20)..<(index * 20 + from.count)
@@ -181,7 +181,7 @@ private struct Matching {
 
     init(_ records: [ScanRecord]) { self.records = records }
 
-    /// The old record with the name of a new one, that is a directory if that is one.
+    /// The old record with the same name as a new one, if both or neither are directories.
     mutating func record(
         for new: ScanRecord, in scan: UnsafeRawBufferPointer, _ old: UnsafeRawBufferPointer?
     ) -> ScanRecord? {

@@ -3,22 +3,22 @@ import Model
 
 /// Why a cluster directory cannot be imported.
 package enum ImportError: Error, Hashable, Sendable {
-    /// The cluster directory is not there.
+    /// The cluster directory does not exist.
     case missing(directory: String)
     case notADirectory(String)
-    /// A directory of the cluster whose name is none of a host.
+    /// A directory of the cluster whose name is not a valid hostname.
     case badHostname(String)
-    /// Git takes no reference of the host's name.
+    /// Git accepts no reference with the host's name.
     case unusableHostname(Hostname)
     case badAppName(Hostname, String)
     /// A symlink to a directory where a host's directory should be.
     case symlinkedHost(String)
     case symlinkedApp(Hostname, String)
-    /// Something else than a file or directory in an app.
+    /// An entry of an app that is neither a file nor a directory.
     case special(Place, SpecialFile)
     case badPath(Place, PathError)
     case notUTF8(Place)
-    /// Git stores nothing called `.git`.
+    /// Git cannot store an entry called `.git`.
     case gitDirectory(Place)
     case unreadable(path: String, errno: Int32)
     /// The file changed while it was read.
@@ -27,7 +27,7 @@ package enum ImportError: Error, Hashable, Sendable {
 
     package enum SpecialFile: Hashable, Sendable {
         case symlink, fifo, socket, device
-        /// Where a file has to be.
+        /// In place of a file.
         case directory
 
         package var phrase: String {
@@ -41,7 +41,7 @@ package enum ImportError: Error, Hashable, Sendable {
         }
     }
 
-    /// A file in the cluster directory. Bytes of the path that cannot be shown are written as `\xNN`.
+    /// A file in the cluster directory. Unprintable bytes of the path appear as `\xNN`.
     package struct Place: Hashable, Sendable {
         package var host: Hostname
         /// Nil for the host's own `host.json`.
@@ -54,7 +54,7 @@ package enum ImportError: Error, Hashable, Sendable {
         }
     }
 
-    /// What is wrong, for a status line.
+    /// The problem, for a status line.
     package var phrase: String {
         switch self {
         case .missing(let directory): "there is no directory \(directory)"
@@ -74,7 +74,7 @@ package enum ImportError: Error, Hashable, Sendable {
         }
     }
 
-    /// What it means and what to do.
+    /// The meaning and the remedy.
     package var explanation: String {
         switch self {
         case .missing, .notADirectory:
@@ -102,11 +102,11 @@ package enum ImportError: Error, Hashable, Sendable {
     }
 }
 
-/// Something in a cluster directory that is probably a mistake, though it can be deployed.
+/// A probable mistake in a cluster directory that can still be deployed.
 package enum ImportWarning: Hashable, Sendable {
-    /// A host without a directory of an app.
+    /// A host without app directories.
     case noApps(Hostname)
-    /// A directory where an app should be. Git knows no empty ones.
+    /// A directory in place of an app. Git has no empty directories.
     case emptyApp(Hostname, String)
 
     package var phrase: String {
@@ -117,7 +117,7 @@ package enum ImportWarning: Hashable, Sendable {
     }
 }
 
-/// A name for people: what is not printable UTF-8 becomes `\xNN`.
+/// A name for people: bytes that are not printable UTF-8 become `\xNN`.
 func shown(_ bytes: some Collection<UInt8>) -> String {
     let text = String(validating: bytes, as: UTF8.self)
     var result = ""

@@ -1,6 +1,6 @@
 import CSystem
 
-/// All of a regular file of less than 4 GiB.
+/// Reads a whole regular file of less than 4 GiB.
 func readFile(_ path: String) throws(StoreError) -> [UInt8] {
     let descriptor = unsafe csys_open_read(path)
     guard descriptor >= 0 else { throw .file("open", path: path, errno: -descriptor) }
@@ -12,7 +12,7 @@ func readFile(_ path: String) throws(StoreError) -> [UInt8] {
     return try readBytes(descriptor, of: path, from: 0, count: Int(status.size))
 }
 
-/// Exactly `count` bytes of a file; `path` is for messages.
+/// Reads exactly `count` bytes of a file; `path` is for messages.
 func readBytes(_ descriptor: Int32, of path: String, from offset: UInt64, count: Int) throws(StoreError) -> [UInt8] {
     let result = csys_seek(descriptor, offset)
     guard result == 0 else { throw .file("read", path: path, errno: -result) }
@@ -28,7 +28,7 @@ func readBytes(_ descriptor: Int32, of path: String, from offset: UInt64, count:
     return bytes
 }
 
-/// The names of what is in a directory.
+/// The names of the entries in a directory.
 func namesOfEntries(in directory: String) throws(StoreError) -> [String] {
     var opened: OpaquePointer?
     let result = unsafe csys_opendir(directory, &opened)

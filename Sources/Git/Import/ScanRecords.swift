@@ -9,22 +9,22 @@ struct ScanRecord {
 
     var kind: Kind
     var name: Range<Int>
-    /// Of a file: size, times and inode.
+    /// For files: size, times and inode.
     var stamp: Range<Int>
-    /// Of a directory: the records in it.
+    /// For directories: the records inside.
     var below: Range<Int>
-    /// How many records come before this one in the scan, and how many are below it.
+    /// The number of records before this one in the scan, and below it.
     var index: Int
     var count: Int
-    /// Of what failed.
+    /// For failures.
     var errno: Int32
 
     /// The length of a file's stamp.
     static let stampSize = 32
 }
 
-/// The records of one directory: those in `range` of `bytes`, the first of which is the scan's number `index`. Nil if the
-/// bytes are no scan.
+/// The records of one directory: those in `range` of `bytes`, starting at the scan's record number `index`. Nil if
+/// the bytes are not a scan.
 func scanRecords(_ bytes: UnsafeRawBufferPointer, in range: Range<Int>, from index: Int = 0) -> [ScanRecord]? {
     guard range.lowerBound >= 0, range.upperBound <= bytes.count else { return nil }
     var records: [ScanRecord] = []
@@ -64,7 +64,8 @@ func scanRecords(_ bytes: UnsafeRawBufferPointer, in range: Range<Int>, from ind
     return records
 }
 
-/// Whether `a` comes before, is, or comes after `b` in a Git tree: by bytes, a directory as if its name ended in '/'.
+/// The order of `a` and `b` in a Git tree (negative, zero, positive): by bytes, as if a directory's name ended in
+/// '/'.
 func gitOrder(
     _ a: ScanRecord, in one: UnsafeRawBufferPointer, _ b: ScanRecord, in other: UnsafeRawBufferPointer
 ) -> Int {
@@ -81,7 +82,7 @@ func gitOrder(
 }
 
 extension UnsafeRawBufferPointer {
-    /// Whether a range of these bytes is equal to a range of others.
+    /// Whether a range of these bytes equals a range of others.
     func isSame(_ range: Range<Int>, as other: UnsafeRawBufferPointer, _ otherRange: Range<Int>) -> Bool {
         guard range.count == otherRange.count else { return false }
         if range.isEmpty { return true }

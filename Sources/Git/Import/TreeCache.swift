@@ -1,11 +1,11 @@
 import CSystem
 import Model
 
-/// What the last import of a cluster directory saw: per host, the scan of its directory and the id of every entry. A host
-/// whose scan has the same bytes as then has the same tree.
+/// The state of the last import of a cluster directory: per host, the scan of its directory and the ID of every
+/// entry. A host with an identical scan has the same tree.
 ///
-/// Written and read by the same machine, in its byte order: "deptree1" as a number, the id of the cluster's path, then a
-/// section per host (`TreeCacheSection`), last a checksum of all before. Whatever else is found is no cache.
+/// Written and read by the same machine, in its byte order: "deptree1" as a number, the ID of the cluster's path, a
+/// section per host (`TreeCacheSection`), and a checksum of everything before. Anything else is not a cache.
 struct TreeCache {
     let bytes: [UInt8]
     let sections: [TreeCacheSection]
@@ -13,12 +13,12 @@ struct TreeCache {
     private static let magic: UInt64 = 0x6465_7074_7265_6531
     private static let headerSize = 28
 
-    /// Where the cache of a cluster directory is. Directories share a bounded number of files, so that they cannot pile
-    /// up; one that finds another's cache just starts without.
+    /// The cache file of a cluster directory. Directories share a bounded number of files, so that these cannot pile
+    /// up; an import that finds another directory's cache starts without one.
     static func path(store: String, cluster: ObjectID) -> String { "\(directory(store: store))/\(cluster.hex.prefix(2))" }
     static func directory(store: String) -> String { store + "/tree-cache" }
 
-    /// Nil if there is none for this cluster directory, or anything is wrong with it.
+    /// Nil if this cluster directory has no cache, or an invalid one.
     static func read(store: String, cluster: ObjectID) -> TreeCache? {
         (try? readFile(path(store: store, cluster: cluster))).flatMap { TreeCache($0, cluster: cluster) }
     }
@@ -46,7 +46,7 @@ struct TreeCache {
         sections = parsed
     }
 
-    /// The bytes of a cache, to which sections are to be appended.
+    /// The beginning of a cache, to append sections to.
     static func header(cluster: ObjectID) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.append(native: magic)
@@ -65,7 +65,7 @@ struct TreeCache {
         try file.finish(as: path(store: store, cluster: cluster), .later)
     }
 
-    /// Changes with every changed word: each step is a bijection. Not meant against malice.
+    /// Changes with every changed word, since each step is a bijection. Does not resist tampering.
     private static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         var sum = UInt64(bytes.count)
         var at = 0
@@ -82,9 +82,9 @@ struct TreeCache {
     }
 }
 
-/// One host in the cache, as ranges of the cache's bytes: a byte with the length of its name, the name, the id of its
-/// tree, 32-bit numbers with the count of records and the length of the scan, the scan, and 20 bytes of id per record.
-/// An id of zeros: there is nothing of it in the tree.
+/// One host in the cache, as ranges of the cache's bytes: a byte with the length of its name, the name, the ID of its
+/// tree, 32-bit numbers with the count of records and the length of the scan, the scan, and a 20-byte ID per record.
+/// A zero ID marks an entry that is not in the tree.
 struct TreeCacheSection {
     let range: Range<Int>
     let name: String
@@ -125,7 +125,7 @@ struct TreeCacheSection {
 }
 
 extension ObjectID {
-    /// No object's id.
+    /// Not the ID of any object.
     static let zero = unsafe [UInt8](repeating: 0, count: 20).withUnsafeBytes { unsafe ObjectID(raw: $0) }
 }
 

@@ -1,8 +1,8 @@
 import CGit2
 import Model
 
-/// Reads file contents of a store, for one thread: libgit2 does not promise that handles may be shared, so every thread
-/// that sends files to a host opens its own. Opening one costs some ten microseconds.
+/// Reads file contents of a store on one thread. libgit2 does not guarantee that handles can be shared, so each
+/// thread that sends files to a host opens its own. Opening one takes some ten microseconds.
 @safe package final class BlobReader {
     private let database: OpaquePointer
     private let objects: String
@@ -18,15 +18,15 @@ import Model
 
     deinit { unsafe git_odb_free(database) }
 
-    /// Opens a file's content, to be read in pieces.
+    /// Opens a file's content for reading in pieces.
     ///
-    /// What was imported as a large file is streamed; anything else is held in memory as a whole while it is read, and was verified
-    /// against its id.
+    /// Streams content that was imported as a large file. Holds any other content in memory while reading; its ID has
+    /// been verified.
     package func open(_ id: ObjectID) throws(StoreError) -> BlobContent {
         let (kind, size) = try unsafe objectHeader(id, in: database)
         guard kind == .blob else { throw .damagedObject(id) }
         if size >= UInt64(maximumInMemory) {
-            // One that `git gc` has put into a pack is read as a whole.
+            // Read a large file whole if `git gc` has packed it.
             if let stored = StoredBlob(id, size: size, objects: objects) {
                 return unsafe BlobContent(self, id, size: size, .stored(stored))
             }
@@ -39,7 +39,7 @@ import Model
     }
 }
 
-/// A file's content on its way out of the store. Belongs to the thread of its reader.
+/// A file's content being read from the store. Belongs to the thread of its reader.
 @safe package final class BlobContent {
     @unsafe enum Source {
         case stored(StoredBlob)
@@ -51,7 +51,7 @@ import Model
     private let id: ObjectID
     private let source: Source
     private var position: UInt64 = 0
-    // The database outlives what was read from it.
+    // Keeps the database alive as long as the object.
     private let reader: BlobReader
 
     init(_ reader: BlobReader, _ id: ObjectID, size: UInt64, _ source: Source) {
@@ -68,7 +68,7 @@ import Model
         }
     }
 
-    /// Leaves out the next `count` bytes, of which there must be as many.
+    /// Skips the next `count` bytes, which must exist.
     package func skip(_ count: UInt64) throws(StoreError) {
         var rest = count
         while rest > 0 {
@@ -78,8 +78,7 @@ import Model
         }
     }
 
-    /// The next bytes, at most `count`; empty at the end. A streamed file is not verified: the host that receives it
-    /// does that.
+    /// The next bytes, at most `count`; empty at the end. Does not verify a streamed file: the receiving host does.
     package func next(_ count: Int) throws(StoreError) -> [UInt8] {
         let room = Int(min(UInt64(max(count, 1)), size - position))
         guard room > 0 else { return [] }

@@ -2,12 +2,12 @@ import CGit2
 import CSystem
 import Model
 
-/// Who deploys, as a commit names them.
+/// The author of a commit: the operator who deploys.
 package struct Author: Hashable, Sendable {
     package let name: String
     package let email: String
 
-    /// Characters that Git forbids in a commit's header, `<`, `>` and control characters, are left out.
+    /// Drops characters that Git forbids in a commit's header: `<`, `>` and control characters.
     package init(name: String, email: String) {
         func clean(_ text: String) -> String {
             let kept = text.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7f && $0 != "<" && $0 != ">" }
@@ -33,7 +33,7 @@ package struct Commit: Hashable, Sendable {
     package var author: Author
     /// Seconds since the epoch.
     package var time: Int64
-    /// Without the newline at its end.
+    /// Without the final newline.
     package var message: String
 
     package init(id: ObjectID, tree: ObjectID, parents: [ObjectID], author: Author, time: Int64, message: String) {
@@ -47,8 +47,8 @@ package struct Commit: Hashable, Sendable {
 }
 
 extension Store {
-    /// Makes a commit; no reference points to it yet. `time` is in seconds since the epoch, recorded as UTC. Everything
-    /// written so far, and what `note` writes about it, is on the disk when this returns (syncfs(2)).
+    /// Makes a commit; no reference points to it yet. `time` is in seconds since the epoch, recorded as UTC.
+    /// Everything written so far, including by `note`, is on disk on return (syncfs(2)).
     package func commit(
         tree: ObjectID, parent: ObjectID?, author: Author, message: String, time: Int64,
         note: (ObjectID) throws(StoreError) -> Void = { _ in }
@@ -64,7 +64,7 @@ extension Store {
         return id
     }
 
-    /// The commit whose id begins with these digits, at least four (git_commit_lookup_prefix).
+    /// The commit whose ID begins with these digits, at least four (git_commit_lookup_prefix).
     package func commit(named digits: String) throws(StoreError) -> ObjectID {
         var oid = git_oid()
         let length = digits.utf8.count
@@ -80,7 +80,7 @@ extension Store {
         return ObjectID(unsafe id.pointee)
     }
 
-    /// What a commit says (git_commit_lookup).
+    /// The contents of a commit (git_commit_lookup).
     package func commitInfo(_ id: ObjectID) throws(StoreError) -> Commit {
         var oid = id.oid
         var made: OpaquePointer?
@@ -103,7 +103,7 @@ extension Store {
             message: message.hasSuffix("\n") ? String(message.dropLast()) : message)
     }
 
-    /// Waits until what was written to the store's file system is on the disk.
+    /// Waits until everything written to the store's file system is on disk.
     package func synchronize() throws(StoreError) {
         let directory = unsafe csys_open_directory(path)
         guard directory >= 0 else { throw .file("open", path: path, errno: -directory) }
@@ -113,7 +113,7 @@ extension Store {
     }
 }
 
-/// Text of libgit2; bytes that are not UTF-8 become replacement characters.
+/// Text from libgit2; invalid UTF-8 becomes replacement characters.
 func string(_ text: UnsafePointer<CChar>?) -> String {
     guard let text = unsafe text else { return "" }
     return unsafe String(cString: text)

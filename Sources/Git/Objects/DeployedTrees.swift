@@ -2,10 +2,10 @@ import CSystem
 import Model
 
 extension Store {
-    /// The tree of a host's directory in a commit; nil when the commit does not have it.
+    /// The tree of a host's directory in a commit; nil if the commit has none.
     ///
-    /// For the commit that the host runs, `remember` has kept it: a root tree has an entry for every host, and reading as
-    /// many of them as there are hosts would make planning quadratic.
+    /// For the host's deployed commit, `remember` has cached it: a root tree has an entry for every host, and reading
+    /// one root tree per host would make planning quadratic.
     package func tree(of host: Hostname, in commit: ObjectID) throws(StoreError) -> ObjectID? {
         if let tree = remembered(host, commit) { return tree }
         let root = try commitInfo(commit).tree
@@ -14,7 +14,7 @@ extension Store {
         return found
     }
 
-    /// Keeps what no commit can ever say otherwise. If that fails, the next plan is slower, not wrong.
+    /// Caches a property of an immutable commit. If that fails, the next plan is slower but still correct.
     package func remember(_ tree: ObjectID, of host: Hostname, in commit: ObjectID) {
         guard Self.canHold(host) else { return }
         let made = unsafe csys_mkdir(treesPath, 0o700)
@@ -32,7 +32,7 @@ extension Store {
         let descriptor = unsafe csys_open_read("\(treesPath)/\(host.text)")
         guard descriptor >= 0 else { return nil }
         defer { csys_close(descriptor) }
-        // Two ids of 40 digits, a space and a newline; one byte more tells whether there is more.
+        // Two IDs of 40 digits, a space and a newline; one byte more detects a longer file.
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 83) { buffer, count in
             count = max(0, Int(unsafe csys_read(descriptor, buffer.baseAddress, 83)))
         }

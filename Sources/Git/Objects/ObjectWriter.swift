@@ -2,11 +2,11 @@ import CGit2
 import CSystem
 import Model
 
-/// From this size on, in bytes, file contents are streamed instead of held in memory.
+/// File contents of at least this size, in bytes, are streamed instead of held in memory.
 let maximumInMemory = 1 << 20
 
-/// Adds the objects of an import to the store: a few as loose objects, many as packs. Nothing may be relied on before
-/// `finish`. What the store has is not written again.
+/// Adds the objects of an import to the store: a few as loose objects, many as packs. Skips objects that the store
+/// has. Objects are only usable after `finish`.
 final class ObjectWriter {
     fileprivate let store: Store
     fileprivate let objects: String
@@ -53,7 +53,7 @@ final class ObjectWriter {
         return try result.get()
     }
 
-    /// Everything added is in the store when this returns.
+    /// All added objects are in the store on return.
     func finish() throws(StoreError) {
         try finishPack()
         for object in waiting {
@@ -91,7 +91,7 @@ final class ObjectWriter {
         waitingBytes = 0
     }
 
-    /// The path of a loose object; makes its directory.
+    /// The path of a loose object; creates its directory.
     fileprivate func place(of id: ObjectID) throws(StoreError) -> String {
         let name = id.hex
         let directory = "\(objects)/\(name.prefix(2))"
@@ -101,7 +101,7 @@ final class ObjectWriter {
     }
 }
 
-/// A large file on its way into the store, as a loose object of its own.
+/// Writes a large file into the store, as a loose object of its own.
 final class LargeBlobWriter {
     private let writer: ObjectWriter
     private let file: OutputFile
@@ -121,7 +121,7 @@ final class LargeBlobWriter {
         unsafe header.withUnsafeBytes { unsafe zlib.add($0, into: &data) }
     }
 
-    /// Adds a piece; false if there is more than the size said.
+    /// Adds a piece; false if it exceeds the announced size.
     func add(_ piece: UnsafeRawBufferPointer) throws(StoreError) -> Bool {
         guard UInt64(piece.count) <= left else { return false }
         left -= UInt64(piece.count)
@@ -132,8 +132,8 @@ final class LargeBlobWriter {
         return true
     }
 
-    /// Puts the object into the store unless it is there; nil if there was less than the size said, or another content
-    /// than `expected` names.
+    /// Puts the object into the store unless it is there. Nil if the content is shorter than announced, or does not
+    /// match `expected`.
     func finish(expecting expected: ObjectID? = nil) throws(StoreError) -> ObjectID? {
         guard left == 0 else { return nil }
         zlib.finish(into: &data)
@@ -145,7 +145,7 @@ final class LargeBlobWriter {
     }
 }
 
-/// A file from elsewhere on its way into the store, in pieces: never in memory as a whole.
+/// Writes a file from elsewhere into the store in pieces, without holding it in memory as a whole.
 package final class IncomingBlob {
     private let writer: LargeBlobWriter
 
@@ -154,7 +154,7 @@ package final class IncomingBlob {
         writer = try LargeBlobWriter(ObjectWriter(store), size: size)
     }
 
-    /// Adds a piece; false if there is more than the size said.
+    /// Adds a piece; false if it exceeds the announced size.
     package func add(_ piece: [UInt8]) throws(StoreError) -> Bool {
         var result = Result<Bool, StoreError>.success(false)
         unsafe piece.withUnsafeBytes { bytes in
@@ -163,12 +163,12 @@ package final class IncomingBlob {
         return try result.get()
     }
 
-    /// Puts it into the store; false if that is not its id.
+    /// Puts the object into the store; false if its ID differs.
     package func finish(as id: ObjectID) throws(StoreError) -> Bool { try writer.finish(expecting: id) != nil }
 }
 
 extension Store {
-    /// Whether this process can see the object already: without looking for packs that came since (git_odb_exists_ext).
+    /// Whether this process already sees the object, without looking for new packs (git_odb_exists_ext).
     func has(_ id: ObjectID) -> Bool {
         var oid = id.oid
         return unsafe git_odb_exists_ext(database, &oid, GIT_ODB_LOOKUP_NO_REFRESH.rawValue) == 1

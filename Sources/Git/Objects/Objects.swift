@@ -22,7 +22,8 @@ package struct TreeEntry: Hashable, Sendable {
 }
 
 extension Store {
-    /// The entries of a directory, in Git's order: by the bytes of their names, directories as if theirs ended in `/`.
+    /// The entries of a directory, in Git's order: by the bytes of their names, as if directories' names ended in
+    /// `/`.
     package func tree(_ id: ObjectID) throws(StoreError) -> [TreeEntry] {
         let entries = try unsafe withObject(id, .tree, limit: .max) { bytes throws(StoreError) in
             guard let entries = unsafe parseTree(bytes) else { throw .damagedObject(id) }
@@ -32,8 +33,8 @@ extension Store {
         return entries
     }
 
-    /// The whole content of a file; for those that are read into memory anyway, such as a manifest.
-    /// Throws `objectTooLarge` when it has more than `limit` bytes, before reading it.
+    /// The whole content of a file, for small files such as a manifest. Throws `objectTooLarge` before reading more
+    /// than `limit` bytes.
     package func blob(_ id: ObjectID, limit: Int) throws(StoreError) -> [UInt8] {
         try unsafe withObject(id, .blob, limit: limit) { bytes throws(StoreError) in unsafe Array(bytes) }
     }
@@ -54,7 +55,7 @@ extension Store {
         }
     }
 
-    /// Adds an object and returns its id (git_odb_write). The bytes are not looked into.
+    /// Adds an object and returns its ID (git_odb_write). Does not validate the bytes.
     @discardableResult
     package func write(_ object: RecordedObject) throws(StoreError) -> ObjectID {
         var oid = git_oid()
@@ -69,7 +70,7 @@ extension Store {
     package func writeRoot(_ hosts: [(host: Hostname, tree: ObjectID)]) throws(StoreError) -> ObjectID {
         let writer = ObjectWriter(self)
         var root = TreeBytes()
-        // Git's order, in which directories' names end in a slash.
+        // Git's order, as if directories' names ended in a slash.
         for (host, tree) in hosts.sorted(by: { "\($0.host.text)/" < "\($1.host.text)/" }) {
             root.add(.directory, Array(host.text.utf8), tree)
         }
@@ -84,7 +85,7 @@ extension Store {
         return unsafe git_odb_exists(database, &oid) == 1
     }
 
-    /// Lends the bytes of an object that must be of this kind and size.
+    /// Lends the bytes of an object, which must have this kind and at most `limit` bytes.
     func withObject<T>(
         _ id: ObjectID, _ kind: ObjectKind, limit: Int,
         _ body: (UnsafeRawBufferPointer) throws(StoreError) -> T
@@ -97,7 +98,7 @@ extension Store {
     }
 }
 
-/// Kind and size of an object, without reading all of it (git_odb_read_header).
+/// Kind and size of an object, without reading it whole (git_odb_read_header).
 func objectHeader(_ id: ObjectID, in database: OpaquePointer) throws(StoreError) -> (ObjectKind, UInt64) {
     var size = 0
     var type = GIT_OBJECT_INVALID
@@ -107,7 +108,7 @@ func objectHeader(_ id: ObjectID, in database: OpaquePointer) throws(StoreError)
     return (kind, UInt64(size))
 }
 
-/// Lends the bytes of an object of this kind (git_odb_read, which verifies the id).
+/// Lends the bytes of an object of this kind (git_odb_read, which verifies the ID).
 func withWholeObject<T>(
     _ id: ObjectID, _ kind: ObjectKind, in database: OpaquePointer,
     _ body: (UnsafeRawBufferPointer) throws(StoreError) -> T
@@ -122,7 +123,7 @@ func withWholeObject<T>(
     return try unsafe body(bytes)
 }
 
-/// Git's tree format: an octal mode, a space, the name, a zero byte, the id in 20 bytes. Nil if it is anything else.
+/// Git's tree format: an octal mode, a space, the name, a zero byte, the ID in 20 bytes. Nil for any other format.
 private func parseTree(_ bytes: UnsafeRawBufferPointer) -> [TreeEntry]? {
     var entries: [TreeEntry] = []
     var at = 0

@@ -1,7 +1,7 @@
 import CSystem
 import Model
 
-/// A file that is written under a temporary name and appears as a whole, or not at all.
+/// A file written under a temporary name, which appears as a whole or not at all.
 final class OutputFile {
     private let temporary: String
     private let descriptor: Int32
@@ -44,7 +44,7 @@ final class OutputFile {
         try seek(size)
     }
 
-    /// Reads what was written, from the start, in pieces.
+    /// Reads the written bytes from the start, in pieces.
     func reread(_ body: (UnsafeRawBufferPointer) -> Void) throws(StoreError) {
         try flush()
         let reading = unsafe csys_open_read(temporary)
@@ -64,7 +64,7 @@ final class OutputFile {
         case now, later
     }
 
-    /// Gives the file its name, replacing what has it. `.now`: its bytes are on the disk before that.
+    /// Renames the file to its final name, replacing any other. With `.now`, its bytes are on disk before that.
     func finish(as path: String, _ durability: Durability) throws(StoreError) {
         try flush()
         if durability == .now {

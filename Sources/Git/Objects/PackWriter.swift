@@ -1,7 +1,7 @@
 import Model
 
-/// Writes one pack (gitformat-pack(5)) and its index: many small objects in two files instead of one file each.
-/// No deltas, no compression.
+/// Writes one pack (gitformat-pack(5)) and its index: many small objects in two files instead of one file each. No
+/// deltas, no compression.
 final class PackWriter {
     private let directory: String
     private let file: OutputFile
@@ -21,11 +21,11 @@ final class PackWriter {
     init(objects: String) throws(StoreError) {
         directory = objects + "/pack"
         file = try OutputFile(in: directory, mode: 0o444)
-        // The number of objects comes when it is known.
+        // The number of objects is patched in once known.
         try file.write(Array("PACK".utf8) + [0, 0, 0, 2] + [0, 0, 0, 0])
     }
 
-    /// Adds an object that is not in the pack yet. It may have at most 1 GiB.
+    /// Adds an object that is not in the pack yet, of at most 1 GiB.
     func add(_ kind: ObjectKind, _ id: ObjectID, _ bytes: UnsafeRawBufferPointer) throws(StoreError) {
         let type: UInt8 =
             switch kind {
@@ -48,7 +48,7 @@ final class PackWriter {
         try file.write(data)
     }
 
-    /// Puts the pack into the store; its bytes are on the disk then. Its path, without `.pack`.
+    /// Puts the pack into the store, with its bytes on disk. Returns its path without `.pack`.
     @discardableResult
     func finish() throws(StoreError) -> String {
         var count: [UInt8] = []
@@ -89,7 +89,7 @@ final class PackWriter {
     }
 }
 
-/// The checksum of zlib and Git packs, eight bytes at a time.
+/// CRC-32 as in zlib and Git packs, eight bytes at a time.
 enum CRC32 {
     private static let tables: [UInt32] = {
         var tables = [UInt32](repeating: 0, count: 8 * 256)

@@ -1,13 +1,13 @@
 import CSystem
 import Model
 
-/// A large file in the store, as ``LargeBlobWriter`` leaves it: a loose object whose blocks are stored, not compressed, of which the
-/// first is Git's header. Read straight from the file, since libgit2 maps all of it into memory.
+/// A large file in the store, as written by ``LargeBlobWriter``: a loose object of stored (uncompressed) blocks, the
+/// first of which is Git's header. Read straight from the file, since libgit2 would map all of it into memory.
 final class StoredBlob {
     private let descriptor: Int32
     private let id: ObjectID
     private var buffer: ArraySlice<UInt8> = []
-    /// Bytes of the block that is being read.
+    /// Bytes left of the current block.
     private var left = 0
 
     private static let bufferSize = 256 << 10
@@ -26,7 +26,7 @@ final class StoredBlob {
 
     deinit { if descriptor >= 0 { csys_close(descriptor) } }
 
-    /// The next bytes: as many as asked for, which must not be more than there are.
+    /// The next `count` bytes, which must exist.
     func next(_ count: Int) throws(StoreError) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(count)

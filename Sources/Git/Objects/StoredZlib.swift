@@ -1,5 +1,5 @@
-/// The zlib format (RFC 1950) with stored blocks (RFC 1951, 3.2.4): what Git wants to see around an object, without the
-/// time that compression takes. Configuration is small, and artifacts are compressed already; `git gc` packs the rest.
+/// The zlib format (RFC 1950) with stored blocks (RFC 1951, 3.2.4): the format that Git requires for objects, without
+/// the cost of compression. Configuration is small, and artifacts are already compressed; `git gc` packs the rest.
 struct StoredZlib {
     private var low: UInt32 = 1
     private var high: UInt32 = 0
@@ -36,7 +36,7 @@ struct StoredZlib {
         }
     }
 
-    /// Adler-32. After 5552 bytes the sums may not fit any more.
+    /// Adler-32. The sums could overflow after 5552 bytes.
     private mutating func sum(_ bytes: UnsafeRawBufferPointer) {
         var at = 0
         while at < bytes.count {

@@ -3,7 +3,7 @@ import CSystem
 import Model
 
 extension Store {
-    /// A setting of this store, such as `deptool.settle`; nil if unset. Git's keys: a section, a dot, a name.
+    /// A setting of this store, such as `deptool.settle`; nil if unset. Keys are Git's: a section, a dot, a name.
     package func configuration(_ key: String) throws(StoreError) -> String? {
         try unsafe withConfiguration { configuration throws(StoreError) in
             try unsafe value(key, in: configuration)
@@ -26,8 +26,8 @@ extension Store {
         }
     }
 
-    /// Who deploys, as git-commit(1) finds it: `GIT_AUTHOR_NAME` and `GIT_AUTHOR_EMAIL`, `user.name` and `user.email` of the
-    /// Git configuration, `EMAIL`, and last the login name at this machine.
+    /// The operator's identity, found as in git-commit(1): `GIT_AUTHOR_NAME` and `GIT_AUTHOR_EMAIL`, `user.name` and
+    /// `user.email` of the Git configuration, `EMAIL`, and finally the login name at this machine.
     package func author() -> Author {
         let login = environment("USER") ?? environment("LOGNAME") ?? "uid\(csys_getuid())"
         let name = environment("GIT_AUTHOR_NAME") ?? setting("author.name") ?? setting("user.name")
@@ -37,13 +37,13 @@ extension Store {
         return author.name.isEmpty ? Author(name: login, email: author.email) : author
     }
 
-    /// Whether somebody has told Git who deploys.
+    /// Whether Git has a configured identity.
     package var hasConfiguredAuthor: Bool {
         (environment("GIT_AUTHOR_NAME") ?? setting("author.name") ?? setting("user.name")) != nil
             && (environment("GIT_AUTHOR_EMAIL") ?? setting("author.email") ?? setting("user.email") ?? environment("EMAIL")) != nil
     }
 
-    /// A setting of the store or, failing that, of the user or the system. What cannot be read counts as unset.
+    /// A setting of the store or, failing that, of the user or the system. Unreadable files count as unset.
     private func setting(_ key: String) -> String? {
         let found = try? unsafe withConfiguration(userFiles) { configuration throws(StoreError) in
             return try unsafe value(key, in: configuration)
@@ -51,7 +51,7 @@ extension Store {
         return found ?? nil
     }
 
-    /// What is wrong with the configuration files of the user and the system.
+    /// The problem with the configuration files of the user and the system, if any.
     package var configurationProblem: String? {
         do throws(StoreError) {
             for file in userFiles {
@@ -80,7 +80,7 @@ extension Store {
         return files
     }
 
-    /// The store's configuration, and of those other files what can be read.
+    /// Opens the store's configuration, with those of the other files that can be read.
     private func withConfiguration<T>(
         _ others: [ConfigurationFile] = [], _ body: (OpaquePointer) throws(StoreError) -> T
     ) throws(StoreError) -> T {
@@ -91,7 +91,7 @@ extension Store {
         return try unsafe body(configuration)
     }
 
-    /// With the repository, for `includeIf`.
+    /// Passes the repository, for `includeIf`.
     private func add(_ file: ConfigurationFile, to configuration: OpaquePointer) throws(StoreError) {
         try check("read \(file.path)") {
             unsafe git_config_add_file_ondisk(configuration, file.path, file.level, repository, 1)
@@ -115,7 +115,7 @@ func environment(_ name: String) -> String? {
     return text.isEmpty ? nil : text
 }
 
-/// This machine's name, as uname(2) gives it.
+/// This machine's name, from uname(2).
 private func nodeName() -> String {
     var length: Int64 = 0
     let text = unsafe String(unsafeUninitializedCapacity: 256) { buffer in

@@ -1,6 +1,6 @@
 import CSystem
 
-/// Why other users could change what is at a path.
+/// Why other users could change a path.
 package enum Exposure: Hashable, Sendable {
     case owner(uid: UInt32)
     case writable
@@ -8,8 +8,8 @@ package enum Exposure: Hashable, Sendable {
 }
 
 extension Exposure {
-    /// Checks that nobody but this user and root can put something else in the place of `path`, which is absolute and without
-    /// symlinks: no directory above it belongs to another user or is writable by one. OpenSSH checks its files like this
+    /// Checks that only this user and root can replace `path`, which must be absolute and without symlinks: no
+    /// directory above it belongs to another user or is writable by one. OpenSSH checks its files the same way
     /// (StrictModes in sshd_config(5)).
     ///
     /// In a directory with the sticky bit, such as `/tmp`, only the owner of an entry can replace it.
@@ -21,7 +21,7 @@ extension Exposure {
         }
     }
 
-    /// Checks that nobody but this user and root can change what is at `path` itself.
+    /// Checks that only this user and root can change `path` itself.
     static func check(_ path: String, isOnTheWay: Bool = false, ignoresMode: Bool = false) throws(StoreError) {
         var status = csys_stat()
         let result = unsafe csys_lstat(path, &status)
@@ -43,20 +43,21 @@ extension Exposure {
         }
     }
 
-    /// Whether this user's files may depend on what the user `uid` does.
+    /// Whether this user's files may depend on the user `uid`.
     static func isTrusted(_ uid: UInt32) -> Bool { uid == 0 || uid == UInt32(csys_getuid()) }
 
-    /// Whether the mode lets others write. A group of its own, as many systems give every user, is the user.
+    /// Whether the mode lets others write. A private group, which many systems create for every user, counts as the
+    /// user.
     private static func isWritable(_ path: String, _ status: csys_stat) -> Bool {
         if status.mode & 0o002 != 0 { return true }
         guard status.mode & 0o020 != 0 else { return false }
-        // Where there is an access control list, the bits of the group are the most that anybody in it may.
+        // With an access control list, the group bits are the upper limit for all its entries.
         let hasList = unsafe csys_getxattr(path, "system.posix_acl_access", nil, 0) > 0
         return hasList || !csys_is_private_group(status.gid)
     }
 }
 
-/// A user's name, or the number of one who has none.
+/// A user's name, or the UID if there is none.
 func userName(_ uid: UInt32) -> String {
     var length: Int64 = 0
     let text = unsafe String(unsafeUninitializedCapacity: 256) { buffer in

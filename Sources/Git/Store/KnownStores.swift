@@ -1,24 +1,24 @@
 import CSystem
 import Model
 
-/// The stores that this user made or adopted, and the commands that they let them run.
+/// The stores that this user made or adopted, and the commands that the user allowed for them.
 ///
-/// That is kept outside of the stores, in `deptool/stores` of `$XDG_STATE_HOME`: what lies in a store may have come with
-/// somebody else's files, such as a checkout. An entry is a directory, whose name is a random number that stands in the
-/// store's file `marks` as well, and nowhere else. In it are a file `path` and the commands that are allowed, one a file.
+/// This is kept outside the stores, in `deptool/stores` of `$XDG_STATE_HOME`: the contents of a store may have come
+/// with someone else's files, such as a checkout. An entry is a directory named after a random number that is also in
+/// the store's file `marks`, and nowhere else. It contains a file `path` and the allowed commands, one per file.
 package struct KnownStores {
     private let directory: String
     private static let marksName = "marks"
-    /// Bytes.
+    /// In bytes.
     private static let maximumMarks = 1 << 16
 
-    /// In this directory, which `prepare` makes.
+    /// Uses this directory, which `prepare` creates.
     package init(in directory: String) { self.directory = directory }
 
-    /// Those of the user who runs this program.
+    /// The known stores of the user who runs this program.
     package static func ofUser() throws(StoreError) -> KnownStores {
         if let state = environment("XDG_STATE_HOME"), state.hasPrefix("/") { return KnownStores(in: state + "/deptool/stores") }
-        // sudo and containers may leave the home of another user.
+        // sudo and containers may leave HOME set to another user's.
         for home in [environment("HOME"), accountHome()].compactMap({ $0 }) where home.hasPrefix("/") {
             var status = csys_stat()
             guard let place = try? resolved(home), unsafe csys_lstat(place, &status) == 0, status.uid == UInt32(csys_getuid()) else {
@@ -36,7 +36,7 @@ package struct KnownStores {
         return String(decoding: home.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// Makes the directory.
+    /// Creates the directory.
     package func prepare() throws(StoreError) {
         var path = ""
         for part in directory.split(separator: "/") {
@@ -47,7 +47,7 @@ package struct KnownStores {
         _ = try place()
     }
 
-    /// The directory, once nobody else can change it; nil if there is none.
+    /// The directory, after checking that only this user can change it; nil if there is none.
     private func place() throws(StoreError) -> String? {
         let path: String
         do throws(StoreError) {
@@ -62,10 +62,10 @@ package struct KnownStores {
 
     // MARK: Stores
 
-    /// Whether the user made or adopted this store, wherever it was then.
+    /// Whether the user made or adopted this store, wherever it was at that time.
     package func contains(_ store: StorePath) throws(StoreError) -> Bool { try entry(of: store) != nil }
 
-    /// Makes the store known. Commands that were allowed for a store at this place are not for this one.
+    /// Adds the store. Commands that were allowed for an earlier store at this path do not carry over.
     package func add(_ store: StorePath) throws(StoreError) {
         try prepare()
         guard let place = try place() else { throw .absent(path: directory) }
@@ -96,12 +96,12 @@ package struct KnownStores {
             return nil
         }
         for line in marks.split(separator: UInt8(ascii: "\n")) {
-            // Only digits, since it becomes a part of a path.
+            // Only digits, since it becomes part of a path.
             guard line.count == 32, line.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }) else { continue }
             let entry = place + "/" + String(decoding: line, as: UTF8.self)
             var status = csys_stat()
             guard unsafe csys_lstat(entry, &status) == 0, status.kind == csys_kind_directory else { continue }
-            // It has moved.
+            // The store has moved.
             if path(of: entry) != store.path { try? replace("\(entry)/path", in: entry, Array(store.path.utf8)) }
             return entry
         }
@@ -114,14 +114,15 @@ package struct KnownStores {
 
     // MARK: Commands
 
-    /// Whether the user allowed this very command, for the setting `key` of the store, to run for `subject`, a cluster's directory.
+    /// Whether the user allowed this exact command, for the setting `key` of the store, to run for `subject`, a
+    /// cluster's directory.
     package func allows(_ command: String, for key: String, of subject: String, in store: StorePath) throws(StoreError) -> Bool {
         guard let entry = try entry(of: store) else { return false }
         let expected = Self.text(command, key, subject)
         return try Self.contents(of: Self.commandPath(entry, key, subject), most: expected.count) == expected
     }
 
-    /// Allows it instead of the one that was allowed there before.
+    /// Allows the command, replacing the one allowed before.
     package func allow(_ command: String, for key: String, of subject: String, in store: StorePath) throws(StoreError) {
         guard let entry = try entry(of: store) else { throw .unknownStore(path: store.path) }
         try replace(Self.commandPath(entry, key, subject), in: entry, Self.text(command, key, subject))
@@ -131,7 +132,7 @@ package struct KnownStores {
         Array("\(key)\0\(subject)\0\(command)".utf8)
     }
 
-    /// The name only says where to look: what counts is the content.
+    /// The name only locates the file; its content is what counts.
     private static func commandPath(_ entry: String, _ key: String, _ subject: String) -> String {
         "\(entry)/command-\(ObjectID.of(.blob, text("", key, subject)).hex)"
     }
@@ -144,7 +145,7 @@ package struct KnownStores {
         try file.finish(as: path, .now)
     }
 
-    /// Nil if there is no such file, or if it is longer.
+    /// Nil if the file does not exist or is longer.
     private static func contents(of path: String, most: Int) throws(StoreError) -> [UInt8]? {
         var status = csys_stat()
         let result = unsafe csys_lstat(path, &status)

@@ -1,9 +1,9 @@
 import CGit2
 import Model
 
-/// git_libgit2_init(3), once a process, however many threads ask. By itself, libgit2 would map whole packs into memory, which after
-/// the first import of a large cluster is all that there is; and it would open no repository while it cannot read the
-/// configuration files of the user or the system, of which Deptool wants no more than a name.
+/// git_libgit2_init(3), once per process on any thread. By default, libgit2 would map whole packs into memory, and a
+/// large cluster's first import is a single pack. It would also refuse to open a repository if it cannot read the
+/// configuration files of the user or the system, from which Deptool only needs a name.
 private let libraryIsReady: Bool =
     git_libgit2_init() > 0 && cgit2_set_mapped_window(4 << 20, 32 << 20) == 0
     && [GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_GLOBAL]
@@ -14,7 +14,7 @@ func startLibrary() throws(StoreError) {
     guard libraryIsReady else { throw .git("start libgit2", message: lastMessage()) }
 }
 
-/// The calling thread's last error (git_error_last); to be asked before the thread calls the library again.
+/// The calling thread's last error (git_error_last). Call it before the thread uses the library again.
 func lastMessage() -> String {
     guard let error = unsafe git_error_last(), let text = unsafe error.pointee.message else { return "no reason given" }
     return unsafe String(cString: text)
@@ -32,7 +32,7 @@ func check(_ operation: @autoclosure () -> String, _ call: () -> Int32) throws(S
     }
 }
 
-/// The same for a call that is about one object, which may be missing.
+/// Checks a call that concerns one object, which may be missing.
 @discardableResult
 func check(_ id: ObjectID, _ call: () -> Int32) throws(StoreError) -> Int32 {
     let code = call()
@@ -55,7 +55,7 @@ extension ObjectID {
         self = unsafe withUnsafeBytes(of: oid.id) { unsafe ObjectID(raw: $0) }
     }
 
-    /// `bytes` are the 20 of an id.
+    /// `bytes` are the 20 bytes of an ID.
     init(raw bytes: UnsafeRawBufferPointer) {
         guard let id = unsafe ObjectID(bytes) else { preconditionFailure("an id has 20 bytes") }
         self = id

@@ -5,16 +5,16 @@ private let remotes = "refs/remotes/"
 private let main = "refs/heads/main"
 
 extension Store {
-    /// Whether the store can hold what a host runs: `refs/remotes/<host>` must be a valid reference name
+    /// Whether the store can hold the host's deployed commit: `refs/remotes/<host>` must be a valid reference name
     /// (git-check-ref-format(1)).
     package static func canHold(_ host: Hostname) -> Bool {
-        // A host's name has no other characters that Git refuses. The lock file beside it needs five bytes.
+        // A hostname has no other characters that Git rejects. The lock file beside it needs five bytes.
         let name = host.text
         return !name.hasSuffix(".lock") && !name.hasSuffix(".") && name.utf8.count <= 250
             && !zip(name.utf8, name.utf8.dropFirst()).contains { $0 == 0x2e && $1 == 0x2e }
     }
 
-    /// The commit that each host runs, as far as this store knows: all of `refs/remotes`, sorted by host.
+    /// Each host's deployed commit in this store: all of `refs/remotes`, sorted by host.
     package func deployedCommits() throws(StoreError) -> [(host: Hostname, commit: ObjectID)] {
         let iterator = try unsafe handle("list what the hosts run") {
             unsafe git_reference_iterator_glob_new(&$0, repository, remotes + "*")
@@ -36,19 +36,20 @@ extension Store {
         return result.sorted { $0.host < $1.host }
     }
 
-    /// The commit that a host runs, as far as this store knows.
+    /// The host's deployed commit in this store.
     package func deployedCommit(_ host: Hostname) throws(StoreError) -> ObjectID? {
         guard Self.canHold(host) else { return nil }
         return try target(of: remotes + host.text)
     }
 
-    /// Notes what a host runs, with `reason` in the reference's log; nil when nothing is deployed any more.
+    /// Records the host's deployed commit, with `reason` in the reference's log; nil if nothing is deployed any more.
     package func setDeployed(_ host: Hostname, _ commit: ObjectID?, reason: String) throws(StoreError) {
         guard Self.canHold(host) else { throw .unusableHostname(host) }
         try set(remotes + host.text, commit, reason: reason)
     }
 
-    /// The same, unless somebody noted something else than `before` meanwhile: that is newer. Whether it was noted.
+    /// Records it unless the recorded commit is no longer `before`: another process has newer information then.
+    /// Returns whether it did.
     @discardableResult
     package func setDeployed(
         _ host: Hostname, _ commit: ObjectID?, insteadOf before: ObjectID?, reason: String
@@ -63,7 +64,7 @@ extension Store {
     /// The newest commit made by this store: `refs/heads/main`.
     package func lastCommit() throws(StoreError) -> ObjectID? { try target(of: main) }
 
-    /// With `reason` in the reference's log.
+    /// Records it, with `reason` in the reference's log.
     package func setLastCommit(_ commit: ObjectID?, reason: String) throws(StoreError) {
         try set(main, commit, reason: reason)
     }

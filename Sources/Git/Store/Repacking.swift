@@ -3,15 +3,15 @@ import CSystem
 import Model
 
 extension Store {
-    /// Puts what many deploys have left, a pack or some loose objects each, into few packs, so that a store does not get slower with
-    /// its age. Does nothing while there is little. What is in the store stays in it, at every moment.
+    /// Moves the packs and loose objects that many deploys leave into few packs, so that a store does not get slower
+    /// over time. Does nothing while there are few. Every object stays available at every moment.
     ///
-    /// Another process that has the store open finds objects in the new pack when it looks for them again; one that was about to
-    /// read a file that goes in this moment fails, and changes nothing.
+    /// Another process that has the store open finds objects in the new pack when it looks for them again. A process
+    /// that is about to read a file just then fails, and changes nothing.
     package func repack() throws(StoreError) {
         let objects = path + "/objects", packs = try smallPacks(in: objects + "/pack"), loose = try looseObjects(in: objects)
         guard packs.count > Self.maximumPacks || loose.count > Self.maximumLoose else { return }
-        // Somebody else is at it.
+        // Another process is repacking.
         guard let lock = try StoreLock(path + "/tidying", timeout: .zero) else { return }
         defer { lock.release() }
         var ids = Set(loose.map(\.id)), made: [String] = []
@@ -28,7 +28,7 @@ extension Store {
         try check("find the new objects") { unsafe git_odb_refresh(database) }
     }
 
-    /// Copies these objects into new packs, whose paths it adds to `made`.
+    /// Copies these objects into new packs, and adds their paths to `made`.
     private func pack(_ ids: Set<ObjectID>, _ objects: String, _ made: inout [String]) throws(StoreError) {
         var writer: PackWriter?
         for id in ids {
@@ -41,18 +41,18 @@ extension Store {
         if let writer { made.append(try writer.finish()) }
     }
 
-    /// By its index a pack is found: that goes first.
+    /// Git finds a pack by its index, so that goes first.
     private func removePack(_ path: String) {
         for suffix in [".idx", ".pack"] { _ = unsafe csys_unlink(path + suffix) }
     }
 
     private static var maximumPacks: Int { 50 }
     private static var maximumLoose: Int { 5000 }
-    /// Bytes. What has as many is not worth writing again.
+    /// In bytes. Larger packs are not worth rewriting.
     private static var maximumPack: Int { 64 << 20 }
 
-    /// Packs that are small, without `.pack`. One that has more than its index beside it is to be kept, or is something special to Git
-    /// (gitrepository-layout(5)).
+    /// Small packs, without `.pack`. Skips packs with files other than an index beside them, which are marked as kept
+    /// or are special to Git (gitrepository-layout(5)).
     private func smallPacks(in directory: String) throws(StoreError) -> [String] {
         let names = try namesOfEntries(in: directory).filter { $0.hasPrefix("pack-") }
         let packs = Dictionary(grouping: names) { String($0.prefix { $0 != "." }) }
@@ -65,10 +65,10 @@ extension Store {
         }
     }
 
-    /// What is streamed stays loose: only from there it can be.
+    /// Large files stay loose: only loose objects can be streamed.
     private func looseObjects(in objects: String) throws(StoreError) -> [(id: ObjectID, path: String)] {
         let directories = try namesOfEntries(in: objects).filter { $0.utf8.count == 2 }
-        // Ids are evenly spread: one directory tells how many there are, nearly.
+        // IDs are evenly distributed, so one directory gives a good estimate.
         guard let first = directories.first, try namesOfEntries(in: "\(objects)/\(first)").count * 256 > Self.maximumLoose else {
             return []
         }
@@ -86,7 +86,8 @@ extension Store {
         return result
     }
 
-    /// From the pack's index (gitformat-pack(5), version 2): 256 counts, the last of all objects, then the ids.
+    /// Reads the pack's index (gitformat-pack(5), version 2): 256 counts, the last of which is the total, then the
+    /// IDs.
     private func objectIDs(inPack pack: String) throws(StoreError) -> [ObjectID] {
         let path = pack + ".idx", idsStart = 8 + 256 * 4
         let bytes = try readFile(path)

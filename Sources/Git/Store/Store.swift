@@ -2,11 +2,11 @@ import CGit2
 import CSystem
 import Model
 
-/// The store: a bare Git repository that holds every deployed config tree and what each host runs.
+/// The store: a bare Git repository that holds every deployed config tree and each host's deployed commit.
 ///
-/// A store is used by one thread at a time. Threads that only read blobs open a `BlobReader` each.
+/// Used by one thread at a time. Threads that only read blobs open a `BlobReader` each.
 @safe package final class Store {
-    /// The directory that `find` looks for.
+    /// The directory name that `find` searches for.
     package static let directoryName = ".deptool"
 
     package let place: StorePath
@@ -14,7 +14,7 @@ import Model
     let database: OpaquePointer
     /// Whether this handle has locked the store.
     var isLocked = false
-    /// The work that reading has been, for tests of how it grows.
+    /// Tree entries read so far, for tests of complexity.
     var treeEntriesRead = 0
 
     /// Absolute, without symlinks.
@@ -31,8 +31,8 @@ import Model
         unsafe git_repository_free(repository)
     }
 
-    /// Makes a bare repository at `path` (git_repository_init_ext), readable by its owner alone: mode 0700. Its parent
-    /// must exist. If there is a store at `path` already, opens it.
+    /// Creates a bare repository at `path` (git_repository_init_ext), readable only by its owner: mode 0700. Its
+    /// parent must exist. If there is already a store at `path`, opens it.
     package static func create(at path: String) throws(StoreError) -> Store {
         try startLibrary()
         let made = unsafe csys_mkdir(path, 0o700)
@@ -65,12 +65,12 @@ import Model
         }
         unsafe git_repository_free(repository)
         let store = try open(at: path)
-        // A bare repository keeps no log of its references by itself.
+        // By default, a bare repository keeps no reflogs.
         try store.setConfiguration("core.logAllRefUpdates", "true")
         return store
     }
 
-    /// Opens the store at `path` (git_repository_open_bare), if nobody else can change it.
+    /// Opens the store at `path` (git_repository_open_bare), if only this user can change it.
     package static func open(at path: String) throws(StoreError) -> Store { try open(try StorePath(path)) }
 
     package static func open(_ place: StorePath) throws(StoreError) -> Store {
@@ -88,7 +88,7 @@ import Model
         }
     }
 
-    /// The store at `path`; nil where there is nothing, or an empty directory.
+    /// The store at `path`; nil if the path does not exist or is an empty directory.
     package static func present(at path: String) throws(StoreError) -> StorePath? {
         var found = csys_stat()
         if unsafe csys_lstat(path, &found) == -Int32(csys_enoent) || isEmptyDirectory(path) { return nil }
@@ -96,8 +96,8 @@ import Model
         return try StorePath(path)
     }
 
-    /// The store in `directory` or the nearest parent that has one. The search ends where another user's directories or
-    /// another file system begin.
+    /// The store in `directory` or the nearest parent that has one. The search ends at directories of another user
+    /// and at file system boundaries.
     package static func find(from directory: String) throws(StoreError) -> StorePath {
         let start = try resolved(directory)
         var place = Substring(start)
@@ -113,7 +113,7 @@ import Model
             device = status.device
             let candidate = (place == "/" ? "" : place) + "/" + directoryName
             if unsafe csys_lstat(String(candidate), &status) == 0 {
-                // A checkout may have brought it, and have it lead to another store of this user.
+                // A checkout may have created the symlink, pointing to another store of this user.
                 guard status.kind != csys_kind_symlink else { throw .exposed(path: String(candidate), .symlink) }
                 return try StorePath(String(candidate))
             }
@@ -129,7 +129,7 @@ import Model
     }
 }
 
-/// The absolute path without symlinks, realpath(3).
+/// The absolute path without symlinks (realpath(3)).
 func resolved(_ path: String) throws(StoreError) -> String {
     let capacity = 4096
     var length: Int64 = 0

@@ -1,46 +1,46 @@
 import CSystem
 import Model
 
-/// Why the store cannot do what it was asked.
+/// Why a store operation failed.
 package enum StoreError: Error, Hashable, Sendable {
-    /// There is no store in this directory or a parent, as far as the search may go.
+    /// There is no store in this directory or a parent, as far as the search goes.
     case notFound(from: String, before: End?)
-    /// There is nothing at the path.
+    /// The path does not exist.
     case absent(path: String)
-    /// There is something else at the path.
+    /// The path is something else.
     case notAStore(path: String)
-    /// Other users could change what is at the path, or lead it elsewhere.
+    /// Other users could change or redirect the path.
     case exposed(path: String, Exposure)
-    /// This user neither made the store nor adopted it.
+    /// This user has neither made nor adopted the store.
     case unknownStore(path: String)
-    /// What this user knows of stores can be kept nowhere.
+    /// There is no place to keep the user's list of known stores.
     case noHome
-    /// A repository that Deptool would damage; the setting that says so.
+    /// Deptool would damage the repository; the setting that shows it.
     case unusableFormat(path: String, String)
     case missingObject(ObjectID)
     /// No commit of the store begins with these digits, or several do.
     case unknownCommit(String)
     case ambiguousCommit(String)
-    /// The object is not what its id or its place says.
+    /// The object does not match its ID or its place.
     case damagedObject(ObjectID)
     /// Sizes in bytes.
     case objectTooLarge(ObjectID, size: UInt64, limit: Int)
-    /// Git takes no reference of this name.
+    /// Git accepts no reference with this name.
     case unusableHostname(Hostname)
-    /// Another process is writing the same reference or setting; what Git says.
+    /// Another process is writing the same reference or setting; Git's message.
     case busy(String)
     /// A file operation on the store failed, with its errno.
     case file(String, path: String, errno: Int32)
-    /// Anything else that libgit2 says.
+    /// Any other libgit2 error.
     case git(String, message: String)
 
-    /// Where the search for a store ends before the root.
+    /// Why the search for a store ended before the root.
     package enum End: Hashable, Sendable {
         case othersDirectory(String, uid: UInt32)
         case otherFileSystem(String)
     }
 
-    /// What is wrong, for a status line.
+    /// The problem, for a status line.
     package var phrase: String {
         switch self {
         case .notFound(let directory, nil): "no store in \(directory) or a parent directory"
@@ -71,7 +71,7 @@ package enum StoreError: Error, Hashable, Sendable {
         }
     }
 
-    /// What it means and what to do.
+    /// The meaning and the remedy.
     package var explanation: String {
         switch self {
         case .notFound(_, .othersDirectory):
@@ -119,7 +119,7 @@ extension StoreError {
 
 let hostnameRule = "A host's name may not hold '..' or end in '.' or '.lock', because Git references may not."
 
-/// What strerror(3) says.
+/// The text of strerror(3).
 func systemMessage(_ errno: Int32) -> String {
     guard let text = unsafe csys_strerror(errno) else { return "error \(errno)" }
     return unsafe String(cString: text)

@@ -1,8 +1,8 @@
 import CSystem
 
 extension Store {
-    /// Runs `body` while nobody else does, whichever thread or process has the store open. For what takes moments: whoever runs
-    /// it waits for no host and no person meanwhile. Within `body`, the store may be locked again.
+    /// Runs `body` exclusively among all threads and processes that have the store open. For brief work that waits
+    /// for no host or person. Reentrant within `body`.
     package func exclusively<T>(_ body: () throws(StoreError) -> T) throws(StoreError) -> T {
         if isLocked { return try body() }
         let name = path + "/lock"
@@ -16,11 +16,11 @@ extension Store {
     }
 }
 
-/// A flock(2) on a file, which the kernel takes away from a process that ends.
+/// A flock(2) on a file, which the kernel releases when the process ends.
 struct StoreLock {
     private let descriptor: Int32
 
-    /// Nil if somebody else has it for all of that time.
+    /// Nil if another process or thread holds the lock until the timeout.
     init?(_ path: String, timeout: Duration) throws(StoreError) {
         descriptor = unsafe csys_open_append(path, 0o600)
         guard descriptor >= 0 else { throw .file("open", path: path, errno: -descriptor) }
@@ -44,7 +44,7 @@ struct StoreLock {
     func release() { csys_close(descriptor) }
 }
 
-/// Tries again for some seconds while git(1) has locked what is to be written; Deptool's own processes lock the store.
+/// Retries for some seconds while git(1) has locked the file to write; Deptool's own processes lock the store.
 func retrying<T>(_ body: () throws(StoreError) -> T) throws(StoreError) -> T {
     let begun = csys_monotonic_ns()
     while true {

@@ -1,19 +1,19 @@
 import CGit2
 import CSystem
 
-/// Where a store is. Nobody but this user and root can change anything there.
+/// The location of a store. Only this user and root can change anything there.
 package struct StorePath: Hashable, Sendable {
     /// Absolute, without symlinks.
     package let path: String
 
-    /// What Git reads first, and what all the rest is in (gitrepository-layout(5)).
+    /// The files that Git reads first, and the directories that hold the rest (gitrepository-layout(5)).
     private static let needed = ["HEAD", "config", "objects", "refs"]
     private static let others = [
         "packed-refs", "objects/info", "objects/info/alternates", "objects/pack", "refs/heads", "refs/remotes", "logs", "history",
         "marks", "lock", "deptool-trees", "tree-cache",
     ]
 
-    /// Looks at the store, without reading it.
+    /// Checks the store without reading it.
     package init(_ path: String) throws(StoreError) {
         do throws(StoreError) {
             self.path = try resolved(path)
@@ -28,7 +28,7 @@ package struct StorePath: Hashable, Sendable {
         guard directory.kind == csys_kind_directory else { throw .notAStore(path: self.path) }
         for name in Self.needed + Self.others {
             do throws(StoreError) {
-                // Nobody else gets past the door of a directory that is closed to them.
+                // Other users cannot enter a directory that is closed to them.
                 try Exposure.check("\(self.path)/\(name)", ignoresMode: directory.mode & 0o077 == 0)
             } catch .file(_, _, let errno) where errno == Int32(csys_enoent) || errno == Int32(csys_enotdir) {
                 guard Self.others.contains(name) else { throw .notAStore(path: self.path) }

@@ -1,6 +1,6 @@
-/// What ssh-agent is asked and answers (draft-ietf-sshm-ssh-agent), without the sockets.
+/// Requests to ssh-agent and its answers (draft-ietf-sshm-ssh-agent), without the sockets.
 enum AgentMessages {
-    /// The longest answer that is read: ssh-agent's own limit.
+    /// Maximum bytes of an answer: ssh-agent's own limit.
     static let limit = 256 * 1024
 
     static let listKeys: [UInt8] = framed { $0.byte(11) }
@@ -15,7 +15,7 @@ enum AgentMessages {
         }
     }
 
-    /// The keys in an answer to `listKeys`; nil for a refusal or nonsense.
+    /// The keys in an answer to `listKeys`; nil if the agent refuses or the answer is invalid.
     static func keys(_ answer: [UInt8]) -> [AgentKey]? {
         var reader = SSHWireReader(answer)
         guard reader.byte() == 12, let count = reader.number(), count <= 4096 else { return nil }
@@ -29,7 +29,8 @@ enum AgentMessages {
         return keys
     }
 
-    /// The signature proper in an answer to `sign`, without the name of its algorithm; nil for a refusal or nonsense.
+    /// The raw signature in an answer to `sign`, without the name of its algorithm; nil if the agent refuses or the
+    /// answer is invalid.
     static func signature(_ answer: [UInt8]) -> [UInt8]? {
         var reader = SSHWireReader(answer)
         guard reader.byte() == 14, let signature = reader.string() else { return nil }

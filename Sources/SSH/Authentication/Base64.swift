@@ -1,4 +1,4 @@
-/// Base64 (RFC 4648) of keys and their hashes.
+/// Base64 (RFC 4648) for keys and their hashes.
 enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
@@ -22,7 +22,7 @@ enum Base64 {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// Nil for anything but digits, and `=` at the end.
+    /// Nil if the text contains anything but digits, and `=` at the end.
     static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count / 4 * 3)

@@ -3,9 +3,9 @@ enum Candidate {
     case agent(AgentKey)
     case file(KeyFile)
 
-    /// All keys in the order in which ssh offers them: the agent's that are among the identity files, the agent's
-    /// others, then files that the agent does not hold. Where libssh2 signs RSA with SHA-1, files with such keys come
-    /// last, because few servers take them.
+    /// All keys in ssh's order: the agent's keys that are among the identity files, the agent's other keys, then
+    /// files that the agent does not hold. If libssh2 signs RSA with SHA-1, files with RSA keys come last, because
+    /// few servers accept them.
     static func order(
         files: [KeyFile], agent: [AgentKey], identities: HostSettings.Identities, rsa: RSASignatures
     ) -> [Candidate] {
@@ -26,9 +26,9 @@ enum Candidate {
     }
 }
 
-/// How libssh2 signs with an RSA key that it read from a file.
+/// How libssh2 signs with an RSA key from a file.
 enum RSASignatures {
-    /// Before 1.11: what OpenSSH 8.8 and later refuse.
+    /// Before 1.11: OpenSSH 8.8 and later refuse it.
     case sha1
     case sha2
 }

@@ -15,11 +15,11 @@ struct KeyFile {
 
     enum Protection {
         case none, passphrase
-        /// By a cipher that libssh2 lacks: no passphrase would do.
+        /// Encrypted with a cipher that libssh2 lacks: no passphrase helps.
         case beyondLibrary
     }
 
-    /// Nil when there is no such file.
+    /// Nil if the file does not exist.
     init?(at path: String) {
         self.path = path
         let bytes: [UInt8]
@@ -57,7 +57,7 @@ struct KeyFile {
     }
 }
 
-/// The text of a private key, zeroed when it goes away.
+/// The text of a private key, zeroed on deinit.
 final class PrivateKeyText {
     private var bytes: [UInt8]
 
@@ -75,14 +75,14 @@ func wipe(_ bytes: inout [UInt8]) {
     unsafe bytes.withUnsafeMutableBytes { unsafe csys_zero($0.baseAddress, $0.count) }
 }
 
-/// What can be said about a private key without its passphrase.
+/// The properties of a private key that are readable without its passphrase.
 enum PrivateKeyFormat {
-    /// `openssh-key-v1` (OpenSSH's PROTOCOL.key): the public key stands in it in the clear.
+    /// `openssh-key-v1` (OpenSSH's PROTOCOL.key), which contains the public key in the clear.
     case openSSH(PublicKey, KeyFile.Protection)
     /// PKCS#1, PKCS#8 or SEC 1.
     case pem(KeyFile.Protection)
 
-    /// Those of libssh2 that OpenSSH writes, or did.
+    /// libssh2's ciphers that OpenSSH writes, or used to write.
     private static let ciphers: Set = [
         "aes128-cbc", "aes192-cbc", "aes256-cbc", "aes128-ctr", "aes192-ctr", "aes256-ctr", "3des-cbc",
     ]

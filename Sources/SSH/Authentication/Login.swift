@@ -1,6 +1,7 @@
 import CSSH2
 
-/// Public key authentication (RFC 4252, section 7), key after key, without asking the server what it would take.
+/// Public key authentication (RFC 4252, section 7), one key after another, without querying the server's methods
+/// first.
 struct Login {
     private let session: Session
     private let settings: HostSettings
@@ -8,7 +9,7 @@ struct Login {
     private let interrupt: Interrupt
     private var offers: [Offer] = []
 
-    /// As many as sshd allows by default (MaxAuthTries). Prompts that it answers with yes do not count.
+    /// sshd's default limit (MaxAuthTries). Key queries that it accepts do not count.
     private static let maximumRefusals = 6
 
     init(session: Session, settings: HostSettings, questions: Prompts, interrupt: Interrupt) {
@@ -18,7 +19,7 @@ struct Login {
         self.interrupt = interrupt
     }
 
-    /// Returns when logged in. Throws ``SSHError/loginFailed(_:)``, and what ends a wait or connection.
+    /// Returns when logged in. Throws ``SSHError/loginFailed(_:)``, and errors that end a wait or the connection.
     mutating func run(deadline: inout Deadline) throws(SSHError) {
         var agent: SSHAgent?
         if case .path(let path) = settings.agent { agent = SSHAgent(at: path, interrupt: interrupt) }
@@ -59,7 +60,7 @@ struct Login {
         .loginFailed(LoginFailure(user: settings.user, offers: offers, end: end, methods: methods))
     }
 
-    /// `libssh2_userauth_list`: what else the server would take. Asked only after all else has failed.
+    /// `libssh2_userauth_list`: the server's other methods. Queried only after everything else has failed.
     private func methods(_ deadline: Deadline) -> [String] {
         let user = settings.user
         var list: UnsafeMutablePointer<CChar>?
@@ -85,7 +86,7 @@ struct Login {
         return .failed(try refusal(code))
     }
 
-    /// `libssh2_userauth_publickey`, which asks whether the server would take the key, and then signs.
+    /// `libssh2_userauth_publickey`, which first queries whether the server would accept the key, and then signs.
     private func authenticate(_ key: PublicKey, _ signer: Signer, _ deadline: Deadline) throws(SSHError) -> Int {
         let blob = Self.offered(key)
         let user = settings.user
@@ -99,8 +100,9 @@ struct Login {
         }
     }
 
-    /// libssh2 before 1.11 takes the signature algorithm from the beginning of the key, where RSA keys say `ssh-rsa`,
-    /// which means SHA-1. sshd reads `rsa-sha2-512` in that place as the same key, and expects SHA-512.
+    /// libssh2 before 1.11 takes the signature algorithm from the beginning of the key blob, where RSA keys have
+    /// `ssh-rsa`, which means SHA-1. sshd treats a blob with `rsa-sha2-512` there as the same key, and expects
+    /// SHA-512.
     private static func offered(_ key: PublicKey) -> [UInt8] {
         guard key.isRSA, Library.rsaSignatures == .sha1 else { return key.blob }
         var writer = SSHWireWriter()
@@ -136,7 +138,7 @@ struct Login {
         }
     }
 
-    /// Whether the server would take a signature by this key: nobody is asked for a passphrase in vain.
+    /// Whether the server would accept a signature by this key: avoids useless passphrase prompts.
     private func isWelcome(_ key: PublicKey, _ deadline: Deadline) throws(SSHError) -> Bool {
         let signer = Signer { _, _ in nil }
         let code = try authenticate(key, signer, deadline)
@@ -145,8 +147,8 @@ struct Login {
         return false
     }
 
-    /// `libssh2_userauth_publickey_frommemory`. A key that cannot be read, or not
-    /// with this passphrase, is unreadable; nothing was sent then.
+    /// `libssh2_userauth_publickey_frommemory`. A key that cannot be read, or not with this passphrase, is
+    /// unreadable; nothing has been sent then.
     private func offer(
         _ text: PrivateKeyText, passphrase: Secret?, _ deadline: Deadline, _ isSHA1: Bool
     ) throws(SSHError) -> Attempt {
@@ -177,7 +179,7 @@ struct Login {
         }
     }
 
-    /// The server's no, unless the code means that there is no server any more.
+    /// The server's refusal, unless the code means that the connection is gone.
     private func refusal(_ code: Int) throws(SSHError) -> Offer.Outcome {
         switch Int32(truncatingIfNeeded: code) {
         case LIBSSH2_ERROR_AUTHENTICATION_FAILED: return .refused
@@ -189,7 +191,7 @@ struct Login {
 }
 
 extension HostSettings.Algorithms {
-    /// Whether ssh would log in with keys of this type (PubkeyAcceptedAlgorithms); of a file's, it may be empty.
+    /// Whether ssh would log in with keys of this type (PubkeyAcceptedAlgorithms). The type can be empty for a file.
     fileprivate func accept(_ type: String) -> Bool {
         guard let userKeys, !type.isEmpty else { return true }
         let accepted = userKeys.split(separator: ",")
@@ -214,7 +216,7 @@ extension Candidate {
 }
 
 extension Offer.Outcome {
-    /// Whether the server has said no to it, which it counts.
+    /// Whether the server rejected it and counts the attempt.
     fileprivate var wasAnswered: Bool {
         switch self {
         case .refused, .refusedForSHA1: true

@@ -1,11 +1,11 @@
-/// A login that the server did not grant.
+/// A login that the server rejected.
 package struct LoginFailure: Hashable, Sendable {
     package let user: String
-    /// Every key that was considered, in order.
+    /// Every key considered, in order.
     package let offers: [Offer]
-    /// The server hung up after too many tries, or Deptool stopped before it would.
+    /// Whether the server hung up after too many tries, or Deptool stopped before it would.
     package let end: End
-    /// The ways to log in that the server offers, such as `publickey`; empty when unknown.
+    /// The login methods that the server offers, such as `publickey`; empty if unknown.
     package let methods: [String]
 
     package enum End: Hashable, Sendable {
@@ -20,17 +20,17 @@ package struct LoginFailure: Hashable, Sendable {
     }
 }
 
-/// A key, and what became of it.
+/// A key and its outcome.
 package struct Offer: Hashable, Sendable {
     package let source: Source
-    /// Such as `ssh-ed25519`; empty when the key could not be read.
+    /// Such as `ssh-ed25519`; empty if the key could not be read.
     package let type: String
     package let outcome: Outcome
 
     package enum Source: Hashable, Sendable {
         case agent(comment: String)
         case file(path: String)
-        /// Not a key but another way, such as `password`.
+        /// Another method instead of a key, such as `password`.
         case method(String)
     }
 
@@ -42,9 +42,9 @@ package struct Offer: Hashable, Sendable {
         case agentWouldNotSign
         case noPassphrase
         case wrongPassphrase
-        /// The file exists, and is no private key that libssh2 reads.
+        /// The file exists, but is not a private key that libssh2 can read.
         case unreadable(message: String)
-        /// A FIDO key, or another that libssh2 cannot use.
+        /// A FIDO key, or another kind that libssh2 cannot use.
         case unsupported
     }
 

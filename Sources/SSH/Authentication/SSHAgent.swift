@@ -1,11 +1,11 @@
 import CSystem
 
-/// A connection to ssh-agent. libssh2 has one too, whose waits have no end.
+/// A connection to ssh-agent. libssh2's own agent support has no timeouts.
 final class SSHAgent {
     private let socket: Descriptor
     private let interrupt: Interrupt
 
-    /// Nil when nobody listens there, as ssh does.
+    /// Nil if nothing listens at the path; ssh ignores that too.
     init?(at path: String, interrupt: Interrupt) {
         let number = unsafe csys_connect_unix(path)
         guard number >= 0 else { return nil }
@@ -13,18 +13,18 @@ final class SSHAgent {
         self.interrupt = interrupt
     }
 
-    /// None when the agent refuses or makes no sense. Throws what ends a wait.
+    /// Empty if the agent refuses or its answer is invalid. Throws errors that end a wait.
     func keys(deadline: Deadline) throws(SSHError) -> [AgentKey] {
         try exchange(AgentMessages.listKeys, deadline).flatMap(AgentMessages.keys) ?? []
     }
 
-    /// Nil when the agent refuses, or the person who has to agree does.
+    /// Nil if the agent refuses, or its user declines.
     func sign(_ data: [UInt8], with key: PublicKey, algorithm: String, deadline: Deadline) throws(SSHError) -> [UInt8]? {
         try exchange(AgentMessages.sign(data, with: key.blob, algorithm: algorithm), deadline)
             .flatMap(AgentMessages.signature)
     }
 
-    /// One question, one answer; nil when the agent hangs up.
+    /// One request, one answer; nil if the agent hangs up.
     private func exchange(_ question: [UInt8], _ deadline: Deadline) throws(SSHError) -> [UInt8]? {
         var sent = 0
         while sent < question.count {

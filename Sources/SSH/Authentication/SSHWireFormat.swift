@@ -1,4 +1,4 @@
-/// Reads the data types of RFC 4251, section 5, from bytes that anybody may have made.
+/// Reads the data types of RFC 4251, section 5, from untrusted bytes.
 struct SSHWireReader {
     private var rest: ArraySlice<UInt8>
 
@@ -26,7 +26,7 @@ struct SSHWireReader {
     }
 }
 
-/// Writes the same.
+/// Writes the data types of RFC 4251, section 5.
 struct SSHWireWriter {
     private(set) var bytes: [UInt8] = []
 
@@ -42,12 +42,12 @@ struct SSHWireWriter {
     }
 }
 
-/// A public key as SSH sends it (RFC 4253, section 6.6): its type, then what that type needs.
+/// A public key in SSH's wire format (RFC 4253, section 6.6): its type, then type-specific data.
 struct PublicKey: Hashable {
     let blob: [UInt8]
     let type: String
 
-    /// Nil when the blob does not begin with a plausible type.
+    /// Nil if the blob does not begin with a plausible type.
     init?(blob: [UInt8]) {
         var reader = SSHWireReader(blob.prefix(128))
         guard let type = reader.string(), (1...64).contains(type.count), type.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
@@ -65,7 +65,7 @@ struct PublicKey: Hashable {
         self = key
     }
 
-    /// FIDO keys sign in a form that libssh2 cannot pass on, and certificates by another name than it would.
+    /// libssh2 cannot pass on signatures of FIDO keys, and names the wrong algorithm for certificates.
     var isBeyondLibrary: Bool { type.hasPrefix("sk-") || type.contains("-cert-v01@") }
     var isRSA: Bool { type == "ssh-rsa" }
 }

@@ -1,19 +1,19 @@
 import CSystem
 
-/// A passphrase, a password or a private key: in one place of memory, which is zeroed when nobody needs it any more.
+/// A passphrase, a password or a private key, in a single place in memory that is zeroed on deinit.
 ///
-/// It is never put into an array or a string, whose copies nobody could find.
+/// It is never put into an array or a string, whose copies cannot be tracked.
 @safe package final class Secret: Sendable {
-    // Sendable, since nobody writes to it once it is made.
+    // Sendable because the memory is immutable after init.
     private nonisolated(unsafe) let memory: UnsafeMutableRawBufferPointer
     package let count: Int
 
-    /// How often anything is asked for again that was wrong, as OpenSSH and sudo do.
+    /// Maximum attempts at any prompt, as in OpenSSH and sudo.
     package static let maximumTries = 3
 
-    /// At most so many bytes, by what `fill` puts there: their number, nil if there is no secret.
+    /// At most `most` bytes. `fill` writes them and returns their number; nil if there is no secret.
     package init?(upTo most: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Int?) {
-        // With a zero behind it, as C wants it.
+        // With a terminating zero for C.
         unsafe memory = .allocate(byteCount: most + 1, alignment: 1)
         unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
         guard let count = unsafe fill(UnsafeMutableRawBufferPointer(rebasing: memory[..<most])), (0...most).contains(count) else {
@@ -23,7 +23,7 @@ import CSystem
         self.count = count
     }
 
-    /// For what is no secret, such as a yes.
+    /// For values that are not secret, such as a yes.
     package convenience init?(_ text: StaticString) {
         unsafe self.init(upTo: text.utf8CodeUnitCount) { memory in
             unsafe memory.copyMemory(from: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
@@ -36,18 +36,18 @@ import CSystem
         unsafe memory.deallocate()
     }
 
-    /// Lends the bytes; a zero follows them.
+    /// Lends the bytes, followed by a zero.
     package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         unsafe body(UnsafeRawBufferPointer(rebasing: memory[..<count]))
     }
 
-    /// What a person types at a terminal up to the end of the line, or what stands in a file up to its end.
+    /// Where the secret ends: at the end of a line typed at a terminal, or at the end of a file.
     package enum End {
         case line, file
     }
 
-    /// Reads at most so many bytes (read(2)), one at a time so that nothing behind a line is taken; nil when it has no end by
-    /// then.
+    /// Reads at most `most` bytes (read(2)), one at a time so that it never consumes bytes after a line. Nil if it
+    /// does not reach the end by then.
     package convenience init?(from descriptor: Int32, upTo most: Int, _ end: End) {
         unsafe self.init(upTo: most) { memory in
             var count = 0

@@ -1,13 +1,13 @@
 import CSSH2
 
-/// Signs what libssh2 wants signed, in Swift.
+/// Signs libssh2's data in Swift.
 final class Signer {
     private let sign: ([UInt8], _ algorithm: String) throws(SSHError) -> [UInt8]?
     private(set) var wasAsked = false
     private(set) var hasSigned = false
     private(set) var error: SSHError?
 
-    /// `sign` returns nil when it will not.
+    /// `sign` returns nil to refuse.
     init(_ sign: @escaping ([UInt8], _ algorithm: String) throws(SSHError) -> [UInt8]?) { self.sign = sign }
 
     fileprivate func signature(_ data: [UInt8]) -> [UInt8]? {

@@ -1,19 +1,19 @@
 import Model
 
-/// How to reach and log in to one host: what ssh_config(5) says about it, fully expanded.
+/// How to reach and log in to one host: its ssh_config(5) settings, fully expanded.
 package struct HostSettings: Hashable, Sendable {
-    /// The name that was asked for.
+    /// The name passed to ssh.
     package var name: Hostname
     package var hostName: String
     package var user: String
     package var port: UInt16 = 22
-    /// In ssh's order. Files that do not exist are in it too: ssh has a list of defaults.
+    /// In ssh's order. Includes files that do not exist: ssh has a list of defaults.
     package var identityFiles: [String] = []
     package var identities: Identities = .any
     package var agent: AgentSocket = .none
     package var route: Route = .direct
     package var hostKeyAlias: String?
-    /// New keys are added to the first.
+    /// New keys go to the first.
     package var userKnownHostsFiles: [String] = []
     package var globalKnownHostsFiles: [String] = []
     package var strictHostKeyChecking: StrictHostKeyChecking = .ask
@@ -21,14 +21,14 @@ package struct HostSettings: Hashable, Sendable {
     package var connectTimeout: Duration?
     package var addressFamily: AddressFamily = .any
     package var controlPath: String?
-    /// What ssh would offer the server, in its order; nil where it does not say.
+    /// The algorithms that ssh would offer the server, in its order; nil if it does not report them.
     package var algorithms = Algorithms()
-    /// Settings that are in force and that only the system's `ssh` follows, such as `PKCS11Provider`.
+    /// Active settings that only the system's `ssh` supports, such as `PKCS11Provider`.
     package var unsupported: [String] = []
-    /// Options that give ssh its standard input and our command back, whatever the configuration says of them; only those that this
-    /// ssh knows.
+    /// Options that restore ssh's standard input and our command despite the configuration; only those that this ssh
+    /// supports.
     package var resets: [String] = []
-    /// The configuration file that was named, for the `ssh` that reaches through a jump host.
+    /// The configuration file that the user named, also for the `ssh` that connects through a jump host.
     package var configurationFile: String?
 
     package init(name: Hostname, hostName: String, user: String) {
@@ -37,14 +37,14 @@ package struct HostSettings: Hashable, Sendable {
         self.user = user
     }
 
-    /// For a host of whose settings nothing is known but that ssh knows them.
+    /// For a host with unknown settings that ssh itself can read.
     package static func named(_ name: Hostname, user: String, configurationFile: String?) -> HostSettings {
         var settings = HostSettings(name: name, hostName: name.text, user: user)
         settings.configurationFile = configurationFile
         return settings
     }
 
-    /// Names with commas between them, as ssh has them.
+    /// Comma-separated names, as in ssh.
     package struct Algorithms: Hashable, Sendable {
         package var keyExchange: String?
         package var hostKeys: String?
@@ -57,7 +57,7 @@ package struct HostSettings: Hashable, Sendable {
 
     package enum Identities: Hashable, Sendable {
         case any
-        /// IdentitiesOnly: keys of the agent only if they are among the identity files.
+        /// IdentitiesOnly: only those keys of the agent that are among the identity files.
         case onlyConfigured
     }
 
@@ -68,7 +68,7 @@ package struct HostSettings: Hashable, Sendable {
 
     package enum Route: Hashable, Sendable {
         case direct
-        /// ProxyCommand, its tokens expanded: for `sh -c`.
+        /// ProxyCommand for `sh -c`, with its tokens expanded.
         case command(String)
         /// ProxyJump: hosts as `[user@]host[:port]`, the nearest first.
         case jump([String])
@@ -88,7 +88,7 @@ package struct HostSettings: Hashable, Sendable {
         case any, inet, inet6
     }
 
-    /// The host as known_hosts knows it: HostKeyAlias, `host`, or `[host]:port` on another port than 22.
+    /// The host's name in known_hosts: HostKeyAlias, `host`, or `[host]:port` for ports other than 22.
     package var knownHostsName: String {
         if let hostKeyAlias { return hostKeyAlias.lowercased() }
         let host = hostName.lowercased()

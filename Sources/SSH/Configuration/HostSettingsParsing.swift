@@ -1,10 +1,9 @@
 import Model
 
 extension HostSettings {
-    /// Reads what `ssh -G name` printed.
+    /// Parses the output of `ssh -G name`.
     ///
-    /// ssh leaves `~`, tokens and variables in some values; they are expanded here, as ssh_config(5) says under
-    /// TOKENS.
+    /// ssh leaves `~`, tokens and variables in some values; this expands them as in TOKENS of ssh_config(5).
     package init(name: Hostname, printed: String, local: LocalUser, configurationFile: String? = nil) throws(SSHError) {
         let values = SettingValues(printed)
         guard let hostName = values.first("hostname") else { throw .settingInvalid(keyword: "hostname", value: "") }
@@ -66,7 +65,7 @@ extension HostSettings {
         }
     }
 
-    /// Settings that only the system's `ssh` follows, and that matter when they have a value.
+    /// Settings that only the system's `ssh` supports, and that matter if they have a value.
     private static let beyondLibrary = [
         "PKCS11Provider", "CertificateFile", "ProxyUseFdpass", "KnownHostsCommand", "VerifyHostKeyDNS", "BindAddress",
         "BindInterface", "RevokedHostKeys",
@@ -99,7 +98,7 @@ extension HostSettings {
         return .jump(hosts)
     }
 
-    /// A list of paths, which ssh prints without quotes: what cannot begin a path goes on with the one before.
+    /// A list of paths, which ssh prints without quotes: a piece that cannot begin a path continues the one before.
     private static func files(_ value: String?, _ tokens: Tokens) -> [String] {
         var paths: [String] = []
         for piece in (value ?? "").split(separator: " ", omittingEmptySubsequences: false) {

@@ -2,22 +2,22 @@ import CSSH2
 import CSystem
 import Model
 
-/// What this machine has to log in with, for a host of which the configuration says nothing in particular.
+/// This machine's means to log in to a host without settings of its own.
 package struct LocalSSH: Sendable {
     /// Nil without an agent.
     package let keysOfAgent: Int?
-    /// Those that exist.
+    /// Only existing files.
     package let identityFiles: [String]
     package let knownHostsFiles: [String]
-    /// Why a file of host keys cannot be read.
+    /// Why a known_hosts file cannot be read.
     package let knownHostsProblem: SSHError?
 
-    /// Of libssh2, such as `1.11.0`.
+    /// libssh2's version, such as `1.11.0`.
     package var libraryVersion: String { (unsafe libssh2_version(0).map { unsafe String(cString: $0) } ?? "?") }
-    /// Whether libssh2 signs with RSA keys of files as OpenSSH 8.8 and later want it.
+    /// Whether libssh2 signs with RSA keys from files in a way that OpenSSH 8.8 and later accept.
     package var signsRSAWell: Bool { Library.rsaSignatures == .sha2 }
 
-    /// Asks `ssh -G`; throws what is wrong with ssh or its configuration.
+    /// Runs `ssh -G`. Throws if ssh or its configuration is broken.
     package init(configuration: String?) throws(SSHError) {
         let interrupt = try Interrupt()
         let deadline = Deadline.after(.seconds(10))
@@ -26,7 +26,7 @@ package struct LocalSSH: Sendable {
         do throws(SSHError) {
             settings = try .ask(for: anyone, configurationFile: configuration, local: .current(), interrupt: interrupt, deadline: deadline)
         } catch {
-            // ssh itself copes with what Deptool cannot use.
+            // ssh itself accepts settings that Deptool cannot use.
             guard case .settingInvalid = error else { throw error }
             settings = .named(anyone, user: LocalUser.current().name, configurationFile: configuration)
         }

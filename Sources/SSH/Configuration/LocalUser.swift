@@ -1,11 +1,11 @@
 import CSystem
 
-/// Who runs Deptool, for the parts of ssh_config(5) that depend on it.
+/// The user who runs Deptool, for the parts of ssh_config(5) that depend on it.
 package struct LocalUser: Sendable {
     package var name: String
     package var home: String
     package var id: UInt32
-    /// The client's own name.
+    /// The client's hostname.
     package var machine: String
     /// The value of an environment variable.
     package var environment: @Sendable (_ name: String) -> String?
@@ -21,7 +21,7 @@ package struct LocalUser: Sendable {
         self.environment = environment
     }
 
-    /// Who runs this process, by the account database (getpwuid_r(3)), as ssh does; by `HOME` without an entry there.
+    /// The user of this process, from the account database (getpwuid_r(3)) like ssh; from `HOME` if it has no entry.
     package static func current() -> LocalUser {
         var name = [CChar](repeating: 0, count: 1024), home = [CChar](repeating: 0, count: 4096)
         let found = unsafe csys_account(&name, name.count, &home, home.count) >= 0

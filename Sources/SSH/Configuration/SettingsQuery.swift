@@ -2,11 +2,12 @@ import CSystem
 import Model
 
 extension HostSettings {
-    /// Asks the system's `ssh` what it would do for `name` (`ssh -G`, ssh(1)): the one reader of ssh_config.
+    /// Queries the system's `ssh` for its settings for `name` (`ssh -G`, ssh(1)), the only parser of ssh_config.
     ///
-    /// `configurationFile` stands for the user's and the system's configuration (`ssh -F`). Takes some milliseconds;
+    /// `configurationFile` replaces the user's and the system's configuration (`ssh -F`). Takes some milliseconds;
     /// `Match exec` in the configuration runs. Throws ``SSHError/sshNotFound``,
-    /// ``SSHError/configurationRefused(printed:)``, ``SSHError/settingInvalid(keyword:value:)``, and what ends a wait.
+    /// ``SSHError/configurationRefused(printed:)``, ``SSHError/settingInvalid(keyword:value:)``, and errors that end
+    /// a wait.
     package static func ask(
         for name: Hostname, configurationFile: String? = nil, local: LocalUser, interrupt: Interrupt,
         deadline: Deadline

@@ -10,14 +10,14 @@ struct Tokens {
 
     func variable(_ name: String) -> String? { local.environment(name) }
 
-    /// A path with everything expanded; nil when it needs something that is not there.
+    /// A path with everything expanded; nil if a value is missing.
     func path(_ text: String) -> String? {
         var text = text
         if text == "~" || text.hasPrefix("~/") { text = local.home + text.dropFirst() }
         return expand(text, variables: true, token)
     }
 
-    /// A ProxyCommand with everything expanded; nil when the host or user name might mean something to the shell.
+    /// A ProxyCommand with everything expanded; nil if the host or user name could have a meaning to the shell.
     func command(_ text: String) -> String? {
         guard Self.isHarmless(settings.hostName), Self.isHarmless(settings.user) else { return nil }
         return expand(text, variables: false, token)
@@ -60,7 +60,7 @@ struct Tokens {
         return expanded
     }
 
-    /// Whether a name can stand in a shell command as it is, and is no option.
+    /// Whether a name is safe in a shell command unquoted, and is not an option.
     private static func isHarmless(_ name: String) -> Bool {
         !name.isEmpty && !name.hasPrefix("-")
             && name.utf8.allSatisfy { byte in
@@ -75,7 +75,7 @@ struct JumpHost: Hashable {
     let host: String
     let port: UInt16?
 
-    /// Nil for what could be taken for an option, and for anything that is no such hop.
+    /// Nil if the text is not a hop, or could be taken for an option.
     init?(_ text: String) {
         var rest = text[...]
         if rest.hasPrefix("ssh://") { rest = rest.dropFirst(6) }

@@ -1,4 +1,4 @@
-/// Decides whether a server may show this host key.
+/// Decides whether to accept a server's host key.
 struct HostKeyCheck {
     private let settings: HostSettings
     private let known: KnownHosts
@@ -9,8 +9,8 @@ struct HostKeyCheck {
         known = try KnownHosts(reading: settings.userKnownHostsFiles + settings.globalKnownHostsFiles)
     }
 
-    /// Host key algorithms that ssh would take, too, those of the known keys first: else the server might show a key that nobody
-    /// has seen.
+    /// Host key algorithms that ssh would also accept, those of known keys first: otherwise the server might show an
+    /// unknown key.
     var preferredTypes: [String] {
         let allowed = settings.algorithms.hostKeys?.split(separator: ",")
         let ours = [
@@ -24,7 +24,7 @@ struct HostKeyCheck {
         return ours.filter(isKnown) + ours.filter { !isKnown($0) }
     }
 
-    /// Accepts a known key, and an unknown one as StrictHostKeyChecking says; a changed or revoked one never.
+    /// Accepts a known key, and an unknown one according to StrictHostKeyChecking; never a changed or revoked one.
     func check(
         _ key: PublicKey, sha256: [UInt8], questions: Prompts, deadline: inout Deadline
     ) throws(SSHError) {
@@ -37,7 +37,7 @@ struct HostKeyCheck {
         case .changed(let place): throw .hostKeyChanged(question, at: place)
         case .unknown(let types): question = HostKeyQuestion(question, knownTypes: types)
         }
-        // As ssh does: the key of the name without its port will do.
+        // Like ssh, accept a key of the name without its port.
         if settings.hostKeyAlias == nil, settings.port != 22,
             known.lookup(settings.hostName.lowercased(), key) == .known
         {
@@ -51,7 +51,7 @@ struct HostKeyCheck {
             let asked = question
             guard deadline.paused(during: { confirm(asked) }) == .accept else { throw .hostKeyDeclined(question) }
         case .acceptNew, .no:
-            // A host that is known by other keys is not new.
+            // A host with other known keys is not new.
             guard question.knownTypes.isEmpty else { throw .hostKeyUnknown(question) }
         }
         guard let path = settings.userKnownHostsFiles.first else { return }

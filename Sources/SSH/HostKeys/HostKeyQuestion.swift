@@ -1,14 +1,14 @@
 import Model
 
-/// A host key that known_hosts does not vouch for.
+/// A host key that is not in known_hosts.
 package struct HostKeyQuestion: Hashable, Sendable {
-    /// The name as known_hosts has it: `host`, or `[host]:port`.
+    /// The name in known_hosts: `host`, or `[host]:port`.
     package let host: String
     /// Such as `ssh-ed25519`.
     package let type: String
-    /// `SHA256:` and the base64 of the key's hash, as `ssh-keygen -l` prints it.
+    /// `SHA256:` and the base64 of the key's hash, in the format of `ssh-keygen -l`.
     package let fingerprint: String
-    /// The types of the keys that known_hosts has for the host: none for a host never seen.
+    /// The types of the host's keys in known_hosts: empty for a new host.
     package let knownTypes: [String]
 
     package init(host: String, type: String, fingerprint: String, knownTypes: [String] = []) {
@@ -19,7 +19,7 @@ package struct HostKeyQuestion: Hashable, Sendable {
     }
 }
 
-/// A line of a known_hosts file, counted from 1.
+/// A line of a known_hosts file; lines count from 1.
 package struct KnownHostsPlace: Hashable, Sendable {
     package let path: String
     package let line: Int
@@ -30,25 +30,25 @@ package struct KnownHostsPlace: Hashable, Sendable {
     }
 }
 
-/// What the person at the terminal answers.
+/// The user's answer.
 package enum HostKeyAnswer: Sendable {
     case accept, refuse
 }
 
-/// Prompts that only a person can answer. Nil: nobody is there, so the answer is no.
+/// Prompts that only a person can answer. Nil if nobody is there: the answer is no.
 ///
-/// Called on the connection's thread, which waits; deadlines stand still meanwhile. Several connections ask at once
+/// Called on the connection's thread, which waits; deadlines pause meanwhile. Several connections prompt at once
 /// unless the closures queue them.
 package struct Prompts: Sendable {
     package var confirm: (@Sendable (HostKeyQuestion) -> HostKeyAnswer)?
-    /// The passphrase of the key file at this path, nil to do without that key. Asked again, at most three times,
-    /// when one was wrong, which it then gets.
+    /// The passphrase of the key file at this path; nil to skip the key. Repeated at most three times, with the
+    /// previous wrong one.
     package var passphrase: (@Sendable (_ path: String, _ wrong: Secret?) -> Secret?)?
-    /// What else ssh wants to know for a login, such as a password or the PIN of a security key.
+    /// ssh's other prompts during a login, such as for a password or the PIN of a security key.
     package var secret: (@Sendable (_ host: Hostname, _ question: String) -> Secret?)?
-    /// The password of this user for sudo; asked again when one was wrong, which it then gets.
+    /// The password of this user for sudo; repeated with the previous wrong one.
     package var sudoPassword: (@Sendable (_ host: Hostname, _ user: String, _ wrong: Secret?) -> Secret?)?
-    /// Tells that a security key wants to be touched.
+    /// Prompts the user to touch a security key.
     package var notice: (@Sendable (_ host: Hostname, _ text: String) -> Void)?
 
     package init(
@@ -67,6 +67,6 @@ package struct Prompts: Sendable {
 
     package static let none = Self()
 
-    /// Whether nobody is there to answer anything about a login.
+    /// Whether no login prompt can be answered.
     var isEmpty: Bool { confirm == nil && passphrase == nil && secret == nil }
 }

@@ -1,10 +1,10 @@
 import Model
 
-/// The first field of a known_hosts line (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT): what hosts the line is about.
+/// The first field of a known_hosts line (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT): the hosts of the line.
 enum HostPattern: Hashable {
     /// `|1|salt|hash`: HMAC-SHA1 of the name.
     case hashed(salt: [UInt8], hash: [UInt8])
-    /// Names with `*` and `?`, comma-separated; one with `!` that matches excludes the host.
+    /// Comma-separated names with `*` and `?`; a matching one with `!` excludes the host.
     case list([Glob])
 
     struct Glob: Hashable {
@@ -28,7 +28,7 @@ enum HostPattern: Hashable {
             })
     }
 
-    /// `name` in lower case: `host`, or `[host]:port`.
+    /// `name` must be in lower case: `host`, or `[host]:port`.
     func matches(_ name: String) -> Bool {
         switch self {
         case .hashed(let salt, let hash):
@@ -53,7 +53,7 @@ func hmacSHA1(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
     return sha1(padded.map { $0 ^ 0x5C }, sha1(padded.map { $0 ^ 0x36 }, message))
 }
 
-/// Whether `*` (anything) and `?` (one byte) in `pattern` can make it `text`. Time: at most the product of the lengths.
+/// Whether `text` matches `pattern` with `*` (anything) and `?` (one byte). Time: at most the product of the lengths.
 private func matches(_ text: [UInt8], _ pattern: [UInt8]) -> Bool {
     var at = 0, next = 0
     var star: (pattern: Int, text: Int)?

@@ -1,6 +1,6 @@
 /// The lines of known_hosts files that Deptool understands (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT).
 ///
-/// Keys with `@cert-authority` vouch for no key; lines that make no sense are left out, as ssh does.
+/// `@cert-authority` lines do not make a key known. Skips invalid lines, like ssh.
 struct KnownHosts {
     private var entries: [Entry] = []
 
@@ -17,9 +17,9 @@ struct KnownHosts {
 
     enum Verdict: Equatable {
         case known
-        /// With the types of the other keys that the host is known by.
+        /// With the types of the host's other known keys.
         case unknown(knownTypes: [String])
-        /// The host is known by another key of this type.
+        /// The host has another known key of this type.
         case changed(KnownHostsPlace)
         case revoked(KnownHostsPlace)
     }
@@ -58,7 +58,7 @@ struct KnownHosts {
         return Entry(hosts: hosts, key: key, marker: marker, place: place)
     }
 
-    /// What is known about `key` as the key of the host `name`, which is `host` or `[host]:port`, in lower case.
+    /// Looks up `key` for the host `name`, which is `host` or `[host]:port`, in lower case.
     func lookup(_ name: String, _ key: PublicKey) -> Verdict {
         let matching = entries.filter { $0.hosts.matches(name) }
         if let revoked = matching.first(where: { $0.marker == .revoked && $0.key == key }) {
@@ -78,7 +78,7 @@ struct KnownHosts {
     /// Whether certificates are trusted for the host.
     func hasAuthority(_ name: String) -> Bool { entries.contains { $0.marker == .authority && $0.hosts.matches(name) } }
 
-    /// Where a key of this type is revoked for the host.
+    /// The place where a key of this type is revoked for the host.
     func revoked(_ name: String, type: String) -> KnownHostsPlace? {
         entries.first { $0.marker == .revoked && $0.key.type == type && $0.hosts.matches(name) }?.place
     }
@@ -89,7 +89,7 @@ struct KnownHosts {
         return types
     }
 
-    /// A line that makes `key` known for `name`, hashed with these 20 random bytes if there are any.
+    /// A line that adds `key` for `name`, hashed with these 20 random bytes if present.
     static func line(_ name: String, _ key: PublicKey, salt: [UInt8]?) -> String {
         let host = salt.map { salt in
             "|1|\(Base64.encode(salt))|\(Base64.encode(hmacSHA1(key: salt, Array(name.utf8))))"

@@ -14,14 +14,14 @@ extension KnownHosts {
         }
     }
 
-    /// Adds a line to a file, made with its directory if missing (modes 0600 and 0700), in one write(2).
+    /// Adds a line to a file in one write(2). Creates a missing file and directory (modes 0600 and 0700).
     static func append(_ line: String, to path: String) throws(SSHError) {
         func attempt(_ result: Int64) throws(SSHError) {
             guard result < 0 else { return }
             throw .knownHostsUnusable(path: path, SystemErrorCode(number: Int32(truncatingIfNeeded: -result)))
         }
         if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash != path.startIndex {
-            // It exists, or opening the file says what is wrong.
+            // The directory exists, or opening the file reports the problem.
             _ = unsafe csys_mkdir(String(path[..<slash]), 0o700)
         }
         let opened = unsafe csys_open_append_followed(path, 0o600)
@@ -40,7 +40,8 @@ extension KnownHosts {
     }
 }
 
-/// The bytes of one of the operator's files, symlinks followed; nil when there is none. EFBIG beyond `limit` bytes.
+/// The bytes of one of the operator's files, following symlinks; nil if it does not exist. Fails with EFBIG beyond
+/// `limit` bytes.
 func readOwnFile(_ path: String, limit: Int) throws(SSHError) -> [UInt8]? {
     let opened = unsafe csys_open_followed(path)
     if opened == -Int32(csys_enoent) || opened == -Int32(csys_enotdir) { return nil }

@@ -9,9 +9,10 @@ import CSSH2
     private var hasEnded = false
     package private(set) var standardError: [UInt8] = []
 
-    /// What the host may send before we have read the last of it: enough for a fast and distant host.
+    /// Maximum bytes that the host may send before we have read the previous ones: enough for a fast and distant
+    /// host.
     private static let window: UInt32 = 4 << 20
-    /// What is kept of the output that arrives during a write. Beyond it, the host waits until we read.
+    /// Maximum output to buffer during a write. Beyond it, the host waits until we read.
     private static let maximumKept = 64 << 20
     private static let maximumStandardError = 64 << 10
 
@@ -32,10 +33,10 @@ import CSSH2
         }
     }
 
-    /// What cannot be freed without waiting is freed with the session.
+    /// If freeing would have to wait, the session frees it.
     deinit { _ = unsafe libssh2_channel_free(handle) }
 
-    /// `libssh2_channel_write_ex`. Output that arrives meanwhile is kept, up to 64 MiB.
+    /// `libssh2_channel_write_ex`. Buffers output that arrives meanwhile, up to 64 MiB.
     package func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError) {
         try unsafe bytes.withUnsafeBytes { unsafe write($0, deadline) }.get()
     }
@@ -47,7 +48,7 @@ import CSSH2
     private func write(_ buffer: UnsafeRawBufferPointer, _ deadline: Deadline) -> Result<Void, SSHError> {
         var sent = 0
         while sent < buffer.count {
-            // The same bytes again after a wait: libssh2 has a part of them under way.
+            // Pass the same bytes again after a wait: libssh2 has already sent a part of them.
             let start = unsafe buffer.baseAddress?.advanced(by: sent).assumingMemoryBound(to: CChar.self)
             let count = unsafe libssh2_channel_write_ex(handle, 0, start, buffer.count - sent)
             do throws(SSHError) {
@@ -67,11 +68,11 @@ import CSSH2
         return .success(())
     }
 
-    /// After a write that could not go on: because the network is full, or because the host must read first.
+    /// Called when a write cannot go on, because the network is full or the host must read first.
     private func waitToWrite(_ deadline: Deadline) throws(SSHError) {
         if !session.isSending {
             if incoming.count < Self.maximumKept { try collect() }
-            // Reading may have brought the host's permission to go on.
+            // Reading may have received a window adjustment.
             if unsafe libssh2_channel_window_write_ex(handle, nil) > 0 { return }
             if hasEnded { throw .connectionLost(.transferring) }
         }
@@ -128,13 +129,13 @@ import CSSH2
         }
     }
 
-    /// Takes over all that has arrived of both streams, without waiting.
+    /// Collects everything that has arrived on both streams, without waiting.
     private func collect() throws(SSHError) {
         var queued: UInt
         repeat {
             try collect(stream: SSH_EXTENDED_DATA_STDERR)
             try collect(stream: 0)
-            // Each of the reads may have received something for the other stream.
+            // Each read may have received data for the other stream.
             var available: UInt = 0
             _ = unsafe libssh2_channel_window_read_ex(handle, &available, nil)
             queued = available

@@ -1,15 +1,15 @@
 import CSSH2
 import Model
 
-/// A logged-in SSH connection. One thread uses it, and waits in its calls.
+/// A logged-in SSH connection. Used by one thread, which waits in its calls.
 ///
-/// When it and its channels go away, the connection closes and a proxy command is ended.
+/// Deallocating it and its channels closes the connection and ends a proxy command.
 package final class Connection {
     private let session: Session
 
     /// Connects, verifies the host key and logs in.
     ///
-    /// `deadline` ends it all; ConnectTimeout, else 10 seconds, ends each attempt to connect, and the handshake.
+    /// `deadline` limits the whole; ConnectTimeout, or 10 seconds, limits each attempt to connect, and the handshake.
     /// Throws any ``SSHError``.
     package init(
         to settings: HostSettings, questions: Prompts, interrupt: Interrupt, deadline: Deadline
@@ -26,8 +26,9 @@ package final class Connection {
         try login.run(deadline: &deadline)
     }
 
-    /// Runs a command through the login shell (`exec`, RFC 4254 section 6.5), and returns once the server has
-    /// started it: two round trips. Throws ``SSHError/commandRefused(message:)``, and what ends a wait or connection.
+    /// Runs a command through the login shell (`exec`, RFC 4254 section 6.5), and returns once the server has started
+    /// it: two round trips. Throws ``SSHError/commandRefused(message:)``, and errors that end a wait or the
+    /// connection.
     package func start(_ command: String, deadline: Deadline) throws(SSHError) -> Channel {
         try Channel(session, command: command, deadline: deadline)
     }

@@ -1,16 +1,15 @@
 import CSSH2
 import CSystem
 
-/// Receives for libssh2, and looks at what comes before the server's version (RFC 4253, section 4.2): a few other
-/// lines may, but not without end.
+/// Receives for libssh2, and limits the lines that may precede the server's version (RFC 4253, section 4.2).
 final class Greeting {
-    /// The first 1024 bytes, until a line began with `SSH-`.
+    /// The first 1024 bytes, up to a line that begins with `SSH-`.
     private(set) var bytes: [UInt8] = []
     private(set) var isSSH = false
 
     private static let limit = 1024
 
-    /// As recv(2), but a negated errno; -EFBIG when this is no SSH server.
+    /// Like recv(2), but returns a negated errno; -EFBIG if this is not an SSH server.
     fileprivate func receive(_ socket: Int32, _ buffer: UnsafeMutableRawPointer, _ length: Int) -> Int {
         guard isSSH || bytes.count < Self.limit else { return -Int(csys_efbig()) }
         let count = Int(unsafe csys_receive(socket, buffer, length))

@@ -1,6 +1,6 @@
 import CSystem
 
-/// The addresses of a name (getaddrinfo(3), on a thread of its own so that the wait has an end).
+/// The addresses of a name (getaddrinfo(3), on a thread of its own so that the wait can time out).
 @safe struct Lookup: ~Copyable {
     private let handle: OpaquePointer
     let count: Int

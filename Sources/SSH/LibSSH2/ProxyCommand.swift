@@ -2,7 +2,7 @@ import CSystem
 
 /// A program whose standard input and output are the connection to the server.
 final class ProxyCommand {
-    /// The command as the person wrote it.
+    /// The command as the user wrote it.
     let shown: String
     private let process: Subprocess
     private let errorStream: Descriptor
@@ -14,23 +14,23 @@ final class ProxyCommand {
         self.errorStream = errorStream
     }
 
-    /// Starts it, and returns our end of its connection.
+    /// Starts the command, and returns our end of its connection.
     static func start(_ arguments: [String], shown: String) throws(SSHError) -> (Descriptor, ProxyCommand) {
         let (ours, theirs) = try Descriptor.socketPair()
         let (errors, errorStart) = try Descriptor.pipe()
         let process = try Subprocess(
             arguments, input: theirs.number, output: theirs.number, error: errorStart.number)
-        // Ours must be the only copies, or neither stream would ever end.
+        // Ours must be the only copies, or the streams would never end.
         theirs.close()
         errorStart.close()
         return (ours, ProxyCommand(shown: shown, process: process, errorStream: errors))
     }
 
-    /// What OpenSSH itself runs for ProxyJump: `ssh -W [host]:port`, through the last of the jump hosts. It asks
-    /// nothing: several connections start at once, and none of them has the terminal.
+    /// The command that OpenSSH itself runs for ProxyJump: `ssh -W [host]:port`, through the last of the jump hosts.
+    /// It never prompts: several connections start at once, and none of them owns the terminal.
     static func jumpArguments(_ hosts: [String], _ settings: HostSettings) -> [String] {
         var arguments = ["ssh", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3"]
-        // One that becomes a master would stay behind.
+        // A control master would stay behind.
         arguments += ["-o", "ControlMaster=no"]
         if let file = settings.configurationFile { arguments += ["-F", file] }
         let nearer = hosts.dropLast()
@@ -46,7 +46,7 @@ final class ProxyCommand {
 
     func collect() { collected.read(from: errorStream.number) }
 
-    /// All that it printed, after its connection has ended; waits at most half a second for the rest.
+    /// The command's output, after its connection has ended. Waits at most half a second for the rest.
     func printedAtEnd() -> String {
         let deadline = Deadline.after(.milliseconds(500))
         while !collected.isAtEnd {

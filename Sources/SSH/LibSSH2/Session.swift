@@ -1,9 +1,9 @@
 import CSSH2
 import CSystem
 
-/// An SSH session over a transport (`LIBSSH2_SESSION`, non-blocking). One thread uses it.
+/// An SSH session over a transport (`LIBSSH2_SESSION`, non-blocking). Used by one thread.
 ///
-/// Channels hold on to it, so it lives until the last of them is gone.
+/// Channels retain it, so it lives until the last of them is gone.
 @safe final class Session {
     private let handle: OpaquePointer
     private let transport: Socket
@@ -23,19 +23,20 @@ import CSystem
         _ = unsafe libssh2_session_callback_set(handle, LIBSSH2_CALLBACK_RECV, receive)
     }
 
-    /// Says goodbye, without waiting, and frees everything that libssh2 has (`libssh2_session_free`).
+    /// Disconnects without waiting, and frees everything that libssh2 has allocated (`libssh2_session_free`).
     deinit {
         _ = unsafe libssh2_session_disconnect_ex(handle, SSH_DISCONNECT_BY_APPLICATION, "", "")
         transport.hangUp()
-        // Non-blocking, it stops at each step that would have waited; with the stream gone, none does for long.
+        // In non-blocking mode, it stops at each step that would wait; with the stream gone, none does for long.
         var tries = 0
         while unsafe libssh2_session_free(handle) == LIBSSH2_ERROR_EAGAIN, tries < 16 { tries += 1 }
     }
 
-    /// Offers the server these host key algorithms, and of the others what ssh would (`libssh2_session_method_pref`). What libssh2
-    /// lacks is left out; throws ``SSHError/noCommonAlgorithm(said:)`` if that is all.
+    /// Offers the server these host key algorithms, and ssh's other algorithms (`libssh2_session_method_pref`). Omits
+    /// algorithms that libssh2 lacks; throws ``SSHError/noCommonAlgorithm(said:)`` if none remain.
     func offer(hostKeys types: [String], _ algorithms: HostSettings.Algorithms) throws(SSHError) {
-        // These two are no key exchange: the server says what it signs with, and nobody in between can drop messages.
+        // These two are not key exchanges: the server lists its signature algorithms, and a man in the middle cannot
+        // drop messages.
         let keyExchange = algorithms.keyExchange.map { $0 + ",ext-info-c,kex-strict-c-v00@openssh.com" }
         let offers: [(method: Int32, names: String?)] = [
             (LIBSSH2_METHOD_HOSTKEY, types.joined(separator: ",")), (LIBSSH2_METHOD_KEX, keyExchange),
@@ -79,7 +80,7 @@ import CSystem
         return (key, unsafe UnsafeBufferPointer(start: hash, count: 32).map(UInt8.init(bitPattern:)))
     }
 
-    /// Repeats a libssh2 call until it no longer wants to wait, and returns its code: an error of libssh2 is a result.
+    /// Repeats a libssh2 call until it no longer has to wait, and returns its code: a libssh2 error is a result.
     func drive(
         _ phase: Phase, until deadline: Deadline, _ call: (OpaquePointer) throws(SSHError) -> Int
     ) throws(SSHError) -> Int {
@@ -91,15 +92,16 @@ import CSystem
         }
     }
 
-    /// Throws ``SSHError/interrupted`` once that is so.
+    /// Throws ``SSHError/interrupted`` if interrupted.
     func checkInterrupt() throws(SSHError) { try interrupt.throwIfFired() }
 
-    /// After how long without a word a server is asked for one (`libssh2_keepalive_send`), and how often, before it is given
-    /// up: it answers whatever the command that runs there is at.
+    /// The interval of keepalives to a silent server (`libssh2_keepalive_send`), and how many may go unanswered
+    /// before it is given up. The server answers them whatever the running command does.
     private static let keepaliveInterval = Duration.seconds(10)
     private static let maximumUnanswered = 2
 
-    /// Waits for what the last call wanted (`libssh2_session_block_directions`), of a server that shows signs of life.
+    /// Waits until the last call can go on (`libssh2_session_block_directions`), as long as the server answers
+    /// keepalives.
     func wait(_ phase: Phase, until deadline: Deadline) throws(SSHError) {
         let directions = unsafe libssh2_session_block_directions(handle)
         var wanted: Readiness = []
@@ -114,7 +116,7 @@ import CSystem
             } catch {
                 guard error == .timedOut(phase), !deadline.hasPassed, unanswered < Self.maximumUnanswered else { throw error }
                 unanswered += 1
-                // What is half sent comes first.
+                // A partly sent packet has to go first.
                 if wanted == .readable { askForSignOfLife() }
             }
         }
@@ -126,23 +128,23 @@ import CSystem
         _ = unsafe libssh2_keepalive_send(handle, &next)
     }
 
-    /// Whether the last call stopped because the network takes no more.
+    /// Whether the last call stopped because the network is full.
     var isSending: Bool { unsafe libssh2_session_block_directions(handle) & LIBSSH2_SESSION_BLOCK_OUTBOUND != 0 }
 
-    /// Whether the server still listens, as far as one can see from here.
+    /// Whether the server has not closed the connection, as far as the client can tell.
     var isConnected: Bool { transport.isOpen }
 
-    /// One call that cannot wait.
+    /// Makes one call that never waits.
     func once<Result>(_ call: (OpaquePointer) -> Result) -> Result { unsafe call(handle) }
 
-    /// What a code of the last call means, with libssh2's words (`libssh2_session_last_error`).
+    /// The error for the last call's code, with libssh2's message (`libssh2_session_last_error`).
     func failure(_ code: Int, _ phase: Phase) -> SSHError {
         var text: UnsafeMutablePointer<CChar>?
         _ = unsafe libssh2_session_last_error(handle, &text, nil, 0)
         let message = unsafe text.map { unsafe String(cString: $0) } ?? ""
         return switch Int32(truncatingIfNeeded: code) {
         case LIBSSH2_ERROR_SOCKET_DISCONNECT, LIBSSH2_ERROR_SOCKET_SEND, LIBSSH2_ERROR_SOCKET_RECV:
-            // During a login, it is the server that hangs up.
+            // During a login, the server itself hangs up.
             phase == .login ? .connectionLost(phase) : transport.proxyFailure() ?? .connectionLost(phase)
         case LIBSSH2_ERROR_KEX_FAILURE, LIBSSH2_ERROR_METHOD_NONE, LIBSSH2_ERROR_METHOD_NOT_SUPPORTED:
             .noCommonAlgorithm(said: "")

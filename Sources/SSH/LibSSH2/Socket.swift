@@ -5,7 +5,8 @@ final class Socket {
     private let socket: Descriptor
     private let proxy: ProxyCommand?
 
-    /// Reaches the host as its settings say. `deadline` ends it all; the addresses share the connect timeout.
+    /// Connects to the host according to its settings. `deadline` limits the whole; the addresses share the connect
+    /// timeout.
     init(to settings: HostSettings, interrupt: Interrupt, deadline: Deadline) throws(SSHError) {
         switch settings.route {
         case .direct:
@@ -20,14 +21,14 @@ final class Socket {
         try check("fcntl", csys_set_nonblocking(socket.number))
     }
 
-    /// Ends the stream first, so that the proxy command sees that and ends by itself.
+    /// Ends the stream first, so that the proxy command notices and exits by itself.
     deinit { hangUp() }
 
     var descriptor: Int32 { socket.number }
 
     func hangUp() { csys_shutdown(socket.number) }
 
-    /// Waits until the stream is ready; what a proxy command prints meanwhile is kept.
+    /// Waits until the stream is ready, and collects the proxy command's output meanwhile.
     func wait(
         for wanted: Readiness, interrupt: Interrupt, until deadline: Deadline, in phase: Phase
     ) throws(SSHError) {
@@ -39,14 +40,14 @@ final class Socket {
         }
     }
 
-    /// Whether nobody has closed the stream, as far as one can see from here.
+    /// Whether the stream is still open, as far as the client can tell.
     var isOpen: Bool {
         var byte: UInt8 = 0
         let count = unsafe csys_peek(socket.number, &byte, 1)
         return count > 0 || count == -Int64(csys_eagain())
     }
 
-    /// The proxy command's own account of why the stream ended, if there is one.
+    /// The proxy command's own explanation of why the stream ended, if there is a proxy command.
     func proxyFailure() -> SSHError? {
         guard let proxy else { return nil }
         return .proxyFailed(command: proxy.shown, printed: proxy.printedAtEnd())
@@ -63,11 +64,11 @@ final class Socket {
         let end = min(deadline, .after(timeout))
         for index in 0..<lookup.count {
             do throws(SSHError) {
-                // Each of the addresses left gets an equal share of the time left: a dead one does not use it up.
+                // Each remaining address gets an equal share of the remaining time: a dead one does not use it up.
                 return try lookup.connect(index, interrupt: interrupt, deadline: end.share(of: lookup.count - index))
             } catch {
                 if error == .interrupted || deadline.hasPassed { throw error }
-                // The first address is the one people know; the others' failures say less.
+                // Users know the first address; failures of the others are less helpful.
                 failure = failure ?? error
             }
         }

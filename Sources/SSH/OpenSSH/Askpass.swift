@@ -1,15 +1,15 @@
 import CSystem
 
-/// Where an `ssh` that runs without a terminal puts its questions (`SSH_ASKPASS` in ssh(1)).
+/// Receives the prompts of an `ssh` that runs without a terminal (`SSH_ASKPASS` in ssh(1)).
 ///
-/// ssh starts a program for each question, which is this one (see ``relay(_:to:)``). It passes the question on to a
-/// socket in a directory that only its user can enter, and prints the answer, which so never is in arguments, in the
+/// ssh starts a program for each prompt: this one (see ``relay(_:to:)``). It passes the prompt to a socket in a
+/// directory that only its user can enter, and prints the answer, which therefore never appears in arguments, in the
 /// environment or in a file.
 package final class Askpass {
     private let directory: String
     private let listener: Descriptor
 
-    /// The variable that tells the program that it was started for a question, and where to put it.
+    /// The variable that marks the program as started for a prompt, and holds the socket's path.
     package static let variable = "DEPTOOL_ASKPASS"
     private static let longest = 16 << 10
 
@@ -19,7 +19,7 @@ package final class Askpass {
             case line
             /// Yes or no, by the exit status.
             case confirm
-            /// Nothing is asked, only told: that a security key wants to be touched.
+            /// Only a notice: the user should touch a security key.
             case none
         }
 
@@ -42,10 +42,10 @@ package final class Askpass {
         _ = unsafe csys_rmdir(directory)
     }
 
-    /// Readable when there is a question.
+    /// Readable when a prompt is waiting.
     var descriptor: Int32 { listener.number }
 
-    /// What env(1) has to set for ssh: OpenSSH 8.4 and later use it, earlier ones then ask nothing.
+    /// Variables that env(1) sets for ssh. OpenSSH 8.4 and later use them; earlier versions never prompt then.
     func environment() throws(SSHError) -> [String] {
         var buffer = [CChar](repeating: 0, count: 4096)
         let length = unsafe csys_own_path(&buffer, buffer.count)
@@ -54,12 +54,12 @@ package final class Askpass {
         return ["SSH_ASKPASS=\(program)", "SSH_ASKPASS_REQUIRE=force", "\(Self.variable)=\(directory)/socket"]
     }
 
-    /// Takes the next question, if there is one, and passes on what `body` answers; nil is a no.
+    /// Takes the next prompt, if any, and sends the answer of `body`; nil means no.
     func serve(_ interrupt: Interrupt, _ body: (Question) -> Secret?) throws(SSHError) {
         let number = csys_accept(listener.number)
         guard number >= 0 else { return }
         let socket = Descriptor(number)
-        // The program has asked before it connects, as far as a person can tell.
+        // The program sends its prompt as soon as it has connected, so the deadline need not allow for a person.
         let deadline = Deadline.after(.seconds(5))
         guard let bytes = try Self.receive(socket, interrupt, deadline),
             let line = bytes.firstIndex(of: UInt8(ascii: "\n")),
@@ -67,13 +67,13 @@ package final class Askpass {
         else { return }
         let text = String(decoding: bytes[(line + 1)...], as: UTF8.self)
         guard let answer = body(Question(kind: kind, text: text)) else { return }
-        // It fits into the socket's buffer.
+        // The answer fits into the socket's buffer.
         _ = unsafe answer.withBytes { unsafe csys_send(socket.number, $0.baseAddress, $0.count) }
         var end: UInt8 = 10
         _ = unsafe csys_send(socket.number, &end, 1)
     }
 
-    /// What the program does that ssh starts: asks at the socket and prints the answer; its exit status.
+    /// The program that ssh starts: passes the prompt to the socket and prints the answer. Returns the exit status.
     package static func relay(_ question: String, to path: String) -> Int32 {
         do throws(SSHError) {
             let interrupt = try Interrupt()
@@ -99,7 +99,7 @@ package final class Askpass {
         }
     }
 
-    /// All up to the end of the stream; nil when it is too long.
+    /// Everything up to the end of the stream; nil if it is too long.
     private static func receive(
         _ socket: Descriptor, _ interrupt: Interrupt, _ deadline: Deadline
     ) throws(SSHError) -> [UInt8]? {
@@ -109,7 +109,7 @@ package final class Askpass {
         return unsafe Array(memory[..<count])
     }
 
-    /// The number of bytes up to the end of the stream; nil when they are more than there is room for.
+    /// The number of bytes up to the end of the stream; nil if they exceed the buffer.
     private static func receive(
         into memory: UnsafeMutableRawBufferPointer, _ socket: Descriptor, _ interrupt: Interrupt, _ deadline: Deadline
     ) throws(SSHError) -> Int? {

@@ -1,9 +1,9 @@
 import CSystem
 import Model
 
-/// A command on a host that the system's `ssh` runs (ssh(1)): for what libssh2 cannot do.
+/// A command on a host through the system's `ssh` (ssh(1)), for features that libssh2 lacks.
 ///
-/// Its questions are put to `questions`; without any, it asks nothing (BatchMode). It never outlives this object.
+/// Passes ssh's prompts to `questions`; without any, ssh never prompts (BatchMode). ssh never outlives this object.
 package final class SystemSSH: RemoteStream {
     private let process: Subprocess
     private let socket: Descriptor
@@ -15,18 +15,18 @@ package final class SystemSSH: RemoteStream {
     private var haveErrorsEnded = false
     private var isWriteClosed = false
 
-    /// What is kept of the output that arrives during a write. Beyond it, the host waits until we read.
+    /// Maximum output to buffer during a write. Beyond it, the host waits until we read.
     private static let maximumKept = 64 << 20
 
-    /// Whether a connection that ssh has already may be used.
+    /// Whether to use an existing connection of ssh.
     package enum Sharing: Sendable {
-        /// A living master of ControlMaster.
+        /// Use a running ControlMaster.
         case allowed
-        /// It must be a new login.
+        /// Make a new login.
         case none
     }
 
-    /// Starts ssh, and returns when it has logged in. Throws any ``SSHError`` but ``SSHError/protocolError``.
+    /// Starts ssh, and returns once it has logged in. Throws any ``SSHError`` except ``SSHError/protocolError``.
     package init(
         _ command: String, on settings: HostSettings, sharing: Sharing, questions: Prompts, interrupt: Interrupt,
         deadline: Deadline
@@ -47,8 +47,8 @@ package final class SystemSSH: RemoteStream {
         try logIn(settings, dialogue, deadline)
     }
 
-    /// What ssh is to do otherwise than the configuration may say: no forwarding, no terminal, no command of its own, and
-    /// no process that stays behind. Its debug messages tell how far it has come.
+    /// Overrides of the configuration: no forwarding, no terminal, no command of its own, and no process that stays
+    /// behind. The debug messages show ssh's progress.
     static func arguments(_ settings: HostSettings, _ sharing: Sharing, canAsk: Bool) -> [String] {
         var options = [
             "LogLevel=DEBUG1", "BatchMode=\(canAsk ? "no" : "yes")", "ControlMaster=no", "ClearAllForwardings=yes",
@@ -80,7 +80,7 @@ package final class SystemSSH: RemoteStream {
         }
     }
 
-    /// Why it ended before it had logged in.
+    /// Why ssh exited before it had logged in.
     private func failure(_ settings: HostSettings, _ dialogue: SystemSSHDialogue?) -> SSHError {
         let deadline = Deadline.after(.milliseconds(500))
         while !haveErrorsEnded {
@@ -105,7 +105,7 @@ package final class SystemSSH: RemoteStream {
         }
     }
 
-    /// `send` sends what it can of what is left after so many bytes.
+    /// `send` sends as much as possible of the bytes after an offset.
     private func write(_ total: Int, _ deadline: Deadline, _ send: (Int) -> Int64) throws(SSHError) {
         var sent = 0
         while sent < total {
@@ -154,12 +154,12 @@ package final class SystemSSH: RemoteStream {
         }
         guard let status = process.wait(until: deadline) else { throw .timedOut(.ending) }
         collect()
-        // ssh's own trouble, or a command that ended with the same status.
+        // An error of ssh itself, or a command that exited with the same status.
         if status == 255, let failure = log.lateFailure { throw failure }
         return .code(status)
     }
 
-    /// Also ends when something was written to standard error.
+    /// Also returns when standard error has new output.
     private func wait(
         for wanted: Readiness, and other: Int32 = -1, until deadline: Deadline
     ) throws(SSHError) -> Readiness {
@@ -168,7 +168,7 @@ package final class SystemSSH: RemoteStream {
             in: .transferring)
     }
 
-    /// Takes over all that has arrived of both streams, without waiting.
+    /// Collects everything that has arrived on both streams, without waiting.
     private func collect() {
         while !haveErrorsEnded, let chunk = Self.receive(errors, 8 << 10) {
             if chunk.isEmpty { haveErrorsEnded = true } else { log.add(chunk) }
@@ -178,7 +178,7 @@ package final class SystemSSH: RemoteStream {
         }
     }
 
-    /// Nil when nothing has arrived, empty at the end.
+    /// Nil if nothing has arrived, empty at the end.
     private static func receive(_ from: Descriptor, _ most: Int) -> [UInt8]? {
         var count: Int64 = 0
         let chunk = unsafe [UInt8](unsafeUninitializedCapacity: most) { buffer, filled in

@@ -1,20 +1,20 @@
 import CSystem
 
-/// The questions of one `ssh`, put to the person in Deptool's own words where these are known.
+/// The prompts of one `ssh`, passed to the user in Deptool's own words where it recognises them.
 final class SystemSSHDialogue {
     let askpass: Askpass
     private let settings: HostSettings
     private let questions: Prompts
-    /// Passphrases that were given; one that is asked for again was wrong.
+    /// Passphrases given so far; ssh asks again for a wrong one.
     private var given: [String: Secret] = [:]
-    /// How often each question was put: a server may ask without end.
+    /// How often each prompt was shown: a server may repeat it forever.
     private var tries: [String: Int] = [:]
     private(set) var declined: HostKeyQuestion?
-    /// Keys whose passphrase was not to be had, and those for which it was wrong.
+    /// Keys without a passphrase, and those with a wrong one.
     private(set) var outcomes: [String: Offer.Outcome] = [:]
     private var isGivenUp = false
 
-    /// Of passphrases, passwords and codes, for one login.
+    /// Maximum prompts for passphrases, passwords and codes during one login.
     private static let maximumQuestions = 10
 
     init(_ settings: HostSettings, _ questions: Prompts) throws(SSHError) {
@@ -23,7 +23,7 @@ final class SystemSSHDialogue {
         self.questions = questions
     }
 
-    /// Answers the question that there may be. The deadline stands still meanwhile.
+    /// Answers a waiting prompt, if any. The deadline pauses meanwhile.
     func serve(_ interrupt: Interrupt, _ log: SystemSSHLog, _ deadline: inout Deadline) throws(SSHError) {
         var waiting = deadline
         try askpass.serve(interrupt) { question in waiting.paused { answer(question, log) } }
@@ -36,7 +36,7 @@ final class SystemSSHDialogue {
             questions.notice?(settings.name, text)
             return Secret("")
         }
-        // After a no, ssh tries other ways to log in; the person has had enough.
+        // After a refusal, ssh tries other methods; the user has already declined.
         guard !isGivenUp, question.kind == .line else { return nil }
         if let key = Self.hostKey(in: text) {
             let asked =
@@ -67,7 +67,7 @@ final class SystemSSHDialogue {
         return answer
     }
 
-    /// From `Enter passphrase for key '…': `, which has at most 100 bytes of the path.
+    /// Parses `Enter passphrase for key '…': `, which has at most 100 bytes of the path.
     private func passphrasePath(in text: String) -> String? {
         let beginning = "Enter passphrase for key '"
         guard text.hasPrefix(beginning), let end = text.lastIndex(of: "'") else { return nil }
@@ -75,7 +75,7 @@ final class SystemSSHDialogue {
         return settings.identityFiles.first { $0 == path || path.utf8.count >= 100 && $0.hasPrefix(path) } ?? path
     }
 
-    /// From ssh's question whether a host is the right one.
+    /// Parses ssh's host key prompt.
     static func hostKey(in text: String) -> HostKeyQuestion? {
         guard text.contains("(yes/no"), let hash = text.firstRange(of: "SHA256:") else { return nil }
         let fingerprint = text[hash.lowerBound...].prefix { !$0.isWhitespace }

@@ -1,7 +1,7 @@
 import CSystem
 
 extension SystemSSHLog {
-    /// What ssh's complaints mean, when it ended before it had logged in.
+    /// The meaning of ssh's complaints when it exited before it had logged in.
     func failure(_ settings: HostSettings, _ dialogue: SystemSSHDialogue?) -> SSHError {
         if let declined = dialogue?.declined { return .hostKeyDeclined(declined) }
         let text = String(complaints.joined(separator: "\n").prefix(4096))
@@ -23,14 +23,14 @@ extension SystemSSHLog {
         return Self.greetingFailure(complaints, phase)
     }
 
-    /// Whether all that ssh complains of is the end of the connection.
+    /// Whether ssh complains of nothing but the end of the connection.
     private var isCut: Bool {
         complaints.allSatisfy { $0.hasPrefix("Connection closed by ") || $0.hasPrefix("Connection reset by ") }
     }
 
     private func hostKeyFailure(_ settings: HostSettings) -> SSHError? {
         guard complaints.contains("Host key verification failed.") else { return nil }
-        // Without a key shown, it is the one of a jump host.
+        // Without a host key in the log, it is that of a jump host.
         guard let hostKey else {
             return .proxyFailed(command: "ssh -J", printed: complaints.joined(separator: "\n"))
         }
@@ -52,7 +52,7 @@ extension SystemSSHLog {
         return .hostKeyUnknown(question)
     }
 
-    /// From `Offending TYPE key in PATH:LINE`.
+    /// Parses `Offending TYPE key in PATH:LINE`.
     private var offendingPlace: KnownHostsPlace? {
         for line in complaints where line.hasPrefix("Offending ") {
             guard let start = line.firstRange(of: " key in ")?.upperBound, let colon = line.lastIndex(of: ":"),
@@ -73,7 +73,7 @@ extension SystemSSHLog {
                 user: settings.user, offers: offers, end: isRefused ? .allTried : .serverHungUp, methods: methods))
     }
 
-    /// From `ssh: connect to host NAME port NUMBER: WHY` and its like.
+    /// Parses `ssh: connect to host NAME port NUMBER: WHY` and similar lines.
     private static func networkFailure(_ line: String, _ settings: HostSettings) -> SSHError? {
         if line.hasPrefix("ssh: Could not resolve hostname ") {
             return line.contains("emporary failure") ? .resolverSilent(name: settings.hostName) : .unknownName(settings.hostName)
@@ -85,14 +85,14 @@ extension SystemSSHLog {
         guard line.hasPrefix("ssh: connect to "), let why = line.split(separator: ": ").last.map(String.init) else { return nil }
         let endpoint = Endpoint(address: settings.hostName, port: settings.port)
         if why == "Connection timed out" || why == "Operation timed out" { return .timedOut(.connecting) }
-        // 132 is the last of Linux's errno values.
+        // 132 is Linux's highest errno.
         guard let code = (1...132).map(SystemErrorCode.init(number:)).first(where: { $0.text == why }) else {
             return .systemSSHFailed(printed: line)
         }
         return code.number == csys_econnrefused() ? .refused(endpoint) : .unreachable(endpoint, code)
     }
 
-    /// Something answered, and was no SSH server or a busy one.
+    /// The peer answered, but is not an SSH server or is too busy.
     private static func greetingFailure(_ complaints: [String], _ phase: Phase) -> SSHError {
         let chatter = [
             "kex_exchange_identification: ", "ssh_exchange_identification: ", "banner exchange: ", "Connection closed by ",

@@ -1,23 +1,23 @@
-/// What `ssh` writes to standard error: its debug messages and its complaints, then what the host has to say.
+/// The standard error of `ssh`: its debug messages and its complaints, then the host's own output.
 ///
-/// Nothing in it decides whom to trust; a host that forges lines only confuses the messages about itself.
+/// No trust decision depends on it; a host that forges lines only confuses the messages about itself.
 struct SystemSSHLog {
     private(set) var hasStarted = false
     private(set) var phase = Phase.connecting
-    /// The key that the server has shown.
+    /// The server's host key.
     private(set) var hostKey: (type: String, fingerprint: String)?
-    /// ssh's own words, without its debug messages, before the command was started: at most 64 lines.
+    /// ssh's own messages before the command started, without its debug messages: at most 64 lines.
     private(set) var complaints: [String] = []
-    /// Whether the server has said who it is.
+    /// Whether the server has sent its version.
     private(set) var hasGreeted = false
-    /// The ways to log in that the server offers.
+    /// The login methods that the server offers.
     private(set) var methods: [String] = []
     private var offered: [Offer] = []
     private var tried: [String] = []
-    /// The last line, which may go on.
+    /// The last line, possibly incomplete.
     private var line: [UInt8] = []
     private var said: [UInt8] = []
-    /// All bytes of the host's that there were.
+    /// Total bytes received after the command started.
     private(set) var count = 0
 
     private static let maximumStandardError = 64 << 10
@@ -26,7 +26,7 @@ struct SystemSSHLog {
 
     mutating func add(_ bytes: [UInt8]) {
         if hasStarted { count += bytes.count }
-        // Nothing more of it is kept, however much comes.
+        // Drop everything beyond the limit.
         guard said.count < Self.maximumStandardError else { return }
         for byte in bytes {
             if line.count < Self.maximumLine || byte == UInt8(ascii: "\n") { line.append(byte) }
@@ -36,13 +36,13 @@ struct SystemSSHLog {
         }
     }
 
-    /// What the host wrote: the first 64 KiB.
+    /// The first 64 KiB of the host's output.
     var standardError: [UInt8] {
         let rest = hasStarted && !Self.debug.starts(with: line) ? Self.hostsPart(line) : []
         return said + rest.prefix(Self.maximumStandardError - said.count)
     }
 
-    /// A complaint of ssh's after the command was started.
+    /// An error of ssh after the command started.
     var lateFailure: SSHError? {
         for line in String(decoding: said, as: UTF8.self).split(whereSeparator: \.isNewline) {
             if line.hasPrefix("exec request failed on channel") || line.contains(" request failed on channel ") {
@@ -63,7 +63,7 @@ struct SystemSSHLog {
         said += Self.hostsPart(line).prefix(Self.maximumStandardError - said.count)
     }
 
-    /// A line without what ssh adds, which may stand behind words of the host's that have no newline.
+    /// A line without ssh's additions, which may follow output of the host that does not end in a newline.
     private static func hostsPart(_ line: [UInt8]) -> ArraySlice<UInt8> {
         if statistics.contains(where: line.starts) { return [] }
         return line.firstRange(of: debug).map { line[..<$0.lowerBound] } ?? line[...]
@@ -101,7 +101,7 @@ struct SystemSSHLog {
         }
     }
 
-    /// From `NAME TYPE SHA256:… [explicit] [agent]`.
+    /// Parses `NAME TYPE SHA256:… [explicit] [agent]`.
     private static func offer(_ text: String) -> Offer? {
         guard let hash = text.firstRange(of: " SHA256:"), let space = text[..<hash.lowerBound].lastIndex(of: " ") else {
             return nil
@@ -111,7 +111,7 @@ struct SystemSSHLog {
         return Offer(source: isAgents ? .agent(comment: name) : .file(path: name), type: type, outcome: .refused)
     }
 
-    /// All that ssh tried to log in with.
+    /// Everything that ssh tried to log in with.
     func offers(_ outcomes: [String: Offer.Outcome]) -> [Offer] {
         let signing = complaints.contains { $0.contains("agent refused operation") }
         var offers = offered

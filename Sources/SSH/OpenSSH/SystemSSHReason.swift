@@ -1,20 +1,20 @@
 import CSystem
 
-/// Why the system's `ssh` carries a connection rather than libssh2.
+/// Why the system's `ssh` carries a connection instead of libssh2.
 package enum SystemSSHReason: Hashable, Sendable {
     case chosen
-    /// ssh has a connection to the host already (ControlMaster).
+    /// ssh already has a connection to the host (ControlMaster).
     case controlMaster
-    /// These settings are in force, by their keywords.
+    /// Active settings that libssh2 does not support, by keyword.
     case settings([String])
-    /// There is a certificate to log in with, at this path.
+    /// A login certificate exists at this path.
     case certificate(path: String)
-    /// known_hosts trusts certificates of this host.
+    /// known_hosts trusts certificates for this host.
     case certificateAuthority
-    /// libssh2 failed in a way that ssh need not.
+    /// libssh2 failed in a way that ssh may not.
     case failure(SSHError)
 
-    /// As in "over the system's ssh: …".
+    /// Completes "over the system's ssh: …".
     package var phrase: String {
         switch self {
         case .chosen: "as you said"
@@ -28,7 +28,7 @@ package enum SystemSSHReason: Hashable, Sendable {
 }
 
 extension HostSettings {
-    /// What about the host is known to be beyond libssh2, before anything is tried.
+    /// The host's known requirements that exceed libssh2, before any attempt.
     package func reasonForSystemSSH(_ sharing: SystemSSH.Sharing) throws(SSHError) -> SystemSSHReason? {
         if sharing == .allowed, let controlPath, Self.isSomebodyListening(at: controlPath) { return .controlMaster }
         if !unsupported.isEmpty { return .settings(unsupported) }

@@ -1,4 +1,4 @@
-/// Bytes in the order of their arrival; taken in pieces as they came, mostly without a copy.
+/// A FIFO queue of bytes; taken in pieces as they arrived, mostly without a copy.
 struct ByteQueue {
     private var chunks: [[UInt8]] = []
     private var first = 0

@@ -1,10 +1,10 @@
 import CSystem
 
-/// A moment on the monotonic clock (`CLOCK_MONOTONIC`) by which something must have happened.
+/// A time limit on the monotonic clock (`CLOCK_MONOTONIC`).
 package struct Deadline: Hashable, Comparable, Sendable {
     private var nanoseconds: Int64
 
-    /// `duration` from now: now, if that is negative; never, if it is more than a hundred years.
+    /// `duration` from now. A negative one ends now; more than a hundred years is never.
     package static func after(_ duration: Duration) -> Self {
         let (seconds, attoseconds) = duration.components
         let now = csys_monotonic_ns()
@@ -26,14 +26,14 @@ package struct Deadline: Hashable, Comparable, Sendable {
         return Self(nanoseconds: now + max(0, nanoseconds - now) / Int64(parts))
     }
 
-    /// Milliseconds left, rounded up; 0 when passed, -1 for `never`: what poll(2) takes.
+    /// Milliseconds left for poll(2), rounded up; 0 if passed, -1 for `never`.
     package var pollTimeout: Int64 {
         if self == .never { return -1 }
         let left = nanoseconds - csys_monotonic_ns()
         return left <= 0 ? 0 : (left - 1) / 1_000_000 + 1
     }
 
-    /// Runs `question`, which waits for a person, and moves this deadline by the time that took.
+    /// Runs `question`, which waits for a person, and extends this deadline by the time it took.
     mutating func paused<Answer>(during question: () -> Answer) -> Answer {
         let start = csys_monotonic_ns()
         let answer = question()

@@ -1,6 +1,6 @@
 import CSystem
 
-/// An open file descriptor, closed when it goes away or before. One thread uses it.
+/// An open file descriptor, closed on deinit at the latest. Used by one thread.
 final class Descriptor {
     private(set) var number: Int32
 
@@ -8,7 +8,7 @@ final class Descriptor {
 
     deinit { close() }
 
-    /// Once; `number` is -1 from then on.
+    /// Closes it once; `number` is -1 from then on.
     func close() {
         if number >= 0 { csys_close(number) }
         number = -1
@@ -29,7 +29,7 @@ final class Descriptor {
     }
 }
 
-/// The result of a `csys_` function, or its negated errno as an error.
+/// Returns the result of a `csys_` function, or throws its negated errno.
 @discardableResult
 func check(_ operation: StaticString, _ result: Int32) throws(SSHError) -> Int32 {
     guard result >= 0 else { throw .system(operation: "\(operation)", SystemErrorCode(number: -result)) }

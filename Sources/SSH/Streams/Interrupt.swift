@@ -1,10 +1,9 @@
 import CSystem
 import Synchronization
 
-/// Stops every connection that was given it, from any thread.
+/// Stops every connection that uses it, from any thread.
 ///
-/// Once fired it stays fired, until it is armed again: waits, and later calls, end at once with
-/// ``SSHError/interrupted``.
+/// Once fired, it stays fired until rearmed: waits and later calls end at once with ``SSHError/interrupted``.
 package final class Interrupt: Sendable {
     private let reading: Int32
     private let writing: Int32
@@ -23,14 +22,14 @@ package final class Interrupt: Sendable {
         csys_close(writing)
     }
 
-    /// Async-signal-safe, like the write(2) that it is.
+    /// Async-signal-safe, like write(2).
     package func fire() {
         hasFired.store(true, ordering: .relaxed)
         var byte: UInt8 = 1
         _ = unsafe csys_write(writing, &byte, 1)
     }
 
-    /// Waits, at most until the deadline. Throws ``SSHError/interrupted``.
+    /// Waits for the duration, or until the deadline. Throws ``SSHError/interrupted``.
     package func pause(_ duration: Duration, deadline: Deadline) throws(SSHError) {
         let end = min(Deadline.after(duration), deadline)
         while !end.hasPassed {
@@ -39,8 +38,8 @@ package final class Interrupt: Sendable {
         }
     }
 
-    /// Lets calls wait again. Nothing is lost on a connection whose ``RemoteStream/read(max:deadline:)`` was interrupted;
-    /// one whose write was interrupted is of no use any more.
+    /// Lets calls wait again. A connection whose ``RemoteStream/read(max:deadline:)`` was interrupted has lost
+    /// nothing; one whose write was interrupted is unusable.
     package func rearm() {
         var item = csys_poll_item(fd: reading, readable: true, writable: false)
         var byte: UInt8 = 0
@@ -50,7 +49,7 @@ package final class Interrupt: Sendable {
 
     var descriptor: Int32 { reading }
 
-    /// Throws ``SSHError/interrupted`` once fired: for work that may never have to wait.
+    /// Throws ``SSHError/interrupted`` if fired: for work that may never have to wait.
     func throwIfFired() throws(SSHError) {
         if hasFired.load(ordering: .relaxed) { throw .interrupted }
     }

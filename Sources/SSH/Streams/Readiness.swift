@@ -1,6 +1,6 @@
 import CSystem
 
-/// What to wait for on a descriptor.
+/// The events to wait for on a descriptor.
 struct Readiness: OptionSet {
     let rawValue: UInt8
 
@@ -9,10 +9,10 @@ struct Readiness: OptionSet {
 }
 
 extension Interrupt {
-    /// Waits until `descriptor` is ready for one of `wanted`, and says for which (poll(2)).
+    /// Waits until `descriptor` is ready for one of `wanted`, and returns which (poll(2)).
     ///
-    /// `asides` are descriptors whose readability ends the wait too, with an empty answer; negative ones are ignored.
-    /// Throws ``SSHError/interrupted`` when fired, else ``SSHError/timedOut(_:)`` when the deadline passes.
+    /// `asides` are descriptors whose readability also ends the wait, with an empty result; negative ones are
+    /// ignored. Throws ``SSHError/interrupted`` if fired, or ``SSHError/timedOut(_:)`` when the deadline passes.
     func wait(
         for wanted: Readiness, on descriptor: Int32, asides: [Int32] = [], until deadline: Deadline, in phase: Phase
     ) throws(SSHError) -> Readiness {

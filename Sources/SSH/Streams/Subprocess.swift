@@ -1,18 +1,18 @@
 import CSystem
 
-/// A program that runs beside us, in a process group of its own; ended when this goes away.
+/// A child process in a process group of its own, ended on deinit.
 final class Subprocess {
     private let pid: Int32
     private var status: Int32?
 
     enum Session {
-        /// Ours, so that it may ask at our terminal.
+        /// Our session, so that it can prompt at our terminal.
         case shared
-        /// One of its own, without a terminal.
+        /// A session of its own, without a terminal.
         case own
     }
 
-    /// Starts `arguments[0]`, searched in `PATH`, without a shell (posix_spawnp(3)).
+    /// Starts `arguments[0]`, found in `PATH`, without a shell (posix_spawnp(3)).
     init(
         _ arguments: [String], session: Session = .shared, input: Int32, output: Int32, error: Int32
     ) throws(SSHError) {
@@ -28,7 +28,7 @@ final class Subprocess {
 
     deinit { end() }
 
-    /// The exit status as a shell counts it, once it is there.
+    /// Waits for the exit status, in a shell's numbering.
     func wait() -> Int32 {
         if let status { return status }
         let status = csys_wait(pid, true)
@@ -36,7 +36,7 @@ final class Subprocess {
         return status
     }
 
-    /// The same, if it comes by the deadline.
+    /// Waits for the exit status until the deadline.
     func wait(until deadline: Deadline) -> Int32? {
         while status == nil {
             let result = csys_wait(pid, false)
@@ -51,7 +51,7 @@ final class Subprocess {
         return status
     }
 
-    /// Gives it 50 ms to end by itself, now that its input has ended; asks it to, and gives it 200 ms; then ends it.
+    /// Gives it 50 ms to exit by itself, since its input has ended, then 200 ms after SIGTERM, then kills it.
     private func end() {
         guard wait(until: .after(.milliseconds(50))) == nil else { return }
         csys_kill_group(pid, SubprocessSignal.terminate.rawValue)
@@ -66,7 +66,7 @@ private enum SubprocessSignal: Int32 {
     case terminate = 15
 }
 
-/// What a program printed, and its exit status.
+/// A program's output and exit status.
 struct Finished {
     let status: Int32
     let output: [UInt8]

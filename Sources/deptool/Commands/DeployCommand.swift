@@ -64,7 +64,7 @@ struct DeployCommand: AsyncParsableCommand {
     }
 
     private func repairPlan(_ workspace: Workspace, _ root: ObjectID) async throws -> PreparedPlan {
-        // For what is wrong with the tree, nobody need be asked.
+        // Find mistakes in the tree before querying any host.
         _ = try workspace.plan(root, limit.filter, safety: safety.safety)
         let found = try await workspace.drift(
             root, limit.filter, ssh, asks: !flags.output.json, skipsUnreachable: flags.skipUnreachable)
@@ -74,7 +74,7 @@ struct DeployCommand: AsyncParsableCommand {
     }
 }
 
-/// What is said when nothing drifted and nothing changed.
+/// The message when nothing drifted and nothing changed.
 private func nothingToRepair(_ workspace: Workspace, _ plan: Plan) -> String {
     "Nothing to do: every host of cluster '\(workspace.cluster)' is what the config tree says.\n"
 }

@@ -76,10 +76,10 @@ struct DiffCommand: ParsableCommand {
 }
 
 extension Store {
-    /// Behind `text`. What `contents` has is taken from there.
+    /// Shows a diff after `text`. Takes file contents from `contents` where present.
     func showDiff(_ files: [ChangedFile], contents: [ObjectID: HostContent] = [:], after text: String = "") throws {
         let pager = Pager()
-        // Ctrl-C is the pager's.
+        // Ctrl-C belongs to the pager.
         try Interruption.handled(by: { _ in }) {
             defer { pager.finish() }
             pager.write(text)
@@ -92,7 +92,7 @@ extension Store {
     }
 }
 
-/// Two commits as `A..B`, each the beginning of an id.
+/// Two commits as `A..B`, each the beginning of an ID.
 struct CommitRange {
     let old, new: String
 

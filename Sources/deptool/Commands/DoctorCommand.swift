@@ -41,7 +41,7 @@ struct DoctorCommand: AsyncParsableCommand {
         if exit != 0 { throw ExitCode(exit) }
     }
 
-    /// Hosts that are named are looked at whether or not they are in the tree.
+    /// Includes named hosts that are not in the tree.
     private func choose(among known: [Hostname]) throws -> [Hostname] {
         guard !hosts.isEmpty else { return [] }
         let filter = HostFilter(hosts)

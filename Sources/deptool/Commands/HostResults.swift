@@ -2,7 +2,7 @@ import ArgumentParser
 import Deployment
 import Model
 
-/// What commands share that query each host.
+/// Shared by commands that query each host.
 enum HostResults {
     /// Ends the command with status 1 if any host failed.
     static func require<Value>(_ results: [(host: Hostname, result: Result<Value, HostError>)]) throws {

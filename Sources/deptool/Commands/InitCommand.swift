@@ -39,11 +39,11 @@ struct InitCommand: ParsableCommand {
         Terminal.write("The default cluster is \(workspace.directory).\n")
     }
 
-    /// The store at `path`, which may have to be made or adopted first.
+    /// The store at `path`, created or adopted if necessary.
     private func open(_ path: String) throws(StoreError) -> Store {
         let known = try KnownStores.ofUser()
         guard let place = try Store.present(at: path) else {
-            // What is made and cannot be remembered is of no use.
+            // A store that cannot be remembered would be useless.
             try known.prepare()
             let store = try Store.create(at: path)
             try known.add(store.place)

@@ -6,7 +6,7 @@ import Model
 import SSH
 
 extension StatusCommand {
-    /// `--live`.
+    /// Implements `--live`.
     func ask(_ hosts: [Hostname]) async throws {
         let isJSON = output.json
         let screen = ProgressScreen(hosts)
@@ -34,7 +34,7 @@ extension StatusCommand {
 
 private var now: Int64 { csys_realtime_ns() / 1_000_000_000 }
 
-/// How the hosts are: changed in place on a terminal, elsewhere a host's lines whenever it is heard of.
+/// The status of the hosts: updated in place on a terminal, otherwise a host's lines whenever it reports.
 private final class LiveScreen: Sendable {
     private struct State {
         var results: [(host: Hostname, result: Result<LiveStatus, HostError>?)]

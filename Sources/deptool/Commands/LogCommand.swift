@@ -44,7 +44,7 @@ struct LogCommand: AsyncParsableCommand {
         output.write(logJSON(events), or: events.isEmpty ? "Nothing was deployed yet.\n" : text.render(events))
     }
 
-    /// Hosts that are named are asked whether or not the store knows them.
+    /// Includes named hosts that are not in the store.
     private func ask(_ known: [Hostname], _ text: LogText) async throws {
         let named = (hosts + limit).flatMap { $0.split(separator: ",") }.compactMap { Hostname(String($0)) }
         let asked = Set(known.filter(filter.includes) + named).sorted()

@@ -41,7 +41,7 @@ struct PlanCommand: ParsableCommand {
     }
 }
 
-/// What is said when every host runs what the config tree says.
+/// The message when every host matches the config tree.
 func nothingToDo(_ workspace: Workspace, _ plan: Plan) -> String {
     "Nothing to do: every host of cluster '\(workspace.cluster)' runs what the config tree says.\n"
 }
@@ -49,6 +49,6 @@ func nothingToDo(_ workspace: Workspace, _ plan: Plan) -> String {
 extension Plan {
     var isEmpty: Bool { hosts.isEmpty && orphans.isEmpty }
 
-    /// Whether it restores what somebody changed.
+    /// Whether it restores drift.
     var isRepair: Bool { hosts.contains { !$0.drift.isEmpty } }
 }

@@ -44,7 +44,7 @@ struct StatusCommand: AsyncParsableCommand {
 }
 
 extension Workspace {
-    /// The hosts of the tree and those that were removed from it, ordered by name.
+    /// The hosts of the tree and those removed from it, ordered by name.
     func statuses(_ root: ObjectID, _ plan: Plan, _ filter: HostFilter) throws -> [HostStatus] {
         try complaining {
             let hosts =

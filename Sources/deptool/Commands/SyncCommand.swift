@@ -20,7 +20,7 @@ struct SyncCommand: AsyncParsableCommand {
     func run() async throws {
         let workspace = try cluster.workspace()
         let root = try workspace.importTree()
-        // What is known of the hosts, right or wrong, is no reason not to ask them.
+        // Query hosts whatever the store has for them: it may be wrong.
         let hosts = changed ? try workspace.plan(root, limit.filter).hosts.map(\.host) : try workspace.knownHosts(root, limit.filter)
         let style = Terminal.style
         let screen = ProgressScreen(hosts)

@@ -73,8 +73,7 @@ extension Workspace {
         }
     }
 
-    /// What drifted on the hosts of the tree that something is deployed on. Those that cannot be asked are told, and left
-    /// out if that is wanted.
+    /// The drift of deployed hosts of the tree. Reports hosts that cannot be queried, and skips them if requested.
     func drift(
         _ root: ObjectID, _ filter: HostFilter, _ ssh: SSHOptions, asks: Bool, skipsUnreachable: Bool
     ) async throws -> (drift: [Hostname: [Drift]], contents: [ObjectID: HostContent], absent: Set<Hostname>) {
@@ -89,7 +88,7 @@ extension Workspace {
             case .success(let found):
                 drift[host] = found.drift
                 contents.merge(found.contents) { first, _ in first }
-            // It is deployed as a whole.
+            // The deploy replaces it as a whole.
             case .failure(.unreadable): drift[host] = []
             case .failure(let error): absent.append((host, error))
             }

@@ -7,14 +7,14 @@ import SSH
 
 let thatWasWrong = "That was not it. "
 
-/// Passphrases of key files: each is asked for once, for all hosts, and again when it was wrong.
+/// Passphrases of key files. Prompts once for all hosts, and again after a wrong one.
 final class Passphrases: Sendable {
     private let known = Monitor<[String: Secret]>([:])
     private let screen: ProgressScreen
 
     init(_ screen: ProgressScreen) { self.screen = screen }
 
-    /// The others wait while one asks, and then get the same answer.
+    /// Other threads wait during a prompt, then get the same answer.
     func answer(_ path: String, wrong: Secret?) -> Secret? {
         known.update { known in
             if let answer = known[path], answer !== wrong { return answer }
@@ -27,15 +27,15 @@ final class Passphrases: Sendable {
     }
 }
 
-/// Passwords for sudo. A host learns the password that it gets, so none gets one that was typed for another before the operator
-/// said yes to that.
+/// Passwords for sudo. A host learns the password that it receives, so no host receives one typed for another unless
+/// the operator agrees.
 final class SudoPasswords: Sendable {
     private struct Known {
-        /// What each host got.
+        /// The password sent to each host.
         var given: [Hostname: Secret] = [:]
-        /// The first password of each user, and the host it was typed for.
+        /// The first password of each user, and the host for which it was typed.
         var first: [String: (host: Hostname, password: Secret)] = [:]
-        /// Whether the others get the same, once that was asked.
+        /// Whether other hosts receive the same one, once the operator has answered.
         var isShared: [String: Bool] = [:]
     }
 
@@ -44,7 +44,7 @@ final class SudoPasswords: Sendable {
 
     init(_ screen: ProgressScreen) { self.screen = screen }
 
-    /// The others wait while one asks.
+    /// Other threads wait during a prompt.
     func answer(_ host: Hostname, _ user: String, wrong: Secret?) -> Secret? {
         known.update { known in
             if wrong == nil, let password = known.given[host] ?? shared(&known, host, user) {
@@ -60,7 +60,7 @@ final class SudoPasswords: Sendable {
         }
     }
 
-    /// The first password, if the operator wants it sent to this host and all others, which is asked once.
+    /// The first password, if the operator agrees to send it to this host and all others; asked once.
     private func shared(_ known: inout Known, _ host: Hostname, _ user: String) -> Secret? {
         guard let first = known.first[user] else { return nil }
         let isShared =

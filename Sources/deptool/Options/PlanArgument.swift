@@ -1,7 +1,7 @@
 import ArgumentParser
 import Planning
 
-/// For commands that also take a plan that was made before.
+/// For commands that also accept a plan file.
 struct PlanArgument: ParsableArguments {
     @Argument(
         help: ArgumentHelp(

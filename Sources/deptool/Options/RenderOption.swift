@@ -4,7 +4,7 @@ struct RenderOption: ParsableArguments {
     @Flag(help: "Do not run the render hook first.")
     var noRender = false
 
-    /// Runs the hook that makes the config tree, if there is one.
+    /// Runs the hook that renders the config tree, if there is one.
     func render(_ workspace: Workspace) throws {
         if !noRender { try workspace.render() }
     }

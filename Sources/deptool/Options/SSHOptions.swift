@@ -24,9 +24,10 @@ struct SSHOptions: ParsableArguments {
         guard (1...1000).contains(parallel) else { throw ValidationError("'--parallel' takes a number from 1 to 1000.") }
     }
 
-    /// Prompts that come up are asked on the terminal, if there is one, below the lines of `screen`.
+    /// Prompts on the terminal, if there is one, below the lines of `screen`.
     func access(_ screen: ProgressScreen, asks: Bool = true) -> Access {
-        // A connection takes three to six of them, and a thousand hosts are one deploy. macOS has no more than these.
+        // A connection takes three to six descriptors, and a deploy may have a thousand hosts. macOS allows no more
+        // than these.
         csys_allow_descriptors(10240)
         var access = Access(sshConfiguration: sshConfig, transport: transport, parallel: parallel)
         if verbose {

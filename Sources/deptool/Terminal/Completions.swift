@@ -4,12 +4,12 @@ import Deployment
 import Git
 import Model
 
-/// What a shell offers when Tab is pressed. Whatever goes wrong, it offers nothing.
+/// Shell completions. Errors result in no completions.
 enum Complete {
     static let hosts = CompletionKind.custom { _, _, prefix in hosts(after: prefix) }
     static let commits = CompletionKind.custom { _, _, prefix in commitNames().filter { $0.hasPrefix(prefix) } }
 
-    /// The words of `deptool diff`: clusters or two commits, and behind those hosts or apps.
+    /// The arguments of `deptool diff`: clusters or two commits, then hosts or apps.
     static let differences = CompletionKind.custom { words, _, prefix in
         if words.dropLast().contains(where: { CommitRange($0) != nil }) { return places(prefix) }
         guard let dots = prefix.firstRange(of: "..") else { return (clusters() + commitNames()).filter { $0.hasPrefix(prefix) } }
@@ -19,7 +19,8 @@ enum Complete {
 
     private static var store: Store? { try? Workspace.storeOnly() }
 
-    /// Of the default cluster and of what the store knows to be deployed; in a list with commas, the last name is completed.
+    /// Hosts of the default cluster, and deployed hosts of the store. In a comma-separated list, completes the last
+    /// name.
     private static func hosts(after prefix: String) -> [String] {
         let list = prefix.lastIndex(of: ",").map { prefix[...$0] } ?? ""
         return hostNames().map { list + $0 }.filter { $0.hasPrefix(prefix) }
@@ -31,7 +32,7 @@ enum Complete {
         return Set(deployed + (directory.map(directories) ?? [])).sorted()
     }
 
-    /// Hosts, and with a host's name and a slash, its apps.
+    /// Hosts, or after a host's name and a slash, its apps.
     private static func places(_ prefix: String) -> [String] {
         guard let slash = prefix.firstIndex(of: "/"), let directory else { return hosts(after: prefix) }
         let host = prefix[..<slash]
@@ -56,7 +57,7 @@ enum Complete {
         return clusters.map { $0.directory.hasPrefix(here) ? String($0.directory.dropFirst(here.count)) : $0.directory }
     }
 
-    /// The default cluster's.
+    /// The directory of the default cluster.
     private static var directory: String? { (try? Workspace(directory: nil))?.directory }
 
     private static func directories(_ path: String) -> [String] {

@@ -1,11 +1,11 @@
 import CSystem
 import Deployment
 
-/// Ctrl-C, and the signal that ends programs.
+/// Ctrl-C and SIGTERM.
 enum Interruption {
     private struct State {
         var body: (@Sendable (Int) -> Void)?
-        /// Come before the body, the last one first.
+        /// Take precedence over the body, the last one first.
         var guests: [@Sendable (Int) -> Void] = []
         var count = 0
         var isListening = false
@@ -15,7 +15,8 @@ enum Interruption {
 
     private static let state = Monitor(State())
 
-    /// From now on, calls `body` on a thread of its own at each, with how many there were, instead of ending the program.
+    /// Calls `body` on a thread of its own at each interrupt from now on, with their number so far, instead of ending
+    /// the program.
     static func handle(_ body: @escaping @Sendable (Int) -> Void) {
         change { state in
             state.body = body
@@ -23,21 +24,21 @@ enum Interruption {
         }
     }
 
-    /// Ctrl-C ends the program again.
+    /// Lets Ctrl-C end the program again.
     static func ignore() { change { $0.body = nil } }
 
-    /// For as long as `work` runs, Ctrl-C is for `body`.
+    /// Passes Ctrl-C to `body` while `work` runs.
     static func handled<Result>(by body: @escaping @Sendable (Int) -> Void, _ work: () throws -> Result) rethrows -> Result {
         change { $0.guests.append(body) }
         defer { change { _ = $0.guests.popLast() } }
         return try work()
     }
 
-    /// Lets Ctrl-C end the program while `ask` waits for the operator. Whatever is asked is asked before any host is changed.
+    /// Lets Ctrl-C end the program while `ask` waits for the operator. All prompts come before any host changes.
     static func leavingAtOnce<Result>(_ ask: () -> Result) -> Result {
         handled(
             by: { _ in
-                // A passphrase may have been asked for.
+                // A passphrase prompt may have turned it off.
                 _ = csys_set_echo(0, true)
                 Terminal.write("\n")
                 Terminal.flush(atMost: 100)

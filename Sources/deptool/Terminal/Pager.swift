@@ -1,10 +1,10 @@
 import CSystem
 
-/// Shows a long text on the terminal, through `$PAGER`. Where none is set, what is higher than the screen goes through
-/// less(1), if that is there. Other text, and all of it where there is no terminal, is written as it is.
+/// Shows text on the terminal through `$PAGER`. If it is unset, text longer than the screen goes through less(1), if
+/// installed. Writes shorter text, and any text without a terminal, directly.
 final class Pager {
     private enum State {
-        /// What fits on the screen so far.
+        /// Text that still fits on the screen.
         case holding(String)
         case writing(to: Int32)
     }
@@ -14,7 +14,7 @@ final class Pager {
     private let command: String
     private var state: State
     private var pid: Int32 = 0
-    /// Nobody wants more when a pager was left.
+    /// False once the operator has quit the pager.
     private var isWanted = true
 
     init() {
@@ -34,7 +34,7 @@ final class Pager {
         }
     }
 
-    /// Writes what is still held, and waits until the operator has read it.
+    /// Writes the held text, and waits until the operator has quit the pager.
     func finish() {
         switch state {
         case .holding(let held): Terminal.write(held)
@@ -56,7 +56,7 @@ final class Pager {
         if pid > 0 { state = .writing(to: input) } else { _ = csys_close(input) }
     }
 
-    /// The pager's words are the operator's: they are run as other programs run them, by the shell.
+    /// `$PAGER` is a shell command by convention, so the shell runs it.
     private func spawn(input: Int32) -> Int32 {
         Terminal.flush()
         let (output, error) = (csys_duplicate(1), csys_duplicate(2))

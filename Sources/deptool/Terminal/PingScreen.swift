@@ -4,7 +4,7 @@ import Display
 import Model
 import Wire
 
-/// Round-trip times as they come: changed in place on a terminal, elsewhere only the last of them.
+/// Round-trip times as they arrive: updated in place on a terminal, otherwise only the final ones.
 final class PingScreen: Sendable {
     private struct State {
         var results: [(host: Hostname, result: Result<RoundTrips, HostError>?)]
@@ -28,7 +28,7 @@ final class PingScreen: Sendable {
         }
     }
 
-    /// Writes the last of them, with nothing cut where they were not to be seen yet.
+    /// Writes the final times, in full if they were not shown yet.
     func finish() {
         state.update { state in
             if Terminal.canRedraw, state.results.count < Terminal.size.rows { return draw(&state) }

@@ -4,13 +4,13 @@ import Display
 import Model
 import SSH
 
-/// The lines of the hosts: changed in place on a terminal, one after the other elsewhere. Prompts and what else is to
-/// be said meanwhile go through it, so that nothing is written over. Nobody waits for it but who asks.
+/// The lines of the hosts: updated in place on a terminal, otherwise one after another. Prompts and other output
+/// meanwhile go through it, so that nothing is overwritten. Only threads that prompt wait for it.
 final class ProgressScreen: Sendable {
     private enum Mode {
-        /// Nothing was decided, or all is over: only trouble is told.
+        /// Not yet confirmed, or already over: reports only problems.
         case waiting
-        /// At this prompt.
+        /// The operator is at this prompt.
         case asking(String)
         case showing
     }
@@ -18,31 +18,31 @@ final class ProgressScreen: Sendable {
     private struct State {
         var board: ProgressBoard
         var mode = Mode.waiting
-        /// While a question is open: what is to be said after it.
+        /// Output held back while a prompt is open.
         var held: String?
         var canvas = Canvas()
         var ticker: Task<Void, Never>?
     }
 
     private let state: Monitor<State>
-    /// One question at a time.
+    /// Allows one prompt at a time.
     private let question = Monitor(())
     private let begun = csys_monotonic_ns()
-    /// How often lines change at most.
+    /// Minimum time between redraws.
     private static let tick = Duration.milliseconds(100)
 
     init(_ hosts: [Hostname]) { state = Monitor(State(board: ProgressBoard(hosts, style: Terminal.style))) }
 
     private var now: Duration { .nanoseconds(csys_monotonic_ns() - begun) }
 
-    /// Asks the operator for a line; nil at the end of input. Hosts that are in trouble say so meanwhile.
+    /// Prompts the operator for a line; nil at the end of input. Reports problems of hosts meanwhile.
     func ask(_ question: String) -> String? {
         state.update { $0.mode = .asking(question) }
         defer { state.update { $0.mode = .waiting } }
         return Terminal.ask(question)
     }
 
-    /// Asks whether to go on without hosts that cannot be reached.
+    /// Asks whether to go on without unreachable hosts.
     func askWhetherToGoOn(without hosts: [MissingHost]) -> Bool {
         interlude {
             let lines = hosts.map { "  \($0.host.text): \($0.reason.phrase)\n" }.joined()
@@ -51,7 +51,7 @@ final class ProgressScreen: Sendable {
         }
     }
 
-    /// From now on, the lines are shown.
+    /// Shows the lines from now on.
     func begin() {
         state.update { state in
             state.mode = .showing
@@ -65,7 +65,7 @@ final class ProgressScreen: Sendable {
         }
     }
 
-    /// The lines stay as they are.
+    /// Leaves the lines as they are.
     func end() {
         state.update { state in
             draw(&state)
@@ -90,10 +90,10 @@ final class ProgressScreen: Sendable {
         }
     }
 
-    /// Writes a line of its own.
+    /// Writes a separate line.
     func write(_ text: String) { state.update { say(&$0, text) } }
 
-    /// Says something about one host, whatever else is going on.
+    /// Writes a remark about one host in any mode.
     func remark(_ text: String) {
         state.update { state in
             switch state.mode {
@@ -103,12 +103,12 @@ final class ProgressScreen: Sendable {
         }
     }
 
-    /// Says something above the lines.
+    /// Writes a note above the lines.
     func note(_ text: String) {
         state.update { above(&$0, "\n" + text + "\n") }
     }
 
-    /// Lets `body` ask something on the terminal in place of the lines, which are drawn again below what it leaves.
+    /// Lets `body` prompt on the terminal in place of the lines, then redraws them below its output.
     func interlude<Result: Sendable>(_ body: () -> Result) -> Result {
         question.update { _ in
             state.update { state in
@@ -134,7 +134,7 @@ final class ProgressScreen: Sendable {
         draw(&state)
     }
 
-    /// Writes, but not into a question.
+    /// Writes text, or holds it back during a prompt.
     private func say(_ state: inout State, _ text: String) {
         if state.held == nil { Terminal.write(text) } else { state.held? += text }
     }
@@ -153,7 +153,7 @@ final class ProgressScreen: Sendable {
 }
 
 extension HostEvent {
-    /// Worth telling while the operator decides.
+    /// Whether to report the event while the operator decides.
     fileprivate var isTrouble: Bool {
         switch self {
         case .connected(let deployed): deployed != .asPlanned

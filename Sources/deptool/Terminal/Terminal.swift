@@ -4,22 +4,22 @@ import Display
 import Model
 import SSH
 
-/// Standard output and the person before it, if there is one.
+/// Standard output and the operator at it, if any.
 ///
-/// A thread of its own writes: nobody else waits for a slow reader, or for a terminal that Ctrl-S stopped.
+/// A thread of its own writes, so no other thread waits for a slow reader, or for a terminal stopped with Ctrl-S.
 enum Terminal {
     static let isOutput = csys_isatty(1) != 0
     static let isInput = csys_isatty(0) != 0
 
-    /// Cursor movement and colour need a terminal that has them, and an operator who wants them: whoever sets `NO_COLOR`
-    /// (no-color.org) reads plain lines.
+    /// Cursor movement and colour need a terminal that supports them, and an operator who wants them: `NO_COLOR`
+    /// (no-color.org) selects plain lines.
     static let canRedraw = isOutput && environment("TERM") != "dumb" && environment("NO_COLOR") == nil
     static var style: Style { canRedraw ? .color : .plain }
 
     static var columns: Int { Int(csys_terminal_columns(1)) }
     static var rows: Int { Int(csys_terminal_rows(1)) }
 
-    /// What can be drawn on now. Where a terminal does not say, it is taken for one of 80 columns and 24 rows.
+    /// The terminal's present size; 80 columns and 24 rows if it does not report one.
     static var size: (columns: Int, rows: Int) { (columns > 0 ? columns : 80, rows > 0 ? rows : 24) }
 
     // MARK: Writing
@@ -27,9 +27,9 @@ enum Terminal {
     private struct Output {
         var waiting: [(descriptor: Int32, bytes: [UInt8])] = []
         var hasWriter = false
-        /// Whether the writer is at it.
+        /// Whether the writer is writing.
         var isBusy = false
-        /// What nobody takes any more, and why, as an errno.
+        /// Descriptors that can no longer be written to, with the errno.
         var lost: [Int32: Int32] = [:]
 
         var isWritten: Bool { waiting.isEmpty && !isBusy }
@@ -37,7 +37,7 @@ enum Terminal {
 
     private static let output = Monitor(Output())
 
-    /// Does not wait until it is written.
+    /// Returns without waiting for the output to be written.
     static func write(_ text: String) { write(text, to: 1) }
     static func complain(_ text: String) { write(text, to: 2) }
 
@@ -48,7 +48,7 @@ enum Terminal {
             return !output.hasWriter
         }
         guard mustStart, csys_thread_start({ _ in while true { Terminal.writeNext() } }, nil, nil) != 0 else { return }
-        // No thread to be had.
+        // No thread available.
         writeNext()
         output.update { $0.hasWriter = false }
     }
@@ -64,8 +64,8 @@ enum Terminal {
         output.update { $0.isBusy = false }
     }
 
-    /// Writes before it returns, behind all else; for what is longer than should be kept. False when nobody takes it any more, as
-    /// when a pager was left.
+    /// Writes after all earlier output before it returns, for text too long to buffer. False if the reader is gone,
+    /// such as a pager that was quit.
     static func writeNow(_ text: String, to descriptor: Int32) -> Bool {
         flush()
         return writeNow(Array(text.utf8), to: descriptor)
@@ -77,7 +77,7 @@ enum Terminal {
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { csys_write(descriptor, $0.baseAddress, $0.count) }
             if count == -Int64(csys_eagain()) {
-                // Another program has the same pipe or terminal, and does not want to wait for it.
+                // Another program has set the shared pipe or terminal to non-blocking.
                 var item = csys_poll_item(fd: descriptor, readable: false, writable: true)
                 _ = csys_poll(&item, 1, -1)
             } else if count <= 0 {
@@ -90,13 +90,13 @@ enum Terminal {
         return true
     }
 
-    /// Whether all was written. What is drawn again soon need not be drawn before.
+    /// Whether all output has been written. A redraw can wait until then.
     static var isWritten: Bool { output.update { $0.isWritten } }
 
-    /// Whether somebody still takes what is written to standard output.
+    /// Whether standard output still has a reader.
     static var isTaken: Bool { output.update { $0.lost[1] == nil } }
 
-    /// Waits until all was written, or for so many milliseconds.
+    /// Waits until all output has been written, or for at most `milliseconds`.
     static func flush(atMost milliseconds: Int64 = -1) {
         let end = csys_monotonic_ns() / 1_000_000 + milliseconds
         while !isWritten {
@@ -106,7 +106,7 @@ enum Terminal {
         }
     }
 
-    /// Waits until all was written; why not all of it arrived, if that is worth a word: a reader that goes has seen enough.
+    /// Waits until all output has been written. Returns why some was lost, unless the reader just quit.
     static func finish() -> String? {
         flush()
         guard let error = output.update({ $0.lost[1] }) else { return nil }
@@ -118,7 +118,7 @@ enum Terminal {
 
     // MARK: Asking
 
-    /// Asks, and returns the line that was typed; nil at the end of input.
+    /// Prompts, and returns the typed line; nil at the end of input.
     static func ask(_ question: String) -> String? {
         write(question)
         flush()
@@ -127,7 +127,7 @@ enum Terminal {
         while csys_read(0, &byte, 1) == 1 {
             if byte == 0x0a {
                 let answer = String(decoding: line, as: UTF8.self)
-                // Where nobody types, nothing shows what was answered.
+                // Without a terminal, the answer would not be visible.
                 if !isInput { write(visible(answer) + "\n") }
                 return answer
             }
@@ -137,9 +137,9 @@ enum Terminal {
         return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
     }
 
-    /// Asks for a secret, which is not shown as it is typed; nil at the end of input.
+    /// Prompts for a secret without echo; nil at the end of input.
     static func askSecret(_ question: String) -> Secret? {
-        // First of all, since this drops what was typed before.
+        // Goes first, since it discards earlier input.
         guard csys_set_echo(0, false) == 0 else { return nil }
         write(question)
         flush()

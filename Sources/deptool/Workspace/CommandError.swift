@@ -3,7 +3,7 @@ import Display
 import Git
 import Model
 
-/// Turns errors into what the operator reads; `directory` is the cluster's, where there is one.
+/// Turns errors into messages for the operator; `directory` is the cluster's, if there is one.
 func complaining<Result>(_ directory: String = "the cluster", _ body: () throws -> Result) throws -> Result {
     do {
         return try body()
@@ -14,7 +14,7 @@ func complaining<Result>(_ directory: String = "the cluster", _ body: () throws 
     }
 }
 
-/// An error as the operator reads it: one phrase, and what to do.
+/// An error message for the operator: one phrase, and what to do.
 struct CommandError: Error, CustomStringConvertible {
     let phrase: String
     let explanation: String?

@@ -6,18 +6,18 @@ import Git
 import Model
 import Planning
 
-/// Shows a plan, asks, and carries it out.
+/// Shows a plan, asks, and applies it.
 struct DeployRun {
     let ssh: SSHOptions
     let flags: DeployFlags
     var kind = HistoryEntry.Kind.deploy
-    /// Whether hosts that are left with nothing are forgotten.
+    /// Whether to forget hosts on which nothing remains.
     var forgets = false
     var isPlanOnly = false
 
     private var isJSON: Bool { flags.output.json }
 
-    /// Plans with `plan`, and again while somebody else turns out to have deployed meanwhile. `nothing` is said when there is
+    /// Plans with `plan`, and again whenever another operator has deployed meanwhile. Prints `nothing` if there is
     /// nothing to do.
     func run(
         nothing: (Workspace, Plan) -> String = nothingToDo, _ plan: () async throws -> PreparedPlan
@@ -76,7 +76,7 @@ struct DeployRun {
                 if !isJSON { screen.note("Giving up: hosts that were being changed roll back. Ctrl-C again leaves at once.") }
                 deploy.cancel()
             }
-            // What was said yes to is carried out, even if the terminal goes away.
+            // A confirmed deploy continues even if the terminal goes away.
             csys_ignore_hangup(true)
             commit = try deploy.commit(root: ready.root, plan.isRepair ? .repair : kind, cluster: workspace.cluster, store: workspace.store)
         } catch {
@@ -92,17 +92,17 @@ struct DeployRun {
         flags.output.write(
             summaryJSON(commit: commit, exit: Self.status(results.map(\.result)), took: took),
             or: SummaryText(style: Terminal.style).render(results, took: took, next: next))
-        // Now nobody waits for it, and nothing depends on it.
+        // The deploy is over, and nothing depends on this.
         try? workspace.store.repack()
         return results.map(\.result)
     }
 
-    /// Whether somebody else turned out to have deployed, and there is an operator to look at the new plan.
+    /// Whether another operator has deployed, and this one can review a new plan.
     private func replans(_ results: [HostResult], _ ready: PreparedPlan) -> Bool {
         !flags.noConfirm && ready.canBeRemade && results.contains { if case .stale = $0 { true } else { false } }
     }
 
-    /// Returns when the operator says yes.
+    /// Returns once the operator confirms.
     private func confirm(_ ready: PreparedPlan, _ screen: ProgressScreen) throws {
         let (plan, workspace) = (ready.plan, ready.workspace)
         let hosts = "\(plan.hosts.count) host\(plan.hosts.count == 1 ? "" : "s")"
@@ -130,13 +130,13 @@ struct DeployRun {
             case .broken: 4
             }
         }
-        // From what needs a person first of all to what needs none.
+        // From the most urgent for a person to the least.
         return [4, 5, 3, 1].first { codes.contains($0) } ?? 0
     }
 }
 
 extension HostEvent {
-    /// Of the bytes that are sent, only the first and the last are told.
+    /// Of the upload's progress, report only the beginning and the end.
     fileprivate var isWorthAnObject: Bool {
         if case .staging(let bytes, let total) = self { bytes == 0 || bytes == total } else { true }
     }

@@ -14,7 +14,7 @@ func workingDirectory() -> String {
     return String(decoding: buffer[..<Int(length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
-/// The path without `.`, `..` and double slashes, as the shell's `cd` counts them.
+/// The path without `.`, `..` and double slashes, resolved as by the shell's `cd`.
 func absolute(_ path: String, in directory: String) -> String {
     var parts: [Substring] = []
     for part in (path.hasPrefix("/") ? path : directory + "/" + path).split(separator: "/") where part != "." {

@@ -5,9 +5,9 @@ import Git
 import Model
 import SSH
 
-/// What a deploy needs on this machine.
+/// Checks this machine's requirements for a deploy.
 enum LocalDoctor {
-    /// What was found of the store and the cluster, and what that wants of its hosts.
+    /// Findings about the store and the cluster, and the cluster's requirements on its hosts.
     static func workspace() -> ([Diagnosis], [Hostname: Doctor.Wanted]) {
         do {
             let store = try Workspace.storeOnly()
@@ -54,7 +54,7 @@ enum LocalDoctor {
         return Diagnosis("git author", .ok, visible(author.text))
     }
 
-    /// ssh, its keys, and what this program carries.
+    /// ssh, its keys, and the bundled agents.
     static func tools(configuration: String?) -> [Diagnosis] {
         let cpus = Doctor.carriedCPUs
         let agents =
@@ -72,7 +72,7 @@ enum LocalDoctor {
 }
 
 extension Store {
-    /// Whether what it says to be deployed is there.
+    /// Checks that the deployed commits are in the store.
     fileprivate var health: Diagnosis {
         do {
             let deployed = try deployedCommits()

@@ -5,14 +5,14 @@ import Git
 import Model
 import Planning
 
-/// A plan, and what it was made from.
+/// A plan and its sources.
 struct PreparedPlan {
     let workspace: Workspace
     let plan: Plan
     let root: ObjectID
-    /// Whether there would be another one if the hosts turned out to run something else.
+    /// Whether to plan again if the hosts turn out to run something else.
     var canBeRemade = true
-    /// Edited files of the hosts, for a look at the difference.
+    /// Edited files of the hosts, to show the differences.
     var contents: [ObjectID: HostContent] = [:]
 
     init(workspace: Workspace, plan: Plan, root: ObjectID, contents: [ObjectID: HostContent] = [:]) {
@@ -22,7 +22,7 @@ struct PreparedPlan {
         self.contents = contents
     }
 
-    /// The plan of a file that `deptool plan --out` wrote; nil if that is not what was named.
+    /// The plan from a file that `deptool plan --out` wrote; nil if the argument is not a file.
     init?(_ argument: PlanArgument, _ limit: LimitOption, _ safety: SafetyOptions) throws {
         guard let path = argument.dir, let bytes = try Self.contents(of: absolute(path, in: workingDirectory())) else { return nil }
         let store = try Workspace.storeOnly()
@@ -31,7 +31,7 @@ struct PreparedPlan {
             guard limit.limit.isEmpty, safety.safety == Safety() else {
                 throw CommandError("the plan \(path) is what it is", "`--limit`, `--guard` and `--atomic` go with `deptool plan --out`.")
             }
-            // The tree may be elsewhere, but where it is, it has to be the same.
+            // The tree need not be here, but if it is, it must match.
             let here = try Workspace.clusters(of: store).first { $0.cluster == file.cluster && $0.isThere }
             workspace = here ?? Workspace(store: store, directory: Workspace.parent(of: store) + "/" + file.cluster)
             plan = try file.plan(store: store, tree: try here?.importTree())
@@ -42,7 +42,7 @@ struct PreparedPlan {
         }
     }
 
-    /// The content of a regular file; nil where there is none.
+    /// The content of a regular file; nil if there is none.
     private static func contents(of path: String) throws -> [UInt8]? {
         var status = csys_stat()
         guard csys_lstat(path, &status) == 0, status.kind == csys_kind_regular else { return nil }
@@ -62,7 +62,7 @@ struct PreparedPlan {
         }
     }
 
-    /// Writes the plan to a file that only its owner can read, since it holds what is to be deployed.
+    /// Writes the plan to a file that only its owner can read, since it contains the files to deploy.
     func write(to name: String, _ safety: Safety) throws {
         let path = absolute(name, in: workingDirectory())
         let file: PlanFile

@@ -6,7 +6,7 @@ import Model
 extension Workspace {
     private var renderKey: String { "deptool.\(cluster).render" }
 
-    /// Makes the command the cluster's render hook, and allows it to run; an empty one is none.
+    /// Sets the cluster's render hook and allows it to run; an empty command removes it.
     func setRender(_ hook: String) throws {
         guard !cluster.contains("\n") else { throw CommandError("the cluster's name has a line break, so it can have no render hook") }
         try complaining {
@@ -15,19 +15,19 @@ extension Workspace {
         }
     }
 
-    /// What to do about a hook that was never allowed.
+    /// The command that allows a hook.
     private func allowing(_ hook: String) -> String {
         let command = visible(hook) == hook ? quoted(hook) : "COMMAND"
         return "`deptool init \(quoted(directory)) --render \(command)`"
     }
 
-    /// Runs what `render` of the cluster's section in the store's configuration says, such as `make prod`, beside the
-    /// cluster's directory. What it prints goes to standard error, since standard output is the plan's.
+    /// Runs the command `render` from the cluster's section of the store's configuration, such as `make prod`, beside
+    /// the cluster's directory. Its output goes to standard error, since standard output is for the plan.
     ///
-    /// The user must have allowed that very command, for this directory: the store's configuration may have been overwritten
-    /// by a checkout, or the directory be another one of the same name.
+    /// The user must have allowed this exact command for this directory: a checkout may have overwritten the store's
+    /// configuration, or the directory may be another one of the same name.
     func render() throws {
-        // No section of Git's configuration has such a name.
+        // Git's configuration cannot have a section of this name.
         guard !cluster.contains("\n") else { return }
         guard let hook = try complaining({ try store.configuration(renderKey) }) else { return }
         guard try complaining({ try KnownStores.ofUser().allows(hook, for: renderKey, of: directory, in: store.place) }) else {
@@ -58,7 +58,7 @@ extension Workspace {
     }
 }
 
-/// As a word of a shell.
+/// Quotes text as a shell word.
 private func quoted(_ text: String) -> String {
     let isPlain =
         !text.isEmpty

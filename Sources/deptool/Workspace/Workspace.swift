@@ -5,22 +5,22 @@ import Git
 import Model
 import Planning
 
-/// The store and the config tree that a command works with.
+/// The store and the config tree of a command.
 struct Workspace {
     let store: Store
     /// The cluster's directory.
     let directory: String
 
-    /// Where the directory of the default cluster is kept, which is the last one named, and those of all clusters, one a
-    /// line: relative to the directory that holds the store.
+    /// Configuration keys for the directory of the default cluster, which is the last one named, and for those of all
+    /// clusters, one per line; relative to the directory that holds the store.
     static let defaultKey = "deptool.cluster"
     static let allKey = "deptool.clusters"
 
-    /// The name of the cluster, which is that of its directory.
+    /// The cluster's name: that of its directory.
     var cluster: String { String(directory.split(separator: "/").last ?? "/") }
 
-    /// Finds the store, in `DEPTOOL_STORE` or in the working directory and those above it, and the cluster's directory:
-    /// the one given, else the default.
+    /// Finds the store, in `DEPTOOL_STORE` or in the working directory and its parents, and the cluster's directory:
+    /// the given one, else the default.
     init(directory: String?) throws {
         store = try Self.storeOnly()
         if let directory {
@@ -37,8 +37,8 @@ struct Workspace {
         self.directory = absolute(name, in: Self.parent(of: store))
     }
 
-    /// For what needs no cluster. A store that the user neither made nor adopted is not read: it may have come with a
-    /// checkout.
+    /// For commands without a cluster. Does not read a store that the user neither made nor adopted: it may have come
+    /// with a checkout.
     static func storeOnly() throws(CommandError) -> Store {
         do throws(StoreError) {
             let place =
@@ -60,7 +60,7 @@ struct Workspace {
         return "/" + parts.dropLast().joined(separator: "/")
     }
 
-    /// Reads the config tree into the store.
+    /// Imports the config tree into the store.
     func importTree() throws -> ObjectID {
         try checkPlace()
         do {
@@ -82,7 +82,7 @@ struct Workspace {
         }
     }
 
-    /// All clusters that were ever named.
+    /// All clusters ever named.
     static func clusters(of store: Store) throws -> [Workspace] {
         try deptool.complaining {
             try names(store).map { Workspace(store: store, directory: absolute($0, in: parent(of: store))) }
@@ -93,7 +93,7 @@ struct Workspace {
         (try store.configuration(allKey) ?? "").split(separator: "\n").map(String.init)
     }
 
-    /// Whether there is a directory.
+    /// Whether the cluster's directory exists.
     var isThere: Bool { Self.isDirectory(directory) }
 
     /// The directories of the other clusters of the store.
@@ -107,7 +107,7 @@ struct Workspace {
         return csys_lstat(path, &status) == 0 && status.kind == csys_kind_directory
     }
 
-    /// A cluster's directory neither holds another one's nor lies in it.
+    /// Checks that the cluster's directory neither contains another cluster's nor lies inside one.
     func checkPlace() throws {
         let others = try complaining(otherClusters)
         let rule = "Name the directory that holds one directory per host."
@@ -121,12 +121,12 @@ struct Workspace {
         }
     }
 
-    /// Clusters may share a store when their hosts differ: one of `others` that has the host as well.
+    /// Clusters may share a store if their hosts differ. Returns the one of `others` that also has the host.
     private static func cluster(of host: Hostname, among others: [String]) -> String? {
         others.first { isDirectory("\($0)/\(host.text)") }
     }
 
-    /// What empties a host that is in no tree any more.
+    /// A plan that empties a host that is in no tree any more.
     func removalPlan(_ host: Hostname, _ root: ObjectID, safety: Safety) throws -> Plan {
         try complaining {
             if let other = Self.cluster(of: host, among: try otherClusters()) {
@@ -136,7 +136,7 @@ struct Workspace {
         }
     }
 
-    /// Plans, and makes the cluster the default, since there is nothing wrong with it.
+    /// Plans, and makes the cluster the default once it has proved valid.
     func plan(
         _ root: ObjectID, _ filter: HostFilter = .all, safety: Safety = Safety(), drift: [Hostname: [Drift]] = [:]
     ) throws -> Plan {
@@ -149,7 +149,7 @@ struct Workspace {
         }
     }
 
-    /// The hosts that can be asked, without a plan. Makes the cluster the default.
+    /// The known hosts, without planning. Makes the cluster the default.
     func knownHosts(_ root: ObjectID, _ filter: HostFilter) throws -> [Hostname] {
         try complaining {
             let reader = ClusterReader(store)
@@ -160,7 +160,7 @@ struct Workspace {
         }
     }
 
-    /// No host is in another cluster of the store as well.
+    /// Checks that no host is also in another cluster of the store.
     private func checkHosts(_ reader: ClusterReader, _ root: ObjectID) throws {
         let others = try otherClusters()
         for (host, _) in try reader.hosts(in: root) {
@@ -168,7 +168,7 @@ struct Workspace {
         }
     }
 
-    /// Turns errors into what the operator reads.
+    /// Turns errors into messages for the operator.
     func complaining<Result>(_ body: () throws -> Result) throws -> Result {
         try deptool.complaining(directory, body)
     }
