@@ -2,6 +2,12 @@
 ///
 /// Used by one thread. Every call may block, and ends by its deadline. A read that timed out may be repeated; after
 /// any other error, only `standardError` may be used.
+///
+/// ```swift
+/// try stream.write(Array("true\n".utf8), deadline: .after(.seconds(30)))
+/// try stream.closeWrite(deadline: .after(.seconds(5)))
+/// guard case .code(0) = try stream.exitStatus(deadline: .after(.seconds(30))) else { … }
+/// ```
 package protocol RemoteStream: AnyObject {
     /// Sends all of `bytes`. Buffers output that arrives meanwhile, up to a limit, so that both sides may write at
     /// once.

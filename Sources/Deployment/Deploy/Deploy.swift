@@ -9,6 +9,15 @@ import Wire
 ///
 /// It begins by connecting, which changes nothing and may happen while the operator still reads the plan. Then it
 /// waits for `commit` or `abort`.
+///
+/// ```swift
+/// let deploy = try Deploy(plan, store: store, access: access, options: DeployOptions(), phrase: { $0.phrase }) { host, event in
+///     print(host.text, event)
+/// }
+/// async let results = deploy.run()
+/// _ = try deploy.commit(root: root, .deploy, cluster: "prod", store: store)
+/// for (host, result) in await results { print(host.text, result.phrase) }
+/// ```
 package final class Deploy: Sendable {
     private enum Decision {
         case open

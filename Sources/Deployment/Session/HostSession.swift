@@ -5,6 +5,13 @@ import SSH
 import Wire
 
 /// One host's part of a deploy, from the login to the outcome. Belongs to one thread; every call blocks.
+///
+/// ```swift
+/// var session = try HostSession(host, access: access, questions: .none, interrupt: interrupt, report: { _ in })
+/// defer { session.close() }
+/// guard case .ready = try session.prepare(preparation, storePath: store.path, report: { _ in }) else { return }
+/// let outcome = try session.apply(plan, confirm: { _, _, _ in nil }, report: { _ in })
+/// ```
 struct HostSession {
     let host: Hostname
     private let interrupt: Interrupt
