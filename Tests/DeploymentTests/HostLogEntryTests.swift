@@ -24,8 +24,23 @@ import Testing
         #expect(HostLogEntry.parse(Array(log.utf8)).map(\.time) == [9])
     }
 
-    @Test func `whatever a host sends, it is read`() {
-        var generator = Seeded()
-        for _ in 0..<500 { _ = HostLogEntry.parse(generator.bytes(Int.random(in: 0...200, using: &generator))) }
+    @Test func `junk between lines hides none of them`() {
+        var random = Seeded()
+        for _ in 0..<500 {
+            var (log, entries): ([UInt8], [HostLogEntry]) = ([], [])
+            for _ in 0..<random.int(0...6) {
+                if random.bool() {
+                    // No line begins with such a time.
+                    log += Array("x".utf8) + random.bytes(random.int(0...100)).filter { $0 != 10 } + [10]
+                } else {
+                    let entry = HostLogEntry(
+                        time: random.pick([0, 1, -1, .max, .min]), before: random.pick([nil, one]), commit: two,
+                        outcome: random.pick(["deployed", "broken"]), operatorName: random.pick(["", "Ada", "a b  c", "é"]))
+                    log += Array("\(entry.time) \(entry.before?.hex ?? "none") \(two.hex) \(entry.outcome) \(entry.operatorName)\n".utf8)
+                    entries.append(entry)
+                }
+            }
+            #expect(HostLogEntry.parse(log) == entries.reversed(), "seed \(random.seed)")
+        }
     }
 }
