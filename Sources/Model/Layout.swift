@@ -1,16 +1,16 @@
 /// The paths that Deptool uses on a host. All but links are below one directory.
 package enum Layout {
-    package static var root: AbsolutePath { "/var/lib/deptool" }
-    package static var agents: AbsolutePath { "/var/lib/deptool/bin" }
-    package static var apps: AbsolutePath { "/var/lib/deptool/apps" }
+    package static var root: AbsolutePath { AbsolutePath(literal: "/var/lib/deptool") }
+    package static var agents: AbsolutePath { AbsolutePath(literal: "/var/lib/deptool/bin") }
+    package static var apps: AbsolutePath { AbsolutePath(literal: "/var/lib/deptool/apps") }
     /// Mode 0700. Holds record, lock, journal, undo data and log.
-    package static var store: AbsolutePath { "/var/lib/deptool/store" }
-    package static var record: AbsolutePath { "/var/lib/deptool/store/record" }
-    package static var lock: AbsolutePath { "/var/lib/deptool/store/lock" }
-    package static var journal: AbsolutePath { "/var/lib/deptool/store/journal" }
-    package static var undo: AbsolutePath { "/var/lib/deptool/store/undo" }
+    package static var store: AbsolutePath { AbsolutePath(literal: "/var/lib/deptool/store") }
+    package static var record: AbsolutePath { AbsolutePath(literal: "/var/lib/deptool/store/record") }
+    package static var lock: AbsolutePath { AbsolutePath(literal: "/var/lib/deptool/store/lock") }
+    package static var journal: AbsolutePath { AbsolutePath(literal: "/var/lib/deptool/store/journal") }
+    package static var undo: AbsolutePath { AbsolutePath(literal: "/var/lib/deptool/store/undo") }
     /// Partially transferred large files, named by their ids.
-    package static var partial: AbsolutePath { "/var/lib/deptool/store/partial" }
+    package static var partial: AbsolutePath { AbsolutePath(literal: "/var/lib/deptool/store/partial") }
     @inline(never) package static func partial(_ content: ObjectID) -> AbsolutePath {
         AbsolutePath(unchecked: partial.text + "/" + content.hex)
     }
@@ -18,16 +18,16 @@ package enum Layout {
     @inline(never) package static func kept(_ path: AbsolutePath, by version: Version) -> AbsolutePath {
         AbsolutePath(unchecked: store.text + "/kept/" + version.text + path.text)
     }
-    package static var log: AbsolutePath { "/var/lib/deptool/store/log" }
+    package static var log: AbsolutePath { AbsolutePath(literal: "/var/lib/deptool/store/log") }
     /// The prefix of the names of Deptool's own units.
     package static var unitPrefix: String { "deptool-" }
     /// The unit that recovers at boot, present as long as a transaction is open. It is a regular file because systemd
     /// reads it before `/var` may be mounted.
-    package static var bootUnit: AbsolutePath { "/etc/systemd/system/deptool-recover.service" }
+    package static var bootUnit: AbsolutePath { AbsolutePath(literal: "/etc/systemd/system/deptool-recover.service") }
     /// The file to which version 1 linked `bootUnit`.
-    package static var oldBootUnit: AbsolutePath { "/var/lib/deptool/store/deptool-recover.service" }
+    package static var oldBootUnit: AbsolutePath { AbsolutePath(literal: "/var/lib/deptool/store/deptool-recover.service") }
     package static var bootUnitWanted: AbsolutePath {
-        "/etc/systemd/system/sysinit.target.wants/deptool-recover.service"
+        AbsolutePath(literal: "/etc/systemd/system/sysinit.target.wants/deptool-recover.service")
     }
     /// Deptool's own directories with their modes, outermost first.
     package static var directories: [(path: AbsolutePath, mode: UInt32)] {
@@ -36,8 +36,8 @@ package enum Layout {
     /// Whether a symlink with this target is Deptool's: only Deptool's symlinks point into its directory.
     @inline(never) package static func isOurs(_ target: String) -> Bool { begins(target, "/var/lib/deptool/") }
 
-    package static var etc: AbsolutePath { "/etc" }
-    package static var unitLinks: AbsolutePath { "/etc/systemd/system" }
+    package static var etc: AbsolutePath { AbsolutePath(literal: "/etc") }
+    package static var unitLinks: AbsolutePath { AbsolutePath(literal: "/etc/systemd/system") }
     /// The directories of unit files, the administrator's first.
     package static var unitDirectories: [AbsolutePath] {
         [unitLinks] + ["/usr/local/lib", "/usr/lib", "/lib"].map { AbsolutePath(unchecked: $0 + "/systemd/system") }
@@ -46,36 +46,36 @@ package enum Layout {
     package static var runlevels: [AbsolutePath] {
         ["0", "1", "2", "3", "4", "5", "6", "S"].map { AbsolutePath(unchecked: "/etc/rc" + $0 + ".d") }
     }
-    package static var sysusers: AbsolutePath { "/etc/sysusers.d" }
-    package static var tmpfiles: AbsolutePath { "/etc/tmpfiles.d" }
+    package static var sysusers: AbsolutePath { AbsolutePath(literal: "/etc/sysusers.d") }
+    package static var tmpfiles: AbsolutePath { AbsolutePath(literal: "/etc/tmpfiles.d") }
     /// Podman's quadlets, the generators that turn them into units, and the directory of these units.
-    package static var quadlets: AbsolutePath { "/etc/containers/systemd" }
+    package static var quadlets: AbsolutePath { AbsolutePath(literal: "/etc/containers/systemd") }
     package static var quadletGenerators: [AbsolutePath] {
         ["/usr/lib", "/lib", "/usr/local/lib", "/etc", "/run"].map {
             AbsolutePath(unchecked: $0 + "/systemd/system-generators/podman-system-generator")
         }
     }
-    package static var generatedUnits: AbsolutePath { "/run/systemd/generator" }
-    package static var groups: AbsolutePath { "/etc/group" }
-    package static var users: AbsolutePath { "/etc/passwd" }
-    package static var hostname: AbsolutePath { "/etc/hostname" }
-    package static var machineID: AbsolutePath { "/etc/machine-id" }
+    package static var generatedUnits: AbsolutePath { AbsolutePath(literal: "/run/systemd/generator") }
+    package static var groups: AbsolutePath { AbsolutePath(literal: "/etc/group") }
+    package static var users: AbsolutePath { AbsolutePath(literal: "/etc/passwd") }
+    package static var hostname: AbsolutePath { AbsolutePath(literal: "/etc/hostname") }
+    package static var machineID: AbsolutePath { AbsolutePath(literal: "/etc/machine-id") }
     /// The machine id that is valid for this boot only.
-    package static var transientMachineID: AbsolutePath { "/run/machine-id" }
+    package static var transientMachineID: AbsolutePath { AbsolutePath(literal: "/run/machine-id") }
     /// The kernel's reports of load, memory and uptime (proc(5)).
     package static var kernelReports: [AbsolutePath] {
         ["loadavg", "meminfo", "uptime"].map { AbsolutePath(unchecked: "/proc/" + $0) }
     }
     /// File systems that must not run out of space.
-    package static var watchedDisks: [AbsolutePath] { ["/", "/var"] }
+    package static var watchedDisks: [AbsolutePath] { [AbsolutePath(literal: "/"), AbsolutePath(literal: "/var")] }
     /// Present if a package requires a reboot (Debian Policy, update-notifier).
-    package static var rebootRequired: AbsolutePath { "/run/reboot-required" }
+    package static var rebootRequired: AbsolutePath { AbsolutePath(literal: "/run/reboot-required") }
     /// The agent's control group in cgroups v2, in systemd's hybrid layout, and in cgroups v1.
     package static var controlGroups: [AbsolutePath] {
         ["", "/unified", "/systemd"].map { AbsolutePath(unchecked: "/sys/fs/cgroup" + $0 + "/system.slice/deptool-agent") }
     }
     /// Present if systemd is the running init (sd_booted(3)).
-    package static var systemdRunning: AbsolutePath { "/run/systemd/system" }
+    package static var systemdRunning: AbsolutePath { AbsolutePath(literal: "/run/systemd/system") }
 }
 
 extension AppName {

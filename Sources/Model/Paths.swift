@@ -157,9 +157,9 @@ package struct AbsolutePath: Hashable, Comparable, Sendable {
     @inline(never) package static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }
 
-extension AbsolutePath: ExpressibleByStringLiteral {
-    /// For path literals in the sources. Only a debug build checks them.
-    package init(stringLiteral path: String) {
+extension AbsolutePath {
+    /// A path of the sources, which only a debug build checks.
+    init(literal path: String) {
         assert((try? AbsolutePath(path)) != nil)
         self.init(unchecked: path)
     }

@@ -30,7 +30,8 @@ import Wire
             try host.deploy(old, 1)
             // Some links displace files of the same content.
             for app in new.apps.values {
-                for (path, source) in app.links.merging(app.placed.mapValues(\.source)) { $1 } where random.bool() && !host.exists(path) {
+                for (path, source) in app.links.merging(app.placed.mapValues(\.source), uniquingKeysWith: { $1 })
+                where random.bool() && !host.exists(path) {
                     let mode = app.placed[path]?.mode ?? (app.files[source]!.isExecutable ? 0o755 : 0o644)
                     try host.write(path, String(decoding: app.files[source]!.content, as: UTF8.self), mode: Int(mode))
                 }

@@ -54,7 +54,7 @@ extension EndToEnd {
             let output = try run("deploy", "--no-confirm")
             #expect(output.code == (path.hasSuffix("link") ? 3 : 4), "\(output)")
             try host.run("rm \(path)")
-            try run("sync")
+            _ = try run("sync")
             #expect(try host.run("cat /var/lib/deptool/apps/app/current/file") == "one\n")
             if path.hasSuffix("copy") { #expect(try host.read(path) == "one\n") }
         }

@@ -45,10 +45,22 @@ import CSystem
         ]
         for (method, names) in offers {
             guard let names else { continue }
-            if unsafe libssh2_session_method_pref(handle, method, names) != 0 {
+            let known = known(names, to: method)
+            if unsafe known.isEmpty || libssh2_session_method_pref(handle, method, known) != 0 {
                 throw .noCommonAlgorithm(said: "libssh2 has none of \(names)")
             }
         }
+    }
+
+    /// The algorithms of a list that libssh2 has (`libssh2_session_supported_algs`). `libssh2_session_method_pref` drops the
+    /// others by copying between overlapping memory, which memcpy(3) must not.
+    private func known(_ names: String, to method: Int32) -> String {
+        var list: UnsafeMutablePointer<UnsafePointer<CChar>?>?
+        let count = unsafe libssh2_session_supported_algs(handle, method, &list)
+        guard count > 0, let list = unsafe list else { return "" }
+        defer { unsafe libssh2_free(handle, list) }
+        let known = (0..<Int(count)).compactMap { index in unsafe list[index].map { unsafe String(cString: $0) } }
+        return names.split(separator: ",").filter { known.contains(String($0)) }.joined(separator: ",")
     }
 
     /// Exchanges versions and keys (`libssh2_session_handshake`).
