@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 agents := $(CURDIR)/build/agents
 
-.PHONY: build agents test check lint format examples torture races bench demo lab install clean
+.PHONY: build agents test check lint format examples torture races memory bench demo lab install clean
 
 # The tool, with the agents of all CPUs inside, and the agents by themselves.
 build: agents
@@ -53,12 +53,17 @@ torture: build
 	@Lab/lab images
 	DEPTOOL_TORTURE=1 DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool Scripts/test \
 	    --filter 'EndingTests|FaultTests|A deploy in which|PowerLoss|CutTests|SilenceTests|FuzzTests|EndToEnd.*(Kill|Operation|Disk|Network|RandomOperators|OtherUsers|Interruption|Safety|Reachability|Load)'
-	@$(MAKE) --no-print-directory races
+	@$(MAKE) --no-print-directory races memory
 
 # Unit tests under ThreadSanitizer: two threads that use the same memory at once are a fault, whatever comes of it.
 races:
 	@Scripts/need test
 	swift test --sanitize=thread --scratch-path .build-tsan --filter '$(unit)'
+
+# The same under AddressSanitizer: what reads or writes beyond its memory, here or in a library, ends the run.
+memory:
+	@Scripts/need test
+	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build-asan --filter '$(unit)'
 
 unit := ^(ModelTests|WireTests|SSHTests|GitTests|PlanningTests|DeploymentTests|DisplayTests)\.
 

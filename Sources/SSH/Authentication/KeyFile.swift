@@ -9,7 +9,8 @@ struct KeyFile {
 
     enum Content {
         case publicOnly
-        case privateKey(PrivateKeyText, Protection)
+        /// The text of the key.
+        case privateKey(Secret, Protection)
         case unreadable(message: String)
     }
 
@@ -22,7 +23,8 @@ struct KeyFile {
     /// Nil if the file does not exist.
     init?(at path: String) {
         self.path = path
-        let bytes: [UInt8]
+        var bytes: [UInt8] = []
+        defer { wipe(&bytes) }
         do throws(SSHError) {
             guard let found = try readOwnFile(path, limit: 64 * 1024) else { return nil }
             bytes = found
@@ -37,7 +39,7 @@ struct KeyFile {
             return
         }
         let beside = (try? readOwnFile(path + ".pub", limit: 64 * 1024)).flatMap { $0.flatMap(Self.firstLine) }
-        let text = PrivateKeyText(bytes)
+        guard let text = Secret(copying: bytes) else { return nil }
         switch PrivateKeyFormat(bytes) {
         case .openSSH(let key, let protection):
             publicKey = key
@@ -57,21 +59,18 @@ struct KeyFile {
     }
 }
 
-/// The text of a private key, zeroed on deinit.
-final class PrivateKeyText {
-    private var bytes: [UInt8]
-
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
-
-    deinit { wipe(&bytes) }
-
-    func withBytes<Result>(_ body: (UnsafeBufferPointer<CChar>) -> Result) -> Result {
-        unsafe bytes.withUnsafeBytes { unsafe body($0.assumingMemoryBound(to: CChar.self)) }
+extension Secret {
+    fileprivate convenience init?(copying bytes: borrowing [UInt8]) {
+        let count = bytes.count
+        unsafe self.init(upTo: count) { memory in
+            for index in 0..<count { unsafe memory[index] = bytes[index] }
+            return count
+        }
     }
 }
 
 /// Zeroes a secret in place.
-func wipe(_ bytes: inout [UInt8]) {
+private func wipe(_ bytes: inout [UInt8]) {
     unsafe bytes.withUnsafeMutableBytes { unsafe csys_zero($0.baseAddress, $0.count) }
 }
 

@@ -147,10 +147,10 @@ struct Login {
         return false
     }
 
-    /// `libssh2_userauth_publickey_frommemory`. A key that cannot be read, or not with this passphrase, is
+    /// `libssh2_userauth_publickey_frommemory`, which reads the key up to a zero, whatever its length says. A key that cannot be read, or not with this passphrase, is
     /// unreadable; nothing has been sent then.
     private func offer(
-        _ text: PrivateKeyText, passphrase: Secret?, _ deadline: Deadline, _ isSHA1: Bool
+        _ text: Secret, passphrase: Secret?, _ deadline: Deadline, _ isSHA1: Bool
     ) throws(SSHError) -> Attempt {
         let user = settings.user
         guard let passphrase = passphrase ?? Secret("") else { return .failed(.noPassphrase) }
@@ -159,7 +159,7 @@ struct Login {
                 unsafe passphrase.withBytes { passphrase in
                     Int(
                         unsafe libssh2_userauth_publickey_frommemory(
-                            handle, user, user.utf8.count, nil, 0, key.baseAddress, key.count,
+                            handle, user, user.utf8.count, nil, 0, key.baseAddress?.assumingMemoryBound(to: CChar.self), key.count,
                             passphrase.baseAddress?.assumingMemoryBound(to: CChar.self)))
                 }
             }

@@ -46,16 +46,15 @@ func readOwnFile(_ path: String, limit: Int) throws(SSHError) -> [UInt8]? {
     let opened = unsafe csys_open_followed(path)
     if opened == -Int32(csys_enoent) || opened == -Int32(csys_enotdir) { return nil }
     let file = Descriptor(try check("open", opened))
-    var bytes: [UInt8] = []
-    while bytes.count <= limit {
-        var count = 0
-        let chunk = unsafe [UInt8](unsafeUninitializedCapacity: 16384) { buffer, filled in
-            count = Int(unsafe csys_read(file.number, buffer.baseAddress, buffer.count))
-            filled = max(count, 0)
-        }
-        try check("read", Int32(truncatingIfNeeded: min(count, 0)))
-        if count == 0 { return bytes }
-        bytes.append(contentsOf: chunk)
+    // In one piece: the file may be a private key, of which no copy may stay in memory.
+    var result = 0
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit + 1) { buffer, filled in
+        repeat {
+            result = Int(unsafe csys_read(file.number, buffer.baseAddress.map { unsafe $0 + filled }, limit + 1 - filled))
+            filled += max(result, 0)
+        } while result > 0 && filled <= limit
     }
-    throw .system(operation: "read", SystemErrorCode(number: csys_efbig()))
+    try check("read", Int32(truncatingIfNeeded: min(result, 0)))
+    guard bytes.count <= limit else { throw .system(operation: "read", SystemErrorCode(number: csys_efbig())) }
+    return bytes
 }
