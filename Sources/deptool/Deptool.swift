@@ -10,13 +10,13 @@ struct Deptool: AsyncParsableCommand {
         commandName: "deptool",
         abstract: "Deploy configuration to servers: plan, confirm, apply, roll back.",
         discussion: """
-            A config tree has a directory per host and in it one per app, with every file already rendered. Deptool \
-            compares it with what each host runs, shows exactly what would change, and makes it so over SSH. When \
-            anything fails, the host is back in its old state.
+            A config tree has one directory per host and, inside it, one per app, with fully rendered files. Deptool \
+            compares the tree with what each host runs, shows the exact changes, and applies them over SSH. If anything \
+            fails, the host rolls back.
 
             Exit status: 0 done or nothing to do, 1 error or a host that was not changed, 2 something to do (with \
-            `--exit-code`), 3 rolled back, 4 a host is left broken, 5 the connection to a host was lost before it said how it \
-            ended, 130 left by Ctrl-C.
+            `--exit-code`), 3 rolled back, 4 a host is left broken, 5 connection lost before the outcome was known, 130 \
+            after Ctrl-C.
 
             Example: `deptool init prod && deptool plan && deptool deploy`
             """,
