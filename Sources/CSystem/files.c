@@ -375,8 +375,6 @@ int csys_fset_mtime(int fd, int64_t mtime_ns) {
 }
 
 int csys_symlink(const char *target, const char *path) { return csys_symlink_at(target, AT_FDCWD, path); }
-int csys_chmod(const char *path, uint32_t mode) { return RESULT(chmod(path, (mode_t)mode)); }
-int csys_lchown(const char *path, uint32_t uid, uint32_t gid) { return RESULT(lchown(path, uid, gid)); }
 
 int csys_set_mtime(const char *path, int64_t mtime_ns) {
     struct timespec times[2] = {

@@ -117,7 +117,7 @@ import Wire
         {
             try? host.remove("/etc/a")
             try host.write("/etc/a", "one", mode: 0o640)
-            try #require(csys_lchown(host.real("/etc/a"), uid, gid) == 0)
+            try #require(lchown(host.real("/etc/a"), uid, gid) == 0)
             let found = FileAccess(mode: 0o640, owner: owner.flatMap { UserName($0) }, group: group.flatMap { GroupName($0) })
             #expect(try obstacles(host, app()) == [.otherAccess(link.path, found: found, wanted: FileAccess(mode: 0o444), link)])
         }
@@ -217,7 +217,7 @@ import Wire
         try host.write("/etc/real", "one")
         try host.makeDirectory("/home/eve", owner: 1234)
         try host.symlink("/home/eve/a", to: "/etc/real")
-        #expect(csys_lchown(host.real("/home/eve/a"), 1234, 1234) == 0)
+        #expect(lchown(host.real("/home/eve/a"), 1234, 1234) == 0)
         #expect(try obstacles(host, app(["/home/eve/a": "a"])).count == 1)
         // Nor on the way, or at the end of the way, that one of root's leads.
         try host.symlink("/etc/a", to: "/home/eve/a")

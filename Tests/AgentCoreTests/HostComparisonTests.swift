@@ -132,7 +132,7 @@ import Wire
 
     @Test(.enabled(if: getuid() == 0)) func `another owner is told`() throws {
         let host = try deployed()
-        try #require(csys_lchown(host.real(current) + "/a", 65534, 65534) == 0)
+        try #require(lchown(host.real(current) + "/a", 65534, 65534) == 0)
         #expect(try drift(host) == ["dns a 444 not 444 owner 65534:65534"])
     }
 

@@ -97,8 +97,8 @@ struct Disk {
                 }
                 _ = csys_close(descriptor)
             }
-            try #require(csys_lchown(path, attributes.uid, attributes.gid) == 0)
-            if inode.kind != csys_kind_symlink { try #require(csys_chmod(path, attributes.mode) == 0) }
+            try #require(lchown(path, attributes.uid, attributes.gid) == 0)
+            if inode.kind != csys_kind_symlink { try #require(chmod(path, attributes.mode) == 0) }
             if inode.kind != csys_kind_directory { try #require(csys_set_mtime(path, attributes.mtime) == 0) }
         }
         try make(root, path)

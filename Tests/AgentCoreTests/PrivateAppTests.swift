@@ -70,7 +70,7 @@ import Wire
         #expect(try host.deploy(plan(nil, first, 1, group: "nsd")) == .finished(.deployed))
         for (name, mode) in [("key", 0o444), ("run", 0o555), ("conf/zone", 0o444)] as [(String, UInt32)] {
             let path = host.real("/var/lib/deptool/apps/dns/current/" + name)
-            try #require(csys_lchown(path, 0, 0) == 0)
+            try #require(lchown(path, 0, 0) == 0)
             try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
         }
         #expect(try drift("nsd") == [])

@@ -114,7 +114,7 @@ final class TestHost {
     /// Of root's, or only the last of the directories of the user `owner`'s.
     func makeDirectory(_ path: String, owner: UInt32? = nil) throws {
         try FileManager.default.createDirectory(atPath: real(path), withIntermediateDirectories: true)
-        if let owner { try #require(csys_lchown(real(path), owner, owner) == 0) }
+        if let owner { try #require(lchown(real(path), owner, owner) == 0) }
     }
 
     func remove(_ path: String) throws { try FileManager.default.removeItem(atPath: real(path)) }

@@ -36,7 +36,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
         let host = try host()
         try host.makeDirectory("/home/alice/real", owner: alice)
         try host.symlink("/home/alice/.ssh", to: target)
-        try #require(csys_lchown(host.real("/home/alice/.ssh"), alice, alice) == 0)
+        try #require(lchown(host.real("/home/alice/.ssh"), alice, alice) == 0)
         try expectRefusal(host, refusal("/home/alice/.ssh", target))
     }
 
@@ -49,7 +49,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
     @Test func `a symlink in a directory where everybody can write is not followed`() throws {
         let host = try host()
         try host.makeDirectory("/home/all")
-        try #require(csys_chmod(host.real("/home/all"), 0o1777) == 0)
+        try #require(chmod(host.real("/home/all"), 0o1777) == 0)
         try host.symlink("/home/all/here", to: "/etc")
         var wanted = key
         wanted.apps["keys"]?.links = ["/home/all/here/key": "key"]
@@ -81,7 +81,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
     @Test func `directories on the way belong to the owner of the directory above, who may do no more in them`() throws {
         let host = try TestHost()
         try host.makeDirectory("/home/alice", owner: alice)
-        try #require(csys_chmod(host.real("/home/alice"), 0o710) == 0)
+        try #require(chmod(host.real("/home/alice"), 0o710) == 0)
         var wanted = key
         wanted.apps["keys"]?.links = ["/home/alice/.config/app/key": "key", "/srv/app/key": "key"]
         try host.deploy(wanted, 1)
@@ -122,7 +122,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
                     try? FileManager.default.moveItem(atPath: host.real(place), toPath: host.real("/home/alice/aside"))
                     if host.exists((place as NSString).deletingLastPathComponent) {
                         try host.symlink(place, to: "/root/.ssh")
-                        #expect(csys_lchown(host.real(place), alice, alice) == 0)
+                        #expect(lchown(host.real(place), alice, alice) == 0)
                     }
                 }
                 return isUndone && operation == .write && path == "/var/lib/deptool/store/record.new" ? 28 : 0

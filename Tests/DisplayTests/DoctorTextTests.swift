@@ -46,7 +46,7 @@ import Testing
     }
 
     @Test(arguments: [(UInt64(1 << 20), Diagnosis.Verdict.fail), (50 << 20, .warn), (1 << 30, .ok)])
-    func `little space is told`(_ bytes: UInt64, _ verdict: Diagnosis.Verdict) throws {
+    func `doctor warns of little space`(_ bytes: UInt64, _ verdict: Diagnosis.Verdict) throws {
         #expect(Diagnosis.about(try hostname("web1"), [.space(bytes)]).map(\.verdict) == [verdict])
     }
 }

@@ -193,7 +193,7 @@ import Wire
             ),
             (
                 .wrongHostname(expected: "a", found: "b"),
-                "The login leads to a host whose /etc/hostname says 'b', not 'a'.\nIf it is the right host all the same, say so in its host.json: {\"hostname\": \"b\"}"
+                "The login leads to a host whose /etc/hostname says 'b', not 'a'.\nIf it is the right host, say so in its host.json: {\"hostname\": \"b\"}"
             ),
             (
                 .broken(AgentError(.agentDied), undoing: [AgentError(.cancelled)], .units),

@@ -64,7 +64,7 @@ extension EndToEnd {
                 "fail quadlets Podman's generator of units is not there, and the config tree has quadlets for the host",
             ] { #expect(found.contains(line), "\(output)") }
             #expect(found.contains { $0.hasPrefix("fail space 2.") }, "\(output)")
-            #expect(output.text.contains("If it is the right host all the same, say so in its host.json: {\"hostname\": \"other\"}"))
+            #expect(output.text.contains("If it is the right host, say so in its host.json: {\"hostname\": \"other\"}"))
             #expect(output.text.contains("\n4 failures, "), "\(output)")
         }
 

@@ -143,7 +143,7 @@ extension EndToEnd {
                 summary(output),
                 is: """
                     web1: The login leads to a host whose /etc/hostname says 'web9', not 'web1'.
-                    If it is the right host all the same, say so in its host.json: {"hostname": "web9"}
+                    If it is the right host, say so in its host.json: {"hostname": "web9"}
 
                     Nothing was changed.
 

@@ -169,7 +169,7 @@ extension EndToEnd {
             #expect(try host.attempt("grep -r -e poison-12345 -e secret /var/lib/deptool").code == 1)
         }
 
-        @Test func `a host that was reinstalled is noticed and deployed to anew`() throws {
+        @Test func `a deploy notices a reinstalled host and deploys to it again`() throws {
             try ann.addService("app", on: "web1")
             try ann.deploy().require(0)
             try host.run(

@@ -146,7 +146,7 @@ let targets: [String: Target] = [
     "host-log": Target(samples: hostLogs, run: readHostLog),
     "plan-file": Target(samples: plans, run: readPlan),
     "prompt": Target(samples: prompts, run: readPrompt),
-    // What the guard is told: by the login itself, and by sshd before and after.
+    // Output that the guard parses: of the login itself, and of sshd before and after.
     "guard": Target(samples: guardTests) { input in
         let parts = input.split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false).map(Array.init)
         guard parts.count == 3, let login = OwnLogin(parts[0]) else { return }

@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test(arguments: ["a", "...", "..a", "a..", ".a", "a/b.c/-d", "ä/ö ü", String(repeating: "a", count: 255)])
-    func `unusual names are paths all the same`(text: String) throws {
+    func `unusual names are valid paths`(text: String) throws {
         #expect(try RelativePath(text).text == text)
         #expect(try AbsolutePath("/" + text).text == "/" + text)
     }

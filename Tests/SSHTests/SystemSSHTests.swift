@@ -135,7 +135,7 @@ private func processes(with text: String) throws -> [String] {
         #expect(try processes(with: server.scratch.path) == [])
     }
 
-    @Test func `an ssh that stands still is ended all the same`() throws {
+    @Test func `a stopped ssh is killed`() throws {
         var stream: SystemSSH? = try systemSSH(settings, "sleep 60")
         let id = try #require(processes(with: server.scratch.path).first?.split(separator: " ").first.flatMap { Int32($0) })
         kill(id, SIGSTOP)

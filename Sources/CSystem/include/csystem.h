@@ -80,8 +80,6 @@ int csys_unlink(const char *path);
 int csys_rmdir(const char *path);
 int csys_mkdir(const char *path, uint32_t mode);  // mode as is, no umask
 int csys_symlink(const char *target, const char *path);
-int csys_chmod(const char *path, uint32_t mode);
-int csys_lchown(const char *path, uint32_t uid, uint32_t gid);
 int csys_set_mtime(const char *path, int64_t mtime_ns);  // of the path itself, not what a symlink points to
 
 // The treatment of an existing object with the new name; the values are those of renameat2(2).

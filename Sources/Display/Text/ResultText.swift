@@ -124,7 +124,7 @@ extension HostError {
         case .wrongHostname(let expected, let found):
             """
             The login leads to a host whose /etc/hostname says '\(visible(found))', not '\(visible(expected))'.
-            If it is the right host all the same, say so in its host.json: {"hostname": "\(visible(found))"}
+            If it is the right host, say so in its host.json: {"hostname": "\(visible(found))"}
             """
         case .noSystemd:
             "Files and links can be deployed to it. Take the unit out of `units_enabled` in the app's manifest.json, or start systemd there."

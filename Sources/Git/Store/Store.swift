@@ -41,7 +41,9 @@ import Model
             let place = try resolved(path)
             try Exposure.checkWay(to: place)
             try Exposure.check(place)
-            let changed = unsafe csys_chmod(place, 0o700)
+            let directory = unsafe csys_open_directory(place)
+            defer { if directory >= 0 { _ = csys_close(directory) } }
+            let changed = directory < 0 ? directory : csys_fchmod(directory, 0o700)
             guard changed == 0 else { throw .file("change the mode of", path: place, errno: -changed) }
         } else {
             guard made == 0 else { throw .file("create", path: path, errno: -made) }
