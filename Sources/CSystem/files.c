@@ -269,6 +269,8 @@ int csys_disk(const char *path, uint64_t *size, uint64_t *available) {
 int csys_room(const char *path, uint64_t *bytes, uint64_t *inodes) {
     struct statvfs disk;
     if (statvfs(path, &disk) < 0) return -errno;
+    // One that has no size, such as ramfs, has no known room.
+    if (!disk.f_blocks) return -ENOSYS;
     *bytes = (uint64_t)disk.f_bfree * disk.f_frsize;
     *inodes = disk.f_files ? (uint64_t)disk.f_ffree : UINT64_MAX;
     return 0;

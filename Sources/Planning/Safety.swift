@@ -77,7 +77,7 @@ package struct Safety: Hashable, Sendable {
         }
         steps += tests.filter { $0 != .sshdBefore }.map { Step(nil, .test($0)) }
         steps.append(Step(nil, .confirm(within: Self.confirmTimeout, because: .login(touched: touched))))
-        return later.filter { !$0.isTested(by: .sshd) }
+        return later.filter { !$0.isSSHDConfiguration }
     }
 
     /// The delicate paths that the steps make or remove, that lead to changed files by an old or new link, or whose
@@ -135,6 +135,9 @@ extension AbsolutePath {
     fileprivate var isUnreadAtStart: Bool {
         text == "/etc/ssh/moduli" || ["/etc/ssh/ssh_config", "/etc/ssh/ssh_known_hosts"].contains(where: text.hasPrefix)
     }
+
+    /// What the output of `sshd -T` shows. Of other files it prints the paths, not the contents.
+    fileprivate var isSSHDConfiguration: Bool { text == "/etc/ssh" || text.hasPrefix("/etc/ssh/sshd_config") }
 
     fileprivate func isTested(by test: Step.Test) -> Bool {
         switch test {

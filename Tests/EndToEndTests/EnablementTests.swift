@@ -106,6 +106,27 @@ extension EndToEnd {
             expect(try host.units(), is: before)
         }
 
+        @Test(arguments: flavours) func `links that others make during a deploy are theirs`(flavour: Site.Flavour) throws {
+            let site = try Site()
+            let (host, cluster) = (try site.boot("web1", flavour), try Cluster(site))
+            try host.write("/etc/systemd/system/x-theirs.service", service("WantedBy=multi-user.target"))
+            try cluster.write("web1/app/manifest.json", manifest("x-main.service"))
+            let main = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/systemctl enable x-theirs.service\n"
+            try cluster.write("web1/app/systemd/x-main.service", main + "[Install]\nWantedBy=multi-user.target\nAlso=x-other.service\n")
+            try cluster.write("web1/app/systemd/x-other.service", service("WantedBy=multi-user.target"))
+            try cluster.deploy().require(0)
+            #expect(try ["x-main", "x-other", "x-theirs"].map { try host.enablement(of: $0) } == ["enabled", "enabled", "enabled"])
+            // Enabled again, and then gone: what the app brought goes with it, and nothing else.
+            try cluster.edit(
+                "web1/app/systemd/x-main.service", replacing: "ExecStart=/bin/systemctl enable x-theirs.service",
+                with: "ExecStart=/bin/true")
+            try cluster.deploy().require(0)
+            #expect(try ["x-main", "x-other", "x-theirs"].map { try host.enablement(of: $0) } == ["enabled", "enabled", "enabled"])
+            try cluster.write("web1/app/manifest.json", "{}")
+            try cluster.deploy().require(0)
+            #expect(try wants(host) == "./multi-user.target.wants/x-theirs.service\n")
+        }
+
         @Test(arguments: flavours) func `a rollback asks the disk, not systemd's memory`(flavour: Site.Flavour) throws {
             let site = try Site()
             let (host, cluster) = (try site.boot("web1", flavour), try Cluster(site))

@@ -194,7 +194,12 @@ extension EndToEnd {
                 "web1/app/manifest.json", #"{"symlinks": {"/etc/app": "conf"}, "copies": {"/etc/small/deep/large": "large"}}"#)
             output = try refused([host])
             #expect(output.text.contains(/web1: 131\.0 kB are needed in \/etc\/small, 65\.5 kB are free\.\n/), "\(output)")
-            try host.run("umount /etc/small && rmdir /etc/small")
+            // Also where a symlink leads there.
+            try host.run("ln -s /etc/small /etc/linked")
+            try cluster.write("web1/app/manifest.json", #"{"symlinks": {"/etc/app": "conf"}, "copies": {"/etc/linked/large": "large"}}"#)
+            output = try refused([host])
+            #expect(output.text.contains(/web1: 131\.0 kB are needed in \/etc\/linked, 65\.5 kB are free\.\n/), "\(output)")
+            try host.run("umount /etc/small && rmdir /etc/small && rm /etc/linked")
             try cluster.write("web1/app/manifest.json", #"{"symlinks": {"/etc/app": "conf"}}"#)
             try cluster.remove("web1/app/large")
 

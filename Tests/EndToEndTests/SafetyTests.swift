@@ -210,6 +210,30 @@ extension EndToEnd {
             #expect(try host.invocation(of: "ssh") != restarted)
         }
 
+        @Test func `a file that is taken over with another mode is read before the login is tried`() throws {
+            let host = try site.boot()
+            try host.write("/etc/ssh/sshd_config.d/x.conf", "PrintMotd no\n")
+            try host.run("chmod 600 /etc/ssh/sshd_config.d/x.conf")
+            for (app, mode, restarts) in [("one", "0600", false), ("two", "0640", true)] {
+                let invocation = try host.invocation(of: "ssh")
+                try cluster.write("web1/\(app)/x.conf", "PrintMotd no\n")
+                try cluster.write(
+                    "web1/\(app)/manifest.json",
+                    #"""
+                    {"copies": {"/etc/ssh/sshd_config.d/x.conf": {"source": "x.conf", "mode": "\#(mode)"}},
+                     "systemd": {"units_enabled": ["ssh.service"]}}
+                    """#)
+                try cluster.deploy().require(0)
+                #expect(try (host.invocation(of: "ssh") != invocation) == restarts, "\(mode)")
+                // The file goes with the app; the host's own comes back by hand.
+                try cluster.write("web1/other/file", "")
+                try cluster.remove("web1/\(app)")
+                try cluster.deploy("--guard", "never").require(0)
+                try host.write("/etc/ssh/sshd_config.d/x.conf", "PrintMotd no\n")
+                try host.run("chmod 600 /etc/ssh/sshd_config.d/x.conf; systemctl enable --now ssh.service")
+            }
+        }
+
         @Test func `a file of a program that goes is not tested`() throws {
             let host = try site.boot("web1", .services)
             let origin = try host.read("/etc/nftables.conf")

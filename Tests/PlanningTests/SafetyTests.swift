@@ -89,7 +89,7 @@ import Testing
     @Test(arguments: [
         ("/etc/ssh/sshd_config.d/x.conf", nil, "sshdBefore sshd"), ("/etc/ssh", nil, "sshdBefore sshd"),
         ("/etc/ssh/sshd_config.d/x.conf", "ssh.service", ""), ("/etc/ssh/sshd_config.d/x.conf", "sshguard.service", "sshdBefore sshd"),
-        ("/etc/ssh/keys", nil, "sshdBefore sshd"), ("/etc/ssh/own.d/x.conf", nil, "sshdBefore sshd"),
+        ("/etc/ssh/keys", nil, "sshdBefore sshd /etc/ssh/keys"), ("/etc/ssh/own.d/x.conf", nil, "sshdBefore sshd /etc/ssh/own.d/x.conf"),
         ("/etc/ssh/ssh_config.d/x.conf", nil, ""),
         ("/etc/ssh/ssh_known_hosts", nil, ""), ("/etc/ssh/moduli", nil, ""),
         ("/etc/ssh/ssh_host_rsa_key", nil, "/etc/ssh/ssh_host_rsa_key"),

@@ -119,12 +119,14 @@ struct PreflightCheck {
 
     private func displaced(by link: Link, _ access: FileAccess?) throws(AgentError) -> Occupant? {
         guard let occupant = try system.occupant(of: link.path) else { return nil }
+        // A symlink whose target is not text could not be restored.
+        if case .symlink(let target) = occupant, target.utf8.contains(0xef), !Layout.isOurs(target) {
+            throw AgentError(.occupied(link.path, by: occupant, for: link))
+        }
         if let foreign = foreign(at: link.path), try isThere(foreign, at: link.path) { return occupant }
         switch occupant {
         case .symlink(let target) where Layout.isOurs(target): return occupant
         case .file, .symlink:
-            // A symlink whose target is not text could not be restored.
-            if case .symlink(let target) = occupant, target.utf8.contains(0xef) { break }
             let descriptor = csys_open_target(system.real(nil), link.path.text)
             var isFile = false
             if case .file = occupant { isFile = true }
@@ -268,7 +270,8 @@ private struct Room {
         guard let size = try system.status(of: file)?.size else { return }
         var directory = path.parent
         while let here = directory {
-            guard let status = try system.status(of: here) else {
+            var status = csys_stat()
+            guard let opened = try system.reach(here), csys_fstat(opened.descriptor, &status) == 0 else {
                 directory = here.parent
                 continue
             }

@@ -14,6 +14,7 @@ struct Transaction {
     let supervisor: any Supervisor
     /// The file name of the agent, which runs at boot after a power failure; empty if it is not in the agents' directory.
     let agent: String
+    let brought = BroughtLinks()
 
     /// Runs all steps, or rolls back.
     func run() -> Outcome {
@@ -192,9 +193,24 @@ struct Transaction {
         switch step.action {
         case .start(_, .leave, _): true
         case .start(_, .restart, _):
-            preparation.record.apps.contains { $0.name == step.app && journal.onlyTakesOver($0, preparation.record, old?.record) }
+            preparation.record.apps.contains {
+                $0.name == step.app && journal.onlyTakesOver($0, preparation.record, old?.record) && keepsAccess($0.name, journal)
+            }
         default: false
         }
+    }
+
+    /// Whether the placed files of an app had their modes and owners before.
+    private func keepsAccess(_ app: AppName, _ journal: Journal) -> Bool {
+        for prior in journal.priors {
+            guard case .placed(let path, .file(let copy), _) = prior,
+                let file = preparation.record.placed.first(where: { $0.path == path && $0.app == app })
+            else { continue }
+            guard let status = (try? system.status(of: Journal.copy(copy))) ?? nil, let wanted = try? system.attributes(file.access),
+                status.attributes == wanted
+            else { return false }
+        }
+        return true
     }
 
     /// Runs a step that changes only the file system.

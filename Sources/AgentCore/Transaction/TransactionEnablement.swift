@@ -16,7 +16,9 @@ extension Transaction {
             // The link may belong to another listed unit as well. Enabling that unit restores it.
             for unit in listedUnits(behind: link) where !units.contains(unit) { units.append(unit) }
         }
+        let before = try EnabledLinks(system: system).snapshot()
         try systemd.enable(units)
+        for link in try EnabledLinks(system: system).snapshot().links where !before.links.contains(link) { brought.links.append(link) }
     }
 
     /// Disables units. Other listed units stay enabled, even if an `Also=` names them.
@@ -52,8 +54,8 @@ extension Transaction {
             guard let name = try? RelativePath(unit.template), case let file = directory.appending(name),
                 try system.status(of: file)?.kind == csys_kind_regular
             else { continue }
-            for line in pieces((try system.contents(of: file, limit: 1 << 20) ?? [])[...], at: 10) where begins(line, "Also") {
-                return true
+            for line in pieces((try system.contents(of: file, limit: 1 << 20) ?? [])[...], at: 10) {
+                if begins(line, "Also") || begins(line, " Also") || begins(line, "\tAlso") { return true }
             }
         }
         return false
@@ -61,16 +63,22 @@ extension Transaction {
 
     /// The links that enable the record's units now; nil if the steps did not touch enablement.
     func enabledLinks(_ journal: Journal) throws(AgentError) -> [EnabledLink]? {
-        guard let before = journal.enablement else { return nil }
+        guard journal.enablement != nil else { return nil }
         let enabled = preparation.steps.compactMap { step in if case .enable(let unit, _) = step.action { unit } else { nil } }
         var links: [EnabledLink] = []
         for link in try EnabledLinks(system: system).snapshot().links {
             var owners = listedUnits(behind: link)
-            if owners.isEmpty, !before.links.contains(link) {
+            // By an `Also=`, however the file spells it. Links that somebody else made meanwhile are not among them.
+            if owners.isEmpty, brought.links.contains(link) {
                 for unit in enabled where try hasAlso(unit) { owners.append(unit) }
             }
             for unit in owners { links.append(EnabledLink(unit: unit, link: link)) }
         }
         return links
     }
+}
+
+/// The links that enabling units made.
+final class BroughtLinks {
+    fileprivate var links: [EnabledLinks.Symlink] = []
 }

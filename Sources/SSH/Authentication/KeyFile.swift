@@ -99,13 +99,25 @@ enum PrivateKeyFormat {
             return
         }
         let body = lines[(start + 1)...].prefix { !$0.starts(with: "-----END".utf8) }
+        var encoded = Array(body.joined())
+        var decoded = Base64.decode(encoded) ?? []
+        defer {
+            wipe(&encoded)
+            wipe(&decoded)
+        }
+        guard let format = Self.publicPart(of: decoded) else { return nil }
+        self = format
+    }
+
+    /// Reads what stands in front of the private part.
+    private static func publicPart(of decoded: [UInt8]) -> Self? {
         let magic = Array("openssh-key-v1\0".utf8)
-        guard let decoded = Base64.decode(Array(body.joined())), decoded.starts(with: magic) else { return nil }
+        guard decoded.starts(with: magic) else { return nil }
         var reader = SSHWireReader(decoded.dropFirst(magic.count))
         guard let cipher = reader.string(), reader.string() != nil, reader.string() != nil, reader.number() == 1,
             let key = reader.string().flatMap(PublicKey.init(blob:))
         else { return nil }
         let name = String(decoding: cipher, as: UTF8.self)
-        self = .openSSH(key, name == "none" ? .none : Self.ciphers.contains(name) ? .passphrase : .beyondLibrary)
+        return .openSSH(key, name == "none" ? .none : ciphers.contains(name) ? .passphrase : .beyondLibrary)
     }
 }
