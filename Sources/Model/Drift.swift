@@ -92,4 +92,10 @@ package indirect enum UnitProblem: Hashable, Sendable {
     case conflict(with: UnitName)
     /// The unit has to be started or stopped, but sets RefuseManualStart= or RefuseManualStop=.
     case refusesStart, refusesStop
+    /// The unit has to read its files again, and has no means to do so (CanReload).
+    case cannotReload
+    /// A reload failed (ReloadResult).
+    case reloadFailed(result: String)
+    /// The unit ended or restarted instead of reading its files again.
+    case replaced
 }

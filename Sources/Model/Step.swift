@@ -45,6 +45,17 @@ package struct Step: Hashable, Sendable {
         /// Wait for the unit to come up, then watch it until it has settled. With nil, the agent chooses the time: a
         /// moment if systemd cannot tell that the unit is ready.
         case check(UnitName, settle: Duration?, within: Duration)
+        /// Have a running unit read its files again. If the unit is down, `ifDown` decides.
+        case reload(UnitName, because: Reason, ifDown: IfDown, within: Duration)
+        /// Restart a unit that no app enables, if it is up.
+        case restartIfUp(UnitName, because: Reason, within: Duration)
+        /// Stop a unit that was never enabled: one that Podman generates from a quadlet.
+        case stop(UnitName, within: Duration)
+        /// Run a program that judges the app's files on the host as it will be. This happens while staging, before the
+        /// first other step, and can change nothing.
+        case validate([String], within: Duration)
+        /// Ask a service whether it is well, until it answers as expected.
+        case probe(Probe)
         /// Run a program's check of the configuration that it loads on its next start, and send the result to the client.
         case test(Test)
         /// Wait for the client to confirm. If no confirmation comes in time, roll back.
@@ -87,6 +98,13 @@ package struct Step: Hashable, Sendable {
         case leave
         /// Restart it, unless it runs with exactly the files that the app brings: then only take over its files.
         case restart
+    }
+
+    /// The treatment of a unit that is to read its files again but is down.
+    package enum IfDown: Hashable, Sendable {
+        case start
+        /// Nobody asked Deptool to run it.
+        case leave
     }
 
     package enum Enablement: Hashable, Sendable {

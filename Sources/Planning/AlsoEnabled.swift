@@ -8,33 +8,11 @@ struct InstallSection {
     /// `unit` is the unit to enable; specifiers in a template's file expand to it. Skips words that are not unit
     /// names: systemctl only warns about them.
     init(_ file: [UInt8], of unit: UnitName) {
-        var isInstall = false
-        // A backslash at its end continues a line, across comments in between.
-        var line = ""
-        for piece in String(decoding: file, as: UTF8.self).split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
-            let text = piece.trimming(where: { $0 == " " || $0 == "\t" || $0 == "\r" })
-            if text.first == "#" || text.first == ";" { continue }
-            line += text
-            if line.last == "\\" {
-                line = line.dropLast() + " "
-                continue
-            }
-            defer { line = "" }
-            if line.first == "[" { isInstall = line == "[Install]" }
-            guard isInstall, let equals = line.firstIndex(of: "=") else { continue }
-            guard line[..<equals].trimming(where: { $0 == " " || $0 == "\t" }) == "Also" else { continue }
-            for word in line[line.index(after: equals)...].split(whereSeparator: { $0 == " " || $0 == "\t" }) {
+        for value in UnitFile(file).values("Install", "Also") {
+            for word in value.split(whereSeparator: { $0 == " " || $0 == "\t" }) {
                 if let other = UnitName(unit.expanding(String(word))), other != unit, !also.contains(other) { also.append(other) }
             }
         }
-    }
-}
-
-extension Substring {
-    fileprivate func trimming(where isBlank: (Character) -> Bool) -> Substring {
-        var text = drop(while: isBlank)
-        while let last = text.last, isBlank(last) { text.removeLast() }
-        return text
     }
 }
 
@@ -53,12 +31,12 @@ extension UnitName {
 extension HostTree {
     /// The units that are enabled and disabled along with `unit`, by `Also=` in unit files of the apps, directly or
     /// through each other, without those that manifests list. `contents` reads a file.
-    func also<Problem: Error>(_ unit: UnitName, _ contents: (FileEntry) throws(Problem) -> [UInt8]) throws(Problem) -> [UnitName] {
+    func also<Problem: Error>(_ unit: UnitName, _ contents: (FileEntry) throws(Problem) -> [UInt8]?) throws(Problem) -> [UnitName] {
         let listed = Set(apps.flatMap(\.manifest.units))
         var (found, queue) = ([unit], [unit])
         while let next = queue.popLast() {
-            guard let file = unitFile(next) else { continue }
-            for other in InstallSection(try contents(file), of: next).also where !found.contains(other) {
+            guard let file = unitFile(next), let bytes = try contents(file) else { continue }
+            for other in InstallSection(bytes, of: next).also where !found.contains(other) {
                 found.append(other)
                 queue.append(other)
             }
@@ -67,7 +45,7 @@ extension HostTree {
     }
 
     /// The file of a unit, or that of its template.
-    private func unitFile(_ unit: UnitName) -> FileEntry? {
+    func unitFile(_ unit: UnitName) -> FileEntry? {
         for name in [unit.text, unit.template] {
             for app in apps {
                 if let path = try? RelativePath("systemd/\(name)"), let file = app.file(path) { return file }
@@ -80,8 +58,8 @@ extension HostTree {
 extension HostPlan {
     /// Records the units that come and go along with those that steps enable and disable. `deployed` is the host's
     /// present tree.
-    package mutating func noteAlso<Problem: Error>(
-        deployed: HostTree?, _ contents: (FileEntry) throws(Problem) -> [UInt8]
+    mutating func noteAlso<Problem: Error>(
+        deployed: HostTree?, _ contents: (FileEntry) throws(Problem) -> [UInt8]?
     ) throws(Problem) {
         for step in steps {
             switch step.action {

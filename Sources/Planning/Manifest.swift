@@ -33,6 +33,9 @@ package struct Manifest: Hashable, Sendable {
         package var source: RelativePath
     }
 
+    /// What units do when files change, ordered by unit.
+    package var onChange: [OnChange] = []
+
     package static let fileName = "manifest.json"
 
     package init() {}
@@ -85,8 +88,12 @@ package struct Manifest: Hashable, Sendable {
 
     private mutating func readSystemd(_ json: JSON) throws(FormatError) {
         for (key, value) in try FormatError.object(json, named: "systemd") {
+            if key == "on_change" {
+                onChange = try OnChange.parse(value).sorted { $0.unit < $1.unit }
+                continue
+            }
             guard key == "units_enabled" else {
-                throw .unknownKey("systemd." + key, line: value.line, known: ["systemd.units_enabled"])
+                throw .unknownKey("systemd." + key, line: value.line, known: ["systemd.units_enabled", "systemd.on_change"])
             }
             guard case .array(let elements) = value.value else {
                 throw .wrongType("systemd.units_enabled", line: value.line, expected: "a list", found: value.kind)
@@ -248,6 +255,14 @@ package enum FormatError: Error, Hashable, Sendable {
     case missingKey(String, line: Int)
     /// A group for an app that everybody can read anyway.
     case groupOfPublic(line: Int)
+    /// A path in `on_change` that names no file.
+    case badRule(String, line: Int)
+    /// A unit in `on_change` without a rule.
+    case noRules(String, line: Int)
+    /// A rule for files that are neither in the config tree nor deployed.
+    case ruleWithoutFile(String, line: Int)
+    /// A rule that reloads a unit whose file has no means for it.
+    case noReload(UnitName, line: Int)
     case badLink(String, line: Int, PathError)
     case badSource(String, line: Int, PathError)
 
@@ -255,7 +270,8 @@ package enum FormatError: Error, Hashable, Sendable {
         switch self {
         case .syntax(let line, _), .wrongType(_, let line, _, _), .unknownKey(_, let line, _), .duplicate(_, let line),
             .badUnit(_, let line), .unstartable(_, let line, _), .badGroup(_, let line), .badUser(_, let line), .missingKey(_, let line),
-            .groupOfPublic(let line), .badLink(_, let line, _), .badSource(_, let line, _):
+            .groupOfPublic(let line), .badRule(_, let line), .noRules(_, let line), .ruleWithoutFile(_, let line), .noReload(_, let line),
+            .badLink(_, let line, _), .badSource(_, let line, _):
             line
         }
     }
@@ -276,6 +292,12 @@ package enum FormatError: Error, Hashable, Sendable {
         case .badUser(let name, _): "'\(name)' is no name of a user"
         case .missingKey(let key, _): "'\(key)' is missing"
         case .groupOfPublic: "'group' says who else can read a private app, and this one is not: add \"private\": true"
+        case .badRule(let path, _):
+            "'\(path)' is neither a file of an app nor a directory with a '/' at its end, such as 'conf/', './' or '../tls/'"
+        case .noRules(let unit, _): "'systemd.on_change.\(unit)' has no rule; add 'reload', 'restart' or 'nothing' with a list of paths"
+        case .ruleWithoutFile(let path, _): "'\(path)' matches no file, neither in the config tree nor of what is deployed"
+        case .noReload(let unit, _):
+            "'\(unit.text)' cannot be reloaded: its unit file has neither 'ExecReload=' nor 'Type=notify-reload'"
         case .badLink(let path, _, let problem): "the link '\(path)' is not a path that Deptool takes: \(problem.phrase)"
         case .badSource(let path, _, let problem): "the link source '\(path)' is no path in the app: \(problem.phrase)"
         }

@@ -42,10 +42,11 @@ package struct HostPlan: Hashable, Sendable {
     package var unproven: [AbsolutePath]
 
     /// Nil if there is nothing to do. The wanted tree must be valid, and the drift must belong to the deployed tree.
-    package init?(
+    /// `contents` reads a file; where it returns nil, any change of a unit file counts.
+    package init?<Problem: Error>(
         base: ObjectID?, deployed: HostTree?, wanted: HostTree, safety: Safety = Safety(), isRemoval: Bool = false,
-        drift: [Drift] = []
-    ) {
+        drift: [Drift] = [], contents: (FileEntry) throws(Problem) -> [UInt8]?
+    ) throws(Problem) {
         let old = deployed?.apps ?? []
         changes = AppChange.between(old, wanted.apps, drift)
         self.drift = drift
@@ -58,9 +59,22 @@ package struct HostPlan: Hashable, Sendable {
         present = Set(old.flatMap { $0.files.map(\.id) })
         gap = deployed?.gap
         let unknown = gap == nil ? [] : old.isEmpty ? wanted.apps.map(\.name) : old.filter { !$0.isManifestKnown }.map(\.name)
-        steps = StepBuilder(old: old, new: wanted.apps, changes: changes, unknown: Set(unknown)).steps()
+        let generated = try deployed?.generatedUnits(contents) ?? GeneratedUnits()
+        steps = StepBuilder(
+            old: old, new: wanted.apps, changes: changes, unknown: Set(unknown),
+            unitFiles: try UnitFileChanges(changes, contents), generatedBefore: generated, generated: try wanted.generatedUnits(contents)
+        ).steps()
         unproven = safety.guardSteps(&steps, old: old, new: wanted.apps, changes: changes)
         if safety.isAtomic { steps.append(Step(nil, .confirm(within: Safety.otherHostsTimeout, because: .everyHost))) }
+        try noteAlso(deployed: deployed, contents)
+    }
+
+    /// The same without the contents of files.
+    package init?(
+        base: ObjectID?, deployed: HostTree?, wanted: HostTree, safety: Safety = Safety(), isRemoval: Bool = false,
+        drift: [Drift] = []
+    ) {
+        self.init(base: base, deployed: deployed, wanted: wanted, safety: safety, isRemoval: isRemoval, drift: drift) { _ in nil }
     }
 }
 

@@ -152,7 +152,9 @@ extension Step.Action {
     /// The unit that the step starts, stops or enables.
     fileprivate var changedUnit: UnitName? {
         switch self {
-        case .disable(let unit, _), .enable(let unit, _), .start(let unit, _, _), .restart(let unit, _, _): unit
+        case .disable(let unit, _), .enable(let unit, _), .start(let unit, _, _), .restart(let unit, _, _), .restartIfUp(let unit, _, _),
+            .reload(let unit, _, _, _), .stop(let unit, _):
+            unit
         default: nil
         }
     }
@@ -164,7 +166,7 @@ extension Step {
     fileprivate func startedUnit(withFilesOf app: AppName?) -> UnitName? {
         switch action {
         case .start(let unit, .restart, _) where self.app == app: unit
-        case .restart(let unit, _, _): unit
+        case .restart(let unit, _, _), .reload(let unit, _, _, _): unit
         default: nil
         }
     }

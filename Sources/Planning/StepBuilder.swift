@@ -8,14 +8,18 @@ import Model
 /// 4. links, sysusers, readers of private apps, tmpfiles;
 /// 5. links of units, daemon-reload;
 /// 6. remove apps;
-/// 7. enable and start, or restart;
-/// 8. check.
+/// 7. enable and start, or restart, and check;
+/// 8. reload, and check.
 struct StepBuilder {
     let old: [AppTree]
     let new: [AppTree]
     let changes: [AppChange]
     /// Apps whose deployed manifest is unknown: their units may be running.
     var unknown: Set<AppName> = []
+    var unitFiles = UnitFileChanges()
+    /// Of the old and new trees.
+    var generatedBefore = GeneratedUnits()
+    var generated = GeneratedUnits()
 
     private var checkedOut: [AppName] { changes.filter(\.hasNewVersion).map(\.app) }
 
@@ -117,60 +121,92 @@ struct StepBuilder {
 
     private func disableSteps() -> [Step] {
         let kept = Set(new.flatMap(\.manifest.units))
-        return old.flatMap { app in
-            app.manifest.units.filter { !kept.contains($0) }
-                .map { Step(app.name, .disable($0, within: app.manifest.timeout)) }
+        var stopped: Set<UnitName> = []
+        var steps = old.flatMap { app in
+            app.manifest.units.filter { !kept.contains($0) }.map { unit in
+                stopped.insert(unit)
+                let limit = app.manifest.timeout
+                return Step(app.name, generatedBefore[unit] == nil ? .disable(unit, within: limit) : .stop(unit, within: limit))
+            }
         }
+        // Units of quadlets that go, which nothing lists.
+        for (unit, source) in generatedBefore.sources.sorted(by: { $0.key < $1.key })
+        where generated.sources[unit] == nil && !stopped.contains(unit) && UnitKind(unstartable: unit.text) == nil {
+            guard let app = old.first(where: { $0.name == source.app }) else { continue }
+            steps.append(Step(app.name, .stop(unit, within: app.manifest.timeout)))
+        }
+        return steps
     }
 
     private func unitSteps() -> [Step] {
         let before = Set(old.flatMap(\.manifest.units))
-        var (enable, start, check): ([Step], [Step], [Step]) = ([], [], [])
+        var steps = UnitStepList()
         for app in new {
-            let (settle, limit) = (app.manifest.settle, app.manifest.timeout)
-            let own = changes.first { $0.app == app.name }
             for unit in app.manifest.units {
-                let others = own == nil && !before.contains(unit) ? [] : changesElsewhere(of: unit, in: app.name)
-                // The step belongs to the app whose change causes it.
-                guard let shown = own?.app ?? others.first?.app else { continue }
-                if !before.contains(unit) {
-                    enable.append(Step(shown, .enable(unit, .new)))
-                    if unknown.contains(app.name), let first = own?.touched.first {
-                        let reason = Step.Reason(path: first, others: (own?.touched.count ?? 1) - 1)
-                        start.append(Step(shown, .restart(unit, because: reason, within: limit)))
-                    } else {
-                        let hasOtherFiles = own?.touched.contains { $0.text != Manifest.fileName } == true || !others.isEmpty
-                        start.append(Step(shown, .start(unit, ifUp: hasOtherFiles ? .restart : .leave, within: limit)))
-                    }
-                } else {
-                    let isDisabled = own?.drift.contains { $0.finding == .disabled(unit) } ?? false
-                    if isDisabled {
-                        enable.append(Step(shown, .enable(unit, .new)))
-                    } else if own?.touched.contains(where: { $0.below("systemd") != nil }) == true || !others.isEmpty
-                        || own?.drift.contains(where: { $0.isEnabledElsewhere(unit) }) == true
-                    {
-                        enable.append(Step(shown, .enable(unit, .refreshed)))
-                    }
-                    let files = (own?.touched ?? []).filter { concerns($0, unit, of: app) } + others.map(\.path)
-                    if let first = files.first {
-                        let reason = Step.Reason(path: first, others: files.count - 1)
-                        start.append(Step(shown, .restart(unit, because: reason, within: limit)))
-                    } else if own?.drift.contains(where: { $0.isDown(unit) }) == true {
-                        start.append(Step(shown, .start(unit, ifUp: .leave, within: limit)))
-                    } else if !isDisabled {
-                        continue
-                    }
-                }
-                check.append(Step(shown, .check(unit, settle: settle, within: limit)))
+                addSteps(for: unit, of: app, isNew: !before.contains(unit), to: &steps)
             }
         }
-        return enable + start + check
+        let listed = Set(new.flatMap(\.manifest.units))
+        // Units that other programs or the distribution run, and that the plan does not stop.
+        for unit in Set(new.flatMap { $0.manifest.onChange.map(\.unit) }).subtracting(listed).subtracting(before).sorted() {
+            guard let cause = cause(of: unit, owner: nil), let app = new.first(where: { $0.names(unit) }) else { continue }
+            let (limit, settle) = (app.manifest.timeout, app.manifest.settle)
+            let check = Step(cause.app, .check(unit, settle: settle, within: limit))
+            switch cause.reaction {
+            case .nothing: continue
+            case .reload: steps.addReload(Step(cause.app, .reload(unit, because: cause.reason, ifDown: .leave, within: limit)), check)
+            case .restart: steps.addStart(Step(cause.app, .restartIfUp(unit, because: cause.reason, within: limit)), check)
+            }
+        }
+        return steps.all
+    }
+
+    /// The steps of a unit that an app lists.
+    private func addSteps(for unit: UnitName, of app: AppTree, isNew: Bool, to steps: inout UnitStepList) {
+        let limit = app.manifest.timeout
+        let own = changes.first { $0.app == app.name }
+        let isGenerated = generated[unit] != nil
+        let cause = cause(of: unit, owner: app)
+        // The step belongs to the app whose change causes it.
+        guard let shown = own?.app ?? cause?.app else { return }
+        let check = Step(shown, .check(unit, settle: app.manifest.settle, within: limit))
+        if isNew {
+            if !isGenerated { steps.enable.append(Step(shown, .enable(unit, .new))) }
+            if unknown.contains(app.name), let first = own?.touched.first {
+                let reason = Step.Reason(path: first, others: (own?.touched.count ?? 1) - 1)
+                return steps.addStart(Step(shown, .restart(unit, because: reason, within: limit)), check)
+            }
+            let hasOtherFiles = own?.touched.contains { $0.text != Manifest.fileName } == true || cause.map { $0.app != app.name } == true
+            return steps.addStart(Step(shown, .start(unit, ifUp: hasOtherFiles ? .restart : .leave, within: limit)), check)
+        }
+        let isDisabled = own?.drift.contains { $0.finding == .disabled(unit) } ?? false
+        if !isGenerated {
+            if isDisabled {
+                steps.enable.append(Step(shown, .enable(unit, .new)))
+            } else if own?.touched.contains(where: { $0.below("systemd") != nil }) == true || isChangedElsewhere(unit, in: app.name)
+                || own?.drift.contains(where: { $0.isEnabledElsewhere(unit) }) == true
+            {
+                steps.enable.append(Step(shown, .enable(unit, .refreshed)))
+            }
+        }
+        switch cause {
+        case let cause? where cause.reaction == .restart:
+            steps.addStart(Step(shown, .restart(unit, because: cause.reason, within: limit)), check)
+        case let cause? where cause.reaction == .reload:
+            steps.addReload(Step(shown, .reload(unit, because: cause.reason, ifDown: .start, within: limit)), check)
+        default:
+            if own?.drift.contains(where: { $0.isDown(unit) }) == true {
+                steps.addStart(Step(shown, .start(unit, ifUp: .leave, within: limit)), check)
+            } else if isDisabled {
+                steps.check.append(check)
+            }
+        }
     }
 
     /// Whether the unit restarts when a file of its own app changes. A service, and a unit that starts one, depends
     /// on all of them. Other units depend only on their own files, except that a target restarts the units that
     /// Podman generates.
-    private func concerns(_ file: RelativePath, _ unit: UnitName, of app: AppTree) -> Bool {
+    func concerns(_ file: RelativePath, _ unit: UnitName, of app: AppTree) -> Bool {
         switch unit.type {
         case "service", "socket", "timer": true
         case "target" where app.files.contains(where: { $0.path.below("quadlets") != nil }): true
@@ -178,25 +214,45 @@ struct StepBuilder {
         }
     }
 
-    /// Changed files of other apps that belong to the unit: its unit file and drop-ins. The paths start with the
-    /// app's name. Files that merely move to `app` count as its own changes.
-    private func changesElsewhere(of unit: UnitName, in app: AppName) -> [(app: AppName, path: RelativePath)] {
+    /// Whether another app's change concerns the unit's file or drop-ins. Files that merely move to `app` do not count.
+    private func isChangedElsewhere(_ unit: UnitName, in app: AppName) -> Bool {
         let own = changes.first { $0.app == app }?.touched ?? []
-        return changes.filter { $0.app != app }.flatMap { change in
-            let moved = change.files.filter { $0.new == nil && own.contains($0.path) }.map(\.path)
-            return change.touched.compactMap { file -> (app: AppName, path: RelativePath)? in
-                guard unit.consistsOfFile(file), !moved.contains(file),
-                    let whole = try? RelativePath("\(change.app.text)/\(file.text)")
-                else { return nil }
-                return (change.app, whole)
-            }
+        return changes.contains { change in
+            change.app != app
+                && change.touched.contains { file in
+                    unit.consistsOfFile(file) && !(change.removes(file) && own.contains(file))
+                }
         }
     }
 }
 
+/// The steps of units, by the phase that they belong to.
+private struct UnitStepList {
+    var (enable, start, check): ([Step], [Step], [Step]) = ([], [], [])
+    private var (reload, reloadCheck): ([Step], [Step]) = ([], [])
+
+    mutating func addStart(_ step: Step, _ check: Step) {
+        start.append(step)
+        self.check.append(check)
+    }
+
+    mutating func addReload(_ step: Step, _ check: Step) {
+        reload.append(step)
+        reloadCheck.append(check)
+    }
+
+    /// A reload comes after everything else is well: a proxy then finds what it looks for.
+    var all: [Step] { enable + start + check + reload + reloadCheck }
+}
+
+extension AppTree {
+    /// Whether the app has rules for a unit.
+    func names(_ unit: UnitName) -> Bool { manifest.onChange.contains { $0.unit == unit } }
+}
+
 extension UnitName {
     /// Whether the app's file is part of the unit.
-    fileprivate func consistsOfFile(_ file: RelativePath) -> Bool { file.below("systemd").map(consists) ?? false }
+    func consistsOfFile(_ file: RelativePath) -> Bool { file.below("systemd").map(consists) ?? false }
 
     fileprivate var type: String { String(text[text.utf8.index(after: text.utf8.lastIndex(of: UInt8(ascii: ".")) ?? text.startIndex)...]) }
 }

@@ -23,8 +23,6 @@ package struct TreeError: Error, Hashable, Sendable {
         /// One link lies below another.
         case nestedLinks(AbsolutePath, inside: AbsolutePath, of: AppName)
         case unitTwice(UnitName, other: AppName)
-        /// A unit that Podman generates from a file of `quadlets/`, with its app.
-        case quadletUnit(UnitName, RelativePath, of: AppName)
         case missingSource(AbsolutePath, RelativePath)
         /// A copy of something other than a file.
         case copyOfDirectory(AbsolutePath, RelativePath)
@@ -64,9 +62,6 @@ package struct TreeError: Error, Hashable, Sendable {
         case .nestedLinks(let path, let outer, let other):
             "the link '\(path.text)' would lie behind the link '\(outer.text)' of the app '\(other.text)'"
         case .unitTwice(let unit, let other): "the unit '\(unit.text)' is also enabled by the app '\(other.text)'"
-        case .quadletUnit(let unit, let file, let other):
-            "the unit '\(unit.text)' is made of the app \(other.text)'s '\(file.text)', and systemd cannot enable such units; take it "
-                + "out of 'systemd.units_enabled' and give the quadlet an [Install] section, such as 'WantedBy=multi-user.target'"
         case .missingSource(let path, let source):
             "the link '\(path.text)' points to '\(source.text)', which the app does not have"
         case .copyOfDirectory(let path, let source):
@@ -107,7 +102,6 @@ extension HostTree {
     package func validate(_ origin: Origin = .configTree) throws(TreeError) {
         var paths: [AbsolutePath: AppName] = [:]
         var units: [UnitName: AppName] = [:]
-        let quadlets = quadletUnits()
         let listed = listedBytes
         if listed > Self.maximumListed { throw TreeError(host: host, .tooManyFiles(apps.reduce(0) { $0 + $1.files.count }, bytes: listed)) }
         for app in apps {
@@ -133,9 +127,6 @@ extension HostTree {
                 if let other = units[unit] { throw problem(app, .unitTwice(unit, other: other)) }
                 units[unit] = app.name
                 if origin == .configTree, isOwn(unit.text) { throw problem(app, .ownName(unit.text)) }
-                if let (file, other) = quadlets[unit.text] ?? quadlets[unit.template] {
-                    throw problem(app, .quadletUnit(unit, file, of: other))
-                }
             }
         }
         for (path, name) in paths.sorted(by: { $0.key < $1.key }) {
@@ -148,23 +139,6 @@ extension HostTree {
                 outer = here.parent
             }
         }
-    }
-
-    /// The units that Podman generates from quadlets (podman-systemd.unit(5)), with their files and apps.
-    private func quadletUnits() -> [String: (RelativePath, AppName)] {
-        var units: [String: (RelativePath, AppName)] = [:]
-        for app in apps {
-            for file in app.files {
-                guard let name = file.path.below("quadlets")?.text else { continue }
-                for (suffix, ending) in [
-                    (".container", ""), (".kube", ""), (".pod", "-pod"), (".volume", "-volume"), (".network", "-network"),
-                    (".image", "-image"), (".build", "-build"), (".artifact", "-artifact"),
-                ] where name.hasSuffix(suffix) {
-                    units[name.dropLast(suffix.count) + ending + ".service"] = (file.path, app.name)
-                }
-            }
-        }
-        return units
     }
 
     private func problem(_ app: AppTree, _ kind: TreeError.Kind) -> TreeError {

@@ -80,6 +80,8 @@ package indirect enum Problem: Hashable, Sendable {
     case extendedAccess(AbsolutePath, attribute: String)
     /// A directory's file system has less free space than the deploy needs, in bytes.
     case noRoom(in: AbsolutePath, needed: UInt64, available: UInt64)
+    /// The host cannot be shown to checks as it will be: a system call failed with this Linux errno.
+    case noFuture(operation: String, code: Int)
     /// Deptool's directory has too few free inodes.
     case noInodes(needed: UInt64, available: UInt64)
 }

@@ -103,6 +103,10 @@ extension Problem: WireCodable {
             writer.byte(41)
             path.encode(to: &writer)
             writer.text(output)
+        case .noFuture(let operation, let code):
+            writer.byte(43)
+            writer.text(operation)
+            writer.small(code)
         }
     }
 
@@ -159,6 +163,9 @@ extension Problem: WireCodable {
         case 42:
             let path = try AbsolutePath(from: &reader)
             self = .extendedAccess(path, attribute: try reader.text())
+        case 43:
+            let operation = try reader.text()
+            self = .noFuture(operation: operation, code: try reader.small())
         case 38:
             let directory = try AbsolutePath(from: &reader)
             let needed = try reader.number()
@@ -244,6 +251,11 @@ extension UnitProblem: WireCodable {
             other.encode(to: &writer)
         case .refusesStart: writer.byte(7)
         case .refusesStop: writer.byte(8)
+        case .cannotReload: writer.byte(9)
+        case .reloadFailed(let result):
+            writer.byte(10)
+            writer.text(result)
+        case .replaced: writer.byte(11)
         }
     }
 
@@ -264,6 +276,9 @@ extension UnitProblem: WireCodable {
         case 6: self = .conflict(with: try UnitName(from: &reader))
         case 7: self = .refusesStart
         case 8: self = .refusesStop
+        case 9: self = .cannotReload
+        case 10: self = .reloadFailed(result: try reader.text())
+        case 11: self = .replaced
         default: throw .unknownCase
         }
     }

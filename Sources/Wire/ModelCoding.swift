@@ -223,8 +223,8 @@ extension Step: WireCodable {
             path.encode(to: &writer)
         case .sysusers: writer.byte(5)
         case .tmpfiles: writer.byte(6)
-        case .disable(let unit, let limit):
-            writer.byte(7)
+        case .disable(let unit, let limit), .stop(let unit, let limit):
+            if case .stop = action { writer.byte(25) } else { writer.byte(7) }
             unit.encode(to: &writer)
             writer.duration(limit)
         case .daemonReload: writer.byte(8)
@@ -239,8 +239,14 @@ extension Step: WireCodable {
             unit.encode(to: &writer)
             writer.byte(ifUp == .restart ? 1 : 0)
             writer.duration(limit)
-        case .restart(let unit, let because, let limit):
-            writer.byte(12)
+        case .restart(let unit, let because, let limit), .restartIfUp(let unit, let because, let limit),
+            .reload(let unit, let because, _, let limit):
+            switch action {
+            case .reload(_, _, .start, _): writer.byte(23)
+            case .reload: writer.byte(24)
+            case .restartIfUp: writer.byte(28)
+            default: writer.byte(12)
+            }
             unit.encode(to: &writer)
             because.encode(to: &writer)
             writer.duration(limit)
@@ -276,6 +282,13 @@ extension Step: WireCodable {
         case .unplace(let path):
             writer.byte(21)
             path.encode(to: &writer)
+        case .validate(let arguments, let limit):
+            writer.byte(26)
+            writer.texts(arguments)
+            writer.duration(limit)
+        case .probe(let probe):
+            writer.byte(27)
+            probe.encode(to: &writer)
         }
     }
 
@@ -293,9 +306,10 @@ extension Step: WireCodable {
         case 4: action = .unlink(path: try AbsolutePath(from: &reader))
         case 5: action = .sysusers
         case 6: action = .tmpfiles
-        case 7:
+        case 7, 25:
             let unit = try UnitName(from: &reader)
-            action = .disable(unit, within: try reader.duration())
+            let limit = try reader.duration()
+            action = tag == 7 ? .disable(unit, within: limit) : .stop(unit, within: limit)
         case 8: action = .daemonReload
         case 9: action = .enable(try UnitName(from: &reader), .new)
         case 10: action = .enable(try UnitName(from: &reader), .refreshed)
@@ -303,10 +317,15 @@ extension Step: WireCodable {
             let unit = try UnitName(from: &reader)
             let ifUp: IfUp = try reader.bool() ? .restart : .leave
             action = .start(unit, ifUp: ifUp, within: try reader.duration())
-        case 12:
+        case 12, 23, 24, 28:
             let unit = try UnitName(from: &reader)
             let reason = try Reason(from: &reader)
-            action = .restart(unit, because: reason, within: try reader.duration())
+            let limit = try reader.duration()
+            switch tag {
+            case 12: action = .restart(unit, because: reason, within: limit)
+            case 28: action = .restartIfUp(unit, because: reason, within: limit)
+            default: action = .reload(unit, because: reason, ifDown: tag == 23 ? .start : .leave, within: limit)
+            }
         case 13:
             let unit = try UnitName(from: &reader)
             let settle = try reader.bool() ? try reader.duration() : nil
@@ -329,6 +348,11 @@ extension Step: WireCodable {
         case 22:
             guard let test = Test(rawValue: try reader.byte()) else { throw .unknownCase }
             action = .test(test)
+        case 26:
+            let arguments = try reader.texts()
+            guard !arguments.isEmpty else { throw .badValue }
+            action = .validate(arguments, within: try reader.duration())
+        case 27: action = .probe(try Probe(from: &reader))
         default: throw .unknownCase
         }
         self.init(app, action)

@@ -49,7 +49,7 @@ package indirect enum Reply: Hashable, Sendable {
 /// The state that a host waits for: the end of a systemd job, or of the time that a unit has to stay healthy.
 package struct Waiting: Hashable, Sendable {
     package enum Goal: UInt8, Hashable, Sendable {
-        case ready, stopped, settled
+        case ready, stopped, settled, reloaded
     }
 
     package var unit: UnitName

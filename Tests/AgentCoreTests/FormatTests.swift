@@ -72,12 +72,26 @@ import Wire
         #expect(!Content(id: content.id, size: Content.unknownSize).canHave(8 << 40))
     }
 
+    @Test func `a journal of version 3 reloads nothing`() throws {
+        let unit = try #require(UnitName("a.service"))
+        var journal = Journal(writer: "w", machineID: "m", commit: nil, priors: [], units: [], needsReload: true)
+        journal.reloaded = [unit]
+        #expect(try Journal(decoding: journal.encoded) == journal)
+        journal.reloaded = []
+        var bytes = journal.encoded
+        // The version is behind the magic and the kind, and the list at the end.
+        #expect(bytes[5] == 4)
+        bytes[5] = 3
+        bytes.removeLast()
+        #expect(try Journal(decoding: bytes) == journal)
+    }
+
     @Test(arguments: ["record", "journal"]) func `what a newer agent wrote is named and left alone`(name: String) throws {
         let host = try TestHost()
         try host.makeDirectory("/var/lib/deptool/store")
         var writer = ByteWriter()
         for byte in [0xff, 0x64, 0x65, 0x70, name == "record" ? 1 : 2] as [UInt8] { writer.byte(byte) }
-        writer.number(4)
+        writer.number(5)
         writer.text("deptool-agent-9-ffffffffff")
         writer.text("whatever comes then")
         let path = "/var/lib/deptool/store/" + name

@@ -84,6 +84,7 @@ import Testing
                         - sysusers/u.conf
                         - tmpfiles/t.conf
                         stop and disable unit web.service
+                        stop unit q.service
                         unlink /etc/web
                         remove sysusers u.conf
                         remove tmpfiles t.conf

@@ -1,3 +1,4 @@
+import Foundation
 import Model
 import Planning
 import TestSupport
@@ -30,19 +31,39 @@ import Testing
                 for path in ["/etc/x", "/etc/y", "/etc/z"] where links[path] == nil && Int.random(in: 0..<4, using: &random) == 0 {
                     copies[path] = Bool.random(using: &random) ? "0640" : "0644"
                 }
-                if Bool.random(using: &random) { files["manifest.json"] = manifest(units: units, links: links, copies: copies) }
+                if Bool.random(using: &random) {
+                    files["manifest.json"] = manifest(
+                        units: units, links: links, copies: copies, onChange: randomRules(name, &random))
+                }
                 apps[name] = files
             }
             if (try? tree(apps).validate()) != nil { return apps }
         }
     }
 
+    /// Rules for some units of this app or another, or of none.
+    private func randomRules(_ app: String, _ random: inout Seeded) -> [String: [String: [String]]] {
+        var all: [String: [String: [String]]] = [:]
+        for unit in ["x.service", "y.timer", "foreign.service"] where Int.random(in: 0..<3, using: &random) == 0 {
+            var rules: [String: [String]] = [:]
+            for path in ["./", "conf/", "conf/x", "f", "../a/", "../b/conf/", "../c/f", "tmpfiles/", "manifest.json"]
+            where !path.hasPrefix("../\(app)/") && Int.random(in: 0..<4, using: &random) == 0 {
+                rules[["nothing", "reload", "restart"].randomElement(using: &random) ?? "", default: []].append(path)
+            }
+            if !rules.isEmpty { all[unit] = rules }
+        }
+        return all
+    }
+
     @Test func `the steps between random trees are complete and in order`() throws {
         var random = Seeded()
         for round in 0..<400 {
             let place = Comment(rawValue: "seed \(random.seed), round \(round)")
-            let (old, new) = (try tree(try randomApps(&random)), try tree(try randomApps(&random)))
-            guard let plan = HostPlan(base: nil, deployed: old, wanted: new, safety: Safety(guard: .auto, isAtomic: round % 2 == 0)) else {
+            let (before, after) = (try randomApps(&random), try randomApps(&random))
+            let (old, new) = (try tree(before), try tree(after))
+            let safety = Safety(guard: .auto, isAtomic: round % 2 == 0)
+            let contents = Contents([before, after])
+            guard let plan = HostPlan(base: nil, deployed: old, wanted: new, safety: safety, contents: contents.read) else {
                 #expect(old.apps == new.apps, place)
                 continue
             }
@@ -50,6 +71,7 @@ import Testing
             #expect(HostPlan(base: nil, deployed: new, wanted: new) == nil, place)
             checkOrder(plan.steps, place)
             checkCompleteness(plan.steps, old, new, place)
+            checkReactions(plan.steps, before, after, place)
             #expect(run(plan.steps, from: old, to: new) == State(new), place)
         }
     }
@@ -58,7 +80,7 @@ import Testing
         func rank(_ step: Step) -> Int {
             switch step.action {
             case .checkout: 0
-            case .disable: 1
+            case .disable, .stop: 1
             case .activate: 2
             case .unlink(let path) where !isUnit(path), .link(let path, _) where !isUnit(path), .displace(let path, _) where !isUnit(path),
                 .place(let path, _, _, _) where !isUnit(path), .unplace(let path) where !isUnit(path):
@@ -70,14 +92,18 @@ import Testing
             case .daemonReload: 10
             case .remove: 11
             case .enable: 12
-            case .start, .restart: 13
-            case .check: 14
+            case .start, .restart, .restartIfUp: 13
+            case .check(let unit, _, _): steps.contains { reloads($0, unit) } ? 17 : 14
+            case .reload: 16
+            case .probe: 18
+            case .validate: 0
             case .test(.sshdBefore): 1
-            case .test: 15
-            case .confirm(_, .login): 15
-            case .confirm(_, .everyHost): 16
+            case .test: 19
+            case .confirm(_, .login): 19
+            case .confirm(_, .everyHost): 20
             }
         }
+        func reloads(_ step: Step, _ unit: UnitName) -> Bool { if case .reload(unit, _, _, _) = step.action { true } else { false } }
         let ranks = steps.map(rank)
         #expect(ranks == ranks.sorted(), comment)
         #expect(Set(steps).count == steps.count, comment)
@@ -95,16 +121,93 @@ import Testing
         }
         #expect(links.count == Set(links).count, comment)
         #expect(Set(links) == Set(new.apps.flatMap(\.links)).subtracting(was), comment)
-        // Every app that gets new files has its units restarted or started, and judged.
-        for app in new.apps {
-            let before = old.apps.first { $0.name == app.name }
-            let judged = steps.compactMap { if case .check(let unit, _, _) = $0.action, $0.app == app.name { unit } else { nil } }
-            #expect(judged == (before?.id == app.id ? [] : app.manifest.units), comment)
+        // Whatever is started, restarted or reloaded is judged, and nothing else.
+        let judged = steps.compactMap { if case .check(let unit, _, _) = $0.action { unit } else { nil } }
+        let touched = steps.compactMap { step in
+            switch step.action {
+            case .start(let unit, _, _), .restart(let unit, _, _), .restartIfUp(let unit, _, _), .reload(let unit, _, _, _): unit
+            default: nil
+            }
         }
+        #expect(judged.sorted() == touched.sorted(), comment)
+        #expect(Set(judged).count == judged.count, comment)
         let reloads = steps.contains(Step(nil, .daemonReload))
         if steps.contains(where: { if case .place(let path, _, _, _) = $0.action { isUnit(path) } else { false } }) {
             #expect(reloads, comment)
         }
+    }
+
+    /// Compares what units do with a second reading of the manual: for every unit and every changed file, from texts alone.
+    private func checkReactions(_ steps: [Step], _ old: Apps, _ new: Apps, _ comment: Comment) {
+        var did: [String: String] = [:]
+        for step in steps {
+            switch step.action {
+            case .start(let unit, _, _): did[unit.text] = "start"
+            case .restart(let unit, _, _), .restartIfUp(let unit, _, _): did[unit.text] = "restart"
+            case .reload(let unit, _, _, _): did[unit.text] = "reload"
+            default: break
+            }
+        }
+        func manifest(_ apps: Apps, _ app: String) -> Manifest {
+            (try? Manifest(parsing: Array((apps[app]?["manifest.json"] ?? "{}").utf8))) ?? Manifest()
+        }
+        let words = ["nothing", "reload", "restart"]
+        for unit in ["x.service", "y.timer", "z.socket", "foreign.service"] {
+            let owner = new.keys.first { manifest(new, $0).units.contains { $0.text == unit } }
+            if let owner, !old.keys.contains(where: { manifest(old, $0).units.contains { $0.text == unit } }) {
+                #expect(did[unit] == "start", "\(comment), \(unit) of \(owner)")
+                continue
+            }
+            // What nobody lists concerns nobody but the authors of rules, and what is stopped stays so.
+            let isStopped = old.keys.contains { manifest(old, $0).units.contains { $0.text == unit } }
+            if owner == nil, isStopped || !new.keys.contains(where: { !rules(of: $0, for: unit, in: new).isEmpty }) {
+                #expect(did[unit] == nil, "\(comment), \(unit)")
+                continue
+            }
+            var strongest = 0
+            for app in Set(old.keys).union(new.keys) {
+                let (was, will) = (old[app] ?? [:], new[app] ?? [:])
+                var names = Set(was.keys).union(will.keys)
+                for name in names where name.hasSuffix("*") { names.insert(String(name.dropLast())) }
+                for name in names where !name.hasSuffix("*") {
+                    guard was[name] != will[name] || was[name + "*"] != will[name + "*"] else { continue }
+                    if name == "systemd/\(unit)" || name.hasPrefix("systemd/\(unit).d/") {
+                        let isMoved = will[name] == nil && app != owner && owner.map { new[$0]?[name] != old[$0]?[name] } == true
+                        if !isMoved { strongest = 2 }
+                        continue
+                    }
+                    var isRuled = false
+                    for author in new.keys {
+                        let rules = rules(of: author, for: unit, in: new)
+                        let target = author == app ? name : "../\(app)/\(name)"
+                        let matching = rules.filter { path, _ in
+                            path == target
+                                || path.hasSuffix("/") && target.hasPrefix(path == "./" ? "" : path)
+                                    && (path != "./" || author == app)
+                        }
+                        guard let (_, word) = matching.max(by: { $0.0 == "./" ? true : $1.0 == "./" ? false : $0.0.count < $1.0.count })
+                        else { continue }
+                        strongest = max(strongest, words.firstIndex(of: word) ?? 0)
+                        if author == owner { isRuled = true }
+                    }
+                    guard app == owner, !isRuled else { continue }
+                    if name == "manifest.json" {
+                        let (m, n) = (manifest(old, app), manifest(new, app))
+                        guard old[app] == nil || m.symlinks != n.symlinks || m.copies != n.copies else { continue }
+                    }
+                    strongest = 2
+                }
+            }
+            let expected = strongest == 0 ? nil : words[strongest]
+            #expect(did[unit] == expected, "\(comment), \(unit) of \(owner ?? "nobody")")
+        }
+    }
+
+    private func rules(of app: String, for unit: String, in apps: Apps) -> [(String, String)] {
+        guard let text = apps[app]?["manifest.json"], let json = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any],
+            let systemd = json["systemd"] as? [String: Any], let all = systemd["on_change"] as? [String: [String: [String]]]
+        else { return [] }
+        return (all[unit] ?? [:]).flatMap { word, paths in paths.map { ($0, word) } }
     }
 
     /// What a host is: versions of apps, links, and units that are enabled and running.
@@ -151,7 +254,7 @@ import Testing
                 state.links[path] = nil
             case (.unplace(let path), _): state.placed[path] = nil
             case (.unlink(let path), _): state.links[path] = nil
-            case (.disable(let unit, _), _): state.units.remove(unit)
+            case (.disable(let unit, _), _), (.stop(let unit, _), _): state.units.remove(unit)
             case (.start(let unit, _, _), _): state.units.insert(unit)
             default: break
             }

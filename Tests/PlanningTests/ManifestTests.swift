@@ -48,7 +48,7 @@ import Testing
             "{\n \"unit\": {}}", 2,
             "unknown key 'unit'; there are 'systemd', 'symlinks', 'copies', 'settle', 'timeout', 'private' and 'group'"
         ),
-        (#"{"systemd": {"enabled": []}}"#, 1, "unknown key 'systemd.enabled'; the only one is 'systemd.units_enabled'"),
+        (#"{"systemd": {"enabled": []}}"#, 1, "unknown key 'systemd.enabled'; there are 'systemd.units_enabled' and 'systemd.on_change'"),
         (#"{"systemd": {"units_enabled": "a.service"}}"#, 1, "'systemd.units_enabled' must be a list, not a string"),
         (#"{"systemd": {"units_enabled": [{}]}}"#, 1, "'systemd.units_enabled' must be unit names, not an object"),
         ("{\"systemd\": {\"units_enabled\": [\n\"a.service\",\n\"b\"]}}", 3, "'b' is no name of a systemd unit, such as 'nginx.service'"),

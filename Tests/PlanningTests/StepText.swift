@@ -33,6 +33,13 @@ func text(_ step: Step) -> String {
             "restart \(unit.text) (\(because.path.text) +\(because.others))" + within(limit)
         case .check(let unit, let settle, let limit):
             "check \(unit.text)" + (settle.map { " for \($0)" } ?? "") + within(limit)
+        case .restartIfUp(let unit, let because, let limit):
+            "restart \(unit.text) if up (\(because.path.text) +\(because.others))" + within(limit)
+        case .reload(let unit, let because, let ifDown, let limit):
+            "reload \(unit.text)\(ifDown == .leave ? " if up" : "") (\(because.path.text) +\(because.others))" + within(limit)
+        case .stop(let unit, let limit): "stop \(unit.text)" + within(limit)
+        case .validate(let arguments, let limit): "validate \(arguments.joined(separator: " ")) \(limit)"
+        case .probe(let probe): "probe \(probe.target)"
         case .test(let test): "test \(test)"
         case .confirm(let limit, .login(let touched)): "confirm login (\(touched ?? "always")) \(limit)"
         case .confirm(let limit, .everyHost): "confirm every host \(limit)"
@@ -48,7 +55,23 @@ func steps(
     from old: [String: [String: String]], to new: [String: [String: String]], safety: Safety = Safety(guard: .never),
     drift: [Drift] = []
 ) throws -> [String]? {
-    let new = try tree(new)
+    let contents = Contents([old, new])
+    let (old, new) = (try tree(old), try tree(new))
     try new.validate()
-    return HostPlan(base: nil, deployed: try tree(old), wanted: new, safety: safety, drift: drift)?.steps.map(text)
+    if let problem = new.validateRules(deployed: old, contents.read) { throw problem }
+    return HostPlan(base: nil, deployed: old, wanted: new, safety: safety, drift: drift, contents: contents.read)?.steps.map(text)
+}
+
+/// The contents of the files of trees.
+struct Contents {
+    private var bytes: [ObjectID: [UInt8]] = [:]
+
+    init(_ trees: [[String: [String: String]]]) {
+        for content in trees.flatMap({ $0.values.flatMap(\.values) }) {
+            let content = Array(content.utf8)
+            bytes[.of(.blob, content)] = content
+        }
+    }
+
+    func read(_ file: FileEntry) -> [UInt8]? { bytes[file.id] }
 }

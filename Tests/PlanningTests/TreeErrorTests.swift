@@ -65,19 +65,6 @@ import Testing
                 == "web1/b/manifest.json: the unit 'x.service' is also enabled by the app 'a'")
     }
 
-    @Test(arguments: [
-        ("web.service", "web.container"), ("web@1.service", "web@.container"), ("a@b.service", "a@b.container"),
-        ("web.service", "web.kube"), ("web-pod.service", "web.pod"), ("data-volume.service", "data.volume"),
-        ("net-network.service", "net.network"), ("x-image.service", "x.image"), ("x-build.service", "x.build"),
-    ])
-    func `a unit that Podman makes cannot be enabled`(unit: String, file: String) throws {
-        #expect(
-            try problem(["a": ["manifest.json": manifest(units: [unit])], "b": ["quadlets/\(file)": ""]])
-                == "web1/a/manifest.json: the unit '\(unit)' is made of the app b's 'quadlets/\(file)', and systemd cannot enable such units; "
-                + "take it out of 'systemd.units_enabled' and give the quadlet an [Install] section, such as 'WantedBy=multi-user.target'")
-        #expect(try problem(["a": ["manifest.json": manifest(units: ["other.service"])], "b": ["quadlets/\(file)": ""]]) == nil)
-    }
-
     @Test func `a link below another is refused`() throws {
         #expect(
             try problem([

@@ -74,7 +74,7 @@ extension Seeded {
 
     mutating func step() -> Step {
         let action: Step.Action =
-            switch int(0...20) {
+            switch int(0...25) {
             case 20: .test(pick(Step.Test.allCases))
             case 18: .place(path: absolutePath(), source: relativePath(), access(), pick([.new, .updated]))
             case 19: .unplace(path: absolutePath())
@@ -94,10 +94,33 @@ extension Seeded {
             case 12: .restart(unit(), because: .init(path: relativePath(), others: count()), within: duration())
             case 13: .confirm(within: duration(), because: .login(touched: optional { $0.text() }))
             case 15: .grant(group())
+            case 21:
+                .reload(unit(), because: .init(path: relativePath(), others: count()), ifDown: pick([.start, .leave]), within: duration())
+            case 22: .restartIfUp(unit(), because: .init(path: relativePath(), others: count()), within: duration())
+            case 23: .stop(unit(), within: duration())
+            case 24: .validate([text()] + list { $0.text() }, within: duration())
+            case 25: .probe(probe())
             case 14: .confirm(within: duration(), because: .everyHost)
             default: .check(unit(), settle: int(0...1) == 0 ? nil : duration(), within: duration())
             }
         return Step(optional { $0.app() }, action)
+    }
+
+    mutating func endpoint() -> Endpoint { Endpoint(address: bytes(pick([0, 4, 16])), port: UInt16(int(0...65535))) }
+
+    mutating func probe() -> Probe {
+        let target: Probe.Target =
+            switch int(0...4) {
+            case 0:
+                .http(endpoint(), HTTPRequest(path: "/" + word("az09?&=/"), host: word("az.:"), status: optional { $0.int(100...599) }))
+            case 1: .tcp(endpoint())
+            case 2: .unix(absolutePath())
+            case 3: .dns(endpoint(), name: DomainName(pick([".", "a.b", word("az09-_")]))!, type: pick(RecordType.allCases))
+            default: .unit(unit())
+            }
+        var probe = Probe(target)
+        (probe.within, probe.timeout, probe.successes) = (duration(), duration(), int(0...Probe.maximumSuccesses))
+        return probe
     }
 
     mutating func preparation() -> Preparation {
@@ -163,7 +186,10 @@ extension Seeded {
     }
 
     mutating func unitProblem() -> UnitProblem {
-        switch int(0...8) {
+        switch int(0...11) {
+        case 9: .cannotReload
+        case 10: .reloadFailed(result: text())
+        case 11: .replaced
         case 0: .notLoaded(state: text())
         case 1: .failed(result: text(), status: small())
         case 2: .exited(status: small())
@@ -177,7 +203,8 @@ extension Seeded {
     }
 
     mutating func problem() -> Problem {
-        switch int(0...24) {
+        switch int(0...25) {
+        case 25: .noFuture(operation: text(), code: small())
         case 14: .newerFormat(path: text(), writer: text())
         case 15: .noUser(UserName("u" + word("abc"))!)
         case 16: .unitAlias(unit(), of: text())

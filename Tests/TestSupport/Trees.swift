@@ -42,11 +42,21 @@ package struct BadName: Error {
 
 /// A manifest with these units and links.
 /// The copies have the content of `conf/x`; with their modes.
-package func manifest(units: [String] = [], links: [String: String] = [:], copies: [String: String] = [:]) -> String {
+package func manifest(
+    units: [String] = [], links: [String: String] = [:], copies: [String: String] = [:],
+    onChange: [String: [String: [String]]] = [:]
+) -> String {
     let units = units.sorted().map { "\"\($0)\"" }.joined(separator: ", ")
     let links = links.sorted { $0.key < $1.key }.map { "\"\($0.key)\": \"\($0.value)\"" }.joined(separator: ", ")
     let modes = copies.sorted { $0.key < $1.key }.map { "\"\($0.key)\": {\"source\": \"conf/x\", \"mode\": \"\($0.value)\"}" }
-    return "{\"systemd\": {\"units_enabled\": [\(units)]}, \"symlinks\": {\(links)}"
+    let rules = onChange.sorted { $0.key < $1.key }.map { unit, rules in
+        let lists = rules.sorted { $0.key < $1.key }.map { word, paths in
+            "\"\(word)\": [" + paths.map { "\"\($0)\"" }.joined(separator: ", ") + "]"
+        }
+        return "\"\(unit)\": {\(lists.joined(separator: ", "))}"
+    }
+    let onChange = rules.isEmpty ? "" : ", \"on_change\": {\(rules.joined(separator: ", "))}"
+    return "{\"systemd\": {\"units_enabled\": [\(units)]\(onChange)}, \"symlinks\": {\(links)}"
         + (copies.isEmpty ? "" : ", \"copies\": {\(modes.joined(separator: ", "))}") + "}"
 }
 

@@ -15,7 +15,9 @@ struct UnitPreflightCheck {
         var units: [UnitName] = []
         for (index, step) in preparation.steps.enumerated() {
             switch step.action {
-            case .disable(let unit, _), .start(let unit, _, _), .restart(let unit, _, _):
+            case .disable(let unit, _), .start(let unit, _, _), .restart(let unit, _, _), .restartIfUp(let unit, _, _),
+                .reload(let unit, _, _, _),
+                .stop(let unit, _):
                 indices.append(index)
                 units.append(unit)
             default: break
@@ -36,8 +38,10 @@ struct UnitPreflightCheck {
         var units: [UnitName] = []
         for step in preparation.steps {
             guard let unit = step.unit, !units.contains(unit), !own.contains(unit.text), !own.contains(unit.template) else { continue }
-            if case .disable = step.action { continue }
-            units.append(unit)
+            switch step.action {
+            case .disable, .stop: continue
+            default: units.append(unit)
+            }
         }
         for (unit, status) in zip(units, try systemd.show(units)) where status.isLoaded && !isSameText(status.id, unit.text) {
             found.add(AgentError(.unitAlias(unit, of: status.id)))
@@ -46,11 +50,35 @@ struct UnitPreflightCheck {
 
     /// The reason why systemd will refuse a step: the unit allows only other units to start or stop it.
     private func refusal(_ action: Step.Action, _ unit: UnitName, _ status: UnitStatus) throws(AgentError) -> UnitProblem? {
-        if case .disable = action { return status.isUp && status.refusesStop ? .refusesStop : nil }
-        if case .start(_, .leave, _) = action, status.isUp { return nil }
+        switch action {
+        case .disable, .stop: return status.isUp && status.refusesStop ? .refusesStop : nil
+        case .start(_, .leave, _) where status.isUp: return nil
+        case .restartIfUp where !status.isUp, .reload(_, _, .leave, _) where !status.isUp: return nil
+        case .reload where status.isUp:
+            // The tool knows the unit's own files, and what they say about it.
+            return status.canReload || isOwn(unit) ? nil : .cannotReload
+        default: break
+        }
         try foresee(unit, status)
         if status.isUp && status.refusesStop { return .refusesStop }
         return status.refusesStart ? .refusesStart : nil
+    }
+
+    /// Whether a file of the new version defines or changes the unit, or Podman makes it of one.
+    private func isOwn(_ unit: UnitName) -> Bool {
+        for file in preparation.record.placed {
+            if let path = file.path.below(Layout.unitLinks), changes(path, unit) { return true }
+            // A quadlet's unit has its name, with something added for some kinds.
+            guard file.path.isInside(Layout.quadlets), let stem = pieces(file.path.name, at: UInt8(ascii: ".")).first else { continue }
+            if begins(unit.text, text(stem)) { return true }
+        }
+        return false
+    }
+
+    /// Whether a file, by its path below the directory of units, is the unit's own or its template's, or a drop-in of these.
+    private func changes(_ path: RelativePath, _ unit: UnitName) -> Bool {
+        for name in [unit.text, unit.template] where isSameText(path.text, name) || path.below(name + ".d") != nil { return true }
+        return false
     }
 
     /// Updates `status` with the settings in the new version of the unit's file and its drop-ins.

@@ -139,6 +139,34 @@ struct Systemd {
         throw AgentError(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
     }
 
+    /// Has units read their files again, and waits until systemd has finished.
+    func reload(_ jobs: [Job]) throws(AgentError) {
+        guard !jobs.isEmpty else { return }
+        let units = jobs.map { $0.unit }
+        let before = try show(units)
+        let result = try run("reload", jobs, until: .reloaded)
+        for ((unit, was), status) in zip(zip(units, before), try show(units)) {
+            if case .unwell(let problem) = status.verdict(before: was.invocation) {
+                throw AgentError(.unit(unit, problem, journal: journal(unit)))
+            }
+            if !isSameText(status.invocation, was.invocation) || status.restarts != was.restarts {
+                throw AgentError(.unit(unit, .replaced, journal: journal(unit)))
+            }
+            let outcome = status.reloadResult
+            if !outcome.utf8.isEmpty, !isSameText(outcome, "success") {
+                throw AgentError(.unit(unit, .reloadFailed(result: outcome), journal: journal(unit)))
+            }
+        }
+        guard result.status == 0 else {
+            throw AgentError(.command(arguments: arguments("reload", jobs), status: result.status, output: lastLines(result.text)))
+        }
+    }
+
+    /// Ends a reload that hangs, so that the next can begin.
+    func endReload(_ unit: UnitName, _ status: UnitStatus) {
+        if status.isReloading { _ = try? command.run(["systemctl", "kill", "--kill-who=control", "--signal=KILL", unit.text]) }
+    }
+
     /// A socket cannot start while its service is up. Stops both, the socket first, so that no connection starts the
     /// service again. Returns the stopped units.
     private func releaseSockets(_ jobs: [Job]) throws(AgentError) -> [UnitName] {

@@ -12,6 +12,8 @@ struct UnitCheck {
         var limit: Duration
         /// The unit's invocation before the transaction, if it was up.
         var invocation: String?
+        /// Whether it was only reloaded, so that it has to be the same invocation still.
+        var keepsInvocation = false
 
         func settle(_ status: UnitStatus) -> Duration {
             // A unit that ended well cannot fail any more.
@@ -43,6 +45,9 @@ struct UnitCheck {
                 case .unwell(let problem), .forgotten(let problem):
                     throw AgentError(.unit(item.unit, problem, journal: systemd.journal(item.unit)))
                 case .healthy:
+                    if item.keepsInvocation, let before = item.invocation, !isSameText(before, status.invocation) {
+                        throw AgentError(.unit(item.unit, .replaced, journal: systemd.journal(item.unit)))
+                    }
                     (limit, goal) = (item.settle(status), .settled)
                     if waited >= limit { continue }
                     pause = min(pause, limit - waited)

@@ -31,6 +31,9 @@ final class UnitStatus {
     var restarts: Int { Int(number("NRestarts")) }
     var mainStatus: Int { Int(number("ExecMainStatus")) }
     var invocation: String { self["InvocationID"] }
+    var isReloading: Bool { says("ActiveState", "reloading") }
+    var canReload: Bool { says("CanReload", "yes") }
+    var reloadResult: String { self["ReloadResult"] }
     var refusesStart: Bool { says("RefuseManualStart", "yes") }
     var refusesStop: Bool { says("RefuseManualStop", "yes") }
     /// The number of the unit's job in systemd; nil if there is none.
@@ -73,7 +76,7 @@ final class UnitStatus {
     /// The properties to request from `systemctl show`.
     enum Properties: String {
         case state =
-            "Id,Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,InvocationID,UnitFileState,ConditionResult,AssertResult,ConditionTimestampMonotonic,AssertTimestampMonotonic,ActiveEnterTimestampMonotonic,RemainAfterExit,RefuseManualStart,RefuseManualStop,Job"
+            "Id,Type,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,InvocationID,UnitFileState,ConditionResult,AssertResult,ConditionTimestampMonotonic,AssertTimestampMonotonic,ActiveEnterTimestampMonotonic,RemainAfterExit,RefuseManualStart,RefuseManualStop,CanReload,ReloadResult,Job"
         case dependencies =
             "Type,LoadState,ActiveState,SubState,NRestarts,RemainAfterExit,Accept,Requires,Requisite,BindsTo,PartOf,StopPropagatedFrom,TriggeredBy,Triggers,Wants,Upholds,OnFailure,OnSuccess,Conflicts,ConflictedBy"
     }

@@ -23,6 +23,8 @@ package struct Journal: Hashable, Sendable {
     package var others = HostUnits()
     /// Those of `others` that a rollback has to start again, collected while systemd still has the new units loaded.
     package var fallen: [UnitName] = []
+    /// Those of `units` that the steps have read their files again. A rollback does the same with the old files.
+    package var reloaded: [UnitName] = []
 
     /// The prior state of something that the steps change.
     package indirect enum Prior: Hashable, Sendable {
@@ -122,6 +124,7 @@ extension Journal: WireCodable {
         bytes.optional(enablement)
         others.encode(to: &bytes)
         bytes.list(fallen)
+        bytes.list(reloaded)
     }
 
     package init(from reader: inout ByteReader) throws(WireError) {
@@ -138,6 +141,7 @@ extension Journal: WireCodable {
             others = try HostUnits(from: &reader)
             fallen = try reader.list(of: UnitName.self)
         }
+        if header.version > 3 { reloaded = try reader.list(of: UnitName.self) }
     }
 }
 

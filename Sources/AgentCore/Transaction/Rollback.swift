@@ -30,7 +30,10 @@ struct Rollback {
         attempt(&problems) { () throws(AgentError) in
             if isBooting { try systemd?.continueBoot() } else { try restartOld(touched.filter { !gone.contains($0.name) }, journal) }
         }
-        if !isBooting { attempt(&problems) { () throws(AgentError) in try raiseOthers(journal) } }
+        if !isBooting {
+            attempt(&problems) { () throws(AgentError) in try reloadOld(journal) }
+            attempt(&problems) { () throws(AgentError) in try raiseOthers(journal) }
+        }
         // If this fails, the journal remains and the next agent repeats the rollback. The host is already in its old state.
         if filesAreBack { try? close(journal) }
         return problems.isEmpty
@@ -138,6 +141,20 @@ struct Rollback {
         try systemd.bringUp(start: down, restart: up, journal)
         try UnitCheck(systemd: systemd, interruption: Uninterrupted()).check(
             jobs(well, journal).map { .init(unit: $0.unit, settle: nil, limit: $0.limit, invocation: nil) })
+    }
+
+    /// Has the units that the steps reloaded, or were to reload, read the old files. Those that fail are restarted.
+    private func reloadOld(_ journal: Journal) throws(AgentError) {
+        guard let systemd, !journal.reloaded.isEmpty else { return }
+        var failed: [Journal.PriorUnit] = []
+        for (name, status) in zip(journal.reloaded, try systemd.show(journal.reloaded)) {
+            guard status.isUp, let unit = journal.units.first(where: { $0.name == name && $0.invocation == status.invocation }) else {
+                continue
+            }
+            systemd.endReload(name, status)
+            do { try systemd.reload(jobs([name], journal)) } catch { failed.append(unit) }
+        }
+        try restartOld(failed, journal)
     }
 
     /// Starts units that the steps or the rollback took down without naming them.

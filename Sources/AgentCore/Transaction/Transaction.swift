@@ -53,10 +53,14 @@ struct Transaction {
         var isSettled = false
         while index < steps.count {
             if let reason = supervisor.reason { throw AgentError(step: index, reason) }
+            switch steps[index].action {
             // The client confirms, and the agent commits, the state of the whole host.
-            if !isSettled, case .confirm = steps[index].action {
+            case .confirm where !isSettled:
                 try settleOthers(journal)
                 isSettled = true
+            // What is reloaded finds everything else up.
+            case .reload: try settleOthers(journal)
+            default: break
             }
             // Adjacent unit steps of the same kind share one call of systemctl, or one check.
             var end = index + 1
@@ -102,7 +106,7 @@ struct Transaction {
     ) throws(AgentError) {
         let step = preparation.steps[range.lowerBound]
         switch step.action {
-        case .checkout, .displace: break  // staged already; a matter of the link
+        case .checkout, .displace, .validate: break  // staged already; a matter of the link; passed already
         case .confirm(let limit, _): try waitForConfirmation(limit)
         case .test(let test): try run(test)
         case .activate, .remove, .link, .unlink, .place, .unplace, .grant:
@@ -113,22 +117,27 @@ struct Transaction {
             guard let systemd else { return }
             try systemd.daemonReload()
             try Quadlets(system: system, preparation: preparation).checkUnits(systemd)
-        case .disable:
+        case .disable, .stop:
             guard let systemd else { return }
             let jobs = preparation.steps[range].compactMap { $0.job }
             let loaded = zip(jobs, try systemd.show(jobs.map { $0.unit })).filter { !$0.1.isMissing }.map { $0.0 }
             if !loaded.isEmpty {
                 try systemd.stop(loaded)
-                try disable(loaded.map { $0.unit }, journal)
+                if case .disable = step.action { try disable(loaded.map { $0.unit }, journal) }
             }
         case .enable: try enable(preparation.steps[range])
-        case .start, .restart: try bringUp(range, journal)
+        case .start, .restart, .restartIfUp: try bringUp(range, journal)
+        case .reload: try reload(range, journal)
+        case .probe: break
         case .check:
             guard let systemd else { return }
             try UnitCheck(systemd: systemd, interruption: supervisor).check(
                 range.compactMap { index in
-                    guard case .check(let unit, let settle, let limit) = preparation.steps[index].action else { return nil }
-                    return .init(unit: unit, settle: settle, limit: limit, invocation: journal.invocation(of: unit))
+                    guard case .check(let unit, let settle, let limit) = preparation.steps[index].action, !isLeftDown(unit, journal)
+                    else { return nil }
+                    return .init(
+                        unit: unit, settle: settle, limit: limit, invocation: journal.invocation(of: unit),
+                        keepsInvocation: journal.reloaded.contains(unit))
                 })
         }
     }
@@ -180,12 +189,31 @@ struct Transaction {
         for step in preparation.steps[range] {
             guard let job = step.job else { continue }
             if !journal.units.contains(where: { $0.name == job.unit && $0.isUp }) {
-                down.append(job)
+                if !step.action.leavesDown { down.append(job) }
             } else if !isLeft(step, journal) {
                 up.append(job)
             }
         }
         try systemd.bringUp(start: down, restart: up, journal)
+    }
+
+    /// Has running units read their files again, and starts those that are down unless they stay so.
+    private func reload(_ range: Range<Int>, _ journal: Journal) throws(AgentError) {
+        guard let systemd else { return }
+        let steps = preparation.steps[range]
+        let statuses = try systemd.show(steps.compactMap { $0.unit })
+        var (down, up): ([Systemd.Job], [Systemd.Job]) = ([], [])
+        for (step, status) in zip(steps, statuses) {
+            guard let job = step.job else { continue }
+            if status.isUp { up.append(job) } else if !isLeftDown(job.unit, journal) { down.append(job) }
+        }
+        try systemd.bringUp(start: down, restart: [], journal)
+        try systemd.reload(up)
+    }
+
+    /// Whether a unit that was down stays so.
+    private func isLeftDown(_ unit: UnitName, _ journal: Journal) -> Bool {
+        preparation.steps.contains { $0.unit == unit && $0.action.leavesDown } && journal.invocation(of: unit) == nil
     }
 
     /// Whether a running unit stays untouched.

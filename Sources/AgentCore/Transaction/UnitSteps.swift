@@ -62,7 +62,7 @@ extension Step {
     var unit: UnitName? {
         switch action {
         case .disable(let unit, _), .enable(let unit, _), .start(let unit, _, _), .restart(let unit, _, _),
-            .check(let unit, _, _):
+            .check(let unit, _, _), .restartIfUp(let unit, _, _), .reload(let unit, _, _, _), .stop(let unit, _):
             unit
         default: nil
         }
@@ -79,7 +79,9 @@ extension Step.Action {
     /// The time that the unit may take.
     var limit: Duration? {
         switch self {
-        case .disable(_, let limit), .start(_, _, let limit), .restart(_, _, let limit), .check(_, _, let limit): limit
+        case .disable(_, let limit), .start(_, _, let limit), .restart(_, _, let limit), .check(_, _, let limit),
+            .restartIfUp(_, _, let limit), .reload(_, _, _, let limit), .stop(_, let limit):
+            limit
         default: nil
         }
     }
@@ -91,13 +93,27 @@ extension Step.Action {
         }
     }
 
+    /// Whether it starts a unit with new files.
+    private var bringsUp: Bool {
+        switch self {
+        case .start, .restart, .restartIfUp: true
+        default: false
+        }
+    }
+
+    /// Whether it leaves a unit down that is down.
+    var leavesDown: Bool {
+        switch self {
+        case .restartIfUp, .reload(_, _, .leave, _): true
+        default: false
+        }
+    }
+
     /// Whether this step can be combined with a step of the other's kind.
     func canJoin(_ other: Step.Action) -> Bool {
         switch (self, other) {
-        case (.disable, .disable), (.enable, .enable), (.check, .check),
-            (.start, .start), (.restart, .restart), (.start, .restart), (.restart, .start):
-            true
-        default: false
+        case (.disable, .disable), (.enable, .enable), (.check, .check), (.stop, .stop), (.reload, .reload): true
+        default: bringsUp && other.bringsUp
         }
     }
 }

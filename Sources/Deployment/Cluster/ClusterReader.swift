@@ -45,8 +45,9 @@ package struct ClusterReader {
             let wanted = try hostTree(host, tree)
             do { try wanted.validate(origin) } catch { throw .tree(error) }
             let known = try old.map { id throws(ClusterError) in try deployedTree(host, id) }
-            let plan = HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, drift: drift)
-            if let plan { plans.append(try noteAlso(plan, known)) }
+            if origin == .configTree, let error = try wanted.validateRules(deployed: known, unitFile) { throw .tree(error) }
+            let plan = try HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, drift: drift, contents: unitFile)
+            if let plan { plans.append(plan) }
         }
         return Plan(hosts: plans, orphans: orphans.filter(filter.includes))
     }
@@ -74,22 +75,23 @@ package struct ClusterReader {
         let known = try old.map { id throws(ClusterError) in try deployedTree(host, id) }
         // The name check uses the options that the host was deployed with.
         let wanted = HostTree(host: host, id: empty, options: known?.options ?? HostOptions(), apps: [])
-        let plan = HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, isRemoval: true)
-        return Plan(hosts: try plan.map { plan throws(ClusterError) in [try noteAlso(plan, known)] } ?? [])
+        let plan = try HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, isRemoval: true, contents: unitFile)
+        return Plan(hosts: plan.map { [$0] } ?? [])
     }
 
-    private func noteAlso(_ plan: HostPlan, _ deployed: HostTree?) throws(ClusterError) -> HostPlan {
-        var plan = plan
-        try plan.noteAlso(deployed: deployed) { file throws(ClusterError) in
-            do throws(StoreError) {
-                return try store.blob(file.id, limit: Self.manifestLimit)
-            } catch {
-                // systemd does not read a unit this large.
-                if case .objectTooLarge = error { return [] }
-                throw .store(error)
+    /// The content of a unit file; nil if the store lacks it.
+    private func unitFile(_ file: FileEntry) throws(ClusterError) -> [UInt8]? {
+        do throws(StoreError) {
+            return try store.blob(file.id, limit: Self.manifestLimit)
+        } catch {
+            switch error {
+            // systemd does not read a unit this large.
+            case .objectTooLarge: return []
+            // Part of what a host runs may be known only by its ids.
+            case .missingObject: return nil
+            default: throw .store(error)
             }
         }
-        return plan
     }
 
     /// The tree of one host in a commit; nil if the commit has none.

@@ -84,6 +84,24 @@ func stepJSON(_ step: Step) -> JSONValue {
             ("unit", .string(unit.text)), ("limit_ms", milliseconds(limit)), ("because", .string(because.path.text)),
             ("others", JSONValue(because.others)),
         ]
+    case .restartIfUp(let unit, let because, let limit):
+        members += [
+            ("unit", .string(unit.text)), ("limit_ms", milliseconds(limit)), ("because", .string(because.path.text)),
+            ("others", JSONValue(because.others)),
+        ]
+    case .reload(let unit, let because, let ifDown, let limit):
+        members += [
+            ("unit", .string(unit.text)), ("limit_ms", milliseconds(limit)), ("because", .string(because.path.text)),
+            ("others", JSONValue(because.others)), ("if_down", ifDown == .start ? "start" : "leave"),
+        ]
+    case .stop(let unit, let limit): members += [("unit", .string(unit.text)), ("limit_ms", milliseconds(limit))]
+    case .validate(let arguments, let limit):
+        members += [("command", .list(arguments.map { .string($0) })), ("limit_ms", milliseconds(limit))]
+    case .probe(let probe):
+        members += [
+            ("probe", .string(probe.phrase)), ("within_ms", milliseconds(probe.within)), ("timeout_ms", milliseconds(probe.timeout)),
+            ("successes", JSONValue(probe.successes)),
+        ]
     case .test(let test): members.append(("test", .string(test.word)))
     case .confirm(_, .login(let touched)): members += [("confirmation", "login"), ("because", JSONValue(touched))]
     case .confirm(_, .everyHost): members += [("confirmation", "every-host"), ("because", .null)]
@@ -113,6 +131,11 @@ extension Step.Action {
         case .start: "start"
         case .restart: "restart"
         case .check: "check"
+        case .restartIfUp: "restart-if-up"
+        case .reload: "reload"
+        case .stop: "stop"
+        case .validate: "validate"
+        case .probe: "probe"
         case .test: "test"
         case .confirm: "confirm"
         }

@@ -141,6 +141,7 @@ extension Waiting {
         switch goal {
         case .ready: "waiting for \(unit.text) to become ready"
         case .stopped: "waiting for \(unit.text) to stop"
+        case .reloaded: "reloading \(unit.text)"
         case .settled: "watching \(unit.text)"
         }
     }

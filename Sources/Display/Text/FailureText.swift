@@ -77,6 +77,7 @@ extension Problem {
             "\(size(needed)) are needed in \(visible(directory.text)), \(size(available)) are free"
         case .noInodes(let needed, let available):
             "room for \(count(Int(clamping: needed), "file")) is needed in \(Layout.root.text), there is room for \(available)"
+        case .noFuture(let operation, let code): "it cannot run checks: cannot \(visible(operation)): \(linuxError(code))"
         case .newerFormat(let path, _): "\(visible(path)) was written by a newer version of Deptool"
         case .unreadable(let path, let problem): "cannot understand \(visible(path)): \(problem.phrase)"
         }
@@ -105,11 +106,14 @@ extension UnitProblem {
         case .restarting(0): "crashed and is being restarted"
         case .restarting(let times): "crashed and was restarted \(times == 1 ? "once" : "\(times) times")"
         case .tooSlow(let state, let seconds):
-            "did not \(state.hasPrefix("deactivating") ? "stop" : "become ready") within \(seconds) s: it is \(visible(state))"
+            "did not \(state.hasPrefix("deactivating") ? "stop" : state.hasPrefix("reloading") ? "reload" : "become ready") within \(seconds) s: it is \(visible(state))"
         case .draggedDown(let cause, let state):
             "went down with \(cause.text) and did not come up again\(state.isEmpty ? "" : ": it is \(visible(state))")"
         case .conflict(let other): "was stopped by the start of \(other.text), which conflicts with it"
         case .refusesStart: "has to be started, and systemd refuses that (RefuseManualStart=yes)"
+        case .cannotReload: "has to read its files again, and has no way to do so (no ExecReload=)"
+        case .reloadFailed(let result): "could not reload (\(visible(result)))"
+        case .replaced: "ended or restarted when it was reloaded"
         case .refusesStop: "runs and has to be restarted or stopped, and systemd refuses that (RefuseManualStop=yes)"
         }
     }

@@ -104,7 +104,7 @@ extension HostPlan {
 extension Step.Action {
     fileprivate var bringsUpUnit: Bool {
         switch self {
-        case .enable, .start, .restart: true
+        case .enable, .start, .restart, .restartIfUp, .reload: true
         default: false
         }
     }
@@ -140,8 +140,13 @@ extension Step {
         case .start(let unit, .leave, _): "start unit \(unit.text)"
         case .start(let unit, .restart, _): "start unit \(unit.text) (restart it if it runs with other files)"
         case .restart(let unit, let because, _):
-            "restart unit \(unit.text)\(unit.text.hasSuffix(".socket") ? " and its service" : "") (\(visible(because.path.text))"
-                + (because.others == 0 ? " changed)" : " and \(count(because.others, "other file")) changed)")
+            "restart unit \(unit.text)\(unit.text.hasSuffix(".socket") ? " and its service" : "") (\(because.phrase))"
+        case .restartIfUp(let unit, let because, _): "restart unit \(unit.text) if it runs (\(because.phrase))"
+        case .reload(let unit, let because, .start, _): "reload unit \(unit.text) (\(because.phrase))"
+        case .reload(let unit, let because, .leave, _): "reload unit \(unit.text) if it runs (\(because.phrase))"
+        case .stop(let unit, _): "stop unit \(unit.text)"
+        case .validate(let arguments, _): "check \(visible(arguments.joined(separator: " "))) before anything changes"
+        case .probe(let probe): "probe \(probe.phrase)"
         }
     }
 
@@ -164,9 +169,19 @@ extension Step {
         case .daemonReload: "reloading systemd"
         case .enable(let unit, _): "enabling \(unit.text)"
         case .start(let unit, _, _): "starting \(unit.text)"
-        case .restart(let unit, _, _): "restarting \(unit.text)"
+        case .restart(let unit, _, _), .restartIfUp(let unit, _, _): "restarting \(unit.text)"
+        case .reload(let unit, _, _, _): "reloading \(unit.text)"
+        case .stop(let unit, _): "stopping \(unit.text)"
+        case .validate: "checking the files"
+        case .probe(let probe): "probing \(probe.phrase)"
         case .check(let unit, _, _): "checking \(unit.text)"
         }
+    }
+}
+
+extension Step.Reason {
+    var phrase: String {
+        visible(path.text) + (others == 0 ? " changed" : " and \(count(others, "other file")) changed")
     }
 }
 

@@ -1,0 +1,156 @@
+import Model
+
+/// The rules of a manifest for one unit: what it does when files change.
+package struct OnChange: Hashable, Sendable {
+    package var unit: UnitName
+    package var rules: [Rule] = []
+    /// In the manifest, counted from 1.
+    var line: Int
+
+    package struct Rule: Hashable, Sendable {
+        /// The app that has the files; nil for the manifest's own.
+        var app: AppName?
+        /// A file, or a directory with everything below it; nil for the whole app.
+        var path: RelativePath?
+        var isDirectory: Bool
+        package var reaction: Reaction
+        /// As written.
+        package var text: String
+        /// In the manifest, counted from 1.
+        var line: Int
+
+        /// Nil for a text that names no file: `conf`, `conf/`, `./` for the whole app, each also behind `../APP/`.
+        init?(_ text: String, _ reaction: Reaction, line: Int) {
+            (self.text, self.reaction, self.line) = (text, reaction, line)
+            isDirectory = text.hasSuffix("/")
+            var rest = text[...]
+            if rest.hasPrefix("../") {
+                rest = rest.dropFirst(3)
+                guard let slash = rest.firstIndex(of: "/"), let app = AppName(String(rest[..<slash])) else { return nil }
+                self.app = app
+                rest = rest[rest.index(after: slash)...]
+                if rest.isEmpty { return }
+            } else if rest == "./" {
+                return
+            }
+            guard let path = try? RelativePath(String(isDirectory ? rest.dropLast() : rest)) else { return nil }
+            self.path = path
+        }
+
+        /// How specific the rule is for a file of `app`; nil if it does not apply. `owner` is the manifest's app.
+        func match(_ file: RelativePath, of app: AppName, owner: AppName) -> Int? {
+            guard (self.app ?? owner) == app else { return nil }
+            guard let path else { return 0 }
+            let isMatch = isDirectory ? file.below(path.text) != nil : file == path
+            return isMatch ? path.components.count * 2 + (isDirectory ? 0 : 1) : nil
+        }
+    }
+
+    /// The reaction to a changed file by the longest rule that matches; nil if none does.
+    func reaction(to file: RelativePath, of app: AppName, owner: AppName) -> Reaction? {
+        var best: (length: Int, reaction: Reaction)?
+        for rule in rules {
+            guard let length = rule.match(file, of: app, owner: owner), length >= best?.length ?? 0 else { continue }
+            best = (length, rule.reaction)
+        }
+        return best?.reaction
+    }
+
+    // MARK: Parsing
+
+    /// The value of `systemd.on_change`.
+    static func parse(_ json: JSON) throws(FormatError) -> [OnChange] {
+        var all: [OnChange] = []
+        for (name, value) in try FormatError.object(json, named: "systemd.on_change") {
+            if let kind = UnitKind(unstartable: name) { throw .unstartable(name, line: value.line, kind) }
+            guard let unit = UnitName(name) else { throw .badUnit(name, line: value.line) }
+            var one = OnChange(unit: unit, line: value.line)
+            let key = "systemd.on_change.\(name)"
+            var seen: [String: Int] = [:]
+            for (word, list) in try FormatError.object(value, named: key) {
+                guard let reaction = Reaction(word) else {
+                    throw .unknownKey("\(key).\(word)", line: list.line, known: ["reload", "restart", "nothing"])
+                }
+                guard case .array(let elements) = list.value else {
+                    throw .wrongType("\(key).\(word)", line: list.line, expected: "a list", found: list.kind)
+                }
+                for element in elements {
+                    guard case .string(let text) = element.value else {
+                        throw .wrongType("\(key).\(word)", line: element.line, expected: "paths", found: element.kind)
+                    }
+                    guard let rule = Rule(text, reaction, line: element.line) else { throw .badRule(text, line: element.line) }
+                    let path = text.hasSuffix("/") ? String(text.dropLast()) : text
+                    guard seen.updateValue(1, forKey: path) == nil else {
+                        throw .duplicate("the path '\(text)' of \(name)", line: element.line)
+                    }
+                    one.rules.append(rule)
+                }
+            }
+            guard !one.rules.isEmpty else { throw .noRules(name, line: value.line) }
+            all.append(one)
+        }
+        return all
+    }
+}
+
+extension Reaction {
+    fileprivate init?(_ word: String) {
+        switch word {
+        case "reload": self = .reload
+        case "restart": self = .restart
+        case "nothing": self = .nothing
+        default: return nil
+        }
+    }
+}
+
+extension HostTree {
+    /// Checks the rules against the files: each has to match one that is there or was there, and a unit whose file is in
+    /// the tree has to be able to reload. `contents` reads a file.
+    package func validateRules<Problem: Error>(
+        deployed: HostTree?, _ contents: (FileEntry) throws(Problem) -> [UInt8]?
+    ) throws(Problem) -> TreeError? {
+        let known = apps + (deployed?.apps ?? [])
+        for app in apps {
+            func problem(_ problem: FormatError) -> TreeError {
+                TreeError(host: host, app: app.name, file: Manifest.fileName, .format(problem))
+            }
+            for one in app.manifest.onChange {
+                for rule in one.rules
+                where !known.contains(where: { tree in
+                    tree.files.contains { rule.match($0.path, of: tree.name, owner: app.name) != nil }
+                }) {
+                    return problem(.ruleWithoutFile(rule.text, line: rule.line))
+                }
+                guard let rule = one.rules.first(where: { $0.reaction == .reload }) else { continue }
+                if try !canReload(one.unit, contents) { return problem(.noReload(one.unit, line: rule.line)) }
+            }
+        }
+        return nil
+    }
+
+    /// Whether a unit can be reloaded, by its file in the tree and its drop-ins; true if its file is elsewhere.
+    private func canReload<Problem: Error>(
+        _ unit: UnitName, _ contents: (FileEntry) throws(Problem) -> [UInt8]?
+    ) throws(Problem) -> Bool {
+        let quadlet = try generatedUnits(contents)[unit]?.file
+        guard unit.text.hasSuffix(".service"), let own = unitFile(unit) ?? quadlet else { return true }
+        var files = [own]
+        for app in apps {
+            for file in app.files where file.path != own.path && file.path.below("systemd").map(unit.consists) == true {
+                files.append(file)
+            }
+        }
+        var can = false
+        for file in files {
+            guard let bytes = try contents(file) else { return true }
+            let settings = UnitFile(bytes)
+            if settings.values("Service", "Type").contains("notify-reload") { can = true }
+            // An empty value takes back what was set before.
+            for value in settings.values("Service", "ExecReload") { can = !value.isEmpty }
+            if !settings.values("Container", "ReloadCmd").isEmpty || !settings.values("Container", "ReloadSignal").isEmpty { can = true }
+        }
+        return can
+    }
+
+}

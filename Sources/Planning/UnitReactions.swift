@@ -1,0 +1,116 @@
+import Model
+
+/// What the changed unit files, drop-ins and quadlets of a host mean to their units.
+struct UnitFileChanges: Hashable, Sendable {
+    private var reactions: [AppName: [RelativePath: Reaction]] = [:]
+
+    init() {}
+
+    /// `contents` reads a file.
+    init<Problem: Error>(_ changes: [AppChange], _ contents: (FileEntry) throws(Problem) -> [UInt8]?) throws(Problem) {
+        for change in changes where change.kind == .update {
+            for file in change.files {
+                guard let type = file.path.unitType else { continue }
+                guard let old = try file.old.map(contents) ?? [], let new = try file.new.map(contents) ?? [] else { continue }
+                reactions[change.app, default: [:]][file.path] = UnitFile.reaction(from: old, to: new, type: type)
+            }
+        }
+    }
+
+    /// The reaction to a changed file of an app; a restart if the file is none of a unit, or its contents are unknown.
+    func reaction(to file: RelativePath, of app: AppName) -> Reaction { reactions[app]?[file] ?? .restart }
+}
+
+extension RelativePath {
+    /// The type of the units that a file of an app defines or changes, such as `service`; nil if it is no such file.
+    fileprivate var unitType: String? {
+        if let name = below("quadlets") {
+            let first = name.components[0]
+            let isQuadlet = Quadlet.unit(of: name.components.count == 1 ? first : String(first.dropLast(2))) != nil
+            return isQuadlet || name.components.count > 1 ? "service" : nil
+        }
+        guard let first = below("systemd")?.components.first else { return nil }
+        let unit = first.hasSuffix(".d") ? String(first.dropLast(2)) : first
+        return unit.split(separator: ".").last.map(String.init)
+    }
+}
+
+extension StepBuilder {
+    /// What a unit has to do because of the changes, and why.
+    struct Cause {
+        var reaction: Reaction
+        /// The app whose change causes it; the unit's own if it changes.
+        var app: AppName
+        var reason: Step.Reason
+    }
+
+    private struct Trigger {
+        var app: AppName
+        var file: RelativePath
+        var reaction: Reaction
+    }
+
+    /// Nil if no change concerns the unit. `owner` is the app that lists the unit; nil if none does.
+    func cause(of unit: UnitName, owner: AppTree?) -> Cause? {
+        let triggers = changes.flatMap { change in
+            change.touched.compactMap { file in
+                reaction(of: unit, owner: owner, to: file, in: change).map { Trigger(app: change.app, file: file, reaction: $0) }
+            }
+        }
+        guard let strongest = triggers.map(\.reaction).max() else { return nil }
+        // The unit's own app comes first.
+        let causes = triggers.filter { $0.reaction == strongest }
+        guard let first = causes.first(where: { $0.app == owner?.name }) ?? causes.first else { return nil }
+        let isOwn = owner == nil || first.app == owner?.name
+        let path = isOwn ? first.file : (try? RelativePath("\(first.app.text)/\(first.file.text)")) ?? first.file
+        return Cause(reaction: strongest, app: first.app, reason: Step.Reason(path: path, others: causes.count - 1))
+    }
+
+    /// The strongest reaction to a changed file that anything asks of a unit; nil if nothing does.
+    private func reaction(of unit: UnitName, owner: AppTree?, to file: RelativePath, in change: AppChange) -> Reaction? {
+        if isPart(file, of: unit, in: change.app) {
+            return hasMoved(file, from: change, to: owner) ? nil : unitFiles.reaction(to: file, of: change.app)
+        }
+        let rules = new.compactMap { app in
+            app.manifest.onChange.first { $0.unit == unit }.map { (app: app.name, rules: $0) }
+        }
+        var found = rules.compactMap { $0.rules.reaction(to: file, of: change.app, owner: $0.app) }
+        let isRuled = rules.contains { $0.app == owner?.name && $0.rules.reaction(to: file, of: change.app, owner: $0.app) != nil }
+        if let owner, owner.name == change.app, !isRuled, concerns(file, unit, of: owner),
+            file.text != Manifest.fileName || hasOtherFiles(change.app)
+        {
+            found.append(unitFiles.reaction(to: file, of: change.app))
+        }
+        return found.max()
+    }
+
+    /// Whether a file of an app is the unit's own file, a drop-in of it, or the quadlet that it is generated from.
+    private func isPart(_ file: RelativePath, of unit: UnitName, in app: AppName) -> Bool {
+        if unit.consistsOfFile(file) { return true }
+        guard let name = file.below("quadlets") else { return false }
+        for source in [generated[unit], generatedBefore[unit]].compactMap({ $0 }) where source.app == app {
+            if source.file.path == file { return true }
+            // Quadlets have drop-ins of their own.
+            if let quadlet = source.file.path.below("quadlets"), name.components.count == 2, name.components[0] == "\(quadlet.text).d" {
+                return true
+            }
+        }
+        return false
+    }
+
+    /// Whether a file of another app is now the same file of the unit's app.
+    private func hasMoved(_ file: RelativePath, from change: AppChange, to owner: AppTree?) -> Bool {
+        guard let owner, owner.name != change.app, change.removes(file) else { return false }
+        return changes.first { $0.app == owner.name }?.touched.contains(file) ?? false
+    }
+
+    /// Whether a changed manifest gives the app other files on the host, or other readers. The rest of it is none of the
+    /// units' business.
+    private func hasOtherFiles(_ app: AppName) -> Bool {
+        guard let was = old.first(where: { $0.name == app }), let will = new.first(where: { $0.name == app }), was.isManifestKnown else {
+            return true
+        }
+        return was.manifest.symlinks != will.manifest.symlinks || was.manifest.copies != will.manifest.copies
+            || was.manifest.readers != will.manifest.readers
+    }
+}

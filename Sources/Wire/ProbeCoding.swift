@@ -1,0 +1,69 @@
+import Model
+
+extension Probe: WireCodable {
+    /// All targets have the same members, so that the agent decodes them with little code: address, port, two texts, a number.
+    package func encode(to writer: inout ByteWriter) {
+        var (endpoint, first, second, number) = (Endpoint(address: [], port: 0), "", "", 0)
+        let tag: UInt8
+        switch target {
+        case .http(let service, let request):
+            (tag, endpoint, first, second, number) = (0, service, request.path, request.host, request.status ?? 0)
+        case .tcp(let service): (tag, endpoint) = (1, service)
+        case .unix(let path): (tag, first) = (2, path.text)
+        case .dns(let service, let name, let type): (tag, endpoint, first, number) = (3, service, name.text + ".", Int(type.rawValue))
+        case .unit(let unit): (tag, first) = (4, unit.text)
+        }
+        writer.byte(tag)
+        writer.blob(endpoint.address)
+        for value in [Int(endpoint.port), number, successes] { writer.number(UInt64(value)) }
+        writer.text(first)
+        writer.text(second)
+        writer.duration(within)
+        writer.duration(timeout)
+    }
+
+    package init(from reader: inout ByteReader) throws(WireError) {
+        let tag = try reader.byte()
+        let address = try reader.blob(limit: 16)
+        let endpoint = Endpoint(address: address, port: UInt16(try reader.count(limit: Int(UInt16.max))))
+        let number = try reader.count(limit: Int(UInt16.max))
+        let successes = try reader.count(limit: Self.maximumSuccesses)
+        let first = try reader.text()
+        let second = try reader.text()
+        guard let target = Target(tag, endpoint, first, second, number) else { throw .badValue }
+        self.init(target)
+        within = try reader.duration()
+        timeout = try reader.duration()
+        self.successes = successes
+    }
+}
+
+extension Probe.Target {
+    /// Nil if the members do not fit.
+    fileprivate init?(_ tag: UInt8, _ endpoint: Endpoint, _ first: String, _ second: String, _ number: Int) {
+        guard [0, 4, 16].contains(endpoint.address.count) else { return nil }
+        // What a target has no use for is empty.
+        let isPlain = second.utf8.isEmpty && number == 0
+        if tag == 2 || tag == 4, !isPlain || endpoint != Endpoint(address: [], port: 0) { return nil }
+        switch tag {
+        case 0:
+            guard HTTPRequest.isPath(first), HTTPRequest.isHost(second), number < 600 else { return nil }
+            self = .http(endpoint, HTTPRequest(path: first, host: second, status: number == 0 ? nil : number))
+        case 1:
+            guard isPlain, first.utf8.isEmpty else { return nil }
+            self = .tcp(endpoint)
+        case 2:
+            guard let path = try? AbsolutePath(first) else { return nil }
+            self = .unix(path)
+        case 3:
+            guard second.utf8.isEmpty, first.utf8.last == UInt8(ascii: "."), let name = DomainName(first),
+                let type = RecordType(rawValue: UInt16(number))
+            else { return nil }
+            self = .dns(endpoint, name: name, type: type)
+        case 4:
+            guard let unit = UnitName(first) else { return nil }
+            self = .unit(unit)
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,254 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Units do what the plan says and no more: reload, restart or nothing, whether they ran, were stopped or had failed.
+    @Suite final class PolicyTests {
+        let site: Site
+        let host: Host
+        let cluster: Cluster
+
+        init() throws {
+            site = try Site()
+            host = try site.boot("web1", .debian13)
+            cluster = try Cluster(site)
+        }
+
+        /// Runs for ever, and counts its reloads.
+        private func service(_ more: String = "") -> String {
+            """
+            [Unit]
+            Description=A service
+            StartLimitIntervalSec=0
+            [Service]
+            Type=exec
+            ExecStart=/bin/sleep infinity
+            ExecReload=/bin/sh -c 'grep -qv bad /var/lib/deptool/apps/app/current/conf && echo >> /run/reloads'
+            EnvironmentFile=/var/lib/deptool/apps/app/current/env
+            \(more)
+            [Install]
+            WantedBy=multi-user.target
+
+            """
+        }
+
+        private struct State: Equatable, CustomStringConvertible {
+            var active, invocation, process, restarts, reloads: String
+            var description: String { "\(active) \(invocation) \(process) \(restarts) \(reloads)" }
+        }
+
+        private func state(of unit: String) throws -> State {
+            let output = try host.run(
+                "systemctl show --property=ActiveState,InvocationID,MainPID,NRestarts \(unit) | sort; wc -l < /run/reloads")
+            let lines = output.split(separator: "\n").map { String($0.split(separator: "=").last ?? "") }
+            let properties = Dictionary(
+                output.split(separator: "\n").compactMap { line in
+                    line.firstIndex(of: "=").map { (String(line[..<$0]), String(line[line.index(after: $0)...])) }
+                }
+            ) { $1 }
+            return State(
+                active: properties["ActiveState"] ?? "", invocation: properties["InvocationID"] ?? "",
+                process: properties["MainPID"] ?? "", restarts: properties["NRestarts"] ?? "", reloads: lines.last ?? "")
+        }
+
+        /// One kind of change: the file, the unit that it is about, and what the plan says about that; nil for nothing.
+        private struct Change {
+            var name, file: String
+            var unit = "svc.service"
+            var content: (Int) -> String
+            var plan: String?
+        }
+
+        private var changes: [Change] {
+            let number = { (number: Int) in "\(number)\n" }
+            return [
+                Change(name: "listed as reload", file: "app/conf", content: number, plan: "reload unit svc.service (conf changed)"),
+                Change(name: "listed as nothing", file: "app/pages/index", content: number),
+                Change(name: "unlisted", file: "app/data", content: number, plan: "restart unit svc.service (data changed)"),
+                Change(name: "EnvironmentFile", file: "app/env", content: { "A=\($0)\n" }, plan: "restart unit svc.service (env changed)"),
+                Change(name: "comment", file: "app/systemd/svc.service", content: { "# \($0)\n" + self.service() }),
+                Change(
+                    name: "Description", file: "app/systemd/svc.service",
+                    content: { self.service().replacing("A service", with: "Service \($0)") }),
+                Change(
+                    name: "Install", file: "app/systemd/svc.service",
+                    content: { self.service().replacing("multi-user", with: ["basic", "sysinit", "rescue", "graphical"][$0 % 4]) }),
+                Change(
+                    name: "ExecStart", file: "app/systemd/svc.service",
+                    content: { self.service().replacing("sleep infinity", with: "sleep \($0 + 100_000)") },
+                    plan: "restart unit svc.service (systemd/svc.service changed)"),
+                Change(
+                    name: "drop-in", file: "other/systemd/svc.service.d/x.conf", content: { "[Service]\nNice=\($0)\n" },
+                    plan: "restart unit svc.service (other/systemd/svc.service.d/x.conf changed)"),
+                Change(name: "drop-in's comment", file: "other/systemd/svc.service.d/y.conf", content: { "# \($0)\n" }),
+                Change(
+                    name: "type's drop-in", file: "other/systemd/service.d/z.conf", content: { "[Service]\nUMask=00\($0 % 8)2\n" },
+                    plan: "restart unit svc.service (other/systemd/service.d/z.conf changed)"),
+                Change(
+                    name: "manifest only", file: "app/manifest.json",
+                    content: { self.manifest.replacing("\"timeout\": 60", with: "\"timeout\": \($0 + 61)") }),
+                Change(name: "another app's file", file: "tls/cert", content: number, plan: "reload unit svc.service (tls/cert changed)"),
+                Change(
+                    name: "timer", file: "cron/systemd/job.timer", unit: "job.timer",
+                    content: { "[Timer]\nOnActiveSec=\($0 + 1)d\n[Install]\nWantedBy=timers.target\n" },
+                    plan: "restart unit job.timer (systemd/job.timer changed)"),
+                Change(
+                    name: "slice", file: "cron/systemd/box.slice", unit: "job.timer", content: { "[Slice]\nTasksMax=\($0 + 1000)\n" },
+                    plan: "restart unit job.timer (systemd/box.slice changed)"
+                ),
+            ].filter { $0.name != "slice" }
+        }
+
+        private let manifest = """
+            {"timeout": 60, "systemd": {"units_enabled": ["svc.service"], "on_change": {"svc.service":
+              {"reload": ["conf", "../tls/"], "nothing": ["pages/"]}}}}
+            """
+
+        private func write() throws {
+            try host.run("touch /run/reloads")
+            try cluster.write("web1/app/manifest.json", manifest)
+            try cluster.write("web1/app/systemd/svc.service", service())
+            for file in ["conf", "data", "env", "pages/index"] { try cluster.write("web1/app/\(file)", "A=0\n") }
+            try cluster.write("web1/tls/cert", "0\n")
+            try cluster.write("web1/other/notes", "")
+            try cluster.write("web1/cron/manifest.json", #"{"systemd": {"units_enabled": ["job.timer"]}}"#)
+            try cluster.write("web1/cron/systemd/job.timer", "[Timer]\nOnActiveSec=1d\n[Install]\nWantedBy=timers.target\n")
+            try cluster.write("web1/cron/systemd/job.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")
+        }
+
+        @Test func `every change does what the plan says, whatever the unit did before`() throws {
+            try write()
+            try cluster.deploy().require(0)
+            for (number, change) in changes.enumerated() {
+                for (round, before) in ["running", "stopped", "failed"].enumerated() {
+                    let place = Comment(rawValue: "\(change.name), \(before)")
+                    if before == "failed", change.unit != "svc.service" { continue }
+                    switch before {
+                    case "running": try host.run("systemctl start \(change.unit)")
+                    case "stopped": try host.run("systemctl stop \(change.unit)")
+                    default:
+                        try host.run("systemctl start \(change.unit) && systemctl kill --kill-whom=main --signal=KILL \(change.unit)")
+                        try host.wait(for: "[ $(systemctl is-active \(change.unit)) = failed ]")
+                    }
+                    let was = try state(of: change.unit)
+                    try cluster.write("web1/\(change.file)", change.content(number * 4 + round))
+                    let output = try cluster.deploy().require(0)
+                    let lines = output.text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+                        .filter { $0.hasPrefix("restart unit") || $0.hasPrefix("reload unit") || $0.hasPrefix("start unit") }
+                    #expect(lines == (change.plan.map { [$0] } ?? []), place)
+                    let now = try state(of: change.unit)
+                    guard let plan = change.plan else {
+                        #expect(now == was, place)
+                        continue
+                    }
+                    #expect(now.active == "active", place)
+                    #expect(now.restarts == "0" || now.restarts == "", place)
+                    if before == "running", plan.hasPrefix("reload") {
+                        #expect(now.reloads == "\((Int(was.reloads) ?? 0) + 1)", place)
+                        #expect([now.invocation, now.process] == [was.invocation, was.process], place)
+                    } else {
+                        #expect(now.reloads == was.reloads, place)
+                        #expect(now.invocation != was.invocation, place)
+                    }
+                }
+            }
+            #expect(try host.enablement(of: "svc.service") == "enabled")
+        }
+
+        @Test func `a reload that fails is taken back, and the old files are loaded again`() throws {
+            try write()
+            try cluster.deploy().require(0)
+            let (was, snapshot) = (try state(of: "svc.service"), try host.snapshot())
+            try cluster.write("web1/app/conf", "bad\n")
+            let output = try cluster.deploy().require(3)
+            #expect(output.text.contains("web1: rolled back: unit svc.service could not reload"), "\(output)")
+            var now = try state(of: "svc.service")
+            #expect(now.reloads == "\((Int(was.reloads) ?? 0) + 1)")
+            now.reloads = was.reloads
+            #expect(now == was)
+            expect(try host.snapshot(), is: snapshot)
+            // One that ends its process, and one that takes too long.
+            for (reload, message) in [
+                ("/bin/kill -TERM $MAINPID", "svc.service"), ("/bin/false", "svc.service could not reload (exit-code)"),
+                ("/bin/sleep 1000", "svc.service did not"),
+            ] {
+                try cluster.write("web1/app/conf", "A=0\n")
+                try cluster.write("web1/app/manifest.json", manifest.replacing("\"timeout\": 60", with: "\"timeout\": 5"))
+                try cluster.write(
+                    "web1/app/systemd/svc.service",
+                    service(
+                        "ExecReload=\nExecReload=/bin/sh -c 'if grep -q bad /var/lib/deptool/apps/app/current/conf; then \(reload); fi'"))
+                try cluster.deploy().require(0)
+                let before = try host.snapshot()
+                try cluster.write("web1/app/conf", "bad\n")
+                let output = try cluster.deploy().require(3)
+                #expect(output.text.contains("web1: rolled back: unit \(message)"), "\(output)")
+                #expect(try host.state(of: "svc.service") == "active")
+                expect(try host.snapshot(), is: before)
+            }
+        }
+
+        @Test func `a reload that is undone with another app's failure loads the old files`() throws {
+            try write()
+            try cluster.deploy().require(0)
+            let was = try state(of: "svc.service")
+            try cluster.write("web1/app/conf", "1\n")
+            // Judged after the reload: another unit that is reloaded, and does not come back.
+            try cluster.write(
+                "web1/last/manifest.json", #"{"systemd": {"units_enabled": ["z.service"], "on_change": {"z.service": {"reload": ["c"]}}}}"#)
+            try cluster.write(
+                "web1/last/systemd/z.service",
+                "[Service]\nExecStart=/bin/sleep infinity\nExecReload=/bin/false\n[Install]\nWantedBy=multi-user.target\n")
+            try cluster.write("web1/last/c", "")
+            try cluster.deploy().require(0)
+            let loaded = try state(of: "svc.service")
+            #expect(Int(loaded.reloads) == (Int(was.reloads) ?? 0) + 1)
+            try cluster.write("web1/app/conf", "2\n")
+            try cluster.write("web1/last/c", "1")
+            try cluster.deploy().require(3)
+            let now = try state(of: "svc.service")
+            #expect(now.invocation == was.invocation)
+            #expect(Int(now.reloads) == (Int(loaded.reloads) ?? 0) + 2)
+        }
+
+        @Test func `the distribution's units are reloaded and restarted if they run`() throws {
+            try host.write(
+                "/etc/systemd/system/dist.service",
+                "[Service]\nExecStart=/bin/sleep infinity\nExecReload=/bin/sh -c \"echo >> /run/reloads\"\n")
+            try host.write("/etc/systemd/system/fixed.service", "[Service]\nExecStart=/bin/sleep infinity\n")
+            try host.run("touch /run/reloads; systemctl daemon-reload; systemctl start dist fixed")
+            try cluster.write(
+                "web1/tls/manifest.json",
+                #"{"systemd": {"on_change": {"dist.service": {"reload": ["cert"], "restart": ["key"]}}}}"#)
+            for file in ["cert", "key"] { try cluster.write("web1/tls/\(file)", "") }
+            try cluster.deploy().require(0)
+            var was = try state(of: "dist.service")
+            try cluster.write("web1/tls/cert", "1")
+            var output = try cluster.deploy().require(0)
+            #expect(output.text.contains("        reload unit dist.service if it runs (cert changed)\n"), "\(output)")
+            #expect(Int(try state(of: "dist.service").reloads) == (Int(was.reloads) ?? 0) + 1)
+            #expect(try state(of: "dist.service").process == was.process)
+            try cluster.write("web1/tls/key", "1")
+            output = try cluster.deploy().require(0)
+            #expect(output.text.contains("        restart unit dist.service if it runs (key changed)\n"), "\(output)")
+            #expect(try state(of: "dist.service").invocation != was.invocation)
+            // One that is down stays down.
+            try host.run("systemctl stop dist")
+            was = try state(of: "dist.service")
+            for file in ["cert", "key"] {
+                try cluster.write("web1/tls/\(file)", "2")
+                try cluster.deploy().require(0)
+                #expect(try state(of: "dist.service") == was)
+            }
+            // One that cannot reload is found before anything changes.
+            try cluster.write("web1/tls/manifest.json", #"{"systemd": {"on_change": {"fixed.service": {"reload": ["cert"]}}}}"#)
+            try cluster.write("web1/tls/cert", "3")
+            let before = try host.snapshot()
+            output = try cluster.deploy().require(1)
+            #expect(
+                output.text.contains("unit fixed.service has to read its files again, and has no way to do so (no ExecReload=)"),
+                "\(output)")
+            expect(try host.snapshot(), is: before)
+        }
+    }
+}
