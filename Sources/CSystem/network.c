@@ -17,12 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0
-#endif
 
 #define RESULT(call) ((call) < 0 ? -errno : 0)
 
@@ -110,24 +105,6 @@ static struct addrinfo *address(csys_lookup *lookup, size_t index) {
     return at;
 }
 
-int csys_set_nonblocking(int fd) {
-    int flags = fcntl(fd, F_GETFL);
-    return flags < 0 ? -errno : RESULT(fcntl(fd, F_SETFL, flags | O_NONBLOCK));
-}
-
-static int prepared(int fd) {
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
-#ifdef SO_NOSIGPIPE
-    setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
-#endif
-    return csys_set_nonblocking(fd);
-}
-
-static int closed(int fd, int error) {
-    close(fd);
-    return error;
-}
-
 // A host that is gone without a word, or a network that is cut, ends the connection after about half a minute.
 static void notice_death(int fd) {
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
@@ -147,26 +124,16 @@ static void notice_death(int fd) {
 int csys_connect_start(csys_lookup *lookup, size_t index) {
     struct addrinfo *to = address(lookup, index);
     if (!to) return -EINVAL;
-#ifdef SOCK_CLOEXEC
-    int fd = socket(to->ai_family, to->ai_socktype | SOCK_CLOEXEC, to->ai_protocol);
-#else
-    int fd = socket(to->ai_family, to->ai_socktype, to->ai_protocol);
-#endif
-    if (fd < 0) return -errno;
-    int error = prepared(fd);
-    if (error < 0) return closed(fd, error);
+    int fd = csys_socket(to->ai_family, to->ai_socktype);
+    if (fd < 0) return fd;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     notice_death(fd);
-    if (connect(fd, to->ai_addr, to->ai_addrlen) < 0 && errno != EINPROGRESS && errno != EINTR)
-        return closed(fd, -errno);
+    if (connect(fd, to->ai_addr, to->ai_addrlen) < 0 && errno != EINPROGRESS && errno != EINTR) {
+        int error = -errno;
+        close(fd);
+        return error;
+    }
     return fd;
-}
-
-int csys_connect_result(int fd) {
-    int error = 0;
-    socklen_t size = sizeof error;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) return -errno;
-    return -error;
 }
 
 int64_t csys_address_text(csys_lookup *lookup, size_t index, char *buffer, size_t size) {
@@ -175,69 +142,6 @@ int64_t csys_address_text(csys_lookup *lookup, size_t index, char *buffer, size_
     if (getnameinfo(at->ai_addr, at->ai_addrlen, buffer, (socklen_t)size, NULL, 0, NI_NUMERICHOST)) return -EINVAL;
     return (int64_t)strlen(buffer);
 }
-
-// A socket of the file system, prepared, and its address.
-static int unix_socket(const char *path, struct sockaddr_un *at) {
-    *at = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof at->sun_path) return -ENAMETOOLONG;
-    strcpy(at->sun_path, path);
-#ifdef SOCK_CLOEXEC
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-#else
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-#endif
-    if (fd < 0) return -errno;
-    int error = prepared(fd);
-    return error < 0 ? closed(fd, error) : fd;
-}
-
-int csys_connect_unix(const char *path) {
-    struct sockaddr_un to;
-    int fd = unix_socket(path, &to);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) < 0) return closed(fd, -errno);
-    return fd;
-}
-
-int csys_listen_unix(const char *path) {
-    struct sockaddr_un at;
-    int fd = unix_socket(path, &at);
-    if (fd >= 0 && (bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || listen(fd, 16) < 0)) return closed(fd, -errno);
-    return fd;
-}
-
-int csys_accept(int listener) {
-    int fd = accept(listener, NULL, NULL);
-    if (fd < 0) return -errno;
-    int error = prepared(fd);
-    return error < 0 ? closed(fd, error) : fd;
-}
-
-int64_t csys_receive(int fd, void *buffer, size_t count) {
-    for (;;) {
-        ssize_t n = recv(fd, buffer, count, 0);
-        if (n >= 0) return n;
-        if (errno != EINTR) return -errno;
-    }
-}
-
-int64_t csys_peek(int fd, void *buffer, size_t count) {
-    for (;;) {
-        ssize_t n = recv(fd, buffer, count, MSG_PEEK);
-        if (n >= 0) return n;
-        if (errno != EINTR) return -errno;
-    }
-}
-
-int64_t csys_send(int fd, const void *buffer, size_t count) {
-    for (;;) {
-        ssize_t n = send(fd, buffer, count, MSG_NOSIGNAL);
-        if (n >= 0) return n;
-        if (errno != EINTR) return -errno;
-    }
-}
-
-int csys_shutdown_writing(int fd) { return RESULT(shutdown(fd, SHUT_WR)); }
-int csys_shutdown(int fd) { return RESULT(shutdown(fd, SHUT_RDWR)); }
 
 static int opened(int fd) { return fd < 0 ? -errno : fd; }
 

@@ -86,6 +86,8 @@ package struct Step: Hashable, Sendable {
         case login(touched: String?)
         /// Every other host is ready to commit.
         case everyHost
+        /// Every other host is ready to commit, and a program of the operator has confirmed that they answer.
+        case program
     }
 
     /// The users who can read a version when it is created.

@@ -36,6 +36,13 @@ package struct Manifest: Hashable, Sendable {
     /// What units do when files change, ordered by unit.
     package var onChange: [OnChange] = []
 
+    /// Commands that judge the app's files before anything changes, in order.
+    package var checks: [Check] = []
+    /// The time that one of them may take.
+    package var checkTimeout = Duration.seconds(30)
+    /// Questions that the services have to answer before a deploy is done, in order.
+    package var probes: [Probe] = []
+
     package static let fileName = "manifest.json"
 
     package init() {}
@@ -52,6 +59,11 @@ package struct Manifest: Hashable, Sendable {
             case "timeout":
                 timeout = try .seconds(
                     Self.number(value, key, "a whole number of seconds from 1 to 86400") { 1...86400 ~= $0 && $0 == $0.rounded() })
+            case "checks": checks = try Self.readChecks(value)
+            case "check_timeout":
+                checkTimeout = try .seconds(
+                    Self.number(value, key, "a whole number of seconds from 1 to 3600") { 1...3600 ~= $0 && $0 == $0.rounded() })
+            case "health": probes = try Self.readProbes(value)
             case "private":
                 guard case .bool(let value) = value.value else {
                     throw .wrongType(key, line: value.line, expected: "true or false", found: value.kind)
@@ -64,7 +76,7 @@ package struct Manifest: Hashable, Sendable {
                 guard let name = GroupName(text) else { throw .badGroup(text, line: value.line) }
                 group = (name, value.line)
             default:
-                let known = ["systemd", "symlinks", "copies", "settle", "timeout", "private", "group"]
+                let known = ["systemd", "symlinks", "copies", "settle", "timeout", "checks", "check_timeout", "health", "private", "group"]
                 throw .unknownKey(key, line: value.line, known: known)
             }
         }
@@ -76,7 +88,7 @@ package struct Manifest: Hashable, Sendable {
         }
     }
 
-    private static func number(
+    static func number(
         _ json: JSON, _ key: String, _ expected: String, isValid: (Double) -> Bool
     ) throws(FormatError) -> Double {
         guard case .number(let text) = json.value, let number = Double(text), isValid(number) else {
@@ -255,6 +267,12 @@ package enum FormatError: Error, Hashable, Sendable {
     case missingKey(String, line: Int)
     /// A group for an app that everybody can read anyway.
     case groupOfPublic(line: Int)
+    /// The program of a check that is neither on the host nor in the app.
+    case badProgram(String, line: Int)
+    /// A check whose program is a file of the app that is missing or not executable.
+    case noProgram(String, line: Int, isThere: Bool)
+    /// A probe that makes no sense, and why.
+    case badProbe(String, line: Int)
     /// A path in `on_change` that names no file.
     case badRule(String, line: Int)
     /// A unit in `on_change` without a rule.
@@ -271,6 +289,7 @@ package enum FormatError: Error, Hashable, Sendable {
         case .syntax(let line, _), .wrongType(_, let line, _, _), .unknownKey(_, let line, _), .duplicate(_, let line),
             .badUnit(_, let line), .unstartable(_, let line, _), .badGroup(_, let line), .badUser(_, let line), .missingKey(_, let line),
             .groupOfPublic(let line), .badRule(_, let line), .noRules(_, let line), .ruleWithoutFile(_, let line), .noReload(_, let line),
+            .badProgram(_, let line), .noProgram(_, let line, _), .badProbe(_, let line),
             .badLink(_, let line, _), .badSource(_, let line, _):
             line
         }
@@ -292,6 +311,11 @@ package enum FormatError: Error, Hashable, Sendable {
         case .badUser(let name, _): "'\(name)' is no name of a user"
         case .missingKey(let key, _): "'\(key)' is missing"
         case .groupOfPublic: "'group' says who else can read a private app, and this one is not: add \"private\": true"
+        case .badProgram(let program, _):
+            "'\(program)' is no program: write an absolute path, such as '/usr/sbin/nginx', or './' and a file of the app"
+        case .noProgram(let program, _, isThere: true): "the check '\(program)' is not executable"
+        case .noProgram(let program, _, _): "the app has no '\(program)' for the check"
+        case .badProbe(let problem, _): problem
         case .badRule(let path, _):
             "'\(path)' is neither a file of an app nor a directory with a '/' at its end, such as 'conf/', './' or '../tls/'"
         case .noRules(let unit, _): "'systemd.on_change.\(unit)' has no rule; add 'reload', 'restart' or 'nothing' with a list of paths"

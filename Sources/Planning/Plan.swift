@@ -11,6 +11,17 @@ package struct Plan: Hashable, Sendable {
         self.hosts = hosts
         self.orphans = orphans
     }
+
+    /// The plan with a program of the operator that has to confirm it, once all hosts are ready.
+    package func confirmedByProgram() -> Plan {
+        var plan = self
+        for index in plan.hosts.indices {
+            plan.hosts[index].steps.removeAll { if case .confirm(_, .everyHost) = $0.action { true } else { false } }
+            let limit = Safety.otherHostsTimeout + Safety.programTimeout + .seconds(60)
+            plan.hosts[index].steps.append(Step(nil, .confirm(within: limit, because: .program)))
+        }
+        return plan
+    }
 }
 
 /// The effects of a deploy on one host.
@@ -65,6 +76,7 @@ package struct HostPlan: Hashable, Sendable {
             unitFiles: try UnitFileChanges(changes, contents), generatedBefore: generated, generated: try wanted.generatedUnits(contents)
         ).steps()
         unproven = safety.guardSteps(&steps, old: old, new: wanted.apps, changes: changes)
+        if !safety.runsChecks { steps.removeAll { if case .validate = $0.action { true } else { false } } }
         if safety.isAtomic { steps.append(Step(nil, .confirm(within: Safety.otherHostsTimeout, because: .everyHost))) }
         try noteAlso(deployed: deployed, contents)
     }

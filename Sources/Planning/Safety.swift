@@ -12,16 +12,21 @@ package struct Safety: Hashable, Sendable {
     package var `guard`: Guard
     /// Whether all hosts keep their new state or none does.
     package var isAtomic: Bool
+    /// Whether the apps' checks run.
+    package var runsChecks: Bool
 
-    package init(guard: Guard = .auto, isAtomic: Bool = false) {
+    package init(guard: Guard = .auto, isAtomic: Bool = false, runsChecks: Bool = true) {
         self.guard = `guard`
         self.isAtomic = isAtomic
+        self.runsChecks = runsChecks
     }
 
     /// How long a host waits for confirmation that a new login works.
     static let confirmTimeout = Duration.seconds(45)
     /// How long a host waits for the other hosts.
     static let otherHostsTimeout = Duration.seconds(600)
+    /// How long a program of the operator may take to confirm.
+    package static let programTimeout = Duration.seconds(300)
 
     /// Paths that affect logins or the host's reachability, with the units (by name prefix) that read them at start.
     /// Without units, each login or the deploy itself reads them.

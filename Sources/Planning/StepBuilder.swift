@@ -2,14 +2,14 @@ import Model
 
 /// Orders the steps of one host. The order is that of the phases of a deploy in the manual:
 ///
-/// 1. check out all apps;
+/// 1. check out all apps, and have their programs check the files;
 /// 2. stop and disable units to remove, while their files are still there;
 /// 3. activate the new versions;
 /// 4. links, sysusers, readers of private apps, tmpfiles;
 /// 5. links of units, daemon-reload;
 /// 6. remove apps;
-/// 7. enable and start, or restart, and check;
-/// 8. reload, and check.
+/// 7. enable and start, or restart, check and probe;
+/// 8. reload, check and probe.
 struct StepBuilder {
     let old: [AppTree]
     let new: [AppTree]
@@ -27,6 +27,10 @@ struct StepBuilder {
         let (links, files) = (linkSteps(), placeSteps())
         let changes = links.go + files.go + links.come + files.come
         var steps = checkedOut.map { Step($0, .checkout(for: readers(of: $0) == .everybody ? .everybody : .root)) }
+        let units = unitSteps()
+        steps += new.filter { concerns($0, units) }.flatMap { app in
+            app.manifest.checks.map { Step(app.name, .validate($0.arguments, within: app.manifest.checkTimeout)) }
+        }
         steps += disableSteps()
         steps += checkedOut.map { Step($0, .activate) }
         steps += changes.filter { !concernsUnits($0) }
@@ -39,8 +43,20 @@ struct StepBuilder {
         steps += changes.filter(concernsUnits)
         if touches(.daemonReload) { steps.append(Step(nil, .daemonReload)) }
         steps += self.changes.filter { $0.kind == .remove }.map { Step($0.app, .remove) }
-        steps += unitSteps()
-        return steps
+        return steps + units
+    }
+
+    /// Whether an app gets new files, or one of the units that it lists does something.
+    private func concerns(_ app: AppTree, _ units: [Step]) -> Bool {
+        checkedOut.contains(app.name) || units.contains { step in step.action.actsOn.map(app.manifest.units.contains) ?? false }
+    }
+
+    /// The probes of the apps of which units act.
+    private func probeSteps(_ steps: [Step]) -> [Step] {
+        let units = Set(steps.compactMap(\.action.actsOn))
+        let causes = Set(steps.compactMap { $0.action.actsOn == nil ? nil : $0.app })
+        return new.filter { app in causes.contains(app.name) || app.manifest.units.contains(where: units.contains) }
+            .flatMap { app in app.manifest.probes.map { Step(app.name, .probe($0)) } }
     }
 
     private func readers(of app: AppName) -> Manifest.Readers {
@@ -158,7 +174,8 @@ struct StepBuilder {
             case .restart: steps.addStart(Step(cause.app, .restartIfUp(unit, because: cause.reason, within: limit)), check)
             }
         }
-        return steps.all
+        return steps.enable + steps.start + steps.check + probeSteps(steps.start)
+            + steps.reload + steps.reloadCheck + probeSteps(steps.reload)
     }
 
     /// The steps of a unit that an app lists.
@@ -229,7 +246,8 @@ struct StepBuilder {
 /// The steps of units, by the phase that they belong to.
 private struct UnitStepList {
     var (enable, start, check): ([Step], [Step], [Step]) = ([], [], [])
-    private var (reload, reloadCheck): ([Step], [Step]) = ([], [])
+    /// A reload comes after everything else is well: a proxy then finds what it looks for.
+    private(set) var (reload, reloadCheck): ([Step], [Step]) = ([], [])
 
     mutating func addStart(_ step: Step, _ check: Step) {
         start.append(step)
@@ -240,9 +258,6 @@ private struct UnitStepList {
         reload.append(step)
         reloadCheck.append(check)
     }
-
-    /// A reload comes after everything else is well: a proxy then finds what it looks for.
-    var all: [Step] { enable + start + check + reload + reloadCheck }
 }
 
 extension AppTree {
@@ -258,6 +273,14 @@ extension UnitName {
 }
 
 extension Step.Action {
+    /// The unit that the step starts, restarts or reloads.
+    var actsOn: UnitName? {
+        switch self {
+        case .start(let unit, _, _), .restart(let unit, _, _), .restartIfUp(let unit, _, _), .reload(let unit, _, _, _): unit
+        default: nil
+        }
+    }
+
     /// The path on the host where the step makes, removes or displaces something.
     var path: AbsolutePath? {
         switch self {

@@ -123,6 +123,10 @@ extension HostTree {
                 }
                 paths[path] = app.name
             }
+            for check in app.manifest.checks {
+                guard let program = check.ownProgram, app.file(program)?.isExecutable != true else { continue }
+                throw problem(app, .format(.noProgram("./\(program.text)", line: check.line, isThere: app.file(program) != nil)))
+            }
             for unit in app.manifest.units {
                 if let other = units[unit] { throw problem(app, .unitTwice(unit, other: other)) }
                 units[unit] = app.name

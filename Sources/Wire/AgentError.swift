@@ -54,6 +54,8 @@ package indirect enum Problem: Hashable, Sendable {
     case notConfirmed(seconds: Int)
     /// All hosts should keep their new state or none, and another host failed.
     case otherHostFailed
+    /// The operator's program did not confirm that the hosts answer; with its exit status, nil if it took too long.
+    case programRefused(status: Int?)
     /// The process that ran the steps was killed.
     case agentDied
     /// The host lost power, or both processes of the agent were killed.
@@ -80,6 +82,10 @@ package indirect enum Problem: Hashable, Sendable {
     case extendedAccess(AbsolutePath, attribute: String)
     /// A directory's file system has less free space than the deploy needs, in bytes.
     case noRoom(in: AbsolutePath, needed: UInt64, available: UInt64)
+    /// A check of an app failed, or could not run.
+    case check(of: AppName, Problem)
+    /// A service did not answer a probe as it should; with the last lines that its unit logged.
+    case probe(Probe, ProbeAnswer, journal: String)
     /// The host cannot be shown to checks as it will be: a system call failed with this Linux errno.
     case noFuture(operation: String, code: Int)
     /// Deptool's directory has too few free inodes.

@@ -95,6 +95,9 @@ extension Problem: WireCodable {
             writer.byte(12)
             writer.small(seconds)
         case .otherHostFailed: writer.byte(13)
+        case .programRefused(let status):
+            writer.byte(46)
+            writer.small(status ?? -1)
         case .noGroup(let group):
             writer.byte(14)
             group.encode(to: &writer)
@@ -103,6 +106,15 @@ extension Problem: WireCodable {
             writer.byte(41)
             path.encode(to: &writer)
             writer.text(output)
+        case .check(let app, let problem):
+            writer.byte(44)
+            app.encode(to: &writer)
+            problem.encode(to: &writer)
+        case .probe(let probe, let answer, let journal):
+            writer.byte(45)
+            probe.encode(to: &writer)
+            answer.encode(to: &writer)
+            writer.text(journal)
         case .noFuture(let operation, let code):
             writer.byte(43)
             writer.text(operation)
@@ -163,6 +175,16 @@ extension Problem: WireCodable {
         case 42:
             let path = try AbsolutePath(from: &reader)
             self = .extendedAccess(path, attribute: try reader.text())
+        case 44:
+            let app = try AppName(from: &reader)
+            let problem = try Problem(from: &reader)
+            // Checks do not contain others, nor does a message nest.
+            if case .check = problem { throw .badValue }
+            self = .check(of: app, problem)
+        case 45:
+            let probe = try Probe(from: &reader)
+            let answer = try ProbeAnswer(from: &reader)
+            self = .probe(probe, answer, journal: try reader.text(limit: Self.maximumOutput))
         case 43:
             let operation = try reader.text()
             self = .noFuture(operation: operation, code: try reader.small())
@@ -175,6 +197,9 @@ extension Problem: WireCodable {
             self = .noInodes(needed: needed, available: try reader.number())
         case 12: self = .notConfirmed(seconds: try reader.small())
         case 13: self = .otherHostFailed
+        case 46:
+            let status = try reader.small()
+            self = .programRefused(status: status == -1 ? nil : status)
         case 14: self = .noGroup(try GroupName(from: &reader))
         default: throw .unknownCase
         }

@@ -187,6 +187,12 @@ package struct ByteReader {
         return try take(count)
     }
 
+    /// All bytes that are left.
+    mutating func rest() -> [UInt8] {
+        defer { position = end }
+        return Array(bytes[position..<end])
+    }
+
     /// Text of at most `limit` bytes, by default the longest path (PATH_MAX).
     @inline(never) package mutating func text(limit: Int = 4096) throws(WireError) -> String {
         let count = try count(limit: limit)

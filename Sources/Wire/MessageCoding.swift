@@ -122,7 +122,7 @@ extension Reply: WireCodable {
             writer.byte(6)
             failure.encode(to: &writer)
         case .finished(let outcome):
-            writer.byte(7)
+            writer.byte(Reply.finishedTag)
             outcome.encode(to: &writer)
         case .refused(let failure):
             writer.byte(8)
@@ -161,6 +161,11 @@ extension Reply: WireCodable {
             writer.byte(18)
             writer.list(failures)
             writer.number(UInt64(more))
+        case .unanswered(let answer, let elapsed, let limit):
+            writer.byte(20)
+            answer.encode(to: &writer)
+            writer.number(UInt64(elapsed))
+            writer.number(UInt64(limit))
         case .tested(let status, let output):
             writer.byte(19)
             writer.small(status)
@@ -170,7 +175,6 @@ extension Reply: WireCodable {
 
     package init(from reader: inout ByteReader) throws(WireError) {
         switch try reader.byte() {
-        // Messages from the process that runs the steps to the process that talks to the client.
         case 5: self = .began(step: try reader.count(limit: Int(Int32.max)))
         case 6: self = .undoing(try AgentError(from: &reader))
         case 7: self = .finished(try Outcome(from: &reader))
@@ -178,8 +182,13 @@ extension Reply: WireCodable {
         case 19:
             let status = try reader.small()
             self = .tested(status: status, output: try reader.blob(limit: Reply.testLimit))
-        #if !hasFeature(Embedded)
-        // The agent never receives these, and the code that reads them would be a large part of it.
+        case 20:
+            let answer = try ProbeAnswer(from: &reader)
+            let elapsed = try reader.count(limit: Int(Int32.max))
+            self = .unanswered(answer, elapsed: elapsed, limit: try reader.count(limit: Int(Int32.max)))
+        case 18:
+            let failures = try reader.list(of: AgentError.self, limit: AgentError.maximumTold)
+            self = .obstructed(failures, more: try reader.count(limit: Int(Int32.max)))
         case 0: self = .hello(try Hello(from: &reader))
         case 1: self = .locked
         case 2: self = .staged(missing: try reader.list(of: ObjectID.self))
@@ -194,10 +203,6 @@ extension Reply: WireCodable {
         case 14: self = .log(try reader.blob(limit: 1 << 20))
         case 16: self = .drift(try reader.list(of: Drift.self))
         case 17: self = .report(try reader.blob(limit: 4 << 20))
-        case 18:
-            let failures = try reader.list(of: AgentError.self, limit: AgentError.maximumTold)
-            self = .obstructed(failures, more: try reader.count(limit: Int(Int32.max)))
-        #endif
         default: throw .unknownCase
         }
     }
@@ -258,7 +263,7 @@ extension Hello: WireCodable {
 extension Outcome: WireCodable {
     package func encode(to writer: inout ByteWriter) {
         switch self {
-        case .deployed: writer.byte(0)
+        case .deployed: writer.byte(Ending.deployed.rawValue)
         case .rolledBack(let failure):
             writer.byte(1)
             failure.encode(to: &writer)

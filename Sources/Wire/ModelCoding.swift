@@ -264,6 +264,9 @@ extension Step: WireCodable {
         case .confirm(let limit, .everyHost):
             writer.byte(15)
             writer.duration(limit)
+        case .confirm(let limit, .program):
+            writer.byte(29)
+            writer.duration(limit)
         case .test(let test):
             writer.byte(22)
             writer.byte(test.rawValue)
@@ -333,8 +336,8 @@ extension Step: WireCodable {
         case 14:
             let limit = try reader.duration()
             action = .confirm(within: limit, because: .login(touched: try reader.bool() ? try reader.text() : nil))
-        case 15:
-            action = .confirm(within: try reader.duration(), because: .everyHost)
+        case 15, 29:
+            action = .confirm(within: try reader.duration(), because: tag == 15 ? .everyHost : .program)
         case 16: action = .checkout(for: .root)
         case 17: action = .grant(try GroupName(from: &reader))
         case 18:

@@ -67,3 +67,57 @@ extension Probe.Target {
         }
     }
 }
+
+extension ProbeAnswer: WireCodable {
+    /// As for probes: a tag, two numbers and some bytes. The second number is one more than the length in `cutOff`.
+    package func encode(to writer: inout ByteWriter) {
+        var (first, second, bytes): (Int, Int, [UInt8]) = (0, 0, [])
+        let tag: UInt8
+        switch self {
+        case .passed: tag = 0
+        case .unreachable(let code): (tag, first) = (1, code)
+        case .notAccepted: tag = 2
+        case .late(let received): (tag, first) = (3, received)
+        case .closed(let received): (tag, first) = (4, received)
+        case .status(let status): (tag, first) = (5, status)
+        case .notHTTP(let beginning): (tag, bytes) = (6, beginning)
+        case .headerTooLong: tag = 7
+        case .cutOff(let received, let length): (tag, first, second) = (8, received, (length ?? -1) &+ 1)
+        case .responseCode(let code): (tag, first) = (9, code)
+        case .noRecord: tag = 10
+        case .truncated: tag = 11
+        case .malformed: tag = 12
+        case .unrelated: tag = 13
+        }
+        writer.byte(tag)
+        writer.signed(Int64(first))
+        writer.signed(Int64(second))
+        writer.blob(bytes)
+    }
+
+    package init(from reader: inout ByteReader) throws(WireError) {
+        let tag = try reader.byte()
+        let first = Int(try reader.signed())
+        let second = Int(try reader.signed())
+        let bytes = try reader.blob(limit: 64)
+        // What an answer has no use for is empty.
+        guard [1, 3, 4, 5, 8, 9].contains(tag) || first == 0, tag == 8 || second == 0, tag == 6 || bytes.isEmpty else { throw .badValue }
+        switch tag {
+        case 0: self = .passed
+        case 1: self = .unreachable(code: first)
+        case 2: self = .notAccepted
+        case 3: self = .late(received: first)
+        case 4: self = .closed(received: first)
+        case 5: self = .status(first)
+        case 6: self = .notHTTP(bytes)
+        case 7: self = .headerTooLong
+        case 8: self = .cutOff(received: first, of: second == 0 ? nil : second &- 1)
+        case 9: self = .responseCode(first)
+        case 10: self = .noRecord
+        case 11: self = .truncated
+        case 12: self = .malformed
+        case 13: self = .unrelated
+        default: throw .unknownCase
+        }
+    }
+}

@@ -20,6 +20,8 @@ package indirect enum Reply: Hashable, Sendable {
     case began(step: Int)
     /// A unit needs time; sent every second.
     case waiting(Waiting)
+    /// A service has not answered the probe that began as it should; sent every second, with the last answer.
+    case unanswered(ProbeAnswer, elapsed: Int, limit: Int)
     /// The result of the test that began: the program's exit status, and at most `testLimit` bytes of its output.
     case tested(status: Int, output: [UInt8])
     /// A step failed with this error; the agent is rolling back.
@@ -43,7 +45,31 @@ package indirect enum Reply: Hashable, Sendable {
     case report([UInt8])
     case pong
 
+    static var finishedTag: UInt8 { 7 }
     package static var testLimit: Int { 64 << 10 }
+}
+
+/// A reply as one process of the agent passes it on for another, unread.
+package struct RelayedReply: WireCodable {
+    private let bytes: [UInt8]
+
+    package init(_ reply: Reply) {
+        var writer = ByteWriter()
+        reply.encode(to: &writer)
+        bytes = writer.bytes
+    }
+
+    package init(from reader: inout ByteReader) throws(WireError) {
+        bytes = reader.rest()
+        if bytes.isEmpty { throw .truncated }
+    }
+
+    package func encode(to writer: inout ByteWriter) { for byte in bytes { writer.byte(byte) } }
+
+    /// Whether it is the last one, `finished`.
+    package var isLast: Bool { bytes[0] == Reply.finishedTag && bytes.count > 1 }
+    /// Whether it is `finished` with this outcome.
+    package func says(_ ending: Outcome.Ending) -> Bool { isLast && bytes[1] == ending.rawValue }
 }
 
 /// The state that a host waits for: the end of a systemd job, or of the time that a unit has to stay healthy.
@@ -121,6 +147,12 @@ package indirect enum Outcome: Hashable, Sendable {
     case rolledBack(AgentError)
     /// The rollback failed as well. The host is in neither state and needs manual repair.
     case broken(AgentError, undoing: [AgentError], Remainder)
+
+    /// The outcome in a word, as the wire has it.
+    package enum Ending: UInt8, Sendable {
+        case deployed = 0
+        case rolledBack, broken, unchanged
+    }
 
     /// The part of the host that was not restored.
     package enum Remainder: UInt8, Hashable, Sendable {

@@ -22,7 +22,8 @@ struct Deptool: AsyncParsableCommand {
             """,
         version: toolVersion,
         subcommands: [
-            InitCommand.self, PlanCommand.self, DiffCommand.self, DeployCommand.self, UndoCommand.self, StatusCommand.self,
+            InitCommand.self, PlanCommand.self, DiffCommand.self, CheckCommand.self, DeployCommand.self, UndoCommand.self,
+            StatusCommand.self,
             VerifyCommand.self, LogCommand.self, SyncCommand.self, PingCommand.self,
             ForgetCommand.self, DoctorCommand.self,
         ])

@@ -20,6 +20,8 @@ import Wire
             ),
             (.command(arguments: ["systemd-sysusers"], status: 137, output: ""), "`systemd-sysusers` was killed by signal 9"),
             (.command(arguments: ["x"], status: 128, output: ""), "`x` failed with status 128"),
+            (.command(arguments: ["x"], status: 192, output: ""), "`x` was killed by signal 64"),
+            (.command(arguments: ["x"], status: 255, output: ""), "`x` failed with status 255"),
             (.timeout(arguments: ["systemctl", "start", "a.service"], seconds: 90), "`systemctl start a.service` did not end within 90 s"),
             (.corrupt(path: "apps/a/x"), "the content of apps/a/x is not what it should be"),
             (.cancelled, "given up by the operator"),

@@ -100,7 +100,7 @@ import Testing
             case .test(.sshdBefore): 1
             case .test: 19
             case .confirm(_, .login): 19
-            case .confirm(_, .everyHost): 20
+            case .confirm(_, .everyHost), .confirm(_, .program): 20
             }
         }
         func reloads(_ step: Step, _ unit: UnitName) -> Bool { if case .reload(unit, _, _, _) = step.action { true } else { false } }

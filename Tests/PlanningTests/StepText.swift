@@ -42,6 +42,7 @@ func text(_ step: Step) -> String {
         case .probe(let probe): "probe \(probe.target)"
         case .test(let test): "test \(test)"
         case .confirm(let limit, .login(let touched)): "confirm login (\(touched ?? "always")) \(limit)"
+        case .confirm(let limit, .program): "confirm by program \(limit)"
         case .confirm(let limit, .everyHost): "confirm every host \(limit)"
         }
     return (step.app.map { $0.text + ": " } ?? "") + what

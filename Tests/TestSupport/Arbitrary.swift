@@ -100,7 +100,7 @@ extension Seeded {
             case 23: .stop(unit(), within: duration())
             case 24: .validate([text()] + list { $0.text() }, within: duration())
             case 25: .probe(probe())
-            case 14: .confirm(within: duration(), because: .everyHost)
+            case 14: .confirm(within: duration(), because: pick([.everyHost, .program]))
             default: .check(unit(), settle: int(0...1) == 0 ? nil : duration(), within: duration())
             }
         return Step(optional { $0.app() }, action)
@@ -121,6 +121,14 @@ extension Seeded {
         var probe = Probe(target)
         (probe.within, probe.timeout, probe.successes) = (duration(), duration(), int(0...Probe.maximumSuccesses))
         return probe
+    }
+
+    mutating func probeAnswer() -> ProbeAnswer {
+        pick([
+            .passed, .unreachable(code: small()), .notAccepted, .late(received: count()), .closed(received: count()), .status(count()),
+            .notHTTP(bytes(int(0...64))), .headerTooLong, .cutOff(received: count(), of: optional { $0.count() }),
+            .responseCode(int(0...15)), .noRecord, .truncated, .malformed, .unrelated,
+        ])
     }
 
     mutating func preparation() -> Preparation {
@@ -203,7 +211,10 @@ extension Seeded {
     }
 
     mutating func problem() -> Problem {
-        switch int(0...25) {
+        switch int(0...28) {
+        case 26: .check(of: app(), pick([.command(arguments: [text()], status: small(), output: text()), .noQuadlets]))
+        case 27: .probe(probe(), probeAnswer(), journal: text())
+        case 28: .programRefused(status: optional { $0.int(0...200) })
         case 25: .noFuture(operation: text(), code: small())
         case 14: .newerFormat(path: text(), writer: text())
         case 15: .noUser(UserName("u" + word("abc"))!)

@@ -18,10 +18,13 @@ package struct Command {
     private let system: System
     /// Reports a request to stop.
     private let interruption: any Interruption
+    /// The directory in which to run programs that are not trusted, in a copy of the host; nil for the host's own.
+    private let confinement: AbsolutePath?
 
-    init(system: System, interruption: any Interruption) {
+    init(system: System, interruption: any Interruption, confinement: AbsolutePath? = nil) {
         self.system = system
         self.interruption = interruption
+        self.confinement = confinement
     }
 
     /// Runs a program and waits for it, at most `limit`.
@@ -104,7 +107,12 @@ package struct Command {
         var bytes: [UInt8] = []
         for argument in arguments { bytes += Array(argument.utf8) + [0] }
         return bytes.withUnsafeBytes { buffer in
-            csys_spawn(buffer.baseAddress, buffer.count, arguments.count, null, output, output)
+            if let confinement {
+                return csys_future_run(
+                    buffer.baseAddress, buffer.count, arguments.count, confinement.text, null, output, Self.keepsNetworkPrivilege(arguments)
+                )
+            }
+            return csys_spawn(buffer.baseAddress, buffer.count, arguments.count, null, output, output)
         }
     }
 }

@@ -10,14 +10,9 @@ struct HostLog {
     let system: System
 
     /// Appends a line. A failure to write the log does not undo a deploy.
-    func append(_ preparation: Preparation, from: ObjectID?, _ outcome: Outcome) {
+    func append(_ preparation: Preparation, from: ObjectID?, _ end: RelayedReply) {
         let word =
-            switch outcome {
-            case .deployed: "deployed"
-            case .unchanged: "unchanged"
-            case .rolledBack: "rolled-back"
-            case .broken: "broken"
-            }
+            end.says(.deployed) ? "deployed" : end.says(.unchanged) ? "unchanged" : end.says(.rolledBack) ? "rolled-back" : "broken"
         let line =
             String(csys_realtime_ns() / 1_000_000_000) + " " + (from?.hex ?? "none") + " " + preparation.record.commit.hex + " " + word
             + " "

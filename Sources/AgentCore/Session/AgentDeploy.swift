@@ -13,7 +13,7 @@ extension Agent {
         case .held(let holder): port.send(.busy(holder))
         case .acquired(let lock):
             if hasSystemd { ControlGroup(system: system).enter() }
-            let outcome: Outcome?
+            let outcome: RelayedReply?
             do {
                 outcome = try deployLocked(preparation)
             } catch {
@@ -23,12 +23,12 @@ extension Agent {
             cleanUp(lock)
             // A client that receives the outcome finds the host unlocked.
             _ = consume lock
-            if let outcome { port.send(.finished(outcome)) }
+            if let outcome { port.send(outcome) }
         }
     }
 
     /// Nil if no step ran: the host is not in the expected state, or the operator cancelled.
-    private func deployLocked(_ preparation: Preparation) throws(AgentError) -> Outcome? {
+    private func deployLocked(_ preparation: Preparation) throws(AgentError) -> RelayedReply? {
         let leftovers = StaleFiles(system: system)
         // A transaction that another operator's agent left open since this session began. If it cannot be undone now,
         // the files that its rollback needs must stay.
@@ -71,7 +71,7 @@ extension Agent {
         }
         let outcome = apply(preparation, stored)
         HostLog(system: system).append(preparation, from: old?.commit, outcome)
-        if case .deployed = outcome {
+        if outcome.says(.deployed) {
             // If this fails, the next agent does it.
             try? leftovers.closeCommitted()
             try? leftovers.removeAgents(except: ownName)
@@ -105,6 +105,7 @@ extension Agent {
                         port.send(.obstructed(found.failures, more: found.more))
                         return false
                     }
+                    guard try passesChecks(preparation) else { return false }
                     isReady = true
                 }
                 port.send(.staged(missing: missing))
@@ -143,7 +144,23 @@ extension Agent {
         return found
     }
 
-    private func apply(_ preparation: Preparation, _ old: StoredRecord?) -> Outcome {
+    /// Runs the checks of the apps, which report what fails.
+    private func passesChecks(_ preparation: Preparation) throws(AgentError) -> Bool {
+        let future = Future(system: system, preparation: preparation, old: try StoredRecord.load(system))
+        guard let first = future.firstCheck else { return true }
+        port.send(.began(step: first))
+        guard executor.isDetached else {
+            port.send(.obstructed([AgentError(.noFuture(operation: "fork", code: 38))], more: 0))
+            return false
+        }
+        guard let end = executor.execute(port: port, { future.run($0) }) else {
+            port.send(.obstructed([AgentError(step: first, .agentDied)], more: 0))
+            return false
+        }
+        return end.says(.deployed)
+    }
+
+    private func apply(_ preparation: Preparation, _ old: StoredRecord?) -> RelayedReply {
         let outcome = executor.execute(port: port) { supervisor in
             Transaction(
                 system: self.system, systemd: self.systemd(supervisor), preparation: preparation, old: old,
@@ -154,9 +171,9 @@ extension Agent {
         // The process that ran the steps was killed; this one still holds the lock.
         do {
             let failure = AgentError(.agentDied)
-            return try finishTransaction(because: failure) ?? .rolledBack(failure)
+            return RelayedReply(.finished(try finishTransaction(because: failure) ?? .rolledBack(failure)))
         } catch {
-            return .broken(AgentError(.agentDied), undoing: [error], .files)
+            return RelayedReply(.finished(.broken(AgentError(.agentDied), undoing: [error], .files)))
         }
     }
 }

@@ -4,17 +4,21 @@ import Wire
 
 /// Runs transactions: in a separate process on a host, in place in tests.
 package protocol Executor: AnyObject {
-    /// Runs `work` while it listens on `port` for a cancellation, and forwards the reports of `work`. Nil if the
-    /// process that ran it died.
-    func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> Outcome?
+    /// Runs `work` while it listens on `port` for a cancellation, and forwards the reports of `work`. Returns the last
+    /// reply, `finished`, without forwarding it; nil if the process that ran it died.
+    func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> RelayedReply?
+    /// Whether work runs in a process of its own.
+    var isDetached: Bool { get }
 }
 
 /// Runs work in place, in the caller's process.
 package final class InlineExecutor: Executor {
     package init() {}
 
-    package func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> Outcome? {
-        work(PortSupervisor(port: port))
+    package let isDetached = false
+
+    package func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> RelayedReply? {
+        RelayedReply(.finished(work(PortSupervisor(port: port))))
     }
 }
 
@@ -51,10 +55,12 @@ final class PortSupervisor: Supervisor {
 package final class DetachedExecutor: Executor {
     package init() {}
 
-    package func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> Outcome? {
+    package let isDetached = true
+
+    package func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> RelayedReply? {
         var (ours, theirs): (Int32, Int32) = (-1, -1)
         guard csys_socketpair(&ours, &theirs) == 0 else {
-            return .unchanged(AgentError(.run, "agent", code: 24))  // EMFILE
+            return RelayedReply(.finished(.unchanged(AgentError(.run, "agent", code: 24))))  // EMFILE
         }
         let pid = csys_fork()
         if pid == 0 {
@@ -67,7 +73,7 @@ package final class DetachedExecutor: Executor {
         _ = csys_close(theirs)
         guard pid > 0 else {
             _ = csys_close(ours)
-            return .unchanged(AgentError(.run, "agent", code: -pid))
+            return RelayedReply(.finished(.unchanged(AgentError(.run, "agent", code: -pid))))
         }
         let outcome = relay(port, ours)
         _ = csys_close(ours)
@@ -76,7 +82,7 @@ package final class DetachedExecutor: Executor {
     }
 
     /// Forwards the child's reports until it has finished, and tells the child if the operator cancels or disconnects.
-    private func relay(_ port: Port, _ socket: Int32) -> Outcome? {
+    private func relay(_ port: Port, _ socket: Int32) -> RelayedReply? {
         var decoder = FrameDecoder()
         var isListening = true
         port.expectSignsOfLife()
@@ -94,8 +100,8 @@ package final class DetachedExecutor: Executor {
             }
             guard items[0].readable else { continue }
             guard decoder.fill({ csys_read(socket, $0.baseAddress, $0.count) }) > 0 else { return nil }
-            while let reply = try? decoder.next(Reply.self) {
-                if case .finished(let outcome) = reply { return outcome }
+            while let reply = try? decoder.next(RelayedReply.self) {
+                if reply.isLast { return reply }
                 port.send(reply)
             }
         }

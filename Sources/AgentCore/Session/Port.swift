@@ -46,6 +46,8 @@ package final class Port {
     /// reveals what has to be undone.
     func send(_ reply: Reply) { write(Frame.encode(reply)) }
 
+    func send(_ reply: RelayedReply) { write(Frame.encode(reply)) }
+
     private func write(_ bytes: [UInt8]) {
         var rest = bytes[...]
         while isOpen, !rest.isEmpty {

@@ -74,13 +74,7 @@ struct UnitCheck {
 
     private func wait(_ pause: Duration) throws(AgentError) {
         let deadline = csys_monotonic_ns() + Int64(pause.wholeMilliseconds + 1) * 1_000_000
-        while true {
-            if let reason = interruption.reason { throw AgentError(reason) }
-            let remaining = (deadline - csys_monotonic_ns() + 999_999) / 1_000_000
-            guard remaining > 0 else { return }
-            var items = [csys_poll_item(fd: interruption.descriptor, readable: true, writable: false)]
-            _ = csys_poll(&items, items.count, remaining)
-        }
+        _ = try awaitSocket(-1, until: deadline, heeding: interruption)
     }
 }
 

@@ -128,7 +128,11 @@ struct Transaction {
         case .enable: try enable(preparation.steps[range])
         case .start, .restart, .restartIfUp: try bringUp(range, journal)
         case .reload: try reload(range, journal)
-        case .probe: break
+        case .probe(let probe):
+            guard let systemd else { return }
+            var units: [UnitName] = []
+            for unit in preparation.record.units where unit.app == step.app { units.append(unit.name) }
+            try Probing(system: system, systemd: systemd, interruption: supervisor).run(probe, units)
         case .check:
             guard let systemd else { return }
             try UnitCheck(systemd: systemd, interruption: supervisor).check(
@@ -143,7 +147,7 @@ struct Transaction {
     }
 
     /// The files that this deploy places in a directory. Other files there must not be able to fail the deploy.
-    private func placed(in directory: AbsolutePath) -> [String] {
+    func placed(in directory: AbsolutePath) -> [String] {
         var files: [String] = []
         for step in preparation.steps {
             if case .place(let path, _, _, _) = step.action, path.isInside(directory) { files.append(path.text) }
@@ -242,7 +246,7 @@ struct Transaction {
     }
 
     /// Runs a step that changes only the file system.
-    private func change(_ step: Step, _ noted: NotedPaths) throws(AgentError) {
+    func change(_ step: Step, _ noted: NotedPaths) throws(AgentError) {
         switch (step.action, step.app) {
         case (.activate, let app?):
             if let old = try versionToClose(app) { try system.setReaders(old, gid: 0, mode: 0o700) }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "csystem_future.h"
+
 // Files ---------------------------------------------------------------------------------------------------------
 
 typedef enum : uint8_t {
@@ -232,6 +234,27 @@ void csys_monitor_unlock(csys_monitor *monitor);
 void csys_monitor_wait(csys_monitor *monitor, int64_t timeout_ms);
 void csys_monitor_wake_all(csys_monitor *monitor);
 
+// Sockets, close-on-exec and non-blocking -----------------------------------------------------------------------
+
+int csys_socket(int family, int type);
+// Starts to connect to 4 bytes of an IPv4 address or 16 of an IPv6 address; the socket becomes writable when connected or
+// failed.
+int csys_connect_address(const uint8_t *address, size_t length, uint16_t port, bool datagram);
+// 0, or why it failed. A socket that is connected to itself counts as refused: nobody else listens on that port.
+int csys_connect_result(int fd);
+// -EAGAIN while the listener's backlog is full.
+int csys_connect_unix(const char *path);
+int csys_listen_unix(const char *path);
+int csys_accept(int listener);
+
+// As read(2) and write(2), on a socket: no SIGPIPE; EINTR is retried; -EAGAIN if it would wait.
+int64_t csys_receive(int fd, void *buffer, size_t count);
+int64_t csys_peek(int fd, void *buffer, size_t count);  // leaves it there to be received
+int64_t csys_send(int fd, const void *buffer, size_t count);
+int csys_shutdown(int fd);  // both directions
+int csys_shutdown_writing(int fd);
+int csys_set_nonblocking(int fd);
+
 #ifndef DEPTOOL_EMBEDDED
 // The network and the operator's own account: the client only ----------------------------------------------------
 
@@ -252,19 +275,7 @@ void csys_lookup_free(csys_lookup *lookup);
 // Starts to connect a non-blocking socket to the address at `index`, with TCP_NODELAY; it becomes writable when
 // connected or failed.
 int csys_connect_start(csys_lookup *lookup, size_t index);
-int csys_connect_result(int fd);  // 0, or why it failed
 int64_t csys_address_text(csys_lookup *lookup, size_t index, char *buffer, size_t size);  // numeric; the length
-int csys_connect_unix(const char *path);  // non-blocking afterwards
-int csys_listen_unix(const char *path);  // non-blocking
-int csys_accept(int listener);  // non-blocking afterwards, close-on-exec
-
-// As read(2) and write(2), on a socket: no SIGPIPE; EINTR is retried; -EAGAIN if it would wait.
-int64_t csys_receive(int fd, void *buffer, size_t count);
-int64_t csys_peek(int fd, void *buffer, size_t count);  // leaves it there to be received
-int64_t csys_send(int fd, const void *buffer, size_t count);
-int csys_shutdown(int fd);  // both directions
-int csys_shutdown_writing(int fd);
-int csys_set_nonblocking(int fd);
 
 // For the operator's own files, which may be symlinks. Unlike the functions above, these follow them.
 int csys_open_followed(const char *path);

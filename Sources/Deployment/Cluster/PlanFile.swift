@@ -145,7 +145,7 @@ extension PlanFile: WireCodable {
     package func encode(to writer: inout ByteWriter) {
         writer.text(cluster)
         writer.text(safety.guard.rawValue)
-        writer.byte(safety.isAtomic ? 1 : 0)
+        writer.byte((safety.isAtomic ? 1 : 0) | (safety.runsChecks ? 0 : 2))
         writer.id(root)
         writer.list(hosts)
         writer.list(objects)
@@ -156,9 +156,9 @@ extension PlanFile: WireCodable {
         // A directory's name, and part of a commit message.
         guard !cluster.isEmpty, cluster.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "/") }) else { throw .badValue }
         guard let when = Safety.Guard(rawValue: try reader.text()) else { throw .unknownCase }
-        let isAtomic = try reader.byte()
-        guard isAtomic <= 1 else { throw .unknownCase }
-        safety = Safety(guard: when, isAtomic: isAtomic == 1)
+        let flags = try reader.byte()
+        guard flags <= 3 else { throw .unknownCase }
+        safety = Safety(guard: when, isAtomic: flags & 1 != 0, runsChecks: flags & 2 == 0)
         root = try reader.id()
         hosts = try reader.list(of: Host.self)
         objects = try reader.list(of: RecordedObject.self)

@@ -42,6 +42,11 @@ package final class Deploy: Sendable {
     private let consent = Barrier(1)
     /// Met before any host keeps its new state, if all or none must.
     private let commitBarrier: Barrier
+    /// The single vote of the operator's program, and its exit status.
+    private let programBarrier = Barrier(1)
+    private let programStatus = Monitor<Int?>(nil)
+    private let isProgramRun = Monitor(false)
+    private let isCancelled = Monitor(false)
     /// One per host of the plan.
     private let interrupts: [Interrupt]
 
@@ -101,14 +106,19 @@ package final class Deploy: Sendable {
     package func commit(
         root: ObjectID, _ kind: HistoryEntry.Kind = .deploy, cluster: String, store: Store
     ) throws(StoreError) -> ObjectID {
-        let commit = try store.begin(plan, root: root, kind, cluster: cluster)
+        let commit =
+            options.isRehearsal
+            ? try store.commit(tree: root, parent: try store.lastCommit(), author: store.author(), message: "check", time: 0)
+            : try store.begin(plan, root: root, kind, cluster: cluster)
         decision.update { $0 = .commit(commit) }
         return commit
     }
 
     /// Notes a host's result, once the deploy is committed. If that fails, the host itself still has it.
     private func note(_ host: Hostname, _ result: HostResult) {
-        guard case .commit(let commit) = decision.update({ $0 }), let store = try? Store.open(at: storePath) else { return }
+        guard !options.isRehearsal, case .commit(let commit) = decision.update({ $0 }), let store = try? Store.open(at: storePath) else {
+            return
+        }
         let time = csys_realtime_ns() / 1_000_000_000
         try? store.note([.ended(time: time, commit: commit, host, result.end, String(phrase(result).prefix(1000)))])
     }
@@ -124,6 +134,8 @@ package final class Deploy: Sendable {
     /// Gives up: leaves hosts that are connecting or staging as they are, and rolls back those that run their steps.
     package func cancel() {
         for interrupt in interrupts { interrupt.fire() }
+        // Ends the operator's program, after which the hosts find that they are interrupted.
+        isCancelled.update { $0 = true }
     }
 
     // MARK: One host
@@ -166,6 +178,10 @@ package final class Deploy: Sendable {
             guard try stagedBarrier.decision(keepalive: { () throws(HostError) in try session.sendKeepalive() }) else {
                 session.abandon()
                 return .failed(.otherHostNotReady)
+            }
+            if options.isRehearsal {
+                session.abandon()
+                return .checked
             }
             isApplying = true
             let password = session.conversation.sudoPassword
@@ -221,14 +237,35 @@ package final class Deploy: Sendable {
                 _ = csys_poll(nil, 0, 1000)
             }
             return .notConfirmed(seconds: 0)
-        case .everyHost:
+        case .everyHost, .program:
             refusedLogin = nil
             barriers = []
             commitBarrier.vote(.ready)
             do throws(HostError) {
-                return try commitBarrier.decision(keepalive: sendKeepalive) ? nil : .otherHostFailed
+                guard try commitBarrier.decision(keepalive: sendKeepalive) else { return .otherHostFailed }
+                guard because == .program else { return nil }
+                runProgram()
+                if try programBarrier.decision(keepalive: sendKeepalive) { return nil }
+                if isCancelled.update({ $0 }) { return .cancelled }
+                return .programRefused(status: programStatus.update { $0 } ?? nil)
             } catch {
                 return error.whyNotReady
+            }
+        }
+    }
+
+    /// Runs the operator's program once, on a thread of its own, for all hosts that wait.
+    private func runProgram() {
+        let isFirst = isProgramRun.update { isRun -> Bool in
+            defer { isRun = true }
+            return !isRun
+        }
+        guard isFirst, let confirm = options.confirm else { return }
+        Task.detached { [programStatus, programBarrier, isCancelled] in
+            await onOwnThread {
+                let status = confirm { isCancelled.update { $0 } }
+                programStatus.update { $0 = status }
+                programBarrier.vote(status == 0 ? .ready : .against)
             }
         }
     }

@@ -8,11 +8,21 @@ package struct DeployOptions: Sendable {
     package var unreachable: Unreachable
     /// Forget hosts on which nothing remains.
     package var forgets: Bool
+    /// Whether to end when the hosts have passed their checks, and to change nothing.
+    package var isRehearsal: Bool
+    /// Runs a program of the operator, once all hosts are ready to commit, and ends it when the deploy is cancelled: its exit
+    /// status, nil if it took too long.
+    package var confirm: (@Sendable (_ isCancelled: () -> Bool) -> Int?)?
 
-    package init(connectsEarly: Bool = false, unreachable: Unreachable = .stop, forgets: Bool = false) {
+    package init(
+        connectsEarly: Bool = false, unreachable: Unreachable = .stop, forgets: Bool = false, isRehearsal: Bool = false,
+        confirm: (@Sendable (_ isCancelled: () -> Bool) -> Int?)? = nil
+    ) {
         self.connectsEarly = connectsEarly
         self.unreachable = unreachable
         self.forgets = forgets
+        self.isRehearsal = isRehearsal
+        self.confirm = confirm
     }
 }
 

@@ -19,6 +19,8 @@ package enum HostEvent: Sendable {
     case applying(Step)
     /// A unit takes its time; repeated every second.
     case waiting(Waiting)
+    /// A service has not passed its probe yet; repeated every second, in seconds.
+    case unanswered(Probe, ProbeAnswer, elapsed: Int, limit: Int)
     case undoing(AgentError)
     case ended(HostResult)
 
@@ -50,6 +52,8 @@ package enum HostWarning: Hashable, Sendable {
 /// The result of a deploy on one host.
 package enum HostResult: Hashable, Sendable {
     case deployed
+    /// Every check passed, and nothing was changed, as wished.
+    case checked
     case rolledBack(AgentError)
     /// The host is back in its old state because no new login worked; the error of the last attempt.
     case lockedOut(HostError)

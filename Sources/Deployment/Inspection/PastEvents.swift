@@ -95,7 +95,7 @@ extension HostResult {
     /// For the history.
     var end: DeployEnd {
         switch self {
-        case .deployed: .done
+        case .deployed, .checked: .done
         case .rolledBack, .lockedOut: .rolledBack
         case .broken: .broken
         case .failed, .stale: .failed

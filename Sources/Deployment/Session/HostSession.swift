@@ -94,8 +94,17 @@ struct HostSession {
         try sendToLiving(small, from: contents, onProgress: progress)
         var resumed: [ObjectID: UInt64] = [:]
         var hasSupplied = false
+        var isChecking = false
         while true {
-            switch try conversation.receive(deadline: .after(Conversation.patienceForWork)) {
+            // While checks run, the agent answers at any time.
+            let reply =
+                isChecking
+                ? try receiveOrCancel() : try conversation.receive(deadline: .after(Conversation.patienceForWork))
+            switch reply {
+            case .began(let index):
+                guard preparation.steps.indices.contains(index), case .validate = preparation.steps[index].action else { throw .unexpected }
+                isChecking = true
+                report(.applying(preparation.steps[index]))
             case .resumed(let parts):
                 for part in parts { resumed[part.id] = part.size }
             case .locked:
@@ -192,6 +201,9 @@ struct HostSession {
                 guard next > 0, case .test(let test) = plan.steps[next - 1].action else { throw .unexpected }
                 tests[test] = (status, output)
             case .waiting(let waiting): report(.waiting(waiting))
+            case .unanswered(let answer, let elapsed, let limit):
+                guard next > 0, case .probe(let probe) = plan.steps[next - 1].action else { throw .unexpected }
+                report(.unanswered(probe, answer, elapsed: elapsed, limit: limit))
             case .undoing(let failure): report(.undoing(refusal ?? failure))
             case .finished(.rolledBack(let failure)): return .rolledBack(refusal ?? failure)
             case .finished(.broken(let failure, let undoing, let remainder)):

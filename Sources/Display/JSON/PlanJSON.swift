@@ -104,6 +104,7 @@ func stepJSON(_ step: Step) -> JSONValue {
         ]
     case .test(let test): members.append(("test", .string(test.word)))
     case .confirm(_, .login(let touched)): members += [("confirmation", "login"), ("because", JSONValue(touched))]
+    case .confirm(_, .program): members += [("confirmation", "program"), ("because", .null)]
     case .confirm(_, .everyHost): members += [("confirmation", "every-host"), ("because", .null)]
     }
     return .object(members)

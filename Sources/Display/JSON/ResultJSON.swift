@@ -21,6 +21,11 @@ package func progressJSON(_ host: Hostname, _ event: HostEvent) -> JSONValue {
             ("state", "waiting"), ("message", .string(waiting.phrase)), ("unit", .string(waiting.unit.text)),
             ("elapsed_ms", JSONValue(waiting.elapsed * 1000)), ("limit_ms", JSONValue(waiting.limit * 1000)),
         ]
+    case .unanswered(let probe, let answer, let elapsed, let limit):
+        members += [
+            ("state", "probing"), ("message", .string("waiting for \(probe.phrase): \(answer.phrase)")), ("probe", .string(probe.phrase)),
+            ("elapsed_ms", JSONValue(elapsed * 1000)), ("limit_ms", JSONValue(limit * 1000)),
+        ]
     case .undoing(let failure): members += [("state", "rolling-back"), ("message", .string(failure.phrase))]
     case .ended: break
     }
@@ -43,6 +48,7 @@ extension HostResult {
     var word: String {
         switch self {
         case .deployed: DeployEnd.done.rawValue
+        case .checked: "checked"
         case .rolledBack, .lockedOut: DeployEnd.rolledBack.rawValue
         case .broken: DeployEnd.broken.rawValue
         case .failed: DeployEnd.failed.rawValue

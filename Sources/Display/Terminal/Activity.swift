@@ -25,7 +25,7 @@ struct Activity: Sendable {
     var since: Duration
     var upload: Upload?
     /// The time that the host itself reports.
-    var wait: Waiting?
+    var wait: (elapsed: Int, limit: Int)?
 
     init(kind: Kind, phrase: String, since: Duration) { (self.kind, self.phrase, self.since) = (kind, phrase, since) }
 
@@ -33,7 +33,8 @@ struct Activity: Sendable {
         self.init(kind: event.kind, phrase: event.phrase(isUndoing: isUndoing), since: now)
         switch event {
         case .staging(let sent, let total) where total >= 1 << 20: upload = Upload(sent: sent, total: total, at: now)
-        case .waiting(let waiting): wait = waiting
+        case .waiting(let waiting): wait = (waiting.elapsed, waiting.limit)
+        case .unanswered(_, _, let elapsed, let limit): wait = (elapsed, limit)
         default: break
         }
     }
@@ -98,9 +99,9 @@ extension HostEvent {
     fileprivate var kind: Activity.Kind {
         switch self {
         case .connected, .warning, .staged: .idle
-        case .ended(.deployed): .done
+        case .ended(.deployed), .ended(.checked): .done
         case .ended: .failed
-        case .connecting, .installingAgent, .locking, .staging, .applying, .waiting, .undoing: .working
+        case .connecting, .installingAgent, .locking, .staging, .applying, .waiting, .unanswered, .undoing: .working
         }
     }
 
@@ -117,6 +118,7 @@ extension HostEvent {
         case .staged: "ready"
         case .applying(let step): step.progress
         case .waiting(let waiting): (isUndoing ? "rolling back: " : "") + waiting.goalPhrase
+        case .unanswered(let probe, let answer, _, _): "waiting for \(probe.phrase): \(answer.phrase)"
         case .undoing(let failure): "rolling back: \(failure.phrase)"
         case .ended(let result): result.phrase
         }

@@ -26,7 +26,12 @@ package struct ProgressBoard: Sendable {
             if let upload = next.upload { next.upload = before.upload?.continued(by: upload) ?? upload }
         }
         var isNews = before?.phrase != next.phrase
-        if case .waiting(let waiting) = event { isNews = waiting.elapsed % 10 == 0 && before?.wait != waiting }
+        // A wait is told every ten seconds, and another answer of a service at once.
+        if let wait = next.wait {
+            let isRepeated = before?.wait.map { $0 == wait } ?? false
+            isNews = wait.elapsed % 10 == 0 && !isRepeated
+            if case .unanswered = event { isNews = isNews || before?.phrase != next.phrase }
+        }
         if let upload = next.upload, !isNews, upload.isWorthTelling(at: now) {
             isNews = true
             next.upload?.told = now

@@ -15,9 +15,11 @@ extension AgentError {
             problem.phrase + ".\nIf \(other.text) shall run instead of \(unit.text), stop and disable \(unit.text) on the host first."
         case .unit(_, .refusesStop, _), .unit(_, .refusesStart, _): withAdvice
         case .unit(_, _, let journal): withJournal(journal)
+        case .check(_, .command(_, _, let output)) where !output.isEmpty: problem.phrase + ":\n" + quoted(output)
+        case .probe(_, _, let journal): withJournal(journal)
         case .command(_, _, let output) where !output.isEmpty: problem.phrase + ":\n" + quoted(output)
         case .occupied, .noGroup, .noUser, .unitAlias, .placedChanged, .fixed, .otherAccess, .extendedAccess, .noRoom, .noInodes,
-            .noQuadlets:
+            .noQuadlets, .noFuture:
             withAdvice
         case .newerFormat(_, let writer):
             problem.phrase + ".\nUse the version of Deptool that deployed last"
@@ -42,7 +44,7 @@ extension Problem {
     var phrase: String {
         switch self {
         case .system(let operation, let path, let code): "cannot \(visible(operation)) \(visible(path)): \(linuxError(code))"
-        case .command(let arguments, let status, _) where status > 128:
+        case .command(let arguments, let status, _) where signals.contains(status - 128):
             "`\(visible(arguments.joined(separator: " ")))` was killed by signal \(status - 128)"
         case .command(let arguments, let status, _):
             "`\(visible(arguments.joined(separator: " ")))` failed with status \(status)"
@@ -61,6 +63,8 @@ extension Problem {
         case .notConfirmed(let seconds):
             "no new login to the host worked\(seconds > 0 ? " within \(seconds) s" : ""), so this would have locked you out"
         case .otherHostFailed: "another host did not succeed"
+        case .programRefused(let status?): "the program of --confirm-with failed (status \(status))"
+        case .programRefused(nil): "the program of --confirm-with did not end within 5 minutes"
         case .agentDied: "the agent was killed"
         case .interrupted: "an earlier deploy was interrupted"
         case .protocolViolation: "the agent was asked for something that makes no sense"
@@ -77,6 +81,14 @@ extension Problem {
             "\(size(needed)) are needed in \(visible(directory.text)), \(size(available)) are free"
         case .noInodes(let needed, let available):
             "room for \(count(Int(clamping: needed), "file")) is needed in \(Layout.root.text), there is room for \(available)"
+        case .check(let app, .command(let arguments, let status, _)) where signals.contains(status - 128):
+            "check `\(visible(arguments.joined(separator: " ")))` of \(app.text) was killed by signal \(status - 128)"
+        case .check(let app, .command(let arguments, let status, _)):
+            "check `\(visible(arguments.joined(separator: " ")))` of \(app.text) failed (status \(status))"
+        case .check(let app, .timeout(let arguments, let seconds)):
+            "check `\(visible(arguments.joined(separator: " ")))` of \(app.text) did not end within \(seconds) s"
+        case .check(let app, let problem): "a check of \(app.text) did not run: \(problem.phrase)"
+        case .probe(let probe, let answer, _): "\(probe.phrase) \(answer.verdict)"
         case .noFuture(let operation, let code): "it cannot run checks: cannot \(visible(operation)): \(linuxError(code))"
         case .newerFormat(let path, _): "\(visible(path)) was written by a newer version of Deptool"
         case .unreadable(let path, let problem): "cannot understand \(visible(path)): \(problem.phrase)"
@@ -119,8 +131,11 @@ extension UnitProblem {
     }
 }
 
+/// Linux's signals. A program may also exit with a status above 128.
+private let signals = 1...64
+
 /// Linux's errno values as hosts report them, whatever this machine runs.
-private func linuxError(_ code: Int) -> String {
+func linuxError(_ code: Int) -> String {
     switch code {
     case 1: "operation not permitted"
     case 2: "no such file or directory"
@@ -137,6 +152,11 @@ private func linuxError(_ code: Int) -> String {
     case 30: "the file system is read-only"
     case 40: "too many symlinks"
     case 67: "it belongs to another user than the directory above it"
+    case 101: "the network is unreachable"
+    case 104: "the connection was reset"
+    case 110: "the connection timed out"
+    case 111: "connection refused"
+    case 113: "no route to the host"
     case 122: "disk quota exceeded"
     default: "error \(code)"
     }

@@ -74,6 +74,9 @@ extension Problem {
                 "Move \(isOne ? visible(path.text) : "them") away on the host, or make \(isOne ? "it a directory" : "them directories"). "
                 + "Symlinks on the way to a link are followed where only root can put them."
         case .occupied(let path, _, nil): return "Move \(isOne ? visible(path.text) : "them") away on the host."
+        case .noFuture:
+            return "A check runs in a copy of the host, made of namespaces and an overlay, which a container may not allow. "
+                + "`--no-checks` deploys without checks."
         case .noGroup(let group):
             return "Correct \"group\" in the app's manifest.json, or have the group made: "
                 + "a line `g \(isOne ? group.text : "GROUP") -` in a file of the app's sysusers directory does that."

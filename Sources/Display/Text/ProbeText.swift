@@ -42,3 +42,43 @@ extension Endpoint {
         return best.isEmpty ? joined(groups[...]) : "\(joined(groups[..<best.lowerBound]))::\(joined(groups[best.upperBound...]))"
     }
 }
+
+extension ProbeAnswer {
+    /// The last answer, for a progress line.
+    package var phrase: String {
+        switch self {
+        case .passed: "well"
+        case .unreachable(code: 111): "nothing listens"
+        case .unreachable(code: 2): "no such socket"
+        case .unreachable(let code): linuxError(code)
+        case .notAccepted: "no connection"
+        case .late(received: 0): "no answer"
+        case .late(let received): "\(count(received, "byte")) of an answer"
+        case .closed(received: 0): "closed without an answer"
+        case .closed(let received): "closed after \(count(received, "byte"))"
+        case .status(let status): "\(status)"
+        case .notHTTP(let bytes): "not HTTP: \(visible(String(decoding: bytes, as: UTF8.self)))"
+        case .headerTooLong: "a header without end"
+        case .cutOff(let received, let length?): "cut off after \(received) of \(count(length, "byte"))"
+        case .cutOff(let received, nil): "cut off after \(count(received, "byte"))"
+        case .responseCode(let code): Self.responseCodes[code] ?? "response code \(code)"
+        case .noRecord: "no such record"
+        case .truncated: "truncated"
+        case .malformed: "malformed"
+        case .unrelated: "answers to other questions"
+        }
+    }
+
+    /// For a sentence whose subject is the service.
+    var verdict: String {
+        switch self {
+        case .passed: "is well"
+        case .unreachable, .notAccepted: "cannot be reached: \(phrase)"
+        case .late: "did not answer in time: \(phrase)"
+        default: "answered wrong: \(phrase)"
+        }
+    }
+
+    /// RFC 1035, 4.1.1.
+    private static let responseCodes = [1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"]
+}

@@ -12,6 +12,7 @@ extension HostResult {
     package var phrase: String {
         switch self {
         case .deployed: "done"
+        case .checked: "every check passed"
         case .rolledBack(let failure): "rolled back: \(failure.phrase)"
         case .lockedOut(.sshdRefuses(let setting)):
             "rolled back: sshd would not let you in from its next restart on (\(visible(setting)))"
@@ -29,7 +30,7 @@ extension HostResult {
     /// Details beyond the phrase; nil if there are none.
     func explanation(_ host: Hostname, next: SummaryText.Next) -> String? {
         switch self {
-        case .deployed: return nil
+        case .deployed, .checked: return nil
         case .stale(let commit):
             let found =
                 commit.map { "It runs \($0.short), which the store did not know." }
@@ -250,6 +251,8 @@ package struct SummaryText {
     private func lastLine(_ results: [HostResult], _ took: Duration) -> String {
         let deployed = results.count { $0 == .deployed }
         if deployed == results.count { return "Deployed to \(count(deployed, "host")) in \(seconds(took))." }
+        let checked = results.count { $0 == .checked }
+        if checked == results.count { return "Checked \(count(checked, "host")) in \(seconds(took)). Nothing was changed." }
         var parts: [String] = []
         if deployed > 0 { parts.append("deployed to \(count(deployed, "host"))") }
         let rolledBack = results.count(where: \.isRolledBack)

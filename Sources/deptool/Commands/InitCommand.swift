@@ -21,12 +21,17 @@ struct InitCommand: ParsableCommand {
         help: ArgumentHelp(
             "Run this command before each plan, to render the config tree. An empty command removes the hook.", valueName: "command"))
     var render: String?
+    @Option(
+        help: ArgumentHelp(
+            "Run this command while the hosts of a deploy wait; they keep the new state only if it succeeds. An empty command removes it.",
+            valueName: "command"))
+    var confirmWith: String?
 
     func run() throws {
         let here = workingDirectory()
         let path = environment("DEPTOOL_STORE").map { absolute($0, in: here) } ?? here + "/" + Store.directoryName
         let store = try complaining { try open(path) }
-        guard dir != nil || render != nil else { return }
+        guard dir != nil || render != nil || confirmWith != nil else { return }
         let workspace = try dir.map { Workspace(store: store, directory: absolute($0, in: here)) } ?? Workspace(directory: nil)
         try workspace.checkPlace()
         let made = csys_make_directory_plain(workspace.directory)
@@ -34,6 +39,7 @@ struct InitCommand: ParsableCommand {
             throw CommandError("cannot create \(workspace.directory): \(String(cString: csys_strerror(-made)))")
         }
         if let render { try workspace.setRender(render) }
+        if let confirmWith { try workspace.setConfirmProgram(confirmWith) }
         guard dir != nil else { return }
         try complaining { try workspace.remember() }
         Terminal.write("The default cluster is \(workspace.directory).\n")

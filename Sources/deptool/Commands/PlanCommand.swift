@@ -23,7 +23,7 @@ struct PlanCommand: ParsableCommand {
     var out: String?
 
     func run() throws {
-        let planned = try PreparedPlan(cluster, limit, safety) ?? fromTree()
+        let planned = try PreparedPlan(cluster, limit, safety.safety) ?? fromTree()
         let (plan, workspace) = (planned.plan, planned.workspace)
         if let out { try planned.write(to: out, safety.safety) }
         output.write(

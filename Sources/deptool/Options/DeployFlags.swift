@@ -1,5 +1,6 @@
 import ArgumentParser
 import Deployment
+import Git
 import Model
 
 struct DeployFlags: ParsableArguments {
@@ -9,9 +10,21 @@ struct DeployFlags: ParsableArguments {
     var skipUnreachable = false
     @Flag(help: "Connect only after you have answered.")
     var noPreconnect = false
+    @Option(
+        help: ArgumentHelp(
+            "Run this command here while all hosts wait, and keep the new state only if it succeeds.", valueName: "command"))
+    var confirmWith: String?
     @OptionGroup var output: OutputOption
 
     func validate() throws {
         guard noConfirm || !output.json else { throw ValidationError("'--json' asks nothing: it goes with '--no-confirm'.") }
+    }
+}
+
+extension DeployRun {
+    init(_ ssh: SSHOptions, _ flags: DeployFlags, kind: HistoryEntry.Kind = .deploy, forgets: Bool = false, isPlanOnly: Bool) {
+        self.init(
+            ssh: ssh, output: flags.output, asks: !flags.noConfirm, skipsUnreachable: flags.skipUnreachable,
+            connectsEarly: !flags.noPreconnect, confirmWith: flags.confirmWith, kind: kind, forgets: forgets, isPlanOnly: isPlanOnly)
     }
 }

@@ -10,8 +10,10 @@ struct SafetyOptions: ParsableArguments {
     var `guard` = Safety.Guard.auto
     @Flag(help: "Roll back all hosts if one fails.")
     var atomic = false
+    @Flag(help: "Skip the checks of the apps.")
+    var noChecks = false
 
-    var safety: Safety { Safety(guard: `guard`, isAtomic: atomic) }
+    var safety: Safety { Safety(guard: `guard`, isAtomic: atomic, runsChecks: !noChecks) }
 }
 
 extension Safety.Guard: ExpressibleByArgument {}

@@ -9,13 +9,20 @@ import Planning
 /// Shows a plan, asks, and applies it.
 struct DeployRun {
     let ssh: SSHOptions
-    let flags: DeployFlags
+    let output: OutputOption
+    var asks = true
+    var skipsUnreachable = false
+    var connectsEarly = true
+    /// The program that has to confirm; nil for the one of the store's configuration, if any.
+    var confirmWith: String?
+    /// Whether to end when the checks have passed.
+    var isRehearsal = false
     var kind = HistoryEntry.Kind.deploy
     /// Whether to forget hosts on which nothing remains.
     var forgets = false
     var isPlanOnly = false
 
-    private var isJSON: Bool { flags.output.json }
+    private var isJSON: Bool { output.json }
 
     /// Plans with `plan`, and again whenever another operator has deployed meanwhile. Prints `nothing` if there is
     /// nothing to do.
@@ -23,27 +30,30 @@ struct DeployRun {
         nothing: (Workspace, Plan) -> String = nothingToDo, _ plan: () async throws -> PreparedPlan
     ) async throws {
         while true {
-            let ready = try await plan()
+            var ready = try await plan()
+            let program = isRehearsal ? nil : try ready.workspace.confirmProgram(confirmWith)
+            if program != nil { ready.plan = ready.plan.confirmedByProgram() }
             let (plan, workspace) = (ready.plan, ready.workspace)
-            flags.output.write(
+            output.write(
                 planJSON(plan, cluster: workspace.cluster),
                 or: plan.isEmpty ? nothing(workspace, plan) : PlanText(style: Terminal.style).render(plan))
             if plan.hosts.isEmpty || isPlanOnly { return }
             if !isJSON { Terminal.write("\n") }
-            let results = try await carryOut(ready)
+            let results = try await carryOut(ready, program)
             guard replans(results, ready) else { throw ExitCode(Self.status(results)) }
             Terminal.write("The store knows now what is deployed there. The new plan:\n\n")
         }
     }
 
-    private func carryOut(_ ready: PreparedPlan) async throws -> [HostResult] {
+    private func carryOut(_ ready: PreparedPlan, _ program: String?) async throws -> [HostResult] {
         let (plan, workspace) = (ready.plan, ready.workspace)
-        let isAsking = !flags.noConfirm
+        let isAsking = asks
         let screen = ProgressScreen(plan.hosts.map(\.host))
         let options = DeployOptions(
-            connectsEarly: isAsking && !flags.noPreconnect && Terminal.isInput && Terminal.isOutput,
-            unreachable: flags.skipUnreachable ? .skip : !isAsking || !Terminal.isInput ? .stop : .ask(screen.askWhetherToGoOn),
-            forgets: forgets)
+            connectsEarly: isAsking && connectsEarly && Terminal.isInput && Terminal.isOutput,
+            unreachable: skipsUnreachable ? .skip : !isAsking || !Terminal.isInput ? .stop : .ask(screen.askWhetherToGoOn),
+            forgets: forgets, isRehearsal: isRehearsal,
+            confirm: program.map(workspace.confirmation(by:)))
         let isJSON = isJSON
         let deploy: Deploy
         do {
@@ -89,7 +99,7 @@ struct DeployRun {
         screen.end()
         let took = Duration.nanoseconds(csys_monotonic_ns() - begun)
         let next: SummaryText.Next = replans(results.map(\.result), ready) ? .newPlan : .nothing
-        flags.output.write(
+        output.write(
             summaryJSON(commit: commit, exit: Self.status(results.map(\.result)), took: took),
             or: SummaryText(style: Terminal.style).render(results, took: took, next: next))
         // The deploy is over, and nothing depends on this.
@@ -99,7 +109,7 @@ struct DeployRun {
 
     /// Whether another operator has deployed, and this one can review a new plan.
     private func replans(_ results: [HostResult], _ ready: PreparedPlan) -> Bool {
-        !flags.noConfirm && ready.canBeRemade && results.contains { if case .stale = $0 { true } else { false } }
+        asks && ready.canBeRemade && results.contains { if case .stale = $0 { true } else { false } }
     }
 
     /// Returns once the operator confirms.
@@ -123,7 +133,7 @@ struct DeployRun {
     private static func status(_ results: [HostResult]) -> Int32 {
         let codes: [Int32] = results.map { result in
             switch result {
-            case .deployed: 0
+            case .deployed, .checked: 0
             case .failed, .stale: 1
             case .rolledBack, .lockedOut: 3
             case .unknown: 5

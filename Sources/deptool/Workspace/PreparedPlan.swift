@@ -8,7 +8,7 @@ import Planning
 /// A plan and its sources.
 struct PreparedPlan {
     let workspace: Workspace
-    let plan: Plan
+    var plan: Plan
     let root: ObjectID
     /// Whether to plan again if the hosts turn out to run something else.
     var canBeRemade = true
@@ -23,13 +23,14 @@ struct PreparedPlan {
     }
 
     /// The plan from a file that `deptool plan --out` wrote; nil if the argument is not a file.
-    init?(_ argument: PlanArgument, _ limit: LimitOption, _ safety: SafetyOptions) throws {
+    init?(_ argument: PlanArgument, _ limit: LimitOption, _ safety: Safety) throws {
         guard let path = argument.dir, let bytes = try Self.contents(of: absolute(path, in: workingDirectory())) else { return nil }
         let store = try Workspace.storeOnly()
         do {
             let file = try PlanFile(reading: bytes)
-            guard limit.limit.isEmpty, safety.safety == Safety() else {
-                throw CommandError("the plan \(path) is what it is", "`--limit`, `--guard` and `--atomic` go with `deptool plan --out`.")
+            guard limit.limit.isEmpty, safety == Safety() else {
+                throw CommandError(
+                    "the plan \(path) is what it is", "`--limit`, `--guard`, `--atomic` and `--no-checks` go with `deptool plan --out`.")
             }
             // The tree need not be here, but if it is, it must match.
             let here = try Workspace.clusters(of: store).first { $0.cluster == file.cluster && $0.isThere }

@@ -1,0 +1,35 @@
+import ArgumentParser
+import Planning
+
+struct CheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Run the checks of a deploy on its hosts, and change nothing.",
+        discussion: """
+            Check makes the plan, uploads its files, and runs the checks of the apps on each affected host, in a copy of the host \
+            that has the new files in place. Then it lets the hosts go. It finds everything that would stop a deploy before it \
+            changes anything.
+
+            Exit status: 0 every check passed or nothing to do, 1 a check failed, or something else is in the way.
+
+            Example: `deptool check --limit web1`
+            """)
+
+    @OptionGroup var cluster: PlanArgument
+    @OptionGroup var limit: LimitOption
+    @OptionGroup var ssh: SSHOptions
+    @OptionGroup var rendering: RenderOption
+    @OptionGroup var output: OutputOption
+    @Flag(help: "Continue without hosts that cannot be reached.")
+    var skipUnreachable = false
+
+    func run() async throws {
+        let run = DeployRun(ssh: ssh, output: output, asks: false, skipsUnreachable: skipUnreachable, isRehearsal: true)
+        if let ready = try PreparedPlan(cluster, limit, Safety()) { return try await run.run { ready } }
+        let workspace = try cluster.workspace()
+        try rendering.render(workspace)
+        let root = try workspace.importTree()
+        try await run.run {
+            PreparedPlan(workspace: workspace, plan: try workspace.plan(root, limit.filter, safety: Safety()), root: root)
+        }
+    }
+}

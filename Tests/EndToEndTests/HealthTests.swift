@@ -1,0 +1,158 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// What is called done answers: probes of the host's agent, and a program of the operator.
+    @Suite final class HealthTests {
+        let site: Site
+        let cluster: Cluster
+
+        init() throws {
+            site = try Site()
+            cluster = try Cluster(site)
+        }
+
+        /// A service in Perl that answers connections on port 8080 with what `answer` does.
+        private func service(_ answer: String, health: String, host: String = "web1") throws {
+            try cluster.write(
+                "\(host)/shop/manifest.json",
+                #"{"systemd": {"units_enabled": ["shop.service"]}, "timeout": 20, "health": [\#(health)]}"#)
+            try cluster.write(
+                "\(host)/shop/shop.pl",
+                """
+                use IO::Socket::INET;
+                my $began = time;
+                my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1:8080', Listen => 5, ReuseAddr => 1) or die;
+                $| = 1;
+                print "listening\\n";
+                while (my $client = $listener->accept) {
+                    my $request = '';
+                    while ($request !~ /\\r\\n\\r\\n/) { sysread($client, my $more, 4096) or last; $request .= $more }
+                    \(answer)
+                    close $client;
+                }
+                """)
+            try cluster.write(
+                "\(host)/shop/systemd/shop.service",
+                "[Service]\nExecStart=/usr/bin/perl /var/lib/deptool/apps/shop/current/shop.pl\n[Install]\nWantedBy=multi-user.target\n")
+        }
+
+        private func answer(_ status: String, _ body: String = "fine") -> String {
+            #"print $client "HTTP/1.1 \#(status)\r\nContent-Length: \#(body.utf8.count)\r\n\r\n\#(body)";"#
+        }
+
+        private let http = #"{"http": "http://127.0.0.1:8080/up", "within": 2, "timeout": 1}"#
+
+        @Test func `ten services that misbehave end as they should, and the old one answers`() throws {
+            let host = try site.boot("web1", .debian12)
+            try service(answer("200 OK", "old"), health: http)
+            let first = try cluster.deploy().require(0)
+            #expect(first.text.contains("        probe http://127.0.0.1:8080/up\n"), "\(first)")
+            let before = try host.snapshot()
+            func ask() throws -> String {
+                try host.run(
+                    #"perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new("127.0.0.1:8080") or die; print $s "GET / HTTP/1.0\r\n\r\n"; local $/; print scalar <$s>'"#
+                )
+            }
+            for (behaviour, message) in [
+                (answer("503 Service Unavailable"), "answered wrong: 503"),
+                ("sleep 100;", "did not answer in time: no answer"),
+                (#"print($client substr("HTTP/1.1 200 OK\r\n", $_, 1)), $client->flush, sleep 1 for 0 .. 16;"#, "did not answer in time: "),
+                (#"print $client "HTTP/1.1 200 OK\r\n"; print $client "X: y\r\n" x 20000;"#, "answered wrong: a header without end"),
+                ("setsockopt($client, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0));", "answered wrong: closed without an answer"),
+                (answer("204 No Content"), "answered wrong: 204"),
+                (#"print $client "SSH-2.0-x\r\n";"#, "answered wrong: not HTTP: SSH-2.0-x"),
+                (#"print $client "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";"#, "answered wrong: cut off after 4 of 100 bytes"),
+                ("exit 1;", "closed without an answer"),
+                ("$listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1:8081', Listen => 5);", "cannot be reached: "),
+            ] {
+                try service(behaviour, health: message.hasSuffix("204") ? http.replacing("}", with: #", "status": 200}"#) : http)
+                let output = try cluster.deploy().require(3)
+                #expect(
+                    output.text.contains("web1: rolled back: http://127.0.0.1:8080/up \(message)") || behaviour == "exit 1;", "\(output)")
+                #expect(try ask().hasSuffix("\r\n\r\nold"), "\(behaviour)")
+                expect(try host.snapshot(), is: before)
+            }
+            // One that needs a moment is waited for, and the plan passes by itself.
+            try service(
+                "if (time - $began < 3) { \(answer("503 Wait")) } else { \(answer("200 OK", "new")) }",
+                health: http.replacing(": 2", with: ": 60"))
+            let output = try cluster.deploy().require(0)
+            #expect(output.text.contains("  web1: waiting for http://127.0.0.1:8080/up: 503 ("), "\(output)")
+            #expect(try ask().hasSuffix("new"))
+        }
+
+        @Test func `a rejection shows what the unit said`() throws {
+            try site.boot("web1", .debian13)
+            try service(answer("500 Oops") + #"print "cannot find the database\n";"#, health: http)
+            let output = try cluster.deploy().require(3)
+            #expect(output.text.contains("its last journal lines:\n    | "), "\(output)")
+            #expect(output.text.contains("    | cannot find the database\n"), "\(output)")
+        }
+
+        @Test func `sockets, names, connections and units are asked, too`() throws {
+            let host = try site.boot("web1", .debian13)
+            try cluster.write(
+                "web1/smoke/systemd/smoke.service",
+                "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'grep -q good /var/lib/deptool/apps/shop/current/conf'\n")
+            try cluster.write("web1/smoke/notes", "")
+            let kinds = #"{"tcp": "127.0.0.1:8080"}, {"unix": "/run/dbus/system_bus_socket"}, {"unit": "smoke.service", "within": 20}"#
+            try service(answer("200 OK"), health: kinds)
+            try cluster.write("web1/shop/conf", "good\n")
+            try cluster.deploy().require(0)
+            let before = try host.snapshot()
+            try cluster.write("web1/shop/conf", "bad\n")
+            var output = try cluster.deploy().require(3)
+            #expect(output.text.contains("web1: rolled back: unit smoke.service failed (exit-code, status 1)"), "\(output)")
+            try cluster.write("web1/shop/conf", "good\n")
+            for (probe, message) in [
+                (#"{"tcp": "localhost:8089", "within": 1}"#, "tcp localhost:8089 cannot be reached: nothing listens"),
+                (#"{"tcp": "[::1]:8080", "within": 1}"#, "tcp [::1]:8080 cannot be reached: nothing listens"),
+                (#"{"unix": "/run/none", "within": 1}"#, "unix /run/none cannot be reached: no such socket"),
+                (
+                    #"{"dns": "127.0.0.1:8053", "name": "example.com", "within": 1}"#,
+                    "dns 127.0.0.1:8053 for example.com A cannot be reached: nothing listens"
+                ),
+            ] {
+                try service(answer("200 OK"), health: probe)
+                try cluster.write("web1/shop/README", message)
+                output = try cluster.deploy().require(3)
+                #expect(output.text.contains("web1: rolled back: \(message)"), "\(output)")
+                expect(try host.snapshot(), is: before)
+            }
+        }
+
+        @Test func `all hosts wait for the operator's program`() throws {
+            let (one, other) = try site.boot("web1", "web2")
+            for host in ["web1", "web2"] { try cluster.write("\(host)/app/conf", "old\n") }
+            try cluster.deploy().require(0)
+            let before = [try one.snapshot(), try other.snapshot()]
+            for host in ["web1", "web2"] { try cluster.write("\(host)/app/conf", "new\n") }
+            var output = try cluster.deploy("--confirm-with", "echo seen $DEPTOOL_CLUSTER >> confirmed; exit 7").require(3)
+            #expect(
+                output.text.contains("keep it only if every host succeeds and the program of --confirm-with confirms it\n"), "\(output)")
+            #expect(output.text.contains("web1: rolled back: the program of --confirm-with failed (status 7)\n"), "\(output)")
+            #expect(try cluster.run("cat confirmed") == "seen prod\n")
+            #expect([try one.snapshot(), try other.snapshot()] == before)
+            // One that never ends goes with Ctrl-C, and the hosts are back.
+            let deploy = try cluster.startDeploy(["--confirm-with", "echo $$ > pid; exec sleep 1000"])
+            try deploy.expect("web2: waiting for the other hosts and the program")
+            try cluster.run("until [ -s pid ]; do sleep 0.05; done")
+            deploy.signal(SIGINT)
+            try deploy.finish().require(3)
+            #expect(try cluster.run("kill -0 $(cat pid) 2>/dev/null || echo gone") == "gone\n")
+            #expect([try one.snapshot(), try other.snapshot()] == before)
+            // From the store's configuration, once allowed.
+            try cluster.deptool("init", "--confirm-with", "rm confirmed").require(0)
+            output = try cluster.deploy().require(0)
+            #expect(try cluster.run("ls").contains("confirmed") == false)
+            #expect(try one.read("/var/lib/deptool/apps/app/current/conf") == "new\n")
+            try cluster.run("git config --file .deptool/config deptool.prod.confirm 'touch stolen'")
+            try cluster.write("web1/app/conf", "newer\n")
+            output = try cluster.deploy().require(1)
+            #expect("\(output)".contains("you did not allow the command `touch stolen` to confirm deploys of"))
+            try cluster.deploy("--confirm-with", "").require(0)
+            #expect(try cluster.run("ls").contains("stolen") == false)
+        }
+    }
+}
