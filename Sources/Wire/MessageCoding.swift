@@ -30,6 +30,9 @@ extension Request: WireCodable {
             writer.byte(11)
             writer.list(paths)
         case .report: writer.byte(12)
+        case .probe(let probes):
+            writer.byte(13)
+            writer.list(probes)
         }
         #endif
     }
@@ -49,6 +52,7 @@ extension Request: WireCodable {
         case 10: self = .verify(try reader.list(of: PrivateApp.self))
         case 11: self = .read(try reader.list(of: AbsolutePath.self))
         case 12: self = .report
+        case 13: self = .probe(try reader.list(of: Probe.self))
         default: throw .unknownCase
         }
     }
@@ -166,6 +170,9 @@ extension Reply: WireCodable {
             answer.encode(to: &writer)
             writer.number(UInt64(elapsed))
             writer.number(UInt64(limit))
+        case .answer(let answer):
+            writer.byte(21)
+            answer.encode(to: &writer)
         case .tested(let status, let output):
             writer.byte(19)
             writer.small(status)
@@ -182,6 +189,7 @@ extension Reply: WireCodable {
         case 19:
             let status = try reader.small()
             self = .tested(status: status, output: try reader.blob(limit: Reply.testLimit))
+        case 21: self = .answer(try ProbeAnswer(from: &reader))
         case 20:
             let answer = try ProbeAnswer(from: &reader)
             let elapsed = try reader.count(limit: Int(Int32.max))

@@ -22,6 +22,8 @@ package indirect enum Reply: Hashable, Sendable {
     case waiting(Waiting)
     /// A service has not answered the probe that began as it should; sent every second, with the last answer.
     case unanswered(ProbeAnswer, elapsed: Int, limit: Int)
+    /// The answer to a probe of `probe`, one for each, in order.
+    case answer(ProbeAnswer)
     /// The result of the test that began: the program's exit status, and at most `testLimit` bytes of its output.
     case tested(status: Int, output: [UInt8])
     /// A step failed with this error; the agent is rolling back.

@@ -24,6 +24,8 @@ package indirect enum Request: Hashable, Sendable {
     case verify([PrivateApp])
     /// Send the content of these files if they are no larger than `Drift.maximumShown`.
     case read([AbsolutePath])
+    /// Ask each of these probes once. None is a unit.
+    case probe([Probe])
     /// Report the state of the host.
     case report
     case ping

@@ -83,14 +83,16 @@ final class ProbedService: Sendable {
     deinit { socket.end() }
 
     /// A service that answers a request with these bytes, and closes the connection.
-    convenience init(answering answer: [UInt8]) throws {
-        try self.init { visitor in
+    convenience init(_ family: Int32 = AF_INET, port: UInt16 = 0, answering answer: [UInt8]) throws {
+        try self.init(family, port: port) { visitor in
             _ = visitor.request()
             visitor.send(answer)
         }
     }
 
-    convenience init(answering answer: String) throws { try self.init(answering: Array(answer.utf8)) }
+    convenience init(_ family: Int32 = AF_INET, port: UInt16 = 0, answering answer: String) throws {
+        try self.init(family, port: port, answering: Array(answer.utf8))
+    }
 }
 
 /// The service's end of a connection.

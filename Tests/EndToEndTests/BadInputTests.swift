@@ -1,6 +1,10 @@
 import Foundation
 import Testing
 
+/// The keys of a manifest, as a message names them.
+private let keys =
+    "there are 'systemd', 'symlinks', 'copies', 'settle', 'timeout', 'checks', 'check_timeout', 'health', 'private' and 'group'"
+
 /// Input that cannot be planned with: one message that names the place, exit status 1, and no host is spoken to.
 @Suite(.enabled(if: Tools.hasDeptool, Tools.whyNoDeptool)) final class BadInputTests {
     private let site: Site
@@ -35,9 +39,9 @@ import Testing
     @Test(arguments: [
         (
             #"{"systemd": {}, "sytemd": {}}"#,
-            "1: unknown key 'sytemd'; there are 'systemd', 'symlinks', 'copies', 'settle', 'timeout', 'private' and 'group'"
+            "1: unknown key 'sytemd'; \(keys)"
         ),
-        (#"{"systemd": {"units": []}}"#, "1: unknown key 'systemd.units'; the only one is 'systemd.units_enabled'"),
+        (#"{"systemd": {"units": []}}"#, "1: unknown key 'systemd.units'; there are 'systemd.units_enabled' and 'systemd.on_change'"),
         ("{\n  \"systemd\": []\n}", "2: 'systemd' must be an object, not a list"),
         (#"{"systemd": {"units_enabled": "a.service"}}"#, "1: 'systemd.units_enabled' must be a list, not a string"),
         (#"{"systemd": {"units_enabled": [1]}}"#, "1: 'systemd.units_enabled' must be unit names, not a number"),
@@ -50,7 +54,7 @@ import Testing
         ("", "1: not valid JSON: expected a value"),
         (
             "{\"\\u001b[2J\": 1}",
-            "1: unknown key '^[[2J'; there are 'systemd', 'symlinks', 'copies', 'settle', 'timeout', 'private' and 'group'"
+            "1: unknown key '^[[2J'; \(keys)"
         ),
     ])
     func `a manifest that is none is refused, with the line`(manifest: String, message: String) throws {

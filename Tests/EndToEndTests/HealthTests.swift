@@ -122,6 +122,34 @@ extension EndToEnd {
             }
         }
 
+        @Test func `verify and status ask, too`() throws {
+            let host = try site.boot("web1", .debian13)
+            try service("if (-e '/run/sick') { \(answer("503 Sick")) } else { \(answer("200 OK")) }", health: http)
+            try cluster.deploy().require(0)
+            func verify(_ more: String...) throws -> String {
+                try cluster.run("'\(Tools.deptool)' verify --ssh-config '\(cluster.sshConfiguration)' \(more.joined(separator: " "))")
+            }
+            #expect(try verify() == "1 host as deployed.\n")
+            let live = try cluster.deptool("status", "--live", "--ssh-config", cluster.sshConfiguration)
+            #expect(live.text.contains("    shop  http://127.0.0.1:8080/up  well\n"), "\(live)")
+            try host.run("touch /run/sick")
+            #expect(
+                try verify() == """
+                    web1
+                        shop
+                            ! http://127.0.0.1:8080/up answered wrong: 503
+
+                    0 hosts as deployed, 1 not.
+
+                    """)
+            #expect(
+                try verify("--json").contains(
+                    #""unanswered":[{"app":"shop","probe":"http://127.0.0.1:8080/up","well":false,"answer":"503"}]"#))
+            #expect(try cluster.deptool("verify", "--exit-code", "--ssh-config", cluster.sshConfiguration).code == 2)
+            let sick = try cluster.deptool("status", "--live", "--ssh-config", cluster.sshConfiguration)
+            #expect(sick.text.contains("    shop  http://127.0.0.1:8080/up  503\n"), "\(sick)")
+        }
+
         @Test func `all hosts wait for the operator's program`() throws {
             let (one, other) = try site.boot("web1", "web2")
             for host in ["web1", "web2"] { try cluster.write("\(host)/app/conf", "old\n") }

@@ -46,7 +46,8 @@ import Testing
         (#"{"symlinks": ["/a"]}"#, 1, "'symlinks' must be an object, not a list"),
         (
             "{\n \"unit\": {}}", 2,
-            "unknown key 'unit'; there are 'systemd', 'symlinks', 'copies', 'settle', 'timeout', 'private' and 'group'"
+            "unknown key 'unit'; there are 'systemd', 'symlinks', 'copies', 'settle', 'timeout', 'checks', 'check_timeout', "
+                + "'health', 'private' and 'group'"
         ),
         (#"{"systemd": {"enabled": []}}"#, 1, "unknown key 'systemd.enabled'; there are 'systemd.units_enabled' and 'systemd.on_change'"),
         (#"{"systemd": {"units_enabled": "a.service"}}"#, 1, "'systemd.units_enabled' must be a list, not a string"),

@@ -10,7 +10,7 @@ struct DNSQuery {
     init(id: UInt16, name: DomainName, type: RecordType) {
         var writer = ByteWriter()
         writer.word(id)
-        // One question, and the server may ask others.
+        // One question. The server may ask other servers.
         writer.word(0x100)
         writer.word(1)
         for _ in 0..<3 { writer.word(0) }
@@ -22,11 +22,13 @@ struct DNSQuery {
         message = writer.bytes
     }
 
-    /// Judges the first bytes of a buffer, whose rest does not matter. The answer passes with one record of the type,
-    /// whichever name has it: the name asked for may be an alias. `unrelated` is anything that does not answer this query;
-    /// the answer may still come.
+    /// Judges a datagram: the first bytes of a buffer.
+    ///
+    /// The answer passes with one record of the type, whichever name has it, because the name asked for may be an alias.
+    /// `unrelated` is anything that does not answer this query; the answer may still come. Nothing is asked again over TCP: a
+    /// truncated answer passes if a record of the type is in it.
     func judge(_ answer: [UInt8], count: Int) -> ProbeAnswer {
-        // The same id, and a response of the same kind.
+        // The same id, and the response to a standard query.
         guard count >= Self.headerSize, number(answer, 0) == number(message, 0), answer[2] & 0xf8 == 0x80 else { return .unrelated }
         let code = Int(answer[3] & 0xf)
         // A server that cannot read a query repeats no question.
@@ -58,16 +60,16 @@ struct DNSQuery {
     /// Two bytes, at an index that is valid.
     @inline(never) private func number(_ bytes: [UInt8], _ at: Int) -> Int { Int(bytes[at]) << 8 | Int(bytes[at + 1]) }
 
-    /// The index behind a name; beyond `count` if the name is invalid. Each pointer has to lead further back than the one
-    /// before, so no chain of them is a loop.
+    /// The index behind a name, or one beyond `count` if the name is invalid. Each pointer has to lead further back than the
+    /// one before, so no chain of pointers is a loop.
     private func endOfName(_ bytes: [UInt8], _ start: Int, count: Int) -> Int {
         var (at, origin, length, end) = (start, start, 0, 0)
         while at < count {
             let size = Int(bytes[at])
             at += 1
-            if size == 0 { return max(at, end) }
+            if size == 0 { return end == 0 ? at : end }
             if size >= 0xc0, at < count {
-                end = max(end, at + 1)
+                if end == 0 { end = at + 1 }
                 at = (size & 0x3f) << 8 | Int(bytes[at])
                 if at < Self.headerSize || at >= origin { break }
                 origin = at

@@ -3,9 +3,9 @@ import Model
 /// Judges an answer in HTTP/1 (RFC 9112) as it arrives. It takes one byte after the other, so the verdict cannot depend on
 /// how the network splits them.
 ///
-/// The status decides, but a body that breaks off is a failure too: the service died while it answered. A body with a
-/// Content-Length has to arrive in time. Without one, a body may go on forever, as a stream of events does, so its end is
-/// not awaited beyond the time of the attempt, nor beyond `bodyLimit`.
+/// The status decides, but a body that breaks off is a failure too, because the service died while it answered. A body with
+/// a Content-Length has to arrive within the attempt, up to `bodyLimit`. Without one, a body may go on forever, as a stream
+/// of events does. The attempt then passes at `bodyLimit` or at the end of its time, unless the connection breaks before.
 struct HTTPAnswer: ~Copyable {
     /// In bytes, with the interim answers.
     static var headerLimit: Int { 64 << 10 }
@@ -114,11 +114,11 @@ struct HTTPAnswer: ~Copyable {
                 length = length == -1 || length == number ? number : -2
             } else if begins(line[...], "transfer-encoding:") {
                 isCoded = true
-                // Only the last coding can be this one.
+                // Chunks are always the last coding.
                 isChunked = begins(line[(line.count - 7)...], "chunked")
             }
         default:
-            // The end of the chunk before.
+            // This line ends the chunk before.
             if line.isEmpty { return nil }
             rest = number(from: 0, to: line.count, radix: 16)
             if rest <= 0 { return rest < 0 ? .malformed : .passed }
@@ -129,7 +129,7 @@ struct HTTPAnswer: ~Copyable {
 
     private mutating func endHeader() -> ProbeAnswer? {
         if let wanted { if status != wanted { return otherStatus() } } else if status / 100 != 2 { return otherStatus() }
-        // These have no body.
+        // These statuses have no body.
         if status < 200 || status == 204 || status == 304 { return .passed }
         if isCoded { length = -1 }
         if length == -2 { return .malformed }

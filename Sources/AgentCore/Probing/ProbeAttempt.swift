@@ -10,7 +10,7 @@ struct ProbeAttempt {
     private let deadline: Int64
     private let interruption: any Interruption
 
-    /// Asks the service once. A unit is no service to ask.
+    /// Asks the service once. The caller runs units itself, so a probe of one is a protocol violation.
     static func run(_ probe: Probe, system: System, interruption: any Interruption) throws(AgentError) -> ProbeAnswer {
         let deadline = csys_monotonic_ns() + Int64(probe.timeout.wholeMilliseconds) * 1_000_000
         let attempt = Self(deadline: deadline, interruption: interruption)
@@ -28,7 +28,7 @@ struct ProbeAttempt {
         let second = try ask(target, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], endpoint.port)
         switch (first, second) {
         case (_, .passed): return second
-        // Where something listens, its answer counts. The first error also stands for a host without IPv6.
+        // The answer of a service says more than an error. Of two errors, the second may only be a lack of IPv6.
         case (.unreachable, .unreachable): return first
         case (.unreachable, _): return second
         default: return first
@@ -45,7 +45,7 @@ struct ProbeAttempt {
         while true {
             let socket = csys_connect_unix(path)
             guard socket == -csys_eagain() else { return try ask(target, on: socket) }
-            // The kernel cannot report when the backlog has room again.
+            // poll(2) does not report that the backlog has room again.
             let pause = csys_monotonic_ns() + 10_000_000
             _ = try awaitSocket(-1, until: min(pause, deadline), heeding: interruption)
             if csys_monotonic_ns() >= deadline { return .notAccepted }
@@ -74,7 +74,7 @@ struct ProbeAttempt {
         }
     }
 
-    /// Sends a request and waits for its answer: to the query, or else in HTTP.
+    /// Sends a request and waits for the answer: to the query if there is one, otherwise in HTTP.
     private func exchange(
         _ request: [UInt8], expecting status: Int?, _ query: DNSQuery?, on socket: Int32
     ) throws(AgentError) -> ProbeAnswer {
@@ -85,7 +85,7 @@ struct ProbeAttempt {
         while try awaitSocket(socket, writing: !rest.isEmpty, until: deadline, heeding: interruption) {
             if !rest.isEmpty {
                 let sent = csys_send(socket, rest, rest.count)
-                // After an error, the answer may be there all the same, or the error comes again.
+                // A service may answer and close the connection before it has read the request.
                 if sent != -Int64(csys_eagain()) { rest = sent < 0 ? [] : Array(rest[Int(sent)...]) }
             }
             let count = Int(csys_receive(socket, &buffer, buffer.count))
@@ -93,7 +93,7 @@ struct ProbeAttempt {
             if let query {
                 if count < 0 { return .unreachable(code: -count) }
                 result = query.judge(buffer, count: count)
-                // Somebody may forge the address of the service.
+                // Others can send datagrams in the name of the service, so the right one may still come.
                 guard case .unrelated = result else { return result }
             } else if count <= 0 {
                 return answer.end(count == 0 ? .closed : .reset)

@@ -53,6 +53,14 @@ package final class Agent {
             case .request(.report):
                 let report = HostReport(system: system, systemd: systemd(nil), agent: ownName)
                 do { port.send(.report(try report.bytes())) } catch { return port.send(.refused(error)) }
+            case .request(.probe(let probes)):
+                do {
+                    for probe in probes {
+                        port.send(.answer(try ProbeAttempt.run(probe, system: system, interruption: Uninterrupted())))
+                    }
+                } catch {
+                    return port.send(.refused(error))
+                }
             case .request(.ping): port.send(.pong)
             case .request(.cancel): break  // nothing is under way
             case .request(.content): break  // the rest of a deploy that was turned down

@@ -40,6 +40,8 @@ package struct LiveStatus: Hashable, Sendable {
     package var commit: ObjectID?
     package var units: [Unit]
     package var failed: [String]
+    /// The answers to all probes; empty if what is deployed there is not known.
+    package var probes: [ProbeResult] = []
 }
 
 extension LiveStatus {
@@ -118,18 +120,27 @@ extension HostSession {
 extension HostTask {
     /// Queries every host once. `report` is called from the threads of the hosts.
     package func live(
-        _ report: @escaping @Sendable (Hostname, Result<LiveStatus, HostError>) -> Void
+        storePath: String, _ report: @escaping @Sendable (Hostname, Result<LiveStatus, HostError>) -> Void
     ) async -> [(host: Hostname, result: Result<LiveStatus, HostError>)] {
-        await run(report) { (_, session) throws(HostError) in try session.report() }
+        await run(report) { (host, session) throws(HostError) in try Self.live(host, &session, storePath) }
+    }
+
+    private static func live(_ host: Hostname, _ session: inout HostSession, _ storePath: String) throws(HostError) -> LiveStatus {
+        var status = try session.report()
+        let (store, known) = try whatIsKnown(of: host, storePath)
+        // What the store does not know, it cannot ask.
+        guard let known, known == session.hello.commit, let tree = try? tree(of: host, in: known, store) else { return status }
+        status.probes = try session.probe(tree.apps)
+        return status
     }
 
     /// Queries every host repeatedly, with a pause in between, until cancelled. Retries hosts that cannot be reached.
     package func watch(
-        every pause: Duration, _ report: @escaping @Sendable (Hostname, Result<LiveStatus, HostError>) -> Void
+        every pause: Duration, storePath: String, _ report: @escaping @Sendable (Hostname, Result<LiveStatus, HostError>) -> Void
     ) async {
         await repeatedly(pause) { (host, session, wait) throws(HostError) in
             while true {
-                report(host, .success(try session.report()))
+                report(host, .success(try Self.live(host, &session, storePath)))
                 try wait()
             }
         } failed: { host, error in

@@ -10,24 +10,27 @@ package struct Verification: Hashable, Sendable {
     package var known: ObjectID?
     /// In the order of the apps; drift of Deptool's own directories comes first.
     package var drift: [Drift]
+    /// The probes that fail.
+    package var unanswered: [ProbeResult]
     /// The files of the deployed apps: the recorded state of edited ones.
     package var files: [AppName: [FileEntry]]
     /// Present contents of edited files, and of files in place of links, by their IDs: as far as requested.
     package var contents: [ObjectID: HostContent]
 
     package init(
-        commit: ObjectID?, known: ObjectID?, drift: [Drift] = [], files: [AppName: [FileEntry]] = [:],
+        commit: ObjectID?, known: ObjectID?, drift: [Drift] = [], unanswered: [ProbeResult] = [], files: [AppName: [FileEntry]] = [:],
         contents: [ObjectID: HostContent] = [:]
     ) {
         self.commit = commit
         self.known = known
         self.drift = drift
+        self.unanswered = unanswered
         self.files = files
         self.contents = contents
     }
 
-    /// Whether the host matches the store.
-    package var isClean: Bool { commit == known && drift.isEmpty }
+    /// Whether the host matches the store, and its services answer.
+    package var isClean: Bool { commit == known && drift.isEmpty && unanswered.isEmpty }
 }
 
 /// Whether to fetch the contents of edited files, to show them.
@@ -63,11 +66,13 @@ extension HostTask {
         guard drift.allSatisfy(places.has) else { throw .unexpected }
         let files = Dictionary(tree.apps.map { ($0.name, $0.files) }) { first, _ in first }
         return Verification(
-            commit: commit, known: known, drift: drift, files: files,
+            commit: commit, known: known, drift: drift, unanswered: try session.probe(tree.apps).filter { $0.answer != .passed },
+            files: files,
             contents: contents == .left ? [:] : try fetch(drift, &session))
     }
 
-    private static func tree(of host: Hostname, in commit: ObjectID, _ store: Store) throws(HostError) -> HostTree {
+    /// The deployed tree of a host, which has to be known as a whole.
+    static func tree(of host: Hostname, in commit: ObjectID, _ store: Store) throws(HostError) -> HostTree {
         let reader = ClusterReader(store)
         do {
             guard let id = try reader.hostTreeID(of: host, in: commit) else { return HostTree(host: host, id: commit, apps: []) }

@@ -25,7 +25,7 @@ package func liveStatusJSON(_ results: [(host: Hostname, result: Result<LiveStat
                                 "substate": JSONValue(unit.substate), "since": unit.age.map { .number(now - $0) } ?? .null,
                             ]
                         })
-                ))
+                ), ("probes", .list(status.probes.map(probeJSON))))
         }
     }
     return ["type": "live-status", "hosts": .list(rows)]

@@ -8,11 +8,19 @@ package func verifyJSON(_ results: VerifyText.Results) -> JSONValue {
         case .success(let found):
             row(
                 host, nil, ("commit", JSONValue(found.commit?.hex)), ("before", JSONValue(found.known?.hex)),
-                ("drift", .list(found.drift.map(driftJSON))))
+                ("drift", .list(found.drift.map(driftJSON))), ("unanswered", .list(found.unanswered.map(probeJSON))))
         case .failure(let error): row(host, error)
         }
     }
     return ["type": "verify", "hosts": .list(rows)]
+}
+
+/// The answer to a probe.
+func probeJSON(_ result: ProbeResult) -> JSONValue {
+    [
+        "app": .string(result.app.text), "probe": .string(result.probe.phrase), "well": .bool(result.answer == .passed),
+        "answer": .string(result.answer.phrase),
+    ]
 }
 
 /// A drift: a word for it, the app, a phrase for people, and further members.

@@ -97,7 +97,7 @@ package struct VerifyText {
             return style.heading(host.text) + "\n    \(error.phrase)\n" + (error.explanation(host).map { $0 + "\n" } ?? "")
         case .success(let found):
             if found.isClean { return nil }
-            return style.heading(host.text) + "\n" + news(found) + drift(found.drift)
+            return style.heading(host.text) + "\n" + news(found) + drift(found.drift) + unanswered(found.unanswered)
         }
     }
 
@@ -107,6 +107,17 @@ package struct VerifyText {
             return "    \(style.bad("nothing is deployed on it any more")): it has been wiped or reinstalled\n"
         }
         return "    runs \(commit.short)\(found.known.map { ", not \($0.short)" } ?? ""): somebody else deployed to it since\n"
+    }
+
+    private func unanswered(_ probes: [ProbeResult]) -> String {
+        var text = ""
+        var app: AppName?
+        for result in probes {
+            if result.app != app { text += "    \(result.app.text)\n" }
+            app = result.app
+            text += "        " + style.bad("! \(result.probe.phrase) \(result.answer.verdict)") + "\n"
+        }
+        return text
     }
 
     private func drift(_ drift: [Drift]) -> String {

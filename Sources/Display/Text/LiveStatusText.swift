@@ -43,6 +43,11 @@ package struct LiveStatusText {
                 "    \(app)  \(unit.name.text)  " + (unit.state == "active" ? style.added(state) : style.bad(state))
                     + (unit.age.map { " for \(span($0))" } ?? ""))
         }
+        for result in status.probes {
+            let isWell = result.answer == .passed
+            lines.append(
+                "    \(result.app.text)  \(result.probe.phrase)  " + (isWell ? style.added("well") : style.bad(result.answer.phrase)))
+        }
         if !status.failed.isEmpty {
             lines.append("    " + style.bad("failed units: ") + status.failed.map(visible).joined(separator: ", "))
         }

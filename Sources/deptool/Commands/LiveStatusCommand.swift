@@ -7,13 +7,13 @@ import SSH
 
 extension StatusCommand {
     /// Implements `--live`.
-    func ask(_ hosts: [Hostname]) async throws {
+    func ask(_ hosts: [Hostname], storePath: String) async throws {
         let isJSON = output.json
         let screen = ProgressScreen(hosts)
         do {
             let task = try HostTask(hosts, access: ssh.access(screen, asks: !isJSON))
             guard let watch else {
-                let results = await task.live { _, _ in }
+                let results = await task.live(storePath: storePath) { _, _ in }
                 output.write(
                     liveStatusJSON(results, now: now),
                     or: LiveStatusText(style: Terminal.style).lines(results.map { ($0.host, $0.result) }).map { $0 + "\n" }.joined())
@@ -22,7 +22,7 @@ extension StatusCommand {
             }
             let live = LiveScreen(hosts)
             Interruption.handle { _ in task.cancel() }
-            await task.watch(every: .seconds(watch)) { host, result in
+            await task.watch(every: .seconds(watch), storePath: storePath) { host, result in
                 guard Terminal.isTaken else { return task.cancel() }
                 if isJSON { JSONOutput.write(liveStatusJSON([(host, result)], now: now)) } else { live.show(host, result) }
             }

@@ -36,7 +36,7 @@ struct StatusCommand: AsyncParsableCommand {
         let root = try workspace.importTree()
         let plan = try workspace.plan(root, limit.filter)
         let statuses = try workspace.statuses(root, plan, limit.filter)
-        if live { return try await ask(statuses.map(\.host)) }
+        if live { return try await ask(statuses.map(\.host), storePath: workspace.store.path) }
         output.write(
             statusJSON(statuses, cluster: workspace.cluster),
             or: StatusText(style: Terminal.style, time: localTime).render(statuses))

@@ -21,7 +21,7 @@ extension EndToEnd {
         @Test(arguments: [Site.Flavour.debian12, .separateVar] + (Torture.isWhole ? [.debian13, .separateVar13] : []))
         func `whoever is killed at whatever moment, the host is in the old or the new state`(flavour: Site.Flavour) throws {
             var random = Seeded()
-            let states = try TwoStates(flavour)
+            let states = try TwoStates(flavour, checks: true)
             var counts: [String: Int] = [:]
             let rounds = Torture.isWhole ? 60 : 5
             for round in 0..<rounds {

@@ -29,6 +29,7 @@ final class TwoStates {
     /// Before the last deploy began.
     private var before = ""
     private var unitsBefore = ""
+    private let hasChecks: Bool
 
     /// What Podman does when systemd reads its units; the host has none.
     private static let generator = #"""
@@ -41,7 +42,9 @@ final class TwoStates {
         """#
 
     /// `prepare` may change the host before the first deploy.
-    init(_ flavour: Site.Flavour = .debian12, prepare: (Host) throws -> Void = { _ in }) throws {
+    /// With `checks`, an app has one, which only an agent that forks can run.
+    init(_ flavour: Site.Flavour = .debian12, checks: Bool = false, prepare: (Host) throws -> Void = { _ in }) throws {
+        hasChecks = checks
         site = try Site()
         cluster = try Cluster(site)
         host = try site.boot("web1", flavour)
@@ -84,6 +87,18 @@ final class TwoStates {
         try cluster.write("web1/echo/echo.conf", side.rawValue)
         try cluster.write("web1/echo/systemd/echo.socket", "[Socket]\nListenStream=/run/echo.sock\n[Install]\nWantedBy=sockets.target\n")
         try cluster.write("web1/echo/systemd/echo.service", "[Service]\nExecStart=/bin/sleep infinity\n")
+        // A service that keeps what it read when it started or was reloaded.
+        let file = "/var/lib/deptool/apps/reread/current/conf"
+        try cluster.write("web1/reread/conf", "\(side.rawValue)\n")
+        try cluster.write(
+            "web1/reread/manifest.json",
+            #"{"systemd": {"units_enabled": ["reread.service"], "on_change": {"reread.service": {"reload": ["conf"]}}}, "#
+                + (hasChecks ? #""checks": [["/bin/grep", "-q", "\#(side.rawValue)", "\#(file)"]], "# : "")
+                + #""health": [{"unix": "/run/echo.sock"}]}"#)
+        try cluster.write(
+            "web1/reread/systemd/reread.service",
+            "[Service]\nExecStartPre=/bin/cp \(file) /run/reread\nExecStart=/bin/sleep infinity\nExecReload=/bin/cp \(file) /run/reread\n"
+                + "[Install]\nWantedBy=multi-user.target\n")
         try cluster.write("web1/web/web.conf", side.rawValue)
         // In one of the states only a group may read it, which comes with the deploy.
         let readers = side == .one ? "" : #", "private": true, "group": "come""#
@@ -176,6 +191,8 @@ final class TwoStates {
             #expect(try host.state(of: service) == (isThere ? "active" : "inactive"), "\(service), \(what)")
             #expect(try host.enablement(of: service) == "enabled" || !isThere, "\(service), \(what)")
         }
+        // A reload that was due is never lost.
+        #expect(try host.read("/run/reread") == "\(side.rawValue)\n", "\(what)")
         #expect(try host.run("systemctl is-system-running || true") == "running\n", "\(what)")
     }
 
