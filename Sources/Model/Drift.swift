@@ -98,4 +98,6 @@ package indirect enum UnitProblem: Hashable, Sendable {
     case reloadFailed(result: String)
     /// The unit ended or restarted instead of reading its files again.
     case replaced
+    /// A unit that is to test others is no oneshot, and so has no result.
+    case notOneshot
 }

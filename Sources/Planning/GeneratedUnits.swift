@@ -29,7 +29,7 @@ extension HostTree {
                 if let bytes = try contents(file) {
                     let settings = UnitFile(bytes).settings
                     let own = settings.last { $0.key == "ServiceName" && $0.section != "Service" && $0.section != "Unit" }
-                    if let own, let named = UnitName(own.value + ".service") { unit = named }
+                    if let own, let named = UnitName(String(decoding: own.value, as: UTF8.self) + ".service") { unit = named }
                 }
                 units.sources[unit] = GeneratedUnits.Source(app: app.name, file: file)
             }

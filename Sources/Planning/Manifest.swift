@@ -321,7 +321,9 @@ package enum FormatError: Error, Hashable, Sendable {
         case .noRules(let unit, _): "'systemd.on_change.\(unit)' has no rule; add 'reload', 'restart' or 'nothing' with a list of paths"
         case .ruleWithoutFile(let path, _): "'\(path)' matches no file, neither in the config tree nor of what is deployed"
         case .noReload(let unit, _):
-            "'\(unit.text)' cannot be reloaded: its unit file has neither 'ExecReload=' nor 'Type=notify-reload'"
+            unit.text.hasSuffix(".service")
+                ? "'\(unit.text)' cannot be reloaded: its unit file has neither 'ExecReload=' nor 'Type=notify-reload'"
+                : "'\(unit.text)' cannot be reloaded: only services and mounts can"
         case .badLink(let path, _, let problem): "the link '\(path)' is not a path that Deptool takes: \(problem.phrase)"
         case .badSource(let path, _, let problem): "the link source '\(path)' is no path in the app: \(problem.phrase)"
         }

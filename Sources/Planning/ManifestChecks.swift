@@ -121,6 +121,9 @@ private struct ProbeReader {
         {
             probe.successes = Int(count)
         }
+        if probe.within < Probe.interval * (probe.successes - 1) {
+            throw problem("\(probe.successes) successes take longer than 'within' allows: one attempt every 250 ms", "successes")
+        }
         return probe
     }
 

@@ -123,7 +123,24 @@ extension HostTree {
                     return problem(.ruleWithoutFile(rule.text, line: rule.line))
                 }
                 guard let rule = one.rules.first(where: { $0.reaction == .reload }) else { continue }
+                if ![".service", ".mount"].contains(where: one.unit.text.hasSuffix) {
+                    return problem(.noReload(one.unit, line: rule.line))
+                }
                 if try !canReload(one.unit, contents) { return problem(.noReload(one.unit, line: rule.line)) }
+            }
+        }
+        for app in apps {
+            for probe in app.manifest.probes {
+                guard case .unit(let unit) = probe.target else { continue }
+                func problem(_ text: String) -> TreeError {
+                    TreeError(host: host, app: app.name, file: Manifest.fileName, .badProbe(text))
+                }
+                if apps.contains(where: { $0.manifest.units.contains(unit) }) {
+                    return problem("'\(unit.text)' keeps running, since an app lists it; a probe needs a oneshot of its own")
+                }
+                if let file = unitFile(unit), let bytes = try contents(file), UnitFile(bytes).values("Service", "Type").last != "oneshot" {
+                    return problem("'\(unit.text)' has no 'Type=oneshot', so that its end would tell nothing")
+                }
             }
         }
         return nil

@@ -171,7 +171,7 @@ extension Step {
     fileprivate func startedUnit(withFilesOf app: AppName?) -> UnitName? {
         switch action {
         case .start(let unit, .restart, _) where self.app == app: unit
-        case .restart(let unit, _, _), .reload(let unit, _, _, _): unit
+        case .restart(let unit, _, _), .reload(let unit, _, .start, _): unit
         default: nil
         }
     }

@@ -164,8 +164,8 @@ struct StepBuilder {
         }
         let listed = Set(new.flatMap(\.manifest.units))
         // Units that other programs or the distribution run, and that the plan does not stop.
-        for unit in Set(new.flatMap { $0.manifest.onChange.map(\.unit) }).subtracting(listed).subtracting(before).sorted() {
-            guard let cause = cause(of: unit, owner: nil), let app = new.first(where: { $0.names(unit) }) else { continue }
+        for unit in Set((new + old).flatMap { $0.manifest.onChange.map(\.unit) }).subtracting(listed).subtracting(before).sorted() {
+            guard let cause = cause(of: unit, owner: nil), let app = authors(of: unit).first else { continue }
             let (limit, settle) = (app.manifest.timeout, app.manifest.settle)
             let check = Step(cause.app, .check(unit, settle: settle, within: limit))
             switch cause.reaction {
@@ -174,8 +174,10 @@ struct StepBuilder {
             case .restart: steps.addStart(Step(cause.app, .restartIfUp(unit, because: cause.reason, within: limit)), check)
             }
         }
-        return steps.enable + steps.start + steps.check + probeSteps(steps.start)
-            + steps.reload + steps.reloadCheck + probeSteps(steps.reload)
+        // A proxy may have to be reloaded before an app answers.
+        let late = probeSteps(steps.reload)
+        let early = probeSteps(steps.start).filter { !late.contains($0) }
+        return steps.enable + steps.start + steps.check + early + steps.reload + steps.reloadCheck + late
     }
 
     /// The steps of a unit that an app lists.

@@ -6,46 +6,48 @@ struct UnitFile {
         /// Without brackets; empty before the first section.
         var section: String
         var key: String
-        var value: String
+        /// Bytes: text that looks the same may be another path.
+        var value: [UInt8]
     }
 
     private(set) var settings: [Setting] = []
 
+    /// As systemd reads it: a line ends in a newline, a carriage return or a zero; one that ends in a backslash which no other
+    /// backslash escapes goes on in the next, across comments in between.
     init(_ file: [UInt8]) {
         var section = ""
-        // A backslash at its end continues a line, across comments in between.
-        var line = ""
-        for piece in String(decoding: file, as: UTF8.self).split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
-            let text = piece.trimming(where: { $0 == " " || $0 == "\t" || $0 == "\r" })
-            if text.first == "#" || text.first == ";" { continue }
-            line += text
-            if line.last == "\\" {
-                line = line.dropLast() + " "
+        var line: [UInt8] = []
+        let text = file.starts(with: [0xef, 0xbb, 0xbf]) ? file.dropFirst(3) : file[...]
+        for piece in text.split(omittingEmptySubsequences: false, whereSeparator: { $0 == 10 || $0 == 13 || $0 == 0 }) {
+            let start = piece.drop(while: isBlank)
+            if start.first == UInt8(ascii: "#") || start.first == UInt8(ascii: ";") { continue }
+            line += line.isEmpty ? start : piece
+            if start.reversed().prefix(while: { $0 == UInt8(ascii: "\\") }).count % 2 == 1 {
+                line[line.count - 1] = UInt8(ascii: " ")
                 continue
             }
-            defer { line = "" }
-            if line.first == "[" {
-                section = line.last == "]" ? String(line.dropFirst().dropLast()) : line
-            } else if !line.isEmpty {
-                let equals = line.firstIndex(of: "=")
-                settings.append(
-                    Setting(
-                        section: section, key: String(line[..<(equals ?? line.endIndex)].trimming(where: isBlank)),
-                        value: equals.map { String(line[line.index(after: $0)...].trimming(where: isBlank)) } ?? ""))
-            }
+            add(line, &section)
+            line = []
         }
-        // systemd takes what the end of the file cuts off.
-        if !line.isEmpty, let equals = line.firstIndex(of: "=") {
+        add(line, &section)
+    }
+
+    private mutating func add(_ line: [UInt8], _ section: inout String) {
+        let line = trimmed(line[...])
+        if line.first == UInt8(ascii: "[") {
+            section = String(decoding: line.last == UInt8(ascii: "]") ? line.dropFirst().dropLast() : line, as: UTF8.self)
+        } else if !line.isEmpty {
+            let equals = line.firstIndex(of: UInt8(ascii: "="))
             settings.append(
                 Setting(
-                    section: section, key: String(line[..<equals].trimming(where: isBlank)),
-                    value: String(line[line.index(after: equals)...].trimming(where: isBlank))))
+                    section: section, key: String(decoding: trimmed(line[..<(equals ?? line.endIndex)]), as: UTF8.self),
+                    value: equals.map { Array(trimmed(line[($0 + 1)...])) } ?? []))
         }
     }
 
     /// The values of a key, in order.
     func values(_ section: String, _ key: String) -> [String] {
-        settings.filter { $0.section == section && $0.key == key }.map(\.value)
+        settings.filter { $0.section == section && $0.key == key }.map { String(decoding: $0.value, as: UTF8.self) }
     }
 
     // MARK: Changes
@@ -53,12 +55,19 @@ struct UnitFile {
     /// What a unit has to do for systemd to act by the new file. The unit's type is without a dot, such as `service`.
     static func reaction(from old: [UInt8], to new: [UInt8], type: String) -> Reaction {
         // Once systemd has reloaded its own files, these act by the new ones (systemd.path(5), systemd.slice(5), systemd.target(5)).
-        if ["path", "slice", "target"].contains(type) { return .nothing }
+        if ["path", "slice"].contains(type) { return .nothing }
+        // Except that a target starts what it newly wants only when it is started again.
+        if type == "target" { return UnitFile(old).wanted == UnitFile(new).wanted ? .nothing : .restart }
         let (before, after) = (UnitFile(old).lasting, UnitFile(new).lasting)
         if before == after { return .nothing }
         // A mount takes other options when it is reloaded, which remounts it (systemd.mount(5)).
         let isOptions = { (setting: Setting) in setting.section == "Mount" && setting.key == "Options" }
         return type == "mount" && before.filter { !isOptions($0) } == after.filter { !isOptions($0) } ? .reload : .restart
+    }
+
+    /// What a unit starts along with itself.
+    private var wanted: [Setting] {
+        settings.filter { $0.section == "Unit" && ["Wants", "Requires", "Requisite", "BindsTo", "Upholds"].contains($0.key) }
     }
 
     /// The settings that a running unit keeps until it is started again.
@@ -79,14 +88,12 @@ struct UnitFile {
     ]
 }
 
-private func isBlank(_ character: Character) -> Bool { character == " " || character == "\t" }
+private func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
 
-extension Substring {
-    fileprivate func trimming(where isBlank: (Character) -> Bool) -> Substring {
-        var text = drop(while: isBlank)
-        while let last = text.last, isBlank(last) { text.removeLast() }
-        return text
-    }
+private func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    var bytes = bytes.drop(while: isBlank)
+    while let last = bytes.last, isBlank(last) { bytes.removeLast() }
+    return bytes
 }
 
 /// What a unit does when a file changes, the weakest first.

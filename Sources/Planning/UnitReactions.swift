@@ -9,9 +9,12 @@ struct UnitFileChanges: Hashable, Sendable {
     /// `contents` reads a file.
     init<Problem: Error>(_ changes: [AppChange], _ contents: (FileEntry) throws(Problem) -> [UInt8]?) throws(Problem) {
         for change in changes where change.kind == .update {
-            for file in change.files {
-                guard let type = file.path.unitType else { continue }
-                guard let old = try file.old.map(contents) ?? [], let new = try file.new.map(contents) ?? [] else { continue }
+            // What the unit runs with is not known if somebody changed the file on the host. A file that comes or goes may also
+            // hide another of its name, or show it again.
+            let drifted = Set(change.drift.compactMap(\.source))
+            for file in change.files where !drifted.contains(file.path) {
+                guard let type = file.path.unitType, let before = file.old, let after = file.new else { continue }
+                guard let old = try contents(before), let new = try contents(after) else { continue }
                 reactions[change.app, default: [:]][file.path] = UnitFile.reaction(from: old, to: new, type: type)
             }
         }
@@ -19,6 +22,16 @@ struct UnitFileChanges: Hashable, Sendable {
 
     /// The reaction to a changed file of an app; a restart if the file is none of a unit, or its contents are unknown.
     func reaction(to file: RelativePath, of app: AppName) -> Reaction { reactions[app]?[file] ?? .restart }
+}
+
+extension Drift {
+    /// The file of the app that somebody changed, or whose copy or link.
+    fileprivate var source: RelativePath? {
+        switch finding {
+        case .file(let path, _), .link(_, let path, _), .placed(_, let path, _): path
+        default: nil
+        }
+    }
 }
 
 extension RelativePath {
@@ -71,17 +84,23 @@ extension StepBuilder {
         if isPart(file, of: unit, in: change.app) {
             return hasMoved(file, from: change, to: owner) ? nil : unitFiles.reaction(to: file, of: change.app)
         }
-        let rules = new.compactMap { app in
+        let rules = authors(of: unit).compactMap { app in
             app.manifest.onChange.first { $0.unit == unit }.map { (app: app.name, rules: $0) }
         }
         var found = rules.compactMap { $0.rules.reaction(to: file, of: change.app, owner: $0.app) }
-        let isRuled = rules.contains { $0.app == owner?.name && $0.rules.reaction(to: file, of: change.app, owner: $0.app) != nil }
+        let isRuled = owner?.manifest.onChange.first { $0.unit == unit }?.reaction(to: file, of: change.app, owner: change.app) != nil
         if let owner, owner.name == change.app, !isRuled, concerns(file, unit, of: owner),
             file.text != Manifest.fileName || hasOtherFiles(change.app)
         {
             found.append(unitFiles.reaction(to: file, of: change.app))
         }
         return found.max()
+    }
+
+    /// The apps with rules for a unit. An app that has them no more, or is gone, had the unit read its files by its old ones.
+    func authors(of unit: UnitName) -> [AppTree] {
+        let present = new.filter { $0.names(unit) }
+        return present + old.filter { app in app.names(unit) && !present.contains { $0.name == app.name } }
     }
 
     /// Whether a file of an app is the unit's own file, a drop-in of it, or the quadlet that it is generated from.
@@ -95,7 +114,9 @@ extension StepBuilder {
                 return true
             }
         }
-        return false
+        // Those of a type concern the units of all apps.
+        guard name.components.count == 2, let source = generated[unit] ?? generatedBefore[unit] else { return false }
+        return name.components[0] == "\(source.file.path.name.split(separator: ".").last ?? "").d"
     }
 
     /// Whether a file of another app is now the same file of the unit's app.

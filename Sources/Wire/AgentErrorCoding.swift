@@ -177,9 +177,10 @@ extension Problem: WireCodable {
             self = .extendedAccess(path, attribute: try reader.text())
         case 44:
             let app = try AppName(from: &reader)
+            // Checks do not nest: a message could hold any number of levels.
+            var ahead = reader
+            if try ahead.byte() == 44 { throw .badValue }
             let problem = try Problem(from: &reader)
-            // Checks do not contain others, nor does a message nest.
-            if case .check = problem { throw .badValue }
             self = .check(of: app, problem)
         case 45:
             let probe = try Probe(from: &reader)
@@ -281,6 +282,7 @@ extension UnitProblem: WireCodable {
             writer.byte(10)
             writer.text(result)
         case .replaced: writer.byte(11)
+        case .notOneshot: writer.byte(12)
         }
     }
 
@@ -304,6 +306,7 @@ extension UnitProblem: WireCodable {
         case 9: self = .cannotReload
         case 10: self = .reloadFailed(result: try reader.text())
         case 11: self = .replaced
+        case 12: self = .notOneshot
         default: throw .unknownCase
         }
     }

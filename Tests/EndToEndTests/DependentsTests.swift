@@ -175,7 +175,7 @@ extension EndToEnd {
             try host.run("rm /run/go; systemctl daemon-reload; systemctl start timed.timer; systemctl --no-block start once timed free")
             try host.wait(for: "[ \"$(systemctl is-active once timed free | xargs)\" = 'activating active active' ]")
 
-            try cluster.edit("web1/db/systemd/db.service", replacing: "[Service]", with: "[Unit]\nDescription=Another\n[Service]")
+            try cluster.edit("web1/db/systemd/db.service", replacing: "[Service]", with: "[Service]\nNice=1")
             try cluster.remove("web1/main")
             try cluster.deploy().require(0)
             #expect(try host.run("systemctl is-active main part free || true") == "inactive\ninactive\ninactive\n")

@@ -110,7 +110,8 @@ extension EndToEnd {
             try cluster.write("web1/app/systemd/svc.service", service())
             for file in ["conf", "data", "env", "pages/index"] { try cluster.write("web1/app/\(file)", "A=0\n") }
             try cluster.write("web1/tls/cert", "0\n")
-            try cluster.write("web1/other/notes", "")
+            // They are there before: one that comes may hide another of its name.
+            try cluster.write("web1/other/systemd/svc.service.d/y.conf", "# before\n")
             try cluster.write("web1/cron/manifest.json", #"{"systemd": {"units_enabled": ["job.timer"]}}"#)
             try cluster.write("web1/cron/systemd/job.timer", "[Timer]\nOnActiveSec=1d\n[Install]\nWantedBy=timers.target\n")
             try cluster.write("web1/cron/systemd/job.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")

@@ -122,6 +122,29 @@ private let agentKeys: [[UInt8]] = {
     return [answer.bytes, signed.bytes]
 }()
 
+private let httpAnswers: [[UInt8]] = [
+    "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine", "HTTP/1.0 204 No Content\n\n", "HTTP/1.1 503 No\r\nRetry-After: 1\r\n\r\n",
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\nfine\r\n0\r\nX: y\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nX: a\r\n b\r\ncontent-LENGTH : 18446744073709551616\r\n\r\n", "SSH-2.0-x\r\n",
+].map { Array($0.utf8) }
+
+/// Answers to the query for the address of a.example, with pointers.
+private let dnsAnswers: [[UInt8]] = {
+    let question: [UInt8] = [1, 0x61, 7] + Array("example".utf8) + [0, 0, 1, 0, 1]
+    func answer(_ flags: [UInt8], _ records: [[UInt8]]) -> [UInt8] {
+        [0x12, 0x34] + flags + [0, 1, 0, UInt8(records.count), 0, 0, 0, 0] + question + records.flatMap { $0 }
+    }
+    let alias: [UInt8] = [0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 9, 0, 4, 1, 0x62, 0xc0, 14]
+    let address: [UInt8] = [0xc0, 39, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 127, 0, 0, 1]
+    return [answer([0x81, 0x80], [alias, address]), answer([0x81, 0x83], []), answer([0x83, 0x80], [alias])]
+}()
+
+private let probes: [[UInt8]] = [
+    #"{"health": [{"http": "http://[::1]:8080/up?x", "status": 204, "host": "a.example", "within": 3, "timeout": 0.5, "successes": 2}]}"#,
+    #"{"health": [{"tcp": "localhost:1"}, {"unix": "/run/x"}, {"dns": "::1", "name": "a.example.", "type": "soa"}, {"unit": "a.service"}]}"#,
+    #"{"systemd": {"on_change": {"a.service": {"reload": ["./", "../b/", "../b/c"]}}}, "checks": [["/bin/x", "y"], ["./z"]]}"#,
+].map { Array($0.utf8) }
+
 let targets: [String: Target] = [
     "probe": Target(samples: [
         Array("DEPTOOL-PROBE-BEGIN\ncpu Linux x86_64\nhostname a\nspace a 1 2 3 4 /\noptions rw\nsystemd s\nDEPTOOL-PROBE-END\n".utf8)
@@ -159,6 +182,32 @@ let targets: [String: Target] = [
         for name in ["a.service", "a-b@c.socket"] {
             guard let unit = UnitName(name) else { return }
             guard !InstallSection(input, of: unit).also.contains(unit) else { throw Broken("a unit comes along with itself") }
+        }
+    },
+    // Answers of services, with the bytes in pieces: of HTTP, and of DNS to one query.
+    "http-answer": Target(samples: httpAnswers) { input in
+        for expected in [nil, 204] as [Int?] {
+            for ending in [HTTPAnswer.Ending.closed, .reset, .timeout] {
+                var whole = HTTPAnswer(expecting: expected)
+                var pieces = HTTPAnswer(expecting: expected)
+                let verdict = whole.take(input, count: input.count) ?? whole.end(ending)
+                var found: ProbeAnswer?
+                for byte in input where found == nil { found = pieces.take([byte], count: 1) }
+                guard (found ?? pieces.end(ending)) == verdict else { throw Broken("it matters in which pieces the bytes come") }
+                try expectHarmless(verdict.phrase)
+            }
+        }
+    },
+    "dns-answer": Target(samples: dnsAnswers) { input in
+        guard let name = DomainName("a.example") else { return }
+        let answer = DNSQuery(id: 0x1234, name: name, type: .a).judge(input, count: input.count)
+        try expectHarmless(answer.phrase)
+    },
+    "manifest-probes": Target(samples: probes) { input in
+        guard let manifest = try? Manifest(parsing: input) else { return }
+        for probe in manifest.probes {
+            guard try Probe(decoding: probe.encoded) == probe else { throw Broken("a probe changes on the wire") }
+            try expectHarmless(probe.phrase)
         }
     },
     "report": Target(samples: reports, run: readReport),

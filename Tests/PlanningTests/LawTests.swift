@@ -152,6 +152,7 @@ import Testing
             (try? Manifest(parsing: Array((apps[app]?["manifest.json"] ?? "{}").utf8))) ?? Manifest()
         }
         let words = ["nothing", "reload", "restart"]
+        let authors = Set(old.keys).union(new.keys)
         for unit in ["x.service", "y.timer", "z.socket", "foreign.service"] {
             let owner = new.keys.first { manifest(new, $0).units.contains { $0.text == unit } }
             if let owner, !old.keys.contains(where: { manifest(old, $0).units.contains { $0.text == unit } }) {
@@ -160,7 +161,7 @@ import Testing
             }
             // What nobody lists concerns nobody but the authors of rules, and what is stopped stays so.
             let isStopped = old.keys.contains { manifest(old, $0).units.contains { $0.text == unit } }
-            if owner == nil, isStopped || !new.keys.contains(where: { !rules(of: $0, for: unit, in: new).isEmpty }) {
+            if owner == nil, isStopped || !authors.contains(where: { !lastRules(of: $0, for: unit, old, new).isEmpty }) {
                 #expect(did[unit] == nil, "\(comment), \(unit)")
                 continue
             }
@@ -177,8 +178,8 @@ import Testing
                         continue
                     }
                     var isRuled = false
-                    for author in new.keys {
-                        let rules = rules(of: author, for: unit, in: new)
+                    for author in authors {
+                        let rules = lastRules(of: author, for: unit, old, new)
                         let target = author == app ? name : "../\(app)/\(name)"
                         let matching = rules.filter { path, _ in
                             path == target
@@ -188,7 +189,7 @@ import Testing
                         guard let (_, word) = matching.max(by: { $0.0 == "./" ? true : $1.0 == "./" ? false : $0.0.count < $1.0.count })
                         else { continue }
                         strongest = max(strongest, words.firstIndex(of: word) ?? 0)
-                        if author == owner { isRuled = true }
+                        if author == owner, !self.rules(of: author, for: unit, in: new).isEmpty { isRuled = true }
                     }
                     guard app == owner, !isRuled else { continue }
                     if name == "manifest.json" {
@@ -201,6 +202,12 @@ import Testing
             let expected = strongest == 0 ? nil : words[strongest]
             #expect(did[unit] == expected, "\(comment), \(unit) of \(owner ?? "nobody")")
         }
+    }
+
+    /// The old ones of an app that has none any more.
+    private func lastRules(of app: String, for unit: String, _ old: Apps, _ new: Apps) -> [(String, String)] {
+        let present = rules(of: app, for: unit, in: new)
+        return present.isEmpty ? rules(of: app, for: unit, in: old) : present
     }
 
     private func rules(of app: String, for unit: String, in apps: Apps) -> [(String, String)] {

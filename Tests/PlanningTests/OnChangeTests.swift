@@ -96,6 +96,45 @@ import Testing
         #expect(try reactions(["tls": restart], ["tls": change(restart)]) == ["tls: restart nginx.service if up (cert.pem +0)"])
     }
 
+    @Test func `old rules count until new ones take their place`() throws {
+        let ruled = ["manifest.json": manifest(onChange: ["nginx.service": ["reload": ["site"]]]), "site": "1"]
+        let plain = ["manifest.json": manifest(), "site": "0"]
+        // An undo, and an app that leaves.
+        #expect(try reactions(["a": ruled], ["a": plain]) == ["a: reload nginx.service if up (site +0)"])
+        #expect(try reactions(["a": ruled], [:]) == ["a: reload nginx.service if up (site +0)"])
+        #expect(
+            try reactions(["a": ruled, "web": web([:])], ["web": web([:])]) == ["a: reload nginx.service (a/site +0)"])
+        let other = ["manifest.json": manifest(onChange: ["nginx.service": ["nothing": ["site"]]]), "site": "2"]
+        #expect(try reactions(["a": ruled], ["a": other]) == [])
+    }
+
+    @Test func `what somebody changed on the host restarts, whatever the tree changes`() throws {
+        func app(_ file: String) -> [String: [String: String]] {
+            ["a": ["manifest.json": manifest(units: ["a.service"]), "systemd/a.service": file]]
+        }
+        let path = try AbsolutePath("/etc/systemd/system/a.service")
+        let found = Drift.Found.file(.of(.blob, []), size: 0)
+        let drift = Drift(AppName("a"), .placed(path, try RelativePath("systemd/a.service"), found))
+        let steps = try reactions(app(Self.unit), app("# x\n" + Self.unit), drift: [drift])
+        #expect(steps == ["a: enable a.service again", "a: restart a.service (systemd/a.service +0)"])
+    }
+
+    @Test func `probes come after the reloads of their app`() throws {
+        let shop = { (content: String) in
+            [
+                "manifest.json":
+                    #"{"systemd": {"units_enabled": ["shop.service"], "on_change": {"nginx.service": {"reload": ["site"]}}}, "health": [{"tcp": "localhost:80"}]}"#,
+                "site": content,
+            ]
+        }
+        #expect(
+            try steps(from: ["shop": shop("1"), "web": web([:])], to: ["shop": shop("2"), "web": web([:])])?.map { String($0.prefix(24)) }
+                == [
+                    "shop: checkout", "shop: activate", "shop: restart shop.servi", "shop: check shop.service", "shop: reload nginx.servi",
+                    "shop: check nginx.servic", "shop: probe tcp(Model.En",
+                ])
+    }
+
     @Test func `a rule for files that nobody has, or for a unit that cannot reload, is refused`() throws {
         func problem(_ new: [String: [String: String]], old: [String: [String: String]] = [:]) throws -> String? {
             do { _ = try steps(from: old, to: new) } catch let error as TreeError { return "\(error.place): \(error.phrase)" }
@@ -178,6 +217,12 @@ import Testing
         // The description of a section where it means something else.
         (unit.replacing("ExecStart=/bin/x", with: "ExecStart=/bin/x\nDescription=A"), true),
         (unit.replacing("\n", with: "\r\n"), false),
+        ("\u{feff}" + unit, false),
+        // No continuations: the backslash is escaped, or a blank is behind it.
+        (unit.replacing("Description=A\nAfter=b.service\n[Service]\n", with: "Description=A\\\\\n[Service]\nNice=1\n"), true),
+        (unit.replacing("Environment=A=1", with: "X-A=b\\ \nEnvironment=A=2"), true),
+        // The same to the eye.
+        (unit.replacing("/bin/x", with: "/bin/x\u{e9}"), true),
         ("", true),
     ])
     func `a unit file counts by its meaning`(_ changed: String, _ restarts: Bool) throws {
@@ -202,10 +247,12 @@ import Testing
             return ["own": own, "unit": ["manifest.json": manifest(units: [unit])]]
         }
         let (text, meaning) = ("[Unit]\nDocumentation=x", "[Service]\nNice=1")
-        #expect(try reactions(trees(nil), trees(text)) == ["own: enable \(unit) again"])
         #expect(try reactions(trees(text), trees("# x")) == ["own: enable \(unit) again"])
         let restart = "own: restart \(unit) (own/\(path) +0)"
         #expect(try reactions(trees(text), trees(meaning)) == ["own: enable \(unit) again", restart])
+        // It may hide a file of its name elsewhere.
+        #expect(try reactions(trees(nil), trees("# x")) == ["own: enable \(unit) again", restart])
+        #expect(try reactions(trees("# x"), trees(nil)) == ["own: enable \(unit) again", restart])
         #expect(try reactions(trees(meaning), trees(nil)) == ["own: enable \(unit) again", restart])
     }
 
@@ -214,7 +261,8 @@ import Testing
         ("timer", "[Timer]\nOnCalendar=daily", "[Unit]\nDescription=x\n[Timer]\nOnCalendar=daily", nil),
         ("socket", "[Socket]\nListenStream=1", "[Socket]\nListenStream=2", "restart"),
         ("path", "[Path]\nPathExists=/a", "[Path]\nPathExists=/b", nil), ("slice", "[Slice]\nMemoryMax=1G", "[Slice]\nMemoryMax=2G", nil),
-        ("target", "[Unit]\nWants=a.service", "[Unit]\nWants=b.service", nil),
+        ("target", "[Unit]\nWants=a.service", "[Unit]\nWants=b.service", "restart"),
+        ("target", "[Unit]\nWants=a.service", "[Unit]\nWants=a.service\nAfter=a.service", nil),
         ("mount", "[Mount]\nWhat=a\nWhere=/a\nOptions=ro", "[Mount]\nWhat=a\nWhere=/a\nOptions=rw", "reload"),
         ("mount", "[Mount]\nWhat=a\nWhere=/a", "[Mount]\nWhat=b\nWhere=/a", "restart"),
     ])

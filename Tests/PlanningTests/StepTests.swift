@@ -220,7 +220,7 @@ import Testing
                 "nsd: enable nsd-exporter.service",
                 "nsd: enable nsd.service again",
                 "nsd: start nsd-exporter.service, or restart it",
-                "nsd: restart nsd.service (exporter.conf +0)",
+                "nsd: restart nsd.service (exporter.conf +1)",
                 "nsd: check nsd-exporter.service",
                 "nsd: check nsd.service",
             ])
@@ -284,6 +284,8 @@ import Testing
                     "b: place /etc/systemd/system/x.service <- systemd/x.service again",
                     "daemon-reload",
                     "b: enable x.service again",
+                    "b: restart x.service (systemd/x.service +0)",
+                    "b: check x.service",
                 ])
     }
 

@@ -194,7 +194,8 @@ extension Seeded {
     }
 
     mutating func unitProblem() -> UnitProblem {
-        switch int(0...11) {
+        switch int(0...12) {
+        case 12: .notOneshot
         case 9: .cannotReload
         case 10: .reloadFailed(result: text())
         case 11: .replaced

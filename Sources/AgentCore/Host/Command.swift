@@ -40,7 +40,13 @@ package struct Command {
             let whole = Int64(limit.wholeMilliseconds)
             var seconds: Int64 = 0
             var collected: [UInt8] = []
+            // A program may close its output and run on.
+            var isOpen = true
             while true {
+                if !isOpen {
+                    let status = csys_wait(pid, false)
+                    if status != -Int32(csys_eagain()) { return Result(status: Int(status), output: collected) }
+                }
                 if interrupts, let reason = interruption.reason { throw AgentError(reason) }
                 let elapsed = (csys_monotonic_ns() - begun) / 1_000_000
                 var remaining = whole - elapsed
@@ -55,18 +61,21 @@ package struct Command {
                 guard remaining > 0 else {
                     throw AgentError(.timeout(arguments: arguments, seconds: Int(limit.wholeMilliseconds / 1000)))
                 }
+                if !isOpen { remaining = min(remaining, 5) }
                 var items = [
-                    csys_poll_item(fd: output, readable: true, writable: false),
+                    csys_poll_item(fd: isOpen ? output : -1, readable: true, writable: false),
                     csys_poll_item(fd: interrupts ? interruption.descriptor : -1, readable: true, writable: false),
                 ]
                 _ = csys_poll(&items, items.count, remaining)
                 guard items[0].readable else { continue }
                 var buffer = [UInt8](repeating: 0, count: 16384)
                 let count = csys_read(output, &buffer, buffer.count)
-                if count <= 0 { break }
-                if collected.count < Self.outputLimit { collected += buffer[..<Int(count)] }
+                if count > 0 {
+                    if collected.count < Self.outputLimit { collected += buffer[..<Int(count)] }
+                } else {
+                    isOpen = false
+                }
             }
-            return Result(status: Int(csys_wait(pid, true)), output: collected)
         }
     }
 

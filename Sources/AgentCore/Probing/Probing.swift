@@ -33,18 +33,25 @@ struct Probing {
         }
     }
 
-    /// Runs a unit that tests the others.
+    /// Runs a unit that tests the others. Only a oneshot has a result, and one whose conditions do not hold tested nothing.
     private func run(_ unit: UnitName, within limit: Duration) throws(AgentError) {
+        let before = try systemd.show([unit])[0]
+        guard !before.isLoaded || before.isOneshot else { throw AgentError(.unit(unit, .notOneshot, journal: "")) }
         systemd.resetFailed([unit])
         let result = try systemd.bringUp(start: [], restart: [Systemd.Job(unit: unit, limit: limit)])
         let status = try systemd.show([unit])[0]
-        switch systemd.verdict(unit, status, before: nil) {
-        case .unwell(let problem), .forgotten(let problem):
-            // Once it has ended, systemd may have forgotten a unit that nothing refers to.
-            if result.status != 0 || !status.endsByItself { throw AgentError(.unit(unit, problem, journal: systemd.journal(unit))) }
+        var problem: UnitProblem?
+        switch status.verdict(before: nil) {
+        case .unwell(let found), .forgotten(let found): if result.status != 0 || !status.endsByItself { problem = found }
         case .pending: throw systemd.tooSlow(unit, status, seconds: limit.wholeSeconds)
         case .healthy: break
         }
+        let hasRun = !status.invocation.utf8.isEmpty && !isSameText(status.invocation, before.invocation)
+        if problem == nil, !hasRun, systemd.isSkipped(unit) { problem = .failed(result: "condition", status: 0) }
+        guard let problem else { return }
+        let log = systemd.journal(unit)
+        systemd.resetFailed([unit])
+        throw AgentError(.unit(unit, problem, journal: log))
     }
 
     private func log(of units: [UnitName]) -> String {

@@ -139,9 +139,9 @@ struct Systemd {
         throw AgentError(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
     }
 
-    /// Has units read their files again, and waits until systemd has finished.
-    func reload(_ jobs: [Job]) throws(AgentError) {
-        guard !jobs.isEmpty else { return }
+    /// Has units read their files again, and waits until systemd has finished. Returns their invocations.
+    @discardableResult
+    func reload(_ jobs: [Job]) throws(AgentError) -> [String] {
         let units = jobs.map { $0.unit }
         let before = try show(units)
         let result = try run("reload", jobs, until: .reloaded)
@@ -160,6 +160,7 @@ struct Systemd {
         guard result.status == 0 else {
             throw AgentError(.command(arguments: arguments("reload", jobs), status: result.status, output: lastLines(result.text)))
         }
+        return before.map { $0.invocation }
     }
 
     /// Ends a reload that hangs, so that the next can begin.

@@ -31,7 +31,7 @@ struct Rollback {
             if isBooting { try systemd?.continueBoot() } else { try restartOld(touched.filter { !gone.contains($0.name) }, journal) }
         }
         if !isBooting {
-            attempt(&problems) { () throws(AgentError) in try reloadOld(journal) }
+            attempt(&problems) { () throws(AgentError) in try reloadOld(journal, failure) }
             attempt(&problems) { () throws(AgentError) in try raiseOthers(journal) }
         }
         // If this fails, the journal remains and the next agent repeats the rollback. The host is already in its old state.
@@ -143,8 +143,9 @@ struct Rollback {
             jobs(well, journal).map { .init(unit: $0.unit, settle: nil, limit: $0.limit, invocation: nil) })
     }
 
-    /// Has the units that the steps reloaded, or were to reload, read the old files. Those that fail are restarted.
-    private func reloadOld(_ journal: Journal) throws(AgentError) {
+    /// Has the units that the steps reloaded read the old files. Restarts those that such a reload has ended or replaced; one
+    /// that runs on as before is left so, since a start could fail for the same reason.
+    private func reloadOld(_ journal: Journal, _ failure: AgentError) throws(AgentError) {
         guard let systemd, !journal.reloaded.isEmpty else { return }
         var failed: [Journal.PriorUnit] = []
         for (name, status) in zip(journal.reloaded, try systemd.show(journal.reloaded)) {
@@ -152,7 +153,18 @@ struct Rollback {
                 continue
             }
             systemd.endReload(name, status)
-            do { try systemd.reload(jobs([name], journal)) } catch { failed.append(unit) }
+            do {
+                try systemd.reload(jobs([name], journal))
+            } catch {
+                let now = try systemd.show([name])[0]
+                if !now.isActive || now.isReloading || now.invocation != unit.invocation {
+                    failed.append(unit)
+                } else if case .unit(name, _, _) = failure.problem {
+                    // It did not read the new files either.
+                } else {
+                    throw error
+                }
+            }
         }
         try restartOld(failed, journal)
     }

@@ -15,6 +15,7 @@ struct Transaction {
     /// The file name of the agent, which runs at boot after a power failure; empty if it is not in the agents' directory.
     let agent: String
     let brought = BroughtLinks()
+    let reloads = BegunReloads()
 
     /// Runs all steps, or rolls back.
     func run() -> Outcome {
@@ -33,6 +34,8 @@ struct Transaction {
             try commit(journal)
         } catch {
             supervisor.report(.undoing(error))
+            var journal = journal
+            journal.reloaded = reloads.units
             return Rollback(system: system, systemd: rollbackSystemd).run(journal, because: error)
         }
         return .deployed
@@ -82,7 +85,12 @@ struct Transaction {
     private func settleOthers(_ journal: Journal) throws(AgentError) {
         guard let systemd, !journal.units.isEmpty else { return }
         var stopped: [UnitName] = []
-        for step in preparation.steps { if case .disable(let unit, _) = step.action { stopped.append(unit) } }
+        for step in preparation.steps {
+            switch step.action {
+            case .disable(let unit, _), .stop(let unit, _): stopped.append(unit)
+            default: break
+            }
+        }
         let now = try systemd.units()
         // Otherwise systemd keeps listing removed units as failed.
         let failed = stopped.filter { now.failing.contains($0) }
@@ -139,9 +147,10 @@ struct Transaction {
                 range.compactMap { index in
                     guard case .check(let unit, let settle, let limit) = preparation.steps[index].action, !isLeftDown(unit, journal)
                     else { return nil }
+                    let kept = reloads.invocation(of: unit)
                     return .init(
-                        unit: unit, settle: settle, limit: limit, invocation: journal.invocation(of: unit),
-                        keepsInvocation: journal.reloaded.contains(unit))
+                        unit: unit, settle: settle, limit: limit, invocation: kept ?? journal.invocation(of: unit),
+                        keepsInvocation: kept != nil)
                 })
         }
     }
@@ -206,13 +215,26 @@ struct Transaction {
         guard let systemd else { return }
         let steps = preparation.steps[range]
         let statuses = try systemd.show(steps.compactMap { $0.unit })
-        var (down, up): ([Systemd.Job], [Systemd.Job]) = ([], [])
+        var (down, starting, up): ([Systemd.Job], [Systemd.Job], [Systemd.Job]) = ([], [], [])
         for (step, status) in zip(steps, statuses) {
             guard let job = step.job else { continue }
-            if status.isUp { up.append(job) } else if !isLeftDown(job.unit, journal) { down.append(job) }
+            // systemd reloads only what is active. What starts over and over may need just these files.
+            if status.isActive {
+                up.append(job)
+            } else if status.isUp {
+                starting.append(job)
+            } else if !isLeftDown(job.unit, journal) {
+                down.append(job)
+            }
         }
-        try systemd.bringUp(start: down, restart: [], journal)
-        try systemd.reload(up)
+        try systemd.bringUp(start: down, restart: starting, journal)
+        guard !up.isEmpty else { return }
+        // From here on, a rollback has them read the old files again, whoever runs it.
+        reloads.units = up.map { $0.unit }
+        var noted = journal
+        noted.reloaded = reloads.units
+        try noted.save(system)
+        reloads.invocations = try systemd.reload(up)
     }
 
     /// Whether a unit that was down stays so.
@@ -307,6 +329,17 @@ struct Transaction {
             guard case .checkout(for: .root) = step.action else { continue }
             return try system.target(of: app.current).flatMap { Version($0) }.map { app.version($0) }
         }
+        return nil
+    }
+}
+
+/// The units that a transaction has begun to reload, and their invocations meanwhile.
+final class BegunReloads {
+    var units: [UnitName] = []
+    var invocations: [String] = []
+
+    func invocation(of unit: UnitName) -> String? {
+        for (one, invocation) in zip(units, invocations) where one == unit { return invocation }
         return nil
     }
 }

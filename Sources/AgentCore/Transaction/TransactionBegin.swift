@@ -139,9 +139,8 @@ extension Transaction {
         case (.activate, nil), (.remove, nil), (.link, nil), (.place, nil), (.checkout, nil):
             throw AgentError(.protocolViolation)
         case (.confirm, _), (.checkout, _), (.displace, _), (.sysusers, _), (.tmpfiles, _), (.disable, _), (.enable, _), (.start, _),
-            (.restart, _), (.check, _), (.test, _), (.restartIfUp, _), (.stop, _), (.validate, _), (.probe, _):
+            (.restart, _), (.check, _), (.test, _), (.restartIfUp, _), (.reload, _), (.stop, _), (.validate, _), (.probe, _):
             break
-        case (.reload(let unit, _, _, _), _): journal.reloaded.append(unit)
         }
     }
 }

@@ -247,7 +247,8 @@ package final class Deploy: Sendable {
                 runProgram()
                 if try programBarrier.decision(keepalive: sendKeepalive) { return nil }
                 if isCancelled.update({ $0 }) { return .cancelled }
-                return .programRefused(status: programStatus.update { $0 } ?? nil)
+                let status = programStatus.update { $0 }
+                return status == 0 ? .otherHostFailed : .programRefused(status: status)
             } catch {
                 return error.whyNotReady
             }

@@ -63,7 +63,7 @@ struct HostSession {
     func checkUnits(_ steps: [Step]) throws(HostError) {
         guard !hello.hasSystemd else { return }
         for step in steps {
-            if case .enable(let unit, _) = step.action { throw .noSystemd(unit) }
+            if let unit = step.action.neededUnit { throw .noSystemd(unit) }
         }
     }
 
@@ -250,6 +250,18 @@ struct HostSession {
     }
 
     func close() { if !hasHungUp { conversation.close() } }
+}
+
+extension Step.Action {
+    /// A unit for which a host needs systemd. A unit that goes needs none where there is none.
+    fileprivate var neededUnit: UnitName? {
+        switch self {
+        case .enable(let unit, _), .start(let unit, _, _), .restart(let unit, _, _), .restartIfUp(let unit, _, _),
+            .reload(let unit, _, _, _):
+            unit
+        default: nil
+        }
+    }
 }
 
 extension AgentError {

@@ -125,6 +125,7 @@ extension UnitProblem {
         case .refusesStart: "has to be started, and systemd refuses that (RefuseManualStart=yes)"
         case .cannotReload: "has to read its files again, and has no way to do so (no ExecReload=)"
         case .reloadFailed(let result): "could not reload (\(visible(result)))"
+        case .notOneshot: "cannot test anything, since it is no oneshot (Type=oneshot)"
         case .replaced: "ended or restarted when it was reloaded"
         case .refusesStop: "runs and has to be restarted or stopped, and systemd refuses that (RefuseManualStop=yes)"
         }
