@@ -84,8 +84,9 @@ package indirect enum Problem: Hashable, Sendable {
     case noRoom(in: AbsolutePath, needed: UInt64, available: UInt64)
     /// A check of an app failed, or could not run.
     case check(of: AppName, Problem)
-    /// A service did not answer a probe as it should; with the last lines that its unit logged.
-    case probe(Probe, ProbeAnswer, journal: String)
+    /// A service did not answer a probe as it should; with the last lines that its unit logged. The agent sends no probe: the
+    /// client knows that of the step, and the code that writes one would be a large part of the agent.
+    case probe(Probe?, ProbeAnswer, journal: String)
     /// The host cannot be shown to checks as it will be: a system call failed with this Linux errno.
     case noFuture(operation: String, code: Int)
     /// Deptool's directory has too few free inodes.

@@ -112,7 +112,11 @@ extension Problem: WireCodable {
             problem.encode(to: &writer)
         case .probe(let probe, let answer, let journal):
             writer.byte(45)
-            probe.encode(to: &writer)
+            #if hasFeature(Embedded)
+            writer.byte(0)
+            #else
+            writer.optional(probe)
+            #endif
             answer.encode(to: &writer)
             writer.text(journal)
         case .noFuture(let operation, let code):
@@ -183,7 +187,7 @@ extension Problem: WireCodable {
             let problem = try Problem(from: &reader)
             self = .check(of: app, problem)
         case 45:
-            let probe = try Probe(from: &reader)
+            let probe = try reader.optional(Probe.self)
             let answer = try ProbeAnswer(from: &reader)
             self = .probe(probe, answer, journal: try reader.text(limit: Self.maximumOutput))
         case 43:

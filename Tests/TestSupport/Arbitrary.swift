@@ -214,7 +214,7 @@ extension Seeded {
     mutating func problem() -> Problem {
         switch int(0...28) {
         case 26: .check(of: app(), pick([.command(arguments: [text()], status: small(), output: text()), .noQuadlets]))
-        case 27: .probe(probe(), probeAnswer(), journal: text())
+        case 27: .probe(optional { $0.probe() }, probeAnswer(), journal: text())
         case 28: .programRefused(status: optional { $0.int(0...200) })
         case 25: .noFuture(operation: text(), code: small())
         case 14: .newerFormat(path: text(), writer: text())

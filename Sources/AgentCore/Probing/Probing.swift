@@ -23,7 +23,7 @@ struct Probing {
             if case .passed = answer { passed += 1 } else { passed = 0 }
             if passed >= max(1, probe.successes) { return }
             let now = csys_monotonic_ns()
-            guard now < end else { throw AgentError(.probe(probe, answer, journal: log(of: units))) }
+            guard now < end else { throw AgentError(.probe(nil, answer, journal: log(of: units))) }
             let elapsed = Int((now - begun) / 1_000_000_000)
             if elapsed > told, passed == 0 {
                 interruption.report(.unanswered(answer, elapsed: elapsed, limit: limit))

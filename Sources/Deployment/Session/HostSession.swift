@@ -204,10 +204,10 @@ struct HostSession {
             case .unanswered(let answer, let elapsed, let limit):
                 guard next > 0, case .probe(let probe) = plan.steps[next - 1].action else { throw .unexpected }
                 report(.unanswered(probe, answer, elapsed: elapsed, limit: limit))
-            case .undoing(let failure): report(.undoing(refusal ?? failure))
-            case .finished(.rolledBack(let failure)): return .rolledBack(refusal ?? failure)
+            case .undoing(let failure): report(.undoing(refusal ?? failure.withProbe(of: plan)))
+            case .finished(.rolledBack(let failure)): return .rolledBack(refusal ?? failure.withProbe(of: plan))
             case .finished(.broken(let failure, let undoing, let remainder)):
-                return .broken(refusal ?? failure, undoing: undoing, remainder)
+                return .broken(refusal ?? failure.withProbe(of: plan), undoing: undoing, remainder)
             case .finished(let outcome): return outcome
             case .refused(let failure): throw .refused(failure)
             default: throw .unexpected
@@ -265,6 +265,14 @@ extension Step.Action {
 }
 
 extension AgentError {
+    /// The error with the probe of its step, if a probe failed.
+    fileprivate func withProbe(of plan: HostPlan) -> AgentError {
+        guard case .probe(nil, let answer, let journal) = problem, let step, plan.steps.indices.contains(step),
+            case .probe(let probe) = plan.steps[step].action
+        else { return self }
+        return AgentError(step: step, .probe(probe, answer, journal: journal))
+    }
+
     /// Each problem once: several steps may hit the same one.
     static func distinct(_ failures: [AgentError]) -> [AgentError] {
         var distinct: [AgentError] = []

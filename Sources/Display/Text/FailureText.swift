@@ -88,7 +88,7 @@ extension Problem {
         case .check(let app, .timeout(let arguments, let seconds)):
             "check `\(visible(arguments.joined(separator: " ")))` of \(app.text) did not end within \(seconds) s"
         case .check(let app, let problem): "a check of \(app.text) did not run: \(problem.phrase)"
-        case .probe(let probe, let answer, _): "\(probe.phrase) \(answer.verdict)"
+        case .probe(let probe, let answer, _): "\(probe?.phrase ?? "a service") \(answer.verdict)"
         case .noFuture(let operation, let code): "it cannot run checks: cannot \(visible(operation)): \(linuxError(code))"
         case .newerFormat(let path, _): "\(visible(path)) was written by a newer version of Deptool"
         case .unreadable(let path, let problem): "cannot understand \(visible(path)): \(problem.phrase)"
