@@ -54,6 +54,12 @@ class Client(threading.Thread):
                     self.failed += 1
 
 
+def timed(function):
+    began = time.monotonic()
+    function()
+    return time.monotonic() - began
+
+
 def measure():
     with Lab("web1", packages="nginx-light") as lab, directory() as path:
         app = path / "prod/web1/nginx"
@@ -96,8 +102,8 @@ def measure():
         ]
         text = table(["nginx, reloaded by `on_change`", ""], rows)
 
-        own = repeat(RUNS, lambda: lab.run("web1", "nginx -t -q"))
-        empty = repeat(RUNS, lambda: lab.run("web1", "true"))
+        own = repeat(RUNS, lambda: timed(lambda: lab.run("web1", "nginx -t -q")))
+        empty = repeat(RUNS, lambda: timed(lambda: lab.run("web1", "true")))
         # In turns, since the machine is never the same.
         kinds = {"neither": "", "a check": CHECK, "a probe": PROBE, "both": CHECK + PROBE}
         times = {kind: [] for kind in kinds}
