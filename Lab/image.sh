@@ -6,7 +6,7 @@ packages=systemd,systemd-sysv,libpam-systemd,dbus,openssh-server,sudo,procps,ipr
 
 # The flavours that tests boot, for `lab images`.
 # shellcheck disable=SC2034  # `lab` reads it
-flavours=(debian readonly var busybox aarch64 services podman)
+flavours=(debian readonly var busybox aarch64 services programs podman)
 
 image() { # [FLAVOUR]: prints the directory of the cached image, building it first if need be
   local flavour=${1:-$flavour} name lock
@@ -89,6 +89,13 @@ image_debian() { # DIRECTORY
 image_services() { # DIRECTORY
   packages+=,nginx-light,logrotate,wireguard-tools,wireguard-go,nftables
   image_debian "$1"
+}
+
+# What Manual/checks.md has examples for. Nothing of it runs before a deploy starts it.
+image_programs() { # DIRECTORY
+  packages+=,nginx-light,haproxy,bind9,unbound,nftables,caddy,prometheus,postfix
+  image_debian "$1"
+  chroot "$1" systemctl --quiet disable nginx haproxy named unbound caddy prometheus postfix
 }
 
 # Hosts that run containers. What is set here makes up for their being containers themselves: no overlay file system on

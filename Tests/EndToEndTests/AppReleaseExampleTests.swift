@@ -46,6 +46,7 @@ extension EndToEnd {
                         update shop
                             ~ shop
                             restart unit shop.service (shop changed)
+                            probe http://127.0.0.1:8080/
 
                     """)
             #expect(output.code == 0)
@@ -58,6 +59,14 @@ extension EndToEnd {
             #expect(failure.text.contains("shop: shop.conf has no greeting\n"), "\(failure)")
             #expect(failure.text.contains("\nThe previous state is back.\n"))
             #expect(try ask() == "Good morning, this is release 1\n")
+            try client.expect("release 1\n")
+
+            // One that starts, and cannot do its work.
+            try cluster.write("app1/shop/shop.conf", "greeting=Good morning\n")
+            try cluster.run("sed -i '0,/200 OK/s//503 Service Unavailable/' prod/app1/shop/shop")
+            let refusal = try cluster.deploy().require(3)
+            #expect(refusal.text.contains("app1: rolled back: http://127.0.0.1:8080/ answered wrong: 503\n"), "\(refusal)")
+            #expect(try cluster.run("curl --silent --fail http://\(app1.address):8080/") == "Good morning, this is release 1\n")
             try client.expect("release 1\n")
 
             try cluster.write(outside: "stop", "")

@@ -33,7 +33,7 @@ extension EndToEnd {
             try waitFor("301 Moved Permanently", from: "http://shop.example.com/")
             #expect(try curl("https://other.example.com/").code == 35)
 
-            // Neither a good change nor a bad one, which rolls back, lets a client go without an answer.
+            // Neither a good change nor a bad one lets a client go without an answer.
             let client = try cluster.startScript(
                 """
                 until [ -e stop ]; do
@@ -44,18 +44,41 @@ extension EndToEnd {
             try client.expect("200 0\n")
             let process = try web1.run("systemctl show --value -p MainPID nginx")
             try cluster.edit("web1/nginx/nginx.conf", replacing: "gzip on;", with: "gzip on;\n    add_header x-change good;")
-            try cluster.deploy().require(0)
-            try waitFor("x-change: good", from: "https://shop.example.com/", "--include")
+            let reload = try cluster.deploy().require(0)
+            #expect(
+                reload.text.hasPrefix(
+                    """
+                    web1
+                        update nginx
+                            ~ nginx.conf
+                            check /usr/sbin/nginx -t -q before anything changes
+                            reload unit nginx.service (nginx.conf changed)
+                            probe http://127.0.0.1:80/ as shop.example.com
+                            probe http://127.0.0.1:80/ as blog.example.com
+
+                    """), "\(reload)")
+            #expect(try curl("https://shop.example.com/", "--include").text.contains("x-change: good"))
             try client.expect("200 0\n")
 
+            // What `nginx -t` finds changes nothing.
             let before = try web1.snapshot()
             try cluster.edit("web1/nginx/nginx.conf", replacing: "x-change good", with: "x-change bad; listen nowhere")
-            let output = try cluster.deploy().require(3)
-            let message = output.stable.split(separator: "\n\n").suffix(2).joined(separator: "\n\n")
-            #expect(message.hasPrefix("web1: unit nginx-config.service failed (exit-code, status 1); its last journal lines:\n"))
-            #expect(message.contains(#""listen" directive is not allowed here in /etc/nginx/nginx.conf:19"#), "\(message)")
-            #expect(message.hasSuffix("\nThe previous state is back.\n\nRolled back 1 host, in N s.\n"))
+            var output = try cluster.deploy().require(1)
+            #expect(output.text.contains("\nweb1: check `/usr/sbin/nginx -t -q` of nginx failed (status 1):\n    | "), "\(output)")
+            #expect(output.text.contains(#""listen" directive is not allowed here in /etc/nginx/nginx.conf:19"#), "\(output)")
+            #expect(output.text.hasSuffix("\n\nNothing was changed.\n"), "\(output)")
             expect(try web1.snapshot(), is: before)
+            try cluster.edit("web1/nginx/nginx.conf", replacing: "x-change bad; listen nowhere", with: "x-change good")
+            try client.expect("200 0\n")
+
+            // What only nginx itself finds, since sshd has the port, rolls back.
+            let site = "web1/nginx/sites/shop.example.com.conf"
+            try cluster.edit(site, replacing: "listen 443 ssl http2;", with: "listen 22 ssl;")
+            output = try cluster.deploy().require(3)
+            #expect(output.text.contains("web1: rolled back: unit nginx.service could not reload (exit-code)\n"), "\(output)")
+            #expect(output.text.contains("    | nginx keeps the configuration that it had; "), "\(output)")
+            expect(try web1.snapshot(), is: before)
+            try cluster.edit(site, replacing: "listen 22 ssl;", with: "listen 443 ssl http2;")
             #expect(try curl("https://shop.example.com/", "--include").text.contains("x-change: good"))
             try client.expect("200 0\n")
 
@@ -64,14 +87,29 @@ extension EndToEnd {
             #expect(answers == ["200 0"])
             #expect(try web1.run("systemctl show --value -p MainPID nginx") == process)
             #expect(try web1.state(of: "nginx") == "active")
-            try cluster.edit("web1/nginx/nginx.conf", replacing: "x-change bad; listen nowhere", with: "x-change good")
+
+            // What nginx takes, and the host itself finds by asking, rolls back as well.
+            try cluster.edit(site, replacing: "server_name shop.example.com;", with: "server_name shop.example.con;")
+            output = try cluster.deploy().require(3)
+            let answer = "http://127.0.0.1:80/ as shop.example.com answered wrong: closed without an answer"
+            #expect(output.text.contains("web1: rolled back: \(answer)\n"), "\(output)")
+            expect(try web1.snapshot(), is: before)
+            try waitFor("Three kinds of tea.", from: "https://shop.example.com/")
+            try cluster.edit(site, replacing: "server_name shop.example.con;", with: "server_name shop.example.com;")
+
+            // Somebody stops nginx.
+            try web1.run("systemctl stop nginx")
+            let verify = try cluster.deptool("verify", "--exit-code", "--ssh-config", cluster.sshConfiguration).require(2)
+            #expect(verify.text.contains("    nginx\n        ! unit nginx.service is stopped\n"), "\(verify)")
+            try cluster.deploy("--repair").require(0)
+            try waitFor("Three kinds of tea.", from: "https://shop.example.com/")
 
             // Pages are an app of their own: new ones are there at once, and nothing is restarted for them.
-            let invocation = try web1.invocation(of: "nginx-config")
+            let invocation = try web1.invocation(of: "nginx")
             try cluster.edit("web1/pages/shop/index.html", replacing: "Three", with: "Four")
             try cluster.deploy().require(0)
             #expect(try curl("https://shop.example.com/").text.contains("Four kinds of tea."))
-            #expect(try web1.invocation(of: "nginx-config") == invocation)
+            #expect(try web1.invocation(of: "nginx") == invocation)
 
             // Logs are rotated, by the distribution's logrotate, and nginx writes to the new one.
             #expect(try web1.run("stat -c '%a %U:%G' /var/log/sites") == "750 www-data:adm\n")

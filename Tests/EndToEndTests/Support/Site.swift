@@ -38,6 +38,8 @@ final class Site {
         case busybox = "busybox and dropbear alone"
         case aarch64 = "busybox and dropbear alone, on aarch64"
         case services = "Debian 12 with nginx, WireGuard and nftables"
+        case programs = "Debian 12 with the programs of the manual's checks"
+        case programs13 = "Debian 13 with the programs of the manual's checks"
         case podman = "Debian 13 with Podman"
 
         var testDescription: String { rawValue }
@@ -55,6 +57,8 @@ final class Site {
             case .busybox: ["LAB_FLAVOUR": "busybox"]
             case .aarch64: ["LAB_FLAVOUR": "aarch64"]
             case .services: ["LAB_FLAVOUR": "services"]
+            case .programs: ["LAB_FLAVOUR": "programs"]
+            case .programs13: ["LAB_FLAVOUR": "programs", "LAB_SUITE": "trixie"]
             case .podman: ["LAB_FLAVOUR": "podman"]
             }
         }
