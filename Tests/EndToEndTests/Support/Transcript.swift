@@ -159,8 +159,8 @@ struct Transcript {
             (/[0-9.]+ .B left/, "SIZE left"), (/Main PID: [0-9]+/, "Main PID: PID"), (/[├└]─ *[0-9]+/, "PID"),
             (/10\.213\.[0-9]+\.[0-9]+/, "ADDRESS"),
         ]
-        // What a program says when it is stopped comes before or after what systemd says.
-        var text = text.replacing(#/ +\| signal received, shutting down\.\.\.\n/#, with: "")
+        // What a program says when it is stopped or started comes before or after what systemd says.
+        var text = text.replacing(#/ +\| (?:signal received, shutting down\.\.\.|nsd start(?:ing|ed) [^\n]*)\n/#, with: "")
         for (pattern, word) in patterns { text = text.replacing(pattern, with: word) }
         // Hosts answer in any order.
         return text.replacing(#/ +/#, with: " ").replacing(#/(?:^ \S+: runs .*\n)+/#.anchorsMatchLineEndings()) { answers in
