@@ -36,8 +36,6 @@ extension EndToEnd {
                       ns1: checking the files
                       ns1: ready
                       ns1: changing files and links
-                      ns1: checking the files
-                      ns1: changing files and links
                       ns1: reloading nsd.service
                       ns1: checking nsd.service
                       ns1: probing dns 127.0.0.1:53 for example.com SOA

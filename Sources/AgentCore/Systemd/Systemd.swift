@@ -163,9 +163,9 @@ struct Systemd {
         return before.map { $0.invocation }
     }
 
-    /// Ends a reload that hangs, so that the next can begin.
-    func endReload(_ unit: UnitName, _ status: UnitStatus) {
-        if status.isReloading { _ = try? command.run(["systemctl", "kill", "--kill-who=control", "--signal=KILL", unit.text]) }
+    /// Ends a reload that hangs, so that the unit can restart. No harm where none does.
+    func endReload(_ unit: UnitName) {
+        _ = try? command.run(["systemctl", "kill", "--kill-who=control", "--signal=KILL", unit.text])
     }
 
     /// A socket cannot start while its service is up. Stops both, the socket first, so that no connection starts the

@@ -152,11 +152,17 @@ struct Rollback {
             guard status.isUp, let unit = journal.units.first(where: { $0.name == name && $0.invocation == status.invocation }) else {
                 continue
             }
-            systemd.endReload(name, status)
+            if status.isReloading {
+                // It hangs, and would again.
+                systemd.endReload(name)
+                failed.append(unit)
+                continue
+            }
             do {
                 try systemd.reload(jobs([name], journal))
             } catch {
                 let now = try systemd.show([name])[0]
+                systemd.endReload(name)
                 if !now.isActive || now.isReloading || now.invocation != unit.invocation {
                     failed.append(unit)
                 } else if case .unit(name, _, _) = failure.problem {

@@ -65,6 +65,11 @@ struct Transaction {
             case .reload: try settleOthers(journal)
             default: break
             }
+            // The checks have run already.
+            if case .validate = steps[index].action {
+                index += 1
+                continue
+            }
             // Adjacent unit steps of the same kind share one call of systemctl, or one check.
             var end = index + 1
             while end < steps.count, steps[end].action.canJoin(steps[index].action) { end += 1 }
