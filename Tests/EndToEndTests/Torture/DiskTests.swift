@@ -25,8 +25,8 @@ extension EndToEnd {
         /// With different room on the disk of Deptool's directory.
         private func fill(_ states: TwoStates) throws {
             var (failed, deployed) = (0, 0)
-            // In pages of 4 KiB; a deploy takes about ten.
-            for pages in stride(from: 0, through: 18, by: Torture.isWhole ? 1 : 9) {
+            // In pages of 4 KiB; a deploy takes about twenty.
+            for pages in stride(from: 0, through: 36, by: Torture.isWhole ? 1 : 12) {
                 try states.host.run(
                     """
                     cd /var/lib/deptool; free=$(($(stat -f -c %a .) - \(pages)))
