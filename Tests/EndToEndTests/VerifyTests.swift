@@ -86,7 +86,7 @@ extension EndToEnd {
                             ! dir/more has mode 0600 instead of 0444
                             ! manifest.json belongs to 65534:65534 instead of root
                             ! add\\xe9d was added
-                            restart unit clock.service (add\\xe9d and 3 other files changed)
+                            restart unit clock.service (add\\xe9d and 2 other files changed)
 
                     """)
             #expect(try host.read("/var/lib/deptool/apps/clock/current/conf") == "one\ntwo\nthree\n")
