@@ -178,7 +178,8 @@ static int overlay(const char *path, const char *target, const struct stat *st, 
     append_number(stpcpy(upper, SCRATCH "/upper"), number);
     append_number(stpcpy(work, SCRATCH "/work"), number);
     stpcpy(stpcpy(stpcpy(stpcpy(options, "lowerdir=.,redirect_dir=on,index=off,upperdir="), upper), ",workdir="), work);
-    // A path could have commas and colons, so the lower directory is the current one.
+    // A path could have commas and colons, so the lower directory is the current one. Nobody can come between these calls:
+    // the scratch directory is a new file system that only this process can see.
     if (mkdir(upper, st->st_mode & 07777) < 0 || chown(upper, st->st_uid, st->st_gid) < 0 || mkdir(work, 0700) < 0
         || chdir(path) < 0)
         return -1;

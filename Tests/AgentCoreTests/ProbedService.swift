@@ -1,6 +1,11 @@
 import CSystem
 import Foundation
+import Model
+import TestSupport
 import Testing
+import Wire
+
+@testable import AgentCore
 
 #if canImport(Glibc)
 private let (stream, datagram) = (Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue))
@@ -175,4 +180,39 @@ final class ProbedNameServer: Sendable {
     }
 
     deinit { socket.end() }
+}
+
+// MARK: Asking once
+
+let loopback: [UInt8] = [127, 0, 0, 1]
+let good = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+func attempt(
+    _ target: Probe.Target, timeout: Duration = .seconds(60), interruption: any Interruption = Uninterrupted()
+) throws -> ProbeAnswer {
+    var probe = Probe(target)
+    probe.timeout = timeout
+    let begun = ContinuousClock.now
+    defer { #expect(ContinuousClock.now - begun < timeout + .seconds(30)) }
+    return try ProbeAttempt.run(probe, system: System(), interruption: interruption)
+}
+
+func http(_ port: UInt16, path: String = "/up", status: Int? = nil) -> Probe.Target {
+    .http(Endpoint(address: loopback, port: port), HTTPRequest(path: path, host: "shop.example.com", status: status))
+}
+
+extension ProbedService {
+    func probe(
+        path: String = "/up", status: Int? = nil, timeout: Duration = .seconds(60), interruption: any Interruption = Uninterrupted()
+    ) throws -> ProbeAnswer {
+        try attempt(http(port, path: path, status: status), timeout: timeout, interruption: interruption)
+    }
+}
+
+extension ProbedNameServer {
+    func probe(timeout: Duration = .seconds(60)) throws -> ProbeAnswer { try attempt(query(port), timeout: timeout) }
+}
+
+func query(_ port: UInt16) throws -> Probe.Target {
+    .dns(Endpoint(address: loopback, port: port), name: try #require(DomainName("example.com")), type: .soa)
 }

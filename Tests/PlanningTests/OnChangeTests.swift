@@ -293,7 +293,7 @@ import Testing
         #expect(try reactions(app(quadlet), [:]) == ["a: stop \(unit)"])
     }
 
-    @Test func `a container whose quadlet goes is stopped, whoever started it`() throws {
+    @Test func `a removed quadlet stops its container, listed or not`() throws {
         let old = ["a": ["quadlets/web.container": quadlet, "quadlets/x@.container": quadlet, "f": ""]]
         #expect(try reactions(old, ["a": ["f": ""]]) == ["a: stop web.service"])
         #expect(try reactions(old, [:]) == ["a: stop web.service"])

@@ -234,7 +234,7 @@ struct Transaction {
         }
         try systemd.bringUp(start: down, restart: starting, journal)
         guard !up.isEmpty else { return }
-        // From here on, a rollback has them read the old files again, whoever runs it.
+        // Any rollback from here on reloads them with the old files, also one by another agent.
         reloads.units = up.map { $0.unit }
         var noted = journal
         noted.reloaded = reloads.units

@@ -26,7 +26,7 @@ package struct ProgressBoard: Sendable {
             if let upload = next.upload { next.upload = before.upload?.continued(by: upload) ?? upload }
         }
         var isNews = before?.phrase != next.phrase
-        // A wait is told every ten seconds, and another answer of a service at once.
+        // A wait gets a line every ten seconds, a changed answer at once.
         if let wait = next.wait {
             let isRepeated = before?.wait.map { $0 == wait } ?? false
             isNews = wait.elapsed % 10 == 0 && !isRepeated
