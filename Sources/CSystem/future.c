@@ -254,25 +254,13 @@ static int lay_devices(void) {
     return mount(NULL, ROOT "/dev", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NOEXEC, NULL);
 }
 
-// Overlays of some kernels before 4.19 let a program connect to the sockets of the host. With others, this only keeps
-// programs from trying.
-static void remove_sockets(char *text, const struct mounts *mounts) {
-    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
-        *end = 0;
-        char *path = strchr(line, '/');
-        struct stat st;
-        if (!path || path == line || path[-1] != ' ' || mount_of(mounts, path)->kind == remote) continue;
-        if (!lstat(path, &st) && S_ISSOCK(st.st_mode)) unlink(path);
-    }
-}
-
 static int build(const char **failed) {
     *failed = "make the mounts private";
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return -1;
     *failed = "read the mounts";
     struct mounts mounts;
-    char *text = read_text("/proc/self/mountinfo"), *sockets = read_text("/proc/net/unix");
-    if (!text || !sockets || parse(text, &mounts) < 0) return -1;
+    char *text = read_text("/proc/self/mountinfo");
+    if (!text || parse(text, &mounts) < 0) return -1;
     *failed = "mount a tmpfs on " SCRATCH;
     if (mount("deptool", SCRATCH, "tmpfs", MS_NOSUID, SCRATCH_OPTIONS) < 0 || mkdir(ROOT, 0700) < 0) return -1;
     if (lay_all(&mounts, failed) < 0) return -1;
@@ -286,8 +274,6 @@ static int build(const char **failed) {
     *failed = "switch to the copy";
     if (chdir(ROOT) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
         return -1;
-    remove_sockets(sockets, &mounts);
-    free(sockets);
     free(mounts.all);
     free(text);
     return 0;

@@ -273,30 +273,30 @@ extension Outcome: WireCodable {
         switch self {
         case .deployed: writer.byte(Ending.deployed.rawValue)
         case .rolledBack(let failure):
-            writer.byte(1)
+            writer.byte(Ending.rolledBack.rawValue)
             failure.encode(to: &writer)
         case .broken(let failure, let undoing, let remainder):
-            writer.byte(2)
+            writer.byte(Ending.broken.rawValue)
             failure.encode(to: &writer)
             writer.list(Array(undoing.prefix(AgentError.maximumTold)))
             writer.byte(remainder.rawValue)
         case .unchanged(let failure):
-            writer.byte(3)
+            writer.byte(Ending.unchanged.rawValue)
             failure.encode(to: &writer)
         }
     }
 
     package init(from reader: inout ByteReader) throws(WireError) {
-        switch try reader.byte() {
-        case 0: self = .deployed
-        case 1: self = .rolledBack(try AgentError(from: &reader))
-        case 2:
+        switch Ending(rawValue: try reader.byte()) {
+        case .deployed: self = .deployed
+        case .rolledBack: self = .rolledBack(try AgentError(from: &reader))
+        case .broken:
             let failure = try AgentError(from: &reader)
             let undoing = try reader.list(of: AgentError.self, limit: AgentError.maximumTold)
             guard let remainder = Remainder(rawValue: try reader.byte()) else { throw .unknownCase }
             self = .broken(failure, undoing: undoing, remainder)
-        case 3: self = .unchanged(try AgentError(from: &reader))
-        default: throw .unknownCase
+        case .unchanged: self = .unchanged(try AgentError(from: &reader))
+        case nil: throw .unknownCase
         }
     }
 }

@@ -70,8 +70,8 @@ package struct RelayedReply: WireCodable {
 
     /// Whether it is the last one, `finished`.
     package var isLast: Bool { bytes[0] == Reply.finishedTag && bytes.count > 1 }
-    /// Whether it is `finished` with this outcome.
-    package func says(_ ending: Outcome.Ending) -> Bool { isLast && bytes[1] == ending.rawValue }
+    /// How the transaction ended; nil unless it is `finished`.
+    package var ending: Outcome.Ending? { isLast ? Outcome.Ending(rawValue: bytes[1]) : nil }
 }
 
 /// The state that a host waits for: the end of a systemd job, or of the time that a unit has to stay healthy.

@@ -65,7 +65,7 @@ extension EndToEnd {
             try cluster.write("app1/shop/shop.conf", "greeting=Good morning\n")
             try cluster.run("sed -i '0,/200 OK/s//503 Service Unavailable/' prod/app1/shop/shop")
             let refusal = try cluster.deploy().require(3)
-            #expect(refusal.text.contains("app1: rolled back: http://127.0.0.1:8080/ answered wrong: 503\n"), "\(refusal)")
+            #expect(refusal.text.contains("app1: rolled back: http://127.0.0.1:8080/ gave the wrong answer: 503\n"), "\(refusal)")
             #expect(try cluster.run("curl --silent --fail http://\(app1.address):8080/") == "Good morning, this is release 1\n")
             try client.expect("release 1\n")
 

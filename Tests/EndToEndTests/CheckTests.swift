@@ -13,12 +13,11 @@ extension EndToEnd {
         }
 
         private func app(_ check: String, on host: String = "web1", more: String = "") throws {
-            let name = "app"
-            try cluster.write("\(host)/\(name)/manifest.json", #"{"checks": [["./check"]], "symlinks": {"/etc/\#(name)": "conf"}\#(more)}"#)
-            try cluster.write("\(host)/\(name)/check", "#!/bin/sh\n\(check)\n")
-            try cluster.run("chmod 755 prod/\(host)/\(name)/check")
-            if !FileManager.default.fileExists(atPath: "\(cluster.directory)/prod/\(host)/\(name)/conf") {
-                try cluster.write("\(host)/\(name)/conf", "good\n")
+            try cluster.write("\(host)/app/manifest.json", #"{"checks": [["./check"]], "symlinks": {"/etc/app": "conf"}\#(more)}"#)
+            try cluster.write("\(host)/app/check", "#!/bin/sh\n\(check)\n")
+            try cluster.run("chmod 755 prod/\(host)/app/check")
+            if !FileManager.default.fileExists(atPath: "\(cluster.directory)/prod/\(host)/app/conf") {
+                try cluster.write("\(host)/app/conf", "good\n")
             }
         }
 
@@ -148,6 +147,12 @@ extension EndToEnd {
                         check `/bin/sh -c exit 2` of app failed (status 2)
 
                     """), "\(output)")
+            // What one leaves running is gone for the next.
+            try cluster.write("web1/app/leave", "#!/bin/sh\n(exec >/dev/null 2>&1; sleep 1000) &\n")
+            try cluster.write("web1/app/look", "#!/bin/sh\nfor one in /proc/[0-9]*; do ! grep -q 1000 $one/cmdline || exit 1; done\n")
+            try cluster.run("chmod 755 prod/web1/app/leave prod/web1/app/look")
+            try cluster.write("web1/app/manifest.json", #"{"checks": [["./leave"], ["./look"]], "symlinks": {"/etc/app": "conf"}}"#)
+            try cluster.deptool("check", "--ssh-config", cluster.sshConfiguration).require(0)
             // Given up in the middle, the host is free for the next.
             try app("sleep 1000", more: #", "check_timeout": 1000"#)
             let deploy = try cluster.startDeploy()

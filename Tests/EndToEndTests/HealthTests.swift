@@ -55,21 +55,27 @@ extension EndToEnd {
                 )
             }
             for (behaviour, message) in [
-                (answer("503 Service Unavailable"), "answered wrong: 503"),
+                (answer("503 Service Unavailable"), "gave the wrong answer: 503"),
                 ("sleep 100;", "did not answer in time: no answer"),
                 (#"print($client substr("HTTP/1.1 200 OK\r\n", $_, 1)), $client->flush, sleep 1 for 0 .. 16;"#, "did not answer in time: "),
-                (#"print $client "HTTP/1.1 200 OK\r\n"; print $client "X: y\r\n" x 20000;"#, "answered wrong: a header without end"),
-                ("setsockopt($client, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0));", "answered wrong: closed without an answer"),
-                (answer("204 No Content"), "answered wrong: 204"),
-                (#"print $client "SSH-2.0-x\r\n";"#, "answered wrong: not HTTP: SSH-2.0-x"),
-                (#"print $client "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";"#, "answered wrong: cut off after 4 of 100 bytes"),
-                ("exit 1;", "closed without an answer"),
+                (
+                    #"print $client "HTTP/1.1 200 OK\r\n"; print $client "X: y\r\n" x 20000;"#,
+                    "gave the wrong answer: the header does not end"
+                ),
+                ("setsockopt($client, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0));", "gave the wrong answer: closed without an answer"),
+                (answer("204 No Content"), "gave the wrong answer: 204"),
+                (#"print $client "SSH-2.0-x\r\n";"#, "gave the wrong answer: not HTTP: SSH-2.0-x"),
+                (
+                    #"print $client "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";"#,
+                    "gave the wrong answer: cut off after 4 of 100 bytes"
+                ),
+                // The first attempt ends it, and the others find nothing.
+                ("exit 1;", "cannot be reached: nothing listens"),
                 ("$listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1:8081', Listen => 5);", "cannot be reached: "),
             ] {
                 try service(behaviour, health: message.hasSuffix("204") ? http.replacing("}", with: #", "status": 200}"#) : http)
                 let output = try cluster.deploy().require(3)
-                #expect(
-                    output.text.contains("web1: rolled back: http://127.0.0.1:8080/up \(message)") || behaviour == "exit 1;", "\(output)")
+                #expect(output.text.contains("web1: rolled back: http://127.0.0.1:8080/up \(message)"), "\(output)")
                 #expect(try ask().hasSuffix("\r\n\r\nold"), "\(behaviour)")
                 expect(try host.snapshot(), is: before)
             }
@@ -122,6 +128,24 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a unit that ends while others are probed is not done`() throws {
+            let host = try site.boot("web1", .debian12)
+            try cluster.write("web1/smoke/systemd/smoke.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 3\n")
+            try cluster.write("web1/smoke/notes", "")
+            try service(answer("200 OK"), health: #"{"unit": "smoke.service"}"#)
+            try cluster.deploy().require(0)
+            let before = try host.snapshot()
+            for more in ["", "Restart=always\n"] {
+                try cluster.write(
+                    "web1/shop/systemd/shop.service",
+                    "[Service]\nExecStart=/bin/sleep 2\n\(more)[Install]\nWantedBy=multi-user.target\n")
+                let output = try cluster.deploy().require(3)
+                #expect(output.text.contains("web1: rolled back: unit shop.service "), "\(output)")
+                #expect(try host.state(of: "shop.service") == "active")
+                expect(try host.snapshot(), is: before)
+            }
+        }
+
         @Test func `verify and status ask, too`() throws {
             let host = try site.boot("web1", .debian13)
             try service("if (-e '/run/sick') { \(answer("503 Sick")) } else { \(answer("200 OK")) }", health: http)
@@ -137,7 +161,7 @@ extension EndToEnd {
                 try verify() == """
                     web1
                         shop
-                            ! http://127.0.0.1:8080/up answered wrong: 503
+                            ! http://127.0.0.1:8080/up gave the wrong answer: 503
 
                     0 hosts as deployed, 1 not.
 
@@ -158,13 +182,13 @@ extension EndToEnd {
             for host in ["web1", "web2"] { try cluster.write("\(host)/app/conf", "new\n") }
             var output = try cluster.deploy("--confirm-with", "echo seen $DEPTOOL_CLUSTER >> confirmed; exit 7").require(3)
             #expect(
-                output.text.contains("keep it only if every host succeeds and the program of --confirm-with confirms it\n"), "\(output)")
-            #expect(output.text.contains("web1: rolled back: the program of --confirm-with failed (status 7)\n"), "\(output)")
+                output.text.contains("keep it only if every host succeeds and your confirmation program agrees\n"), "\(output)")
+            #expect(output.text.contains("web1: rolled back: your confirmation program failed (status 7)\n"), "\(output)")
             #expect(try cluster.run("cat confirmed") == "seen prod\n")
             #expect([try one.snapshot(), try other.snapshot()] == before)
             // One that never ends goes with Ctrl-C, and the hosts are back.
             let deploy = try cluster.startDeploy(["--confirm-with", "echo $$ > pid; exec sleep 1000"])
-            try deploy.expect("web2: waiting for the other hosts and the program")
+            try deploy.expect("web2: waiting for the other hosts and your confirmation program")
             try cluster.run("until [ -s pid ]; do sleep 0.05; done")
             deploy.signal(SIGINT)
             try deploy.finish().require(3)

@@ -91,7 +91,7 @@ extension EndToEnd {
             // What nginx takes, and the host itself finds by asking, rolls back as well.
             try cluster.edit(site, replacing: "server_name shop.example.com;", with: "server_name shop.example.con;")
             output = try cluster.deploy().require(3)
-            let answer = "http://127.0.0.1:80/ as shop.example.com answered wrong: closed without an answer"
+            let answer = "http://127.0.0.1:80/ as shop.example.com gave the wrong answer: closed without an answer"
             #expect(output.text.contains("web1: rolled back: \(answer)\n"), "\(output)")
             expect(try web1.snapshot(), is: before)
             try waitFor("Three kinds of tea.", from: "https://shop.example.com/")

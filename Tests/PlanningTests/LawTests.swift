@@ -34,6 +34,10 @@ import Testing
                 if Bool.random(using: &random) {
                     files["manifest.json"] = manifest(
                         units: units, links: links, copies: copies, onChange: randomRules(name, &random))
+                    if Bool.random(using: &random) {
+                        files["manifest.json"]?.removeLast()
+                        files["manifest.json"]? += #", "checks": [["/bin/c"]], "health": [{"tcp": "[::1]:1"}]}"#
+                    }
                 }
                 apps[name] = files
             }
@@ -79,7 +83,7 @@ import Testing
     private func checkOrder(_ steps: [Step], _ comment: Comment) {
         func rank(_ step: Step) -> Int {
             switch step.action {
-            case .checkout: 0
+            case .checkout: -1
             case .disable, .stop: 1
             case .activate: 2
             case .unlink(let path) where !isUnit(path), .link(let path, _) where !isUnit(path), .displace(let path, _) where !isUnit(path),
@@ -95,13 +99,18 @@ import Testing
             case .start, .restart, .restartIfUp: 13
             case .check(let unit, _, _): steps.contains { reloads($0, unit) } ? 17 : 14
             case .reload: 16
-            case .probe: 18
+            // Those of an app that a reload concerns come after it.
+            case .probe: isLate(step) ? 18 : 15
             case .validate: 0
             case .test(.sshdBefore): 1
             case .test: 19
             case .confirm(_, .login): 19
             case .confirm(_, .everyHost), .confirm(_, .program): 20
             }
+        }
+        func isLate(_ step: Step) -> Bool {
+            guard let reload = steps.lastIndex(where: { if case .reload = $0.action { true } else { false } }) else { return false }
+            return steps[reload...].contains(step)
         }
         func reloads(_ step: Step, _ unit: UnitName) -> Bool { if case .reload(unit, _, _, _) = step.action { true } else { false } }
         let ranks = steps.map(rank)

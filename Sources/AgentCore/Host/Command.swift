@@ -42,6 +42,7 @@ package struct Command {
             var collected: [UInt8] = []
             // A program may close its output and run on.
             var isOpen = true
+            var pause: Int64 = 1
             while true {
                 if !isOpen {
                     let status = csys_wait(pid, false)
@@ -61,7 +62,10 @@ package struct Command {
                 guard remaining > 0 else {
                     throw AgentError(.timeout(arguments: arguments, seconds: Int(limit.wholeMilliseconds / 1000)))
                 }
-                if !isOpen { remaining = min(remaining, 5) }
+                if !isOpen {
+                    remaining = min(remaining, pause)
+                    pause = min(pause * 2, 100)
+                }
                 var items = [
                     csys_poll_item(fd: isOpen ? output : -1, readable: true, writable: false),
                     csys_poll_item(fd: interrupts ? interruption.descriptor : -1, readable: true, writable: false),

@@ -12,7 +12,12 @@ struct HostLog {
     /// Appends a line. A failure to write the log does not undo a deploy.
     func append(_ preparation: Preparation, from: ObjectID?, _ end: RelayedReply) {
         let word =
-            end.says(.deployed) ? "deployed" : end.says(.unchanged) ? "unchanged" : end.says(.rolledBack) ? "rolled-back" : "broken"
+            switch end.ending {
+            case .deployed: "deployed"
+            case .unchanged: "unchanged"
+            case .rolledBack: "rolled-back"
+            case .broken, nil: "broken"
+            }
         let line =
             String(csys_realtime_ns() / 1_000_000_000) + " " + (from?.hex ?? "none") + " " + preparation.record.commit.hex + " " + word
             + " "

@@ -24,15 +24,12 @@ struct ProbeAttempt {
     private func ask(_ target: Probe.Target, at endpoint: Endpoint) throws(AgentError) -> ProbeAnswer {
         guard endpoint.address.isEmpty else { return try ask(target, endpoint.address, endpoint.port) }
         let first = try ask(target, [127, 0, 0, 1], endpoint.port)
-        if case .passed = first { return first }
+        // Any user can listen at an address that the service leaves free, so one that answers wrong is not passed over.
+        guard case .unreachable = first else { return first }
         let second = try ask(target, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], endpoint.port)
-        switch (first, second) {
-        case (_, .passed): return second
-        // The answer of a service says more than an error. Of two errors, the second may only be a lack of IPv6.
-        case (.unreachable, .unreachable): return first
-        case (.unreachable, _): return second
-        default: return first
-        }
+        // The first error also stands for a host without IPv6.
+        if case .unreachable = second { return first }
+        return second
     }
 
     private func ask(_ target: Probe.Target, _ address: [UInt8], _ port: UInt16) throws(AgentError) -> ProbeAnswer {

@@ -38,16 +38,20 @@ struct Probing {
         let before = try systemd.show([unit])[0]
         guard !before.isLoaded || before.isOneshot else { throw AgentError(.unit(unit, .notOneshot, journal: "")) }
         systemd.resetFailed([unit])
-        let result = try systemd.bringUp(start: [], restart: [Systemd.Job(unit: unit, limit: limit)])
+        let job = Systemd.Job(unit: unit, limit: limit)
+        let result = try systemd.bringUp(start: before.isUp ? [] : [job], restart: before.isUp ? [job] : [])
         let status = try systemd.show([unit])[0]
         var problem: UnitProblem?
         switch status.verdict(before: nil) {
-        case .unwell(let found), .forgotten(let found): if result.status != 0 || !status.endsByItself { problem = found }
+        case .unwell(let found): problem = found
+        case .forgotten(let found): if result.status != 0 { problem = found }
         case .pending: throw systemd.tooSlow(unit, status, seconds: limit.wholeSeconds)
         case .healthy: break
         }
         let hasRun = !status.invocation.utf8.isEmpty && !isSameText(status.invocation, before.invocation)
-        if problem == nil, !hasRun, systemd.isSkipped(unit) { problem = .failed(result: "condition", status: 0) }
+        if problem == nil, isSameText(status.result, "exec-condition") || !hasRun && systemd.isSkipped(unit) {
+            problem = .failed(result: "condition", status: 0)
+        }
         guard let problem else { return }
         let log = systemd.journal(unit)
         systemd.resetFailed([unit])

@@ -71,7 +71,7 @@ extension Agent {
         }
         let outcome = apply(preparation, stored)
         HostLog(system: system).append(preparation, from: old?.commit, outcome)
-        if outcome.says(.deployed) {
+        if outcome.ending == .deployed {
             // If this fails, the next agent does it.
             try? leftovers.closeCommitted()
             try? leftovers.removeAgents(except: ownName)
@@ -153,21 +153,25 @@ extension Agent {
             port.send(.obstructed([AgentError(.noFuture(operation: "fork", code: 38))], more: 0))
             return false
         }
-        guard let end = executor.execute(port: port, { future.run($0) }) else {
+        guard let end = try executor.execute(port: port, { future.run($0) }) else {
             port.send(.obstructed([AgentError(step: first, .agentDied)], more: 0))
             return false
         }
-        return end.says(.deployed)
+        return end.ending == .deployed
     }
 
     private func apply(_ preparation: Preparation, _ old: StoredRecord?) -> RelayedReply {
-        let outcome = executor.execute(port: port) { supervisor in
-            Transaction(
-                system: self.system, systemd: self.systemd(supervisor), preparation: preparation, old: old,
-                supervisor: supervisor, agent: self.ownName
-            ).run()
+        do {
+            let outcome = try executor.execute(port: port) { supervisor in
+                Transaction(
+                    system: self.system, systemd: self.systemd(supervisor), preparation: preparation, old: old,
+                    supervisor: supervisor, agent: self.ownName
+                ).run()
+            }
+            if let outcome { return outcome }
+        } catch {
+            return RelayedReply(.finished(.unchanged(error)))
         }
-        if let outcome { return outcome }
         // The process that ran the steps was killed; this one still holds the lock.
         do {
             let failure = AgentError(.agentDied)

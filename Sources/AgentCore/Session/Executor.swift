@@ -5,8 +5,8 @@ import Wire
 /// Runs transactions: in a separate process on a host, in place in tests.
 package protocol Executor: AnyObject {
     /// Runs `work` while it listens on `port` for a cancellation, and forwards the reports of `work`. Returns the last
-    /// reply, `finished`, without forwarding it; nil if the process that ran it died.
-    func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> RelayedReply?
+    /// reply, `finished`, without forwarding it; nil if the process that ran it died. Throws if none could be made.
+    func execute(port: Port, _ work: (any Supervisor) -> Outcome) throws(AgentError) -> RelayedReply?
     /// Whether work runs in a process of its own.
     var isDetached: Bool { get }
 }
@@ -17,7 +17,7 @@ package final class InlineExecutor: Executor {
 
     package let isDetached = false
 
-    package func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> RelayedReply? {
+    package func execute(port: Port, _ work: (any Supervisor) -> Outcome) throws(AgentError) -> RelayedReply? {
         RelayedReply(.finished(work(PortSupervisor(port: port))))
     }
 }
@@ -57,10 +57,10 @@ package final class DetachedExecutor: Executor {
 
     package let isDetached = true
 
-    package func execute(port: Port, _ work: (any Supervisor) -> Outcome) -> RelayedReply? {
+    package func execute(port: Port, _ work: (any Supervisor) -> Outcome) throws(AgentError) -> RelayedReply? {
         var (ours, theirs): (Int32, Int32) = (-1, -1)
         guard csys_socketpair(&ours, &theirs) == 0 else {
-            return RelayedReply(.finished(.unchanged(AgentError(.run, "agent", code: 24))))  // EMFILE
+            throw AgentError(.run, "agent", code: 24)  // EMFILE
         }
         let pid = csys_fork()
         if pid == 0 {
@@ -73,7 +73,7 @@ package final class DetachedExecutor: Executor {
         _ = csys_close(theirs)
         guard pid > 0 else {
             _ = csys_close(ours)
-            return RelayedReply(.finished(.unchanged(AgentError(.run, "agent", code: -pid))))
+            throw AgentError(.run, "agent", code: -pid)
         }
         let outcome = relay(port, ours)
         _ = csys_close(ours)

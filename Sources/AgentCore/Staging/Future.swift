@@ -34,6 +34,9 @@ struct Future {
                 case .cancelled, .disconnected:
                     supervisor.report(.refused(error))
                     return .unchanged(error)
+                // The host itself may have room.
+                case .system(let operation, let path, code: Int(csys_enospc)):
+                    found.add(AgentError(.noFuture(operation: operation + " " + path + " in the copy of the host", code: Int(csys_enospc))))
                 default: found.add(error)
                 }
             }
@@ -51,11 +54,10 @@ struct Future {
             if begins(words[0], "./") {
                 arguments[0] = app.current.text + "/" + text(words[0].utf8.dropFirst(2))
             }
-            let problem: Problem
+            var problem: Problem?
             do {
                 let result = try Command(system: copy, interruption: supervisor, confinement: app.current).run(arguments, limit: limit)
-                guard result.status != 0 else { continue }
-                problem = .command(arguments: words, status: result.status, output: lastLines(result.text))
+                if result.status != 0 { problem = .command(arguments: words, status: result.status, output: lastLines(result.text)) }
             } catch {
                 switch error.problem {
                 case .cancelled, .disconnected: throw error
@@ -65,7 +67,7 @@ struct Future {
             }
             // What one leaves running must not be there for the next.
             _ = csys_future_reap()
-            found.add(AgentError(step: index, .check(of: app, problem)))
+            if let problem { found.add(AgentError(step: index, .check(of: app, problem))) }
         }
     }
 }

@@ -55,8 +55,8 @@ struct UnitPreflightCheck {
         case .start(_, .leave, _) where status.isUp: return nil
         case .restartIfUp where !status.isUp, .reload(_, _, .leave, _) where !status.isUp: return nil
         case .reload where status.isUp:
-            // The tool knows the unit's own files, and what they say about it.
-            return status.canReload || isOwn(unit) ? nil : .cannotReload
+            try foresee(unit, status)
+            return status.canReload ? nil : .cannotReload
         default: break
         }
         try foresee(unit, status)
@@ -64,36 +64,19 @@ struct UnitPreflightCheck {
         return status.refusesStart ? .refusesStart : nil
     }
 
-    /// Whether a file of the new version defines or changes the unit, or Podman makes it of one.
-    private func isOwn(_ unit: UnitName) -> Bool {
-        for file in preparation.record.placed {
-            if let path = file.path.below(Layout.unitLinks), changes(path, unit) { return true }
-            // A quadlet's unit has its name, with something added for some kinds.
-            guard file.path.isInside(Layout.quadlets), let stem = pieces(file.path.name, at: UInt8(ascii: ".")).first else { continue }
-            if begins(unit.text, text(stem)) { return true }
-        }
-        return false
-    }
-
-    /// Whether a file, by its path below the directory of units, is the unit's own or its template's, or a drop-in of these.
-    private func changes(_ path: RelativePath, _ unit: UnitName) -> Bool {
-        for name in [unit.text, unit.template] where isSameText(path.text, name) || path.below(name + ".d") != nil { return true }
-        return false
-    }
-
     /// Updates `status` with the settings in the new version of the unit's file and its drop-ins.
     private func foresee(_ unit: UnitName, _ status: UnitStatus) throws(AgentError) {
         var dropIns: [AbsolutePath] = []
         for app in preparation.record.apps {
             for file in app.files {
-                guard let path = file.path.below("systemd") else { continue }
                 let whole = app.name.version(preparation.version).appending(file.path)
-                if path.text == unit.text || path.text == unit.template {
+                let path = file.path.below("systemd")
+                guard let name = file.path.below("quadlets").map({ Quadlet.name(of: $0.text) }) ?? path?.text else { continue }
+                if isSameText(name, unit.text) || isSameText(name, unit.template) {
                     guard let bytes = try system.contents(of: whole, limit: 1 << 20) else { continue }
-                    status.set("RefuseManualStart", "no")
-                    status.set("RefuseManualStop", "no")
+                    for property in Self.foreseen { status.set(property, "no") }
                     read(bytes, status)
-                } else if path.below(unit.text + ".d") != nil || path.below(unit.template + ".d") != nil {
+                } else if begins(name, unit.text + ".d/") || begins(name, unit.template + ".d/") {
                     dropIns.append(whole)
                 }
             }
@@ -101,17 +84,29 @@ struct UnitPreflightCheck {
         for path in dropIns { read(try system.contents(of: path, limit: 1 << 20) ?? [], status) }
     }
 
+    private static var foreseen: [String] { ["RefuseManualStart", "RefuseManualStop", "CanReload"] }
+
     private func read(_ bytes: [UInt8], _ status: UnitStatus) {
         for line in pieces(bytes[...], at: 10) {
-            for name in ["RefuseManualStart", "RefuseManualStop"] where begins(line, name + "=") {
-                status.set(name, isTrue(String(decoding: line, as: UTF8.self)) ? "yes" : "no")
+            let parts = pieces(line, at: UInt8(ascii: "="), most: 2, withEmpty: true)
+            guard parts.count == 2, let key = pieces(parts[0], at: UInt8(ascii: " ")).first else { continue }
+            let value = pieces(parts[1], at: UInt8(ascii: " ")).first ?? []
+            let name = text(key)
+            func names(_ one: String) -> Bool { isSameText(name, one) }
+            if names("RefuseManualStart") || names("RefuseManualStop") {
+                status.set(name, isTrue(text(value)) ? "yes" : "no")
+            } else if names("ExecReload") || names("ReloadCmd") || names("ReloadSignal") {
+                // An empty value takes a command back.
+                status.set("CanReload", value.isEmpty ? "no" : "yes")
+            } else if names("Type"), isSameText(text(value), "notify-reload") {
+                status.set("CanReload", "yes")
             }
         }
     }
 
     /// Parses a boolean as systemd does (systemd.syntax(7)).
-    private func isTrue(_ line: String) -> Bool {
-        for end in ["=yes", "=true", "=on", "=1", "=y", "=t"] where line.utf8.ends(with: end) { return true }
+    private func isTrue(_ value: String) -> Bool {
+        for word in ["yes", "true", "on", "1", "y", "t"] where isSameText(value, word) { return true }
         return false
     }
 }

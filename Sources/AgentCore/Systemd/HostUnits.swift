@@ -56,7 +56,7 @@ extension Systemd {
     func units() throws(AgentError) -> HostUnits {
         let result = try command.run(HostUnits.arguments)
         guard result.status == 0, result.output.count < Command.outputLimit else {
-            throw AgentError(.command(arguments: HostUnits.arguments, status: result.status, output: lastLines(result.text)))
+            throw failure(HostUnits.arguments, result)
         }
         return HostUnits.parse(result.text)
     }

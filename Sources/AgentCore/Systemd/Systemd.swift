@@ -68,7 +68,7 @@ struct Systemd {
     func stop(_ jobs: [Job]) throws(AgentError) {
         let result = try run("stop", jobs, until: .stopped)
         guard result.status == 0 else {
-            throw AgentError(.command(arguments: arguments("stop", jobs), status: result.status, output: lastLines(result.text)))
+            throw failure(arguments("stop", jobs), result)
         }
     }
 
@@ -128,15 +128,15 @@ struct Systemd {
         // Report the unit that failed, with its own log.
         for (unit, status) in zip(units, statuses) {
             if case .unwell(let problem) = status.verdict(before: journal.invocation(of: unit)) {
-                throw AgentError(.unit(unit, problem, journal: self.journal(unit)))
+                throw failure(unit, problem)
             }
         }
         // No unit looks failed: one failed and is already starting again, for example through its socket.
         for (unit, status) in zip(units, statuses) where status.isActivating {
-            throw AgentError(.unit(unit, .restarting(times: status.restarts), journal: self.journal(unit)))
+            throw failure(unit, .restarting(times: status.restarts))
         }
         let arguments = arguments(restart.isEmpty ? "start" : "restart", restart.isEmpty ? start : restart)
-        throw AgentError(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
+        throw failure(arguments, result)
     }
 
     /// Has units read their files again, and waits until systemd has finished. Returns their invocations.
@@ -145,25 +145,24 @@ struct Systemd {
         let units = jobs.map { $0.unit }
         let before = try show(units)
         let result = try run("reload", jobs, until: .reloaded)
-        for ((unit, was), status) in zip(zip(units, before), try show(units)) {
+        let after = try show(units)
+        for index in units.indices {
+            let (unit, was, status) = (units[index], before[index], after[index])
             if case .unwell(let problem) = status.verdict(before: was.invocation) {
-                throw AgentError(.unit(unit, problem, journal: journal(unit)))
+                throw failure(unit, problem)
             }
             if !isSameText(status.invocation, was.invocation) || status.restarts != was.restarts {
-                throw AgentError(.unit(unit, .replaced, journal: journal(unit)))
+                throw failure(unit, .replaced)
             }
-            let outcome = status.reloadResult
-            if !outcome.utf8.isEmpty, !isSameText(outcome, "success") {
-                throw AgentError(.unit(unit, .reloadFailed(result: outcome), journal: journal(unit)))
-            }
+            if status.hasFailedReload { throw failure(unit, .reloadFailed(result: status.reloadResult)) }
         }
         guard result.status == 0 else {
-            throw AgentError(.command(arguments: arguments("reload", jobs), status: result.status, output: lastLines(result.text)))
+            throw failure(arguments("reload", jobs), result)
         }
         return before.map { $0.invocation }
     }
 
-    /// Ends a reload that hangs, so that the unit can restart. No harm where none does.
+    /// Ends a reload that hangs, so that the unit can restart. Harmless if no reload hangs.
     func endReload(_ unit: UnitName) {
         _ = try? command.run(["systemctl", "kill", "--kill-who=control", "--signal=KILL", unit.text])
     }
@@ -239,7 +238,7 @@ struct Systemd {
 
     func tooSlow(_ unit: UnitName, _ status: UnitStatus, seconds: Int) -> AgentError {
         let state = status.activeState + " (" + status.subState + ")"
-        return AgentError(.unit(unit, .tooSlow(state: state, seconds: seconds), journal: journal(unit)))
+        return failure(unit, .tooSlow(state: state, seconds: seconds))
     }
 
     /// Cancels systemd's pending jobs for the units. A job that finishes meanwhile is no error.
@@ -257,9 +256,19 @@ struct Systemd {
         let result = try command.run(arguments, heeding: interrupts)
         let statuses = UnitStatus.parse(result.text)
         guard result.status == 0, statuses.count == units.count else {
-            throw AgentError(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
+            throw failure(arguments, result)
         }
         return statuses
+    }
+
+    /// The failure of a unit, with its own log.
+    @inline(never) func failure(_ unit: UnitName, _ problem: UnitProblem) -> AgentError {
+        AgentError(.unit(unit, problem, journal: journal(unit)))
+    }
+
+    /// The failure of a program of systemd.
+    @inline(never) func failure(_ arguments: [String], _ result: Command.Result) -> AgentError {
+        AgentError(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
     }
 
     /// The last lines logged by a unit, or by systemd about it, since this instance was created.
@@ -282,7 +291,7 @@ struct Systemd {
     private func succeed(_ arguments: [String]) throws(AgentError) {
         let result = try command.run(arguments)
         guard result.status == 0 else {
-            throw AgentError(.command(arguments: arguments, status: result.status, output: lastLines(result.text)))
+            throw failure(arguments, result)
         }
     }
 }

@@ -43,10 +43,10 @@ struct UnitCheck {
                 let goal: Waiting.Goal
                 switch systemd.verdict(item.unit, status, before: item.invocation) {
                 case .unwell(let problem), .forgotten(let problem):
-                    throw AgentError(.unit(item.unit, problem, journal: systemd.journal(item.unit)))
+                    throw systemd.failure(item.unit, problem)
                 case .healthy:
                     if item.keepsInvocation, let before = item.invocation, !isSameText(before, status.invocation) {
-                        throw AgentError(.unit(item.unit, .replaced, journal: systemd.journal(item.unit)))
+                        throw systemd.failure(item.unit, .replaced)
                     }
                     (limit, goal) = (item.settle(status), .settled)
                     if waited >= limit { continue }

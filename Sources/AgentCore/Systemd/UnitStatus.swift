@@ -34,6 +34,8 @@ final class UnitStatus {
     var isReloading: Bool { says("ActiveState", "reloading") }
     var canReload: Bool { says("CanReload", "yes") }
     var reloadResult: String { self["ReloadResult"] }
+    /// False where there is no result, as for a mount of an old systemd.
+    var hasFailedReload: Bool { !says("ReloadResult", "") && !says("ReloadResult", "success") }
     var refusesStart: Bool { says("RefuseManualStart", "yes") }
     var refusesStop: Bool { says("RefuseManualStop", "yes") }
     /// The number of the unit's job in systemd; nil if there is none.

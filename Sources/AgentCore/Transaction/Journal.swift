@@ -23,7 +23,7 @@ package struct Journal: Hashable, Sendable {
     package var others = HostUnits()
     /// Those of `others` that a rollback has to start again, collected while systemd still has the new units loaded.
     package var fallen: [UnitName] = []
-    /// Those of `units` that the steps have read their files again. A rollback does the same with the old files.
+    /// The units that the steps reloaded. A rollback reloads them with the old files.
     package var reloaded: [UnitName] = []
 
     /// The prior state of something that the steps change.

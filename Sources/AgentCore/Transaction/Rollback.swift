@@ -31,7 +31,7 @@ struct Rollback {
             if isBooting { try systemd?.continueBoot() } else { try restartOld(touched.filter { !gone.contains($0.name) }, journal) }
         }
         if !isBooting {
-            attempt(&problems) { () throws(AgentError) in try reloadOld(journal, failure) }
+            reloadOld(journal, failure, &problems)
             attempt(&problems) { () throws(AgentError) in try raiseOthers(journal) }
         }
         // If this fails, the journal remains and the next agent repeats the rollback. The host is already in its old state.
@@ -145,34 +145,31 @@ struct Rollback {
 
     /// Has the units that the steps reloaded read the old files. Restarts those that such a reload has ended or replaced; one
     /// that runs on as before is left so, since a start could fail for the same reason.
-    private func reloadOld(_ journal: Journal, _ failure: AgentError) throws(AgentError) {
-        guard let systemd, !journal.reloaded.isEmpty else { return }
+    private func reloadOld(_ journal: Journal, _ failure: AgentError, _ problems: inout [AgentError]) {
+        guard let systemd else { return }
         var failed: [Journal.PriorUnit] = []
-        for (name, status) in zip(journal.reloaded, try systemd.show(journal.reloaded)) {
-            guard status.isUp, let unit = journal.units.first(where: { $0.name == name && $0.invocation == status.invocation }) else {
-                continue
-            }
-            if status.isReloading {
-                // It hangs, and would again.
+        for name in journal.reloaded {
+            do throws(AgentError) {
+                let status = try systemd.show([name])[0]
+                guard status.isUp, let unit = journal.units.first(where: { $0.name == name && $0.invocation == status.invocation }) else {
+                    continue
+                }
+                // One that hangs would hang again.
+                if !status.isReloading, (try? systemd.reload(jobs([name], journal))) != nil { continue }
                 systemd.endReload(name)
-                failed.append(unit)
-                continue
-            }
-            do {
-                try systemd.reload(jobs([name], journal))
-            } catch {
                 let now = try systemd.show([name])[0]
-                systemd.endReload(name)
-                if !now.isActive || now.isReloading || now.invocation != unit.invocation {
+                if status.isReloading || !now.isActive || now.isReloading || now.invocation != unit.invocation {
                     failed.append(unit)
                 } else if case .unit(name, _, _) = failure.problem {
                     // It did not read the new files either.
                 } else {
-                    throw error
+                    throw systemd.failure(name, .reloadFailed(result: now.reloadResult))
                 }
+            } catch {
+                problems.append(error)
             }
         }
-        try restartOld(failed, journal)
+        attempt(&problems) { () throws(AgentError) in try restartOld(failed, journal) }
     }
 
     /// Starts units that the steps or the rollback took down without naming them.

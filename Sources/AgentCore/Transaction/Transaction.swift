@@ -31,6 +31,7 @@ struct Transaction {
         do {
             try convert()
             try execute(journal)
+            try checkAgain(journal)
             try commit(journal)
         } catch {
             supervisor.report(.undoing(error))
@@ -61,7 +62,7 @@ struct Transaction {
             case .confirm where !isSettled:
                 try settleOthers(journal)
                 isSettled = true
-            // What is reloaded finds everything else up.
+            // Reloads come last: a proxy needs its upstreams up.
             case .reload: try settleOthers(journal)
             default: break
             }
@@ -103,12 +104,12 @@ struct Transaction {
         var fallen: [Systemd.Fallen] = []
         for one in try systemd.fallen(journal, now) {
             if one.isConflict {
-                throw AgentError(.unit(one.unit, .conflict(with: one.cause), journal: systemd.journal(one.unit)))
+                throw systemd.failure(one.unit, .conflict(with: one.cause))
             } else if !stopped.contains(one.cause) {
                 fallen.append(one)
             } else if !one.isPart {
                 // Starting it would also start a unit that the plan stops.
-                throw AgentError(.unit(one.unit, .draggedDown(with: one.cause, state: ""), journal: systemd.journal(one.unit)))
+                throw systemd.failure(one.unit, .draggedDown(with: one.cause, state: ""))
             }
         }
         try systemd.raise(fallen, supervisor)
@@ -146,18 +147,33 @@ struct Transaction {
             var units: [UnitName] = []
             for unit in preparation.record.units where unit.app == step.app { units.append(unit.name) }
             try Probing(system: system, systemd: systemd, interruption: supervisor).run(probe, units)
-        case .check:
-            guard let systemd else { return }
-            try UnitCheck(systemd: systemd, interruption: supervisor).check(
-                range.compactMap { index in
-                    guard case .check(let unit, let settle, let limit) = preparation.steps[index].action, !isLeftDown(unit, journal)
-                    else { return nil }
-                    let kept = reloads.invocation(of: unit)
-                    return .init(
-                        unit: unit, settle: settle, limit: limit, invocation: kept ?? journal.invocation(of: unit),
-                        keepsInvocation: kept != nil)
-                })
+        case .check: try check(range, journal, isLast: false)
         }
+    }
+
+    /// Probes and confirmations take time, in which a unit may have ended.
+    private func checkAgain(_ journal: Journal) throws(AgentError) {
+        for step in preparation.steps {
+            switch step.action {
+            case .probe, .confirm: return try check(preparation.steps.indices, journal, isLast: true)
+            default: break
+            }
+        }
+    }
+
+    /// Judges units; for the last time, without watching them.
+    private func check(_ range: Range<Int>, _ journal: Journal, isLast: Bool) throws(AgentError) {
+        guard let systemd else { return }
+        var items: [UnitCheck.Item] = []
+        for step in preparation.steps[range] {
+            guard case .check(let unit, let settle, let limit) = step.action, !isLeftDown(unit, journal) else { continue }
+            let kept = reloads.invocation(of: unit)
+            items.append(
+                .init(
+                    unit: unit, settle: isLast ? .zero : settle, limit: limit, invocation: kept ?? journal.invocation(of: unit),
+                    keepsInvocation: kept != nil))
+        }
+        try UnitCheck(systemd: systemd, interruption: supervisor).check(items)
     }
 
     /// The files that this deploy places in a directory. Other files there must not be able to fail the deploy.
@@ -218,11 +234,11 @@ struct Transaction {
     /// Has running units read their files again, and starts those that are down unless they stay so.
     private func reload(_ range: Range<Int>, _ journal: Journal) throws(AgentError) {
         guard let systemd else { return }
-        let steps = preparation.steps[range]
-        let statuses = try systemd.show(steps.compactMap { $0.unit })
+        let jobs = preparation.steps[range].compactMap { $0.job }
+        let statuses = try systemd.show(jobs.map { $0.unit })
         var (down, starting, up): ([Systemd.Job], [Systemd.Job], [Systemd.Job]) = ([], [], [])
-        for (step, status) in zip(steps, statuses) {
-            guard let job = step.job else { continue }
+        for index in jobs.indices {
+            let (job, status) = (jobs[index], statuses[index])
             // systemd reloads only what is active. What starts over and over may need just these files.
             if status.isActive {
                 up.append(job)
@@ -235,11 +251,11 @@ struct Transaction {
         try systemd.bringUp(start: down, restart: starting, journal)
         guard !up.isEmpty else { return }
         // Any rollback from here on reloads them with the old files, also one by another agent.
-        reloads.units = up.map { $0.unit }
+        reloads.units += up.map { $0.unit }
         var noted = journal
         noted.reloaded = reloads.units
         try noted.save(system)
-        reloads.invocations = try systemd.reload(up)
+        reloads.invocations += try systemd.reload(up)
     }
 
     /// Whether a unit that was down stays so.
@@ -344,7 +360,8 @@ final class BegunReloads {
     var invocations: [String] = []
 
     func invocation(of unit: UnitName) -> String? {
-        for (one, invocation) in zip(units, invocations) where one == unit { return invocation }
+        // While a reload is under way, there are more units than invocations.
+        for index in invocations.indices where units[index] == unit { return invocations[index] }
         return nil
     }
 }

@@ -45,7 +45,10 @@ package struct ClusterReader {
             let wanted = try hostTree(host, tree)
             do { try wanted.validate(origin) } catch { throw .tree(error) }
             let known = try old.map { id throws(ClusterError) in try deployedTree(host, id) }
-            if origin == .configTree, let error = try wanted.validateRules(deployed: known, unitFile) { throw .tree(error) }
+            if origin == .configTree {
+                if let error = try wanted.validateRules(deployed: known, unitFile) { throw .tree(error) }
+                if let error = try wanted.validateProbes(unitFile) { throw .tree(error) }
+            }
             let plan = try HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, drift: drift, contents: unitFile)
             if let plan { plans.append(plan) }
         }

@@ -261,7 +261,8 @@ package final class Deploy: Sendable {
             defer { isRun = true }
             return !isRun
         }
-        guard isFirst, let confirm = options.confirm else { return }
+        guard isFirst else { return }
+        guard let confirm = options.confirm else { return programBarrier.vote(.against) }
         Task.detached { [programStatus, programBarrier, isCancelled] in
             await onOwnThread {
                 let status = confirm { isCancelled.update { $0 } }

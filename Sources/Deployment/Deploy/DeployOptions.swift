@@ -11,7 +11,7 @@ package struct DeployOptions: Sendable {
     /// Whether to end when the hosts have passed their checks, and to change nothing.
     package var isRehearsal: Bool
     /// Runs a program of the operator, once all hosts are ready to commit, and ends it when the deploy is cancelled: its exit
-    /// status, nil if it took too long.
+    /// status; nil if it took too long or was ended.
     package var confirm: (@Sendable (_ isCancelled: () -> Bool) -> Int?)?
 
     package init(

@@ -128,7 +128,7 @@ extension HostTask {
     private static func live(_ host: Hostname, _ session: inout HostSession, _ storePath: String) throws(HostError) -> LiveStatus {
         var status = try session.report()
         let (store, known) = try whatIsKnown(of: host, storePath)
-        // What the store does not know, it cannot ask.
+        // The probes are known only if the store has the deployed tree.
         guard let known, known == session.hello.commit, let tree = try? tree(of: host, in: known, store) else { return status }
         status.probes = try session.probe(tree.apps)
         return status

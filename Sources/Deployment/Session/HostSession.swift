@@ -96,7 +96,7 @@ struct HostSession {
         var hasSupplied = false
         var isChecking = false
         while true {
-            // While checks run, the agent answers at any time.
+            // A check may run for minutes, so there is no deadline, but the operator can cancel.
             let reply =
                 isChecking
                 ? try receiveOrCancel() : try conversation.receive(deadline: .after(Conversation.patienceForWork))

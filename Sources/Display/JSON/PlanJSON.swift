@@ -71,7 +71,7 @@ func stepJSON(_ step: Step) -> JSONValue {
         members += [
             ("unit", .string(unit.text)), ("limit_ms", milliseconds(limit)), ("if_up", ifUp == .restart ? "restart" : "leave"),
         ]
-    case .disable(let unit, let limit):
+    case .disable(let unit, let limit), .stop(let unit, let limit):
         members += [("unit", .string(unit.text)), ("limit_ms", milliseconds(limit))]
     case .check(let unit, let settle, let limit):
         members += [
@@ -79,22 +79,13 @@ func stepJSON(_ step: Step) -> JSONValue {
         ]
     case .enable(let unit, let enablement):
         members += [("unit", .string(unit.text)), ("again", .bool(enablement == .refreshed))]
-    case .restart(let unit, let because, let limit):
+    case .restart(let unit, let because, let limit), .restartIfUp(let unit, let because, let limit),
+        .reload(let unit, let because, _, let limit):
         members += [
             ("unit", .string(unit.text)), ("limit_ms", milliseconds(limit)), ("because", .string(because.path.text)),
             ("others", JSONValue(because.others)),
         ]
-    case .restartIfUp(let unit, let because, let limit):
-        members += [
-            ("unit", .string(unit.text)), ("limit_ms", milliseconds(limit)), ("because", .string(because.path.text)),
-            ("others", JSONValue(because.others)),
-        ]
-    case .reload(let unit, let because, let ifDown, let limit):
-        members += [
-            ("unit", .string(unit.text)), ("limit_ms", milliseconds(limit)), ("because", .string(because.path.text)),
-            ("others", JSONValue(because.others)), ("if_down", ifDown == .start ? "start" : "leave"),
-        ]
-    case .stop(let unit, let limit): members += [("unit", .string(unit.text)), ("limit_ms", milliseconds(limit))]
+        if case .reload(_, _, let ifDown, _) = step.action { members.append(("if_down", ifDown == .start ? "start" : "leave")) }
     case .validate(let arguments, let limit):
         members += [("command", .list(arguments.map { .string($0) })), ("limit_ms", milliseconds(limit))]
     case .probe(let probe):

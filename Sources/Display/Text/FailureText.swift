@@ -44,12 +44,9 @@ extension Problem {
     var phrase: String {
         switch self {
         case .system(let operation, let path, let code): "cannot \(visible(operation)) \(visible(path)): \(linuxError(code))"
-        case .command(let arguments, let status, _) where signals.contains(status - 128):
-            "`\(visible(arguments.joined(separator: " ")))` was killed by signal \(status - 128)"
-        case .command(let arguments, let status, _):
-            "`\(visible(arguments.joined(separator: " ")))` failed with status \(status)"
+        case .command(let arguments, let status, _): "\(commandLine(arguments)) \(killed(by: status) ?? "failed with status \(status)")"
         case .timeout(let arguments, let seconds):
-            "`\(visible(arguments.joined(separator: " ")))` did not end within \(seconds) s"
+            "\(commandLine(arguments)) did not end within \(seconds) s"
         case .unit(let unit, .exited, _) where !unit.text.hasSuffix(".service"):
             "unit \(unit.text) did not become active, or did not stay so"
         case .unit(let unit, let problem, _): "unit \(unit.text) \(problem.phrase)"
@@ -63,8 +60,8 @@ extension Problem {
         case .notConfirmed(let seconds):
             "no new login to the host worked\(seconds > 0 ? " within \(seconds) s" : ""), so this would have locked you out"
         case .otherHostFailed: "another host did not succeed"
-        case .programRefused(let status?): "the program of --confirm-with failed (status \(status))"
-        case .programRefused(nil): "the program of --confirm-with did not end within 5 minutes"
+        case .programRefused(let status?): "your confirmation program failed (status \(status))"
+        case .programRefused(nil): "your confirmation program did not end within 5 minutes"
         case .agentDied: "the agent was killed"
         case .interrupted: "an earlier deploy was interrupted"
         case .protocolViolation: "the agent was asked for something that makes no sense"
@@ -81,15 +78,13 @@ extension Problem {
             "\(size(needed)) are needed in \(visible(directory.text)), \(size(available)) are free"
         case .noInodes(let needed, let available):
             "room for \(count(Int(clamping: needed), "file")) is needed in \(Layout.root.text), there is room for \(available)"
-        case .check(let app, .command(let arguments, let status, _)) where signals.contains(status - 128):
-            "check `\(visible(arguments.joined(separator: " ")))` of \(app.text) was killed by signal \(status - 128)"
         case .check(let app, .command(let arguments, let status, _)):
-            "check `\(visible(arguments.joined(separator: " ")))` of \(app.text) failed (status \(status))"
+            "check \(commandLine(arguments)) of \(app.text) \(killed(by: status) ?? "failed (status \(status))")"
         case .check(let app, .timeout(let arguments, let seconds)):
-            "check `\(visible(arguments.joined(separator: " ")))` of \(app.text) did not end within \(seconds) s"
+            "check \(commandLine(arguments)) of \(app.text) did not end within \(seconds) s"
         case .check(let app, let problem): "a check of \(app.text) did not run: \(problem.phrase)"
         case .probe(let probe, let answer, _): "\(probe?.phrase ?? "a service") \(answer.verdict)"
-        case .noFuture(let operation, let code): "it cannot run checks: cannot \(visible(operation)): \(linuxError(code))"
+        case .noFuture(let operation, let code): "checks cannot run there: cannot \(visible(operation)): \(linuxError(code))"
         case .newerFormat(let path, _): "\(visible(path)) was written by a newer version of Deptool"
         case .unreadable(let path, let problem): "cannot understand \(visible(path)): \(problem.phrase)"
         }
@@ -123,13 +118,20 @@ extension UnitProblem {
             "went down with \(cause.text) and did not come up again\(state.isEmpty ? "" : ": it is \(visible(state))")"
         case .conflict(let other): "was stopped by the start of \(other.text), which conflicts with it"
         case .refusesStart: "has to be started, and systemd refuses that (RefuseManualStart=yes)"
-        case .cannotReload: "has to read its files again, and has no way to do so (no ExecReload=)"
+        case .cannotReload: "has to be reloaded, but cannot be (CanReload=no)"
         case .reloadFailed(let result): "could not reload (\(visible(result)))"
-        case .notOneshot: "cannot test anything, since it is no oneshot (Type=oneshot)"
+        case .notOneshot: "cannot be a test: it is not Type=oneshot"
         case .replaced: "ended or restarted when it was reloaded"
         case .refusesStop: "runs and has to be restarted or stopped, and systemd refuses that (RefuseManualStop=yes)"
         }
     }
+}
+
+private func commandLine(_ arguments: [String]) -> String { "`\(visible(arguments.joined(separator: " ")))`" }
+
+/// Nil if a program ended by itself.
+private func killed(by status: Int) -> String? {
+    signals.contains(status - 128) ? "was killed by signal \(status - 128)" : nil
 }
 
 /// Linux's signals. A program may also exit with a status above 128.

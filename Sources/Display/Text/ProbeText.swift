@@ -58,7 +58,7 @@ extension ProbeAnswer {
         case .closed(let received): "closed after \(count(received, "byte"))"
         case .status(let status): "\(status)"
         case .notHTTP(let bytes): "not HTTP: \(visible(String(decoding: bytes, as: UTF8.self)))"
-        case .headerTooLong: "a header without end"
+        case .headerTooLong: "the header does not end"
         case .cutOff(let received, let length?): "cut off after \(received) of \(count(length, "byte"))"
         case .cutOff(let received, nil): "cut off after \(count(received, "byte"))"
         case .responseCode(let code): Self.responseCodes[code] ?? "response code \(code)"
@@ -75,7 +75,7 @@ extension ProbeAnswer {
         case .passed: "is well"
         case .unreachable, .notAccepted: "cannot be reached: \(phrase)"
         case .late: "did not answer in time: \(phrase)"
-        default: "answered wrong: \(phrase)"
+        default: "gave the wrong answer: \(phrase)"
         }
     }
 

@@ -41,7 +41,8 @@ package struct Manifest: Hashable, Sendable {
     /// The time that one of them may take.
     package var checkTimeout = Duration.seconds(30)
     /// Questions that the services have to answer before a deploy is done, in order.
-    package var probes: [Probe] = []
+    package var health: [Health] = []
+    package var probes: [Probe] { health.map(\.probe) }
 
     package static let fileName = "manifest.json"
 
@@ -63,7 +64,7 @@ package struct Manifest: Hashable, Sendable {
             case "check_timeout":
                 checkTimeout = try .seconds(
                     Self.number(value, key, "a whole number of seconds from 1 to 3600") { 1...3600 ~= $0 && $0 == $0.rounded() })
-            case "health": probes = try Self.readProbes(value)
+            case "health": health = try Self.readHealth(value)
             case "private":
                 guard case .bool(let value) = value.value else {
                     throw .wrongType(key, line: value.line, expected: "true or false", found: value.kind)

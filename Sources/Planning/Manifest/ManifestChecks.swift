@@ -49,16 +49,23 @@ extension Manifest {
         return checks
     }
 
-    static func readProbes(_ json: JSON) throws(FormatError) -> [Probe] {
+    /// A probe, and its place.
+    package struct Health: Hashable, Sendable {
+        package var probe: Probe
+        /// In the manifest, counted from 1.
+        var line: Int
+    }
+
+    static func readHealth(_ json: JSON) throws(FormatError) -> [Health] {
         guard case .array(let elements) = json.value else {
             throw .wrongType("health", line: json.line, expected: "a list", found: json.kind)
         }
-        var probes: [Probe] = []
+        var health: [Health] = []
         for element in elements {
             let probe = try ProbeReader(element).probe()
-            guard !probes.contains(where: { $0.target == probe.target }) else { throw .duplicate("the probe", line: element.line) }
-            probes.append(probe)
+            guard !health.contains(where: { $0.probe.target == probe.target }) else { throw .duplicate("the probe", line: element.line) }
+            health.append(Health(probe: probe, line: element.line))
         }
-        return probes
+        return health
     }
 }

@@ -66,7 +66,7 @@ package struct OnChange: Hashable, Sendable {
             guard let unit = UnitName(name) else { throw .badUnit(name, line: value.line) }
             var one = OnChange(unit: unit, line: value.line)
             let key = "systemd.on_change.\(name)"
-            var seen: [String: Int] = [:]
+            var seen: Set<String> = []
             for (word, list) in try FormatError.object(value, named: key) {
                 guard let reaction = Reaction(word) else {
                     throw .unknownKey("\(key).\(word)", line: list.line, known: ["reload", "restart", "nothing"])
@@ -80,7 +80,7 @@ package struct OnChange: Hashable, Sendable {
                     }
                     guard let rule = Rule(text, reaction, line: element.line) else { throw .badRule(text, line: element.line) }
                     let path = text.hasSuffix("/") ? String(text.dropLast()) : text
-                    guard seen.updateValue(1, forKey: path) == nil else {
+                    guard seen.insert(path).inserted else {
                         throw .duplicate("the path '\(text)' of \(name)", line: element.line)
                     }
                     one.rules.append(rule)

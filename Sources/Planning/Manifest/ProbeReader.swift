@@ -5,6 +5,7 @@ struct ProbeReader {
     private let members: [(key: String, value: JSON)]
     private let line: Int
 
+    private static let noTLS = "a probe has no TLS; probe the service behind it, or test it from outside with `--confirm-with`"
     private static let kinds = ["http", "tcp", "unix", "dns", "unit"]
 
     init(_ json: JSON) throws(FormatError) {
@@ -33,7 +34,7 @@ struct ProbeReader {
         let kinds = members.map(\.key).filter(Self.kinds.contains)
         if let key = members.first(where: { $0.key == "https" }) {
             throw .badProbe(
-                "a probe cannot speak TLS; probe the service behind it, or test it from outside with `--confirm-with`", line: key.value.line
+                Self.noTLS, line: key.value.line
             )
         }
         guard kinds.count == 1 else {
@@ -71,7 +72,7 @@ struct ProbeReader {
             guard text.hasPrefix("http://") else {
                 throw problem(
                     text.hasPrefix("https:")
-                        ? "a probe cannot speak TLS; probe the service behind it, or test it from outside with `--confirm-with`"
+                        ? Self.noTLS
                         : "'\(text)' is no URL such as 'http://127.0.0.1:8080/up'", kind)
             }
             let rest = text.dropFirst(7)
@@ -111,6 +112,6 @@ struct ProbeReader {
     }
 
     private func badAddress(_ text: String, _ example: String) -> String {
-        "'\(text)' has no literal address or 'localhost', as in '\(example)': a probe asks the host itself, and looks no names up"
+        "'\(text)' has no literal address or 'localhost', as in '\(example)': a probe runs on the host and does not resolve names"
     }
 }

@@ -28,7 +28,7 @@ struct StepBuilder {
         let changes = links.go + files.go + links.come + files.come
         var steps = checkedOut.map { Step($0, .checkout(for: readers(of: $0) == .everybody ? .everybody : .root)) }
         let units = unitSteps()
-        steps += new.filter { concerns($0, units) }.flatMap { app in
+        steps += new.filter { needsChecks($0, units) }.flatMap { app in
             app.manifest.checks.map { Step(app.name, .validate($0.arguments, within: app.manifest.checkTimeout)) }
         }
         steps += disableSteps()
@@ -47,7 +47,7 @@ struct StepBuilder {
     }
 
     /// Whether an app gets new files, or one of the units that it lists does something.
-    private func concerns(_ app: AppTree, _ units: [Step]) -> Bool {
+    private func needsChecks(_ app: AppTree, _ units: [Step]) -> Bool {
         checkedOut.contains(app.name) || units.contains { step in step.action.actsOn.map(app.manifest.units.contains) ?? false }
     }
 

@@ -25,17 +25,24 @@ extension HostTree {
                 if try !canReload(one.unit, contents) { return problem(.noReload(one.unit, line: rule.line)) }
             }
         }
+        return nil
+    }
+
+    /// Checks the units that test others: each has to be a oneshot that nothing else runs. `contents` reads a file.
+    package func validateProbes<Problem: Error>(
+        _ contents: (FileEntry) throws(Problem) -> [UInt8]?
+    ) throws(Problem) -> TreeError? {
         for app in apps {
-            for probe in app.manifest.probes {
-                guard case .unit(let unit) = probe.target else { continue }
+            for health in app.manifest.health {
+                guard case .unit(let unit) = health.probe.target else { continue }
                 func problem(_ text: String) -> TreeError {
-                    TreeError(host: host, app: app.name, file: Manifest.fileName, .badProbe(text))
+                    TreeError(host: host, app: app.name, file: Manifest.fileName, .format(.badProbe(text, line: health.line)))
                 }
                 if apps.contains(where: { $0.manifest.units.contains(unit) }) {
-                    return problem("'\(unit.text)' keeps running, since an app lists it; a probe needs a oneshot of its own")
+                    return problem("'\(unit.text)' is in 'units_enabled', so it keeps running; a probe needs a oneshot that no app enables")
                 }
-                if let file = unitFile(unit), let bytes = try contents(file), UnitFile(bytes).values("Service", "Type").last != "oneshot" {
-                    return problem("'\(unit.text)' has no 'Type=oneshot', so that its end would tell nothing")
+                if let settings = try settings(of: unit, contents), settings.values("Service", "Type").last != "oneshot" {
+                    return problem("'\(unit.text)' is not 'Type=oneshot', so it has no result to test")
                 }
             }
         }
@@ -46,24 +53,31 @@ extension HostTree {
     private func canReload<Problem: Error>(
         _ unit: UnitName, _ contents: (FileEntry) throws(Problem) -> [UInt8]?
     ) throws(Problem) -> Bool {
-        let quadlet = try generatedUnits(contents)[unit]?.file
-        guard unit.text.hasSuffix(".service"), let own = unitFile(unit) ?? quadlet else { return true }
-        var files = [own]
-        for app in apps {
-            for file in app.files where file.path != own.path && file.path.below("systemd").map(unit.consists) == true {
-                files.append(file)
-            }
-        }
-        var can = false
-        for file in files {
-            guard let bytes = try contents(file) else { return true }
-            let settings = UnitFile(bytes)
-            if settings.values("Service", "Type").contains("notify-reload") { can = true }
-            // An empty value takes back what was set before.
-            for value in settings.values("Service", "ExecReload") { can = !value.isEmpty }
-            if !settings.values("Container", "ReloadCmd").isEmpty || !settings.values("Container", "ReloadSignal").isEmpty { can = true }
-        }
-        return can
+        guard unit.text.hasSuffix(".service"), let settings = try settings(of: unit, contents) else { return true }
+        // An empty value takes back what was set before.
+        let commands = settings.values("Service", "ExecReload").last ?? ""
+        return settings.values("Service", "Type").last == "notify-reload" || !commands.isEmpty
+            || ["ReloadCmd", "ReloadSignal"].contains { !settings.values("Container", $0).isEmpty }
     }
 
+    /// The settings of a unit by its file, or quadlet, and then its drop-ins in the order of their names; nil if its file is
+    /// elsewhere, or its content is not known.
+    private func settings<Problem: Error>(
+        of unit: UnitName, _ contents: (FileEntry) throws(Problem) -> [UInt8]?
+    ) throws(Problem) -> UnitFile? {
+        let quadlet = try generatedUnits(contents)[unit]?.file
+        guard let own = unitFile(unit) ?? quadlet else { return nil }
+        var dropIns: [FileEntry] = []
+        for app in apps {
+            for file in app.files where file.path != own.path && file.path.below("systemd").map(unit.consists) == true {
+                dropIns.append(file)
+            }
+        }
+        var bytes: [UInt8] = []
+        for file in [own] + dropIns.sorted(by: { $0.path.name < $1.path.name }) {
+            guard let content = try contents(file) else { return nil }
+            bytes += content + [10]
+        }
+        return UnitFile(bytes)
+    }
 }

@@ -24,8 +24,6 @@ package struct TreeError: Error, Hashable, Sendable {
         case nestedLinks(AbsolutePath, inside: AbsolutePath, of: AppName)
         case unitTwice(UnitName, other: AppName)
         case missingSource(AbsolutePath, RelativePath)
-        /// A unit that cannot test others, and why.
-        case badProbe(String)
         /// A copy of something other than a file.
         case copyOfDirectory(AbsolutePath, RelativePath)
         /// A link into a directory where Deptool itself makes the links.
@@ -66,7 +64,6 @@ package struct TreeError: Error, Hashable, Sendable {
         case .unitTwice(let unit, let other): "the unit '\(unit.text)' is also enabled by the app '\(other.text)'"
         case .missingSource(let path, let source):
             "the link '\(path.text)' points to '\(source.text)', which the app does not have"
-        case .badProbe(let problem): problem
         case .copyOfDirectory(let path, let source):
             "the copy at '\(path.text)' is of '\(source.text)', which is a directory; copy its files one by one, or use 'symlinks'"
         case .managedDirectory(let path, let instead?):

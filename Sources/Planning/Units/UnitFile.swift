@@ -52,11 +52,11 @@ struct UnitFile {
 
     // MARK: Changes
 
-    /// What a unit has to do for systemd to act by the new file. The unit's type is without a dot, such as `service`.
+    /// How a unit picks up a new version of its file. The unit's type is without a dot, such as `service`.
     static func reaction(from old: [UInt8], to new: [UInt8], type: String) -> Reaction {
-        // Once systemd has reloaded its own files, these act by the new ones (systemd.path(5), systemd.slice(5), systemd.target(5)).
+        // A daemon-reload is enough for these (systemd.path(5), systemd.slice(5)).
         if ["path", "slice"].contains(type) { return .nothing }
-        // Except that a target starts what it newly wants only when it is started again.
+        // A target starts newly wanted units only when it is restarted.
         if type == "target" { return UnitFile(old).wanted == UnitFile(new).wanted ? .nothing : .restart }
         let (before, after) = (UnitFile(old).lasting, UnitFile(new).lasting)
         if before == after { return .nothing }

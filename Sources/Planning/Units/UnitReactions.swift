@@ -84,12 +84,11 @@ extension StepBuilder {
         if isPart(file, of: unit, in: change.app) {
             return hasMoved(file, from: change, to: owner) ? nil : unitFiles.reaction(to: file, of: change.app)
         }
-        let rules = authors(of: unit).compactMap { app in
-            app.manifest.onChange.first { $0.unit == unit }.map { (app: app.name, rules: $0) }
+        func ruling(_ author: AppTree) -> Reaction? {
+            author.manifest.onChange.first { $0.unit == unit }?.reaction(to: file, of: change.app, owner: author.name)
         }
-        var found = rules.compactMap { $0.rules.reaction(to: file, of: change.app, owner: $0.app) }
-        let isRuled = owner?.manifest.onChange.first { $0.unit == unit }?.reaction(to: file, of: change.app, owner: change.app) != nil
-        if let owner, owner.name == change.app, !isRuled, concerns(file, unit, of: owner),
+        var found = authors(of: unit).compactMap(ruling)
+        if let owner, owner.name == change.app, ruling(owner) == nil, concerns(file, unit, of: owner),
             file.text != Manifest.fileName || hasOtherFiles(change.app)
         {
             found.append(unitFiles.reaction(to: file, of: change.app))
@@ -125,8 +124,8 @@ extension StepBuilder {
         return changes.first { $0.app == owner.name }?.touched.contains(file) ?? false
     }
 
-    /// Whether a changed manifest gives the app other files on the host, or other readers. The rest of it is none of the
-    /// units' business.
+    /// Whether a changed manifest gives the app other files on the host, or other readers. Its other keys do not concern
+    /// units.
     private func hasOtherFiles(_ app: AppName) -> Bool {
         guard let was = old.first(where: { $0.name == app }), let will = new.first(where: { $0.name == app }), was.isManifestKnown else {
             return true

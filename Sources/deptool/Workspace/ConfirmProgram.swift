@@ -16,7 +16,8 @@ extension Workspace {
         guard try complaining({ try KnownStores.ofUser().allows(command, for: confirmKey, of: directory, in: store.place) }) else {
             throw CommandError(
                 "you did not allow the command `\(visible(command))` to confirm deploys of \(visible(directory))",
-                "The store's configuration has it. Allow it with `deptool init --confirm-with COMMAND`; `--confirm-with ''` goes without.")
+                "It is set in the store's configuration. Allow it with `deptool init --confirm-with COMMAND`, or skip it once with `--confirm-with ''`."
+            )
         }
         return command
     }
