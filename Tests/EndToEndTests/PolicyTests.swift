@@ -224,7 +224,8 @@ extension EndToEnd {
                     "[Service]\nExecStartPre=\(load)\nExecStart=/bin/sleep infinity\nExecReload=/bin/sh -c '\(refuse)\(load)'\n"
                         + "[Install]\nWantedBy=multi-user.target\n")
             }
-            try host.run("systemd-run --quiet systemd-socket-activate --listen=/run/probed true; until [ -S /run/probed ]; do sleep 0.01; done")
+            try host.run(
+                "systemd-run --quiet systemd-socket-activate --listen=/run/probed true; until [ -S /run/probed ]; do sleep 0.01; done")
             try cluster.deploy().require(0)
             try host.run("rm /run/probed")
             for name in ["a", "b", "c"] { try cluster.write("web1/\(name)/conf", "new\n") }
