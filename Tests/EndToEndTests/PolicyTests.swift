@@ -5,7 +5,7 @@ extension EndToEnd {
     /// Units do what the plan says and no more: reload, restart or nothing, whether they ran, were stopped or had failed.
     @Suite final class PolicyTests {
         let site: Site
-        let host: Host
+        var host: Host
         let cluster: Cluster
 
         init() throws {
@@ -57,6 +57,8 @@ extension EndToEnd {
             var unit = "svc.service"
             var content: (Int) -> String
             var plan: String?
+            /// What lets the unit fail; a timer has nothing of that kind.
+            var failing: String? = "systemctl kill --kill-whom=main --signal=KILL svc.service"
         }
 
         private var changes: [Change] {
@@ -85,13 +87,24 @@ extension EndToEnd {
                     name: "type's drop-in", file: "other/systemd/service.d/z.conf", content: { "[Service]\nUMask=00\($0 % 8)2\n" },
                     plan: "restart unit svc.service (other/systemd/service.d/z.conf changed)"),
                 Change(
+                    name: "prefix's drop-in", file: "other/systemd/job-.service.d/z.conf", unit: "job-one.service",
+                    content: { "[Service]\nUMask=00\($0 % 8)2\n" },
+                    plan: "restart unit job-one.service (other/systemd/job-.service.d/z.conf changed)",
+                    failing: "systemctl kill --kill-whom=main --signal=KILL job-one.service"),
+                Change(
                     name: "manifest only", file: "app/manifest.json",
                     content: { self.manifest.replacing("\"timeout\": 60", with: "\"timeout\": \($0 + 61)") }),
                 Change(name: "another app's file", file: "tls/cert", content: number, plan: "reload unit svc.service (tls/cert changed)"),
                 Change(
                     name: "timer", file: "cron/systemd/job.timer", unit: "job.timer",
                     content: { "[Timer]\nOnActiveSec=\($0 + 1)d\n[Install]\nWantedBy=timers.target\n" },
-                    plan: "restart unit job.timer (systemd/job.timer changed)"),
+                    plan: "restart unit job.timer (systemd/job.timer changed)", failing: nil),
+                Change(
+                    name: "socket", file: "socket/systemd/job.socket", unit: "job.socket",
+                    content: { self.socket.replacing("0600", with: "0\($0 % 8)00") },
+                    plan: "restart unit job.socket and its service (systemd/job.socket changed)",
+                    // Systemd cannot bind where a directory is.
+                    failing: "systemctl stop job.socket; rm /run/job.sock; mkdir -p /run/job.sock/x; ! systemctl start job.socket; rm -r /run/job.sock"),
             ]
         }
 
@@ -99,6 +112,8 @@ extension EndToEnd {
             {"timeout": 60, "systemd": {"units_enabled": ["svc.service"], "on_change": {"svc.service":
               {"reload": ["conf", "../tls/"], "nothing": ["pages/"]}}}}
             """
+
+        private let socket = "[Socket]\nListenStream=/run/job.sock\nSocketMode=0600\n[Install]\nWantedBy=sockets.target\n"
 
         private func write() throws {
             try host.run("touch /run/reloads")
@@ -108,7 +123,13 @@ extension EndToEnd {
             try cluster.write("web1/tls/cert", "0\n")
             // They are there before: one that comes may hide another of its name.
             try cluster.write("web1/other/systemd/svc.service.d/y.conf", "# before\n")
-            try cluster.write("web1/cron/manifest.json", #"{"systemd": {"units_enabled": ["job.timer"]}}"#)
+            for (app, unit) in [("cron", "job.timer"), ("socket", "job.socket"), ("one", "job-one.service")] {
+                try cluster.write("web1/\(app)/manifest.json", #"{"systemd": {"units_enabled": ["\#(unit)"]}}"#)
+            }
+            try cluster.write("web1/socket/systemd/job.socket", socket)
+            try cluster.write(
+                "web1/one/systemd/job-one.service",
+                "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n")
             try cluster.write("web1/cron/systemd/job.timer", "[Timer]\nOnActiveSec=1d\n[Install]\nWantedBy=timers.target\n")
             try cluster.write("web1/cron/systemd/job.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")
         }
@@ -116,23 +137,75 @@ extension EndToEnd {
         @Test func `every change does what the plan says, whatever the unit did before`() throws {
             try write()
             try cluster.deploy().require(0)
+            try expectPolicy(of: changes)
+            #expect(try host.enablement(of: "svc.service") == "enabled")
+        }
+
+        @Test func `every change of a quadlet does what the plan says, whatever its unit did before`() throws {
+            host = try site.boot("box1", .podman)
+            try host.run(
+                """
+                cp -L --parents /bin/sleep $(ldd /bin/sleep | grep -o '/[^ ]*') /srv
+                touch /run/reloads
+                """)
+            let container = """
+                [Unit]
+                Description=A container
+                StartLimitIntervalSec=0
+                [Container]
+                ContainerName=svc
+                Rootfs=/srv
+                Exec=/bin/sleep infinity
+                StopTimeout=0
+                [Service]
+                ExecReload=/bin/sh -c 'echo >> /run/reloads'
+                [Install]
+                WantedBy=multi-user.target
+
+                """
+            try cluster.write("box1/app/manifest.json", manifest.replacing(", \"../tls/\"", with: ""))
+            try cluster.write("box1/app/quadlets/svc.container", container)
+            try cluster.write("box1/app/quadlets/svc.container.d/x.conf", "# before\n")
+            for file in ["conf", "data", "pages/index"] { try cluster.write("box1/app/\(file)", "A=0\n") }
+            try cluster.deploy().require(0)
+            func change(_ name: String, _ old: String, _ new: String, restarts: Bool) -> Change {
+                Change(
+                    name: name, file: "app/quadlets/svc.container", content: { container.replacing(old, with: "\(new)\($0)") },
+                    plan: restarts ? "restart unit svc.service (quadlets/svc.container changed)" : nil)
+            }
+            try expectPolicy(
+                of: [
+                    Change(name: "listed", file: "app/conf", content: { "\($0)\n" }, plan: "reload unit svc.service (conf changed)"),
+                    Change(name: "unlisted", file: "app/data", content: { "\($0)\n" }, plan: "restart unit svc.service (data changed)"),
+                    Change(name: "listed as nothing", file: "app/pages/index", content: { "\($0)\n" }),
+                    change("comment", "[Unit]", "[Unit]\n#", restarts: false),
+                    change("Description", "A container", "Container ", restarts: false),
+                    change("Exec", "infinity", "10000", restarts: true),
+                    Change(
+                        name: "drop-in", file: "app/quadlets/svc.container.d/x.conf", content: { "[Container]\nEnvironment=A=\($0)\n" },
+                        plan: "restart unit svc.service (quadlets/svc.container.d/x.conf changed)"),
+                ], on: "box1")
+        }
+
+        private func expectPolicy(of changes: [Change], on name: String = "web1") throws {
             for (number, change) in changes.enumerated() {
                 for (round, before) in ["running", "stopped", "failed"].enumerated() {
                     let place = Comment(rawValue: "\(change.name), \(before)")
-                    if before == "failed", change.unit != "svc.service" { continue }
                     switch before {
                     case "running": try host.run("systemctl start \(change.unit)")
                     case "stopped": try host.run("systemctl stop \(change.unit)")
                     default:
-                        try host.run("systemctl start \(change.unit) && systemctl kill --kill-whom=main --signal=KILL \(change.unit)")
+                        guard let failing = change.failing else { continue }
+                        try host.run("systemctl start \(change.unit) && \(failing)")
                         try host.wait(for: "[ $(systemctl is-active \(change.unit)) = failed ]")
                     }
                     let was = try state(of: change.unit)
-                    try cluster.write("web1/\(change.file)", change.content(number * 4 + round))
+                    try cluster.write("\(name)/\(change.file)", change.content(number * 4 + round))
                     let output = try cluster.deploy().require(0)
                     let lines = output.text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
                         .filter { $0.hasPrefix("restart unit") || $0.hasPrefix("reload unit") || $0.hasPrefix("start unit") }
-                    #expect(lines == (change.plan.map { [$0] } ?? []), place)
+                    // What concerns all services concerns the job's as well.
+                    #expect(lines.filter { change.plan == nil || $0.contains(change.unit) } == (change.plan.map { [$0] } ?? []), place)
                     let now = try state(of: change.unit)
                     guard let plan = change.plan else {
                         #expect(now == was, place)
@@ -149,7 +222,6 @@ extension EndToEnd {
                     }
                 }
             }
-            #expect(try host.enablement(of: "svc.service") == "enabled")
         }
 
         @Test func `a reload that fails is taken back, and the old files are loaded again`() throws {
