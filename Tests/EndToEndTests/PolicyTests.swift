@@ -104,7 +104,10 @@ extension EndToEnd {
                     content: { self.socket.replacing("0600", with: "0\($0 % 8)00") },
                     plan: "restart unit job.socket and its service (systemd/job.socket changed)",
                     // Systemd cannot bind where a directory is.
-                    failing: "systemctl stop job.socket; rm /run/job.sock; mkdir -p /run/job.sock/x; ! systemctl start job.socket; rm -r /run/job.sock"),
+                    failing: """
+                        systemctl stop job.socket; rm /run/job.sock; mkdir -p /run/job.sock/x
+                        ! systemctl start job.socket; rm -r /run/job.sock
+                        """),
             ]
         }
 
@@ -196,7 +199,7 @@ extension EndToEnd {
                     case "stopped": try host.run("systemctl stop \(change.unit)")
                     default:
                         guard let failing = change.failing else { continue }
-                        try host.run("systemctl start \(change.unit) && \(failing)")
+                        try host.run("systemctl start \(change.unit)\n\(failing)")
                         try host.wait(for: "[ $(systemctl is-active \(change.unit)) = failed ]")
                     }
                     let was = try state(of: change.unit)
