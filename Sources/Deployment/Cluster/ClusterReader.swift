@@ -18,7 +18,7 @@ package struct ClusterReader {
     /// The hosts of a cluster's root tree and their own trees, ordered by name.
     package func hosts(in root: ObjectID) throws(ClusterError) -> [(host: Hostname, tree: ObjectID)] {
         var hosts: [(Hostname, ObjectID)] = []
-        for entry in try read({ () throws(StoreError) in try store.tree(root) }) where entry.kind == .directory {
+        for entry in try read(store.tree(root)) where entry.kind == .directory {
             if let host = Hostname(entry.name) { hosts.append((host, entry.id)) }
         }
         return hosts.sorted { $0.0 < $1.0 }
@@ -32,7 +32,7 @@ package struct ClusterReader {
     ) throws(ClusterError) -> Plan {
         let hosts = try hosts(in: root)
         let deployed = Dictionary(
-            try read { () throws(StoreError) in try store.deployedCommits() }.map { ($0.host, $0.commit) }
+            try read(store.deployedCommits()).map { ($0.host, $0.commit) }
         ) { first, _ in first }
         let orphans = try orphans(hosts.map(\.host), deployed, cluster)
         try filter.check((hosts.map(\.host) + orphans).sorted())
@@ -62,7 +62,7 @@ package struct ClusterReader {
         let present = Set(hosts)
         var orphans: [Hostname] = []
         for (host, commit) in deployed where !present.contains(host) {
-            let info = try read { () throws(StoreError) in try store.commitInfo(commit) }
+            let info = try read(store.commitInfo(commit))
             if DeployMessage.cluster(of: info.message) == cluster { orphans.append(host) }
         }
         return orphans.sorted()
@@ -71,10 +71,10 @@ package struct ClusterReader {
     /// A plan that empties a host that is no longer in the tree.
     package func removalPlan(_ host: Hostname, root: ObjectID) throws(ClusterError) -> Plan {
         guard try !hosts(in: root).contains(where: { $0.host == host }) else { throw .hostInTree(host) }
-        let base = try read { () throws(StoreError) in try store.deployedCommit(host) }
+        let base = try read(store.deployedCommit(host))
         guard let base else { throw .notDeployed(host) }
         let old = try hostTreeID(of: host, in: base)
-        let empty = try read { () throws(StoreError) in try store.write(RecordedObject(kind: .tree, bytes: [])) }
+        let empty = try read(store.write(RecordedObject(kind: .tree, bytes: [])))
         let known = try old.map { id throws(ClusterError) in try deployedTree(host, id) }
         // The name check uses the options that the host was deployed with.
         let wanted = HostTree(host: host, id: empty, options: known?.options ?? HostOptions(), apps: [])
@@ -99,14 +99,14 @@ package struct ClusterReader {
 
     /// The tree of one host in a commit; nil if the commit has none.
     func hostTreeID(of host: Hostname, in commit: ObjectID) throws(ClusterError) -> ObjectID? {
-        try read { () throws(StoreError) in try store.tree(of: host, in: commit) }
+        try read(store.tree(of: host, in: commit))
     }
 
     /// The hosts of the tree, and deployed hosts of the cluster that are no longer in it, ordered by name.
     package func knownHosts(_ root: ObjectID, cluster: String, filter: HostFilter) throws(ClusterError) -> [Hostname] {
         let hosts = try hosts(in: root).map(\.host)
         let deployed = Dictionary(
-            try read { () throws(StoreError) in try store.deployedCommits() }.map { ($0.host, $0.commit) }
+            try read(store.deployedCommits()).map { ($0.host, $0.commit) }
         ) { first, _ in first }
         let all = (hosts + (try orphans(hosts, deployed, cluster))).sorted()
         try filter.check(all)
@@ -124,7 +124,7 @@ package struct ClusterReader {
         var tree = HostTree(host: host, id: id, apps: [])
         tree.gap = gap
         do {
-            for entry in try read({ () throws(StoreError) in try store.tree(id) }) where entry.kind == .directory {
+            for entry in try read(store.tree(id)) where entry.kind == .directory {
                 tree.apps.append(try app(entry, host, acceptsGaps: true))
             }
         } catch {
@@ -148,7 +148,7 @@ package struct ClusterReader {
 
     func hostTree(_ host: Hostname, _ id: ObjectID) throws(ClusterError) -> HostTree {
         var tree = HostTree(host: host, id: id, apps: [])
-        for entry in try read({ () throws(StoreError) in try store.tree(id) }) {
+        for entry in try read(store.tree(id)) {
             if entry.kind == .directory {
                 tree.apps.append(try app(entry, host))
             } else if entry.name == HostOptions.fileName {
@@ -193,7 +193,7 @@ package struct ClusterReader {
     private func collect(
         _ tree: ObjectID, below prefix: String, _ host: Hostname, _ app: AppName, _ files: inout [FileEntry]
     ) throws(ClusterError) {
-        for entry in try read({ () throws(StoreError) in try store.tree(tree) }) {
+        for entry in try read(store.tree(tree)) {
             let text = prefix + entry.name
             let path: RelativePath
             do {
@@ -219,7 +219,7 @@ package struct ClusterReader {
         }
     }
 
-    func read<Result>(_ body: () throws(StoreError) -> Result) throws(ClusterError) -> Result {
+    func read<Result>(_ body: @autoclosure () throws(StoreError) -> Result) throws(ClusterError) -> Result {
         do { return try body() } catch { throw .store(error) }
     }
 }

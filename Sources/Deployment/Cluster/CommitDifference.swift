@@ -29,7 +29,7 @@ extension ClusterReader {
                 result.absent.append(host)
                 continue
             }
-            let files = try read { () throws(StoreError) in try store.compareTrees(old: before[host], new: after[host]) }
+            let files = try read(store.compareTrees(old: before[host], new: after[host]))
             result.files += files.filter { file in
                 let app = String(file.path.prefix { $0 != "/" })
                 return chosen.isEmpty || chosen.contains { $0.app.map { HostFilter.matches(app, $0) } ?? true }
@@ -39,7 +39,7 @@ extension ClusterReader {
     }
 
     private func trees(of commit: ObjectID) throws(ClusterError) -> [Hostname: ObjectID] {
-        let root = try read { () throws(StoreError) in try store.commitInfo(commit).tree }
+        let root = try read(store.commitInfo(commit).tree)
         return Dictionary(try hosts(in: root).map { ($0.host, $0.tree) }) { first, _ in first }
     }
 }

@@ -76,51 +76,46 @@ package struct PlanFile {
     ///
     /// `tree` is the root tree of the cluster's directory here, if there is one.
     package func plan(store: Store, tree: ObjectID?) throws(Problem) -> Plan {
-        do {
-            let reader = ClusterReader(store, safety: safety)
-            for host in hosts {
-                let deployed = try reader.read { () throws(StoreError) in try store.deployedCommit(host.host) }
-                guard deployed == host.base else { throw Problem.hostMoved(host.host, base: host.base, deployed: deployed) }
-            }
-            try takeObjects(store)
-            let wanted = try trees(root, reader)
-            if let tree {
-                let here = try trees(tree, reader)
-                if let host = hosts.first(where: { here[$0.host] != wanted[$0.host] }) { throw Problem.treeMoved(host.host) }
-            }
-            if hosts.isEmpty { return Plan(hosts: []) }
-            var plan = try reader.plan(root: root, cluster: cluster, filter: HostFilter(hosts.map(\.host.text)))
-            plan.orphans = []
-            for host in hosts where plan.hosts.first(where: { $0.host == host.host })?.steps != host.steps {
-                throw Problem.otherPlan(host.host)
-            }
-            return plan
-        } catch let error as ClusterError {
-            throw .cluster(error)
-        } catch let error as Problem {
-            throw error
-        } catch {
-            throw .incomplete
+        let reader = ClusterReader(store, safety: safety)
+        for host in hosts {
+            let deployed = try inCluster(reader.read(store.deployedCommit(host.host)))
+            guard deployed == host.base else { throw .hostMoved(host.host, base: host.base, deployed: deployed) }
         }
+        try takeObjects(store)
+        let wanted = try trees(root, reader)
+        if let tree {
+            let here = try trees(tree, reader)
+            if let host = hosts.first(where: { here[$0.host] != wanted[$0.host] }) { throw .treeMoved(host.host) }
+        }
+        if hosts.isEmpty { return Plan(hosts: []) }
+        var plan = try inCluster(reader.plan(root: root, cluster: cluster, filter: HostFilter(hosts.map(\.host.text))))
+        plan.orphans = []
+        for host in hosts where plan.hosts.first(where: { $0.host == host.host })?.steps != host.steps {
+            throw .otherPlan(host.host)
+        }
+        return plan
     }
 
-    private func trees(_ root: ObjectID, _ reader: ClusterReader) throws(ClusterError) -> [Hostname: ObjectID] {
-        Dictionary(try reader.hosts(in: root).map { ($0.host, $0.tree) }) { first, _ in first }
+    private func inCluster<Result>(_ body: @autoclosure () throws(ClusterError) -> Result) throws(Problem) -> Result {
+        do { return try body() } catch { throw .cluster(error) }
+    }
+
+    private func trees(_ root: ObjectID, _ reader: ClusterReader) throws(Problem) -> [Hostname: ObjectID] {
+        Dictionary(try inCluster(reader.hosts(in: root)).map { ($0.host, $0.tree) }) { first, _ in first }
     }
 
     private func takeObjects(_ store: Store) throws(Problem) {
         let offered = Dictionary(objects.map { ($0.id, $0) }) { first, _ in first }
-        do {
+        do throws(AdoptionError) {
             for id in try store.take(root, of: Set(hosts.map(\.host)), from: offered) {
-                guard let content = offered[id], content.kind == .blob else { throw AdoptionError.inconsistent }
-                _ = try store.write(content)
+                guard let content = offered[id], content.kind == .blob else { throw .inconsistent }
+                do { _ = try store.write(content) } catch { throw .store(error) }
             }
-        } catch AdoptionError.store(let error) {
-            throw .store(error)
-        } catch let error as StoreError {
-            throw .store(error)
         } catch {
-            throw .incomplete
+            switch error {
+            case .store(let error): throw .store(error)
+            case .inconsistent: throw .incomplete
+            }
         }
     }
 }

@@ -65,10 +65,10 @@ extension Store {
     func adopt(_ record: Record, of host: Hostname) throws(AdoptionError) -> [ObjectID] {
         let known = Dictionary(record.objects.map { ($0.id, $0) }) { first, _ in first }
         guard let commit = known[record.commit], commit.kind == .commit else { throw .inconsistent }
-        _ = try reading { () throws(StoreError) in try write(commit) }
-        let root = try reading { () throws(StoreError) in try commitInfo(record.commit).tree }
+        _ = try reading(write(commit))
+        let root = try reading(commitInfo(record.commit).tree)
         let missing = try take(root, of: [host], from: known)
-        let hosts = try reading { () throws(StoreError) in try tree(root) }
+        let hosts = try reading(tree(root))
         if let tree = hosts.first(where: { $0.name == host.text })?.id { remember(tree, of: host, in: record.commit) }
         return missing
     }
@@ -80,13 +80,13 @@ extension Store {
     ) throws(AdoptionError) -> [ObjectID] {
         func take(_ kind: ObjectKind, _ id: ObjectID) throws(AdoptionError) {
             guard let object = offered[id], object.kind == kind else { throw .inconsistent }
-            _ = try reading { () throws(StoreError) in try write(object) }
+            _ = try reading(write(object))
         }
         var taken: [ObjectID: [TreeEntry]] = [:]
         func entries(_ id: ObjectID) throws(AdoptionError) -> [TreeEntry] {
             if let entries = taken[id] { return entries }
             try take(.tree, id)
-            let entries = try reading { () throws(StoreError) in try tree(id) }
+            let entries = try reading(tree(id))
             taken[id] = entries
             return entries
         }
@@ -118,7 +118,7 @@ extension Store {
     /// Maximum files and directories of a host.
     private static var maximumEntries: Int { 1_000_000 }
 
-    private func reading<Result>(_ body: () throws(StoreError) -> Result) throws(AdoptionError) -> Result {
+    private func reading<Result>(_ body: @autoclosure () throws(StoreError) -> Result) throws(AdoptionError) -> Result {
         do {
             return try body()
         } catch .damagedObject, .missingObject {

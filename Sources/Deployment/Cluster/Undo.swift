@@ -16,7 +16,7 @@ extension ClusterReader {
         try filter.check(deployed.keys.sorted())
         let targets = if let commit { try targets(in: commit, deployed, filter) } else { try targets(deployed, filter) }
         // Everything that the hosts run, except those that go back.
-        let empty = try read { () throws(StoreError) in try store.write(RecordedObject(kind: .tree, bytes: [])) }
+        let empty = try read(store.write(RecordedObject(kind: .tree, bytes: [])))
         var trees: [(host: Hostname, tree: ObjectID)] = []
         for (host, running) in deployed {
             if let target = targets[host] {
@@ -25,7 +25,7 @@ extension ClusterReader {
                 trees.append((host, tree))
             }
         }
-        let root = try read { () throws(StoreError) in try store.writeRoot(trees) }
+        let root = try read(store.writeRoot(trees))
         var plan = try plan(root: root, cluster: cluster, filter: filter, origin: .history)
         // Emptied hosts are in no tree, which is expected here.
         plan.orphans = []
@@ -47,9 +47,9 @@ extension ClusterReader {
     func deployed(_ cluster: String) throws(ClusterError) -> [Hostname: ObjectID] {
         var deployed: [Hostname: ObjectID] = [:]
         var clusters: [ObjectID: String?] = [:]
-        for (host, commit) in try read({ () throws(StoreError) in try store.deployedCommits() }) {
+        for (host, commit) in try read(store.deployedCommits()) {
             if clusters[commit] == nil {
-                let info = try read { () throws(StoreError) in try store.commitInfo(commit) }
+                let info = try read(store.commitInfo(commit))
                 clusters[commit] = .some(DeployMessage.cluster(of: info.message))
             }
             if clusters[commit] == cluster { deployed[host] = commit }
@@ -61,9 +61,9 @@ extension ClusterReader {
     private func targets(
         _ deployed: [Hostname: ObjectID], _ filter: HostFilter
     ) throws(ClusterError) -> [Hostname: ObjectID?] {
-        var known = try read { () throws(StoreError) in try store.replaced(by: deployed) }
+        var known = try read(store.replaced(by: deployed))
         if filter.isAll {
-            let last = try read { () throws(StoreError) in try store.lastDeploy(of: deployed) }
+            let last = try read(store.lastDeploy(of: deployed))
             known = known.filter { deployed[$0.key] == last }
             if known.isEmpty { throw .nothingToUndo }
         }
@@ -80,7 +80,7 @@ extension ClusterReader {
     private func targets(
         in commit: ObjectID, _ deployed: [Hostname: ObjectID], _ filter: HostFilter
     ) throws(ClusterError) -> [Hostname: ObjectID?] {
-        let root = try read { () throws(StoreError) in try store.commitInfo(commit).tree }
+        let root = try read(store.commitInfo(commit).tree)
         var targets: [Hostname: ObjectID?] = [:]
         for (host, tree) in try hosts(in: root) where deployed[host] != nil && filter.includes(host) { targets[host] = tree }
         // For another store's commit, this store has only the trees of hosts that were seen to run it.

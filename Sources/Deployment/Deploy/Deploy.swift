@@ -166,7 +166,7 @@ package final class Deploy: Sendable {
                 return .failed(.otherHostNotReady)
             }
             for warning in HostWarning.all(plan, session.hello) { report(plan.host, .warning(warning)) }
-            let store = try openStore()
+            let store = try inStore(Store.open(at: storePath))
             let login = try OwnLogin.ask(plan, access, interrupt)
             let preparation = try makePreparation(plan, commit, login, store)
             switch try session.prepare(preparation, storePath: storePath, report: { report(plan.host, $0) }) {
@@ -275,8 +275,7 @@ package final class Deploy: Sendable {
     /// Tests everything that the next deploy needs, up to an agent that greets: the login, the login shell, sudo.
     private func logInAgain(_ host: Hostname, _ password: Secret?) throws(HostError) {
         // Not the session's own interrupt: cancelling is sent to the host over the existing connection.
-        let interrupt: Interrupt
-        do { interrupt = try Interrupt() } catch { throw .ssh(error) }
+        let interrupt = try overSSH(Interrupt())
         // No questions while a host waits; sudo may want the password that it got before.
         var questions = Prompts.none
         if let password { questions.sudoPassword = { _, _, wrong in wrong == nil ? password : nil } }
@@ -328,17 +327,10 @@ package final class Deploy: Sendable {
     private func makePreparation(
         _ plan: HostPlan, _ commit: ObjectID, _ login: OwnLogin?, _ store: Store
     ) throws(HostError) -> Preparation {
-        do {
-            return try store.preparation(
+        try inStore(
+            store.preparation(
                 for: plan, commit: commit, holder: store.author().text, login: login?.specification ?? "",
-                leavesNothing: options.forgets)
-        } catch {
-            throw .store(error)
-        }
-    }
-
-    private func openStore() throws(HostError) -> Store {
-        do { return try Store.open(at: storePath) } catch { throw .store(error) }
+                leavesNothing: options.forgets))
     }
 }
 

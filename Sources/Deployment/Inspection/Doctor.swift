@@ -104,33 +104,19 @@ extension Access {
             // ssh may accept settings that Deptool cannot use.
             guard case .settingInvalid = error, transport != .libssh2 else { throw .ssh(error) }
         }
-        let stream: any RemoteStream
-        let user: String
-        do throws(SSHError) {
-            (stream, user) = try start(bootstrap.asRoot(HostProbe.script), on: host, questions, interrupt)
-        } catch {
-            throw .ssh(error)
-        }
+        let (stream, user) = try overSSH(start(bootstrap.asRoot(HostProbe.script), on: host, questions, interrupt))
         var sudo = SudoPassword(
             prompt: bootstrap.passwordPrompt, ask: questions.sudoPassword.map { ask in { wrong in ask(host, user, wrong) } })
         var printed: [UInt8] = []
         while true {
             try sudo.answer(stream)
-            do throws(SSHError) {
-                guard try stream.waitForOutput(deadline: .after(Conversation.timeout)) else { continue }
-                let bytes = try stream.read(max: 64 << 10, deadline: .after(Conversation.timeout))
-                if !bytes.isEmpty {
-                    printed += bytes
-                    guard printed.count < 256 << 10 else { return printed }
-                    continue
-                }
-            } catch {
-                throw .ssh(error)
-            }
-            break
+            guard try overSSH(stream.waitForOutput(deadline: .after(Conversation.timeout))) else { continue }
+            let bytes = try overSSH(stream.read(max: 64 << 10, deadline: .after(Conversation.timeout)))
+            if bytes.isEmpty { break }
+            printed += bytes
+            guard printed.count < 256 << 10 else { return printed }
         }
-        let status: ExitStatus
-        do { status = try stream.exitStatus(deadline: .after(.seconds(5))) } catch { throw .ssh(error) }
+        let status = try overSSH(stream.exitStatus(deadline: .after(.seconds(5))))
         guard HostProbe(printed) == nil else { return printed }
         let all = printed + sudo.cleaned(stream.standardError)
         if let problem = SudoProblem(String(decoding: all, as: UTF8.self)) { throw .sudo(problem, printed: all) }

@@ -74,18 +74,16 @@ extension HostTask {
     /// The deployed tree of a host, which has to be known as a whole.
     static func tree(of host: Hostname, in commit: ObjectID, _ store: Store) throws(HostError) -> HostTree {
         let reader = ClusterReader(store)
-        do {
+        let tree: HostTree
+        do throws(ClusterError) {
             guard let id = try reader.hostTreeID(of: host, in: commit) else { return HostTree(host: host, id: commit, apps: []) }
-            let tree = try reader.deployedTree(host, id)
-            if let gap = tree.gap { throw HostError.unreadable(gap) }
-            return tree
-        } catch let error as HostError {
-            throw error
-        } catch ClusterError.store(let error) {
-            throw .store(error)
+            tree = try reader.deployedTree(host, id)
         } catch {
+            if case .store(let error) = error { throw .store(error) }
             throw .inconsistentRecord
         }
+        if let gap = tree.gap { throw .unreadable(gap) }
+        return tree
     }
 
     /// Maximum bytes of a host's files to hold in memory.

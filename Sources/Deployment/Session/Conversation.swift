@@ -55,11 +55,11 @@ struct Conversation {
                 }
             }
             try sudo.answer(stream)
-            guard try ssh({ () throws(SSHError) in try stream.waitForOutput(deadline: .after(Self.timeout)) }) else { continue }
-            let bytes = try ssh { () throws(SSHError) in try stream.read(max: 64 << 10, deadline: .after(Self.timeout)) }
+            guard try overSSH(stream.waitForOutput(deadline: .after(Self.timeout))) else { continue }
+            let bytes = try overSSH(stream.read(max: 64 << 10, deadline: .after(Self.timeout)))
             if bytes.isEmpty {
                 if let stage = line(after: Bootstrap.failed, in: printed) { throw try failure(stage, printed) }
-                let status = try ssh { () throws(SSHError) in try stream.exitStatus(deadline: .after(.seconds(5))) }
+                let status = try overSSH(stream.exitStatus(deadline: .after(.seconds(5))))
                 let all = printed + sudo.cleaned(stream.standardError)
                 if status != .code(0), let problem = SudoProblem(String(decoding: all, as: UTF8.self)) {
                     throw .sudo(problem, printed: all)
@@ -99,7 +99,7 @@ struct Conversation {
 
     func send(_ request: Request) throws(HostError) {
         let frame = Frame.encode(request)
-        try ssh { () throws(SSHError) in try stream.write(frame, deadline: .after(Self.timeout)) }
+        try overSSH(stream.write(frame, deadline: .after(Self.timeout)))
     }
 
     /// The next message of an agent that answers at any time, however long its work takes. Pings it every ten
@@ -149,7 +149,7 @@ struct Conversation {
             } catch {
                 throw .malformed(error)
             }
-            let bytes = try ssh { () throws(SSHError) in try stream.read(max: 256 << 10, deadline: deadline) }
+            let bytes = try overSSH(stream.read(max: 256 << 10, deadline: deadline))
             guard !bytes.isEmpty else { throw .ssh(.connectionLost(.transferring)) }
             decoder.append(bytes[...])
         }
@@ -162,9 +162,5 @@ struct Conversation {
     func close() {
         try? stream.closeWrite(deadline: .after(.seconds(5)))
         _ = try? stream.exitStatus(deadline: .after(.seconds(5)))
-    }
-
-    private func ssh<Result>(_ body: () throws(SSHError) -> Result) throws(HostError) -> Result {
-        do { return try body() } catch { throw .ssh(error) }
     }
 }

@@ -47,3 +47,13 @@ package enum HostError: Error, Hashable, Sendable {
     /// not be queried before the change.
     case sshdUntested([String])
 }
+
+/// Calls the store, whose errors become the host's.
+func inStore<Result>(_ body: @autoclosure () throws(StoreError) -> Result) throws(HostError) -> Result {
+    do { return try body() } catch { throw .store(error) }
+}
+
+/// Uses the connection, whose errors become the host's.
+func overSSH<Result>(_ body: @autoclosure () throws(SSHError) -> Result) throws(HostError) -> Result {
+    do { return try body() } catch { throw .ssh(error) }
+}

@@ -32,13 +32,7 @@ struct HostSession {
         let agents = BundledAgent.all
         guard !agents.isEmpty else { throw .noAgents }
         let bootstrap = Bootstrap(agents: agents)
-        let stream: any RemoteStream
-        let user: String
-        do {
-            (stream, user) = try access.start(bootstrap.command, on: host, sharing: sharing, questions, interrupt)
-        } catch {
-            throw .ssh(error)
-        }
+        let (stream, user) = try overSSH(access.start(bootstrap.command, on: host, sharing: sharing, questions, interrupt))
         let password = questions.sudoPassword.map { ask in { (wrong: Secret?) in ask(host, user, wrong) } }
         conversation = try Conversation(stream, bootstrap: bootstrap, sudoPassword: password) { () throws(HostError) in
             try beforeInstall()
@@ -80,8 +74,7 @@ struct HostSession {
     mutating func prepare(
         _ preparation: Preparation, storePath: String, report: (HostEvent) -> Void
     ) throws(HostError) -> Lock {
-        let contents: BlobReader
-        do { contents = try BlobReader(store: storePath) } catch { throw .store(error) }
+        let contents = try inStore(BlobReader(store: storePath))
         report(.locking)
         try conversation.send(.prepare(preparation))
         let total = preparation.contents.reduce(0) { $0 + $1.size }
@@ -123,7 +116,7 @@ struct HostSession {
                 guard !hasSupplied, Set(missing).count == missing.count, files.isSuperset(of: missing) else { throw .unexpected }
                 hasSupplied = true
                 let supply = try missing.map { id throws(HostError) in
-                    Content(id: id, size: try open(id, contents).size)
+                    Content(id: id, size: try inStore(contents.open(id).size))
                 }
                 try conversation.send(.supply(supply))
                 try sendToLiving(supply[...], from: contents) { _ in }
@@ -153,24 +146,19 @@ struct HostSession {
         onProgress: (UInt64) -> Void
     ) throws(HostError) {
         for content in contents {
-            let blob = try open(content.id, reader)
+            let blob = try inStore(reader.open(content.id))
             if let count = resumed[content.id] {
                 guard count <= blob.size else { throw .unexpected }
-                do { try blob.skip(count) } catch { throw .store(error) }
+                try inStore(blob.skip(count))
                 onProgress(count)
             }
             while true {
-                let piece: [UInt8]
-                do { piece = try blob.next(Frame.contentLimit) } catch { throw .store(error) }
+                let piece = try inStore(blob.next(Frame.contentLimit))
                 if piece.isEmpty { break }
                 try conversation.send(.content(piece[...]))
                 onProgress(UInt64(piece.count))
             }
         }
-    }
-
-    private func open(_ id: ObjectID, _ reader: BlobReader) throws(HostError) -> BlobContent {
-        do { return try reader.open(id) } catch { throw .store(error) }
     }
 
     /// Runs the steps to the end. If the operator cancels meanwhile, asks the host to roll back.

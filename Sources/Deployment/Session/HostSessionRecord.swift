@@ -85,27 +85,25 @@ extension HostSession {
 
     /// Updates the store to the host's deployed state, and returns the commit; nil for none.
     mutating func takeOver(_ record: Record?, into store: Store) throws(HostError) -> ObjectID? {
+        let before = try inStore(store.deployedCommit(host))
+        if let record { try fetch(try adopt(record, into: store), into: store) }
+        // If another process has deployed there meanwhile, its entry is newer.
+        let reason = record == nil ? "nothing is deployed there" : "deployed by another store"
+        if try inStore(store.setDeployed(host, record?.commit, insteadOf: before, reason: reason)) {
+            let time = csys_realtime_ns() / 1_000_000_000
+            try inStore(store.note([.found(time: time, host, commit: record?.commit, before: before)]))
+        }
+        return record?.commit
+    }
+
+    private func adopt(_ record: Record, into store: Store) throws(HostError) -> [ObjectID] {
         do {
-            let before = try store.deployedCommit(host)
-            if let record {
-                let missing = try store.adopt(record, of: host)
-                try fetch(missing, into: store)
-            }
-            // If another process has deployed there meanwhile, its entry is newer.
-            let reason = record == nil ? "nothing is deployed there" : "deployed by another store"
-            if try store.setDeployed(host, record?.commit, insteadOf: before, reason: reason) {
-                let time = csys_realtime_ns() / 1_000_000_000
-                try store.note([.found(time: time, host, commit: record?.commit, before: before)])
-            }
-            return record?.commit
-        } catch let error as StoreError {
-            throw .store(error)
-        } catch AdoptionError.store(let error) {
-            throw .store(error)
-        } catch let error as HostError {
-            throw error
+            return try store.adopt(record, of: host)
         } catch {
-            throw .inconsistentRecord
+            switch error {
+            case .store(let error): throw .store(error)
+            case .inconsistent: throw .inconsistentRecord
+            }
         }
     }
 
@@ -127,23 +125,15 @@ extension HostSession {
     }
 
     private mutating func fetch(_ id: ObjectID, size: UInt64, into store: Store) throws(HostError) {
-        do {
-            let blob = try IncomingBlob(store, size: size)
-            var left = size
-            while left > 0 {
-                guard case .content(let piece) = try receiveFetched(), !piece.isEmpty, UInt64(piece.count) <= left,
-                    try blob.add(piece)
-                else { throw HostError.unexpected }
-                left -= UInt64(piece.count)
-            }
-            guard try blob.finish(as: id) else { throw HostError.inconsistentRecord }
-        } catch let error as StoreError {
-            throw .store(error)
-        } catch let error as HostError {
-            throw error
-        } catch {
-            throw .unexpected
+        let blob = try inStore(IncomingBlob(store, size: size))
+        var left = size
+        while left > 0 {
+            guard case .content(let piece) = try receiveFetched(), !piece.isEmpty, UInt64(piece.count) <= left,
+                try inStore(blob.add(piece))
+            else { throw .unexpected }
+            left -= UInt64(piece.count)
         }
+        guard try inStore(blob.finish(as: id)) else { throw .inconsistentRecord }
     }
 
     private mutating func receiveFetched() throws(HostError) -> Reply {

@@ -66,7 +66,7 @@ package struct HostTask: Sendable {
     ) async {
         _ = await onEach { host, _, interrupt in
             let wait = { () throws(HostError) in
-                do throws(SSHError) { try interrupt.pause(pause, deadline: .never) } catch { throw .ssh(error) }
+                try overSSH(interrupt.pause(pause, deadline: .never))
             }
             while true {
                 let result = attempt(host, interrupt) { (host, session) throws(HostError) in try body(host, &session, wait) }
@@ -105,12 +105,8 @@ extension HostTask {
 
     /// The store, and the commit that it has for the host; nil for none.
     static func whatIsKnown(of host: Hostname, _ storePath: String) throws(HostError) -> (store: Store, commit: ObjectID?) {
-        do {
-            let store = try Store.open(at: storePath)
-            return (store, try store.deployedCommit(host))
-        } catch {
-            throw .store(error)
-        }
+        let store = try inStore(Store.open(at: storePath))
+        return (store, try inStore(store.deployedCommit(host)))
     }
 
     /// Measures round trips to the agents, at most `count` on each host. `report` receives each host's figures so

@@ -22,12 +22,8 @@ struct SudoPassword {
             throw .sudo(last == nil ? .passwordNeeded : .passwordWrong, printed: cleaned(said))
         }
         last = password
-        do {
-            try stream.write(password, deadline: .after(Conversation.timeout))
-            try stream.write([10], deadline: .after(Conversation.timeout))
-        } catch {
-            throw .ssh(error)
-        }
+        try overSSH(stream.write(password, deadline: .after(Conversation.timeout)))
+        try overSSH(stream.write([10], deadline: .after(Conversation.timeout)))
     }
 
     /// The output without the prompts.
