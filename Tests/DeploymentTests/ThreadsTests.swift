@@ -1,4 +1,5 @@
 import Testing
+import Wire
 
 @testable import Deployment
 
@@ -92,6 +93,46 @@ import Testing
         #expect(throws: Gone.self) { try result.get() }
         meeting.vote(.ready)
         #expect(meeting.decision() == false)
+    }
+
+    @Test(arguments: [(Barrier.Vote?.none, false), (.absent, true)])
+    func `a participant that leaves votes where it did not arrive`(vote: Barrier.Vote?, goesOn: Bool) {
+        struct Undecided: Error {}
+        let (first, second, third) = (Barrier(1), Barrier(2), Barrier(1, pause: .zero))
+        func visit() {
+            var participant = Participant(at: [first, second, third])
+            participant.arrive()
+            if let vote { participant.voteOnLeaving = vote }
+            #expect(first.decision())
+            #expect(throws: Undecided.self) { try third.decision { () throws(Undecided) in throw Undecided() } }
+        }
+        second.vote(.ready)
+        visit()
+        #expect(second.decision() == goesOn)
+    }
+
+    @Test(arguments: [(Int?(0), Problem?.none), (3, .programRefused(status: 3)), (nil, .programRefused(status: nil))])
+    func `a program votes once for all hosts`(status: Int?, objection: Problem?) async throws {
+        let runs = Monitor(0)
+        let vote = ProgramVote { _ in
+            runs.update { $0 += 1 }
+            return status
+        }
+        for _ in 0..<3 {
+            let found = await onOwnThread { Result { () throws(HostError) in try vote.objection { () throws(HostError) in } } }
+            #expect(try found.get() == objection)
+        }
+        #expect(runs.update { $0 } == 1)
+        #expect(try ProgramVote(nil).objection { () throws(HostError) in } == .programRefused(status: nil))
+    }
+
+    @Test func `a deploy that is cancelled ends the program`() throws {
+        let vote = ProgramVote { isCancelled in
+            while !isCancelled() {}
+            return nil
+        }
+        vote.cancel()
+        #expect(try vote.objection { () throws(HostError) in } == .cancelled)
     }
 
     @Test func `what all have voted for stays decided`() async {

@@ -59,3 +59,18 @@ final class Barrier: Sendable {
     /// For a participant without a vote.
     func decision() -> Bool { state.wait { $0.awaited <= 0 ? $0.isUnanimous : nil } }
 }
+
+/// One host at the barriers of a deploy. It votes once at each: ready where it arrives, in order, and at the others when it
+/// leaves, however that happens, so that no host waits for it in vain.
+struct Participant: ~Copyable {
+    private var ahead: ArraySlice<Barrier>
+    /// The vote at the barriers where it did not arrive.
+    var voteOnLeaving = Barrier.Vote.against
+
+    init(at barriers: [Barrier]) { ahead = barriers[...] }
+
+    deinit { for barrier in ahead { barrier.vote(voteOnLeaving) } }
+
+    /// Votes ready at the next barrier.
+    mutating func arrive() { ahead.popFirst()?.vote(.ready) }
+}

@@ -42,11 +42,7 @@ package final class Deploy: Sendable {
     private let consent = Barrier(1)
     /// Met before any host keeps its new state, if all or none must.
     private let commitBarrier: Barrier
-    /// The single vote of the operator's program, and its exit status.
-    private let programBarrier = Barrier(1)
-    private let programStatus = Monitor<Int?>(nil)
-    private let isProgramRun = Monitor(false)
-    private let isCancelled = Monitor(false)
+    private let programVote: ProgramVote
     /// One per host of the plan.
     private let interrupts: [Interrupt]
 
@@ -63,6 +59,7 @@ package final class Deploy: Sendable {
         self.report = report
         self.phrase = phrase
         storePath = store.path
+        programVote = ProgramVote(options.confirm)
         loginBarrier = Barrier(plan.hosts.count)
         stagedBarrier = Barrier(plan.hosts.count)
         commitBarrier = Barrier(plan.hosts.count)
@@ -135,18 +132,13 @@ package final class Deploy: Sendable {
     package func cancel() {
         for interrupt in interrupts { interrupt.fire() }
         // Ends the operator's program, after which the hosts find that they are interrupted.
-        isCancelled.update { $0 = true }
+        programVote.cancel()
     }
 
     // MARK: One host
 
     private func deploy(_ plan: HostPlan, _ interrupt: Interrupt) -> HostResult {
-        // The barriers where this host has yet to vote, in order, and its vote there if it does not get that far.
-        var barriers = [loginBarrier, stagedBarrier, commitBarrier]
-        var vote = Barrier.Vote.against
-        defer { for barrier in barriers { barrier.vote(vote) } }
-        var refusedLogin: HostError?
-        var isApplying = false
+        var participant = Participant(at: [loginBarrier, stagedBarrier, commitBarrier])
         do throws(HostError) {
             let early = connectEarly(plan, interrupt)
             let commit = try waitForDecision()
@@ -156,12 +148,12 @@ package final class Deploy: Sendable {
             } catch {
                 if case .ssh(let reason) = error, reason != .interrupted, options.unreachable.isBearable {
                     missing.update { $0.append((plan.host, reason)) }
-                    vote = .absent
+                    participant.voteOnLeaving = .absent
                 }
                 throw error
             }
             defer { session.close() }
-            barriers.removeFirst().vote(.ready)
+            participant.arrive()
             guard try consent.decision(keepalive: { () throws(HostError) in try session.sendKeepalive() }) else {
                 return .failed(.otherHostNotReady)
             }
@@ -174,7 +166,7 @@ package final class Deploy: Sendable {
             case .busy(let holder): return .failed(.busy(holder))
             case .stale(let record): return .stale(try session.takeOver(record, into: store))
             }
-            barriers.removeFirst().vote(.ready)
+            participant.arrive()
             guard try stagedBarrier.decision(keepalive: { () throws(HostError) in try session.sendKeepalive() }) else {
                 session.abandon()
                 return .failed(.otherHostNotReady)
@@ -183,10 +175,22 @@ package final class Deploy: Sendable {
                 session.abandon()
                 return .checked
             }
-            isApplying = true
-            let password = session.conversation.sudoPassword
+            return apply(plan, commit, login, &session, store, &participant)
+        } catch {
+            return .failed(error == .ssh(.interrupted) ? .calledOff : error)
+        }
+    }
+
+    /// Runs the steps on a prepared host.
+    private func apply(
+        _ plan: HostPlan, _ commit: ObjectID, _ login: OwnLogin?, _ session: inout HostSession, _ store: Store,
+        _ participant: inout Participant
+    ) -> HostResult {
+        var refusedLogin: HostError?
+        let password = session.conversation.sudoPassword
+        do throws(HostError) {
             let outcome = try session.apply(
-                plan, confirm: { confirm($0, plan, $1, login, password, $2, &refusedLogin, &barriers) },
+                plan, confirm: { confirm($0, plan, $1, login, password, $2, &refusedLogin, &participant) },
                 report: { report(plan.host, $0) })
             session.hangUp()
             // If the store cannot take it, the next deploy finds out from the host.
@@ -202,9 +206,7 @@ package final class Deploy: Sendable {
             switch error {
             case .refused, .obstructed: return .failed(error)
             // Without the host's own answer, it may have done all of it.
-            case _ where isApplying: return .unknown(error)
-            case .ssh(.interrupted): return .failed(.calledOff)
-            default: return .failed(error)
+            default: return .unknown(error)
             }
         }
     }
@@ -213,7 +215,7 @@ package final class Deploy: Sendable {
     /// seconds.
     private func confirm(
         _ because: Step.Confirmation, _ plan: HostPlan, _ tests: GuardTests, _ login: OwnLogin?, _ password: Secret?,
-        _ sendKeepalive: () throws(HostError) -> Void, _ refusedLogin: inout HostError?, _ barriers: inout [Barrier]
+        _ sendKeepalive: () throws(HostError) -> Void, _ refusedLogin: inout HostError?, _ participant: inout Participant
     ) -> Problem? {
         switch because {
         case .login:
@@ -239,35 +241,12 @@ package final class Deploy: Sendable {
             return .notConfirmed(seconds: 0)
         case .everyHost, .program:
             refusedLogin = nil
-            barriers = []
-            commitBarrier.vote(.ready)
+            participant.arrive()
             do throws(HostError) {
                 guard try commitBarrier.decision(keepalive: sendKeepalive) else { return .otherHostFailed }
-                guard because == .program else { return nil }
-                runProgram()
-                if try programBarrier.decision(keepalive: sendKeepalive) { return nil }
-                if isCancelled.update({ $0 }) { return .cancelled }
-                let status = programStatus.update { $0 }
-                return status == 0 ? .otherHostFailed : .programRefused(status: status)
+                return because == .program ? try programVote.objection(keepalive: sendKeepalive) : nil
             } catch {
                 return error.whyNotReady
-            }
-        }
-    }
-
-    /// Runs the operator's program once, on a thread of its own, for all hosts that wait.
-    private func runProgram() {
-        let isFirst = isProgramRun.update { isRun -> Bool in
-            defer { isRun = true }
-            return !isRun
-        }
-        guard isFirst else { return }
-        guard let confirm = options.confirm else { return programBarrier.vote(.against) }
-        Task.detached { [programStatus, programBarrier, isCancelled] in
-            await onOwnThread {
-                let status = confirm { isCancelled.update { $0 } }
-                programStatus.update { $0 = status }
-                programBarrier.vote(status == 0 ? .ready : .against)
             }
         }
     }

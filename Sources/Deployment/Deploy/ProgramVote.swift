@@ -1,0 +1,46 @@
+import Wire
+
+/// The vote of the operator's program on a deploy. The program runs once for all hosts that wait for it.
+final class ProgramVote: Sendable {
+    private struct State {
+        var hasBegun = false
+        var isCancelled = false
+        /// The program's exit status.
+        var status: Int?
+    }
+
+    private let program: (@Sendable (_ isCancelled: () -> Bool) -> Int?)?
+    private let state = Monitor(State())
+    private let barrier = Barrier(1)
+
+    /// Without a program, the vote is against.
+    init(_ program: (@Sendable (_ isCancelled: () -> Bool) -> Int?)?) { self.program = program }
+
+    /// Ends the program.
+    func cancel() { state.update { $0.isCancelled = true } }
+
+    /// Starts the program if no other host did, waits for its vote, and returns the objection; nil if there is none.
+    func objection(keepalive: () throws(HostError) -> Void) throws(HostError) -> Problem? {
+        start()
+        if try barrier.decision(keepalive: keepalive) { return nil }
+        let state = state.update { $0 }
+        if state.isCancelled { return .cancelled }
+        return state.status == 0 ? .otherHostFailed : .programRefused(status: state.status)
+    }
+
+    private func start() {
+        let isFirst = state.update { state -> Bool in
+            defer { state.hasBegun = true }
+            return !state.hasBegun
+        }
+        guard isFirst else { return }
+        guard let program else { return barrier.vote(.against) }
+        Task.detached { [state, barrier] in
+            await onOwnThread {
+                let status = program { state.update { $0.isCancelled } }
+                state.update { $0.status = status }
+                barrier.vote(status == 0 ? .ready : .against)
+            }
+        }
+    }
+}
