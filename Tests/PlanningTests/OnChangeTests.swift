@@ -301,6 +301,19 @@ import Testing
         #expect(try reactions(old, ["b": ["quadlets/web.container": quadlet]]) == [])
     }
 
+    @Test func `a unit that becomes a quadlet loses its links, and gets new ones when it is a file again`() throws {
+        let units = manifest(units: ["web.service"])
+        let file = ["a": ["manifest.json": units, "systemd/web.service": "[Service]\nExecStart=/bin/x\n[Install]\nWantedBy=x.target"]]
+        let container = ["a": ["manifest.json": units, "quadlets/web.container": quadlet]]
+        #expect(
+            try reactions(file, container) == ["a: disable web.service", "a: restart web.service (quadlets/web.container +1)"])
+        #expect(
+            try steps(from: container, to: file)?.filter { $0.contains(" web.service") } == [
+                "a: stop web.service", "a: enable web.service again", "a: restart web.service (quadlets/web.container +1)",
+                "a: check web.service",
+            ])
+    }
+
     @Test func `a quadlet can name its unit`() throws {
         let named = [
             "manifest.json": manifest(units: ["shop.service"]), "quadlets/web.container": "[Container]\nServiceName=shop\nImage=x",

@@ -136,7 +136,8 @@ struct StepBuilder {
     // MARK: Units
 
     private func disableSteps() -> [Step] {
-        let kept = Set(new.flatMap(\.manifest.units))
+        // A unit that Podman generates from now on needs no link of `systemctl enable`, and would leave it behind.
+        let kept = Set(new.flatMap(\.manifest.units).filter { generated[$0] == nil || generatedBefore[$0] != nil })
         var stopped: Set<UnitName> = []
         var steps = old.flatMap { app in
             app.manifest.units.filter { !kept.contains($0) }.map { unit in
