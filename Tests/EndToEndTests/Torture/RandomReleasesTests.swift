@@ -17,6 +17,8 @@ extension EndToEnd {
             /// The number that it answers with.
             var value = 0
             var isUp = false
+            /// A rollback tries to start what had failed, and leaves it so if it fails.
+            var mayComeUp = false
         }
 
         private let site: Site
@@ -124,14 +126,17 @@ extension EndToEnd {
         private func disturb(_ host: Host, _ random: inout Seeded) throws {
             guard services[host.name]?.isUp == true else { return }
             switch Int.random(in: 0..<10, using: &random) {
-            case 0: try host.run("systemctl stop shop")
+            case 0:
+                try host.run("systemctl stop shop")
+                services[host.name]?.isUp = false
             case 1:
                 try host.run("systemctl kill --kill-whom=main --signal=KILL shop")
                 try host.wait(for: "[ $(systemctl is-active shop) = failed ]")
+                services[host.name]?.isUp = false
+                services[host.name]?.mayComeUp = true
             default: return
             }
             history.append("    \(host.name): down")
-            services[host.name]?.isUp = false
         }
 
         private func run(_ number: Int, _ random: inout Seeded) throws {
@@ -176,7 +181,11 @@ extension EndToEnd {
                     #"perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new("127.0.0.1:8080") or print("down"), exit; print $s "GET / HTTP/1.0\r\n\r\n"; local $/; print(<$s> =~ s/ .*\r\n\r\n/ /sr)'"#
                 )
                 let service = services[host.name] ?? Service()
-                let wanted = service.isUp ? "HTTP/1.1 \(service.value)" : "down"
+                if service.mayComeUp {
+                    services[host.name]?.isUp = answer != "down"
+                    services[host.name]?.mayComeUp = false
+                }
+                let wanted = services[host.name]?.isUp == true ? "HTTP/1.1 \(service.value)" : "down"
                 try check(answer == wanted, "\(host.name) answers \(answer), not \(wanted)\n\(output)")
             }
         }
