@@ -146,6 +146,29 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a unit that ends while other hosts are waited for takes all of them back`() throws {
+            let hosts = try site.boot("web1", "web2")
+            func services(_ first: String, _ second: String) throws {
+                for (host, run) in [("web1", first), ("web2", second)] {
+                    try cluster.write("\(host)/app/manifest.json", #"{"systemd": {"units_enabled": ["app.service"]}}"#)
+                    try cluster.write("\(host)/app/systemd/app.service", "[Service]\n\(run)\n[Install]\nWantedBy=multi-user.target\n")
+                }
+            }
+            try services("ExecStart=/bin/sleep infinity", "ExecStart=/bin/sleep infinity")
+            try cluster.deploy().require(0)
+            let before = [try hosts.0.snapshot(), try hosts.1.snapshot()]
+            for (second, arguments) in [
+                ("Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sleep 5", ["--atomic"]),
+                ("ExecStart=/bin/sleep 1000", ["--confirm-with", "sleep 5"]),
+            ] {
+                try services("ExecStart=/bin/sleep 2", second)
+                let output = try cluster.deploy(arguments).require(3)
+                #expect(output.text.contains("web1: rolled back: unit app.service exited with status 0"), "\(output)")
+                #expect(output.text.contains("Rolled back 2 hosts"), "\(output)")
+                #expect([try hosts.0.snapshot(), try hosts.1.snapshot()] == before)
+            }
+        }
+
         @Test func `verify and status ask, too`() throws {
             let host = try site.boot("web1", .debian13)
             try service("if (-e '/run/sick') { \(answer("503 Sick")) } else { \(answer("200 OK")) }", health: http)

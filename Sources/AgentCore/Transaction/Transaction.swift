@@ -31,7 +31,6 @@ struct Transaction {
         do {
             try convert()
             try execute(journal)
-            try checkAgain(journal)
             try commit(journal)
         } catch {
             supervisor.report(.undoing(error))
@@ -59,9 +58,10 @@ struct Transaction {
             if let reason = supervisor.reason { throw AgentError(step: index, reason) }
             switch steps[index].action {
             // The client confirms, and the agent commits, the state of the whole host.
-            case .confirm where !isSettled:
-                try settleOthers(journal)
+            case .confirm:
+                if !isSettled { try settleOthers(journal) }
                 isSettled = true
+                try checkAgain(journal)
             // Reloads come last: a proxy needs its upstreams up.
             case .reload: try settleOthers(journal)
             default: break
@@ -85,6 +85,11 @@ struct Transaction {
             index = end
         }
         if !isSettled { try settleOthers(journal) }
+        // What every host and the operator's program have agreed on is kept.
+        switch steps.last?.action {
+        case .confirm(_, .everyHost), .confirm(_, .program): break
+        default: try checkAgain(journal)
+        }
     }
 
     /// Starts the units that the steps took down without naming them.
@@ -121,7 +126,7 @@ struct Transaction {
         let step = preparation.steps[range.lowerBound]
         switch step.action {
         case .checkout, .displace, .validate: break  // staged already; a matter of the link; passed already
-        case .confirm(let limit, _): try waitForConfirmation(limit)
+        case .confirm(let limit, _): try waitForConfirmation(limit, journal)
         case .test(let test): try run(test)
         case .activate, .remove, .link, .unlink, .place, .unplace, .grant:
             try change(step, noted)
@@ -186,7 +191,7 @@ struct Transaction {
     }
 
     /// Uses the monotonic clock, because a deploy may set the wall clock.
-    private func waitForConfirmation(_ limit: Duration) throws(AgentError) {
+    private func waitForConfirmation(_ limit: Duration, _ journal: Journal) throws(AgentError) {
         let deadline = csys_monotonic_ns() + Int64(limit.wholeMilliseconds) * 1_000_000
         while true {
             if let reason = supervisor.reason { throw AgentError(reason) }
@@ -194,7 +199,8 @@ struct Transaction {
             let remaining = (deadline - csys_monotonic_ns() + 999_999) / 1_000_000
             guard remaining > 0 else { throw AgentError(.notConfirmed(seconds: Int(limit.wholeMilliseconds / 1000))) }
             var items = [csys_poll_item(fd: supervisor.descriptor, readable: true, writable: false)]
-            _ = csys_poll(&items, items.count, remaining)
+            _ = csys_poll(&items, items.count, min(remaining, 1000))
+            if supervisor.reason == nil, !supervisor.isConfirmed { try checkAgain(journal) }
         }
     }
 

@@ -18,6 +18,10 @@ final class Barrier: Sendable {
     private let state: Monitor<State>
     private let pause: Duration
 
+    /// The pause where hosts that run their new state wait for each other. One of which a unit ends rolls back, and the
+    /// others have to learn of it before they keep theirs.
+    static let commitPause = Duration.seconds(1)
+
     /// For a number of participants. Each votes once, and proves after each pause that it is still there.
     init(_ participants: Int, pause: Duration = .seconds(10)) {
         state = Monitor(State(awaited: participants))

@@ -62,7 +62,7 @@ package final class Deploy: Sendable {
         programVote = ProgramVote(options.confirm)
         loginBarrier = Barrier(plan.hosts.count)
         stagedBarrier = Barrier(plan.hosts.count)
-        commitBarrier = Barrier(plan.hosts.count)
+        commitBarrier = Barrier(plan.hosts.count, pause: Barrier.commitPause)
         var interrupts: [Interrupt] = []
         for _ in plan.hosts { interrupts.append(try Interrupt()) }
         self.interrupts = interrupts

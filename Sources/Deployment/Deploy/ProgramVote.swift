@@ -11,7 +11,7 @@ final class ProgramVote: Sendable {
 
     private let program: (@Sendable (_ isCancelled: () -> Bool) -> Int?)?
     private let state = Monitor(State())
-    private let barrier = Barrier(1)
+    private let barrier = Barrier(1, pause: Barrier.commitPause)
 
     /// Without a program, the vote is against.
     init(_ program: (@Sendable (_ isCancelled: () -> Bool) -> Int?)?) { self.program = program }

@@ -11,6 +11,8 @@ struct Conversation {
     private var lastSign = csys_monotonic_ns()
     /// A reply that arrived while only a pong was expected.
     private var kept: Reply?
+    /// Whether a message other than a pong was received by `exchangeKeepalives`.
+    var hasReply: Bool { kept != nil }
     /// The password that sudo got.
     private(set) var sudoPassword: Secret?
 

@@ -181,7 +181,10 @@ struct HostSession {
                 next = index + 1
                 report(.applying(plan.steps[index]))
                 if case .confirm(_, let because) = plan.steps[index].action {
-                    refusal = confirm(because, tests) { () throws(HostError) in try sendKeepalive() }.map { AgentError(step: index, $0) }
+                    let objection = confirm(because, tests) { () throws(HostError) in try sendKeepalive() }
+                    // A host that rolls back by itself meanwhile has its own reason.
+                    if conversation.hasReply { continue }
+                    refusal = objection.map { AgentError(step: index, $0) }
                     if refusal?.problem == .cancelled { interrupt.rearm() }
                     try conversation.send(refusal == nil ? .confirm : .cancel)
                 }
