@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 agents := $(CURDIR)/build/agents
 
-.PHONY: build agents test check lint format examples torture races memory bench demo lab install clean
+.PHONY: build agents test check docs lint format examples torture races memory bench demo lab install clean
 
 # The tool, with the agents of all CPUs inside, and the agents by themselves.
 build: agents
@@ -28,6 +28,13 @@ test: lint build
 check: lint
 	@Scripts/need build
 	$(if $(wildcard $(agents)/agents.h),DEPTOOL_AGENTS=$(agents)) Scripts/test --filter '$(unit)'
+	@Scripts/docs
+
+# The documentation of the modules, for a web browser: build/docs/MODULE.doccarchive.
+docs:
+	@Scripts/need build
+	$(if $(wildcard $(agents)/agents.h),DEPTOOL_AGENTS=$(agents)) swift build
+	@Scripts/docs
 
 # The sources are as `make format` leaves them, and shellcheck finds no mistake in the scripts.
 lint:
@@ -39,7 +46,7 @@ lint:
 format:
 	swift format --in-place --recursive --parallel Sources Tests Package.swift
 
-scripts := .ci/run Scripts/build-agents Scripts/check-links Scripts/completions Scripts/demo Scripts/man-pages Scripts/need Scripts/soak Scripts/test \
+scripts := .ci/run Scripts/build-agents Scripts/check-links Scripts/completions Scripts/demo Scripts/docs Scripts/man-pages Scripts/need Scripts/soak Scripts/test \
     Lab/lab Lab/selftest Lab/slot.sh Lab/image.sh examples/generated/render.sh
 
 # Only what is in examples/, deployed to throwaway hosts and checked.

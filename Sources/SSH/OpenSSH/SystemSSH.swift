@@ -26,7 +26,7 @@ package final class SystemSSH: RemoteStream {
         case none
     }
 
-    /// Starts ssh, and returns once it has logged in. Throws any ``SSHError`` except ``SSHError/protocolError``.
+    /// Starts ssh, and returns once it has logged in. Throws any ``SSHError`` except ``SSHError/protocolError(_:message:)``.
     package init(
         _ command: String, on settings: HostSettings, sharing: Sharing, questions: Prompts, interrupt: Interrupt,
         deadline: Deadline
