@@ -227,12 +227,51 @@ import Testing
                 == "host web1, app nginx: a\\x0ab cannot be deployed: it has a control character")
         #expect(
             try phrase { try $0.write("web1/nginx/d/.git/x", "") }
-                == "host web1, app nginx: d/.git cannot be deployed: Git stores nothing of that name")
+                == "host web1, app nginx: d/.git cannot be deployed: Git cannot store that name")
         #expect(
             try phrase { workshop in
                 let name = Array((workshop.cluster + "/web1/nginx/caf").utf8CString.dropLast()) + [CChar(bitPattern: 0xe9), 0]
                 close(open(name, O_CREAT | O_WRONLY, 0o644))
             } == "host web1, app nginx: caf\\xe9 cannot be deployed: its name is not UTF-8")
+    }
+
+    @Test(arguments: [
+        ("web1/nginx/README", "web1/nginx/readme"), ("web1/nginx/d/Stra\u{df}e", "web1/nginx/d/STRASSE"),
+        ("web1/nginx/caf\u{e9}", "web1/nginx/cafe\u{301}"), ("web1/nginx/D/x", "web1/nginx/d/y"), ("web1/Nginx/x", "web1/nginx/x"),
+        ("WEB1/app/x", "web1/nginx/x"), ("web1/nginx/\u{c9}T\u{c9}", "web1/nginx/e\u{301}te\u{301}"),
+    ])
+    func `names that some file systems take for one are refused`(one: String, other: String) throws {
+        for (first, second) in [(one, other), (other, one)] {
+            let problem = try phrase {
+                try $0.write(first, "")
+                try $0.write(second, "")
+            }
+            #expect(problem.hasSuffix(" have names that differ only in case or encoding"), "\(problem)")
+        }
+        // The same name in two directories, and names that only look alike.
+        #expect(
+            try phrase {
+                try $0.write("web1/nginx/A/x", "")
+                try $0.write("web1/nginx/B/X", "")
+                try $0.write("web1/nginx/\u{43e}", "")
+                try $0.write("web1/nginx/o", "")
+            } == "imported")
+    }
+
+    @Test func `what macOS leaves in directories is left out`() throws {
+        let workshop = try Workshop()
+        try workshop.write("web1/nginx/nginx.conf", "")
+        try workshop.write("web1/nginx/d/x", "")
+        let store = try workshop.store()
+        let clean = try store.importCluster(at: workshop.cluster)
+        for place in [".DS_Store", "web1/.DS_Store", "web1/nginx/.DS_Store", "web1/nginx/d/.DS_Store"] { try workshop.write(place, "x") }
+        workshop.settle()
+        for isFirst in [true, false] {
+            var warnings: [String] = []
+            #expect(try store.importCluster(at: workshop.cluster) { warnings.append($0.phrase) } == clean)
+            let expected = ["host web1, app nginx: .DS_Store is left out", "host web1, app nginx: d/.DS_Store is left out"]
+            #expect(warnings == (isFirst ? expected : []))
+        }
     }
 
     @Test func `a missing or wrong directory is named`() throws {
@@ -258,8 +297,8 @@ import Testing
             _ = try store.importCluster(at: workshop.cluster) { warnings.append($0.phrase) }
             #expect(
                 warnings == [
-                    "web1/empty has no files, so there is no such app", "web2 has no apps, so nothing shall be deployed on it",
-                    "web3 has no apps, so nothing shall be deployed on it",
+                    "web1/empty has no files, so there is no such app", "web2 has no apps, so nothing would be deployed to it",
+                    "web3 has no apps, so nothing would be deployed to it",
                 ])
         }
     }

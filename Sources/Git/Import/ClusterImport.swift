@@ -6,7 +6,7 @@ extension Store {
     ///
     /// `directory` holds one directory per host, which holds one directory per app and optionally the host's
     /// `host.json`. Skips other files on these two levels, and names that start with `.` there. In an app, everything
-    /// counts; a file is executable if its owner may execute it. Git has no empty directories: an app without files
+    /// counts except `.DS_Store`; a file is executable if its owner may execute it. Git has no empty directories: an app without files
     /// does not exist. A host without apps, or a cluster without hosts, gets the empty tree.
     ///
     /// A cache beside the store (`TreeCache`) remembers previous imports, so that an import only reads changed files:
@@ -15,7 +15,7 @@ extension Store {
     ///
     /// Objects are durable after the next `commit`. `warn` receives probable mistakes.
     package func importCluster(
-        at directory: String, warn: (ImportWarning) -> Void = { _ in }
+        at directory: String, warn: @escaping (ImportWarning) -> Void = { _ in }
     ) throws(ImportError) -> ObjectID {
         try ClusterImport(self, directory).run(warn)
     }
@@ -38,7 +38,7 @@ private struct ClusterImport {
         key = .of(.blob, Array(self.directory.utf8))
     }
 
-    func run(_ warn: (ImportWarning) -> Void) throws(ImportError) -> ObjectID {
+    func run(_ warn: @escaping (ImportWarning) -> Void) throws(ImportError) -> ObjectID {
         let hosts = try hosts()
         let scans = try HostScans(of: hosts, in: directory)
         let cache = TreeCache.read(store: store.path, cluster: key)
@@ -53,7 +53,7 @@ private struct ClusterImport {
             results.append(
                 try unsafe scans.withScan(index) { scan throws(ImportError) in
                     unsafe look(host, scan, warn)
-                    return try unsafe one(host, scan, sections[host.text], in: cache?.bytes ?? [], files)
+                    return try unsafe one(host, scan, sections[host.text], in: cache?.bytes ?? [], files, warn)
                 })
         }
         do throws(StoreError) {
@@ -106,7 +106,9 @@ private struct ClusterImport {
         guard result == 0 else { throw .unreadable(path: directory, errno: -result) }
         let bytes = unsafe UnsafeRawBufferPointer(start: scan.bytes, count: scan.size)
         var hosts: [Hostname] = []
-        for record in unsafe scanRecords(bytes, in: 0..<bytes.count) ?? [] {
+        let records = unsafe scanRecords(bytes, in: 0..<bytes.count) ?? []
+        try unsafe checkNames(records, in: bytes) { $0 }
+        for record in records {
             let name = unsafe bytes[record.name]
             switch record.kind {
             case .directory:
@@ -129,7 +131,7 @@ private struct ClusterImport {
 
     private func one(
         _ host: Hostname, _ scan: UnsafeRawBufferPointer, _ section: TreeCacheSection?, in cache: [UInt8],
-        _ files: FileReader
+        _ files: FileReader, _ warn: @escaping (ImportWarning) -> Void
     ) throws(ImportError) -> Result {
         // A tree in the store is complete: `git gc` keeps everything that recent objects need.
         let known = section.flatMap { $0.tree == nil || $0.tree.map(store.has) == true ? $0 : nil }
@@ -145,7 +147,7 @@ private struct ClusterImport {
                         scan: UnsafeRawBufferPointer(rebasing: cache[known.scan]),
                         ids: UnsafeRawBufferPointer(rebasing: cache[known.ids]))
                 }
-                var host = try unsafe HostImport(host, at: "\(directory)/\(host.text)", scan, old: old, files)
+                var host = try unsafe HostImport(host, at: "\(directory)/\(host.text)", scan, old: old, files, warn)
                 let tree = try host.run()
                 let section = host.section(tree: tree)
                 let isSame = unsafe section.withUnsafeBytes { new in

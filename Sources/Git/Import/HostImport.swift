@@ -14,18 +14,21 @@ import Model
     private let scan: UnsafeRawBufferPointer
     private let old: Old?
     private let files: FileReader
+    private let warn: (ImportWarning) -> Void
     /// The bytes for the cache: the scan without unreliable stamps, and 20 bytes per record.
     private var remembered: [UInt8]
     private var ids: [UInt8]
 
     init(
-        _ host: Hostname, at path: String, _ scan: UnsafeRawBufferPointer, old: Old?, _ files: FileReader
+        _ host: Hostname, at path: String, _ scan: UnsafeRawBufferPointer, old: Old?, _ files: FileReader,
+        _ warn: @escaping (ImportWarning) -> Void
     ) throws(ImportError) {
         self.host = host
         self.path = path
         unsafe self.scan = unsafe scan
         self.old = old
         self.files = files
+        self.warn = warn
         remembered = unsafe Array(scan)
         var count = 0
         for record in unsafe scanRecords(scan, in: 0..<scan.count) ?? [] { count = record.index + record.count + 1 }
@@ -40,6 +43,7 @@ import Model
     mutating func run() throws(ImportError) -> ObjectID? {
         let records = unsafe scanRecords(scan, in: 0..<scan.count) ?? []
         let known = old.flatMap { unsafe scanRecords($0.scan, in: 0..<$0.scan.count) } ?? []
+        try unsafe checkNames(records, in: scan) { "\(host.text)/\($0)" }
         var tree = TreeBytes()
         var matching = Matching(known)
         for record in records {
@@ -92,7 +96,9 @@ import Model
         }
         var tree = TreeBytes()
         var matching = Matching(known)
-        for inner in unsafe scanRecords(scan, in: record.below, from: record.index + 1) ?? [] {
+        let records = unsafe scanRecords(scan, in: record.below, from: record.index + 1) ?? []
+        try unsafe checkNames(records, in: scan) { "\(host.text)/\(location.prefix)\(location.path)\($0)" }
+        for inner in records {
             let before = unsafe matching.record(for: inner, in: scan, old?.scan)
             try entry(inner, before, location, into: &tree)
         }
@@ -122,6 +128,7 @@ import Model
         }
         guard let name = text else { throw .notUTF8(place) }
         if name.utf8.count == 4, name.lowercased() == ".git" { throw .gitDirectory(place) }
+        if name == ".DS_Store", record.kind != .directory { return warn(.leftOut(place)) }
         do throws(PathError) {
             _ = try RelativePath(location.path + name)
         } catch {
@@ -171,6 +178,24 @@ import Model
         guard let old = old, unsafe from.upperBound <= old.ids.count, to.upperBound <= ids.count else { return false }
         unsafe ids.replaceSubrange(to, with: old.ids[from])
         return true
+    }
+}
+
+/// Fails if two entries of a directory have names that some file systems take for one: they ignore case, or the forms in
+/// which Unicode encodes a letter.
+func checkNames(
+    _ records: [ScanRecord], in scan: UnsafeRawBufferPointer, _ place: (String) -> String
+) throws(ImportError) {
+    // Names without capitals and in ASCII are the same only if their bytes are.
+    func isPlain(_ byte: UInt8) -> Bool { byte < 0x80 && !(UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) }
+    if records.allSatisfy({ unsafe scan[$0.name].allSatisfy(isPlain) }) { return }
+    var names: [String: String] = [:]
+    for record in records {
+        guard let name = unsafe String(validating: scan[record.name], as: UTF8.self) else { continue }
+        // Strings are equal whatever form their letters have; upper case first also takes `ß` for `ss`.
+        if let other = names.updateValue(name, forKey: name.uppercased().lowercased()) {
+            throw .sameName(unsafe shown(Array(place(other).utf8)), unsafe shown(Array(name.utf8)))
+        }
     }
 }
 

@@ -20,6 +20,8 @@ package enum ImportError: Error, Hashable, Sendable {
     case notUTF8(Place)
     /// Git cannot store an entry called `.git`.
     case gitDirectory(Place)
+    /// Two entries of a directory whose names some file systems take for one.
+    case sameName(String, String)
     case unreadable(path: String, errno: Int32)
     /// The file changed while it was read.
     case changing(Place)
@@ -67,7 +69,8 @@ package enum ImportError: Error, Hashable, Sendable {
         case .special(let place, let kind): "\(place.phrase) is \(kind.phrase)"
         case .badPath(let place, let problem): "\(place.phrase) cannot be deployed: \(problem.phrase)"
         case .notUTF8(let place): "\(place.phrase) cannot be deployed: its name is not UTF-8"
-        case .gitDirectory(let place): "\(place.phrase) cannot be deployed: Git stores nothing of that name"
+        case .gitDirectory(let place): "\(place.phrase) cannot be deployed: Git cannot store that name"
+        case .sameName(let one, let other): "\(one) and \(other) have names that differ only in case or encoding"
         case .unreadable(let path, let errno): "cannot read \(path): \(systemMessage(errno))"
         case .changing(let place): "\(place.phrase) changed while it was read"
         case .store(let error): error.phrase
@@ -82,7 +85,7 @@ package enum ImportError: Error, Hashable, Sendable {
         case .badHostname:
             "The cluster's directory holds one directory per host. A host's name has letters, digits, '.', '-' and '_' and starts with a letter or digit; directories that start with '.' are left out."
         case .unusableHostname:
-            hostnameRule + " Rename the directory, and give the real name as HostName in ~/.ssh/config."
+            hostnameRule + " Rename the directory, and set the real name as HostName in ~/.ssh/config."
         case .badAppName:
             "A host's directory holds one directory per app. An app's name has letters, digits, '.', '-', '_', '@' and '+' and starts with a letter, digit or '_'; directories that start with '.' are left out."
         case .symlinkedHost, .symlinkedApp:
@@ -93,6 +96,8 @@ package enum ImportError: Error, Hashable, Sendable {
             "`host.json` is a file with the host's own settings. Rename the directory if it is an app."
         case .special, .badPath, .notUTF8, .gitDirectory:
             "Apps hold files and directories with plain names. Rename or remove it."
+        case .sameName:
+            "A file system that ignores case, as on macOS, cannot hold both. Rename one of them."
         case .unreadable:
             "Check its permissions."
         case .changing:
@@ -108,11 +113,14 @@ package enum ImportWarning: Hashable, Sendable {
     case noApps(Hostname)
     /// A directory in place of an app. Git has no empty directories.
     case emptyApp(Hostname, String)
+    /// A file that macOS leaves in directories that somebody looked at.
+    case leftOut(ImportError.Place)
 
     package var phrase: String {
         switch self {
-        case .noApps(let host): "\(host.text) has no apps, so nothing shall be deployed on it"
+        case .noApps(let host): "\(host.text) has no apps, so nothing would be deployed to it"
         case .emptyApp(let host, let app): "\(host.text)/\(app) has no files, so there is no such app"
+        case .leftOut(let place): "\(place.phrase) is left out"
         }
     }
 }
