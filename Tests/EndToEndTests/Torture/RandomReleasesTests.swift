@@ -181,8 +181,8 @@ extension EndToEnd {
                     #"perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new("127.0.0.1:8080") or print("down"), exit; print $s "GET / HTTP/1.0\r\n\r\n"; local $/; print(<$s> =~ s/ .*\r\n\r\n/ /sr)'"#
                 )
                 let service = services[host.name] ?? Service()
-                if service.mayComeUp {
-                    services[host.name]?.isUp = answer != "down"
+                if service.mayComeUp, answer != "down" {
+                    services[host.name]?.isUp = true
                     services[host.name]?.mayComeUp = false
                 }
                 let wanted = services[host.name]?.isUp == true ? "HTTP/1.1 \(service.value)" : "down"
