@@ -52,7 +52,7 @@ extension SSHError {
             There is no address for \(visible(name)). Check the name, or give \(host) a HostName in ~/.ssh/config.
             """
         case .resolverSilent(let name):
-            "The name server did not say what the address of \(visible(name)) is. Check your network and try again."
+            "The name server gave no address for \(visible(name)). Check your network and try again."
         case .refused(let endpoint):
             """
             \(endpoint.text) refuses connections. Either sshd does not run on \(host), or it listens on another port: \
@@ -126,7 +126,7 @@ extension SSHError {
         case .interrupted:
             "Interrupted."
         case .system(let operation, let code):
-            "This machine failed to do something for the connection to \(host): \(operation): \(code.text.lowercased())."
+            "A system call failed on this machine, for the connection to \(host): \(operation): \(code.text.lowercased())."
         }
     }
 
@@ -212,12 +212,12 @@ extension Offer.Outcome {
     fileprivate var text: String {
         switch self {
         case .refused: "refused"
-        case .refusedForSHA1: "refused, for its SHA-1 signature perhaps"
-        case .agentWouldNotSign: "the agent would not sign with it"
+        case .refusedForSHA1: "refused, perhaps because of its SHA-1 signature"
+        case .agentWouldNotSign: "the agent refused to sign with it"
         case .noPassphrase: "needs a passphrase"
         case .wrongPassphrase: "wrong passphrase"
         case .unreadable(let message): "cannot be read\(message.isEmpty ? "" : ": \(visible(message))")"
-        case .unsupported: "of a kind that Deptool's SSH library cannot use"
+        case .unsupported: "a kind of key that Deptool's SSH library cannot use"
         }
     }
 }

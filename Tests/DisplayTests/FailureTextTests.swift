@@ -23,15 +23,15 @@ import Wire
             (.command(arguments: ["x"], status: 192, output: ""), "`x` was killed by signal 64"),
             (.command(arguments: ["x"], status: 255, output: ""), "`x` failed with status 255"),
             (.timeout(arguments: ["systemctl", "start", "a.service"], seconds: 90), "`systemctl start a.service` did not end within 90 s"),
-            (.corrupt(path: "apps/a/x"), "the content of apps/a/x is not what it should be"),
-            (.cancelled, "given up by the operator"),
+            (.corrupt(path: "apps/a/x"), "the content of apps/a/x is damaged"),
+            (.cancelled, "cancelled by the operator"),
             (.disconnected, "the connection to the operator was lost"),
             (.notConfirmed(seconds: 45), "no new login to the host worked within 45 s, so this would have locked you out"),
             (.notConfirmed(seconds: 0), "no new login to the host worked, so this would have locked you out"),
             (.otherHostFailed, "another host did not succeed"),
             (.agentDied, "the agent was killed"),
             (.interrupted, "an earlier deploy was interrupted"),
-            (.protocolViolation, "the agent was asked for something that makes no sense"),
+            (.protocolViolation, "the agent received an invalid request"),
             (.unreadable(path: "/r", .truncated), "cannot understand /r: it ends too early"),
         ] as [(Problem, String)])
     func `a problem has a phrase`(problem: Problem, phrase: String) {
@@ -71,7 +71,7 @@ import Wire
         #expect(
             AgentError(.occupied(path, by: .file, for: link)).explanation == """
                 /etc/x is a file that is not Deptool's, and differs from the config tree's base/dir/x, which would take its place.
-                Compare the two. Move /etc/x away on the host, or take its content over into the config tree.
+                Compare the two. Move /etc/x away on the host, or copy its content into the config tree.
                 """)
         #expect(
             AgentError(.occupied(path, by: .directory, for: link)).explanation == """
@@ -104,7 +104,7 @@ import Wire
         #expect(AgentError(.command(arguments: ["x"], status: 1, output: "")).explanation == "`x` failed with status 1")
         #expect(
             AgentError(.disconnected).explanation
-                == "the connection to the operator was lost. Deptool only finishes under the eyes of the operator; run `deptool deploy` again."
+                == "the connection to the operator was lost. A deploy is committed only while you are connected; run `deptool deploy` again."
         )
         #expect(
             AgentError(.unreadable(path: "/r", .notUTF8)).explanation == """
@@ -114,9 +114,9 @@ import Wire
         #expect(
             AgentError(.noGroup(try #require(GroupName("nsd")))).explanation == """
                 /etc/group has no group 'nsd'.
-                Correct "group" in the app's manifest.json, or have the group made: a line `g nsd -` in a file of the app's \
-                sysusers directory does that.
+                Correct "group" in the app's manifest.json, or create the group with a line `g nsd -` in a file of the app's \
+                sysusers directory.
                 """)
-        #expect(AgentError(.cancelled).explanation == "given up by the operator")
+        #expect(AgentError(.cancelled).explanation == "cancelled by the operator")
     }
 }

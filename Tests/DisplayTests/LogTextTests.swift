@@ -57,8 +57,8 @@ import Testing
                     nothing was ever deployed
 
                 c
-                    this deptool carries no agents
-                It was built by a plain `swift build`. `make build` makes one that carries them.
+                    this build of deptool contains no agents
+                It was built by a plain `swift build`. `make build` makes one that contains them.
 
                 """)
     }

@@ -23,8 +23,8 @@ import Wire
         var board = board([long, short])
         #expect(board.render(columns: 80, rows: 24, at: .zero) == ["  web1.example.com: waiting", "  ns1:              waiting"])
         _ = board.update(short, .ended(.failed(.refused(AgentError(.cancelled)))), at: .zero)
-        #expect(board.line(short, at: .zero) == "  ns1: given up by the operator")
-        #expect(board.render(columns: 30, rows: 24, at: .zero) == ["  web1: waiting", "  ns1:  given up by the opera"])
+        #expect(board.line(short, at: .zero) == "  ns1: cancelled by the operator")
+        #expect(board.render(columns: 30, rows: 24, at: .zero) == ["  web1: waiting", "  ns1:  cancelled by the oper"])
         #expect(board.render(columns: 12, rows: 2, at: .zero) == ["  2 ho: at "])
     }
 

@@ -67,13 +67,13 @@ import Wire
         #expect(
             text == """
 
-                b: given up by the operator
+                b: cancelled by the operator
                 The previous state is back.
 
-                c: given up by the operator
+                c: cancelled by the operator
                 Rolling back failed:
                 cannot rename /x: input/output error
-                The host is neither in its old nor in its new state. Remove what is in the way on it; whenever Deptool connects next \
+                The host is in neither its old nor its new state. Remove what is in the way on it; whenever Deptool connects next \
                 (`deptool deploy`, `sync` or `ping`), it tries again to undo this.
 
                 d: 10.0.0.1:22 refuses connections. Either sshd does not run on d, or it listens on another port: give d a Port in ~/.ssh/config.
@@ -105,7 +105,7 @@ import Wire
         #expect(
             try summary([("a", .failed(.noAgents)), ("b", .failed(.otherHostNotReady))]) == """
 
-                a: It was built by a plain `swift build`. `make build` makes one that carries them.
+                a: It was built by a plain `swift build`. `make build` makes one that contains them.
 
                 Nothing was changed.
 
@@ -136,18 +136,18 @@ import Wire
                 .failed(.calledOff),
                 .stale(nil), .stale(.of(.blob, [])), .unknown(.ssh(refused)), .unknown(.malformed(.unknownCase)),
             ].map(\.phrase) == [
-                "done", "rolled back: given up by the operator",
+                "done", "rolled back: cancelled by the operator",
                 "rolled back: no new login to the host worked (connection refused), so this would have locked you out",
-                "BROKEN: given up by the operator, and rolling back failed",
-                "not changed, as you wished", "has been wiped or reinstalled", "somebody else deployed to it since",
+                "BROKEN: cancelled by the operator, and rolling back failed",
+                "not changed: you cancelled", "has been wiped or reinstalled", "somebody else deployed to it since",
                 "connection lost (connection refused); unknown whether it was deployed",
-                "sent something that is no message: it holds something this version does not know; unknown whether it was deployed",
+                "sent an invalid message: it holds something this version does not know; unknown whether it was deployed",
             ])
     }
 
     @Test(
         arguments: [
-            (HostError.noAgents, "this deptool carries no agents"),
+            (HostError.noAgents, "this build of deptool contains no agents"),
             (.ssh(.interrupted), "interrupted"),
             (.unknownCPU("Linux\u{1b} riscv64", carried: []), "no agent for Linux^[ riscv64"),
             (.bootstrap(stage: "hash", printed: []), "cannot install the agent (hash)"),
@@ -156,14 +156,14 @@ import Wire
             (.noSystemd(UnitName("x.service")!), "has no systemd to run x.service"),
             (.broken(AgentError(.agentDied), undoing: [], .units), "an earlier deploy could not be undone: the agent was killed"),
             (.refused(AgentError(.agentDied)), "the agent was killed"),
-            (.malformed(.truncated), "sent something that is no message: it ends too early"),
-            (.unexpected, "sent a message that makes no sense here"),
+            (.malformed(.truncated), "sent an invalid message: it ends too early"),
+            (.unexpected, "sent an unexpected message"),
             (.store(.notAStore(path: "/x")), "/x is not a store"),
-            (.inconsistentRecord, "its record does not fit together"),
+            (.inconsistentRecord, "its record contradicts itself"),
             (.unreadable("web1/a\u{1b}: x"), "what is deployed there cannot be read: web1/a^[: x"),
             (.busy(Holder(name: "Ada", since: 0)), "locked by Ada"),
             (.otherHostNotReady, "not changed, since another host is not ready"),
-            (.calledOff, "not changed, as you wished"),
+            (.calledOff, "not changed: you cancelled"),
         ] as [(HostError, String)])
     func `every error of a host has a phrase`(error: HostError, phrase: String) {
         #expect(error.phrase == phrase)
@@ -180,7 +180,7 @@ import Wire
                 .bootstrap(stage: "write", printed: []),
                 "Writing it to /var/lib/deptool failed, or the connection was cut: is the disk full?"
             ),
-            (.bootstrap(stage: "hash", printed: []), "What arrived on the host is not what was sent."),
+            (.bootstrap(stage: "hash", printed: []), "The agent was damaged on its way to the host."),
             (.bootstrap(stage: "mv", printed: []), "Putting it into place in /var/lib/deptool failed."),
             (
                 .noAgentSpoke(.code(1), printed: Array("sudo: a password is required\r\n".utf8)),
@@ -197,12 +197,12 @@ import Wire
             ),
             (
                 .broken(AgentError(.agentDied), undoing: [AgentError(.cancelled)], .units),
-                "the agent was killed\ngiven up by the operator\n"
-                    + "All files on the host are as they were before, but not all units. Nothing tries that again: log in and see to them, "
+                "the agent was killed\ncancelled by the operator\n"
+                    + "All files on the host are as they were before, but not all units. Deptool does not retry that: log in and repair them, "
                     + "or deploy what mends them."
             ),
             (.unexpected, "The agent on the host may have been tampered with, or something else answers there."),
-            (.inconsistentRecord, "What the host says is deployed cannot be verified. It was left alone."),
+            (.inconsistentRecord, "The host's record of what is deployed cannot be verified. The host was left alone."),
             (.unreadable("x"), "The next `deptool deploy` of a change deploys it as a whole."),
             (.busy(Holder(name: "Ada", since: 0)), "Ada is deploying to it. Wait until that is done, then run `deptool deploy` again."),
             (.otherHostNotReady, nil), (.calledOff, nil),
@@ -240,7 +240,7 @@ import Wire
         #expect(
             SyncText(style: .plain).summary([(a, .failure(.noAgents)), (b, .success(.unchanged(nil)))]) == """
 
-                a: It was built by a plain `swift build`. `make build` makes one that carries them.
+                a: It was built by a plain `swift build`. `make build` makes one that contains them.
 
                 The store knows what runs on 1 host; 1 host could not be asked.
 

@@ -45,7 +45,7 @@ private let keys =
         ("{\n  \"systemd\": []\n}", "2: 'systemd' must be an object, not a list"),
         (#"{"systemd": {"units_enabled": "a.service"}}"#, "1: 'systemd.units_enabled' must be a list, not a string"),
         (#"{"systemd": {"units_enabled": [1]}}"#, "1: 'systemd.units_enabled' must be unit names, not a number"),
-        (#"{"systemd": {"units_enabled": ["web"]}}"#, "1: 'web' is no name of a systemd unit, such as 'nginx.service'"),
+        (#"{"systemd": {"units_enabled": ["web"]}}"#, "1: 'web' is not the name of a systemd unit, such as 'nginx.service'"),
         (#"{"systemd": {"units_enabled": ["a.path", "a.path"]}}"#, "1: the unit a.path is there twice"),
         (#"{"symlinks": {"/etc/x": true}}"#, "1: 'symlinks./etc/x' must be a path in the app, not true or false"),
         ("[]", "1: the file must be an object, not a list"),
@@ -63,16 +63,16 @@ private let keys =
     }
 
     @Test(arguments: [
-        ("etc/x", "site.conf", ":1: the link 'etc/x' is not a path that Deptool takes: it does not start with '/'"),
+        ("etc/x", "site.conf", ":1: the link 'etc/x' is not a valid path: it does not start with '/'"),
         (
             "/etc/../x", "site.conf",
-            ":1: the link '/etc/../x' is not a path that Deptool takes: it has an empty, '.' or '..' component"
+            ":1: the link '/etc/../x' is not a valid path: it has an empty, '.' or '..' component"
         ),
         (
             "/etc/x", "../site.conf",
-            ":1: the link source '../site.conf' is no path in the app: it has an empty, '.' or '..' component"
+            ":1: the link source '../site.conf' is not a path in the app: it has an empty, '.' or '..' component"
         ),
-        ("/etc/x", "/site.conf", ":1: the link source '/site.conf' is no path in the app: it starts with '/'"),
+        ("/etc/x", "/site.conf", ":1: the link source '/site.conf' is not a path in the app: it starts with '/'"),
         ("/etc/x", "other.conf", ": the link '/etc/x' points to 'other.conf', which the app does not have"),
         (
             "/etc/systemd/system/x.service", "site.conf",
@@ -139,10 +139,10 @@ private let keys =
         (
             "a..b/nginx/f",
             "'a..b' cannot be the name of a host\nA host's name may not hold '..' or end in '.' or '.lock', because Git "
-                + "references may not. Rename the directory, and give the real name as HostName in ~/.ssh/config."
+                + "references may not. Rename the directory, and set the real name as HostName in ~/.ssh/config."
         ),
         ("web1/ng inx/f", "host web1: 'ng inx' is not the name of an app\n" + appRule),
-        ("web1/nginx/.git/config", "host web1, app nginx: .git cannot be deployed: Git stores nothing of that name\n" + fileRule),
+        ("web1/nginx/.git/config", "host web1, app nginx: .git cannot be deployed: Git cannot store that name\n" + fileRule),
         ("web1/nginx/a\nb", "host web1, app nginx: a\\x0ab cannot be deployed: it has a control character\n" + fileRule),
     ])
     func `names that are none are refused`(path: String, message: String) throws {

@@ -95,7 +95,7 @@ extension EndToEnd {
                 output.stable.split(separator: "\n\n").suffix(2).joined(separator: "\n\n").replacing(#/(?m)^ +\| .*\n/#, with: ""),
                 is: """
                     web1: unit oldtime.service was stopped by the start of newtime.service, which conflicts with it.
-                    If newtime.service shall run instead of oldtime.service, stop and disable oldtime.service on the host first.
+                    To run newtime.service instead, stop and disable oldtime.service on the host first.
                     The previous state is back.
 
                     Rolled back 1 host, in N s.

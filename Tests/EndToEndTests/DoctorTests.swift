@@ -76,12 +76,12 @@ extension EndToEnd {
             let output = try doctor(host.name).require(0)
             #expect(
                 findings(output, of: "web1").contains(
-                    "warn boot /var is mounted in the course of the boot, and /etc/sysctl.d/app.conf is read before"),
+                    "warn boot /var is mounted during the boot, and /etc/sysctl.d/app.conf is read before"),
                 "\(output)")
             try cluster.write("web1/app/manifest.json", #"{"copies": {"/etc/sysctl.d/app.conf": "sysctl.conf"}}"#)
             #expect(
                 findings(try doctor(host.name).require(0), of: "web1")
-                    .contains("ok boot /var is mounted in the course of the boot; what is placed is there before"))
+                    .contains("ok boot /var is mounted during the boot; what is placed is there before"))
         }
 
         @Test func `the way to a host ends where it is closed`() throws {
@@ -108,7 +108,7 @@ extension EndToEnd {
             try host.write("/etc/sudoers.d/operator", "operator ALL=(ALL) ALL\n")
             try cluster.configure(("User root", "User operator"))
             let found = findings(try doctor("web1").require(1), of: "web1")
-            #expect(found.contains("ok login works") && found.contains("fail root sudo wants a password"), "\(found)")
+            #expect(found.contains("ok login works") && found.contains("fail root sudo needs a password"), "\(found)")
             try host.write("/etc/sudoers.d/operator", "operator ALL=(ALL) NOPASSWD: ALL\n")
             try doctor("web1").require(0)
         }

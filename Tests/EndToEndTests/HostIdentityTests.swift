@@ -277,7 +277,7 @@ extension EndToEnd {
             expect(
                 summary(output),
                 is: """
-                    web1: The login is not root's, and sudo wants a password, for which nobody could be asked.
+                    web1: The login is not root's, and sudo needs a password, for which nobody could be asked.
                     Deploy from a terminal, log in as root, or allow the user to run `sh` without: `NOPASSWD:` in sudoers.
 
                     Nothing was changed.

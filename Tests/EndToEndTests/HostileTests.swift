@@ -74,7 +74,7 @@ extension EndToEnd {
 
         @Test func `messages that are none, too long, or make no sense`() throws {
             try answer(with: Frame.magic + [0xff, 0xff, 0xff, 0xff])
-            #expect(try deploy().contains("sent something that is no message: something in it is too long"))
+            #expect(try deploy().contains("sent an invalid message: something in it is too long"))
             // A length within the limit, and then bytes without end.
             try answer(with: Frame.magic + [3, 0xff, 0xff, 0xff], then: "exec cat /dev/zero")
             #expect(try deploy().contains("sent something that is no message"))
@@ -85,11 +85,11 @@ extension EndToEnd {
             try answer(with: hello("web1\u{1b}[2J\u{7}"))
             #expect(try deploy().contains("is another host: its name is 'web1^[[2J^G'"))
             try answer(with: hello() + Frame.encode(Reply.locked) + Frame.encode(Reply.finished(.deployed)))
-            #expect(try deploy().contains("sent a message that makes no sense here"))
+            #expect(try deploy().contains("sent an unexpected message"))
             // Once it was asked to apply, it may have done so, whatever it says.
             let steps = (0..<50).flatMap { _ in Frame.encode(Reply.began(step: 0)) }
             try answer(with: hello() + Frame.encode(Reply.staged(missing: [])) + steps)
-            #expect(try deploy(code: 5).contains("web1: sent a message that makes no sense here; unknown whether it was deployed\n"))
+            #expect(try deploy(code: 5).contains("web1: sent an unexpected message; unknown whether it was deployed\n"))
             try answer(with: hello() + Frame.encode(Reply.staged(missing: [])) + frame([255]))
             #expect(try deploy(code: 5).contains("something this version does not know; unknown whether it was deployed\n"))
             // A number that is doubled in what is said of it.
@@ -109,13 +109,13 @@ extension EndToEnd {
         @Test func `a host cannot ask for another host's files`() throws {
             let other = ObjectID.of(.blob, Array("the other host's\n".utf8))
             try answer(with: hello() + Frame.encode(Reply.locked) + Frame.encode(Reply.staged(missing: [other])))
-            #expect(try deploy().contains("sent a message that makes no sense here"))
+            #expect(try deploy().contains("sent an unexpected message"))
             #expect(try host.attempt("grep -q \"the other host's\" /tmp/sent").code == 1)
             // Nor for its own without end.
             let own = ObjectID.of(.blob, Array("ours\n".utf8))
             let again = (0..<1000).flatMap { _ in Frame.encode(Reply.staged(missing: [own])) }
             try answer(with: hello() + Frame.encode(Reply.locked) + again)
-            #expect(try deploy().contains("sent a message that makes no sense here"))
+            #expect(try deploy().contains("sent an unexpected message"))
         }
 
         @Test func `a record that lies stays out of the store`() throws {
@@ -131,10 +131,10 @@ extension EndToEnd {
                 // The file it is asked for then has another content, more of it than was said, or no end.
                 let file = Frame.encode(Reply.file(size: 5)) + Frame.encode(Reply.content(Array("EVIL\n".utf8)))
                 try answer(with: hello(commit: commit.id) + Frame.encode(Reply.stale(record)) + file)
-                #expect(try deploy().contains("its record does not fit together"))
+                #expect(try deploy().contains("its record contradicts itself"))
                 record.objects = [commit, root]
                 try answer(with: hello(commit: commit.id) + Frame.encode(Reply.stale(record)))
-                #expect(try deploy().contains("its record does not fit together"))
+                #expect(try deploy().contains("its record contradicts itself"))
                 guard name == "evil" else { continue }
                 record.objects = [commit, root, host, app]
                 let endless = Frame.encode(Reply.file(size: 1 << 33)) + Frame.encode(Reply.content([UInt8](repeating: 0, count: 1 << 20)))

@@ -164,7 +164,7 @@ extension EndToEnd {
             try deploy.expect("Giving up: hosts that were being changed roll back. Ctrl-C again leaves at once.\n")
             let output = try deploy.finish()
             #expect(output.code == 3)
-            #expect(output.stable.hasSuffix("\nweb1: given up by the operator\n" + isRolledBack), "\(output)")
+            #expect(output.stable.hasSuffix("\nweb1: cancelled by the operator\n" + isRolledBack), "\(output)")
             try expectOldState()
         }
 

@@ -70,13 +70,13 @@ extension EndToEnd {
 
                     web2: 4 things are in the way:
                         /etc/app/file1 is a mount point
-                    Unmount /etc/app/file1, or take it out of the config tree. What container software mounts, it writes itself.
+                    Unmount /etc/app/file1, or take it out of the config tree. Container software writes the files that it mounts.
                         /etc/app/file2 is a directory that is not Deptool's, where the config tree's app/file2 would be linked
                         /etc/app/file3 is a symlink to nowhere that is not Deptool's, where the config tree's app/file3 would be linked
                     Move them away on the host, or remove the links from the config tree.
                         /etc/group has no group 'nobody-there'
-                    Correct "group" in the app's manifest.json, or have the group made: a line `g nobody-there -` in a file of the \
-                    app's sysusers directory does that.
+                    Correct "group" in the app's manifest.json, or create the group with a line `g nobody-there -` in a file of the \
+                    app's sysusers directory.
 
                     Nothing was changed.
 
@@ -167,22 +167,24 @@ extension EndToEnd {
             var output = try refused([host])
             #expect(
                 output.text.contains(
-                    /web1: [0-9.]+ kB are needed in \/var\/lib\/deptool, [0-9.]+ kB are free\.\nMake room there, then deploy again\.\n/),
+                    /web1: not enough space in \/var\/lib\/deptool: [0-9.]+ kB needed, [0-9.]+ kB free\.\nMake room there, then deploy again\.\n/
+                ),
                 "\(output)")
             try mount("nr_inodes=2")
             output = try refused([host])
-            #expect(output.text.contains("web1: room for 1 file is needed in /var/lib/deptool, there is room for 0.\n"), "\(output)")
+            #expect(output.text.contains("web1: not enough inodes in /var/lib/deptool: 1 needed, 0.\n"), "\(output)")
 
             // For one large file, and for many small ones.
             try mount("size=2m")
             try cluster.deploy().require(0)
             try Data(count: 3 << 20).write(to: URL(filePath: "\(cluster.directory)/prod/web1/app/large"))
             output = try refused([host])
-            #expect(output.text.contains(/web1: 3\.1 MB are needed in \/var\/lib\/deptool, [0-9.]+ MB are free\.\n/), "\(output)")
+            #expect(output.text.contains(/web1: not enough space in \/var\/lib\/deptool: 3\.1 MB needed, [0-9.]+ MB free\.\n/), "\(output)")
             try cluster.remove("web1/app/large")
             for number in 0..<300 { try cluster.write("web1/app/small/\(number)", String(repeating: "\(number)\n", count: 2000)) }
             output = try refused([host])
-            #expect(output.text.contains(/web1: [0-9.]+ MB are needed in \/var\/lib\/deptool, [0-9.]+ MB are free\.\n/), "\(output)")
+            #expect(
+                output.text.contains(/web1: not enough space in \/var\/lib\/deptool: [0-9.]+ MB needed, [0-9.]+ MB free\.\n/), "\(output)")
             #expect(try host.read("/etc/app") == "one\n")
             try cluster.remove("web1/app/small")
             #expect(try cluster.deploy().text == nothingToDo)
@@ -193,12 +195,12 @@ extension EndToEnd {
             try cluster.write(
                 "web1/app/manifest.json", #"{"symlinks": {"/etc/app": "conf"}, "copies": {"/etc/small/deep/large": "large"}}"#)
             output = try refused([host])
-            #expect(output.text.contains(/web1: 131\.0 kB are needed in \/etc\/small, 65\.5 kB are free\.\n/), "\(output)")
+            #expect(output.text.contains(/web1: not enough space in \/etc\/small: 131\.0 kB needed, 65\.5 kB free\.\n/), "\(output)")
             // Also where a symlink leads there.
             try host.run("ln -s /etc/small /etc/linked")
             try cluster.write("web1/app/manifest.json", #"{"symlinks": {"/etc/app": "conf"}, "copies": {"/etc/linked/large": "large"}}"#)
             output = try refused([host])
-            #expect(output.text.contains(/web1: 131\.0 kB are needed in \/etc\/linked, 65\.5 kB are free\.\n/), "\(output)")
+            #expect(output.text.contains(/web1: not enough space in \/etc\/linked: 131\.0 kB needed, 65\.5 kB free\.\n/), "\(output)")
             try host.run("umount /etc/small && rmdir /etc/small && rm /etc/linked")
             try cluster.write("web1/app/manifest.json", #"{"symlinks": {"/etc/app": "conf"}}"#)
             try cluster.remove("web1/app/large")
@@ -208,7 +210,7 @@ extension EndToEnd {
             try host.run("mount -o remount,size=10m,nr_inodes=60 /var/lib/deptool")
             output = try refused([host])
             #expect(
-                output.text.contains(/web1: room for 103 files is needed in \/var\/lib\/deptool, there is room for [0-9]+\.\n/), "\(output)"
+                output.text.contains(/web1: not enough inodes in \/var\/lib\/deptool: 103 needed, [0-9]+\.\n/), "\(output)"
             )
         }
     }

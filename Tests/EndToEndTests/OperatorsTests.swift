@@ -83,7 +83,7 @@ extension EndToEnd {
             try ann.write("web1/app/conf", "new\n")
             try ann.run("rm -f .deptool/objects/\(manifest.prefix(2))/\(manifest.dropFirst(2)); rm -rf .deptool/tree-cache")
             for command in ["status", "plan"] { try ann.deptool(command).require(0) }
-            #expect(try ann.deptool("plan").text.contains("    ! what is deployed cannot be read (the store lacks object "))
+            #expect(try ann.deptool("plan").text.contains("    ! what is deployed cannot be read (the store does not have object "))
             try ann.deptool("sync", "--ssh-config", ann.sshConfiguration).require(0)
             try ann.deploy("--repair").require(0)
             #expect(try host.read("/etc/app") == "new\n")
@@ -144,7 +144,7 @@ extension EndToEnd {
             deploy.type(line: "y")
             try deploy.expect(
                 """
-                The store knows now what is deployed there. The new plan:
+                The store now knows what is deployed there. The new plan:
 
                 web1
                     update app

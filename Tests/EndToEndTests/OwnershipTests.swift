@@ -106,7 +106,7 @@ import Testing
             refused.errors,
             is: """
                 Error: you did not allow the render hook `\(hook)` for \(checkout)/prod
-                The store's configuration has it. If it shall run before each plan, allow it with `deptool init \(checkout)/prod --render '\(hook)'`; `--no-render` takes the config tree as it is.
+                The store's configuration has it. To run it before each plan, allow it with `deptool init \(checkout)/prod --render '\(hook)'`; `--no-render` takes the config tree as it is.
 
                 """)
         #expect(!sprung)

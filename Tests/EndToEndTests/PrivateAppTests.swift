@@ -88,8 +88,8 @@ extension EndToEnd {
                     """
 
                     web1: /etc/group has no group 'nobody-has-it'.
-                    Correct "group" in the app's manifest.json, or have the group made: a line `g nobody-has-it -` in a file of \
-                    the app's sysusers directory does that.
+                    Correct "group" in the app's manifest.json, or create the group with a line `g nobody-has-it -` in a file of \
+                    the app's sysusers directory.
 
                     Nothing was changed.
 

@@ -23,7 +23,7 @@ extension EndToEnd {
             ] {
                 try cluster.write("web1/web/quadlets/\(name)", content)
                 let output = try cluster.deploy().require(3)
-                #expect(output.text.contains("\nweb1: Podman makes no unit of /etc/containers/systemd/\(name):\n    | "), "\(output)")
+                #expect(output.text.contains("\nweb1: Podman generates no unit from /etc/containers/systemd/\(name):\n    | "), "\(output)")
                 #expect(output.text.contains(complaint), "\(output)")
                 #expect(output.text.contains("The previous state is back."), "\(output)")
                 expect(try host.units(), is: before)
@@ -43,7 +43,7 @@ extension EndToEnd {
             expect(
                 output.stable.split(separator: "\n\n").suffix(2).joined(separator: "\n\n"),
                 is: """
-                    web1: it has no Podman that makes units of quadlets.
+                    web1: no Podman that supports quadlets.
                     Install Podman 4.4 or later on the host, then deploy again.
 
                     Nothing was changed.

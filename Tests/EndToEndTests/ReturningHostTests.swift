@@ -151,7 +151,7 @@ extension EndToEnd {
 
                     web2: /etc/greeting is a file that is not Deptool's, and differs from the config tree's base/text/greeting, \
                     which would take its place.
-                    Compare the two. Move /etc/greeting away on the host, or take its content over into the config tree.
+                    Compare the two. Move /etc/greeting away on the host, or copy its content into the config tree.
 
                     Nothing was changed.
 

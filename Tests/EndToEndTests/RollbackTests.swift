@@ -157,7 +157,7 @@ extension EndToEnd {
                     /etc/systemd/system/web.service is a directory that is not Deptool's, and is in the way of a link.
                     Move /etc/systemd/system/web.service away on the host.
                     unit web.service does not exist
-                    The host is neither in its old nor in its new state. Remove what is in the way on it; whenever Deptool \
+                    The host is in neither its old nor its new state. Remove what is in the way on it; whenever Deptool \
                     connects next (`deptool deploy`, `sync` or `ping`), it tries again to undo this.
 
                     1 host left broken, in N s.
@@ -191,7 +191,7 @@ extension EndToEnd {
                 is: """
                     web1: /etc/app.conf is a file that is not Deptool's, and differs from the config tree's app/app.conf, \
                     which would take its place.
-                    Compare the two. Move /etc/app.conf away on the host, or take its content over into the config tree.
+                    Compare the two. Move /etc/app.conf away on the host, or copy its content into the config tree.
 
                     Nothing was changed.
 
@@ -248,7 +248,7 @@ extension EndToEnd {
             try cluster.write("web1/big/large", String(repeating: "x", count: 5 << 20))
             let output = try cluster.deploy()
             #expect(output.code == 1)
-            #expect(output.text.contains("web1: 5.2 MB are needed in /var/lib/deptool, "), "\(output)")
+            #expect(output.text.contains("web1: not enough space in /var/lib/deptool: 5.2 MB needed, "), "\(output)")
             expect(try host.snapshot(), is: before)
 
             try cluster.remove("web1/big")

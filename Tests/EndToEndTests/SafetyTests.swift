@@ -68,7 +68,7 @@ extension EndToEnd {
 
             #expect(output.code == 3)
             #expect(
-                output.text.contains("The login is not root's, and sudo wants a password, for which nobody could be asked."), "\(output)")
+                output.text.contains("The login is not root's, and sudo needs a password, for which nobody could be asked."), "\(output)")
             #expect(try host.run("ls /etc/sudoers.d") == "README\noperator\n")
             #expect(try host.isLocked == false)
             try cluster.edit("web1/sudo/rules", replacing: "PASSWD", with: "NOPASSWD")
@@ -152,7 +152,7 @@ extension EndToEnd {
                     """
                     web1: sshd would not let you in from its next restart on (allowusers nobody).
                     A new login proves what sshd runs with. List its unit (ssh.service or sshd.service) in "units_enabled", so that it \
-                    restarts; `--guard never` goes without.
+                    restarts; `--guard never` skips the test.
                     The previous state is back.
 
                     Rolled back 1 host, in N s.

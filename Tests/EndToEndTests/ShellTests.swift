@@ -68,9 +68,9 @@ extension EndToEnd {
             expect(
                 try deploy().replacing(/new\.[0-9]+/, with: "new.N"),
                 is: """
-                    web1: Nothing in /var/lib/deptool can be run: /var is mounted with noexec, presumably. Allow it there with
+                    web1: Programs in /var/lib/deptool cannot run, probably because /var is mounted with noexec. Allow it there with
                         mount --bind /var/lib/deptool /var/lib/deptool && mount -o remount,bind,exec /var/lib/deptool
-                    and see that it stays so, in /etc/fstab. The host says:
+                    and make that permanent in /etc/fstab. The host says:
                         | sh: 1: /var/lib/deptool/bin/new.N: Permission denied
                     """)
             #expect(try host.run("find /var/lib/deptool -type f") == "")
@@ -78,13 +78,13 @@ extension EndToEnd {
 
             try mount("size=100k")
             let full = try deploy()
-            #expect(full.contains(/^web1: [0-9.]+ kB are needed in \/var\/lib\/deptool, [0-9.]+ kB are free\.\n/), "\(full)")
+            #expect(full.contains(/^web1: not enough space in \/var\/lib\/deptool: [0-9.]+ kB needed, [0-9.]+ kB free\.\n/), "\(full)")
             #expect(try host.run("find /var/lib/deptool -type f") == "")
             try unmount()
 
             try mount("size=600k")
             try cluster.write("web1/app/large", String(repeating: "x", count: 500_000))
-            #expect(try deploy().contains(" are needed in /var/lib/deptool, "))
+            #expect(try deploy().contains("not enough space in /var/lib/deptool: "))
             #expect(try host.run("ls /var/lib/deptool/apps") == "")
             try unmount()
 

@@ -62,7 +62,7 @@ extension EndToEnd {
             deploy.type("\u{3}")
             let output = try deploy.finish()
             #expect(output.code == 3)
-            #expect(output.text.contains(": given up by the operator\nThe previous state is back.\n"), "\(output)")
+            #expect(output.text.contains(": cancelled by the operator\nThe previous state is back.\n"), "\(output)")
             #expect(try host.links() == "")
             #expect(try host.isLocked == false)
             #expect(try jobs() == "")

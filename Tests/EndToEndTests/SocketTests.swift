@@ -98,7 +98,7 @@ extension EndToEnd {
                 output.stable.split(separator: "\n\n").suffix(2).joined(separator: "\n\n"),
                 is: """
                     web1: unit app.service runs and has to be restarted or stopped, and systemd refuses that (RefuseManualStop=yes).
-                    Take app.service out of "units_enabled", or boot the host when its configuration has changed.
+                    Take app.service out of "units_enabled", or reboot the host after its configuration has changed.
 
                     Nothing was changed.
 

@@ -72,10 +72,10 @@ extension EndToEnd {
             }
             let wrong = try refuse("one", "two", "three")
             #expect(wrong.contains("\n  web1: wrong password for sudo\n"), "\(wrong)")
-            #expect(wrong.contains("\nweb1: sudo did not take the password, and nothing was run.\n"))
+            #expect(wrong.contains("\nweb1: sudo rejected the password. Nothing was run.\n"))
             #expect(!wrong.contains("DEPTOOL-PASSWORD"))
             let none = try refuse("\u{4}")
-            #expect(none.contains("\n  web1: sudo wants a password\n"), "\(none)")
+            #expect(none.contains("\n  web1: sudo needs a password\n"), "\(none)")
             #expect(try host.attempt("test -e /var/lib/deptool").code == 1)
 
             // In a pseudo-terminal of its own, bytes still arrive as they were sent.
@@ -95,7 +95,7 @@ extension EndToEnd {
             #expect(forbidden.contains("\n  web1: sudo does not allow it\n"), "\(forbidden)")
             try host.write("/etc/sudoers.d/operator", "Defaults requiretty\noperator ALL=(ALL) NOPASSWD: ALL\n")
             let output = try cluster.deploy().require(1)
-            #expect(output.text.contains("\n  web1: sudo wants a terminal\n"), "\(output)")
+            #expect(output.text.contains("\n  web1: sudo needs a terminal\n"), "\(output)")
             try host.run("rm /usr/bin/sudo")
             let missing = try cluster.deploy().require(1)
             #expect(missing.text.contains("\n  web1: no sudo there\n"), "\(missing)")

@@ -96,7 +96,7 @@ extension EndToEnd {
             given.type("\u{3}")
             let output = try given.finish()
             #expect(output.code == 3)
-            #expect(output.text.contains("\nweb1: given up by the operator\n"), "\(output)")
+            #expect(output.text.contains("\nweb1: cancelled by the operator\n"), "\(output)")
             try expectOldState()
 
             // And leaves without waiting.

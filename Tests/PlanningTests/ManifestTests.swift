@@ -52,9 +52,15 @@ import Testing
         (#"{"systemd": {"enabled": []}}"#, 1, "unknown key 'systemd.enabled'; there are 'systemd.units_enabled' and 'systemd.on_change'"),
         (#"{"systemd": {"units_enabled": "a.service"}}"#, 1, "'systemd.units_enabled' must be a list, not a string"),
         (#"{"systemd": {"units_enabled": [{}]}}"#, 1, "'systemd.units_enabled' must be unit names, not an object"),
-        ("{\"systemd\": {\"units_enabled\": [\n\"a.service\",\n\"b\"]}}", 3, "'b' is no name of a systemd unit, such as 'nginx.service'"),
-        (#"{"systemd": {"units_enabled": ["../a.service"]}}"#, 1, "'../a.service' is no name of a systemd unit, such as 'nginx.service'"),
-        (#"{"systemd": {"units_enabled": ["-a.service"]}}"#, 1, "'-a.service' is no name of a systemd unit, such as 'nginx.service'"),
+        (
+            "{\"systemd\": {\"units_enabled\": [\n\"a.service\",\n\"b\"]}}", 3,
+            "'b' is not the name of a systemd unit, such as 'nginx.service'"
+        ),
+        (
+            #"{"systemd": {"units_enabled": ["../a.service"]}}"#, 1,
+            "'../a.service' is not the name of a systemd unit, such as 'nginx.service'"
+        ),
+        (#"{"systemd": {"units_enabled": ["-a.service"]}}"#, 1, "'-a.service' is not the name of a systemd unit, such as 'nginx.service'"),
         (
             "{\"systemd\": {\"units_enabled\": [\n\"work@.service\"]}}", 2,
             "'work@.service' is a template, which cannot run; list an instance of it, such as 'work@1.service'"
@@ -80,32 +86,32 @@ import Testing
             #"{"systemd": {"units_enabled": ["dev-sda1.device"]}}"#, 1,
             "'dev-sda1.device' comes and goes with the device, and cannot be enabled; list a unit that binds to it"
         ),
-        (#"{"systemd": {"units_enabled": [".service"]}}"#, 1, "'.service' is no name of a systemd unit, such as 'nginx.service'"),
+        (#"{"systemd": {"units_enabled": [".service"]}}"#, 1, "'.service' is not the name of a systemd unit, such as 'nginx.service'"),
         ("{\"systemd\": {\"units_enabled\": [\"a.service\",\n\"a.service\"]}}", 2, "the unit a.service is there twice"),
         ("{\"symlinks\": {},\n\"symlinks\": {}}", 2, "the key 'symlinks' is there twice"),
         (#"{"symlinks": {"/a": "b", "/a": "c"}}"#, 1, "the key '/a' is there twice"),
         (#"{"symlinks": {"/a": 1}}"#, 1, "'symlinks./a' must be a path in the app, not a number"),
-        (#"{"symlinks": {"etc/a": "b"}}"#, 1, "the link 'etc/a' is not a path that Deptool takes: it does not start with '/'"),
-        (#"{"symlinks": {"": "b"}}"#, 1, "the link '' is not a path that Deptool takes: it is empty"),
-        (#"{"symlinks": {"/": "b"}}"#, 1, "the link '/' is not a path that Deptool takes: it is empty"),
+        (#"{"symlinks": {"etc/a": "b"}}"#, 1, "the link 'etc/a' is not a valid path: it does not start with '/'"),
+        (#"{"symlinks": {"": "b"}}"#, 1, "the link '' is not a valid path: it is empty"),
+        (#"{"symlinks": {"/": "b"}}"#, 1, "the link '/' is not a valid path: it is empty"),
         (
             #"{"symlinks": {"/etc/../a": "b"}}"#, 1,
-            "the link '/etc/../a' is not a path that Deptool takes: it has an empty, '.' or '..' component"
+            "the link '/etc/../a' is not a valid path: it has an empty, '.' or '..' component"
         ),
         (
             #"{"symlinks": {"/etc/a/": "b"}}"#, 1,
-            "the link '/etc/a/' is not a path that Deptool takes: it has an empty, '.' or '..' component"
+            "the link '/etc/a/' is not a valid path: it has an empty, '.' or '..' component"
         ),
-        (#"{"symlinks": {"/etc/a": "/b"}}"#, 1, "the link source '/b' is no path in the app: it starts with '/'"),
-        (#"{"symlinks": {"/etc/a": ""}}"#, 1, "the link source '' is no path in the app: it is empty"),
+        (#"{"symlinks": {"/etc/a": "/b"}}"#, 1, "the link source '/b' is not a path in the app: it starts with '/'"),
+        (#"{"symlinks": {"/etc/a": ""}}"#, 1, "the link source '' is not a path in the app: it is empty"),
         (
             #"{"symlinks": {"/etc/a": "b/../../c"}}"#, 1,
-            "the link source 'b/../../c' is no path in the app: it has an empty, '.' or '..' component"
+            "the link source 'b/../../c' is not a path in the app: it has an empty, '.' or '..' component"
         ),
-        (#"{"symlinks": {"/etc/a": "b\u0000"}}"#, 1, "the link source 'b\0' is no path in the app: it has a control character"),
+        (#"{"symlinks": {"/etc/a": "b\u0000"}}"#, 1, "the link source 'b\0' is not a path in the app: it has a control character"),
         (#"{"private": "yes"}"#, 1, "'private' must be true or false, not a string"),
         (#"{"private": true, "group": 3}"#, 1, "'group' must be a group's name, not a number"),
-        (#"{"private": true, "group": "a:b"}"#, 1, "'a:b' is no name of a group"),
+        (#"{"private": true, "group": "a:b"}"#, 1, "'a:b' is not the name of a group"),
         ("{\n\"group\": \"nsd\"}", 2, #"'group' says who else can read a private app, and this one is not: add "private": true"#),
         (
             "{\"private\": false,\n\"group\": \"nsd\"}", 2,

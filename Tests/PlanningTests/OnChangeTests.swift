@@ -163,7 +163,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("{\"nginx\": {\"reload\": [\"a\"]}}", "'nginx' is no name of a systemd unit, such as 'nginx.service'"),
+        ("{\"nginx\": {\"reload\": [\"a\"]}}", "'nginx' is not the name of a systemd unit, such as 'nginx.service'"),
         ("{\"x.service\": {}}", "'systemd.on_change.x.service' has no rule; add 'reload', 'restart' or 'nothing' with a list of paths"),
         ("{\"x.service\": {\"reload\": [\"a\"], \"nothing\": [\"a\"]}}", "the path 'a' of x.service is there twice"),
         ("{\"x.service\": {\"reload\": [\"a\", \"a/\"]}}", "the path 'a/' of x.service is there twice"),

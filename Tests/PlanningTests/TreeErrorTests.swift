@@ -231,17 +231,18 @@ import Testing
         func text(_ problem: TreeError) -> String { "\(problem.place): \(problem.phrase)" }
         #expect(
             text(TreeError(host: host, app: app, file: "manifest.json", .format(.badUnit("x", line: 7))))
-                == "web1/nginx/manifest.json:7: 'x' is no name of a systemd unit, such as 'nginx.service'")
+                == "web1/nginx/manifest.json:7: 'x' is not the name of a systemd unit, such as 'nginx.service'")
         #expect(text(TreeError(host: host, file: "host.json", .tooLarge(limit: 1 << 20))) == "web1/host.json: larger than 1024 KiB")
         #expect(
             text(TreeError(host: host, .badAppName("a b")))
-                == "web1: 'a b' is no name for an app: letters, digits, '.', '-', '_', '@' and '+', the first a letter, digit or '_'")
+                == "web1: 'a b' is not a name for an app: use letters, digits, '.', '-', '_', '@' and '+', the first a letter, digit or '_'"
+        )
         #expect(
             text(TreeError(host: host, .badHostName("a b")))
-                == "web1: 'a b' is no name for a host: letters, digits, '.', '-' and '_', the first a letter or digit")
+                == "web1: 'a b' is not a name for a host: use letters, digits, '.', '-' and '_', the first a letter or digit")
         #expect(
             text(TreeError(host: host, app: app, file: "a", .badPath(.tooLong)))
-                == "web1/nginx/a: not a path that Deptool takes: it is too long")
+                == "web1/nginx/a: not a valid path: it is too long")
         #expect(text(TreeError(host: host, app: app, file: "a", .notAFile)) == "web1/nginx/a: neither a file nor a directory")
     }
 

@@ -123,7 +123,7 @@ import Testing
                 web1 does not let \(settings.user) in.
                     \(wrong) (ssh-ed25519): refused
                     \(broken): cannot be read: not a private key
-                    \(rsa) (ssh-rsa): refused, for its SHA-1 signature perhaps
+                    \(rsa) (ssh-rsa): refused, perhaps because of its SHA-1 signature
                 Deptool's SSH library (libssh2 before 1.11) signs with RSA keys in a way that OpenSSH 8.8 and later \
                 refuse. Add the key to ssh-agent, or use an Ed25519 key.
                 """)

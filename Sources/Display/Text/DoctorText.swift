@@ -36,7 +36,7 @@ extension Diagnosis {
         case .hostname(let name, let expected?) where name != expected:
             return [failure("hostname", .wrongHostname(expected: expected, found: name), host)]
         case .hostname(let name, _): return [Diagnosis("hostname", .ok, visible(name))]
-        case .space(nil): return [Diagnosis("space", .warn, "df does not say how much there is in /var/lib/deptool")]
+        case .space(nil): return [Diagnosis("space", .warn, "df does not report the free space in /var/lib/deptool")]
         case .space(let bytes?):
             let text = "\(size(bytes)) left in /var/lib/deptool"
             let help = "Make room in /var: each app is there twice, as it is and as it was before."
@@ -56,7 +56,7 @@ extension Diagnosis {
             return [
                 Diagnosis(
                     "programs", .fail, "there is no \(visible(missing.joined(separator: ", no ")))",
-                    help: "Bringing the agent takes a shell and coreutils, or busybox.")
+                    help: "Installing the agent needs a shell and coreutils, or busybox.")
             ]
         case .programs: return [Diagnosis("programs", .ok, "the shell and coreutils are there")]
         case .systemd(let version?, _): return [Diagnosis("systemd", .ok, visible(version))]
@@ -66,17 +66,17 @@ extension Diagnosis {
                     "systemd", isNeeded ? .fail : .warn, "systemd does not run there",
                     help: "Files and links can be deployed without it, units cannot.")
             ]
-        case .boot(mount: "/", _): return [Diagnosis("boot", .ok, "/var/lib/deptool is there from the first moment")]
+        case .boot(mount: "/", _): return [Diagnosis("boot", .ok, "/var/lib/deptool is available from the start of the boot")]
         case .boot(let mount, let links):
             guard let first = links.first else {
-                return [Diagnosis("boot", .ok, "\(visible(mount)) is mounted in the course of the boot; what is placed is there before")]
+                return [Diagnosis("boot", .ok, "\(visible(mount)) is mounted during the boot; what is placed is there before")]
             }
             return [
                 Diagnosis(
                     "boot", .warn,
-                    "\(visible(mount)) is mounted in the course of the boot, and \(visible(first.text)) is read before"
+                    "\(visible(mount)) is mounted during the boot, and \(visible(first.text)) is read before"
                         + (links.count == 1 ? "" : ", as \(count(links.count - 1, "other symlink"))"),
-                    help: "Its symlink leads nowhere then. List it under 'copies' in the manifest instead of 'symlinks'.")
+                    help: "Its symlink dangles until then. List it under 'copies' in the manifest instead of 'symlinks'.")
             ]
         case .quadlets(_, isNeeded: false): return []
         case .quadlets(true, _): return [Diagnosis("quadlets", .ok, "Podman's generator is there")]

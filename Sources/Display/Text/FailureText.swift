@@ -12,7 +12,7 @@ extension AgentError {
         case .unit(_, .tooSlow(_, let seconds), let journal):
             withJournal(journal) + "\nIf it needs that long, say so in its app's manifest.json: \"timeout\": \(seconds * 2)"
         case .unit(let unit, .conflict(let other), _):
-            problem.phrase + ".\nIf \(other.text) shall run instead of \(unit.text), stop and disable \(unit.text) on the host first."
+            problem.phrase + ".\nTo run \(other.text) instead, stop and disable \(unit.text) on the host first."
         case .unit(_, .refusesStop, _), .unit(_, .refusesStart, _): withAdvice
         case .unit(_, _, let journal): withJournal(journal)
         case .check(_, .command(_, _, let output)) where !output.isEmpty: problem.phrase + ":\n" + quoted(output)
@@ -26,7 +26,7 @@ extension AgentError {
                 + (writer.isEmpty ? "." : ", whose agent is \(visible(writer)), or a newer one.")
         case .noQuadletUnit(_, let output) where !output.isEmpty: problem.phrase + ":\n" + quoted(output)
         case .disconnected:
-            problem.phrase + ". Deptool only finishes under the eyes of the operator; run `deptool deploy` again."
+            problem.phrase + ". A deploy is committed only while you are connected; run `deptool deploy` again."
         case .unreadable(let path, _):
             problem.phrase + ".\nIf nothing else explains it, the file was damaged: move \(visible(path)) away on the host."
         default: problem.phrase
@@ -51,11 +51,11 @@ extension Problem {
             "unit \(unit.text) did not become active, or did not stay so"
         case .unit(let unit, let problem, _): "unit \(unit.text) \(problem.phrase)"
         case .occupied(let path, let occupant, _): "\(visible(path.text)) is \(occupant.phrase) that is not Deptool's"
-        case .noQuadlets: "it has no Podman that makes units of quadlets"
-        case .noQuadletUnit(let path, _): "Podman makes no unit of \(visible(path.text))"
+        case .noQuadlets: "no Podman that supports quadlets"
+        case .noQuadletUnit(let path, _): "Podman generates no unit from \(visible(path.text))"
         case .noGroup(let group): "/etc/group has no group '\(group.text)'"
-        case .corrupt(let path): "the content of \(visible(path)) is not what it should be"
-        case .cancelled: "given up by the operator"
+        case .corrupt(let path): "the content of \(visible(path)) is damaged"
+        case .cancelled: "cancelled by the operator"
         case .disconnected: "the connection to the operator was lost"
         case .notConfirmed(let seconds):
             "no new login to the host worked\(seconds > 0 ? " within \(seconds) s" : ""), so this would have locked you out"
@@ -64,7 +64,7 @@ extension Problem {
         case .programRefused(nil): "your confirmation program did not end within 5 minutes"
         case .agentDied: "the agent was killed"
         case .interrupted: "an earlier deploy was interrupted"
-        case .protocolViolation: "the agent was asked for something that makes no sense"
+        case .protocolViolation: "the agent received an invalid request"
         case .noUser(let user): "/etc/passwd has no user '\(user.text)'"
         case .unitAlias(let unit, let name): "unit \(unit.text) is another name of \(visible(name))"
         case .placedChanged(let path): "\(visible(path.text)) was changed on the host since it was deployed"
@@ -75,9 +75,9 @@ extension Problem {
         case .extendedAccess(let path, "security.capability"): "\(visible(path.text)) has capabilities, which it would lose"
         case .extendedAccess(let path, _): "\(visible(path.text)) has an access control list, which it would lose"
         case .noRoom(let directory, let needed, let available):
-            "\(size(needed)) are needed in \(visible(directory.text)), \(size(available)) are free"
+            "not enough space in \(visible(directory.text)): \(size(needed)) needed, \(size(available)) free"
         case .noInodes(let needed, let available):
-            "room for \(count(Int(clamping: needed), "file")) is needed in \(Layout.root.text), there is room for \(available)"
+            "not enough inodes in \(Layout.root.text): \(needed) needed, \(available) free"
         case .check(let app, .command(let arguments, let status, _)):
             "check \(commandLine(arguments)) of \(app.text) \(killed(by: status) ?? "failed (status \(status))")"
         case .check(let app, .timeout(let arguments, let seconds)):

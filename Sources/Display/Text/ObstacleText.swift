@@ -57,14 +57,14 @@ extension Problem {
         switch self {
         case .unit(let unit, .refusesStop, _):
             let units = isOne ? unit.text : "them"
-            return "Take \(units) out of \"units_enabled\", or boot the host when \(isOne ? "its" : "their") configuration has changed."
+            return "Take \(units) out of \"units_enabled\", or reboot the host after \(isOne ? "its" : "their") configuration has changed."
         case .unit(let unit, .refusesStart, _):
             return
                 "Take \(isOne ? unit.text : "them") out of \"units_enabled\", and list \(isOne ? "a unit that starts it" : "units that start them")."
         case .occupied(let path, .file, _?):
             return isOne
-                ? "Compare the two. Move \(visible(path.text)) away on the host, or take its content over into the config tree."
-                : "Compare each with the config tree. Move them away on the host, or take their content over into the config tree."
+                ? "Compare the two. Move \(visible(path.text)) away on the host, or copy its content into the config tree."
+                : "Compare each with the config tree. Move them away on the host, or copy their content into the config tree."
         case .occupied(let path, _, _?):
             return isOne
                 ? "Move \(visible(path.text)) away on the host, or remove the link from the config tree."
@@ -78,20 +78,20 @@ extension Problem {
             return "A check runs in a copy of the host, made of namespaces and an overlay, which a container may not allow. "
                 + "`--no-checks` deploys without checks."
         case .noGroup(let group):
-            return "Correct \"group\" in the app's manifest.json, or have the group made: "
-                + "a line `g \(isOne ? group.text : "GROUP") -` in a file of the app's sysusers directory does that."
+            return "Correct \"group\" in the app's manifest.json, or create the group with "
+                + "a line `g \(isOne ? group.text : "GROUP") -` in a file of the app's sysusers directory."
         case .noUser(let user):
-            return "Correct \"owner\" in the app's manifest.json, or have the user made: "
-                + "a line `u \(isOne ? user.text : "USER") -` in a file of the app's sysusers directory does that."
+            return "Correct \"owner\" in the app's manifest.json, or create the user with "
+                + "a line `u \(isOne ? user.text : "USER") -` in a file of the app's sysusers directory."
         case .unitAlias(_, let name):
             return "List \(isOne ? "it as '\(visible(name))'" : "the units by these names") in the app's manifest.json."
         case .placedChanged(let path):
-            return "`deptool verify` shows how. Take the change over into the config tree, or have it undone: "
+            return "`deptool verify` shows how. Copy the change into the config tree, or undo it: "
                 + "`deptool deploy --repair` keeps \(isOne ? visible(path.text) : "such files") in \(Layout.store.text)/kept."
         case .noQuadlets: return "Install Podman 4.4 or later on the host, then deploy again."
         case .fixed(let path, code: 16):
             return "Unmount \(isOne ? visible(path.text) : "them"), or take \(isOne ? "it" : "them") out of the config tree. "
-                + "What container software mounts, it writes itself."
+                + "Container software writes the files that it mounts."
         case .fixed(_, code: 30): return "Mount it so that root can write there, or take what belongs there out of the config tree."
         case .fixed(let path, code: 1):
             return

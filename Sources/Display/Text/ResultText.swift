@@ -58,10 +58,10 @@ extension Outcome.Remainder {
     fileprivate var advice: String {
         switch self {
         case .files:
-            "The host is neither in its old nor in its new state. Remove what is in the way on it; whenever Deptool connects next "
+            "The host is in neither its old nor its new state. Remove what is in the way on it; whenever Deptool connects next "
                 + "(`deptool deploy`, `sync` or `ping`), it tries again to undo this."
         case .units:
-            "All files on the host are as they were before, but not all units. Nothing tries that again: log in and see to "
+            "All files on the host are as they were before, but not all units. Deptool does not retry that: log in and repair "
                 + "them, or deploy what mends them."
         }
     }
@@ -81,7 +81,7 @@ extension HostError {
     package var phrase: String {
         switch self {
         case .ssh(let error): error.phrase
-        case .noAgents: "this deptool carries no agents"
+        case .noAgents: "this build of deptool contains no agents"
         case .unknownCPU(let machine, _): "no agent for \(visible(machine))"
         case .bootstrap(let stage, _): "cannot install the agent (\(visible(stage)))"
         case .noAgentSpoke: "the agent did not start"
@@ -91,18 +91,18 @@ extension HostError {
         case .broken(let failure, _, _): "an earlier deploy could not be undone: \(failure.phrase)"
         case .refused(let failure): failure.phrase
         case .obstructed(let failures, let more): AgentError.phrase(of: failures, more: more)
-        case .malformed(let problem): "sent something that is no message: \(problem.phrase)"
-        case .unexpected: "sent a message that makes no sense here"
+        case .malformed(let problem): "sent an invalid message: \(problem.phrase)"
+        case .unexpected: "sent an unexpected message"
         case .store(let error): error.phrase
-        case .inconsistentRecord: "its record does not fit together"
+        case .inconsistentRecord: "its record contradicts itself"
         case .unreadable(let gap): "what is deployed there cannot be read: \(visible(gap))"
         case .busy(let holder): "locked by \(visible(holder.name))"
         case .otherHostNotReady: "not changed, since another host is not ready"
-        case .calledOff: "not changed, as you wished"
+        case .calledOff: "not changed: you cancelled"
         case .sshdRefuses(let setting): "sshd does not let you in (\(visible(setting)))"
-        case .sshdUntested([]): "nothing could test whether sshd lets you in after its next restart"
+        case .sshdUntested([]): "Deptool could not test whether sshd lets you in after its next restart"
         case .sshdUntested(let settings):
-            "nothing could test whether sshd lets you in after its next restart, as "
+            "Deptool could not test whether sshd lets you in after its next restart, as "
                 + settings.map(visible).joined(separator: ", ") + (settings.count == 1 ? " changes" : " change")
         }
     }
@@ -110,13 +110,13 @@ extension HostError {
     /// Advice for tests of sshd's files that prove nothing.
     static let adviceForSSHD =
         "A new login proves what sshd runs with. List its unit (ssh.service or sshd.service) in \"units_enabled\", so that it "
-        + "restarts; `--guard never` goes without."
+        + "restarts; `--guard never` skips the test."
 
     /// The cause and the remedy; nil if the phrase is enough.
     func explanation(_ host: Hostname) -> String? {
         switch self {
         case .ssh(let error): error.explanation(host: host.text)
-        case .noAgents: "It was built by a plain `swift build`. `make build` makes one that carries them."
+        case .noAgents: "It was built by a plain `swift build`. `make build` makes one that contains them."
         case .unknownCPU(_, let cpus): "Deptool has agents for Linux on \(cpus.joined(separator: " and "))."
         case .bootstrap(let stage, let printed): bootstrap(stage, printed)
         case .noAgentSpoke(let status, let printed): silence(status, printed)
@@ -135,7 +135,7 @@ extension HostError {
         case .obstructed(let failures, let more): AgentError.explanation(of: failures, more: more)
         case .malformed, .unexpected: "The agent on the host may have been tampered with, or something else answers there."
         case .store(let error): error.explanation
-        case .inconsistentRecord: "What the host says is deployed cannot be verified. It was left alone."
+        case .inconsistentRecord: "The host's record of what is deployed cannot be verified. The host was left alone."
         case .unreadable: "The next `deptool deploy` of a change deploys it as a whole."
         case .busy(let holder):
             "\(visible(holder.name)) is deploying to it. Wait until that is done, then run `deptool deploy` again."
@@ -150,11 +150,11 @@ extension HostError {
             case "mkdir": "Creating its directory below /var/lib/deptool failed."
             case "write": "Writing it to /var/lib/deptool failed, or the connection was cut: is the disk full?"
             case "noexec":
-                "Nothing in /var/lib/deptool can be run: /var is mounted with noexec, presumably. Allow it there with\n"
+                "Programs in /var/lib/deptool cannot run, probably because /var is mounted with noexec. Allow it there with\n"
                     + "    mount --bind /var/lib/deptool /var/lib/deptool && mount -o remount,bind,exec /var/lib/deptool\n"
-                    + "and see that it stays so, in /etc/fstab."
-            case "owner": "/var/lib/deptool/bin belongs to somebody else than root, who could change what is run. Remove it."
-            case "hash": "What arrived on the host is not what was sent."
+                    + "and make that permanent in /etc/fstab."
+            case "owner": "/var/lib/deptool/bin does not belong to root, so its owner could replace the agent. Remove it."
+            case "hash": "The agent was damaged on its way to the host."
             default: "Putting it into place in /var/lib/deptool failed."
             }
         return printed.isEmpty ? what : what + " The host says:\n" + quoted(tail(printed))
@@ -181,9 +181,9 @@ extension HostError {
 extension SudoProblem {
     var phrase: String {
         switch self {
-        case .passwordNeeded: "sudo wants a password"
+        case .passwordNeeded: "sudo needs a password"
         case .passwordWrong: "wrong password for sudo"
-        case .terminalNeeded: "sudo wants a terminal"
+        case .terminalNeeded: "sudo needs a terminal"
         case .notAllowed: "sudo does not allow it"
         case .notInstalled: "no sudo there"
         }
@@ -193,10 +193,10 @@ extension SudoProblem {
         switch self {
         case .passwordNeeded:
             """
-            The login is not root's, and sudo wants a password, for which nobody could be asked.
+            The login is not root's, and sudo needs a password, for which nobody could be asked.
             Deploy from a terminal, log in as root, or allow the user to run `sh` without: `NOPASSWD:` in sudoers.
             """
-        case .passwordWrong: "sudo did not take the password, and nothing was run."
+        case .passwordWrong: "sudo rejected the password. Nothing was run."
         case .terminalNeeded:
             """
             sudo only works at a terminal there, which would spoil what Deptool sends.

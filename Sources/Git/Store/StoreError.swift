@@ -58,7 +58,7 @@ package enum StoreError: Error, Hashable, Sendable {
         case .unknownStore(let path): "the store \(visible(path)) is neither made nor adopted by you"
         case .noHome: "you have no home directory"
         case .unusableFormat(let path, let setting): "the repository \(visible(path)) cannot be a store: \(visible(setting))"
-        case .missingObject(let id): "the store lacks object \(id.short)"
+        case .missingObject(let id): "the store does not have object \(id.short)"
         case .unknownCommit(let digits): "the store has no commit '\(digits)'"
         case .ambiguousCommit(let digits): "several commits of the store begin with '\(digits)'"
         case .damagedObject(let id): "object \(id.short) of the store is damaged"
@@ -81,9 +81,9 @@ package enum StoreError: Error, Hashable, Sendable {
         case .notAStore(let path):
             "A store is a bare Git repository. Move \(path) away, then run `deptool init`."
         case .exposed(_, .owner(let uid)):
-            "What another user can change is not used, because it decides what is deployed and run. Run deptool as that user\(csys_getuid() == 0 && uid != 0 ? ", without sudo" : ""), or keep a store of your own elsewhere and name it with DEPTOOL_STORE."
+            "Deptool does not use what another user can change, because it decides what is deployed and run. Run deptool as that user\(csys_getuid() == 0 && uid != 0 ? ", without sudo" : ""), or keep a store of your own elsewhere and name it with DEPTOOL_STORE."
         case .exposed(let path, .writable):
-            "What other users can change is not used, because it decides what is deployed and run. Take that right away with `chmod go-w \(visible(path))`, or move the store elsewhere and name it with DEPTOOL_STORE."
+            "Deptool does not use what other users can change, because it decides what is deployed and run. Take that right away with `chmod go-w \(visible(path))`, or move the store elsewhere and name it with DEPTOOL_STORE."
         case .exposed(_, .symlink): "It could lead anywhere. Name the store itself with DEPTOOL_STORE."
         case .unknownStore(let path):
             "It may have come with somebody else's files. If you trust it, \(Self.adoption(of: path))."

@@ -53,14 +53,14 @@ package enum FormatError: Error, Hashable, Sendable {
                 + known.dropLast().map { "'\($0)'" }.joined(separator: ", ") + (known.count == 1 ? "" : " and ")
                 + known.suffix(1).map { "'\($0)'" }.joined()
         case .duplicate(let what, _): "\(what) is there twice"
-        case .badUnit(let name, _): "'\(name)' is no name of a systemd unit, such as 'nginx.service'"
+        case .badUnit(let name, _): "'\(name)' is not the name of a systemd unit, such as 'nginx.service'"
         case .unstartable(let name, _, let kind): kind.phrase(name)
-        case .badGroup(let name, _): "'\(name)' is no name of a group"
-        case .badUser(let name, _): "'\(name)' is no name of a user"
+        case .badGroup(let name, _): "'\(name)' is not the name of a group"
+        case .badUser(let name, _): "'\(name)' is not the name of a user"
         case .missingKey(let key, _): "'\(key)' is missing"
         case .groupOfPublic: "'group' says who else can read a private app, and this one is not: add \"private\": true"
         case .badProgram(let program, _):
-            "'\(program)' is no program: write an absolute path, such as '/usr/sbin/nginx', or './' and a file of the app"
+            "'\(program)' is not a program: write an absolute path, such as '/usr/sbin/nginx', or './' and a file of the app"
         case .noProgram(let program, _, isThere: true): "the check '\(program)' is not executable"
         case .noProgram(let program, _, _): "the app has no '\(program)' for the check"
         case .badProbe(let problem, _): problem
@@ -72,8 +72,8 @@ package enum FormatError: Error, Hashable, Sendable {
             unit.text.hasSuffix(".service")
                 ? "'\(unit.text)' cannot be reloaded: its unit file has neither 'ExecReload=' nor 'Type=notify-reload'"
                 : "'\(unit.text)' cannot be reloaded: only services and mounts can"
-        case .badLink(let path, _, let problem): "the link '\(path)' is not a path that Deptool takes: \(problem.phrase)"
-        case .badSource(let path, _, let problem): "the link source '\(path)' is no path in the app: \(problem.phrase)"
+        case .badLink(let path, _, let problem): "the link '\(path)' is not a valid path: \(problem.phrase)"
+        case .badSource(let path, _, let problem): "the link source '\(path)' is not a path in the app: \(problem.phrase)"
         }
     }
 

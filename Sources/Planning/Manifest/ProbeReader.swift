@@ -73,7 +73,7 @@ struct ProbeReader {
                 throw problem(
                     text.hasPrefix("https:")
                         ? Self.noTLS
-                        : "'\(text)' is no URL such as 'http://127.0.0.1:8080/up'", kind)
+                        : "'\(text)' is not a URL such as 'http://127.0.0.1:8080/up'", kind)
             }
             let rest = text.dropFirst(7)
             let slash = rest.firstIndex(of: "/") ?? rest.endIndex
@@ -89,23 +89,24 @@ struct ProbeReader {
             guard let endpoint = Endpoint(text[...], defaultPort: nil) else { throw problem(badAddress(text, "127.0.0.1:5432"), kind) }
             return .tcp(endpoint)
         case "unix":
-            guard let path = try? AbsolutePath(text) else { throw problem("'\(text)' is no absolute path of a socket", kind) }
+            guard let path = try? AbsolutePath(text) else { throw problem("'\(text)' is not the absolute path of a socket", kind) }
             guard text.utf8.count <= 107 else { throw problem("'\(text)' is too long for a socket: at most 107 bytes", kind) }
             return .unix(path)
         case "dns":
             guard let endpoint = Endpoint(text[...], defaultPort: 53) else { throw problem(badAddress(text, "127.0.0.1"), kind) }
             guard let name = try self.text("name") else { throw .missingKey("health.name", line: line) }
-            guard let domain = DomainName(name) else { throw problem("'\(name)' is no domain name", "name") }
+            guard let domain = DomainName(name) else { throw problem("'\(name)' is not a domain name", "name") }
             let word = try self.text("type") ?? "A"
             guard let type = RecordType.allCases.first(where: { $0.name == word.uppercased() }) else {
                 throw problem(
-                    "'\(word)' is no type of record that a probe knows: " + RecordType.allCases.map(\.name).joined(separator: ", "), "type")
+                    "'\(word)' is not a record type that probes support: " + RecordType.allCases.map(\.name).joined(separator: ", "), "type"
+                )
             }
             return .dns(endpoint, name: domain, type: type)
         default:
             if let unstartable = UnitKind(unstartable: text) { throw .unstartable(text, line: line, unstartable) }
             guard let unit = UnitName(text), text.hasSuffix(".service") else {
-                throw problem("'\(text)' is no service, such as 'smoke-test.service'", kind)
+                throw problem("'\(text)' is not a service, such as 'smoke-test.service'", kind)
             }
             return .unit(unit)
         }

@@ -78,10 +78,10 @@ package struct TreeError: Error, Hashable, Sendable {
         case .idle(let file): file.phrase
         case .ownName(let unit): "'\(unit)' is a name of Deptool's own units, which begin with '\(Layout.unitPrefix)'; give it another"
         case .badAppName(let name):
-            "'\(name)' is no name for an app: letters, digits, '.', '-', '_', '@' and '+', the first a letter, digit or '_'"
+            "'\(name)' is not a name for an app: use letters, digits, '.', '-', '_', '@' and '+', the first a letter, digit or '_'"
         case .badHostName(let name):
-            "'\(name)' is no name for a host: letters, digits, '.', '-' and '_', the first a letter or digit"
-        case .badPath(let problem): "not a path that Deptool takes: \(problem.phrase)"
+            "'\(name)' is not a name for a host: use letters, digits, '.', '-' and '_', the first a letter or digit"
+        case .badPath(let problem): "not a valid path: \(problem.phrase)"
         case .notAFile: "neither a file nor a directory"
         case .tooManyFiles(let count, let bytes):
             "\(count) files are too many for one host: their names take \(bytes / 1_000_000) MB of at most \(HostTree.maximumListed / 1_000_000) MB; "

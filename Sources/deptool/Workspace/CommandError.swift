@@ -37,7 +37,7 @@ struct CommandError: Error, CustomStringConvertible {
                     + "The hosts are: \(known.map(\.text).joined(separator: ", "))")
         case .nothingToUndo:
             self.init(
-                "nothing that this store deployed to the cluster is there to be undone",
+                "this store has deployed nothing to the cluster that could be undone",
                 "`deptool undo --to COMMIT` brings hosts to any commit of `deptool log`.")
         case .unknownBefore(let hosts):
             self.init(

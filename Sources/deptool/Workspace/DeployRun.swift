@@ -41,7 +41,7 @@ struct DeployRun {
             if !isJSON { Terminal.write("\n") }
             let results = try await carryOut(ready, program)
             guard replans(results, ready) else { throw ExitCode(Self.status(results)) }
-            Terminal.write("The store knows now what is deployed there. The new plan:\n\n")
+            Terminal.write("The store now knows what is deployed there. The new plan:\n\n")
         }
     }
 

@@ -49,7 +49,7 @@ enum LocalDoctor {
         guard store.hasConfiguredAuthor else {
             return Diagnosis(
                 "git author", .warn, "\(visible(author.text)), made up from the login",
-                help: "Others see it in logs and locks. Say who you are with `git config --global user.name` and `user.email`.")
+                help: "Others see it in logs and locks. Set your name with `git config --global user.name` and `user.email`.")
         }
         return Diagnosis("git author", .ok, visible(author.text))
     }
@@ -61,7 +61,7 @@ enum LocalDoctor {
             cpus.isEmpty
             ? Diagnosis(
                 "agents", .fail, HostError.noAgents.phrase,
-                help: "It was built by a plain `swift build`. `make build` makes one that carries them.")
+                help: "It was built by a plain `swift build`. `make build` makes one that contains them.")
             : Diagnosis("agents", .ok, "\(toolVersion) for Linux on \(cpus.joined(separator: " and "))")
         do {
             return try LocalSSH(configuration: configuration).findings + [agents]

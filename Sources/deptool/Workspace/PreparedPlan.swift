@@ -30,7 +30,8 @@ struct PreparedPlan {
             let file = try PlanFile(reading: bytes)
             guard limit.limit.isEmpty, safety == Safety() else {
                 throw CommandError(
-                    "the plan \(path) is what it is", "`--limit`, `--guard`, `--atomic` and `--no-checks` go with `deptool plan --out`.")
+                    "`--limit`, `--guard`, `--atomic` and `--no-checks` cannot change the plan \(path)",
+                    "Give them to `deptool plan --out`.")
             }
             // The tree need not be here, but if it is, it must match.
             let here = try Workspace.clusters(of: store).first { $0.cluster == file.cluster && $0.isThere }
@@ -99,7 +100,7 @@ extension CommandError {
         case .notAPlan: self.init("\(path) is a file, but not a plan", "Name a cluster's directory, or what `deptool plan --out` wrote.")
         case .malformed(let problem):
             self.init("cannot understand \(path): \(problem.phrase)", "It was damaged, or another version of deptool wrote it. \(again)")
-        case .incomplete: self.init("\(path) does not hold all that its plan takes", "It was damaged. \(again)")
+        case .incomplete: self.init("\(path) is incomplete", "It is damaged. \(again)")
         case .tooLarge:
             self.init(
                 "\(path) would be too large: a plan file holds at most \(PlanFile.limit >> 20) MiB",

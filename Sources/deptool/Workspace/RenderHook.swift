@@ -33,7 +33,7 @@ extension Workspace {
         guard try complaining({ try KnownStores.ofUser().allows(hook, for: renderKey, of: directory, in: store.place) }) else {
             throw CommandError(
                 "you did not allow the render hook `\(visible(hook))` for \(visible(directory))",
-                "The store's configuration has it. If it shall run before each plan, allow it with \(allowing(hook)); `--no-render` takes the config tree as it is."
+                "The store's configuration has it. To run it before each plan, allow it with \(allowing(hook)); `--no-render` takes the config tree as it is."
             )
         }
         let parent = "/" + directory.split(separator: "/").dropLast().joined(separator: "/")

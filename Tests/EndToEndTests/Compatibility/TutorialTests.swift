@@ -226,7 +226,7 @@ extension EndToEnd {
             try cluster.remove("webserver/caddy")
             try deploy(
                 """
-                warning: webserver has no apps, so nothing shall be deployed on it
+                warning: webserver has no apps, so nothing would be deployed to it
                 webserver
                     remove caddy
                         - Caddyfile
