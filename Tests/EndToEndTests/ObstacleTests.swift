@@ -65,7 +65,7 @@ extension EndToEnd {
                     """
 
                     web1: 9 things are in the way:
-                    \(lines)Compare each with the config tree. Move them away on the host, or take their content over into the \
+                    \(lines)Compare each with the config tree. Move them away on the host, or copy their content into the \
                     config tree.
 
                     web2: 4 things are in the way:
@@ -172,7 +172,7 @@ extension EndToEnd {
                 "\(output)")
             try mount("nr_inodes=2")
             output = try refused([host])
-            #expect(output.text.contains("web1: not enough inodes in /var/lib/deptool: 1 needed, 0.\n"), "\(output)")
+            #expect(output.text.contains("web1: not enough inodes in /var/lib/deptool: 1 needed, 0 free.\n"), "\(output)")
 
             // For one large file, and for many small ones.
             try mount("size=2m")
@@ -210,7 +210,7 @@ extension EndToEnd {
             try host.run("mount -o remount,size=10m,nr_inodes=60 /var/lib/deptool")
             output = try refused([host])
             #expect(
-                output.text.contains(/web1: not enough inodes in \/var\/lib\/deptool: 103 needed, [0-9]+\.\n/), "\(output)"
+                output.text.contains(/web1: not enough inodes in \/var\/lib\/deptool: 103 needed, [0-9]+ free\.\n/), "\(output)"
             )
         }
     }

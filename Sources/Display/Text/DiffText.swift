@@ -72,16 +72,16 @@ package struct DiffText {
 extension Plan {
     /// Every changed file, with host and app in front of its path, and files found in place of links.
     package var changedFiles: [ChangedFile] {
-        hosts.flatMap { host in
-            host.changes.flatMap { change in
-                let files = change.files.map { file in
-                    let path = "\(host.host.text)/\(change.app.text)/\(file.path.text)"
-                    return ChangedFile(path: path, old: file.old.map(ChangedFile.Version.init), new: file.new.map(ChangedFile.Version.init))
-                }
-                let wanted = host.wanted.apps.first { $0.name == change.app }?.files ?? []
-                return files + change.drift.compactMap { $0.file(instead: wanted, on: host.host) }
-            }
+        hosts.flatMap { host in host.changes.flatMap { Self.changedFiles(of: $0, on: host) } }
+    }
+
+    static func changedFiles(of change: AppChange, on host: HostPlan) -> [ChangedFile] {
+        let files = change.files.map { file in
+            let path = "\(host.host.text)/\(change.app.text)/\(file.path.text)"
+            return ChangedFile(path: path, old: file.old.map(ChangedFile.Version.init), new: file.new.map(ChangedFile.Version.init))
         }
+        let wanted = host.wanted.apps.first { $0.name == change.app }?.files ?? []
+        return files + change.drift.compactMap { $0.file(instead: wanted, on: host.host) }
     }
 }
 

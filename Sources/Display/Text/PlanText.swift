@@ -11,15 +11,24 @@ package struct PlanText {
         plan.hosts.map(render).joined(separator: "\n") + orphans(plan.orphans)
     }
 
-    private func orphans(_ hosts: [Hostname]) -> String {
+    func orphans(_ hosts: [Hostname]) -> String {
         guard !hosts.isEmpty else { return "" }
         let lines = hosts.map { "    \($0.text)\n" }.joined()
         return "\nNot in the config tree any more, but still deployed:\n" + lines
             + "`deptool deploy --remove-host NAME` empties such a host, `deptool forget NAME` leaves it as it is.\n"
     }
 
-    func render(_ plan: HostPlan) -> String {
-        var text = style.heading(plan.host.text) + (plan.base == nil ? " (new host)" : "") + "\n"
+    func render(_ plan: HostPlan) -> String { render(plan, name: plan.host.text) }
+
+    /// With an empty name, only what is below it, and not indented.
+    func render(_ plan: HostPlan, name: String) -> String {
+        let text = lines(plan)
+        if !name.isEmpty { return style.heading(name) + (plan.base == nil ? " (new host)" : "") + "\n" + text }
+        return text.split(separator: "\n").map { $0.dropFirst(4) + "\n" }.joined()
+    }
+
+    private func lines(_ plan: HostPlan) -> String {
+        var text = ""
         if let gap = plan.gap {
             text += "    \(style.changed("! what is deployed cannot be read (\(visible(gap)))"))\n"
             text += "      Links and units that only that has stay.\n"

@@ -51,6 +51,8 @@ package struct HostPlan: Hashable, Sendable {
     package internal(set) var also: [UnitName: [UnitName]] = [:]
     /// Changed paths that the login depends on, and that neither a new login nor a test verifies.
     package var unproven: [AbsolutePath]
+    /// The changed apps whose files not everybody may read, before or after the deploy.
+    package let privateApps: Set<AppName>
 
     /// Nil if there is nothing to do. The wanted tree must be valid, and the drift must belong to the deployed tree.
     /// `contents` reads a file; where it returns nil, any change of a unit file counts.
@@ -60,6 +62,7 @@ package struct HostPlan: Hashable, Sendable {
     ) throws(Problem) {
         let old = deployed?.apps ?? []
         changes = AppChange.between(old, wanted.apps, drift)
+        privateApps = Set((old + wanted.apps).filter { $0.manifest.readers != .everybody || !$0.isManifestKnown }.map(\.name))
         self.drift = drift
         self.isRemoval = isRemoval
         hasNewOptions = deployed.map { $0.options != wanted.options } ?? false

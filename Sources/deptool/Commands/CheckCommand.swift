@@ -24,7 +24,7 @@ struct CheckCommand: AsyncParsableCommand {
 
     func run() async throws {
         let run = DeployRun(ssh: ssh, output: output, asks: false, skipsUnreachable: skipUnreachable, isRehearsal: true)
-        if let ready = try PreparedPlan(cluster, limit, Safety()) { return try await run.run { ready } }
+        if let ready = try PreparedPlan(cluster.dir, limit, Safety()) { return try await run.run { ready } }
         let workspace = try cluster.workspace()
         try rendering.render(workspace)
         let root = try workspace.importTree()

@@ -39,7 +39,7 @@ struct DeployCommand: AsyncParsableCommand {
 
     func run() async throws {
         let run = DeployRun(ssh, flags, forgets: removeHost != nil, isPlanOnly: planOnly)
-        if let ready = try PreparedPlan(cluster, limit, safety.safety) {
+        if let ready = try PreparedPlan(cluster.dir, limit, safety.safety) {
             guard removeHost == nil else { throw CommandError("`--remove-host` does not go with a plan file") }
             guard !repair else {
                 throw CommandError("`--repair` does not go with a plan file", "What is repaired is found out when it is.")

@@ -17,7 +17,7 @@ struct DiffCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "The cluster's directory; or two commits with '..' between them, and hosts or apps.",
+            "The cluster's directory, or a plan's file; or two commits with '..' between them, and hosts or apps.",
             discussion: "If omitted, the last cluster you used.", valueName: "dir"),
         completion: Complete.differences)
     var words: [String] = []
@@ -30,13 +30,16 @@ struct DiffCommand: ParsableCommand {
 
     func validate() throws {
         guard words.count < 2 || CommitRange(words[0]) != nil else {
-            throw ValidationError("There is one directory, or two commits with '..' between them and hosts.")
+            throw ValidationError("There is one directory or plan, or two commits with '..' between them and hosts.")
         }
         guard stat || !output.json else { throw ValidationError("'--json' goes with '--stat'.") }
     }
 
     func run() throws {
         if let range = words.first.flatMap(CommitRange.init) { return try compare(range) }
+        if let planned = try PreparedPlan(words.first, limit, Safety()) {
+            return try show(planned.plan.changedFiles, planned.workspace.store, orSay: nothingToDo(planned.workspace, planned.plan))
+        }
         let workspace = try Workspace(directory: words.first)
         try rendering.render(workspace)
         let plan = try workspace.plan(try workspace.importTree(), limit.filter)

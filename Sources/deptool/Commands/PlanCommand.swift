@@ -21,14 +21,29 @@ struct PlanCommand: ParsableCommand {
     @OptionGroup var exit: ExitCodeOption
     @Option(help: ArgumentHelp("Also write the plan to this file.", valueName: "file"), completion: .file())
     var out: String?
+    @Option(help: "Print the plan as text, or as Markdown with the changed lines, for a review.")
+    var format = PlanFormat.text
+
+    func validate() throws {
+        guard format == .text || !output.json else { throw ValidationError("'--format' and '--json' exclude each other.") }
+    }
 
     func run() throws {
-        let planned = try PreparedPlan(cluster, limit, safety.safety) ?? fromTree()
+        let planned = try PreparedPlan(cluster.dir, limit, safety.safety) ?? fromTree()
         let (plan, workspace) = (planned.plan, planned.workspace)
         if let out { try planned.write(to: out, safety.safety) }
-        output.write(
-            planJSON(plan, cluster: workspace.cluster),
-            or: plan.isEmpty ? nothingToDo(workspace, plan) : PlanText(style: Terminal.style).render(plan))
+        if format == .markdown {
+            let text = try complaining { () throws(StoreError) in
+                try PlanMarkdown(cluster: workspace.cluster).render(plan) { file throws(StoreError) in
+                    try workspace.store.fileDiff(old: file.old?.id, new: file.new?.id, path: file.path)
+                }
+            }
+            Terminal.write(text)
+        } else {
+            output.write(
+                planJSON(plan, cluster: workspace.cluster),
+                or: plan.isEmpty ? nothingToDo(workspace, plan) : PlanText(style: Terminal.style).render(plan))
+        }
         try exit.leave(!plan.isEmpty)
     }
 
@@ -44,6 +59,10 @@ struct PlanCommand: ParsableCommand {
 /// The message when every host matches the config tree.
 func nothingToDo(_ workspace: Workspace, _ plan: Plan) -> String {
     "Nothing to do: every host of cluster '\(workspace.cluster)' runs what the config tree says.\n"
+}
+
+enum PlanFormat: String, CaseIterable, ExpressibleByArgument {
+    case text, markdown
 }
 
 extension Plan {

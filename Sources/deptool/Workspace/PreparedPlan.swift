@@ -23,8 +23,8 @@ struct PreparedPlan {
     }
 
     /// The plan from a file that `deptool plan --out` wrote; nil if the argument is not a file.
-    init?(_ argument: PlanArgument, _ limit: LimitOption, _ safety: Safety) throws {
-        guard let path = argument.dir, let bytes = try Self.contents(of: absolute(path, in: workingDirectory())) else { return nil }
+    init?(_ path: String?, _ limit: LimitOption, _ safety: Safety) throws {
+        guard let path, let bytes = try Self.contents(of: absolute(path, in: workingDirectory())) else { return nil }
         let store = try Workspace.storeOnly()
         do {
             let file = try PlanFile(reading: bytes)
