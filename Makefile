@@ -47,7 +47,7 @@ format:
 	swift format --in-place --recursive --parallel Sources Tests Package.swift
 
 scripts := .ci/run Scripts/build-agents Scripts/check-links Scripts/completions Scripts/demo Scripts/docs Scripts/man-pages Scripts/need Scripts/soak Scripts/test \
-    Lab/lab Lab/selftest Lab/slot.sh Lab/image.sh examples/generated/render.sh
+    ci/deptool-ci Lab/lab Lab/selftest Lab/slot.sh Lab/image.sh examples/generated/render.sh
 
 # Only what is in examples/, deployed to throwaway hosts and checked.
 examples: filter := --filter 'ExampleTests|DNSTests'
