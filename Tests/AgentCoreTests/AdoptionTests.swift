@@ -7,7 +7,7 @@ import Wire
 @testable import AgentCore
 
 /// Files, and symlinks to files, that are there already with the content that a deploy brings.
-@Suite struct `Adopted files` {
+@Suite struct AdoptionTests {
     private func app(_ links: [String: String] = ["/etc/a": "a"], executable: Bool = false) -> Wanted {
         Wanted(["dns": .init(["a": .init("one", executable: executable), "b": .init("b")], links: links)])
     }

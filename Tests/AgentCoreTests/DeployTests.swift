@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Wire
 
-@Suite struct `Deploys to a host without systemd` {
+@Suite struct DeployTests {
     let first = Wanted([
         "dns": .init(
             ["nsd.conf": .init("server:"), "zones/a.zone": .init("a"), "check": .init("#!/bin/sh", executable: true)],

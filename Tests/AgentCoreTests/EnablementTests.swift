@@ -5,7 +5,7 @@ import Testing
 
 @testable import AgentCore
 
-@Suite struct `What enables units` {
+@Suite struct EnablementTests {
     private let units = "/etc/systemd/system"
 
     private func host() throws -> TestHost {

@@ -6,7 +6,7 @@ import Wire
 
 /// Every operation of a deploy fails once, in every way: afterwards the host is exactly in
 /// the old or exactly in the new state. The whole sweep runs with DEPTOOL_TORTURE=1, else a share of it.
-@Suite(.serialized) struct `A deploy in which anything fails` {
+@Suite(.serialized) struct FaultTests {
     private static let isWhole = ProcessInfo.processInfo.environment["DEPTOOL_TORTURE"] != nil
 
     /// The operations to let fail.

@@ -8,7 +8,7 @@ import Wire
 
 /// What earlier versions wrote is read; what later ones write is named. `Formats` holds files that released agents left on a
 /// host.
-@Suite struct `Formats of records and journals` {
+@Suite struct FormatTests {
     private func kept(_ name: String) throws -> [UInt8] {
         let directory = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Formats")
         return Array(try Data(contentsOf: directory.appending(path: name)))

@@ -7,7 +7,7 @@ import Wire
 @testable import AgentCore
 
 /// What has to hold for whatever trees, by the seed that a failure names.
-@Suite struct `Laws of deploying` {
+@Suite struct LawTests {
     @Test func `after a deploy the host is as wanted, and its record says so`() throws {
         var random = Seeded()
         for _ in 0..<15 {

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Wire
 
-@Suite struct `Links of apps` {
+@Suite struct LinkTests {
     private func app(_ content: String, at path: String) -> Wanted {
         Wanted(["dns": .init(["a": .init(content), "b": .init("b")], links: [path: "a"])])
     }

@@ -9,7 +9,7 @@ import Wire
 /// The operations of a deploy are replayed onto a disk that loses, when power is lost, whatever was not synced, or some
 /// of it, in any order. All of it runs with DEPTOOL_TORTURE=1, else a share.
 @Suite(.enabled(if: TestHost.temporary == "/dev/shm", "inode numbers must not be used twice"))
-struct `A deploy in which power is lost` {
+struct PowerLossTests {
     private let share = ProcessInfo.processInfo.environment["DEPTOOL_TORTURE"] == nil ? 12 : 1
 
     private let old = Wanted([

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Wire
 
-@Suite struct `What a client may say` {
+@Suite struct ProtocolTests {
     let wanted = Wanted([
         "dns": .init(["a": .init("aaa"), "b": .init("bb"), "empty": .init("")], links: ["/etc/a": "a"]),
         "web": .init(["c": .init("ccc")]),

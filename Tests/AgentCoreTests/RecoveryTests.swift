@@ -7,7 +7,7 @@ import Wire
 
 @testable import AgentCore
 
-@Suite struct `Recovering a host` {
+@Suite struct RecoveryTests {
     private let old = Wanted(["dns": .init(["a": .init("old"), "b": .init("b")], links: ["/etc/a": "a", "/etc/b": "b"])])
     private let new = Wanted(["dns": .init(["a": .init("new")], links: ["/etc/a": "a", "/etc/new": "a"])])
 
@@ -191,7 +191,7 @@ import Wire
     }
 }
 
-@Suite struct `Programs that the agent runs` {
+@Suite struct CommandTests {
     private func command(_ root: String = "") -> Command {
         Command(system: System(root: root), interruption: Uninterrupted())
     }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Wire
 
-@Suite struct `A large file whose transfer was cut off` {
+@Suite struct ResumeTests {
     private static let partial = "/var/lib/deptool/store/partial"
     private let bytes: [UInt8]
     private let wanted: Wanted

@@ -9,7 +9,7 @@ import Wire
 private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
 
 /// Below a home directory everything may become anything at any time. It takes root to play the users.
-@Suite(.enabled(if: csys_getuid() == 0)) struct `Links in the directories of other users` {
+@Suite(.enabled(if: csys_getuid() == 0)) struct UserTests {
     private let key = Wanted(["keys": .init(["key": .init("ssh-ed25519 hers")], links: ["/home/alice/.ssh/authorized_keys": "key"])])
 
     /// A host with root's keys and a home directory.
@@ -99,7 +99,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
 }
 
 /// A user puts a symlink in the way at every moment of a deploy and of its undoing.
-@Suite(.enabled(if: csys_getuid() == 0)) struct `Links that a user makes while a deploy runs` {
+@Suite(.enabled(if: csys_getuid() == 0)) struct UserLinkRaceTests {
     private func keys(_ content: String, _ links: [String: String]) -> Wanted {
         Wanted(["keys": .init(["key": .init(content)], links: links)])
     }
@@ -138,7 +138,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
 }
 
 /// What somebody does in the moment between a look and an act.
-@Suite struct `Files that appear while a deploy runs` {
+@Suite struct FileRaceTests {
     private func app(_ content: String, links: [String: String] = ["/etc/a": "a"]) -> Wanted {
         Wanted(["dns": .init(["a": .init(content), "b": .init("b")], links: links)])
     }
@@ -203,7 +203,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
     }
 }
 
-@Suite(.enabled(if: csys_getuid() == 0)) struct `A user who is in the way` {
+@Suite(.enabled(if: csys_getuid() == 0)) struct UserObstacleTests {
     private let one = Wanted(["keys": .init(["key": .init("one"), "b": .init("b")], links: ["/home/alice/.ssh/authorized_keys": "key"])])
     private var two: Wanted {
         var two = one

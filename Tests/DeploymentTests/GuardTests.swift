@@ -6,7 +6,7 @@ import Wire
 @testable import Deployment
 
 /// What is made of the words of the programs that test their files.
-@Suite struct `Tests of the guard` {
+@Suite struct GuardVerdictTests {
     private let root = OwnLogin(user: "root", connection: ["10.0.0.1", "40000", "10.0.0.2", "22"], groups: ["root"])
     private let ann = OwnLogin(user: "ann", connection: ["10.0.0.1", "40000", "10.0.0.2", "22"], groups: ["users", "sudo"])
 

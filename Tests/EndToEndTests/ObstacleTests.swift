@@ -3,7 +3,7 @@ import Testing
 
 extension EndToEnd {
     /// All that can be in the way on a host is found before any host changes, and told together.
-    @Suite final class InTheWayTests {
+    @Suite final class ObstacleTests {
         let site: Site
         let cluster: Cluster
 

@@ -133,7 +133,7 @@ extension EndToEnd {
     }
 
     /// What is in the way on one host keeps all hosts as they are.
-    @Suite final class ObstacleTests {
+    @Suite final class OtherHostsTests {
         @Test func `a file at the place of a link is found before any host changes`() throws {
             let site = try Site()
             let cluster = try Cluster(site)

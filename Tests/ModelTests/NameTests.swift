@@ -1,7 +1,7 @@
 import Model
 import Testing
 
-@Suite struct `Names and paths` {
+@Suite struct NameTests {
     /// Every text of up to `length` of these characters.
     private func texts(of alphabet: String, upTo length: Int) -> [String] {
         var all = [""]

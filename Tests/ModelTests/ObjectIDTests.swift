@@ -4,7 +4,7 @@ import Model
 import TestSupport
 import Testing
 
-@Suite struct `SHA-1 and object ids` {
+@Suite struct ObjectIDTests {
     private func sha1(_ text: String) -> String {
         var hash = SHA1()
         hash.update(Array(text.utf8))

@@ -5,7 +5,7 @@ import Testing
 @testable import Planning
 
 /// What `Also=` brings along.
-@Suite struct `Units that come along` {
+@Suite struct AlsoEnabledTests {
     private func also(_ file: String, _ unit: String = "a.service") throws -> [String] {
         InstallSection(Array(file.utf8), of: try #require(UnitName(unit))).also.map(\.text)
     }

@@ -4,7 +4,7 @@ import Wire
 
 @testable import TestSupport
 
-@Suite struct `Messages in bytes` {
+@Suite struct CodingTests {
     private func roundTrip<Message: WireCodable & Equatable>(
         _ count: Int, _ make: (inout Seeded) -> Message
     ) throws {
@@ -193,7 +193,7 @@ import Wire
     }
 }
 
-@Suite struct `Frames in a stream` {
+@Suite struct FramingTests {
     @Test func `messages fed in random pieces come out whole and in order`() throws {
         var random = Seeded()
         for _ in 0..<100 {
