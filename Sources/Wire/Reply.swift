@@ -40,15 +40,30 @@ package indirect enum Reply: Hashable, Sendable {
     case drift([Drift])
     /// The newest lines of the host's log, unchanged; the oldest may be cut. Empty if nothing was ever deployed.
     case log([UInt8])
-    /// The state of the host, in parts that end in a NUL, except the last: `/proc/loadavg`, `/proc/meminfo`, `/proc/uptime`;
-    /// total and available bytes of the file systems of `/` and `/var`; `yes` if a reboot is required; the agent's file name;
-    /// the record's apps and units, two words a line; the output of `systemctl show` for those units (ActiveState, SubState,
-    /// StateChangeTimestampMonotonic); and the failed units, the first word of each line. An empty part is unavailable.
+    /// The state of the host, in parts that end in a NUL, except the last: all of `ReportPart`.
     case report([UInt8])
     case pong
 
     static var finishedTag: UInt8 { 7 }
     package static var testLimit: Int { 64 << 10 }
+}
+
+/// The parts of a report, in order. An empty one is unavailable.
+package enum ReportPart: Int, CaseIterable, Sendable {
+    /// `/proc/loadavg`, `/proc/meminfo` and `/proc/uptime`.
+    case load, memory, uptime
+    /// Total and available bytes of the file systems of `/` and `/var`.
+    case root, `var`
+    /// `yes` if a reboot is required.
+    case needsReboot
+    /// The agent's file name.
+    case agent
+    /// The record's apps and units, two words a line.
+    case units
+    /// The output of `systemctl show` for those units: ActiveState, SubState, StateChangeTimestampMonotonic.
+    case states
+    /// The failed units, the first word of each line.
+    case failed
 }
 
 /// A reply as one process of the agent passes it on for another, unread.

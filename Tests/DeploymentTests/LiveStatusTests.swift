@@ -1,6 +1,7 @@
 import Model
 import TestSupport
 import Testing
+import Wire
 
 @testable import Deployment
 
@@ -15,9 +16,9 @@ import Testing
 
     private func parse(_ parts: [String]) -> LiveStatus? { LiveStatus(Array(parts.joined(separator: "\0").utf8), commit: nil) }
 
-    private func parse(replacing index: Int, with part: String) throws -> LiveStatus {
+    private func parse(replacing index: ReportPart, with part: String) throws -> LiveStatus {
         var parts = parts
-        parts[index] = part
+        parts[index.rawValue] = part
         return try #require(parse(parts))
     }
 
@@ -42,20 +43,21 @@ import Testing
                 == LiveStatus(
                     load: [], memory: nil, root: nil, var: nil, uptime: nil, needsReboot: false, agent: "", commit: nil, units: [],
                     failed: []))
-        #expect(try parse(replacing: 8, with: "").units.map(\.state) == [nil, nil])
+        #expect(try parse(replacing: .states, with: "").units.map(\.state) == [nil, nil])
     }
 
     @Test func `lies are not believed`() throws {
         #expect(parse(Array(repeating: "", count: 9)) == nil)
         #expect(parse(Array(repeating: "", count: 11)) == nil)
-        #expect(try parse(replacing: 0, with: "\u{1b}[2J 1 2").load == [])
-        #expect(try parse(replacing: 1, with: "MemTotal: 1 kB\nMemAvailable: 2 kB\n").memory == nil)
-        #expect(try parse(replacing: 1, with: "MemTotal: 99999999999999999999 kB\nMemAvailable: 18446744073709551615 kB\n").memory == nil)
-        #expect(try parse(replacing: 2, with: "99999999999999999999.0").uptime == nil)
-        #expect(try parse(replacing: 3, with: "10 20").root == nil)
-        #expect(try parse(replacing: 3, with: "18446744073709551615 1").root == nil)
+        #expect(try parse(replacing: .load, with: "\u{1b}[2J 1 2").load == [])
+        #expect(try parse(replacing: .memory, with: "MemTotal: 1 kB\nMemAvailable: 2 kB\n").memory == nil)
+        #expect(
+            try parse(replacing: .memory, with: "MemTotal: 99999999999999999999 kB\nMemAvailable: 18446744073709551615 kB\n").memory == nil)
+        #expect(try parse(replacing: .uptime, with: "99999999999999999999.0").uptime == nil)
+        #expect(try parse(replacing: .root, with: "10 20").root == nil)
+        #expect(try parse(replacing: .root, with: "18446744073709551615 1").root == nil)
         // A unit that changes in the future, and names that are none.
-        #expect(try parse(replacing: 2, with: "1.0").units.map(\.age) == [nil, nil])
-        #expect(try parse(replacing: 7, with: "../x a.service\nweb /etc\nweb\n").units == [])
+        #expect(try parse(replacing: .uptime, with: "1.0").units.map(\.age) == [nil, nil])
+        #expect(try parse(replacing: .units, with: "../x a.service\nweb /etc\nweb\n").units == [])
     }
 }

@@ -9,7 +9,7 @@ struct HostReport {
     /// The file name of the agent.
     let agent: String
 
-    /// The parts that `Reply.report` describes.
+    /// The parts of `ReportPart`.
     func bytes() throws(AgentError) -> [UInt8] {
         let units = try Record.load(system)?.units ?? []
         var bytes: [UInt8] = []

@@ -48,18 +48,21 @@ extension LiveStatus {
     /// Parses `Reply.report`, which is untrusted; nil if it does not have all its parts.
     init?(_ report: [UInt8], commit: ObjectID?) {
         let parts = report.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
-        guard parts.count == 10 else { return nil }
-        let load = parts[0].split(separator: " ").prefix(3).filter { $0.count <= 10 && $0.allSatisfy { "0123456789.".contains($0) } }
+        guard parts.count == ReportPart.allCases.count else { return nil }
+        func text(_ part: ReportPart) -> String { parts[part.rawValue] }
+        let load = text(.load).split(separator: " ").prefix(3).filter { $0.count <= 10 && $0.allSatisfy { "0123456789.".contains($0) } }
         self.load = load.count == 3 ? load.map { String($0) } : []
-        memory = Self.memory(parts[1])
-        uptime = parts[2].split(separator: ".").first.flatMap { Int64($0) }
-        root = Self.space(parts[3])
-        `var` = Self.space(parts[4])
-        needsReboot = parts[5] == "yes"
-        agent = String(parts[6].prefix(100))
+        memory = Self.memory(text(.memory))
+        uptime = text(.uptime).split(separator: ".").first.flatMap { Int64($0) }
+        root = Self.space(text(.root))
+        `var` = Self.space(text(.var))
+        needsReboot = text(.needsReboot) == "yes"
+        agent = String(text(.agent).prefix(100))
         self.commit = commit
-        units = Self.units(parts[7], parts[8], uptime)
-        failed = parts[9].split(separator: "\n").prefix(1000).compactMap { $0.split(separator: " ").first.map { String($0.prefix(256)) } }
+        units = Self.units(text(.units), text(.states), uptime)
+        failed = text(.failed).split(separator: "\n").prefix(1000).compactMap {
+            $0.split(separator: " ").first.map { String($0.prefix(256)) }
+        }
     }
 
     private static func memory(_ text: String) -> Space? {
