@@ -1,59 +1,64 @@
 import Model
 
 extension Request: WireCodable {
+    /// In the order of their bytes, from 0.
+    private enum Tag: UInt8 {
+        case prepare, content, supply, apply, cancel, record, fetch, ping, confirm, log, verify, read, report, probe
+    }
+
     package func encode(to writer: inout ByteWriter) {
         // The agent only reads requests.
         #if !hasFeature(Embedded)
         switch self {
         case .prepare(let preparation):
-            writer.byte(0)
+            writer.byte(Tag.prepare.rawValue)
             preparation.encode(to: &writer)
         case .content(let bytes):
-            writer.byte(1)
+            writer.byte(Tag.content.rawValue)
             writer.blob(bytes)
         case .supply(let contents):
-            writer.byte(2)
+            writer.byte(Tag.supply.rawValue)
             writer.list(contents)
-        case .apply: writer.byte(3)
-        case .cancel: writer.byte(4)
-        case .record: writer.byte(5)
+        case .apply: writer.byte(Tag.apply.rawValue)
+        case .cancel: writer.byte(Tag.cancel.rawValue)
+        case .record: writer.byte(Tag.record.rawValue)
         case .fetch(let ids):
-            writer.byte(6)
+            writer.byte(Tag.fetch.rawValue)
             writer.list(ids)
-        case .ping: writer.byte(7)
-        case .confirm: writer.byte(8)
-        case .log: writer.byte(9)
+        case .ping: writer.byte(Tag.ping.rawValue)
+        case .confirm: writer.byte(Tag.confirm.rawValue)
+        case .log: writer.byte(Tag.log.rawValue)
         case .verify(let apps):
-            writer.byte(10)
+            writer.byte(Tag.verify.rawValue)
             writer.list(apps)
         case .read(let paths):
-            writer.byte(11)
+            writer.byte(Tag.read.rawValue)
             writer.list(paths)
-        case .report: writer.byte(12)
+        case .report: writer.byte(Tag.report.rawValue)
         case .probe(let probes):
-            writer.byte(13)
+            writer.byte(Tag.probe.rawValue)
             writer.list(probes)
         }
         #endif
     }
 
     package init(from reader: inout ByteReader) throws(WireError) {
-        switch try reader.byte() {
-        case 0: self = .prepare(try Preparation(from: &reader))
-        case 1: self = .content(try reader.slice())
-        case 2: self = .supply(try reader.list(of: Content.self))
-        case 3: self = .apply
-        case 4: self = .cancel
-        case 5: self = .record
-        case 6: self = .fetch(try reader.list(of: ObjectID.self))
-        case 7: self = .ping
-        case 8: self = .confirm
-        case 9: self = .log
-        case 10: self = .verify(try reader.list(of: PrivateApp.self))
-        case 11: self = .read(try reader.list(of: AbsolutePath.self))
-        case 12: self = .report
-        case 13: self = .probe(try reader.list(of: Probe.self))
-        default: throw .unknownCase
+        guard let tag = Tag(rawValue: try reader.byte()) else { throw .unknownCase }
+        switch tag {
+        case .prepare: self = .prepare(try Preparation(from: &reader))
+        case .content: self = .content(try reader.slice())
+        case .supply: self = .supply(try reader.list(of: Content.self))
+        case .apply: self = .apply
+        case .cancel: self = .cancel
+        case .record: self = .record
+        case .fetch: self = .fetch(try reader.list(of: ObjectID.self))
+        case .ping: self = .ping
+        case .confirm: self = .confirm
+        case .log: self = .log
+        case .verify: self = .verify(try reader.list(of: PrivateApp.self))
+        case .read: self = .read(try reader.list(of: AbsolutePath.self))
+        case .report: self = .report
+        case .probe: self = .probe(try reader.list(of: Probe.self))
         }
     }
 }
@@ -104,38 +109,44 @@ extension ByteReader {
 }
 
 extension Reply: WireCodable {
+    /// In the order of their bytes, from 0.
+    enum Tag: UInt8 {
+        case hello, locked, staged, busy, stale, began, undoing, finished, refused, record, file, content, pong, resumed, log, waiting,
+            drift, report, obstructed, tested, unanswered, answer
+    }
+
     package func encode(to writer: inout ByteWriter) {
         switch self {
         case .hello(let hello):
-            writer.byte(0)
+            writer.byte(Tag.hello.rawValue)
             hello.encode(to: &writer)
-        case .locked: writer.byte(1)
+        case .locked: writer.byte(Tag.locked.rawValue)
         case .staged(let missing):
-            writer.byte(2)
+            writer.byte(Tag.staged.rawValue)
             writer.list(missing)
         case .busy(let holder):
-            writer.byte(3)
+            writer.byte(Tag.busy.rawValue)
             holder.encode(to: &writer)
         case .stale(let record):
-            writer.byte(4)
+            writer.byte(Tag.stale.rawValue)
             writer.optional(record)
         case .began(let step):
-            writer.byte(5)
+            writer.byte(Tag.began.rawValue)
             writer.number(UInt64(step))
         case .undoing(let failure):
-            writer.byte(6)
+            writer.byte(Tag.undoing.rawValue)
             failure.encode(to: &writer)
         case .finished(let outcome):
-            writer.byte(Reply.finishedTag)
+            writer.byte(Tag.finished.rawValue)
             outcome.encode(to: &writer)
         case .refused(let failure):
-            writer.byte(8)
+            writer.byte(Tag.refused.rawValue)
             failure.encode(to: &writer)
         case .record(let record):
-            writer.byte(9)
+            writer.byte(Tag.record.rawValue)
             writer.optional(record)
         case .file(let size):
-            writer.byte(10)
+            writer.byte(Tag.file.rawValue)
             if let size {
                 writer.byte(1)
                 writer.number(size)
@@ -143,75 +154,75 @@ extension Reply: WireCodable {
                 writer.byte(0)
             }
         case .content(let bytes):
-            writer.byte(11)
+            writer.byte(Tag.content.rawValue)
             writer.blob(bytes)
-        case .pong: writer.byte(12)
+        case .pong: writer.byte(Tag.pong.rawValue)
         case .resumed(let contents):
-            writer.byte(13)
+            writer.byte(Tag.resumed.rawValue)
             writer.list(contents)
         case .log(let bytes):
-            writer.byte(14)
+            writer.byte(Tag.log.rawValue)
             writer.blob(bytes)
         case .waiting(let waiting):
-            writer.byte(15)
+            writer.byte(Tag.waiting.rawValue)
             waiting.encode(to: &writer)
         case .drift(let drift):
-            writer.byte(16)
+            writer.byte(Tag.drift.rawValue)
             writer.list(drift)
         case .report(let bytes):
-            writer.byte(17)
+            writer.byte(Tag.report.rawValue)
             writer.blob(bytes)
         case .obstructed(let failures, let more):
-            writer.byte(18)
+            writer.byte(Tag.obstructed.rawValue)
             writer.list(failures)
             writer.number(UInt64(more))
         case .unanswered(let answer, let elapsed, let limit):
-            writer.byte(20)
+            writer.byte(Tag.unanswered.rawValue)
             answer.encode(to: &writer)
             writer.number(UInt64(elapsed))
             writer.number(UInt64(limit))
         case .answer(let answer):
-            writer.byte(21)
+            writer.byte(Tag.answer.rawValue)
             answer.encode(to: &writer)
         case .tested(let status, let output):
-            writer.byte(19)
+            writer.byte(Tag.tested.rawValue)
             writer.small(status)
             writer.blob(output)
         }
     }
 
     package init(from reader: inout ByteReader) throws(WireError) {
-        switch try reader.byte() {
-        case 5: self = .began(step: try reader.count(limit: Int(Int32.max)))
-        case 6: self = .undoing(try AgentError(from: &reader))
-        case 7: self = .finished(try Outcome(from: &reader))
-        case 15: self = .waiting(try Waiting(from: &reader))
-        case 19:
+        guard let tag = Tag(rawValue: try reader.byte()) else { throw .unknownCase }
+        switch tag {
+        case .began: self = .began(step: try reader.count(limit: Int(Int32.max)))
+        case .undoing: self = .undoing(try AgentError(from: &reader))
+        case .finished: self = .finished(try Outcome(from: &reader))
+        case .waiting: self = .waiting(try Waiting(from: &reader))
+        case .tested:
             let status = try reader.small()
             self = .tested(status: status, output: try reader.blob(limit: Reply.testLimit))
-        case 21: self = .answer(try ProbeAnswer(from: &reader))
-        case 20:
+        case .answer: self = .answer(try ProbeAnswer(from: &reader))
+        case .unanswered:
             let answer = try ProbeAnswer(from: &reader)
             let elapsed = try reader.count(limit: Int(Int32.max))
             self = .unanswered(answer, elapsed: elapsed, limit: try reader.count(limit: Int(Int32.max)))
-        case 18:
+        case .obstructed:
             let failures = try reader.list(of: AgentError.self, limit: AgentError.maximumTold)
             self = .obstructed(failures, more: try reader.count(limit: Int(Int32.max)))
-        case 0: self = .hello(try Hello(from: &reader))
-        case 1: self = .locked
-        case 2: self = .staged(missing: try reader.list(of: ObjectID.self))
-        case 3: self = .busy(try Holder(from: &reader))
-        case 4: self = .stale(try reader.optional(Record.self))
-        case 8: self = .refused(try AgentError(from: &reader))
-        case 9: self = .record(try reader.optional(Record.self))
-        case 10: self = .file(size: try reader.bool() ? try reader.fileSize() : nil)
-        case 11: self = .content(try reader.blob(limit: Frame.contentLimit))
-        case 12: self = .pong
-        case 13: self = .resumed(try reader.list(of: Content.self))
-        case 14: self = .log(try reader.blob(limit: 1 << 20))
-        case 16: self = .drift(try reader.list(of: Drift.self))
-        case 17: self = .report(try reader.blob(limit: 4 << 20))
-        default: throw .unknownCase
+        case .hello: self = .hello(try Hello(from: &reader))
+        case .locked: self = .locked
+        case .staged: self = .staged(missing: try reader.list(of: ObjectID.self))
+        case .busy: self = .busy(try Holder(from: &reader))
+        case .stale: self = .stale(try reader.optional(Record.self))
+        case .refused: self = .refused(try AgentError(from: &reader))
+        case .record: self = .record(try reader.optional(Record.self))
+        case .file: self = .file(size: try reader.bool() ? try reader.fileSize() : nil)
+        case .content: self = .content(try reader.blob(limit: Frame.contentLimit))
+        case .pong: self = .pong
+        case .resumed: self = .resumed(try reader.list(of: Content.self))
+        case .log: self = .log(try reader.blob(limit: 1 << 20))
+        case .drift: self = .drift(try reader.list(of: Drift.self))
+        case .report: self = .report(try reader.blob(limit: 4 << 20))
         }
     }
 }

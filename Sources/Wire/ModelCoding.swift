@@ -207,90 +207,97 @@ extension Step.Reason: WireCodable {
 }
 
 extension Step: WireCodable {
+    /// In the order of their bytes, from 0.
+    private enum Tag: UInt8 {
+        case checkout, activate, remove, link, unlink, sysusers, tmpfiles, disable, daemonReload, enable, enableRefreshed, start, restart,
+            check, confirmLogin, confirmEveryHost, checkoutForRoot, grant, displace, place, placeUpdated, unplace, test, reloadOrStart,
+            reload, stop, validate, probe, restartIfUp, confirmProgram
+    }
+
     package func encode(to writer: inout ByteWriter) {
         writer.optional(app)
         switch action {
-        case .checkout(for: .everybody): writer.byte(0)
-        case .checkout(for: .root): writer.byte(16)
-        case .activate: writer.byte(1)
-        case .remove: writer.byte(2)
+        case .checkout(for: .everybody): writer.byte(Tag.checkout.rawValue)
+        case .checkout(for: .root): writer.byte(Tag.checkoutForRoot.rawValue)
+        case .activate: writer.byte(Tag.activate.rawValue)
+        case .remove: writer.byte(Tag.remove.rawValue)
         case .link(let path, let source):
-            writer.byte(3)
+            writer.byte(Tag.link.rawValue)
             path.encode(to: &writer)
             source.encode(to: &writer)
         case .unlink(let path):
-            writer.byte(4)
+            writer.byte(Tag.unlink.rawValue)
             path.encode(to: &writer)
-        case .sysusers: writer.byte(5)
-        case .tmpfiles: writer.byte(6)
+        case .sysusers: writer.byte(Tag.sysusers.rawValue)
+        case .tmpfiles: writer.byte(Tag.tmpfiles.rawValue)
         case .disable(let unit, let limit), .stop(let unit, let limit):
-            if case .stop = action { writer.byte(25) } else { writer.byte(7) }
+            if case .stop = action { writer.byte(Tag.stop.rawValue) } else { writer.byte(Tag.disable.rawValue) }
             unit.encode(to: &writer)
             writer.duration(limit)
-        case .daemonReload: writer.byte(8)
+        case .daemonReload: writer.byte(Tag.daemonReload.rawValue)
         case .enable(let unit, .new):
-            writer.byte(9)
+            writer.byte(Tag.enable.rawValue)
             unit.encode(to: &writer)
         case .enable(let unit, .refreshed):
-            writer.byte(10)
+            writer.byte(Tag.enableRefreshed.rawValue)
             unit.encode(to: &writer)
         case .start(let unit, let ifUp, let limit):
-            writer.byte(11)
+            writer.byte(Tag.start.rawValue)
             unit.encode(to: &writer)
             writer.byte(ifUp == .restart ? 1 : 0)
             writer.duration(limit)
         case .restart(let unit, let because, let limit), .restartIfUp(let unit, let because, let limit),
             .reload(let unit, let because, _, let limit):
             switch action {
-            case .reload(_, _, .start, _): writer.byte(23)
-            case .reload: writer.byte(24)
-            case .restartIfUp: writer.byte(28)
-            default: writer.byte(12)
+            case .reload(_, _, .start, _): writer.byte(Tag.reloadOrStart.rawValue)
+            case .reload: writer.byte(Tag.reload.rawValue)
+            case .restartIfUp: writer.byte(Tag.restartIfUp.rawValue)
+            default: writer.byte(Tag.restart.rawValue)
             }
             unit.encode(to: &writer)
             because.encode(to: &writer)
             writer.duration(limit)
         case .check(let unit, let settle, let limit):
-            writer.byte(13)
+            writer.byte(Tag.check.rawValue)
             unit.encode(to: &writer)
             writer.byte(settle == nil ? 0 : 1)
             if let settle { writer.duration(settle) }
             writer.duration(limit)
         case .confirm(let limit, .login(let touched)):
-            writer.byte(14)
+            writer.byte(Tag.confirmLogin.rawValue)
             writer.duration(limit)
             writer.byte(touched == nil ? 0 : 1)
             if let touched { writer.text(touched) }
         case .confirm(let limit, .everyHost):
-            writer.byte(15)
+            writer.byte(Tag.confirmEveryHost.rawValue)
             writer.duration(limit)
         case .confirm(let limit, .program):
-            writer.byte(29)
+            writer.byte(Tag.confirmProgram.rawValue)
             writer.duration(limit)
         case .test(let test):
-            writer.byte(22)
+            writer.byte(Tag.test.rawValue)
             writer.byte(test.rawValue)
         case .grant(let group):
-            writer.byte(17)
+            writer.byte(Tag.grant.rawValue)
             group.encode(to: &writer)
         case .displace(let path, let foreign):
-            writer.byte(18)
+            writer.byte(Tag.displace.rawValue)
             path.encode(to: &writer)
             foreign.encode(to: &writer)
         case .place(let path, let source, let access, let placement):
-            writer.byte(placement == .new ? 19 : 20)
+            writer.byte((placement == .new ? Tag.place : .placeUpdated).rawValue)
             path.encode(to: &writer)
             source.encode(to: &writer)
             access.encode(to: &writer)
         case .unplace(let path):
-            writer.byte(21)
+            writer.byte(Tag.unplace.rawValue)
             path.encode(to: &writer)
         case .validate(let arguments, let limit):
-            writer.byte(26)
+            writer.byte(Tag.validate.rawValue)
             writer.texts(arguments)
             writer.duration(limit)
         case .probe(let probe):
-            writer.byte(27)
+            writer.byte(Tag.probe.rawValue)
             probe.encode(to: &writer)
         }
     }
@@ -298,65 +305,64 @@ extension Step: WireCodable {
     package init(from reader: inout ByteReader) throws(WireError) {
         let app = try reader.optional(AppName.self)
         let action: Action
-        let tag = try reader.byte()
+        guard let tag = Tag(rawValue: try reader.byte()) else { throw .unknownCase }
         switch tag {
-        case 0: action = .checkout(for: .everybody)
-        case 1: action = .activate
-        case 2: action = .remove
-        case 3:
+        case .checkout: action = .checkout(for: .everybody)
+        case .activate: action = .activate
+        case .remove: action = .remove
+        case .link:
             let path = try AbsolutePath(from: &reader)
             action = .link(path: path, source: try RelativePath(from: &reader))
-        case 4: action = .unlink(path: try AbsolutePath(from: &reader))
-        case 5: action = .sysusers
-        case 6: action = .tmpfiles
-        case 7, 25:
+        case .unlink: action = .unlink(path: try AbsolutePath(from: &reader))
+        case .sysusers: action = .sysusers
+        case .tmpfiles: action = .tmpfiles
+        case .disable, .stop:
             let unit = try UnitName(from: &reader)
             let limit = try reader.duration()
-            action = tag == 7 ? .disable(unit, within: limit) : .stop(unit, within: limit)
-        case 8: action = .daemonReload
-        case 9: action = .enable(try UnitName(from: &reader), .new)
-        case 10: action = .enable(try UnitName(from: &reader), .refreshed)
-        case 11:
+            action = tag == .disable ? .disable(unit, within: limit) : .stop(unit, within: limit)
+        case .daemonReload: action = .daemonReload
+        case .enable: action = .enable(try UnitName(from: &reader), .new)
+        case .enableRefreshed: action = .enable(try UnitName(from: &reader), .refreshed)
+        case .start:
             let unit = try UnitName(from: &reader)
             let ifUp: IfUp = try reader.bool() ? .restart : .leave
             action = .start(unit, ifUp: ifUp, within: try reader.duration())
-        case 12, 23, 24, 28:
+        case .restart, .reloadOrStart, .reload, .restartIfUp:
             let unit = try UnitName(from: &reader)
             let reason = try Reason(from: &reader)
             let limit = try reader.duration()
             switch tag {
-            case 12: action = .restart(unit, because: reason, within: limit)
-            case 28: action = .restartIfUp(unit, because: reason, within: limit)
-            default: action = .reload(unit, because: reason, ifDown: tag == 23 ? .start : .leave, within: limit)
+            case .restart: action = .restart(unit, because: reason, within: limit)
+            case .restartIfUp: action = .restartIfUp(unit, because: reason, within: limit)
+            default: action = .reload(unit, because: reason, ifDown: tag == .reloadOrStart ? .start : .leave, within: limit)
             }
-        case 13:
+        case .check:
             let unit = try UnitName(from: &reader)
             let settle = try reader.bool() ? try reader.duration() : nil
             action = .check(unit, settle: settle, within: try reader.duration())
-        case 14:
+        case .confirmLogin:
             let limit = try reader.duration()
             action = .confirm(within: limit, because: .login(touched: try reader.bool() ? try reader.text() : nil))
-        case 15, 29:
-            action = .confirm(within: try reader.duration(), because: tag == 15 ? .everyHost : .program)
-        case 16: action = .checkout(for: .root)
-        case 17: action = .grant(try GroupName(from: &reader))
-        case 18:
+        case .confirmEveryHost, .confirmProgram:
+            action = .confirm(within: try reader.duration(), because: tag == .confirmEveryHost ? .everyHost : .program)
+        case .checkoutForRoot: action = .checkout(for: .root)
+        case .grant: action = .grant(try GroupName(from: &reader))
+        case .displace:
             let path = try AbsolutePath(from: &reader)
             action = .displace(path: path, try Drift.Found(from: &reader))
-        case 19, 20:
+        case .place, .placeUpdated:
             let path = try AbsolutePath(from: &reader)
             let source = try RelativePath(from: &reader)
-            action = .place(path: path, source: source, try FileAccess(from: &reader), tag == 19 ? .new : .updated)
-        case 21: action = .unplace(path: try AbsolutePath(from: &reader))
-        case 22:
+            action = .place(path: path, source: source, try FileAccess(from: &reader), tag == .place ? .new : .updated)
+        case .unplace: action = .unplace(path: try AbsolutePath(from: &reader))
+        case .test:
             guard let test = Test(rawValue: try reader.byte()) else { throw .unknownCase }
             action = .test(test)
-        case 26:
+        case .validate:
             let arguments = try reader.texts()
             guard !arguments.isEmpty else { throw .badValue }
             action = .validate(arguments, within: try reader.duration())
-        case 27: action = .probe(try Probe(from: &reader))
-        default: throw .unknownCase
+        case .probe: action = .probe(try Probe(from: &reader))
         }
         self.init(app, action)
     }

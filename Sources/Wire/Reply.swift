@@ -44,7 +44,6 @@ package indirect enum Reply: Hashable, Sendable {
     case report([UInt8])
     case pong
 
-    static var finishedTag: UInt8 { 7 }
     package static var testLimit: Int { 64 << 10 }
 }
 
@@ -84,7 +83,7 @@ package struct RelayedReply: WireCodable {
     package func encode(to writer: inout ByteWriter) { for byte in bytes { writer.byte(byte) } }
 
     /// Whether it is the last one, `finished`.
-    package var isLast: Bool { bytes[0] == Reply.finishedTag && bytes.count > 1 }
+    package var isLast: Bool { bytes[0] == Reply.Tag.finished.rawValue && bytes.count > 1 }
     /// How the transaction ended; nil unless it is `finished`.
     package var ending: Outcome.Ending? { isLast ? Outcome.Ending(rawValue: bytes[1]) : nil }
 }

@@ -17,6 +17,12 @@ import Wire
         }
     }
 
+    @Test func `the last tag of a kind keeps its number, and so do all before it`() {
+        #expect(Request.probe([]).encoded == [13, 0])
+        #expect(Reply.answer(.passed).encoded.first == 21)
+        #expect(Step(nil, .confirm(within: .zero, because: .program)).encoded == [0, 29, 0])
+    }
+
     @Test func `requests come back as they were`() throws { try roundTrip(3000) { $0.request() } }
     @Test func `replies come back as they were`() throws { try roundTrip(3000) { $0.reply() } }
     @Test func `records come back as they were`() throws { try roundTrip(1000) { $0.record() } }

@@ -145,37 +145,49 @@ extension Journal: WireCodable {
     }
 }
 
+extension Journal {
+    /// In the order of their bytes, from 0.
+    fileprivate enum Tag: UInt8 {
+        case versions, app, nothing, symlink, file, noDirectory, readers, directory, kept, placed, placedWithSize
+
+        init(from reader: inout ByteReader) throws(WireError) {
+            guard let tag = Tag(rawValue: try reader.byte()) else { throw .unknownCase }
+            self = tag
+        }
+    }
+}
+
 extension Journal.Prior: WireCodable {
     package func encode(to writer: inout ByteWriter) {
         switch self {
         case .versions(let app, let current, let previous):
-            writer.byte(0)
+            writer.byte(Journal.Tag.versions.rawValue)
             app.encode(to: &writer)
             writer.text(current ?? "")
             writer.text(previous ?? "")
         case .app(let app):
-            writer.byte(1)
+            writer.byte(Journal.Tag.app.rawValue)
             app.encode(to: &writer)
         case .path(let path, let was):
             was.encode(at: path, to: &writer)
         case .placed(let path, let was, let content):
             if let content, content.isSizeKnown {
-                writer.byte(10)
+                writer.byte(Journal.Tag.placedWithSize.rawValue)
                 content.encode(to: &writer)
             } else {
-                writer.byte(9)
+                writer.byte(Journal.Tag.placed.rawValue)
                 writer.optional(content?.id)
             }
             was.encode(at: path, to: &writer)
         case .noDirectory(let path):
-            writer.byte(5)
+            writer.byte(Journal.Tag.noDirectory.rawValue)
             path.encode(to: &writer)
         case .directory(let path, let mode, let uid, let gid):
-            writer.byte(7)
+            writer.byte(Journal.Tag.directory.rawValue)
             path.encode(to: &writer)
             for number in [mode, uid, gid] { writer.number(UInt64(number)) }
         case .readers(let path, let mode, let gid):
-            writer.byte(6)
+            writer.byte(Journal.Tag.readers.rawValue)
             path.encode(to: &writer)
             writer.number(UInt64(mode))
             writer.number(UInt64(gid))
@@ -183,39 +195,38 @@ extension Journal.Prior: WireCodable {
     }
 
     package init(from reader: inout ByteReader) throws(WireError) {
-        let tag = try reader.byte()
+        let tag = try Journal.Tag(from: &reader)
         switch tag {
-        case 0:
+        case .versions:
             let app = try AppName(from: &reader)
             let current = try reader.text()
             let previous = try reader.text()
             // A symlink's target is never empty.
             self = .versions(app, current: current.isEmpty ? nil : current, previous: previous.isEmpty ? nil : previous)
-        case 1: self = .app(try AppName(from: &reader))
-        case 2, 3, 4, 8:
+        case .app: self = .app(try AppName(from: &reader))
+        case .nothing, .symlink, .file, .kept:
             let path = try AbsolutePath(from: &reader)
             self = .path(path, try Journal.PriorPath(tag, from: &reader))
-        case 5: self = .noDirectory(try AbsolutePath(from: &reader))
-        case 6:
+        case .noDirectory: self = .noDirectory(try AbsolutePath(from: &reader))
+        case .readers:
             let path = try AbsolutePath(from: &reader)
             let mode = try reader.word()
             self = .readers(path, mode: mode, gid: try reader.word())
-        case 7:
+        case .directory:
             let path = try AbsolutePath(from: &reader)
             let mode = try reader.word()
             let uid = try reader.word()
             self = .directory(path, mode: mode, uid: uid, gid: try reader.word())
-        case 9, 10:
+        case .placed, .placedWithSize:
             var content: Content?
-            if tag == 10 {
+            if tag == .placedWithSize {
                 content = try Content(from: &reader)
             } else if let id = try reader.optional(ObjectID.self) {
                 content = Content(id: id, size: Content.unknownSize)
             }
-            let tag = try reader.byte()
+            let tag = try Journal.Tag(from: &reader)
             let path = try AbsolutePath(from: &reader)
             self = .placed(path, try Journal.PriorPath(tag, from: &reader), content: content)
-        default: throw .unknownCase
         }
     }
 }
@@ -234,25 +245,25 @@ extension Journal.PriorPath {
     fileprivate func encode(at path: AbsolutePath, to writer: inout ByteWriter) {
         switch self {
         case .nothing:
-            writer.byte(2)
+            writer.byte(Journal.Tag.nothing.rawValue)
             path.encode(to: &writer)
         case .symlink(let target):
-            writer.byte(3)
+            writer.byte(Journal.Tag.symlink.rawValue)
             path.encode(to: &writer)
             writer.text(target)
         case .file(let copy), .kept(let copy):
-            if case .file = self { writer.byte(4) } else { writer.byte(8) }
+            if case .file = self { writer.byte(Journal.Tag.file.rawValue) } else { writer.byte(Journal.Tag.kept.rawValue) }
             path.encode(to: &writer)
             writer.number(UInt64(copy))
         }
     }
 
-    fileprivate init(_ tag: UInt8, from reader: inout ByteReader) throws(WireError) {
+    fileprivate init(_ tag: Journal.Tag, from reader: inout ByteReader) throws(WireError) {
         switch tag {
-        case 2: self = .nothing
-        case 3: self = .symlink(to: try reader.text())
-        case 4: self = .file(copy: try reader.count(limit: Int(Int32.max)))
-        case 8: self = .kept(copy: try reader.count(limit: Int(Int32.max)))
+        case .nothing: self = .nothing
+        case .symlink: self = .symlink(to: try reader.text())
+        case .file: self = .file(copy: try reader.count(limit: Int(Int32.max)))
+        case .kept: self = .kept(copy: try reader.count(limit: Int(Int32.max)))
         default: throw .unknownCase
         }
     }
