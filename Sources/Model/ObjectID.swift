@@ -31,6 +31,11 @@ package struct ObjectID: Hashable, Comparable, Sendable {
 
     /// Nil unless there are exactly 40 hexadecimal digits.
     package init?(hex: String) {
+        guard let bytes = decode(hex: hex.utf8) else { return nil }
+        self.init(bytes)
+    }
+
+    package init?(hex: ArraySlice<UInt8>) {
         guard let bytes = decode(hex: hex) else { return nil }
         self.init(bytes)
     }
@@ -68,10 +73,10 @@ package func hex(_ bytes: some Sequence<UInt8>) -> String {
 }
 
 /// The bytes of an even number of hexadecimal digits; nil for anything else.
-private func decode(hex: String) -> [UInt8]? {
+private func decode(hex: some Sequence<UInt8>) -> [UInt8]? {
     var result: [UInt8] = []
     var pending: UInt8?
-    for byte in hex.utf8 {
+    for byte in hex {
         let digit: UInt8
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")

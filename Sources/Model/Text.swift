@@ -19,6 +19,13 @@
 @inline(never) package func text(_ bytes: Substring.UTF8View) -> String { String(decoding: bytes, as: UTF8.self) }
 @inline(never) package func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 
+/// A program's arguments as `csys_spawn` takes them: each ends in a NUL.
+@inline(never) package func packed(_ arguments: [String]) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for argument in arguments { bytes += Array(argument.utf8) + [0] }
+    return bytes
+}
+
 /// `a/b`.
 @inline(never) func joined(_ a: String, _ b: String) -> String { a + "/" + b }
 

@@ -117,9 +117,7 @@ package struct Command {
         let obstacle = system.obstacle(.run, arguments.first ?? "")
         if obstacle != 0 { return -obstacle }
         system.forget()
-        var bytes: [UInt8] = []
-        for argument in arguments { bytes += Array(argument.utf8) + [0] }
-        return bytes.withUnsafeBytes { buffer in
+        return packed(arguments).withUnsafeBytes { buffer in
             if let confinement {
                 return csys_future_run(
                     buffer.baseAddress, buffer.count, arguments.count, confinement.text, null, output, Self.keepsNetworkPrivilege(arguments)

@@ -30,25 +30,5 @@ package struct HostFilter: Sendable {
     }
 
     /// `*` matches any characters, `?` matches one.
-    static func matches(_ name: String, _ pattern: String) -> Bool {
-        let (name, pattern) = (Array(name.utf8), Array(pattern.utf8))
-        var (i, j) = (0, 0)
-        // Where to retry if the part after the last star does not match.
-        var star: (i: Int, j: Int)?
-        while i < name.count {
-            if j < pattern.count, pattern[j] == UInt8(ascii: "*") {
-                star = (i, j + 1)
-                j += 1
-            } else if j < pattern.count, pattern[j] == name[i] || pattern[j] == UInt8(ascii: "?") {
-                i += 1
-                j += 1
-            } else if let retry = star {
-                star = (retry.i + 1, retry.j)
-                (i, j) = (retry.i + 1, retry.j)
-            } else {
-                return false
-            }
-        }
-        return pattern[j...].allSatisfy { $0 == UInt8(ascii: "*") }
-    }
+    static func matches(_ name: String, _ pattern: String) -> Bool { matchesGlob(Array(name.utf8), Array(pattern.utf8)) }
 }

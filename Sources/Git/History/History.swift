@@ -197,23 +197,5 @@ extension ObjectID? {
 
 /// A commit, or an inner nil for none; nil for other text.
 private func known(_ text: ArraySlice<UInt8>) -> ObjectID?? {
-    guard text.count == 40 else { return text.elementsEqual(nothing.utf8) ? .some(nil) : nil }
-    // Performance matters: there may be hundreds of thousands.
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(20)
-    var index = text.startIndex
-    while index < text.endIndex {
-        guard let high = digit(text[index]), let low = digit(text[index + 1]) else { return nil }
-        bytes.append(high << 4 | low)
-        index += 2
-    }
-    return ObjectID(bytes).map { .some($0) }
-}
-
-private func digit(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-    default: nil
-    }
+    text.elementsEqual(nothing.utf8) ? .some(nil) : ObjectID(hex: text).map { .some($0) }
 }

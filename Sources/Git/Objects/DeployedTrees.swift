@@ -37,9 +37,9 @@ extension Store {
             count = max(0, Int(unsafe csys_read(descriptor, buffer.baseAddress, 83)))
         }
         guard bytes.count == 82, bytes[40] == 0x20, bytes[81] == 0x0a,
-            ObjectID(hex: String(decoding: bytes[..<40], as: UTF8.self)) == commit
+            ObjectID(hex: bytes[..<40]) == commit
         else { return nil }
-        return ObjectID(hex: String(decoding: bytes[41..<81], as: UTF8.self)).flatMap { has($0) ? $0 : nil }
+        return ObjectID(hex: bytes[41..<81]).flatMap { has($0) ? $0 : nil }
     }
 
     private var treesPath: String { "\(path)/deptool-trees" }

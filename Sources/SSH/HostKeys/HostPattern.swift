@@ -35,7 +35,7 @@ enum HostPattern: Hashable {
             return hmacSHA1(key: salt, Array(name.utf8)) == hash
         case .list(let globs):
             let bytes = Array(name.utf8)
-            let matching = globs.filter { SSH.matches(bytes, $0.pattern) }
+            let matching = globs.filter { matchesGlob(bytes, $0.pattern) }
             return !matching.isEmpty && !matching.contains(where: \.isNegated)
         }
     }
@@ -51,28 +51,6 @@ func hmacSHA1(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
     let short = key.count > 64 ? sha1(key) : key
     let padded = short + [UInt8](repeating: 0, count: 64 - short.count)
     return sha1(padded.map { $0 ^ 0x5C }, sha1(padded.map { $0 ^ 0x36 }, message))
-}
-
-/// Whether `text` matches `pattern` with `*` (anything) and `?` (one byte). Time: at most the product of the lengths.
-private func matches(_ text: [UInt8], _ pattern: [UInt8]) -> Bool {
-    var at = 0, next = 0
-    var star: (pattern: Int, text: Int)?
-    while at < text.count {
-        if next < pattern.count, pattern[next] == UInt8(ascii: "*") {
-            star = (next, at)
-            next += 1
-        } else if next < pattern.count, pattern[next] == UInt8(ascii: "?") || pattern[next] == text[at] {
-            next += 1
-            at += 1
-        } else if let last = star {
-            star = (last.pattern, last.text + 1)
-            next = last.pattern + 1
-            at = last.text + 1
-        } else {
-            return false
-        }
-    }
-    return pattern[next...].allSatisfy { $0 == UInt8(ascii: "*") }
 }
 
 private func lowercase(_ bytes: ArraySlice<UInt8>) -> [UInt8] {

@@ -1,4 +1,5 @@
 import CSystem
+import Model
 
 /// A child process in a process group of its own, ended on deinit.
 final class Subprocess {
@@ -16,10 +17,8 @@ final class Subprocess {
     init(
         _ arguments: [String], session: Session = .shared, input: Int32, output: Int32, error: Int32
     ) throws(SSHError) {
-        var bytes: [UInt8] = []
-        for argument in arguments { bytes += Array(argument.utf8) + [0] }
         let spawn = unsafe session == .own ? csys_spawn_session : csys_spawn
-        let result = unsafe bytes.withUnsafeBytes { buffer in
+        let result = unsafe packed(arguments).withUnsafeBytes { buffer in
             unsafe spawn(buffer.baseAddress, buffer.count, arguments.count, input, output, error)
         }
         if result == -Int32(csys_enoent), arguments.first == "ssh" { throw .sshNotFound }

@@ -1,4 +1,5 @@
 import CSystem
+import Model
 
 /// Shows text on the terminal through `$PAGER`. If it is unset, text longer than the screen goes through less(1), if
 /// installed. Writes shorter text, and any text without a terminal, directly.
@@ -61,8 +62,6 @@ final class Pager {
         Terminal.flush()
         let (output, error) = (csys_duplicate(1), csys_duplicate(2))
         defer { for descriptor in [output, error] where descriptor >= 0 { _ = csys_close(descriptor) } }
-        var bytes: [UInt8] = []
-        for argument in ["sh", "-c", command] { bytes += Array(argument.utf8) + [0] }
-        return bytes.withUnsafeBytes { csys_spawn_foreground($0.baseAddress, $0.count, 3, input, output, error) }
+        return packed(["sh", "-c", command]).withUnsafeBytes { csys_spawn_foreground($0.baseAddress, $0.count, 3, input, output, error) }
     }
 }

@@ -33,23 +33,14 @@ extension Workspace {
 
     /// What runs the command while hosts wait.
     func confirmation(by command: String) -> @Sendable (_ isCancelled: () -> Bool) -> Int? {
-        let parent = "/" + directory.split(separator: "/").dropLast().joined(separator: "/")
-        return { [cluster] in run(command, in: parent, cluster, isCancelled: $0) }
+        { [parent, cluster] in run(command, in: parent, cluster, isCancelled: $0) }
     }
 }
 
-/// Runs the command beside the cluster's directory, with its output on standard error. Returns its exit status; nil if it did
-/// not end in time, and was killed.
+/// Runs the command, and returns its exit status; nil if it did not end in time, and was killed.
 private func run(_ command: String, in parent: String, _ cluster: String, isCancelled: () -> Bool) -> Int? {
-    let script = #"cd "$1" && export DEPTOOL_CLUSTER="$2" && exec sh -c "$3""#
-    var bytes: [UInt8] = []
-    let arguments = ["sh", "-c", script, "sh", parent, cluster, command]
-    for argument in arguments { bytes += Array(argument.utf8) + [0] }
-    let input = csys_open_null()
-    let outputs = [csys_duplicate(2), csys_duplicate(2)]
-    defer { for descriptor in [input] + outputs where descriptor >= 0 { _ = csys_close(descriptor) } }
     // A group of its own, so that Ctrl-C rolls back and what it started can be ended.
-    let pid = bytes.withUnsafeBytes { csys_spawn($0.baseAddress, $0.count, arguments.count, input, outputs[0], outputs[1]) }
+    let pid = start(command, in: parent, cluster, csys_spawn)
     guard pid > 0 else { return 127 }
     let end = csys_monotonic_ns() + Int64(Safety.programTimeout / .nanoseconds(1))
     while true {

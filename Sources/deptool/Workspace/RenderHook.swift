@@ -36,18 +36,8 @@ extension Workspace {
                 "The store's configuration has it. To run it before each plan, allow it with \(allowing(hook)); `--no-render` takes the config tree as it is."
             )
         }
-        let parent = "/" + directory.split(separator: "/").dropLast().joined(separator: "/")
-        let script = #"cd "$1" && export DEPTOOL_CLUSTER="$2" && exec sh -c "$3""#
-        var bytes: [UInt8] = []
-        let arguments = ["sh", "-c", script, "sh", parent, cluster, hook]
-        for argument in arguments { bytes += Array(argument.utf8) + [0] }
         Terminal.flush()
-        let input = csys_open_null()
-        let outputs = [csys_duplicate(2), csys_duplicate(2)]
-        defer { for descriptor in [input] + outputs where descriptor >= 0 { _ = csys_close(descriptor) } }
-        let pid = bytes.withUnsafeBytes {
-            csys_spawn_foreground($0.baseAddress, $0.count, arguments.count, input, outputs[0], outputs[1])
-        }
+        let pid = start(hook, in: parent, cluster, csys_spawn_foreground)
         guard pid > 0 else { throw CommandError("cannot run the render hook: \(String(cString: csys_strerror(-pid)))") }
         let status = csys_wait(pid, true)
         guard status == 0 else {
@@ -56,6 +46,19 @@ extension Workspace {
                 "Nothing was planned. It ran in \(parent); `--no-render` takes the config tree as it is.")
         }
     }
+}
+
+/// Starts a shell command in the directory that holds the cluster's, with its output on standard error. Returns its process id,
+/// or a negative errno.
+func start(
+    _ command: String, in parent: String, _ cluster: String, _ spawn: (UnsafeRawPointer?, Int, Int, Int32, Int32, Int32) -> Int32
+) -> Int32 {
+    let script = #"cd "$1" && export DEPTOOL_CLUSTER="$2" && exec sh -c "$3""#
+    let arguments = ["sh", "-c", script, "sh", parent, cluster, command]
+    let input = csys_open_null()
+    let outputs = [csys_duplicate(2), csys_duplicate(2)]
+    defer { for descriptor in [input] + outputs where descriptor >= 0 { _ = csys_close(descriptor) } }
+    return packed(arguments).withUnsafeBytes { spawn($0.baseAddress, $0.count, arguments.count, input, outputs[0], outputs[1]) }
 }
 
 /// Quotes text as a shell word.

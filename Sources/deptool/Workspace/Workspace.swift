@@ -55,6 +55,9 @@ struct Workspace {
         self.directory = directory
     }
 
+    /// The directory that holds the cluster's.
+    var parent: String { "/" + directory.split(separator: "/").dropLast().joined(separator: "/") }
+
     static func parent(of store: Store) -> String {
         let parts = store.path.split(separator: "/")
         return "/" + parts.dropLast().joined(separator: "/")
