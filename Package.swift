@@ -18,8 +18,8 @@ let embeddable: [SwiftSetting] =
 let core: [Target] = [
     .target(name: "CSystem", cSettings: embedded ? [.define("DEPTOOL_EMBEDDED")] : []),
     .target(name: "CSHA1"),
-    .target(name: "Model", dependencies: ["CSHA1"], swiftSettings: embeddable),
-    .target(name: "Wire", dependencies: ["Model"], swiftSettings: embeddable),
+    .target(name: "Model", dependencies: ["CSHA1"], swiftSettings: embeddable + [.strictMemorySafety()]),
+    .target(name: "Wire", dependencies: ["Model"], swiftSettings: embeddable + [.strictMemorySafety()]),
     .target(name: "AgentCore", dependencies: ["CSystem", "Model", "Wire"], swiftSettings: embeddable),
     .executableTarget(name: "deptool-agent", dependencies: ["AgentCore"], swiftSettings: embeddable),
 ]

@@ -6,7 +6,7 @@
         UInt8(ascii: "0")...UInt8(ascii: "9"):
         true
     default:
-        extra.withUTF8Buffer { $0.contains(byte) }
+        extra.withUTF8Buffer { unsafe $0.contains(byte) }
     }
 }
 

@@ -124,7 +124,7 @@ package struct AbsolutePath: Hashable, Comparable, Sendable {
 
     /// The path of a file beside this one: its name plus a suffix.
     @inline(never) package func withSuffix(_ suffix: StaticString) -> AbsolutePath {
-        Self(unchecked: text + suffix.withUTF8Buffer { String(decoding: $0, as: UTF8.self) })
+        Self(unchecked: text + suffix.withUTF8Buffer { unsafe String(decoding: $0, as: UTF8.self) })
     }
 
     /// The path of another file in the same directory. The name is not checked.

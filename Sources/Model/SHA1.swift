@@ -10,7 +10,7 @@ package struct SHA1: Sendable {
     package init() { pending.reserveCapacity(64) }
 
     package mutating func update(_ bytes: [UInt8]) {
-        bytes.withUnsafeBytes { update($0) }
+        unsafe bytes.withUnsafeBytes { unsafe update($0) }
     }
 
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
@@ -18,15 +18,15 @@ package struct SHA1: Sendable {
         var at = 0
         if !pending.isEmpty {
             at = min(64 - pending.count, bytes.count)
-            for index in 0..<at { pending.append(bytes[index]) }
+            for index in 0..<at { unsafe pending.append(bytes[index]) }
             guard pending.count == 64 else { return }
             let block = pending
-            block.withUnsafeBytes { compress($0, at: 0, count: 1) }
+            unsafe block.withUnsafeBytes { unsafe compress($0, at: 0, count: 1) }
             pending.removeAll(keepingCapacity: true)
         }
         let count = (bytes.count - at) / 64
-        compress(bytes, at: at, count: count)
-        for index in at + 64 * count..<bytes.count { pending.append(bytes[index]) }
+        unsafe compress(bytes, at: at, count: count)
+        for index in at + 64 * count..<bytes.count { unsafe pending.append(bytes[index]) }
     }
 
     package mutating func finish() -> ObjectID {
@@ -41,8 +41,8 @@ package struct SHA1: Sendable {
     /// Compresses `count` whole blocks.
     private mutating func compress(_ bytes: UnsafeRawBufferPointer, at offset: Int, count: Int) {
         guard count > 0, let start = bytes.baseAddress else { return }
-        withUnsafeMutableBytes(of: &state) { state in
-            csha1_compress(state.assumingMemoryBound(to: UInt32.self).baseAddress, start + offset, count)
+        unsafe withUnsafeMutableBytes(of: &state) { state in
+            unsafe csha1_compress(state.assumingMemoryBound(to: UInt32.self).baseAddress, start + offset, count)
         }
     }
 }
@@ -69,7 +69,7 @@ package struct ObjectHasher: Sendable {
     }
 
     package mutating func update(_ bytes: [UInt8]) { hash.update(bytes) }
-    package mutating func update(_ bytes: UnsafeRawBufferPointer) { hash.update(bytes) }
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) { unsafe hash.update(bytes) }
     package mutating func finish() -> ObjectID { hash.finish() }
 }
 

@@ -37,15 +37,15 @@ package struct FrameDecoder {
     /// `fill` returns the same.
     package mutating func fill(_ read: (UnsafeMutableRawBufferPointer) -> Int64) -> Int64 {
         makeRoom(Self.room)
-        let count = buffer.withUnsafeMutableBytes { read(UnsafeMutableRawBufferPointer(rebasing: $0[end...])) }
+        let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(UnsafeMutableRawBufferPointer(rebasing: $0[end...])) }
         if count > 0 { end = min(end + Int(count), buffer.count) }
         return count
     }
 
     package mutating func append(_ bytes: ArraySlice<UInt8>) {
         makeRoom(bytes.count)
-        buffer.withUnsafeMutableBytes { buffer in
-            bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: buffer[end...]).copyMemory(from: $0) }
+        unsafe buffer.withUnsafeMutableBytes { buffer in
+            unsafe bytes.withUnsafeBytes { unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[end...]).copyMemory(from: $0) }
         }
         end += bytes.count
     }
@@ -54,16 +54,16 @@ package struct FrameDecoder {
         guard buffer.count - end < room else { return }
         let count = end - start
         if buffer.count >= 2 * (count + room) {
-            buffer.withUnsafeMutableBytes { buffer in
-                buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[start..<end]))
+            unsafe buffer.withUnsafeMutableBytes { buffer in
+                unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[start..<end]))
             }
         } else {
             // Nothing reads beyond `end`, so the free space needs no initial value.
             let old = buffer
-            buffer = [UInt8](unsafeUninitializedCapacity: 2 * (count + room)) { buffer, size in
+            buffer = unsafe [UInt8](unsafeUninitializedCapacity: 2 * (count + room)) { buffer, size in
                 size = 2 * (count + room)
-                old.withUnsafeBytes { old in
-                    UnsafeMutableRawBufferPointer(buffer).copyMemory(from: UnsafeRawBufferPointer(rebasing: old[start..<end]))
+                unsafe old.withUnsafeBytes { old in
+                    unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: UnsafeRawBufferPointer(rebasing: old[start..<end]))
                 }
             }
         }
