@@ -47,6 +47,15 @@ package struct Drift: Hashable, Sendable {
         case symlink(to: String)
         case directory
         case other
+
+        @inline(never) package static func == (a: Self, b: Self) -> Bool {
+            switch (a, b) {
+            case (.nothing, .nothing), (.directory, .directory), (.other, .other): true
+            case (.file(let a, let size), .file(let b, let other)): a == b && size == other
+            case (.symlink(let a), .symlink(let b)): isSameText(a, b)
+            default: false
+            }
+        }
     }
 
     /// Permission bits and owner.

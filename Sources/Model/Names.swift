@@ -11,7 +11,7 @@
 }
 
 @inline(never) private func isName(_ text: String, longest: Int, extra: StaticString, first: StaticString = "") -> Bool {
-    let bytes = text.utf8
+    let bytes = text.bytes
     guard let start = bytes.first, bytes.count <= longest, isPlain(start, first) else { return false }
     return bytes.allSatisfy { isPlain($0, extra) }
 }
@@ -53,6 +53,9 @@ package struct GroupName: Hashable, Sendable {
         guard isName(text, longest: 32, extra: ".-_", first: "_") else { return nil }
         self.text = text
     }
+
+    @inline(never) package static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
+    package func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
 }
 
 /// The name of a user: at most 32 letters, digits, `.`, `-`, `_`; the first a letter, digit or `_`.
@@ -63,6 +66,9 @@ package struct UserName: Hashable, Sendable {
         guard isName(text, longest: 32, extra: ".-_", first: "_") else { return nil }
         self.text = text
     }
+
+    @inline(never) package static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
+    package func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
 }
 
 /// The full name of a systemd unit (systemd.unit(5)): at most 255 of its characters and one of its suffixes.
@@ -76,17 +82,17 @@ package struct UnitName: Hashable, Comparable, Sendable {
 
     @inline(never) package init?(_ text: String) {
         guard isName(text, longest: 255, extra: ":-_.\\@", first: "_"),
-            Self.suffixes.contains(where: { text.utf8.count > $0.utf8.count && text.utf8.ends(with: $0) })
+            Self.suffixes.contains(where: { text.utf8.count > $0.utf8.count && ends(text, $0) })
         else { return nil }
         self.text = text
     }
 
     /// The template of an instance, `a@.service` for `a@b.service`; the unit's own name if it is not an instance.
     @inline(never) package var template: String {
-        guard let at = text.utf8.firstIndex(of: UInt8(ascii: "@")), let dot = text.utf8.lastIndex(of: UInt8(ascii: ".")),
-            at < dot
+        let bytes = text.bytes
+        guard let at = bytes.firstIndex(of: UInt8(ascii: "@")), let dot = bytes.lastIndex(of: UInt8(ascii: ".")), at < dot
         else { return text }
-        return Model.text(text.utf8[...at]) + Model.text(text.utf8[dot...])
+        return Model.text(bytes[...at]) + Model.text(bytes[dot...])
     }
 
     /// Whether a file, by its path below a directory of unit files, is part of the unit (systemd.unit(5)): its own file
@@ -94,10 +100,9 @@ package struct UnitName: Hashable, Comparable, Sendable {
     @inline(never) package func consists(of path: RelativePath) -> Bool {
         let parts = path.components
         if parts.count == 1 { return isSameText(parts[0], text) || isSameText(parts[0], template) }
-        guard parts.count == 2, parts[1].utf8.ends(with: ".conf"), parts[1].utf8.first != UInt8(ascii: "."),
-            parts[0].utf8.ends(with: ".d")
+        guard parts.count == 2, ends(parts[1], ".conf"), !begins(parts[1], "."), ends(parts[0], ".d")
         else { return false }
-        let (unit, other) = (Array(text.utf8), Array(parts[0].utf8.dropLast(2)))
+        let (unit, other) = (text.bytes, Array(parts[0].bytes.dropLast(2)))
         guard let dot = unit.lastIndex(of: UInt8(ascii: ".")), other != Array(unit[(dot + 1)...]) else { return true }
         let end = other.count - (unit.count - dot)
         guard end > 0, other[end...] == unit[dot...] else { return false }

@@ -25,7 +25,7 @@ package enum PathError: Error, Hashable, Sendable {
 private let maximumPath = 3800
 private let maximumComponent = 255
 
-private func check(_ path: some Collection<UInt8>) throws(PathError) {
+@inline(never) private func check(_ path: ArraySlice<UInt8>) throws(PathError) {
     if path.isEmpty { throw .empty }
     if path.count > maximumPath { throw .tooLong }
     var component = 0
@@ -51,17 +51,19 @@ private func check(_ path: some Collection<UInt8>) throws(PathError) {
 // Linux compares paths as bytes, while Swift compares text by its appearance. `é` can be written in two ways, which are
 // two files on a host, and a combining character merges with the `/` before it.
 
-extension String.UTF8View {
-    /// Whether the last bytes are those of `suffix`.
-    @inline(never) package func ends(with suffix: String) -> Bool { self.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) }
-}
-
 /// The part of `path` after `directory` and a slash; nil if `path` does not start with them, or ends there.
 @inline(never) private func rest(of path: String, below directory: String) -> String? {
     guard begins(path, directory) else { return nil }
-    let rest = path.utf8.dropFirst(directory.utf8.count)
+    let rest = path.bytes.dropFirst(directory.utf8.count)
     guard rest.first == UInt8(ascii: "/"), rest.count > 1 else { return nil }
     return Model.text(rest.dropFirst())
+}
+
+/// The last component of a path.
+@inline(never) private func name(_ path: String) -> String {
+    let bytes = path.bytes
+    guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return path }
+    return text(bytes[(slash + 1)...])
 }
 
 /// A normalized path below some directory, such as `zones/example.com.zone`: no leading or trailing `/`, no `.` or
@@ -70,8 +72,8 @@ package struct RelativePath: Hashable, Comparable, Sendable {
     package let text: String
 
     @inline(never) package init(_ text: String) throws(PathError) {
-        if text.utf8.first == UInt8(ascii: "/") { throw .absolute }
-        try check(text.utf8)
+        if begins(text, "/") { throw .absolute }
+        try check(text.bytes[...])
         self.text = text
     }
 
@@ -87,10 +89,7 @@ package struct RelativePath: Hashable, Comparable, Sendable {
     @inline(never) package func below(_ directory: String) -> RelativePath? { rest(of: text, below: directory).map(Self.init(unchecked:)) }
 
     /// The last component.
-    @inline(never) package var name: String {
-        guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")) else { return text }
-        return Model.text(text.utf8[text.utf8.index(after: slash)...])
-    }
+    package var name: String { Model.name(text) }
 
     @inline(never) package static func == (a: Self, b: Self) -> Bool { isSameText(a.text, b.text) }
     @inline(never) package func hash(into hasher: inout Hasher) { Model.hash(text, into: &hasher) }
@@ -103,8 +102,8 @@ package struct AbsolutePath: Hashable, Comparable, Sendable {
 
     @inline(never) package init(_ text: String) throws(PathError) {
         if text.utf8.isEmpty { throw .empty }
-        if text.utf8.first != UInt8(ascii: "/") { throw .notAbsolute }
-        try check(text.utf8.dropFirst())
+        if !begins(text, "/") { throw .notAbsolute }
+        try check(text.bytes.dropFirst())
         self.text = text
     }
 
@@ -136,15 +135,13 @@ package struct AbsolutePath: Hashable, Comparable, Sendable {
     }
 
     /// The last component.
-    @inline(never) package var name: String {
-        guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")) else { return text }
-        return Model.text(text.utf8[text.utf8.index(after: slash)...])
-    }
+    package var name: String { Model.name(text) }
 
     /// The parent directory; nil if it is `/`.
     @inline(never) package var parent: AbsolutePath? {
-        guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")), slash != text.utf8.startIndex else { return nil }
-        return Self(unchecked: Model.text(text.utf8[..<slash]))
+        let bytes = text.bytes
+        guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")), slash != 0 else { return nil }
+        return Self(unchecked: Model.text(bytes[..<slash]))
     }
 
     /// Whether this is `directory` or a path below it.

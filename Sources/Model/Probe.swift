@@ -56,12 +56,12 @@ package struct HTTPRequest: Hashable, Sendable {
 
     /// Whether a text can be sent as path and query.
     package static func isPath(_ text: String) -> Bool {
-        text.utf8.first == UInt8(ascii: "/") && text.utf8.count <= 2048 && text.utf8.allSatisfy { 33...126 ~= $0 }
+        begins(text, "/") && text.utf8.count <= 2048 && text.bytes.allSatisfy { 33...126 ~= $0 }
     }
 
     /// Whether a text can be sent as the value of `Host`.
     package static func isHost(_ text: String) -> Bool {
-        1...255 ~= text.utf8.count && text.utf8.allSatisfy { 33...126 ~= $0 }
+        1...255 ~= text.utf8.count && text.bytes.allSatisfy { 33...126 ~= $0 }
     }
 }
 
@@ -71,10 +71,10 @@ package struct DomainName: Hashable, Sendable {
 
     /// A final dot is dropped.
     package init?(_ text: String) {
-        let name = text.utf8.last == UInt8(ascii: ".") ? Model.text(Array(text.utf8)[..<(text.utf8.count - 1)]) : text
+        let name = ends(text, ".") ? Model.text(text.bytes[..<(text.utf8.count - 1)]) : text
         guard name.utf8.count <= 253, !text.utf8.isEmpty else { return nil }
         if !name.utf8.isEmpty {
-            for label in pieces(Array(name.utf8)[...], at: UInt8(ascii: "."), withEmpty: true) {
+            for label in pieces(name.bytes[...], at: UInt8(ascii: "."), withEmpty: true) {
                 guard 1...63 ~= label.count, label.allSatisfy({ 33...126 ~= $0 }) else { return nil }
             }
         }

@@ -65,7 +65,7 @@ package struct ObjectHasher: Sendable {
     private var hash = SHA1()
 
     package init(_ kind: ObjectKind, size: UInt64) {
-        hash.update(Array("\(kind.name) \(size)".utf8) + [0])
+        hash.update("\(kind.name) \(size)".bytes + [0])
     }
 
     package mutating func update(_ bytes: [UInt8]) { hash.update(bytes) }

@@ -1,10 +1,31 @@
 // Text as Linux has it: bytes. Swift compares text by its appearance. The small, widely used functions here and
 // elsewhere in the agent are never inlined, because the copies would make up a tenth of it.
 
-@inline(never) package func isSameText(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
+@inline(never) package func isSameText(_ a: String, _ b: String) -> Bool {
+    var (a, b) = (a, b)
+    return a.withUTF8 { a in b.withUTF8 { b in a.elementsEqual(b) } }
+}
+@inline(never) package func isSameText(_ a: String?, _ b: String?) -> Bool {
+    guard let a, let b else { return a == nil && b == nil }
+    return isSameText(a, b)
+}
 
-@inline(never) package func begins(_ bytes: ArraySlice<UInt8>, _ start: String) -> Bool { bytes.starts(with: Array(start.utf8)) }
-@inline(never) package func begins(_ text: String, _ start: String) -> Bool { begins(Array(text.utf8)[...], start) }
+@inline(never) package func has(_ texts: [String], _ text: String) -> Bool { texts.contains { isSameText($0, text) } }
+
+extension String {
+    /// An array needs less code than `utf8`, which also supports strings of UTF-16.
+    package var bytes: [UInt8] {
+        @inline(never) get {
+            var text = self
+            return text.withUTF8 { Array($0) }
+        }
+    }
+}
+
+@inline(never) package func begins(_ bytes: ArraySlice<UInt8>, _ start: String) -> Bool { bytes.starts(with: start.bytes) }
+@inline(never) package func begins(_ text: String, _ start: String) -> Bool { begins(text.bytes[...], start) }
+
+@inline(never) package func ends(_ text: String, _ end: String) -> Bool { begins(text.bytes.suffix(end.utf8.count), end) }
 
 /// The parts between separators.
 @inline(never) package func pieces(
@@ -13,10 +34,9 @@
     bytes.split(separator: separator, maxSplits: most == .max ? .max : most - 1, omittingEmptySubsequences: !withEmpty)
 }
 @inline(never) package func pieces(_ text: String, at separator: UInt8) -> [ArraySlice<UInt8>] {
-    pieces(Array(text.utf8)[...], at: separator)
+    pieces(text.bytes[...], at: separator)
 }
 
-@inline(never) package func text(_ bytes: Substring.UTF8View) -> String { String(decoding: bytes, as: UTF8.self) }
 @inline(never) package func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 
 /// A program's arguments as `csys_spawn` takes them: each ends in a NUL.

@@ -98,7 +98,7 @@ package struct ByteWriter {
 
     @inline(never) package mutating func text(_ value: String) {
         number(UInt64(value.utf8.count))
-        bytes.append(contentsOf: value.utf8)
+        bytes += value.bytes
     }
 
     @inline(never) package mutating func id(_ value: ObjectID) { bytes.append(contentsOf: value.bytes) }

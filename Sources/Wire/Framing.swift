@@ -4,7 +4,7 @@ import Model
 /// agent's first frame, so that the client can skip anything that a login prints.
 package enum Frame {
     /// The first bytes of the agent: a NUL, which no login message contains, its name, and the protocol version.
-    package static var magic: [UInt8] { [0] + Array("deptool-agent 1\n".utf8) }
+    package static var magic: [UInt8] { [0] + "deptool-agent 1\n".bytes }
 
     /// The longest message, in bytes: the file list of a host with some hundred thousand files.
     package static var limit: Int { 64 << 20 }

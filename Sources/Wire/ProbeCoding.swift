@@ -56,7 +56,7 @@ extension Probe.Target {
             guard let path = try? AbsolutePath(first) else { return nil }
             self = .unix(path)
         case 3:
-            guard second.utf8.isEmpty, first.utf8.last == UInt8(ascii: "."), let name = DomainName(first),
+            guard second.utf8.isEmpty, ends(first, "."), let name = DomainName(first),
                 let type = RecordType(rawValue: UInt16(number))
             else { return nil }
             self = .dns(endpoint, name: name, type: type)

@@ -27,7 +27,7 @@ struct HostLog {
                 try system.rename(Layout.log, to: Layout.log.withSuffix(".old"))
             }
             let log = try system.openAppending(Layout.log, mode: 0o600)
-            try log.write(Array(line.utf8))
+            try log.write(line.bytes)
         } catch {
             return
         }
@@ -43,6 +43,6 @@ struct HostLog {
 
     /// Removes control characters: a name given by a client must not look like another log line.
     private func oneLine(_ text: String) -> String {
-        String(decoding: text.utf8.filter { $0 >= 0x20 && $0 != 0x7f }, as: UTF8.self)
+        Model.text(text.bytes.filter { $0 >= 0x20 && $0 != 0x7f }[...])
     }
 }

@@ -75,7 +75,7 @@ extension System {
     /// The content of `/etc/machine-id`; empty if no permanent id exists: before the end of the first boot, or where
     /// systemd has mounted one for this boot over it (machine-id(5)).
     var machineID: String {
-        guard let id = firstLine(of: Layout.machineID), !id.utf8.elementsEqual("uninitialized".utf8) else { return "" }
+        guard let id = firstLine(of: Layout.machineID), !isSameText(id, "uninitialized") else { return "" }
         if let now = try? status(of: Layout.machineID), let ofBoot = try? status(of: Layout.transientMachineID),
             now.inode == ofBoot.inode, now.device == ofBoot.device
         {

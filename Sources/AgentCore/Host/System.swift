@@ -90,7 +90,7 @@ package final class System {
         var (bytes, next): ([UInt8], _) = ([], name)
         while next.pointee != 0 {
             let byte = UInt8(bitPattern: next.pointee)
-            if byte < 0x80 { bytes.append(byte) } else { bytes += ("\\x" + hex([byte])).utf8 }
+            if byte < 0x80 { bytes.append(byte) } else { bytes += ("\\x" + hex([byte])).bytes }
             next += 1
         }
         return String(decoding: bytes, as: UTF8.self)

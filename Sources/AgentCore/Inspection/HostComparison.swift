@@ -132,7 +132,7 @@ final class HostComparison: Pulse {
     private func walk(_ app: AppName, _ directory: AbsolutePath, below version: AbsolutePath, _ known: [AbsolutePath: Int]) {
         for name in list(directory) {
             let path = directory.appending(name: name)
-            let text = text(path.text.utf8.dropFirst(version.text.utf8.count + 1))
+            let text = text(path.text.bytes.dropFirst(version.text.utf8.count + 1))
             if known[path] == nil {
                 add(app, .extra(text))
             } else if status(path)?.kind == csys_kind_directory {

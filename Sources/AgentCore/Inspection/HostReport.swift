@@ -16,12 +16,12 @@ struct HostReport {
         for path in Layout.kernelReports { bytes += ((try? system.contents(of: path, limit: 64 << 10)) ?? []) + [0] }
         for path in Layout.watchedDisks {
             var (size, available): (UInt64, UInt64) = (0, 0)
-            if csys_disk(system.real(path), &size, &available) == 0 { bytes += (String(size) + " " + String(available)).utf8 }
+            if csys_disk(system.real(path), &size, &available) == 0 { bytes += (String(size) + " " + String(available)).bytes }
             bytes.append(0)
         }
-        bytes += try (system.status(of: Layout.rebootRequired) == nil ? "" : "yes").utf8
-        bytes += [0] + agent.utf8 + [0]
-        for unit in units { bytes += (unit.app.text + " " + unit.name.text + "\n").utf8 }
+        bytes += try (system.status(of: Layout.rebootRequired) == nil ? "" : "yes").bytes
+        bytes += [0] + agent.bytes + [0]
+        for unit in units { bytes += (unit.app.text + " " + unit.name.text + "\n").bytes }
         bytes.append(0)
         if let systemd { bytes += systemd.describe(units.map { $0.name }) + [0] + systemd.failedUnits() } else { bytes.append(0) }
         return bytes

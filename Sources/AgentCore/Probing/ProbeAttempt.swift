@@ -61,7 +61,7 @@ struct ProbeAttempt {
             let text =
                 "GET " + request.path + " HTTP/1.1\r\nHost: " + request.host
                 + "\r\nUser-Agent: deptool\r\nAccept: */*\r\nConnection: close\r\n\r\n"
-            return try exchange(Array(text.utf8), expecting: request.status, nil, on: socket)
+            return try exchange(text.bytes, expecting: request.status, nil, on: socket)
         case .dns(_, let name, let type):
             var id: UInt16 = 0
             csys_random(&id, 2)

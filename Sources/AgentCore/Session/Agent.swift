@@ -118,7 +118,7 @@ package final class Agent {
 
     /// Lets the agent that wrote an open journal undo it, if it is another one and still present: it can undo its own changes best.
     private func runWriterOfJournal() throws(AgentError) {
-        guard let writer = try Journal.writer(system), writer != ownName, let name = try? RelativePath(writer),
+        guard let writer = try Journal.writer(system), !isSameText(writer, ownName), let name = try? RelativePath(writer),
             name.components.count == 1, try system.status(of: Layout.agents.appending(name)) != nil
         else { return }
         // It recovers, sends its greeting, and exits with its input. Whatever the result, this agent handles the rest of the journal next.

@@ -52,7 +52,7 @@ struct Future {
             supervisor.report(.began(step: index))
             var arguments = words
             if begins(words[0], "./") {
-                arguments[0] = app.current.text + "/" + text(words[0].utf8.dropFirst(2))
+                arguments[0] = app.current.text + "/" + text(words[0].bytes.dropFirst(2))
             }
             var problem: Problem?
             do {
@@ -94,11 +94,11 @@ extension Transaction {
 extension Command {
     /// Whether a program may ask the kernel to change the network: those that cannot check their rules without.
     static func keepsNetworkPrivilege(_ arguments: [String]) -> Bool {
-        func has(_ option: String) -> Bool { arguments.contains { isSameText($0, option) } }
+        func has(_ option: String) -> Bool { Model.has(arguments, option) }
         for directory in ["/usr/sbin/", "/sbin/"] where begins(arguments[0], directory) {
-            switch text(arguments[0].utf8.dropFirst(directory.utf8.count)) {
+            switch text(arguments[0].bytes.dropFirst(directory.utf8.count)) {
             case let name where isSameText(name, "nft"): return has("-c") || has("--check")
-            case let name where name.utf8.ends(with: "tables-restore"): return has("-t") || has("--test")
+            case let name where ends(name, "tables-restore"): return has("-t") || has("--test")
             default: return false
             }
         }

@@ -120,7 +120,7 @@ struct PreflightCheck {
     private func displaced(by link: Link, _ access: FileAccess?) throws(AgentError) -> Occupant? {
         guard let occupant = try system.occupant(of: link.path) else { return nil }
         // A symlink whose target is not text could not be restored.
-        if case .symlink(let target) = occupant, target.utf8.contains(0xef), !Layout.isOurs(target) {
+        if case .symlink(let target) = occupant, target.bytes.contains(0xef), !Layout.isOurs(target) {
             throw AgentError(.occupied(link.path, by: occupant, for: link))
         }
         if let foreign = foreign(at: link.path), try isThere(foreign, at: link.path) { return occupant }

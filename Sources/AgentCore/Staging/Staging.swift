@@ -67,7 +67,7 @@ final class Staging {
         for name in try system.list(Layout.partial) {
             guard let entry = try? RelativePath(name) else { continue }
             let path = Layout.partial.appending(entry)
-            if let content = large.first(where: { $0.id.hex == name }), let status = try system.status(of: path),
+            if let content = large.first(where: { isSameText($0.id.hex, name) }), let status = try system.status(of: path),
                 status.kind == csys_kind_regular, status.size > 0, status.size <= content.size
             {
                 arrived.append(Content(id: content.id, size: status.size))

@@ -56,7 +56,7 @@ struct StaleFiles {
         var found = [Layout.undo, Layout.oldBootUnit, Layout.record.withSuffix(".new"), Layout.journal.withSuffix(".new")]
         // Agents whose upload was cut off.
         for name in try system.list(Layout.agents) where begins(name, "new.") {
-            guard let pid = Int(text(name.utf8.dropFirst(4))), 1...Int(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
+            guard let pid = Int(text(name.bytes.dropFirst(4))), 1...Int(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
                 let path = try? RelativePath(name)
             else { continue }
             found.append(Layout.agents.appending(path))
@@ -77,11 +77,11 @@ struct StaleFiles {
         let previous = try system.target(of: app.previous)
         var isEmpty = current == nil && previous == nil
         let entries = try system.list(app.directory)
-        if let previous, !entries.contains(previous) { found.append(app.previous) }
-        for entry in entries where entry != current && entry != previous {
+        if let previous, !has(entries, previous) { found.append(app.previous) }
+        for entry in entries where !isSameText(entry, current) && !isSameText(entry, previous) {
             // An app whose `current` someone removed may still be running.
             let isVersion = Version(entry) != nil && (current != nil || !isDeployed)
-            let isOurs = entry.utf8.ends(with: ".staging") || begins(entry, AbsolutePath.asideMark) || isVersion
+            let isOurs = ends(entry, ".staging") || begins(entry, AbsolutePath.asideMark) || isVersion
             if isOurs, let path = try? RelativePath(entry) {
                 found.append(app.directory.appending(path))
             } else {
@@ -107,7 +107,7 @@ struct StaleFiles {
     /// Removes agents except the running one and the newest of the others.
     func removeAgents(except own: String) throws(AgentError) {
         var others: [(path: AbsolutePath, time: Int64)] = []
-        for name in try system.list(Layout.agents) where begins(name, "deptool-agent-") && name != own {
+        for name in try system.list(Layout.agents) where begins(name, "deptool-agent-") && !isSameText(name, own) {
             guard let path = try? RelativePath(name), case let path = Layout.agents.appending(path) else { continue }
             if let status = try system.status(of: path) { others.append((path, status.mtime_ns)) }
         }

@@ -37,7 +37,7 @@ struct UnitPreflightCheck {
         let own = preparation.record.placed.map { $0.path.name }
         var units: [UnitName] = []
         for step in preparation.steps {
-            guard let unit = step.unit, !units.contains(unit), !own.contains(unit.text), !own.contains(unit.template) else { continue }
+            guard let unit = step.unit, !units.contains(unit), !has(own, unit.text), !has(own, unit.template) else { continue }
             switch step.action {
             case .disable, .stop: continue
             default: units.append(unit)

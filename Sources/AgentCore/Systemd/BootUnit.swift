@@ -34,7 +34,7 @@ struct BootUnit {
     }
 
     /// The object at `file`.
-    private enum State: Equatable {
+    private enum State {
         case missing, ours
         case foreign(Occupant)
     }
@@ -42,7 +42,7 @@ struct BootUnit {
     private func state() throws(AgentError) -> State {
         switch try system.occupant(of: file) {
         case nil: return .missing
-        case .symlink(to: Layout.oldBootUnit.text): return .ours
+        case .symlink(let target) where isSameText(target, Layout.oldBootUnit.text): return .ours
         case .file?:
             let bytes = try system.contents(of: file, limit: 65536) ?? []
             return begins(bytes[...], Self.mark) ? .ours : .foreign(.file)
@@ -66,8 +66,8 @@ struct BootUnit {
     func install(_ agent: String) throws(AgentError) {
         try check()
         if let parent = wanted.parent { try system.makeDirectories(parent, mode: 0o755) }
-        try system.replace(file, with: Array(text(agent).utf8), mode: 0o644)
-        if try system.target(of: wanted) != file.text { try system.replaceSymlink(wanted, target: file.text) }
+        try system.replace(file, with: text(agent).bytes, mode: 0o644)
+        if try !isSameText(system.target(of: wanted), file.text) { try system.replaceSymlink(wanted, target: file.text) }
         for path in [file, wanted] { try system.syncParent(of: path) }
     }
 
@@ -78,10 +78,10 @@ struct BootUnit {
         }
         if let target = try system.target(of: wanted), isOurs(target) { try system.remove(wanted) }
         try system.removeIfThere(file.withSuffix(".new"))
-        if try state() == .ours { try system.remove(file) }
+        if case .ours = try state() { try system.remove(file) }
     }
 
-    private func isOurs(_ target: String) -> Bool { target == file.text || target == Layout.oldBootUnit.text }
+    private func isOurs(_ target: String) -> Bool { isSameText(target, file.text) || isSameText(target, Layout.oldBootUnit.text) }
 
     /// The file name of the agent that an agent of version 1 set to run at boot; nil if there is none.
     func oldAgent() throws(AgentError) -> String? {

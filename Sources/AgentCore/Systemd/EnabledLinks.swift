@@ -18,6 +18,8 @@ package struct EnabledLinks {
     struct Symlink: Hashable, Sendable {
         var path: AbsolutePath
         var target: String
+
+        static func == (a: Self, b: Self) -> Bool { a.path == b.path && isSameText(a.target, b.target) }
     }
 
     /// The directories that hold such links.
@@ -25,7 +27,7 @@ package struct EnabledLinks {
         var directories: [AbsolutePath] = []
         if try system.isDirectory(Layout.unitLinks) { directories.append(Layout.unitLinks) }
         for name in try system.list(Layout.unitLinks) {
-            guard [".wants", ".requires", ".upholds"].contains(where: { name.utf8.ends(with: $0) }), let path = try? RelativePath(name),
+            guard [".wants", ".requires", ".upholds"].contains(where: { ends(name, $0) }), let path = try? RelativePath(name),
                 case let directory = Layout.unitLinks.appending(path), try system.status(of: directory)?.kind == csys_kind_directory
             else { continue }
             directories.append(directory)
@@ -62,7 +64,7 @@ package struct EnabledLinks {
     func restore(_ links: [Symlink]) throws(AgentError) {
         for link in links {
             switch try system.occupant(of: link.path) {
-            case .symlink(to: link.target): continue
+            case .symlink(let target) where isSameText(target, link.target): continue
             case nil, .symlink:
                 if let parent = link.path.parent { try system.makeDirectories(parent, mode: 0o755) }
                 try system.replaceSymlink(link.path, target: link.target)
@@ -85,7 +87,7 @@ extension EnabledLinks.Symlink {
     /// files, a link with the unit's own name is the unit, or masks it.
     func enables(_ unit: UnitName) -> Bool {
         if isSameText(path.name, unit.text) { return path.parent != Layout.unitLinks }
-        return target.utf8.ends(with: "/" + unit.text)
+        return ends(target, "/" + unit.text)
     }
 }
 

@@ -14,7 +14,7 @@ struct Quadlets {
         var paths: [AbsolutePath] = []
         for file in preparation.record.placed where file.path.isInside(Layout.quadlets) && apps.contains(file.app) {
             for suffix in [".container", ".pod", ".kube", ".volume", ".network", ".image", ".build"]
-            where file.path.text.utf8.ends(with: suffix) {
+            where ends(file.path.text, suffix) {
                 paths.append(file.path)
             }
         }
@@ -53,7 +53,7 @@ struct Quadlets {
     /// The quadlet from which a unit was generated.
     private func source(_ path: AbsolutePath) throws(AgentError) -> String? {
         guard try system.status(of: path)?.kind == csys_kind_regular else { return nil }
-        let key = Array("SourcePath=".utf8)
+        let key = "SourcePath=".bytes
         for line in pieces((try system.contents(of: path, limit: 1 << 20) ?? [])[...], at: 10) where begins(line, "SourcePath=") {
             return text(line.dropFirst(key.count))
         }

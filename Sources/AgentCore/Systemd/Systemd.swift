@@ -119,7 +119,7 @@ struct Systemd {
         guard result.status != 0 else { return }
         var statuses = try show(units)
         // systemd counts these starts too, but several deploys in a short time are no reason to fail.
-        if statuses.contains(where: { $0.result.utf8.ends(with: "-limit-hit") }) {
+        if statuses.contains(where: { ends($0.result, "-limit-hit") }) {
             resetFailed(units)
             result = try bringUp(start: start, restart: restart)
             guard result.status != 0 else { return }
@@ -275,7 +275,7 @@ struct Systemd {
     func journal(_ unit: UnitName) -> String {
         let (seconds, rest) = begun.quotientAndRemainder(dividingBy: 1_000_000_000)
         // Six digits of a fraction, without the leading 1.
-        let fraction = String(decoding: String(1_000_000 + rest / 1000).utf8.dropFirst(), as: UTF8.self)
+        let fraction = text(String(1_000_000 + rest / 1000).bytes.dropFirst())
         let result = try? command.run(
             [
                 "journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=12", "--unit=" + unit.text,
@@ -298,7 +298,7 @@ struct Systemd {
 
 /// The end of a program's output, short enough to read: at most 20 lines and 4 KiB.
 func lastLines(_ text: String) -> String {
-    var bytes = Array(text.utf8.suffix(4096))
+    var bytes = Array(text.bytes.suffix(4096))
     while let last = bytes.last, last == 10 || last == 32 { bytes.removeLast() }
     var lines = 0
     let start = bytes.lastIndex { byte in

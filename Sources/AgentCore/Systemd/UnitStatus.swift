@@ -14,7 +14,7 @@ final class UnitStatus {
         return ""
     }
 
-    @inline(never) private func number(_ name: String) -> Int64 { Int64(self[name]) ?? 0 }
+    @inline(never) private func number(_ name: String) -> Int64 { Int64(Int(self[name]) ?? 0) }
     @inline(never) private func says(_ name: String, _ value: String) -> Bool { isSameText(self[name], value) }
 
     func set(_ name: String, _ value: String) {
@@ -86,7 +86,7 @@ final class UnitStatus {
     static func parse(_ output: String) -> [UnitStatus] {
         var statuses: [UnitStatus] = []
         var current: UnitStatus?
-        for line in pieces(Array(output.utf8)[...], at: 10, withEmpty: true) {
+        for line in pieces(output.bytes[...], at: 10, withEmpty: true) {
             guard let equals = line.firstIndex(of: UInt8(ascii: "=")) else {
                 if let status = current { statuses.append(status) }
                 current = nil
@@ -149,7 +149,7 @@ final class UnitStatus {
 }
 
 extension UnitName {
-    var isSocket: Bool { text.utf8.ends(with: ".socket") }
+    var isSocket: Bool { ends(text, ".socket") }
 }
 
 /// The result of checking a unit.

@@ -103,7 +103,7 @@ package struct Journal: Hashable, Sendable {
     func isCommitted(_ system: System) throws(AgentError) -> Bool {
         guard let machineID else { return try Record.load(system)?.commit == commit }
         guard let stored = try StoredRecord.read(system) else { return commit == nil }
-        return stored.record.commit == commit && stored.machineID == machineID
+        return stored.record.commit == commit && isSameText(stored.machineID, machineID)
     }
 
     func save(_ system: System) throws(AgentError) {

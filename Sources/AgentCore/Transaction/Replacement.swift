@@ -164,10 +164,10 @@ extension System {
             for name in try list(parent) where begins(name, AbsolutePath.asideMark) {
                 // Left by an agent of version 1.
                 let isOld = isSameText(name, AbsolutePath.asideMark + "new")
-                let prefix = text(name.utf8.prefix(AbsolutePath.asideMark.utf8.count + 11))
+                let prefix = text(name.bytes.prefix(AbsolutePath.asideMark.utf8.count + 11))
                 let place = places[parent.appending(name: prefix)]
                 guard let directory = try reach(parent) else { continue }
-                let isDraft = place != nil && begins(text(name.utf8.dropFirst(prefix.utf8.count)), "new")
+                let isDraft = place != nil && begins(text(name.bytes.dropFirst(prefix.utf8.count)), "new")
                 if isDraft || (isOld || place != nil) && holds(.ours, name, directory) {
                     try check(.remove, parent, directory.unlink(name))
                 } else if let place {
@@ -207,7 +207,7 @@ extension AbsolutePath {
     static var asideMark: String { ".deptool-" }
 
     /// The prefix of names beside this path, for objects that are to replace it or that it has replaced.
-    var asidePrefix: String { Self.asideMark + ObjectID.of(.blob, Array(name.utf8)).short + "-" }
+    var asidePrefix: String { Self.asideMark + ObjectID.of(.blob, name.bytes).short + "-" }
 
     /// Such a name for an incomplete file.
     func draft() -> String { aside("new") }

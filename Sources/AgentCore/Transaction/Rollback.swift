@@ -59,7 +59,7 @@ struct Rollback {
             for (unit, status) in zip(journal.units, statuses) {
                 switch unit.state {
                 case .up, .unsteady:
-                    if !status.isUp || status.invocation != unit.invocation { touched.append(unit) }
+                    if !status.isUp || !isSameText(status.invocation, unit.invocation) { touched.append(unit) }
                 case .failed:
                     // A unit that failed again is in its old state, also for a monitor that watches for failures.
                     if status.isUp { stopping.append(unit.name) }
@@ -89,7 +89,7 @@ struct Rollback {
     private func jobs(_ units: [UnitName], _ journal: Journal) -> [Systemd.Job] {
         units.map { unit in
             let limit = journal.units.first { $0.name == unit }?.limit ?? .zero
-            return Systemd.Job(unit: unit, limit: max(limit * 2, Systemd.usualLimit))
+            return Systemd.Job(unit: unit, limit: max(limit + limit, Systemd.usualLimit))
         }
     }
 
@@ -151,14 +151,14 @@ struct Rollback {
         for name in journal.reloaded {
             do throws(AgentError) {
                 let status = try systemd.show([name])[0]
-                guard status.isUp, let unit = journal.units.first(where: { $0.name == name && $0.invocation == status.invocation }) else {
-                    continue
-                }
+                guard status.isUp,
+                    let unit = journal.units.first(where: { $0.name == name && isSameText($0.invocation, status.invocation) })
+                else { continue }
                 // One that hangs would hang again.
                 if !status.isReloading, (try? systemd.reload(jobs([name], journal))) != nil { continue }
                 systemd.endReload(name)
                 let now = try systemd.show([name])[0]
-                if status.isReloading || !now.isActive || now.isReloading || now.invocation != unit.invocation {
+                if status.isReloading || !now.isActive || now.isReloading || !isSameText(now.invocation, unit.invocation) {
                     failed.append(unit)
                 } else if case .unit(name, _, _) = failure.problem {
                     // It did not read the new files either.
@@ -209,7 +209,7 @@ struct Rollback {
 
     private func restoreLink(_ path: AbsolutePath, _ target: String?) throws(AgentError) {
         guard let target else { return try system.removeIfThere(path) }
-        if try system.target(of: path) != target { try system.replaceSymlink(path, target: target) }
+        if try !isSameText(system.target(of: path), target) { try system.replaceSymlink(path, target: target) }
     }
 
     private func restore(_ path: AbsolutePath, _ was: Journal.PriorPath) throws(AgentError) {
@@ -218,7 +218,7 @@ struct Rollback {
             try system.remove(path, if: .ours)
         case .symlink(let target):
             switch try system.occupant(of: path) {
-            case .symlink(to: target): break
+            case .symlink(let other) where isSameText(other, target): break
             // Someone may have put another object there since. That is an error.
             case let occupant: try system.replaceSymlink(path, target: target, over: occupant == nil ? .nothing : .ours)
             }
@@ -280,7 +280,7 @@ struct Rollback {
         let placed = content.map { Expected.content($0) } ?? .nothing
         switch (was, occupant) {
         case (.nothing, _): if isOurs { try system.remove(path, if: placed) }
-        case (.symlink(let target), .symlink(let other)?) where target == other: break
+        case (.symlink(let target), .symlink(let other)?) where isSameText(target, other): break
         case (.symlink(let target), nil): try system.replaceSymlink(path, target: target, over: .nothing)
         case (.symlink(let target), _) where isOurs: try system.replaceSymlink(path, target: target, over: placed)
         case (.file(let copy), nil), (.kept(let copy), nil): try putBack(copy, at: path, over: .nothing)

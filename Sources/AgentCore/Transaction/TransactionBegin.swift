@@ -71,8 +71,9 @@ extension Transaction {
     }
 
     private func noteDirectories(above path: AbsolutePath, in journal: inout Journal) throws(AgentError) {
-        for directory in try obstacles.missingDirectories(above: path) where !journal.priors.contains(.noDirectory(directory)) {
-            journal.priors.append(.noDirectory(directory))
+        for directory in try obstacles.missingDirectories(above: path) {
+            let isNoted = journal.priors.contains { if case .noDirectory(directory) = $0 { true } else { false } }
+            if !isNoted { journal.priors.append(.noDirectory(directory)) }
         }
     }
 
@@ -97,8 +98,8 @@ extension Transaction {
     private func noteMadeDirectories(above path: AbsolutePath, in journal: inout Journal) throws(AgentError) {
         for directory in (old?.madeDirectories ?? []).reversed() where path.isInside(directory) {
             guard let status = try system.status(of: directory), status.kind == csys_kind_directory else { continue }
-            let prior = Journal.Prior.directory(directory, mode: status.mode, uid: status.uid, gid: status.gid)
-            if !journal.priors.contains(prior) { journal.priors.append(prior) }
+            let isNoted = journal.priors.contains { if case .directory(directory, _, _, _) = $0 { true } else { false } }
+            if !isNoted { journal.priors.append(.directory(directory, mode: status.mode, uid: status.uid, gid: status.gid)) }
         }
     }
 

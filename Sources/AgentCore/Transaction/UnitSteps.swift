@@ -10,7 +10,7 @@ extension Journal {
             case .path(let there, let before), .placed(let there, let before, _): (path, was) = (there, before)
             default: continue
             }
-            guard path.parent == Layout.unitLinks, path.name == unit.text else { continue }
+            guard path.parent == Layout.unitLinks, isSameText(path.name, unit.text) else { continue }
             switch was {
             case .nothing: return true
             case .symlink(let target): return !Layout.isOurs(target)
