@@ -4,7 +4,7 @@ import Wire
 
 /// systemd as the agent uses it: `systemctl` and its siblings with fixed arguments. The agent parses the output of
 /// `systemctl show`, whose format is stable (systemctl(1), "Parsable Output"), and the first words of a few lists.
-struct Systemd {
+final class Systemd {
     let command: Command
     /// Receives reports of the units that the agent waits for.
     private let audience: (any Supervisor)?
@@ -221,7 +221,7 @@ struct Systemd {
         // The closure checks the limits every second. If that does not end the wait, something is wrong with systemd.
         let longest = jobs.map { $0.limit }.max() ?? .zero
         do {
-            return try command.run(arguments(verb, jobs), limit: longest + .seconds(30)) { seconds throws(AgentError) in
+            return try command.run(arguments(verb, jobs), limit: longest + .seconds(30)) { [self] seconds throws(AgentError) in
                 var isTold = false
                 for (job, status) in zip(jobs, try show(jobs.map { $0.unit })) where status.job != nil {
                     let limit = job.limit.wholeSeconds
