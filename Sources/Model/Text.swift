@@ -3,7 +3,7 @@
 
 @inline(never) package func isSameText(_ a: String, _ b: String) -> Bool {
     var (a, b) = (a, b)
-    return a.withUTF8 { a in b.withUTF8 { b in a.elementsEqual(b) } }
+    return a.withUTF8 { a in b.withUTF8 { b in unsafe a.elementsEqual(b) } }
 }
 @inline(never) package func isSameText(_ a: String?, _ b: String?) -> Bool {
     guard let a, let b else { return a == nil && b == nil }
@@ -17,7 +17,7 @@ extension String {
     package var bytes: [UInt8] {
         @inline(never) get {
             var text = self
-            return text.withUTF8 { Array($0) }
+            return text.withUTF8 { unsafe Array($0) }
         }
     }
 }
@@ -42,7 +42,7 @@ extension String {
 /// A program's arguments as `csys_spawn` takes them: each ends in a NUL.
 @inline(never) package func packed(_ arguments: [String]) -> [UInt8] {
     var bytes: [UInt8] = []
-    for argument in arguments { bytes += Array(argument.utf8) + [0] }
+    for argument in arguments { bytes += argument.bytes + [0] }
     return bytes
 }
 

@@ -188,7 +188,7 @@ func checkNames(
 ) throws(ImportError) {
     // Names without capitals and in ASCII are the same only if their bytes are.
     func isPlain(_ byte: UInt8) -> Bool { byte < 0x80 && !(UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) }
-    if records.allSatisfy({ unsafe scan[$0.name].allSatisfy(isPlain) }) { return }
+    if unsafe records.allSatisfy({ unsafe scan[$0.name].allSatisfy(isPlain) }) { return }
     var names: [String: String] = [:]
     for record in records {
         guard let name = unsafe String(validating: scan[record.name], as: UTF8.self) else { continue }
