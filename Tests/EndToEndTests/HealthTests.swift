@@ -89,7 +89,7 @@ extension EndToEnd {
         }
 
         @Test func `a rejection shows what the unit said`() throws {
-            try site.boot("web1", .debian13)
+            _ = try site.boot("web1", .debian13)
             try service(answer("500 Oops") + #"print "cannot find the database\n";"#, health: http)
             let output = try cluster.deploy().require(3)
             #expect(output.text.contains("its last journal lines:\n    | "), "\(output)")
