@@ -20,12 +20,12 @@ struct Deptool: AsyncParsableCommand {
 
             Example: `deptool init prod && deptool plan && deptool deploy`
             """,
-        version: toolVersion,
+        version: versionText,
         subcommands: [
             InitCommand.self, PlanCommand.self, DiffCommand.self, CheckCommand.self, DeployCommand.self, UndoCommand.self,
             StatusCommand.self,
             VerifyCommand.self, LogCommand.self, SyncCommand.self, PingCommand.self,
-            ForgetCommand.self, DoctorCommand.self,
+            ForgetCommand.self, DoctorCommand.self, SelfCheckCommand.self,
         ])
 }
 

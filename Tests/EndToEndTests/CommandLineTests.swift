@@ -63,6 +63,31 @@ import Testing
         #expect(try program.finish().code == 0)
     }
 
+    @Test func `the version comes with what the program was made of`() throws {
+        let lines = try cluster.deptool("--version").require(0).text.split(separator: "\n").map(String.init)
+        #expect(lines[0].wholeMatch(of: /[0-9]+\.[0-9]+\.[0-9]+/) != nil)
+        #expect(lines[1].wholeMatch(of: /commit (unknown|[0-9a-f]{12}(-dirty)?)/) != nil)
+        let agents = lines.filter { $0.hasPrefix("agent ") }
+        #expect(agents.map { $0.split(separator: " ")[1] } == ["x86_64", "aarch64"])
+        #expect(agents.allSatisfy { $0.wholeMatch(of: /agent [a-z0-9_]+ sha256 [0-9a-f]{64}/) != nil })
+        #expect(lines.contains { $0.hasPrefix("libgit2 ") } && lines.contains { $0.hasPrefix("libssh2 ") })
+    }
+
+    @Test func `self-check finds a single wrong bit in an agent`() throws {
+        try cluster.deptool("self-check").require(0)
+        // The first agent's ELF header follows that of the program.
+        var program = try Data(contentsOf: URL(filePath: Tools.deptool))
+        let header = Data([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1])
+        let agent = try #require(program.range(of: header, in: 64..<program.count))
+        program[agent.lowerBound + 5000] ^= 1
+        let damaged = "\(cluster.directory)/damaged"
+        try program.write(to: URL(filePath: damaged))
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: damaged)
+        let output = try Program([damaged, "self-check"], in: cluster.directory, environment: cluster.environment).finish()
+        #expect(output.code == 1)
+        #expect(output.text.contains("This program is damaged. Install it again."), "\(output)")
+    }
+
     @Test func `every command has a manual page without mistakes, and a help with an example`() throws {
         let pages = try FileManager.default.contentsOfDirectory(atPath: "\(cluster.directory)/man").sorted()
         #expect(pages.contains("deptool.1") && pages.contains("deptool-plan.1") && pages.contains("deptool-undo.1"))

@@ -86,3 +86,10 @@ extension ObjectKind {
         }
     }
 }
+
+/// The version of libgit2 that runs, and the one whose headers this was compiled with (git_libgit2_version).
+package var libgit2Versions: (running: String, compiled: String) {
+    var (major, minor, revision): (Int32, Int32, Int32) = (0, 0, 0)
+    unsafe _ = git_libgit2_version(&major, &minor, &revision)
+    return ("\(major).\(minor).\(revision)", LIBGIT2_VERSION)
+}

@@ -13,7 +13,7 @@ package struct LocalSSH: Sendable {
     package let knownHostsProblem: SSHError?
 
     /// libssh2's version, such as `1.11.0`.
-    package var libraryVersion: String { (unsafe libssh2_version(0).map { unsafe String(cString: $0) } ?? "?") }
+    package var libraryVersion: String { libssh2Versions.running }
     /// Whether libssh2 signs with RSA keys from files in a way that OpenSSH 8.8 and later accept.
     package var signsRSAWell: Bool { Library.rsaSignatures == .sha2 }
 

@@ -20,7 +20,7 @@ import CSystem
         self.interrupt = interrupt
         unsafe libssh2_session_set_blocking(handle, 0)
         let receive = unsafe unsafeBitCast(receiveForLibrary, to: UnsafeMutableRawPointer.self)
-        _ = unsafe libssh2_session_callback_set(handle, LIBSSH2_CALLBACK_RECV, receive)
+        unsafe csh2_set_receive(handle, receive)
     }
 
     /// Disconnects without waiting, and frees everything that libssh2 has allocated (`libssh2_session_free`).

@@ -59,15 +59,21 @@ enum LocalDoctor {
         let cpus = Doctor.carriedCPUs
         let agents =
             cpus.isEmpty
-            ? Diagnosis(
-                "agents", .fail, HostError.noAgents.phrase,
-                help: "It was built by a plain `swift build`. `make build` makes one that contains them.")
+            ? .noAgents
             : Diagnosis("agents", .ok, "\(toolVersion) for Linux on \(cpus.joined(separator: " and "))")
         do {
             return try LocalSSH(configuration: configuration).findings + [agents]
         } catch {
             return [Diagnosis("ssh", .fail, error.phrase, help: error.explanation(host: "localhost")), agents]
         }
+    }
+}
+
+extension Diagnosis {
+    static var noAgents: Diagnosis {
+        Diagnosis(
+            "agents", .fail, HostError.noAgents.phrase,
+            help: "It was built by a plain `swift build`. `make build` makes one that contains them.")
     }
 }
 
