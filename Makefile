@@ -3,11 +3,12 @@
 PREFIX ?= /usr/local
 agents := $(CURDIR)/build/agents
 
-.PHONY: build agents test check docs lint format examples torture races memory bench demo lab install clean
+.PHONY: build agents libraries dist test-dist reproducible test check docs lint format examples torture races memory bench demo lab install clean
 
 # The tool, with the agents of all CPUs inside, and the agents by themselves.
 build: agents
 	@Scripts/need build
+	@Scripts/build-notes $(agents)
 	@echo "Building deptool"
 	@DEPTOOL_AGENTS=$(agents) swift build --quiet -c release --product deptool --static-swift-stdlib
 	@cp "$$(DEPTOOL_AGENTS=$(agents) swift build -c release --static-swift-stdlib --show-bin-path)/deptool" build/deptool.new
@@ -17,6 +18,28 @@ build: agents
 agents:
 	@Scripts/need agents
 	@Scripts/build-agents
+
+# The libraries that a released tool has in itself, static.
+libraries:
+	@Scripts/need dist
+	@Scripts/build-libraries
+
+# What is released, into build/dist: the tool without other libraries than glibc's, for this machine's CPU, as a tarball and a Debian package.
+dist: agents libraries
+	@Scripts/need build dist
+	@Scripts/dist
+
+# What is released, installed into root file systems of Debian 12, Debian 13 and busybox, and the end-to-end tests `filter` names with it.
+test-dist: dist
+	@Scripts/need test
+	@Lab/lab images
+	DEPTOOL_DIST=$(CURDIR)/build/dist DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab \
+	    DEPTOOL=$(CURDIR)/.build-dist/release/deptool Scripts/test $(or $(filter),--filter 'InstallationTests|FlavourTests|LoginTests|TransportTests')
+
+# Two builds of what is released, in different folders, have the same bytes. A quarter of an hour or more.
+reproducible:
+	@Scripts/need dist
+	@Scripts/reproduce
 
 # Unit tests, and end-to-end tests against real hosts in containers.
 test: lint build
@@ -46,7 +69,8 @@ lint:
 format:
 	swift format --in-place --recursive --parallel Sources Tests Package.swift
 
-scripts := .ci/run Scripts/build-agents Scripts/check-links Scripts/completions Scripts/demo Scripts/docs Scripts/man-pages Scripts/need Scripts/soak Scripts/test \
+scripts := .ci/run Scripts/build-agents Scripts/build-libraries Scripts/build-notes Scripts/check-links Scripts/completions Scripts/demo Scripts/dist Scripts/dist-deb \
+    Scripts/docs Scripts/man-pages Scripts/need Scripts/reproduce Scripts/soak Scripts/test install.sh \
     ci/deptool-ci Lab/lab Lab/selftest Lab/slot.sh Lab/image.sh examples/generated/render.sh
 
 # Only what is in examples/, deployed to throwaway hosts and checked.
