@@ -47,7 +47,7 @@ final class Site {
         static let debians = [debian12, debian13]
         var hasSystemd: Bool { self != .busybox && self != .aarch64 }
 
-        fileprivate var environment: [String: String] {
+        var environment: [String: String] {
             switch self {
             case .debian12: [:]
             case .debian13: ["LAB_SUITE": "trixie"]
@@ -123,6 +123,9 @@ struct Failed: Error, CustomStringConvertible {
 enum Tools {
     static let lab = ProcessInfo.processInfo.environment["DEPTOOL_LAB"] ?? ""
     static let deptool = ProcessInfo.processInfo.environment["DEPTOOL"] ?? ""
+
+    /// What `make dist` built; nil unless `make test-dist` runs.
+    static let dist = ProcessInfo.processInfo.environment["DEPTOOL_DIST"]
 
     static var hasDeptool: Bool { !deptool.isEmpty }
     static var hasLab: Bool { hasDeptool && !lab.isEmpty }
