@@ -70,7 +70,7 @@ format:
 	swift format --in-place --recursive --parallel Sources Tests Package.swift
 
 scripts := .ci/run Scripts/build-agents Scripts/build-libraries Scripts/build-notes Scripts/check-links Scripts/completions Scripts/demo Scripts/dist Scripts/dist-deb \
-    Scripts/docs Scripts/man-pages Scripts/need Scripts/reproduce Scripts/soak Scripts/test install.sh \
+    Scripts/docs Scripts/man-pages Scripts/need Scripts/release-sources Scripts/reproduce Scripts/soak Scripts/test install.sh \
     ci/deptool-ci Lab/lab Lab/selftest Lab/slot.sh Lab/image.sh examples/generated/render.sh
 
 # Only what is in examples/, deployed to throwaway hosts and checked.

@@ -29,7 +29,7 @@ extension EndToEnd {
                     done
                 fi
                 inside() { chroot root env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp/home "$@"; }
-                tree() { (cd root && find . -xdev ! -path './tmp/*' ! -path './var/*' -printf '%p %y %m %U %s %l\\n' | sort); }
+                tree() { (cd root && find . -xdev ! -path './tmp/*' ! -path './var/*' -type d -printf '%p %y %m %U\\n' -o ! -path './tmp/*' ! -path './var/*' -printf '%p %y %m %U %s %l\\n' | sort); }
                 mkdir -p root/tmp/home
                 tree >before
                 """

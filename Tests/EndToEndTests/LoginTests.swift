@@ -41,8 +41,8 @@ extension EndToEnd {
             #expect(
                 try reason() == "  web1: over the system's ssh: only it can log in with the certificate \(cluster.directory)/id-cert.pub")
 
-            // Algorithms that libssh2 does not have.
-            try host.write("/etc/ssh/sshd_config.d/modern.conf", "Ciphers chacha20-poly1305@openssh.com\n")
+            // An algorithm that libssh2 does not have.
+            try host.write("/etc/ssh/sshd_config.d/modern.conf", "KexAlgorithms sntrup761x25519-sha512@openssh.com\n")
             try host.run("systemctl restart ssh")
             try cluster.configure()
             #expect(try reason() == "  web1: over the system's ssh: libssh2 could not: no common algorithm")
