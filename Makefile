@@ -25,8 +25,9 @@ libraries:
 	@Scripts/build-libraries
 
 # What is released, into build/dist: the tool without other libraries than glibc's, for this machine's CPU, as a tarball and a Debian package.
-dist: agents libraries
-	@Scripts/need build dist
+dist: libraries
+	@Scripts/need build agents dist
+	@Scripts/build-agents x86_64 aarch64 riscv64
 	@Scripts/dist
 
 # What is released, installed into root file systems of Debian 12, Debian 13 and busybox, and the end-to-end tests `filter` names with it.

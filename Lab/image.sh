@@ -173,8 +173,9 @@ INIT
 # done where systemd runs.
 emulate() { # CPU
   local formats=/proc/sys/fs/binfmt_misc
-  [[ -e $formats/register ]] || mount -t binfmt_misc binfmt_misc "$formats"
-  [[ -e $formats/qemu-$1 ]] || cat "/usr/lib/binfmt.d/qemu-$1.conf" >"$formats/register"
+  [[ -e $formats/register ]] || mount -t binfmt_misc binfmt_misc "$formats" || [[ -e $formats/register ]]
+  # Somebody else may do the same now.
+  [[ -e $formats/qemu-$1 ]] || cat "/usr/lib/binfmt.d/qemu-$1.conf" >"$formats/register" || [[ -e $formats/qemu-$1 ]]
 }
 
 # Makes a disk of what an image has to be mounted as /var. Where there are no loop devices, the image's bind mount has to do.

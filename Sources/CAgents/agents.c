@@ -19,13 +19,30 @@
 
 CARRY(x86_64)
 CARRY(aarch64)
+// Only a release has it.
+#ifdef AGENT_RISCV64_SHA256
+CARRY(riscv64)
+#endif
 
-size_t carried_agent_count(void) { return 2; }
+#define AGENT(cpu, sha256) {#cpu, sha256, agent_##cpu, (size_t)(agent_##cpu##_end - agent_##cpu)}
+
+size_t carried_agent_count(void) {
+#ifdef AGENT_RISCV64_SHA256
+    return 3;
+#else
+    return 2;
+#endif
+}
 
 carried_agent carried_agent_at(size_t index) {
-    if (index == 0)
-        return (carried_agent){"x86_64", AGENT_X86_64_SHA256, agent_x86_64, (size_t)(agent_x86_64_end - agent_x86_64)};
-    return (carried_agent){"aarch64", AGENT_AARCH64_SHA256, agent_aarch64, (size_t)(agent_aarch64_end - agent_aarch64)};
+    const carried_agent agents[] = {
+        AGENT(x86_64, AGENT_X86_64_SHA256),
+        AGENT(aarch64, AGENT_AARCH64_SHA256),
+#ifdef AGENT_RISCV64_SHA256
+        AGENT(riscv64, AGENT_RISCV64_SHA256),
+#endif
+    };
+    return agents[index];
 }
 
 #else

@@ -3,11 +3,17 @@ import Testing
 
 /// The agents as they are built for hosts.
 @Suite(.enabled(if: Tools.hasDeptool, Tools.whyNoDeptool)) struct AgentTests {
-    static let cpus = ["x86_64", "aarch64"]
+    /// Those of the tool; only a release has that for riscv64.
+    static let cpus = ["x86_64", "aarch64", "riscv64"].filter { FileManager.default.fileExists(atPath: path($0)) }
+
+    /// As the tool lists them.
+    static let listed = cpus.count < 3 ? "x86_64 and aarch64" : "x86_64, aarch64 and riscv64"
 
     static func path(_ cpu: String) -> String {
         URL(filePath: Tools.deptool).deletingLastPathComponent().appending(path: "agents/linux-\(cpu)").path
     }
+
+    @Test func `those for the usual CPUs are there`() { #expect(Self.cpus.starts(with: ["x86_64", "aarch64"])) }
 
     @Test(arguments: cpus)
     func `an agent is small, and needs nothing of its host`(cpu: String) throws {
@@ -36,7 +42,7 @@ private struct Executable: Equatable {
             return (0..<size).reduce(0) { $0 | Int(bytes[offset + $1]) << (8 * $1) }
         }
         guard bytes.count > 64, bytes.prefix(6) == Data([0x7f, 0x45, 0x4c, 0x46, 2, 1]) else { return nil }
-        machine = [62: "x86_64", 183: "aarch64"][number(18, 2)] ?? ""
+        machine = [62: "x86_64", 183: "aarch64", 243: "riscv64"][number(18, 2)] ?? ""
         let (table, size, count) = (number(32, 8), number(54, 2), number(56, 2))
         for index in 0..<count {
             switch number(table + index * size, 4) {
@@ -55,17 +61,15 @@ extension EndToEnd {
 
         init() throws { site = try Site() }
 
-        @Test func `an aarch64 host is deployed to, rolled back and updated`() throws {
+        @Test(arguments: AgentTests.cpus.dropFirst())
+        func `a host with another CPU is deployed to, rolled back and updated`(cpu: String) throws {
             let host = try site.boot()
             let cluster = try Cluster(site)
-            let sum = try Program(["sha256sum", AgentTests.path("aarch64")], environment: cluster.environment).finish().text
+            let sum = try Program(["sha256sum", AgentTests.path(cpu)], environment: cluster.environment).finish().text
             let name = "deptool-agent-0.1.0-\(sum.prefix(10))"
-            try host.copy("/usr/bin/qemu-aarch64-static", to: "/opt/qemu")
-            try host.copy(AgentTests.path("aarch64"), to: "/opt/\(name)")
-            // No kernel here runs it, so a script stands in for the agent where it would have been put.
-            try host.write("/var/lib/deptool/bin/\(name)", "#!/bin/sh\nexec /opt/qemu /opt/\(name)\n")
-            try host.write("/usr/local/bin/uname", "#!/bin/sh\necho Linux aarch64\n")
-            try host.run("chmod 755 /var/lib/deptool/bin/\(name) /usr/local/bin/uname")
+            // The lab has the kernel run programs of other CPUs under qemu.
+            try host.write("/usr/local/bin/uname", "#!/bin/sh\necho Linux \(cpu)\n")
+            try host.run("chmod 755 /usr/local/bin/uname")
 
             try cluster.addService("app", on: "web1")
             try cluster.deploy().require(0)
@@ -82,7 +86,7 @@ extension EndToEnd {
         @Test func `a host with a CPU that there is no agent for is told so`() throws {
             let host = try site.boot()
             let cluster = try Cluster(site)
-            try host.write("/usr/local/bin/uname", "#!/bin/sh\necho Linux riscv64\n")
+            try host.write("/usr/local/bin/uname", "#!/bin/sh\necho Linux s390x\n")
             try host.run("chmod 755 /usr/local/bin/uname")
             try cluster.addService("app", on: "web1")
             let output = try cluster.deploy()
@@ -91,9 +95,9 @@ extension EndToEnd {
                 output.stable.hasSuffix(
                     """
 
-                      web1: no agent for Linux riscv64
+                      web1: no agent for Linux s390x
 
-                    web1: Deptool has agents for Linux on x86_64 and aarch64.
+                    web1: Deptool has agents for Linux on \(AgentTests.listed).
 
                     Nothing was changed.
 

@@ -28,6 +28,12 @@ func quoted(_ text: String) -> String {
         .joined(separator: "\n")
 }
 
+/// `a`, `a and b`, or `a, b and c`.
+package func listed(_ words: [String]) -> String {
+    guard let last = words.last, words.count > 1 else { return words.first ?? "" }
+    return words.dropLast().joined(separator: ", ") + " and " + last
+}
+
 func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 
 /// A duration in seconds with two digits, such as `0.43 s`.

@@ -117,7 +117,7 @@ extension HostError {
         switch self {
         case .ssh(let error): error.explanation(host: host.text)
         case .noAgents: "It was built by a plain `swift build`. `make build` makes one that contains them."
-        case .unknownCPU(_, let cpus): "Deptool has agents for Linux on \(cpus.joined(separator: " and "))."
+        case .unknownCPU(_, let cpus): "Deptool has agents for Linux on \(listed(cpus))."
         case .bootstrap(let stage, let printed): bootstrap(stage, printed)
         case .noAgentSpoke(let status, let printed): silence(status, printed)
         case .sudo(let problem, let printed):

@@ -194,7 +194,7 @@ func checkNames(
         guard let name = unsafe String(validating: scan[record.name], as: UTF8.self) else { continue }
         // Strings are equal whatever form their letters have; upper case first also takes `ß` for `ss`.
         if let other = names.updateValue(name, forKey: name.uppercased().lowercased()) {
-            throw .sameName(unsafe shown(Array(place(other).utf8)), unsafe shown(Array(name.utf8)))
+            throw .sameName(shown(Array(place(other).utf8)), shown(Array(name.utf8)))
         }
     }
 }

@@ -60,7 +60,7 @@ enum LocalDoctor {
         let agents =
             cpus.isEmpty
             ? .noAgents
-            : Diagnosis("agents", .ok, "\(toolVersion) for Linux on \(cpus.joined(separator: " and "))")
+            : Diagnosis("agents", .ok, "\(toolVersion) for Linux on \(listed(cpus))")
         do {
             return try LocalSSH(configuration: configuration).findings + [agents]
         } catch {
