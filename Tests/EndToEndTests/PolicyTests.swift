@@ -170,6 +170,22 @@ extension EndToEnd {
             try cluster.write("box1/app/quadlets/svc.container", container)
             try cluster.write("box1/app/quadlets/svc.container.d/x.conf", "# before\n")
             for file in ["conf", "data", "pages/index"] { try cluster.write("box1/app/\(file)", "A=0\n") }
+            // It was an ordinary unit before, which another one requires.
+            try cluster.run("mv prod/box1/app/quadlets .")
+            let enabled = "[Install]\nWantedBy=multi-user.target\n"
+            try cluster.write("box1/app/systemd/svc.service", "[Service]\nExecStart=/bin/sleep infinity\nExecReload=/bin/true\n\(enabled)")
+            try cluster.write("box1/needs/manifest.json", #"{"systemd": {"units_enabled": ["needs.service"]}}"#)
+            try cluster.write(
+                "box1/needs/systemd/needs.service",
+                "[Unit]\nRequires=svc.service\nAfter=svc.service\n[Service]\nExecStart=/bin/sleep infinity\n\(enabled)")
+            try cluster.deploy().require(0)
+            #expect(try host.enablement(of: "svc.service") == "enabled")
+            try cluster.run("rm -r prod/box1/app/systemd; mv quadlets prod/box1/app")
+            try cluster.deploy().require(0)
+            #expect(try host.run("ls /etc/systemd/system/multi-user.target.wants").contains("needs.service"))
+            #expect(try !host.run("ls /etc/systemd/system/multi-user.target.wants").contains("svc.service"))
+            #expect(try host.state(of: "svc.service") == "active" && host.state(of: "needs.service") == "active")
+            try cluster.remove("box1/needs")
             try cluster.deploy().require(0)
             func change(_ name: String, _ old: String, _ new: String, restarts: Bool) -> Change {
                 Change(
@@ -225,6 +241,22 @@ extension EndToEnd {
                     }
                 }
             }
+        }
+
+        @Test func `a mount gets other options by a reload`() throws {
+            func options(_ options: String) throws -> Output {
+                try cluster.write(
+                    "web1/app/systemd/srv-x.mount",
+                    "[Mount]\nWhat=tmpfs\nType=tmpfs\nWhere=/srv/x\nOptions=\(options)\n[Install]\nWantedBy=multi-user.target\n")
+                return try cluster.deploy().require(0)
+            }
+            try cluster.write("web1/app/manifest.json", #"{"systemd": {"units_enabled": ["srv-x.mount"]}}"#)
+            try host.run("touch /run/reloads")
+            _ = try options("size=1m")
+            let was = try state(of: "srv-x.mount").invocation
+            #expect(try options("size=2m").text.contains("reload unit srv-x.mount (systemd/srv-x.mount changed)"))
+            #expect(try host.run("findmnt --noheadings --output OPTIONS /srv/x").contains("size=2048k"))
+            #expect(try state(of: "srv-x.mount").invocation == was)
         }
 
         @Test func `a reload that fails is taken back, and the old files are loaded again`() throws {

@@ -32,6 +32,28 @@ extension EndToEnd {
             try host.wait(for: "systemctl list-units --plain --no-legend 'echo*.service' | grep -q running")
         }
 
+        @Test func `a service that its socket starts again, and that fails again, is named`() throws {
+            let scene = try OneHost(.debian13)
+            let (cluster, host) = (scene.cluster, scene.host)
+            func write(_ service: String) throws {
+                try cluster.write("web1/echo/manifest.json", #"{"systemd": {"units_enabled": ["echo.socket", "echo.service"]}}"#)
+                try cluster.write(
+                    "web1/echo/systemd/echo.socket", "[Socket]\nListenStream=/run/echo.sock\n[Install]\nWantedBy=sockets.target\n")
+                try cluster.write(
+                    "web1/echo/systemd/echo.service",
+                    "[Unit]\nStartLimitIntervalSec=0\n[Service]\n\(service)\n[Install]\nWantedBy=multi-user.target\n")
+            }
+            try write("ExecStart=/bin/sleep infinity")
+            try cluster.deploy().require(0)
+            let client = "while (1) { push @s, IO::Socket::UNIX->new(Peer => \"/run/echo.sock\"); select undef, undef, undef, 0.1 }"
+            try host.run("systemd-run --quiet perl -MIO::Socket::UNIX -e '\(client)'")
+            // Its end takes so long that it is still ending when systemd has told of the failure, and the socket has started it.
+            try write("Type=notify\nExecStart=/bin/sh -c 'echo I will not'\nExecStopPost=/bin/sleep 1")
+            let output = try cluster.deploy().require(3)
+            #expect(output.text.contains("web1: rolled back: unit echo.service "), "\(output)")
+            #expect(output.text.contains("| I will not\n"), "\(output)")
+        }
+
         @Test(arguments: Site.Flavour.debians, Kind.allCases.map(\.rawValue))
         func `a socket whose service runs is deployed to, again and again`(flavour: Site.Flavour, kind: String) throws {
             let kind = try #require(Kind(rawValue: kind))

@@ -76,7 +76,7 @@ struct UnitPreflightCheck {
                     guard let bytes = try system.contents(of: whole, limit: 1 << 20) else { continue }
                     for property in Self.foreseen { status.set(property, "no") }
                     read(bytes, status)
-                } else if begins(name, unit.text + ".d/") || begins(name, unit.template + ".d/") {
+                } else if let path, unit.consists(of: path) {
                     dropIns.append(whole)
                 }
             }
@@ -84,7 +84,7 @@ struct UnitPreflightCheck {
         for path in dropIns { read(try system.contents(of: path, limit: 1 << 20) ?? [], status) }
     }
 
-    private static var foreseen: [String] { ["RefuseManualStart", "RefuseManualStop", "CanReload"] }
+    private static var foreseen: [String] { ["RefuseManualStart", "RefuseManualStop"] }
 
     private func read(_ bytes: [UInt8], _ status: UnitStatus) {
         for line in pieces(bytes[...], at: 10) {

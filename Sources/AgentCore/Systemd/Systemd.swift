@@ -131,8 +131,8 @@ final class Systemd {
                 throw failure(unit, problem)
             }
         }
-        // No unit looks failed: one failed and is already starting again, for example through its socket.
-        for (unit, status) in zip(units, statuses) where status.isActivating {
+        // No unit looks failed: one failed and is already starting again, for example through its socket, or failing again.
+        for (unit, status) in zip(units, statuses) where status.isActivating || status.isDeactivating {
             throw failure(unit, .restarting(times: status.restarts))
         }
         let arguments = arguments(restart.isEmpty ? "start" : "restart", restart.isEmpty ? start : restart)

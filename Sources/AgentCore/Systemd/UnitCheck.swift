@@ -41,17 +41,11 @@ struct UnitCheck {
             for (item, status) in zip(rest, statuses) {
                 let limit: Duration
                 let goal: Waiting.Goal
-                switch systemd.verdict(item.unit, status, before: item.invocation) {
-                case .unwell(let problem), .forgotten(let problem):
-                    throw systemd.failure(item.unit, problem)
-                case .healthy:
-                    if item.keepsInvocation, let before = item.invocation, !isSameText(before, status.invocation) {
-                        throw systemd.failure(item.unit, .replaced)
-                    }
+                if try isHealthy(item, status) {
                     (limit, goal) = (item.settle(status), .settled)
                     if waited >= limit { continue }
                     pause = min(pause, limit - waited)
-                case .pending:
+                } else {
                     (limit, goal) = (item.limit, .ready)
                     if waited >= limit { throw systemd.tooSlow(item.unit, status, seconds: limit.wholeSeconds) }
                     pause = min(pause, .milliseconds(100))
@@ -69,6 +63,25 @@ struct UnitCheck {
             rest = pending
             try wait(pause)
             waited = .nanoseconds(csys_monotonic_ns() - begun)
+        }
+    }
+
+    /// Fails on the first unit that is not healthy. Does not wait for those that are starting just now.
+    func checkAgain(_ items: [Item]) throws(AgentError) {
+        guard !items.isEmpty else { return }
+        for (item, status) in zip(items, try systemd.show(items.map { $0.unit })) { _ = try isHealthy(item, status) }
+    }
+
+    /// False if the unit is not ready yet.
+    private func isHealthy(_ item: Item, _ status: UnitStatus) throws(AgentError) -> Bool {
+        switch systemd.verdict(item.unit, status, before: item.invocation) {
+        case .unwell(let problem), .forgotten(let problem): throw systemd.failure(item.unit, problem)
+        case .pending: return false
+        case .healthy:
+            if item.keepsInvocation, let before = item.invocation, !isSameText(before, status.invocation) {
+                throw systemd.failure(item.unit, .replaced)
+            }
+            return true
         }
     }
 

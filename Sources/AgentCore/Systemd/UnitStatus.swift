@@ -47,6 +47,7 @@ final class UnitStatus {
     var isLoaded: Bool { says("LoadState", "loaded") }
     var hasFailed: Bool { says("ActiveState", "failed") }
     var isActivating: Bool { says("ActiveState", "activating") }
+    var isDeactivating: Bool { says("ActiveState", "deactivating") }
 
     /// The units that several properties list.
     private func units(_ names: [String]) -> [UnitName] {

@@ -156,7 +156,8 @@ struct Rollback {
                 else { continue }
                 // One that hangs would hang again.
                 if !status.isReloading, (try? systemd.reload(jobs([name], journal))) != nil { continue }
-                systemd.endReload(name)
+                // Judged as the reload left it, and ended then.
+                defer { systemd.endReload(name) }
                 let now = try systemd.show([name])[0]
                 if status.isReloading || !now.isActive || now.isReloading || !isSameText(now.invocation, unit.invocation) {
                     failed.append(unit)

@@ -102,6 +102,13 @@ struct Transaction {
             default: break
             }
         }
+        // A unit that stops to start anew takes others down as a restart does.
+        for step in preparation.steps {
+            switch step.action {
+            case .start(let unit, _, _), .restart(let unit, _, _): stopped.removeAll { $0 == unit }
+            default: break
+            }
+        }
         let now = try systemd.units()
         // Otherwise systemd keeps listing removed units as failed.
         let failed = stopped.filter { now.failing.contains($0) }
@@ -166,7 +173,7 @@ struct Transaction {
         }
     }
 
-    /// Judges units; for the last time, without watching them.
+    /// Judges units; for the last time, without waiting for them.
     private func check(_ range: Range<Int>, _ journal: Journal, isLast: Bool) throws(AgentError) {
         guard let systemd else { return }
         var items: [UnitCheck.Item] = []
@@ -175,10 +182,11 @@ struct Transaction {
             let kept = reloads.invocation(of: unit)
             items.append(
                 .init(
-                    unit: unit, settle: isLast ? .zero : settle, limit: limit, invocation: kept ?? journal.invocation(of: unit),
-                    keepsInvocation: kept != nil))
+                    unit: unit, settle: settle, limit: limit, invocation: kept ?? journal.invocation(of: unit), keepsInvocation: kept != nil
+                ))
         }
-        try UnitCheck(systemd: systemd, interruption: supervisor).check(items)
+        let check = UnitCheck(systemd: systemd, interruption: supervisor)
+        if isLast { try check.checkAgain(items) } else { try check.check(items) }
     }
 
     /// The files that this deploy places in a directory. Other files there must not be able to fail the deploy.

@@ -27,7 +27,9 @@ extension Transaction {
         try systemd.disable(units)
         let enablement = EnabledLinks(system: system)
         for link in try enablement.snapshot().links where concerns(link, units) { try system.remove(link.path) }
-        try enablement.restore(before.links.filter { !listedUnits(behind: $0).isEmpty || isUnitFile($0) })
+        // One of the units stays listed if Podman generates it from now on.
+        try enablement.restore(
+            before.links.filter { link in isUnitFile(link) || listedUnits(behind: link).contains { !units.contains($0) } })
     }
 
     /// Whether the link enables one of the units, or was made when one of them was enabled.
