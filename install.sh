@@ -24,7 +24,7 @@ from="" version="" prefix=/usr/local signers="" remove=false
 while [ $# -gt 0 ]; do
     case $1 in
     --from | --version | --prefix | --signers)
-        [ $# -ge 2 ] || die "$1 needs a value"
+        [ -n "${2-}" ] || die "$1 needs a value"
         case $1 in
         --from) from=$2 ;;
         --version) version=$2 ;;

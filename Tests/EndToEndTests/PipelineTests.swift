@@ -38,6 +38,16 @@ extension EndToEnd {
             try job("deploy prod").require(0)
             // The plan's host runs something else by now.
             try job("deploy prod").require(1)
+            // A job that is cancelled, of which only the shell is told, lets the host roll back.
+            try cluster.write("web1/app/conf", "well, too\n")
+            try cluster.addService("slow", on: "web1", run: "/bin/sleep 1000")
+            try job("plan prod").require(0)
+            let cancelled = try cluster.startScript(setting + "exec \(Cluster.examples)/../ci/deptool-ci deploy prod")
+            try cancelled.expect("web1: starting slow.service")
+            cancelled.signal(SIGTERM)
+            try cancelled.finish(within: .seconds(120)).require(3)
+            #expect(try host.read("/etc/app") == "well again\n")
+            try cluster.remove("web1/slow")
             try host.run("rm /etc/app")
             try job("verify prod").require(1)
 
