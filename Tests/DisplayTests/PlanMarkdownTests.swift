@@ -64,9 +64,12 @@ import Testing
     }
 
     @Test func `the lines of a private app are left out, before and after`() throws {
-        let (open, closed) = (["app": ["conf": "1"]], ["app": ["conf": "2", "manifest.json": #"{"private": true}"#]])
+        let open = ["app": ["conf": "1"]]
+        let closed = ["app": ["conf": "2", "manifest.json": #"{"private": true, "checks": [["/bin/x", "/token"]]}"#]]
         for (old, new) in [(open, closed), (closed, open), (closed, [:]), ([:], closed)] as [(Apps, Apps)] {
             let text = try markdown([plan(old, new)], lines: ["SECRET"])
+            let hasCheck = new["app"]?["manifest.json"] != nil
+            #expect(!text.contains("/token") && text.contains("run a check before anything changes") == hasCheck)
             #expect(!text.contains("SECRET") && text.contains("<code>app</code> is private: its lines are not shown.\n"), "\(text)")
         }
     }

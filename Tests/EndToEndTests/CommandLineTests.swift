@@ -115,7 +115,7 @@ import Testing
         let files = Set(try cluster.run("find", "installed/usr", "-type", "f", "-printf", "%P\n").split(separator: "\n").map(String.init))
         let help = try Program(["installed/usr/bin/deptool", "--help"], in: cluster.directory, environment: cluster.environment).finish()
             .require(0)
-        let commands = help.text.matches(of: /(?m)^  ([a-z]+) {2,}[A-Z]/).map { String($0.output.1) }
+        let commands = help.text.matches(of: /(?m)^  ([a-z][a-z-]+) {2,}[A-Z]/).map { String($0.output.1) }
         #expect(commands.contains("plan") && commands.count > 8)
         let pages = ["deptool.1"] + commands.map { "deptool-\($0).1" }
         #expect(

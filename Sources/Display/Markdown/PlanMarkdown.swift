@@ -30,7 +30,7 @@ package struct PlanMarkdown {
         }
         var groups: [Group] = []
         for host in plan.hosts {
-            let steps = fenced(PlanText(style: .plain).render(host, name: ""), "text")
+            let steps = fenced(PlanText(style: .plain, hidesPrivate: true).render(host, name: ""), "text")
             let group = Group(
                 hosts: [host.host.text], summary: host.summary, steps: steps, lines: try lines(of: host, diff))
             if let index = groups.firstIndex(where: { $0.steps == steps && $0.summary == group.summary && $0.lines == group.lines }) {

@@ -4,8 +4,13 @@ import Planning
 /// Renders a plan for the operator to confirm.
 package struct PlanText {
     private let style: Style
+    /// Whether to leave out what a private app's manifest says of checks and probes.
+    private let hidesPrivate: Bool
 
-    package init(style: Style) { self.style = style }
+    package init(style: Style, hidesPrivate: Bool = false) {
+        self.style = style
+        self.hidesPrivate = hidesPrivate
+    }
 
     package func render(_ plan: Plan) -> String {
         plan.hosts.map(render).joined(separator: "\n") + orphans(plan.orphans)
@@ -42,7 +47,8 @@ package struct PlanText {
             // The drift above already lists the files.
             for file in change.kind == .repair ? [] : change.files { text += "        \(line(file))\n" }
             for (index, step) in plan.steps.enumerated() where plan.owner(ofStep: index) == change.app {
-                if let phrase = plan.phrase(step) { text += "        \(phrase)\n" }
+                let isHidden = hidesPrivate && plan.privateApps.contains(change.app)
+                if let phrase = isHidden ? step.publicPhrase ?? plan.phrase(step) : plan.phrase(step) { text += "        \(phrase)\n" }
             }
         }
         for (index, step) in plan.steps.enumerated() where plan.owner(ofStep: index) == nil {
@@ -157,6 +163,15 @@ extension Step {
         case .stop(let unit, _): "stop unit \(unit.text)"
         case .validate(let arguments, _): "check \(visible(arguments.joined(separator: " "))) before anything changes"
         case .probe(let probe): "probe \(probe.phrase)"
+        }
+    }
+
+    /// In place of a phrase with words of the manifest that may be secret.
+    fileprivate var publicPhrase: String? {
+        switch action {
+        case .validate: "run a check before anything changes"
+        case .probe: "ask whether it answers"
+        default: nil
         }
     }
 

@@ -107,7 +107,7 @@ private struct ClusterImport {
         let bytes = unsafe UnsafeRawBufferPointer(start: scan.bytes, count: scan.size)
         var hosts: [Hostname] = []
         let records = unsafe scanRecords(bytes, in: 0..<bytes.count) ?? []
-        try unsafe checkNames(records, in: bytes) { $0 }
+        try unsafe checkNames(records.filter { $0.kind == .directory }, in: bytes) { $0 }
         for record in records {
             let name = unsafe bytes[record.name]
             switch record.kind {

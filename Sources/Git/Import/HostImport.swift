@@ -43,7 +43,7 @@ import Model
     mutating func run() throws(ImportError) -> ObjectID? {
         let records = unsafe scanRecords(scan, in: 0..<scan.count) ?? []
         let known = old.flatMap { unsafe scanRecords($0.scan, in: 0..<$0.scan.count) } ?? []
-        try unsafe checkNames(records, in: scan) { "\(host.text)/\($0)" }
+        try unsafe checkNames(records.filter { $0.kind == .directory }, in: scan) { "\(host.text)/\($0)" }
         var tree = TreeBytes()
         var matching = Matching(known)
         for record in records {
@@ -188,7 +188,7 @@ func checkNames(
 ) throws(ImportError) {
     // Names without capitals and in ASCII are the same only if their bytes are.
     func isPlain(_ byte: UInt8) -> Bool { byte < 0x80 && !(UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) }
-    if unsafe records.allSatisfy({ unsafe scan[$0.name].allSatisfy(isPlain) }) { return }
+    if records.allSatisfy({ unsafe scan[$0.name].allSatisfy(isPlain) }) { return }
     var names: [String: String] = [:]
     for record in records {
         guard let name = unsafe String(validating: scan[record.name], as: UTF8.self) else { continue }
