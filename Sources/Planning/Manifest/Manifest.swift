@@ -56,7 +56,8 @@ package struct Manifest: Hashable, Sendable {
             case "systemd": try readSystemd(value)
             case "symlinks": try readSymlinks(value)
             case "copies": try readCopies(value)
-            case "settle": settle = try .seconds(Self.number(value, key, "a number of seconds from 0 to 3600") { 0...3600 ~= $0 })
+            case "settle":
+                settle = .wholeMilliseconds(of: try Self.number(value, key, "a number of seconds from 0 to 3600") { 0...3600 ~= $0 })
             case "timeout":
                 timeout = try .seconds(
                     Self.number(value, key, "a whole number of seconds from 1 to 86400") { 1...86400 ~= $0 && $0 == $0.rounded() })
@@ -183,4 +184,9 @@ package struct Manifest: Hashable, Sendable {
         else { throw .wrongType(key, line: json.line, expected: "three or four octal digits, such as \"0640\"", found: "\"\(text)\"") }
         return mode
     }
+}
+
+extension Duration {
+    /// Seconds with a fraction, rounded to milliseconds: what goes to a host is the same when it is read again.
+    static func wholeMilliseconds(of seconds: Double) -> Duration { .milliseconds(Int((seconds * 1000).rounded())) }
 }

@@ -49,10 +49,10 @@ struct ProbeReader {
         }
         var probe = Probe(try target(kinds[0]))
         if let seconds = try number("within", 1...3600, "a number of seconds from 1 to 3600", whole: false) {
-            probe.within = .seconds(seconds)
+            probe.within = .wholeMilliseconds(of: seconds)
         }
         if let seconds = try number("timeout", 0.1...60, "a number of seconds from 0.1 to 60", whole: false) {
-            probe.timeout = .seconds(seconds)
+            probe.timeout = .wholeMilliseconds(of: seconds)
         }
         if let count = try number(
             "successes", 1...Double(Probe.maximumSuccesses), "a whole number from 1 to \(Probe.maximumSuccesses)", whole: true)
