@@ -192,7 +192,7 @@ extension EndToEnd {
 
         @Test func `what is done answers with the new release, what is rolled back with the old one`() throws {
             var random = Seeded()
-            let count = Torture.isWhole ? 500 : 10
+            let count = Torture.isWhole ? 500 : 5
             do {
                 for number in 1...count { try run(number, &random) }
             } catch {
