@@ -38,7 +38,7 @@ extension EndToEnd {
             try job("deploy prod").require(0)
             // The plan's host runs something else by now.
             try job("deploy prod").require(1)
-            // A job that is cancelled, of which only the shell is told, lets the host roll back.
+            // Cancelling a job signals only its shell. The host rolls back.
             try cluster.write("web1/app/conf", "well, too\n")
             try cluster.addService("slow", on: "web1", run: "/bin/sleep 1000")
             try job("plan prod").require(0)

@@ -32,7 +32,7 @@ import Testing
     @Test func `times are in seconds`() throws {
         let manifest = try Manifest(parsing: Array(#"{"settle": 0.25, "timeout": 300}"#.utf8))
         #expect(manifest.settle == .milliseconds(250))
-        // What has no exact form in binary is a number of milliseconds all the same.
+        // Binary fractions cannot represent 0.55 exactly; it is 550 ms nevertheless.
         for (text, milliseconds) in [("0.55", 550), ("3599.999", 3_599_999), ("0.0004", 0), ("1.1", 1100)] {
             #expect(try Manifest(parsing: Array("{\"settle\": \(text)}".utf8)).settle == .milliseconds(milliseconds))
         }

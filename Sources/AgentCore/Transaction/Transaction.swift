@@ -102,7 +102,7 @@ struct Transaction {
             default: break
             }
         }
-        // A unit that stops to start anew takes others down as a restart does.
+        // Stopping a unit that a later step starts is a restart: its dependents come up again.
         for step in preparation.steps {
             switch step.action {
             case .start(let unit, _, _), .restart(let unit, _, _): stopped.removeAll { $0 == unit }
