@@ -1,5 +1,6 @@
 import Git
 import Model
+import Planning
 import SSH
 import TestSupport
 import Testing
@@ -33,6 +34,26 @@ import Wire
                 Deployed to 1 host, rolled back 2 hosts, in 1.43 s.
 
                 """)
+    }
+
+    @Test func `a host that rolled back says whether its previous state answers`() throws {
+        let failure = AgentError(step: 1, .cancelled)
+        let up = try Manifest(parsing: Array(#"{"health": [{"tcp": "127.0.0.1:80"}, {"http": "http://127.0.0.1:8080/up"}]}"#.utf8)).probes
+        func told(_ answers: ProbeAnswer...) throws -> String {
+            let results = try zip(up, answers).map { ProbeResult(app: try #require(AppName("shop")), probe: $0, answer: $1) }
+            return try summary([("a", .rolledBack(failure, answers: results))])
+        }
+        #expect(try told(.passed).contains("\nThe previous state is back and passes its probe.\n"))
+        #expect(try told(.passed, .passed).contains("\nThe previous state is back and passes its probes.\n"))
+        #expect(
+            try told(.passed, .status(503)).contains(
+                """
+
+                The previous state is back, but it does not pass all of its probes:
+                    shop: http://127.0.0.1:8080/up gave the wrong answer: 503
+
+
+                """))
     }
 
     @Test func `a stale plan says to run again, unless the new plan follows`() throws {

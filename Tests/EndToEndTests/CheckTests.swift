@@ -57,14 +57,14 @@ extension EndToEnd {
             try cluster.deploy().require(0)
         }
 
-        @Test func `one failed check on one host leaves all as they are`() throws {
-            let (one, other) = try site.boot("web1", "web2")
-            try app("grep -q good /etc/app || { echo 'line 1: no good'; echo 'see conf' >&2; exit 3; }")
-            try app("grep -q good /etc/app || { echo 'line 1: no good'; echo 'see conf' >&2; exit 3; }", on: "web2")
+        @Test func `one failed check on one of eight hosts leaves all as they are`() throws {
+            let hosts = try site.boot((1...8).map { "web\($0)" })
+            for host in hosts {
+                try app("grep -q good /etc/app || { echo 'line 1: no good'; echo 'see conf' >&2; exit 3; }", on: host.name)
+            }
             try cluster.deploy().require(0)
-            let before = [try one.snapshot(), try other.snapshot()]
-            try cluster.write("web1/app/conf", "better good\n")
-            try cluster.write("web2/app/conf", "bad\n")
+            let before = try hosts.map { try $0.snapshot() }
+            for host in hosts { try cluster.write("\(host.name)/app/conf", host.name == "web2" ? "bad\n" : "better good\n") }
             let output = try cluster.deploy().require(1)
             #expect(
                 output.text.contains(
@@ -75,13 +75,13 @@ extension EndToEnd {
 
                     """), "\(output)")
             #expect(output.text.hasSuffix("Nothing was changed.\n"), "\(output)")
-            #expect([try one.snapshot(), try other.snapshot()] == before)
+            for (host, before) in zip(hosts, before) { expect(try host.snapshot(), is: before) }
             let json = try cluster.deptool("check", "--json", "--ssh-config", cluster.sshConfiguration)
             try json.require(1)
             #expect(json.text.contains(#""outcome":"failed","message":"check `./check` of app failed (status 3)""#), "\(json)")
             // At midnight.
             try cluster.deploy("--no-checks").require(0)
-            #expect(try other.read("/etc/app") == "bad\n")
+            #expect(try hosts[1].read("/etc/app") == "bad\n")
         }
 
         @Test func `whatever a check does, nothing comes of it`() throws {

@@ -43,6 +43,25 @@ extension EndToEnd {
 
         private let http = #"{"http": "http://127.0.0.1:8080/up", "within": 2, "timeout": 1}"#
 
+        @Test func `a rollback says whether the previous state answers`() throws {
+            let host = try site.boot()
+            try service("if (-e '/run/down') { \(answer("503 Service Unavailable")) } else { \(answer("200 OK")) }", health: http)
+            try cluster.deploy().require(0)
+            try host.run("touch /run/down")
+            try service(answer("500 Internal Server Error"), health: http)
+            let output = try cluster.deploy().require(3)
+            #expect(
+                output.text.contains(
+                    """
+                    The previous state is back, but it does not pass its probe:
+                        shop: http://127.0.0.1:8080/up gave the wrong answer: 503
+
+                    """), "\(output)")
+            try host.run("rm /run/down")
+            let json = try cluster.deploy("--json").require(3)
+            #expect(json.text.contains(#""probes":[{"app":"shop","probe":"http://127.0.0.1:8080/up","#), "\(json)")
+        }
+
         @Test func `ten services that misbehave end as they should, and the old one answers`() throws {
             let host = try site.boot("web1", .debian12)
             try service(answer("200 OK", "old"), health: http)
@@ -76,6 +95,7 @@ extension EndToEnd {
                 try service(behaviour, health: message.hasSuffix("204") ? http.replacing("}", with: #", "status": 200}"#) : http)
                 let output = try cluster.deploy().require(3)
                 #expect(output.text.contains("web1: rolled back: http://127.0.0.1:8080/up \(message)"), "\(output)")
+                #expect(output.text.contains("\nThe previous state is back and passes its probe.\n"), "\(output)")
                 #expect(try ask().hasSuffix("\r\n\r\nold"), "\(behaviour)")
                 expect(try host.snapshot(), is: before)
             }

@@ -192,6 +192,11 @@ package final class Deploy: Sendable {
             let outcome = try session.apply(
                 plan, confirm: { confirm($0, plan, $1, login, password, $2, &refusedLogin, &participant) },
                 report: { report(plan.host, $0) })
+            var answers: [ProbeResult] = []
+            if case .rolledBack = outcome {
+                // They only inform: without an answer the host is as it was all the same.
+                answers = (try? session.probeUntilPassed(plan.formerProbes)) ?? []
+            }
             session.hangUp()
             // If the store cannot take it, the next deploy finds out from the host.
             if outcome == .deployed {
@@ -201,6 +206,7 @@ package final class Deploy: Sendable {
             if case .rolledBack(let failure) = outcome, case .notConfirmed = failure.problem, let refusedLogin {
                 return .lockedOut(refusedLogin)
             }
+            if case .rolledBack(let failure) = outcome { return .rolledBack(failure, answers: answers) }
             return HostResult(outcome)
         } catch {
             switch error {

@@ -54,7 +54,8 @@ package enum HostResult: Hashable, Sendable {
     case deployed
     /// Every check passed, and nothing was changed, as wished.
     case checked
-    case rolledBack(AgentError)
+    /// With what the services of the previous state answered afterwards.
+    case rolledBack(AgentError, answers: [ProbeResult] = [])
     /// The host is back in its old state because no new login worked; the error of the last attempt.
     case lockedOut(HostError)
     /// The host is in neither state.

@@ -133,7 +133,7 @@ extension HostTask {
         let (store, known) = try whatIsKnown(of: host, storePath)
         // The probes are known only if the store has the deployed tree.
         guard let known, known == session.hello.commit, let tree = try? tree(of: host, in: known, store) else { return status }
-        status.probes = try session.probe(tree.apps)
+        status.probes = try session.probe(tree.apps.probes)
         return status
     }
 

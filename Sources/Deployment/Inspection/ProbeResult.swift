@@ -1,3 +1,4 @@
+import CSystem
 import Git
 import Model
 import Planning
@@ -15,17 +16,11 @@ package struct ProbeResult: Hashable, Sendable {
 }
 
 extension HostSession {
-    /// Asks each probe of the apps once. Leaves out units, since starting them would change the host, and everything on a host
+    /// Asks each probe once. Leaves out units, since starting them would change the host, and everything on a host
     /// without systemd, where nothing was started.
-    mutating func probe(_ apps: [AppTree]) throws(HostError) -> [ProbeResult] {
+    mutating func probe(_ probes: [AppProbe]) throws(HostError) -> [ProbeResult] {
         guard hello.hasSystemd else { return [] }
-        var asked: [(app: AppName, probe: Probe)] = []
-        for app in apps {
-            for probe in app.manifest.probes {
-                if case .unit = probe.target { continue }
-                asked.append((app.name, probe))
-            }
-        }
+        let asked = probes.filter { if case .unit = $0.probe.target { false } else { true } }
         guard !asked.isEmpty else { return [] }
         try conversation.send(.probe(asked.map(\.probe)))
         var results: [ProbeResult] = []
@@ -39,5 +34,16 @@ extension HostSession {
             }
         }
         return results
+    }
+
+    /// Asks again every 250 milliseconds until all have passed, at most ten seconds long and no longer than the probes allow.
+    mutating func probeUntilPassed(_ probes: [AppProbe]) throws(HostError) -> [ProbeResult] {
+        let limit = min(.seconds(10), probes.map(\.probe.within).max() ?? .zero)
+        let end = ContinuousClock.now + limit
+        while true {
+            let results = try probe(probes)
+            if ContinuousClock.now >= end || results.allSatisfy({ $0.answer == .passed }) { return results }
+            _ = csys_poll(nil, 0, 250)
+        }
     }
 }

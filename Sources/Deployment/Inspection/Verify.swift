@@ -66,7 +66,7 @@ extension HostTask {
         guard drift.allSatisfy(places.has) else { throw .unexpected }
         let files = Dictionary(tree.apps.map { ($0.name, $0.files) }) { first, _ in first }
         return Verification(
-            commit: commit, known: known, drift: drift, unanswered: try session.probe(tree.apps).filter { $0.answer != .passed },
+            commit: commit, known: known, drift: drift, unanswered: try session.probe(tree.apps.probes).filter { $0.answer != .passed },
             files: files,
             contents: contents == .left ? [:] : try fetch(drift, &session))
     }

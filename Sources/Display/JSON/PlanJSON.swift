@@ -20,6 +20,7 @@ private func json(_ plan: HostPlan) -> JSONValue {
             plan.also.sorted { $0.key < $1.key }.map { unit, others in
                 ["unit": .string(unit.text), "others": .list(others.map { .string($0.text) })]
             }),
+        "unjudged": .list(plan.unjudged.map { .string($0.text) }),
     ]
 }
 

@@ -40,6 +40,7 @@ private func resultJSON(_ host: Hostname, _ result: HostResult) -> JSONValue {
     if case .failed(.obstructed(let failures, _)) = result {
         members.append(("obstacles", .list(failures.map { .string($0.phrase) })))
     }
+    if case .rolledBack(_, let answers) = result { members.append(("probes", .list(answers.map(probeJSON)))) }
     return .object(members)
 }
 

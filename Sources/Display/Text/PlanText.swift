@@ -13,7 +13,16 @@ package struct PlanText {
     }
 
     package func render(_ plan: Plan) -> String {
-        plan.hosts.map(render).joined(separator: "\n") + orphans(plan.orphans)
+        plan.hosts.map(render).joined(separator: "\n") + hint(plan) + orphans(plan.orphans)
+    }
+
+    /// One for all hosts: most of them run the same units.
+    func hint(_ plan: Plan) -> String {
+        let units = Set(plan.hosts.flatMap(\.unjudged)).sorted()
+        guard let first = units.first else { return "" }
+        let (others, it) = (units.count - 1, units.count == 1 ? "it has" : "they have")
+        let what = first.text + (others == 0 ? " is" : " and \(count(others, "other unit")) are")
+        return "\nDeptool cannot tell whether \(what) ready, since \(it) no probe (`health` in the manifest) and no Type=notify.\n"
     }
 
     func orphans(_ hosts: [Hostname]) -> String {

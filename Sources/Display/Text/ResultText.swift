@@ -13,7 +13,7 @@ extension HostResult {
         switch self {
         case .deployed: "done"
         case .checked: "every check passed"
-        case .rolledBack(let failure): "rolled back: \(failure.phrase)"
+        case .rolledBack(let failure, _): "rolled back: \(failure.phrase)"
         case .lockedOut(.sshdRefuses(let setting)):
             "rolled back: sshd would not let you in from its next restart on (\(visible(setting)))"
         case .lockedOut(.sshdUntested(let settings)): "rolled back: \(HostError.sshdUntested(settings).phrase)"
@@ -27,6 +27,14 @@ extension HostResult {
         }
     }
 
+    /// What the services say after a rollback, to end a sentence.
+    private static func judgement(_ answers: [ProbeResult]) -> String {
+        let failed = answers.filter { $0.answer != .passed }
+        if failed.isEmpty { return answers.isEmpty ? "." : " and passes its \(answers.count == 1 ? "probe" : "probes")." }
+        return ", but it does not pass \(answers.count == 1 ? "its probe" : "all of its probes"):\n"
+            + failed.map { "    \($0.app.text): \($0.probe.phrase) \($0.answer.verdict)" }.joined(separator: "\n")
+    }
+
     /// Details beyond the phrase; nil if there are none.
     func explanation(_ host: Hostname, next: SummaryText.Next) -> String? {
         switch self {
@@ -36,7 +44,8 @@ extension HostResult {
                 commit.map { "It runs \($0.short), which the store did not know." }
                 ?? "Nothing is deployed on it any more: it has been wiped or reinstalled."
             return next == .newPlan ? found : found + " Run `deptool deploy` again for the new plan."
-        case .rolledBack(let failure): return failure.explanation + "\nThe previous state is back."
+        case .rolledBack(let failure, let answers):
+            return failure.explanation + "\nThe previous state is back" + Self.judgement(answers)
         case .lockedOut(.sshdRefuses), .lockedOut(.sshdUntested):
             return phrase.dropFirst("rolled back: ".count) + ".\n" + HostError.adviceForSSHD + "\nThe previous state is back."
         case .lockedOut(let error):

@@ -49,6 +49,10 @@ package struct HostPlan: Hashable, Sendable {
     /// The units that are enabled or disabled along with the unit of a step, by `Also=` in files of the plan. If a
     /// unit is only enabled again, just the additional ones.
     package internal(set) var also: [UnitName: [UnitName]] = [:]
+    /// Units that the plan starts and that nothing tells to be ready, ordered by name.
+    package internal(set) var unjudged: [UnitName] = []
+    /// The probes of the deployed apps of which units act, which a host that rolled back can be asked.
+    package internal(set) var formerProbes: [AppProbe] = []
     /// Changed paths that the login depends on, and that neither a new login nor a test verifies.
     package var unproven: [AbsolutePath]
     /// The changed apps whose files not everybody may read, before or after the deploy.
@@ -82,6 +86,8 @@ package struct HostPlan: Hashable, Sendable {
         if !safety.runsChecks { steps.removeAll { if case .validate = $0.action { true } else { false } } }
         if safety.isAtomic { steps.append(Step(nil, .confirm(within: Safety.otherHostsTimeout, because: .everyHost))) }
         try noteAlso(deployed: deployed, contents)
+        try noteUnjudged(contents)
+        noteFormerProbes(deployed: old)
     }
 
     /// The same without the contents of files.

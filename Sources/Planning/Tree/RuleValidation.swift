@@ -62,7 +62,7 @@ extension HostTree {
 
     /// The settings of a unit by its file, or quadlet, and then its drop-ins in the order of their names; nil if its file is
     /// elsewhere, or its content is not known.
-    private func settings<Problem: Error>(
+    func settings<Problem: Error>(
         of unit: UnitName, _ contents: (FileEntry) throws(Problem) -> [UInt8]?
     ) throws(Problem) -> UnitFile? {
         let quadlet = try generatedUnits(contents)[unit]?.file
