@@ -20,6 +20,7 @@ let core: [Target] = [
     .target(name: "CSHA1"),
     .target(name: "Model", dependencies: ["CSHA1"], swiftSettings: embeddable + [.strictMemorySafety()]),
     .target(name: "Wire", dependencies: ["Model"], swiftSettings: embeddable + [.strictMemorySafety()]),
+    .target(name: "Age", dependencies: ["CSystem", "Model"], swiftSettings: embeddable + [.strictMemorySafety()]),
     .target(name: "AgentCore", dependencies: ["CSystem", "Model", "Wire"], swiftSettings: embeddable),
     .executableTarget(name: "deptool-agent", dependencies: ["AgentCore"], swiftSettings: embeddable),
 ]
@@ -29,6 +30,8 @@ let client: [Target] = [
         name: "CGit2", pkgConfig: "libgit2", providers: [.apt(["libgit2-dev"]), .brew(["libgit2"])]),
     .systemLibrary(
         name: "CSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"]), .brew(["libssh2"])]),
+    .systemLibrary(
+        name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
     .target(
         name: "CAgents",
         cSettings: agents.map {
@@ -37,6 +40,8 @@ let client: [Target] = [
     .target(name: "Git", dependencies: ["CGit2", "CSystem", "Model"], swiftSettings: [.strictMemorySafety()]),
     .target(
         name: "SSH", dependencies: ["CSSH2", "CSystem", "Model"], swiftSettings: [.strictMemorySafety()]),
+    .target(
+        name: "Sealing", dependencies: ["Age", "CCrypto", "CSystem", "Model"], swiftSettings: [.strictMemorySafety()]),
     .target(name: "Planning", dependencies: ["Model"]),
     .target(name: "Deployment", dependencies: ["CAgents", "CSystem", "Git", "Model", "Planning", "SSH", "Wire"]),
     .target(name: "Display", dependencies: ["Deployment", "Git", "Model", "Planning", "SSH"]),
@@ -55,7 +60,9 @@ let endToEnd: [Target] = [
     // What feeds the parsers with damaged input, in a process of its own.
     .executableTarget(
         name: "fuzz",
-        dependencies: ["AgentCore", "CSystem", "Deployment", "Display", "Git", "Model", "Planning", "SSH", "TestSupport", "Wire"],
+        dependencies: [
+            "Age", "AgentCore", "CSystem", "Deployment", "Display", "Git", "Model", "Planning", "SSH", "Sealing", "TestSupport", "Wire",
+        ],
         path: "Tests/Fuzz"),
     // Preloaded, it lets a program's clock be wrong.
     .target(name: "WrongClock", path: "Tests/WrongClock"),
@@ -75,6 +82,7 @@ let endToEndProducts: [Product] = []
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["Model", "Planning", "Wire"], path: "Tests/TestSupport"),
     .testTarget(name: "ModelTests", dependencies: ["CSHA1", "Model", "TestSupport"]),
+    .testTarget(name: "AgeTests", dependencies: ["Age", "Model", "Sealing", "TestSupport"]),
     .testTarget(name: "WireTests", dependencies: ["Model", "TestSupport", "Wire"]),
     // The agent that a test can let fail at any of its operations.
     .executableTarget(name: "agent-under-test", dependencies: ["AgentCore", "CSystem"], path: "Tests/AgentUnderTest"),

@@ -188,9 +188,4 @@ bool csys_is_private_group(uint32_t gid) {
     }
     return true;
 }
-
-void csys_zero(void *buffer, size_t count) {
-    volatile unsigned char *at = buffer;
-    while (count--) *at++ = 0;
-}
 #endif

@@ -206,6 +206,11 @@ int csys_eloop(void) { return ELOOP; }
 int csys_efbig(void) { return EFBIG; }
 int csys_econnrefused(void) { return ECONNREFUSED; }
 
+void csys_zero(void *buffer, size_t count) {
+    volatile unsigned char *at = buffer;
+    while (count--) *at++ = 0;
+}
+
 #if defined(DEPTOOL_EMBEDDED)
 #include <sys/random.h>
 

@@ -1,6 +1,8 @@
+import Age
 import Foundation
 import Git
 import Model
+import Sealing
 import Wire
 
 @testable import AgentCore
@@ -145,7 +147,41 @@ private let probes: [[UInt8]] = [
     #"{"systemd": {"on_change": {"a.service": {"reload": ["./", "../b/", "../b/c"]}}}, "checks": [["/bin/x", "y"], ["./z"]]}"#,
 ].map { Array($0.utf8) }
 
+private let ageContent = [UInt8](repeating: 7, count: 70_000)
+
+private func ageIdentity() -> AgeIdentity {
+    AgeIdentity(scalar: SecretBytes(copying: [UInt8](repeating: 9, count: 32)[...]), Libcrypto.self)
+}
+
+/// Sealed for an identity, alone and beside a key of SSH.
+private let ageFiles: [[UInt8]] = [0, 20, ageContent.count].map { count in
+    let recipients = [AgeRecipient.age(ageIdentity().point), .ssh(key: Array("a key".utf8), point: ageIdentity().point)]
+    return SealedFile.seal(SecretBytes(copying: ageContent[..<count]), Libcrypto.self) { key in
+        recipients.compactMap { $0.seal(key, Libcrypto.self) }
+    }
+}
+
+private let ageKeys = [
+    "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX\n",
+    """
+    -----BEGIN OPENSSH PRIVATE KEY-----
+    \(Data("openssh-key-v1\0\0\0\0\u{4}none\0\0\0\u{4}none\0\0\0\0\0\0\0\u{1}\0\0\0\u{f}\0\0\0\u{b}ssh-ed25519\0\0\0\0".utf8).base64EncodedString())
+    -----END OPENSSH PRIVATE KEY-----
+
+    """,
+].map { Array($0.utf8) }
+
 let targets: [String: Target] = [
+    // Nothing opens but what was sealed.
+    "age": Target(samples: ageFiles) { input in
+        let key = ageIdentity()
+        guard let file = try? SealedFile(input), let content = try? file.open(with: key, Libcrypto.self) else { return }
+        guard ageFiles.contains(input), content.withBytes({ $0.elementsEqual(ageContent[..<$0.count]) }) else { throw Broken("it opens") }
+    },
+    "age-key": Target(samples: ageKeys) { input in
+        _ = try? AgeIdentity(file: SecretBytes(copying: input[...]), Libcrypto.self)
+        _ = AgeRecipient(age: input)
+    },
     "probe": Target(samples: [
         Array("DEPTOOL-PROBE-BEGIN\ncpu Linux x86_64\nhostname a\nspace a 1 2 3 4 /\noptions rw\nsystemd s\nDEPTOOL-PROBE-END\n".utf8)
     ]) { input in

@@ -14,7 +14,8 @@ import Testing
     }()
 
     static let targets = [
-        "adopt", "agent", "agent-keys", "conversation", "dns-answer", "frames", "guard", "holder", "host-log", "http-answer", "journal",
+        "adopt", "age", "age-key", "agent", "agent-keys", "conversation", "dns-answer", "frames", "guard", "holder", "host-log",
+        "http-answer", "journal",
         "known-hosts", "manifest", "manifest-probes",
         "output", "plan-file", "probe", "prompt", "record", "reply", "report", "request", "settings", "ssh-output",
         "stored-record", "unit-file", "unit-status",

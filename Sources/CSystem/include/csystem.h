@@ -167,6 +167,7 @@ int csys_kill_group(int pid, int signal);
 int csys_fork(void);
 int csys_setsid(void);
 int csys_getpid(void);
+void csys_zero(void *buffer, size_t count);  // not optimized away
 int csys_getuid(void);
 int csys_getgid(void);
 void csys_exit(int status) __attribute__((noreturn));
@@ -286,7 +287,6 @@ int csys_account(char *name, size_t name_size, char *home, size_t home_size);
 int64_t csys_user_name(uint32_t uid, char *buffer, size_t size);  // the length
 // Whether the group is private to this user: the primary group, with the same name and no other member.
 bool csys_is_private_group(uint32_t gid);
-void csys_zero(void *buffer, size_t count);  // not optimized away
 #endif
 
 // The rest ------------------------------------------------------------------------------------------------------

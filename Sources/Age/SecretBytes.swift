@@ -1,0 +1,84 @@
+import CSystem
+
+/// Bytes that must not stay in memory: the only copy, zeroed on deinit.
+///
+/// There is no text, no hash, no `==` and no array of them: a copy could not be tracked.
+///
+/// It is public because Embedded Swift needs its deinit in every module that has one.
+@safe public struct SecretBytes: ~Copyable {
+    @usableFromInline let memory: UnsafeMutableRawBufferPointer
+
+    /// That many zeros.
+    @inline(never) package init(count: Int) {
+        // Never empty, so that there is always an address for C.
+        let all = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1), alignment: 8)
+        unsafe all.initializeMemory(as: UInt8.self, repeating: 0)
+        unsafe memory = UnsafeMutableRawBufferPointer(rebasing: all[..<count])
+    }
+
+    @inline(never) package init(copying bytes: ArraySlice<UInt8>) {
+        self.init(count: bytes.count)
+        unsafe bytes.withUnsafeBytes { unsafe memory.copyMemory(from: $0) }
+    }
+
+    /// At most `most` bytes. `fill` writes them and returns their number; nil if there is no secret.
+    package init?(upTo most: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Int?) {
+        let all = SecretBytes(count: most)
+        guard let count = unsafe fill(all.memory), (0...most).contains(count) else { return nil }
+        self = all[0..<count]
+    }
+
+    // Embedded Swift needs to see it wherever the bytes end.
+    @inlinable deinit {
+        unsafe csys_zero(memory.baseAddress, memory.count)
+        unsafe memory.baseAddress?.deallocate()
+    }
+
+    package var count: Int { unsafe memory.count }
+
+    package subscript(index: Int) -> UInt8 {
+        get {
+            precondition(index >= 0 && index < count)
+            return unsafe memory[index]
+        }
+        set {
+            precondition(index >= 0 && index < count)
+            unsafe memory[index] = newValue
+        }
+    }
+
+    /// A copy of a part.
+    package subscript(range: Range<Int>) -> SecretBytes {
+        @inline(never) get {
+            precondition(range.lowerBound >= 0 && range.upperBound <= count)
+            let part = SecretBytes(count: range.count)
+            unsafe part.memory.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[range]))
+            return part
+        }
+    }
+
+    /// Lends the bytes.
+    package func withBytes<Result: ~Copyable>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        unsafe body(UnsafeRawBufferPointer(memory))
+    }
+
+    /// Lends the bytes, to be changed.
+    package mutating func withMutableBytes<Result: ~Copyable>(_ body: (UnsafeMutableRawBufferPointer) -> Result) -> Result {
+        unsafe body(memory)
+    }
+
+    /// Whether a public value, such as a public key, is at this place.
+    @inline(never) func has(_ bytes: [UInt8], at start: Int) -> Bool {
+        guard start >= 0, start <= count, bytes.count <= count - start else { return false }
+        for (offset, byte) in bytes.enumerated() where self[start + offset] != byte { return false }
+        return true
+    }
+}
+
+/// Compares in a time that depends on the lengths only.
+@inline(never) func isSameInConstantTime(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+    guard a.count == b.count else { return false }
+    var difference: UInt8 = 0
+    for index in 0..<a.count { difference |= a[index] ^ b[index] }
+    return difference == 0
+}
