@@ -13,12 +13,12 @@ enum BareBase64 {
         }
     }
 
-    /// Nil if the text is not how these bytes are written.
-    @inline(never) static func decode(_ text: ArraySlice<UInt8>) -> [UInt8]? {
+    /// Empty if the text is not how bytes are written.
+    @inline(never) static func decode(_ text: ArraySlice<UInt8>) -> [UInt8] {
         var bytes: [UInt8] = []
         var bits: UInt32 = 0, count = 0
         for digit in text {
-            guard let value = value(of: digit) else { return nil }
+            guard let value = value(of: digit) else { return [] }
             bits = bits << 6 & 0xFFFF | UInt32(value)
             count += 6
             guard count >= 8 else { continue }
@@ -26,7 +26,7 @@ enum BareBase64 {
             bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
         }
         // A digit too many, or bits after the last byte.
-        guard count < 6, bits & (1 << UInt32(count) - 1) == 0 else { return nil }
+        guard count < 6, bits & (1 << UInt32(count) - 1) == 0 else { return [] }
         return bytes
     }
 

@@ -31,9 +31,10 @@ package struct AgeIdentity: ~Copyable {
     }
 
     /// The file's key. Nil if this stanza is for another key; an error if it is for this one, and damaged.
-    func open<Primitives: AgePrimitives>(_ stanza: SealedFile.Stanza, _: Primitives.Type) throws(AgeError) -> SecretBytes? {
+    @inline(never) func open<Primitives: AgePrimitives>(_ stanza: SealedFile.Stanza, _: Primitives.Type) throws(AgeError) -> SecretBytes? {
         let isSSH = !sshKey.isEmpty
-        guard isSSH ? stanza.isOf("ssh-ed25519") && stanza.tag?.elementsEqual(tag) ?? false : stanza.isOf("X25519") else { return nil }
+        // An identity of age has no tag, and neither has its stanza.
+        guard stanza.kind == (isSSH ? .ed25519 : .age), stanza.tag.elementsEqual(tag) else { return nil }
         let info = (isSSH ? Self.ssh : Self.x25519).bytes
         guard var shared = Primitives.x25519(scalar: scalar, point: SecretBytes(copying: stanza.share[...])) else {
             throw .damaged(.stanza)
@@ -63,7 +64,9 @@ package struct AgeIdentity: ~Copyable {
 
 extension SealedFile {
     /// Opens the file: all of its content or nothing.
-    package func open<Primitives: AgePrimitives>(with identity: borrowing AgeIdentity, _: Primitives.Type) throws(AgeError) -> SecretBytes {
+    @inline(never) package func open<Primitives: AgePrimitives>(
+        with identity: borrowing AgeIdentity, _: Primitives.Type
+    ) throws(AgeError) -> SecretBytes {
         for stanza in stanzas {
             if let key = try identity.open(stanza, Primitives.self) { return try open(key: key, Primitives.self) }
         }

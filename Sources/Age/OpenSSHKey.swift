@@ -11,43 +11,41 @@ package struct OpenSSHKey: ~Copyable {
     private static let begin = "-----BEGIN OPENSSH PRIVATE KEY-----", end = "-----END OPENSSH PRIVATE KEY-----"
 
     /// - Parameter file: the whole file.
-    package init(_ file: borrowing SecretBytes) throws(KeyFileError) {
+    @inline(never) package init(_ file: borrowing SecretBytes) throws(KeyFileError) {
         var reader = Reader(content: try Self.content(of: file))
         let magic = "openssh-key-v1\0".bytes
         guard reader.content.has(magic, at: 0) else { throw .invalid }
         reader.position = magic.count
-        let cipher = try reader.string(), method = try reader.string()
-        _ = try reader.string()
-        guard try reader.number() == 1 else { throw .invalid }
-        let publicKey = reader.bytes(try reader.string())
-        let rest = try reader.string()
+        let cipher = reader.string(), method = reader.string()
+        _ = reader.string()
+        let isOne = reader.number() == 1
+        let publicKey = reader.bytes(reader.string())
+        let rest = reader.string()
+        guard isOne, !reader.isShort else { throw .invalid }
         // Of some ciphers, a tag follows.
         guard reader.holds(cipher, "none"), reader.holds(method, "none") else { throw .encrypted }
-        guard rest.upperBound == reader.content.count else { throw .invalid }
         reader.position = rest.lowerBound
         // Two equal numbers, so that a wrong passphrase is seen.
-        guard try reader.number() == reader.number(), rest.count % 8 == 0 else { throw .invalid }
-        let type = try reader.string()
+        let isSame = reader.number() == reader.number()
+        let type = reader.string()
         let isEd25519 = reader.holds(type, "ssh-ed25519")
-        guard isEd25519 || reader.holds(type, "ssh-rsa") else { throw .otherKind }
+        guard isEd25519 || reader.holds(type, "ssh-rsa") || reader.isShort else { throw .otherKind }
         var values: [Range<Int>] = []
-        for _ in 0..<(isEd25519 ? 2 : 6) { values.append(try reader.string()) }
-        _ = try reader.string()
-        var padding: UInt8 = 0
-        guard rest.upperBound - reader.position < 8 else { throw .invalid }
-        while reader.position < rest.upperBound {
-            padding += 1
-            guard reader.content[reader.position] == padding else { throw .invalid }
-            reader.position += 1
+        for _ in 0..<(isEd25519 ? 2 : 6) { values.append(reader.string()) }
+        _ = reader.string()
+        let end = reader.content.count
+        guard isSame, !reader.isShort, rest.upperBound == end, rest.count % 8 == 0, end - reader.position < 8 else { throw .invalid }
+        for place in reader.position..<end {
+            guard Int(reader.content[place]) == place - reader.position + 1 else { throw .invalid }
         }
         // The public key is there three times.
         let wire: [UInt8]
+        let first = reader.bytes(values[0]), second = values[1]
         if isEd25519 {
-            let point = reader.bytes(values[0])
-            guard point.count == 32, values[1].count == 64, reader.content.has(point, at: values[1].lowerBound + 32) else { throw .invalid }
-            wire = wireString("ssh-ed25519".bytes) + wireString(point)
+            guard first.count == 32, second.count == 64, reader.content.has(first, at: second.lowerBound + 32) else { throw .invalid }
+            wire = wireString("ssh-ed25519".bytes) + wireString(first)
         } else {
-            wire = wireString("ssh-rsa".bytes) + wireString(reader.bytes(values[1])) + wireString(reader.bytes(values[0]))
+            wire = wireString("ssh-rsa".bytes) + wireString(reader.bytes(second)) + wireString(first)
         }
         guard publicKey.elementsEqual(wire) else { throw .invalid }
         self.publicKey = publicKey
@@ -61,7 +59,7 @@ package struct OpenSSHKey: ~Copyable {
     package func value(_ index: Int) -> SecretBytes { content[values[index]] }
 
     /// What is between the lines `BEGIN` and `END`.
-    private static func content(of file: borrowing SecretBytes) throws(KeyFileError) -> SecretBytes {
+    @inline(never) private static func content(of file: borrowing SecretBytes) throws(KeyFileError) -> SecretBytes {
         let begin = begin.bytes, end = end.bytes
         guard file.has(begin, at: 0) else { throw file.has("-----BEGIN ".bytes, at: 0) ? .otherKind : .invalid }
         var content = SecretBytes(count: file.count)
@@ -97,11 +95,16 @@ package struct OpenSSHKey: ~Copyable {
     private struct Reader: ~Copyable {
         let content: SecretBytes
         var position = 0
+        /// Whether more was read than there is.
+        var isShort = false
 
         init(content: consuming SecretBytes) { self.content = content }
 
-        mutating func number() throws(KeyFileError) -> Int {
-            guard content.count - position >= 4 else { throw .invalid }
+        @inline(never) mutating func number() -> Int {
+            guard content.count - position >= 4 else {
+                isShort = true
+                return 0
+            }
             var number = 0
             for _ in 0..<4 {
                 number = number << 8 | Int(content[position])
@@ -110,9 +113,12 @@ package struct OpenSSHKey: ~Copyable {
             return number
         }
 
-        mutating func string() throws(KeyFileError) -> Range<Int> {
-            let count = try number()
-            guard count <= content.count - position else { throw .invalid }
+        @inline(never) mutating func string() -> Range<Int> {
+            let count = number()
+            guard count <= content.count - position else {
+                isShort = true
+                return 0..<0
+            }
             position += count
             return position - count..<position
         }
@@ -133,7 +139,7 @@ func wireString(_ bytes: [UInt8]) -> [UInt8] {
 
 extension AgeIdentity {
     /// The ed25519 key in an OpenSSH key file.
-    package init<Primitives: AgePrimitives>(_ key: borrowing OpenSSHKey, _: Primitives.Type) throws(KeyFileError) {
+    @inline(never) package init<Primitives: AgePrimitives>(_ key: borrowing OpenSSHKey, _: Primitives.Type) throws(KeyFileError) {
         guard key.isEd25519 else { throw .otherKind }
         self.init(seed: key.value(1)[0..<32], sshKey: key.publicKey, Primitives.self)
     }

@@ -26,7 +26,9 @@ extension SealedFile {
     }
 
     /// Opens the content with the file's key, 16 bytes: all of it or nothing.
-    package func open<Primitives: AgePrimitives>(key: borrowing SecretBytes, _: Primitives.Type) throws(AgeError) -> SecretBytes {
+    @inline(never) package func open<Primitives: AgePrimitives>(
+        key: borrowing SecretBytes, _: Primitives.Type
+    ) throws(AgeError) -> SecretBytes {
         let macKey = Primitives.hkdfSHA256(key, salt: [], info: "header".bytes)
         guard isSameInConstantTime(Primitives.hmacSHA256(key: macKey, bytes[..<macEnd]), mac) else { throw .damaged(.mac) }
         guard let count = contentCount else { throw .damaged(.payload) }

@@ -16,7 +16,7 @@ package struct SealedFile {
     static let version = "age-encryption.org/v1\n"
 
     /// Checks everything that no key is needed for.
-    package init(_ bytes: [UInt8]) throws(AgeError) {
+    @inline(never) package init(_ bytes: [UInt8]) throws(AgeError) {
         guard bytes.count <= Self.limit else { throw .tooLarge }
         guard begins(bytes[...], Self.version) else {
             if begins(bytes[...], "-----BEGIN AGE ENCRYPTED FILE-----") { throw .armored }
@@ -24,17 +24,17 @@ package struct SealedFile {
         }
         var lines = Lines(bytes.prefix(Self.headerLimit), at: Self.version.utf8.count)
         var stanzas: [Stanza] = []
-        var line = try lines.next()
-        while !begins(line, "---") {
-            guard begins(line, "-> "), stanzas.count < Self.stanzaLimit else { throw .damaged(.header) }
-            stanzas.append(try Stanza(line.dropFirst(3), &lines))
-            line = try lines.next()
+        var line = lines.next()
+        while begins(line, "-> ") {
+            guard stanzas.count < Self.stanzaLimit, let stanza = Stanza(line.dropFirst(3), &lines) else { throw .damaged(.header) }
+            stanzas.append(stanza)
+            line = lines.next()
         }
-        let hasPassphrase = stanzas.contains { $0.isOf("scrypt") }
-        guard !stanzas.isEmpty, !hasPassphrase || stanzas.count == 1, begins(line, "--- "),
-            let mac = BareBase64.decode(line.dropFirst(4)), mac.count == 32
-        else { throw .damaged(.header) }
-        if hasPassphrase { throw .passphrase }
+        let mac = begins(line, "--- ") ? BareBase64.decode(line.dropFirst(4)) : []
+        guard mac.count == 32, let first = stanzas.first, stanzas.count == 1 || !stanzas.contains(where: { $0.kind == .passphrase }) else {
+            throw .damaged(.header)
+        }
+        if first.kind == .passphrase { throw .passphrase }
         self.bytes = bytes
         self.stanzas = stanzas
         self.mac = mac
@@ -43,10 +43,8 @@ package struct SealedFile {
         guard contentCount != nil else { throw .damaged(.payload) }
     }
 
-    /// Whether a key could open the file, as far as the header says: the file is not secret, and neither is the answer.
-    package func isSealed(forTag tag: [UInt8]) -> Bool {
-        stanzas.contains { $0.tag?.elementsEqual(tag) ?? false }
-    }
+    /// Whether a key of SSH could open the file, as far as the header says: the file is not secret, and neither is the answer.
+    package func isSealed(forTag tag: [UInt8]) -> Bool { stanzas.contains { !tag.isEmpty && $0.tag.elementsEqual(tag) } }
 
     fileprivate struct Lines {
         let bytes: ArraySlice<UInt8>
@@ -57,52 +55,61 @@ package struct SealedFile {
             self.position = position
         }
 
-        /// Without its end, which every line has.
-        mutating func next() throws(AgeError) -> ArraySlice<UInt8> {
+        /// Without its end, which every line has. A line of one NUL, which is nowhere valid, if there is none.
+        @inline(never) mutating func next() -> ArraySlice<UInt8> {
             let start = position
             while position < bytes.endIndex {
                 position += 1
                 if bytes[position - 1] == UInt8(ascii: "\n") { return bytes[start..<position - 1] }
             }
-            throw .damaged(.header)
+            return [0]
         }
     }
 
     /// The file's key, sealed for one recipient.
     package struct Stanza {
-        /// Its type, and what that type needs.
-        package let arguments: [ArraySlice<UInt8>]
-        package let body: [UInt8]
+        package let kind: Kind
         /// Of an SSH key: the first four bytes of the SHA-256 of its wire format.
-        package private(set) var tag: [UInt8]?
+        package let tag: [UInt8]
         /// The sender's share in X25519.
-        private(set) var share: [UInt8] = []
+        let share: [UInt8]
+        package let body: [UInt8]
 
-        fileprivate init(_ line: ArraySlice<UInt8>, _ lines: inout Lines) throws(AgeError) {
-            arguments = pieces(line, at: UInt8(ascii: " "), withEmpty: true)
-            guard arguments.allSatisfy({ !$0.isEmpty && $0.allSatisfy { $0 > 0x20 && $0 < 0x7F } }) else { throw .damaged(.header) }
+        package enum Kind: UInt8, Sendable {
+            /// Of a type that Deptool does not know: somebody else's.
+            case other
+            case age, ed25519, rsa, passphrase
+
+            @inline(never) fileprivate init(_ type: ArraySlice<UInt8>) {
+                func isType(_ name: String) -> Bool { type.count == name.utf8.count && begins(type, name) }
+                self =
+                    isType("ssh-ed25519")
+                    ? .ed25519 : isType("X25519") ? .age : isType("ssh-rsa") ? .rsa : isType("scrypt") ? .passphrase : .other
+            }
+        }
+
+        @inline(never) fileprivate init?(_ line: ArraySlice<UInt8>, _ lines: inout Lines) {
+            let words = pieces(line, at: UInt8(ascii: " "), withEmpty: true)
+            for word in words {
+                guard !word.isEmpty else { return nil }
+                for byte in word { guard byte > 0x20 && byte < 0x7F else { return nil } }
+            }
             var text: [UInt8] = []
             var line: ArraySlice<UInt8>
             repeat {
-                line = try lines.next()
+                line = lines.next()
                 text += line
             } while line.count == 64
-            guard line.count < 64, let body = BareBase64.decode(text[...]) else { throw .damaged(.header) }
-            self.body = body
-            var values = arguments.dropFirst()
-            if isOf("ssh-ed25519") || isOf("ssh-rsa") {
-                guard let tag = values.popFirst().flatMap(BareBase64.decode), tag.count == 4 else { throw .damaged(.header) }
-                self.tag = tag
-            }
-            if isOf("ssh-ed25519") || isOf("X25519") {
-                guard let share = values.popFirst().flatMap(BareBase64.decode), share.count == 32, body.count == 32 else {
-                    throw .damaged(.header)
-                }
-                self.share = share
-            }
-            guard values.isEmpty || (tag == nil && share.isEmpty) else { throw .damaged(.header) }
+            body = BareBase64.decode(text[...])
+            // Nothing but an empty text is nothing.
+            guard line.count < 64, body.isEmpty == text.isEmpty else { return nil }
+            kind = Kind(words[0])
+            let hasTag = kind == .ed25519 || kind == .rsa, hasShare = kind == .ed25519 || kind == .age
+            tag = hasTag && words.count > 1 ? BareBase64.decode(words[1]) : []
+            share = hasShare ? BareBase64.decode(words[words.count - 1]) : []
+            guard kind == .other || kind == .passphrase || words.count == 1 + (hasTag ? 1 : 0) + (hasShare ? 1 : 0),
+                tag.count == (hasTag ? 4 : 0), share.count == (hasShare ? 32 : 0), !hasShare || body.count == 32
+            else { return nil }
         }
-
-        package func isOf(_ type: String) -> Bool { arguments.first.map { $0.elementsEqual(type.bytes) } ?? false }
     }
 }

@@ -142,7 +142,8 @@ import Testing
             for place in text.indices {
                 var other = text
                 other[place] = UInt8.random(in: 0...255, using: &random)
-                if let decoded = BareBase64.decode(other[...]) { #expect(BareBase64.encode(decoded) == other) }
+                let decoded = BareBase64.decode(other[...])
+                if !decoded.isEmpty { #expect(BareBase64.encode(decoded) == other) }
             }
         }
     }
