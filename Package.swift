@@ -41,14 +41,14 @@ let client: [Target] = [
     .target(
         name: "SSH", dependencies: ["CSSH2", "CSystem", "Model"], swiftSettings: [.strictMemorySafety()]),
     .target(
-        name: "Sealing", dependencies: ["Age", "CCrypto", "CSystem", "Model"], swiftSettings: [.strictMemorySafety()]),
+        name: "Sealing", dependencies: ["Age", "CCrypto", "CSystem", "Model", "SSH"], swiftSettings: [.strictMemorySafety()]),
     .target(name: "Planning", dependencies: ["Model"]),
-    .target(name: "Deployment", dependencies: ["CAgents", "CSystem", "Git", "Model", "Planning", "SSH", "Wire"]),
+    .target(name: "Deployment", dependencies: ["Age", "CAgents", "CSystem", "Git", "Model", "Planning", "SSH", "Sealing", "Wire"]),
     .target(name: "Display", dependencies: ["Deployment", "Git", "Model", "Planning", "SSH"]),
     .executableTarget(
         name: "deptool",
         dependencies: [
-            "CSystem", "Deployment", "Display", "Git", "Model", "Planning", "SSH",
+            "Age", "CSystem", "Deployment", "Display", "Git", "Model", "Planning", "SSH", "Sealing",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
 ]

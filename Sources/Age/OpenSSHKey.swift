@@ -53,6 +53,19 @@ package struct OpenSSHKey: ~Copyable {
         content = reader.content
     }
 
+    /// The public key of a file, which is readable even if a passphrase protects the rest. Nil if the file is no such key.
+    package static func publicKey(in file: borrowing SecretBytes) -> [UInt8]? {
+        guard let content = try? content(of: file) else { return nil }
+        var reader = Reader(content: content)
+        let magic = "openssh-key-v1\0".bytes
+        guard reader.content.has(magic, at: 0) else { return nil }
+        reader.position = magic.count
+        for _ in 0..<3 { _ = reader.string() }
+        _ = reader.number()
+        let key = reader.bytes(reader.string())
+        return reader.isShort ? nil : key
+    }
+
     package var isEd25519: Bool { values.count == 2 }
 
     /// A value of the private key: of ed25519 the public key, then the seed with the public key; of RSA n, e, d, the inverse of q, p, q.

@@ -1,12 +1,12 @@
 /// Base64 (RFC 4648) for keys and their hashes.
-enum Base64 {
+package enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
-    enum Padding {
+    package enum Padding {
         case padded, bare
     }
 
-    static func encode(_ bytes: some Collection<UInt8>, _ padding: Padding = .padded) -> String {
+    package static func encode(_ bytes: some Collection<UInt8>, _ padding: Padding = .padded) -> String {
         var text: [UInt8] = []
         var bits: UInt32 = 0, count: UInt32 = 0
         for byte in bytes {

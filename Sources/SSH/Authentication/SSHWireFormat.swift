@@ -43,9 +43,9 @@ struct SSHWireWriter {
 }
 
 /// A public key in SSH's wire format (RFC 4253, section 6.6): its type, then type-specific data.
-struct PublicKey: Hashable {
-    let blob: [UInt8]
-    let type: String
+package struct PublicKey: Hashable, Sendable {
+    package let blob: [UInt8]
+    package let type: String
 
     /// Nil if the blob does not begin with a plausible type.
     init?(blob: [UInt8]) {
@@ -57,7 +57,7 @@ struct PublicKey: Hashable {
     }
 
     /// A line of a `.pub` file: type, base64, comment.
-    init?(line: ArraySlice<UInt8>) {
+    package init?(line: ArraySlice<UInt8>) {
         let words = line.split(maxSplits: 2) { " \t\r".utf8.contains($0) }
         guard words.count >= 2, let blob = Base64.decode(words[1]), let key = Self(blob: blob),
             words[0].elementsEqual(key.type.utf8)

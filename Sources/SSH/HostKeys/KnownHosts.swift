@@ -70,6 +70,17 @@ struct KnownHosts {
         return .unknown(knownTypes: Self.types(keys))
     }
 
+    /// The keys of this type known for the host, without revoked ones.
+    func keys(of name: String, type: String) -> [PublicKey] {
+        let matching = entries.filter { $0.key.type == type && $0.hosts.matches(name) }
+        let revoked = matching.filter { $0.marker == .revoked }.map(\.key)
+        var keys: [PublicKey] = []
+        for entry in matching where entry.marker == .none && !revoked.contains(entry.key) && !keys.contains(entry.key) {
+            keys.append(entry.key)
+        }
+        return keys
+    }
+
     /// The types of the keys known for the host, in the order of the files.
     func types(of name: String) -> [String] {
         Self.types(entries.filter { $0.marker == .none && $0.hosts.matches(name) })

@@ -17,6 +17,14 @@ enum Complete {
         return commitNames().map { old + $0 }.filter { $0.hasPrefix(prefix) }
     }
 
+    /// `HOST/APP/NAME`, of the default cluster.
+    static let secrets = CompletionKind.custom { _, _, prefix in
+        let parts = prefix.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 3, let directory else { return places(prefix).map { $0 + "/" } }
+        let above = "\(parts[0])/\(parts[1])"
+        return secretNames("\(directory)/\(above)/secrets").map { "\(above)/\($0)" }.filter { $0.hasPrefix(prefix) }
+    }
+
     private static var store: Store? { try? Workspace.storeOnly() }
 
     /// Hosts of the default cluster, and deployed hosts of the store. In a comma-separated list, completes the last
@@ -60,14 +68,20 @@ enum Complete {
     /// The directory of the default cluster.
     private static var directory: String? { (try? Workspace(directory: nil))?.directory }
 
-    private static func directories(_ path: String) -> [String] {
+    private static func secretNames(_ path: String) -> [String] {
+        entries(path, csys_kind_regular).filter { $0.hasSuffix(".age") }.map { String($0.dropLast(4)) }
+    }
+
+    private static func directories(_ path: String) -> [String] { entries(path, csys_kind_directory) }
+
+    private static func entries(_ path: String, _ wanted: csys_kind) -> [String] {
         var (opened, names): (OpaquePointer?, [String]) = (nil, [])
         guard csys_opendir(path, &opened) == 0, let opened else { return [] }
         defer { csys_closedir(opened) }
         var name: UnsafePointer<CChar>?
         var kind = csys_kind_other
         while csys_readdir(opened, &name, &kind) == 1 {
-            if kind == csys_kind_directory, let name { names.append(String(cString: name)) }
+            if kind == wanted, let name { names.append(String(cString: name)) }
         }
         return names.filter { !$0.hasPrefix(".") }.sorted()
     }

@@ -1,0 +1,25 @@
+import Model
+import SSH
+
+/// The keys of hosts that secrets are sealed for: their ed25519 host keys, as a login would find them in known_hosts.
+package struct HostKeys: Sendable {
+    /// Instead of the user's own configuration of ssh.
+    private let configuration: String?
+
+    package init(configuration: String?) { self.configuration = configuration }
+
+    /// Empty if the host was never seen. Runs `ssh -G`.
+    package func known(_ host: Hostname) throws(SSHError) -> [PublicKey] { try settings(host, Interrupt()).knownEd25519Keys() }
+
+    /// Connects to a host that was never seen, for the question about its key.
+    package func ask(_ host: Hostname, _ questions: Prompts) throws(SSHError) -> [PublicKey] {
+        let interrupt = try Interrupt()
+        let settings = try settings(host, interrupt)
+        try settings.askForHostKey(questions, interrupt: interrupt, deadline: .after(.seconds(60)))
+        return try settings.knownEd25519Keys()
+    }
+
+    private func settings(_ host: Hostname, _ interrupt: Interrupt) throws(SSHError) -> HostSettings {
+        try .ask(for: host, configurationFile: configuration, local: .current(), interrupt: interrupt, deadline: .after(.seconds(10)))
+    }
+}

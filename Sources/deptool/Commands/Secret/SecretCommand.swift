@@ -1,0 +1,106 @@
+import ArgumentParser
+import CSystem
+import Deployment
+import Display
+import Model
+import SSH
+import Sealing
+
+struct SecretCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "secret", abstract: "Seal values for hosts: passwords, keys, tokens.",
+        discussion: """
+            A secret is a file APP/secrets/NAME.age in the directory of a host, in the format of age. It is sealed for the SSH host \
+            key of its host, and for the operators in the file 'recipients' of the cluster. Only the host, as root, and the \
+            operators can open it.
+
+            Example: `deptool secret set web1/shop/db-password`
+            """,
+        subcommands: [
+            SecretSet.self, SecretGenerate.self, SecretEdit.self, SecretShow.self, SecretList.self, SecretRekey.self,
+        ])
+}
+
+/// Where secrets are, and whose keys they are sealed for.
+struct SecretOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("The cluster's directory.", discussion: "If omitted, the last cluster you used.", valueName: "dir"),
+        completion: .directory)
+    var cluster: String?
+    @Option(
+        name: .long, help: ArgumentHelp("Use this ssh configuration instead of your own.", valueName: "file"),
+        completion: .file())
+    var sshConfig: String?
+
+    /// Keeps the memory of this process from others: secrets will be in it.
+    func files() throws -> SecretFiles {
+        csys_hide_memory()
+        let workspace = try Workspace(directory: cluster)
+        guard workspace.isThere else { throw CommandError("there is no directory \(visible(workspace.directory))") }
+        return SecretFiles(workspace: workspace, keys: HostKeys(configuration: sshConfig))
+    }
+
+    /// Whom to ask about a host's key.
+    var prompts: Prompts {
+        guard Terminal.isInput && Terminal.isOutput else { return .none }
+        return Prompts(confirm: { question in
+            Terminal.write(
+                "The host '\(visible(question.host))' has a key that is not known yet:\n"
+                    + "    \(visible(question.type)) \(visible(question.fingerprint))\n")
+            let answer = Terminal.ask("Is it the right one? [y/N] ")?.lowercased()
+            return answer == "y" || answer == "yes" ? .accept : .refuse
+        })
+    }
+}
+
+struct IdentityOption: ParsableArguments {
+    @Option(
+        name: [.customShort("i"), .customLong("identity")], parsing: .singleValue,
+        help: ArgumentHelp(
+            "Open with this private key: of SSH, or an identity of age.",
+            discussion: "If omitted, ~/.ssh/id_ed25519 and ~/.ssh/id_rsa.", valueName: "file"), completion: .file())
+    var identities: [String] = []
+
+    var ring: KeyRing { KeyRing(identities, home: LocalUser.current().home) { path, copy in Self.unlock(path, copy) } }
+
+    /// ssh-keygen(1) asks for the passphrase itself, and decrypts the copy.
+    private static func unlock(_ path: String, _ copy: String) -> Bool {
+        Terminal.complain("A passphrase protects \(visible(path)).\n")
+        Terminal.flush()
+        return uninterrupted {
+            let null = csys_open_null()
+            let (input, error) = (csys_duplicate(0), csys_duplicate(2))
+            defer { for descriptor in [null, input, error] where descriptor >= 0 { _ = csys_close(descriptor) } }
+            let arguments = ["ssh-keygen", "-q", "-p", "-N", "", "-f", copy]
+            let pid = packed(arguments).withUnsafeBytes {
+                csys_spawn_foreground($0.baseAddress, $0.count, arguments.count, input, null, error)
+            }
+            return pid > 0 && csys_wait(pid, true) == 0
+        }
+    }
+}
+
+/// Ctrl-C and the like end the programs that `work` starts, but not this one, which has to clean up.
+func uninterrupted<Result>(_ work: () throws -> Result) rethrows -> Result {
+    csys_ignore_hangup(true)
+    defer { csys_ignore_hangup(false) }
+    return try Interruption.handled(by: { _ in }, work)
+}
+
+/// `web1, ann and bob`.
+func names(of recipients: [Recipient]) -> String {
+    let names = recipients.map { visible($0.name) }
+    guard let last = names.last, names.count > 1 else { return names.first ?? "nobody" }
+    return names.dropLast().joined(separator: ", ") + " and " + last
+}
+
+/// Says what was sealed, and for whom.
+func report(_ sealed: [(place: SecretFiles.Place, recipients: [Recipient])], _ files: SecretFiles) {
+    for (place, recipients) in sealed {
+        Terminal.write("Sealed \(files.shown(files.path(place))) for \(names(of: recipients)).\n")
+    }
+    guard sealed.contains(where: { file in file.recipients.allSatisfy { $0.name == file.place.host.text } }) else { return }
+    Terminal.complain(
+        "warning: no operator can open it: add your public key to \(files.shown("\(files.workspace.directory)/\(RecipientsFile.name)")), "
+            + "then set it again\n")
+}

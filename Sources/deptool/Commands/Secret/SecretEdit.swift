@@ -1,0 +1,66 @@
+import Age
+import ArgumentParser
+import CSystem
+import Deployment
+import Display
+import Model
+import Sealing
+
+struct SecretEdit: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "edit", abstract: "Change a value in your editor.",
+        discussion: """
+            Edit opens $VISUAL, $EDITOR or vi on a file in memory that only you can read, and wipes it. Unchanged text leaves the \
+            sealed file alone.
+
+            Example: `deptool secret edit web1/shop/environment`
+            """)
+
+    @Argument(help: "The secret, as HOST/APP/NAME.", completion: Complete.secrets)
+    var secret: String
+    @OptionGroup var identity: IdentityOption
+    @OptionGroup var options: SecretOptions
+
+    func run() async throws {
+        let files = try options.files()
+        let place = try files.one(secret)
+        let value = try files.open(place, identity.ring)
+        var edited: SecretBytes?
+        try uninterrupted { edited = try edit(value, place) }
+        guard let edited else { throw CommandError("the file is gone, or larger than a secret can be", "Nothing was sealed.") }
+        guard edited.count > 0 else { throw CommandError("the file is empty", "Nothing was sealed.") }
+        if edited.isSame(as: value) { return Terminal.write("Unchanged.\n") }
+        report(try files.seal(edited, at: [place], asks: options.prompts), files)
+    }
+
+    private func edit(_ value: borrowing SecretBytes, _ place: SecretFiles.Place) throws -> SecretBytes? {
+        do {
+            let directory = try PrivateDirectory()
+            let file = try directory.write(value, as: place.name)
+            guard start(file) == 0 else { throw CommandError("the editor failed", "Nothing was sealed.") }
+            let descriptor = csys_open_read(file)
+            guard descriptor >= 0 else { return nil }
+            defer { _ = csys_close(descriptor) }
+            defer { withExtendedLifetime(directory) {} }
+            return try readSecret(from: descriptor, limit: SealedFile.contentLimit)
+        } catch PrivateDirectory.Problem.system(let code) {
+            throw CommandError("cannot make a file in /dev/shm: \(String(cString: csys_strerror(code)))")
+        }
+    }
+
+    /// The variables hold shell commands by convention.
+    private func start(_ file: String) -> Int32 {
+        Terminal.flush()
+        var editor = environment("VISUAL") ?? environment("EDITOR") ?? "vi"
+        // Vim keeps what was deleted or copied in a file of its own.
+        let program = editor.split(separator: " ").first?.split(separator: "/").last ?? ""
+        if ["vim", "nvim", "gvim"].contains(program) { editor += " -n -i NONE" }
+        let arguments = ["sh", "-c", editor + #" "$1""#, "sh", file]
+        let descriptors = [csys_duplicate(0), csys_duplicate(1), csys_duplicate(2)]
+        defer { for descriptor in descriptors where descriptor >= 0 { _ = csys_close(descriptor) } }
+        let pid = packed(arguments).withUnsafeBytes {
+            csys_spawn_foreground($0.baseAddress, $0.count, arguments.count, descriptors[0], descriptors[1], descriptors[2])
+        }
+        return pid > 0 ? csys_wait(pid, true) : -1
+    }
+}

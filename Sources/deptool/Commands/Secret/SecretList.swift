@@ -1,0 +1,60 @@
+import Age
+import ArgumentParser
+import Deployment
+import Display
+import Model
+import Sealing
+
+struct SecretList: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List the secrets, and who can open them.",
+        discussion: "Nothing is opened, and nobody is contacted. Example: `deptool secret list web1`")
+
+    @Argument(help: "Limit to these: HOST, HOST/APP or HOST/APP/NAME, also patterns.", completion: Complete.secrets)
+    var secrets: [String] = []
+    @OptionGroup var options: SecretOptions
+    @OptionGroup var output: OutputOption
+
+    func run() async throws {
+        let files = try options.files()
+        let operators = try files.operators()
+        var hosts: [Hostname: [Recipient]] = [:]
+        var rows: [SecretRow] = []
+        for place in try files.existing(secrets) {
+            let own = try hosts[place.host] ?? files.recipients(of: place.host)
+            hosts[place.host] = own
+            var row = SecretRow(host: place.host, app: place.app, name: place.name)
+            let bytes = try files.read(place)
+            do throws(AgeError) {
+                row.describe(try SealedFile(bytes), own, operators)
+            } catch {
+                row.problems = [error.phrase]
+            }
+            rows.append(row)
+        }
+        output.write(secretsJSON(rows), or: rows.isEmpty ? "There are no secrets.\n" : secretsText(rows))
+    }
+}
+
+extension SecretRow {
+    /// Who can open it, by the tags of the keys.
+    fileprivate mutating func describe(_ file: SealedFile, _ own: [Recipient], _ operators: [Recipient]) {
+        let known = own + operators
+        let tags = file.tags
+        for recipient in known {
+            if let tag = recipient.tag, tags.contains(tag), !recipients.contains(recipient.name) { recipients.append(recipient.name) }
+        }
+        // Stanzas for keys of age do not say whose they are.
+        let native = file.stanzas.filter { $0.kind == .age }.count, expected = operators.filter { $0.tag == nil }
+        if native > 0, native == expected.count { recipients += expected.map(\.name) }
+        unknown = tags.filter { tag in !known.contains { $0.tag == tag } }.count + (native == expected.count ? 0 : native)
+        if own.isEmpty {
+            problems.append("the ed25519 key of \(host.text) is not in known_hosts")
+        } else if !own.contains(where: { $0.tag.map(file.isSealed) ?? false }) {
+            problems.append("not sealed for \(host.text)")
+        }
+        if problems.isEmpty, !file.isSealed(for: own + operators.filter { one in !own.contains { $0.key == one.key } }) {
+            problems.append("sealed for others than the recipients now")
+        }
+    }
+}

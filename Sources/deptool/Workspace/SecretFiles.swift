@@ -1,0 +1,294 @@
+import Age
+import CSystem
+import Deployment
+import Display
+import Model
+import SSH
+import Sealing
+
+/// The sealed files of a cluster's config tree: `HOST/APP/secrets/NAME.age`.
+struct SecretFiles {
+    let workspace: Workspace
+    let keys: HostKeys
+
+    /// As operators name it: `HOST/APP/NAME`.
+    struct Place: Hashable, Comparable {
+        let host: Hostname
+        let app: AppName
+        let name: String
+
+        var text: String { "\(host.text)/\(app.text)/\(name)" }
+        static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
+    }
+
+    func path(_ place: Place) -> String { "\(workspace.directory)/\(place.host.text)/\(place.app.text)/secrets/\(place.name).age" }
+
+    /// As the operator would type it.
+    func shown(_ path: String) -> String {
+        let here = workingDirectory() + "/"
+        return visible(path.hasPrefix(here) ? String(path.dropFirst(here.count)) : path)
+    }
+
+    // MARK: Names
+
+    private struct Pattern {
+        let text: String
+        let host: String, app: String, name: String
+
+        /// `HOST/APP/NAME`, or with `isPartial` also `HOST` and `HOST/APP`.
+        init(_ text: String, isPartial: Bool) throws(CommandError) {
+            let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+            guard isPartial ? (1...3).contains(parts.count) : parts.count == 3, parts.allSatisfy({ !$0.isEmpty }) else {
+                throw CommandError("'\(visible(text))' does not name a secret", "Name it as HOST/APP/NAME, such as web1/shop/db-password.")
+            }
+            self.text = text
+            host = parts[0]
+            app = parts.count > 1 ? parts[1] : "*"
+            name = parts.count > 2 ? parts[2] : "*"
+        }
+
+        func has(_ place: Place) -> Bool {
+            matches(place.host.text, host) && matches(place.app.text, app) && matches(place.name, name)
+        }
+    }
+
+    private static func matches(_ text: String, _ pattern: String) -> Bool { matchesGlob(Array(text.utf8), Array(pattern.utf8)) }
+
+    /// Where a new secret goes: one place for each host and app that the patterns match.
+    func targets(_ text: String) throws -> [Place] {
+        let pattern = try Pattern(text, isPartial: false)
+        guard isName(pattern.name) else {
+            throw CommandError(
+                "'\(visible(pattern.name))' is not a name for a secret",
+                "Use letters, digits, '.', '-' and '_', the first a letter or digit; Deptool adds '.age' to the file's name.")
+        }
+        let hosts = directories(workspace.directory).compactMap(Hostname.init).filter { Self.matches($0.text, pattern.host) }
+        guard !hosts.isEmpty else {
+            throw CommandError(
+                "no host matches '\(visible(pattern.host))'", "The hosts are the directories in \(shown(workspace.directory)).")
+        }
+        let places = hosts.flatMap { host in
+            directories("\(workspace.directory)/\(host.text)").compactMap(AppName.init).filter { Self.matches($0.text, pattern.app) }
+                .map { Place(host: host, app: $0, name: pattern.name) }
+        }
+        guard !places.isEmpty else {
+            throw CommandError(
+                "there is no app '\(visible(pattern.app))' on \(hosts.map(\.text).joined(separator: ", "))",
+                "Make its directory first, such as \(shown("\(workspace.directory)/\(hosts[0].text)/\(pattern.app)")).")
+        }
+        return places.sorted()
+    }
+
+    /// The secrets that there are. Throws if a pattern matches none.
+    func existing(_ patterns: [String]) throws -> [Place] {
+        let patterns = try patterns.map { text throws(CommandError) in try Pattern(text, isPartial: true) }
+        var all: [Place] = []
+        for host in directories(workspace.directory).compactMap(Hostname.init) {
+            for app in directories("\(workspace.directory)/\(host.text)").compactMap(AppName.init) {
+                for file in entries("\(workspace.directory)/\(host.text)/\(app.text)/secrets", csys_kind_regular)
+                where file.hasSuffix(".age") {
+                    let name = String(file.dropLast(4))
+                    if isName(name) { all.append(Place(host: host, app: app, name: name)) }
+                }
+            }
+        }
+        if let unknown = patterns.first(where: { !all.contains(where: $0.has) }) {
+            throw CommandError(
+                "no secret matches '\(visible(unknown.text))'",
+                near(unknown.text, among: all.map(\.text)).map { "Did you mean '\($0)'?" } ?? "`deptool secret list` lists them.")
+        }
+        return all.filter { place in patterns.isEmpty || patterns.contains { $0.has(place) } }.sorted()
+    }
+
+    /// The one secret of this name.
+    func one(_ text: String) throws -> Place {
+        let places = try existing([text])
+        guard places.count == 1 else {
+            throw CommandError(
+                "'\(visible(text))' matches \(places.count) secrets", "Name one: \(places.map(\.text).joined(separator: ", ")).")
+        }
+        return places[0]
+    }
+
+    private func directories(_ path: String) -> [String] { entries(path, csys_kind_directory) }
+
+    private func entries(_ path: String, _ wanted: csys_kind) -> [String] {
+        var directory: OpaquePointer?, names: [String] = []
+        guard csys_opendir(path, &directory) == 0, let directory else { return [] }
+        defer { csys_closedir(directory) }
+        var name: UnsafePointer<CChar>?
+        var kind = csys_kind_other
+        while csys_readdir(directory, &name, &kind) == 1 {
+            if kind == wanted, let name { names.append(String(cString: name)) }
+        }
+        return names.filter { !$0.hasPrefix(".") }.sorted()
+    }
+
+    // MARK: Files
+
+    func read(_ place: Place) throws -> [UInt8] {
+        try checkComponents(place)
+        let bytes = try contents(path(place), limit: SealedFile.limit)
+        guard let bytes else { throw CommandError("there is no secret \(place.text)") }
+        return bytes
+    }
+
+    func exists(_ place: Place) -> Bool {
+        var status = csys_stat()
+        return csys_lstat(path(place), &status) == 0
+    }
+
+    /// Replaces the file in one step.
+    func write(_ sealed: [UInt8], to place: Place) throws {
+        try checkComponents(place)
+        let path = path(place)
+        let directory = String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)])
+        func attempt(_ result: Int32) throws(CommandError) {
+            guard result < 0 else { return }
+            throw CommandError("cannot write \(shown(path)): \(String(cString: csys_strerror(-result)))")
+        }
+        let made = csys_make_directory_plain(directory)
+        if made != -Int32(csys_eexist) { try attempt(made) }
+        let temporary = "\(directory)/.\(place.name).\(csys_getpid())"
+        let descriptor = csys_create_new(temporary, 0o644)
+        try attempt(descriptor)
+        var result = -sealed.withUnsafeBytes { Sealing.write(all: $0, to: descriptor) }
+        if result == 0 { result = csys_fsync(descriptor) }
+        _ = csys_close(descriptor)
+        if result == 0 { result = csys_rename(temporary, path) }
+        guard result == 0 else {
+            _ = csys_unlink(temporary)
+            return try attempt(result)
+        }
+        let parent = csys_open_directory(directory)
+        guard parent >= 0 else { return }
+        _ = csys_fsync(parent)
+        _ = csys_close(parent)
+    }
+
+    /// A symlink could lead out of the config tree.
+    private func checkComponents(_ place: Place) throws(CommandError) {
+        var path = workspace.directory
+        for (part, isFile) in [(place.host.text, false), (place.app.text, false), ("secrets", false), ("\(place.name).age", true)] {
+            path += "/" + part
+            var status = csys_stat()
+            guard csys_lstat(path, &status) == 0 else { return }
+            guard status.kind == (isFile ? csys_kind_regular : csys_kind_directory) else {
+                throw CommandError(
+                    "\(shown(path)) is \(status.kind == csys_kind_symlink ? "a symlink" : "no \(isFile ? "file" : "directory")")")
+            }
+        }
+    }
+
+    /// Nil if there is no such file.
+    private func contents(_ path: String, limit: Int) throws(CommandError) -> [UInt8]? {
+        func problem(_ code: Int32) -> CommandError { CommandError("cannot read \(shown(path)): \(String(cString: csys_strerror(code)))") }
+        let descriptor = csys_open_read(path)
+        if descriptor == -Int32(csys_enoent) { return nil }
+        guard descriptor >= 0 else { throw problem(-descriptor) }
+        defer { _ = csys_close(descriptor) }
+        // Ciphertext, or public keys.
+        let bytes: SecretBytes?
+        do throws(PrivateDirectory.Problem) {
+            bytes = try readSecret(from: descriptor, limit: limit)
+        } catch {
+            switch error {
+            case .system(let code): throw problem(code)
+            }
+        }
+        guard let bytes else { throw CommandError("\(shown(path)) is larger than \(limit >> 20) MiB") }
+        return bytes.withBytes { Array($0) }
+    }
+
+    // MARK: Recipients
+
+    private var recipientsPath: String { "\(workspace.directory)/\(RecipientsFile.name)" }
+
+    func operators() throws -> [Recipient] {
+        guard let bytes = try contents(recipientsPath, limit: 1 << 20) else { return [] }
+        do throws(RecipientsFile.Mistake) {
+            return try RecipientsFile(parsing: bytes).recipients
+        } catch {
+            throw CommandError("\(shown(recipientsPath)):\(error.line): \(error.problem.phrase)")
+        }
+    }
+
+    /// The host's own keys; asks for that of a host that was never seen, if somebody is there.
+    func recipients(of host: Hostname, asks: Prompts = .none) throws -> [Recipient] {
+        do {
+            var found = try keys.known(host)
+            if found.isEmpty, asks.confirm != nil { found = try keys.ask(host, asks) }
+            return try found.map { try Recipient($0, name: host.text) }
+        } catch let error as SSHError {
+            throw CommandError("\(host.text): \(error.phrase)")
+        } catch let error as Recipient.Problem {
+            throw CommandError("the key of \(host.text) in known_hosts: \(error.phrase)")
+        }
+    }
+
+    /// For whom a host's secrets are sealed: the host, then the operators.
+    func recipients(of host: Hostname, _ operators: [Recipient], asks: Prompts) throws -> [Recipient] {
+        let own = try recipients(of: host, asks: asks)
+        guard !own.isEmpty else {
+            throw CommandError(
+                "the ed25519 key of \(host.text) is not in known_hosts, so nothing can be sealed for it",
+                "Run `ssh -o HostKeyAlgorithms=ssh-ed25519 \(host.text)` once, and compare the fingerprint that it shows.")
+        }
+        return own + operators.filter { one in !own.contains { $0.key == one.key } }
+    }
+
+    /// Seals a value at each place. Nothing is written unless all of them can be.
+    func seal(_ value: borrowing SecretBytes, at places: [Place], asks: Prompts) throws -> [(place: Place, recipients: [Recipient])] {
+        guard value.count <= SealedFile.contentLimit else {
+            throw CommandError("a secret has at most \(SealedFile.contentLimit / 1000) kB")
+        }
+        let operators = try operators()
+        var recipients: [Hostname: [Recipient]] = [:]
+        var sealed: [(place: Place, bytes: [UInt8])] = []
+        for place in places {
+            let known = try recipients[place.host] ?? self.recipients(of: place.host, operators, asks: asks)
+            recipients[place.host] = known
+            guard let bytes = SealedFile.seal(value, for: known) else {
+                throw CommandError("nothing can be sealed for one of the keys of \(place.host.text) and \(shown(recipientsPath))")
+            }
+            sealed.append((place, bytes))
+        }
+        for file in sealed { try write(file.bytes, to: file.place) }
+        return places.map { ($0, recipients[$0.host] ?? []) }
+    }
+
+    // MARK: Opening
+
+    func sealedFile(_ place: Place) throws -> SealedFile {
+        let bytes = try read(place)
+        do throws(AgeError) {
+            return try SealedFile(bytes)
+        } catch {
+            throw CommandError("\(shown(path(place))) is \(error.phrase)")
+        }
+    }
+
+    func open(_ place: Place, _ ring: KeyRing) throws -> SecretBytes {
+        let file = try sealedFile(place)
+        do throws(KeyRing.Failure) {
+            return try ring.open(file)
+        } catch {
+            switch error {
+            case .file(let problem): throw CommandError("\(shown(path(place))) is \(problem.phrase)")
+            case .noKey(let keys):
+                let looked = keys.map { "\(visible($0.path)): \($0.reason?.phrase ?? "it is not sealed for this key"). " }.joined()
+                throw CommandError(
+                    "no key here opens \(shown(path(place)))",
+                    (keys.isEmpty ? "There is neither ~/.ssh/id_ed25519 nor ~/.ssh/id_rsa. " : looked)
+                        + "Name a private key with `-i`; keys that only ssh-agent holds, and security keys (FIDO), cannot open.")
+            }
+        }
+    }
+}
+
+/// Whether a secret may have this name: at most 128 letters, digits, `.`, `-`, `_`; the first a letter or digit.
+func isName(_ text: String) -> Bool {
+    func isPlain(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) }
+    guard let first = text.utf8.first, isPlain(first), text.utf8.count <= 128, !text.hasSuffix(".age") else { return false }
+    return text.utf8.allSatisfy { isPlain($0) || "._-".utf8.contains($0) }
+}
