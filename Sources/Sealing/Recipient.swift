@@ -81,7 +81,7 @@ package struct Recipient: Sendable {
     package var tag: [UInt8]? {
         switch key {
         case .age: nil
-        case .ed25519(let blob, _), .rsa(let blob): Array(Libcrypto.sha256(blob)[..<4])
+        case .ed25519(let blob, _), .rsa(let blob): tagBytes(blob)
         }
     }
 
@@ -96,6 +96,11 @@ package struct Recipient: Sendable {
         }
     }
 }
+
+private func tagBytes(_ blob: [UInt8]) -> [UInt8] { Array(Libcrypto.sha256(blob)[..<4]) }
+
+/// See ``Age/SealedFile/Stanza/tag``.
+package func tag(of key: PublicKey) -> [UInt8] { tagBytes(key.blob) }
 
 /// As `ssh-keygen -l` prints it.
 package func fingerprint(of key: PublicKey) -> String { "SHA256:" + Base64.encode(Libcrypto.sha256(key.blob), .bare) }

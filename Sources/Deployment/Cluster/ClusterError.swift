@@ -1,11 +1,14 @@
 import Git
 import Model
 import Planning
+import SSH
 
 /// Why planning failed.
 package enum ClusterError: Error, Hashable, Sendable {
     case store(StoreError)
     case tree(TreeError)
+    /// ssh's settings or the keys of a host cannot be read.
+    case ssh(Hostname, SSHError)
     /// Names that match no host of the cluster, and its hosts.
     case unknownHosts([String], known: [Hostname])
     case noHosts

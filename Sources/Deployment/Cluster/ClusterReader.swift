@@ -1,6 +1,9 @@
+import Age
 import Git
 import Model
 import Planning
+import SSH
+import Sealing
 
 /// Reads config trees from the store and makes plans from them.
 package struct ClusterReader {
@@ -9,10 +12,13 @@ package struct ClusterReader {
 
     let store: Store
     private let safety: Safety
+    /// For the check that hosts can open their secrets.
+    private let hostKeys: HostKeys?
 
-    package init(_ store: Store, safety: Safety = Safety()) {
+    package init(_ store: Store, safety: Safety = Safety(), hostKeys: HostKeys? = nil) {
         self.store = store
         self.safety = safety
+        self.hostKeys = hostKeys
     }
 
     /// The hosts of a cluster's root tree and their own trees, ordered by name.
@@ -48,11 +54,55 @@ package struct ClusterReader {
             if origin == .configTree {
                 if let error = try wanted.validateRules(deployed: known, unitFile) { throw .tree(error) }
                 if let error = try wanted.validateProbes(unitFile) { throw .tree(error) }
+                try checkSecrets(wanted, known)
             }
             let plan = try HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, drift: drift, contents: unitFile)
             if let plan { plans.append(plan) }
         }
         return Plan(hosts: plans, orphans: orphans.filter(filter.includes))
+    }
+
+    /// Checks that the host can open its new and changed secrets.
+    private func checkSecrets(_ wanted: HostTree, _ deployed: HostTree?) throws(ClusterError) {
+        var keys: [PublicKey]?
+        for app in wanted.apps {
+            let known = Set(deployed?.apps.first { $0.name == app.name }?.files ?? [])
+            for file in app.files where !known.contains(file) {
+                guard let name = SecretsDirectory.secret(file.path) else { continue }
+                let secret = "\(wanted.host.text)/\(app.name.text)/\(name)"
+                func problem(_ kind: TreeError.Kind) -> ClusterError {
+                    .tree(TreeError(host: wanted.host, app: app.name, file: file.path.text, kind))
+                }
+                let sealed: SealedFile
+                do throws(AgeError) {
+                    sealed = try SealedFile(try sealedBytes(file))
+                } catch {
+                    throw problem(.sealedBadly(error.phrase, secret: secret))
+                }
+                guard let hostKeys else { continue }
+                let found: [PublicKey]
+                if let keys {
+                    found = keys
+                } else {
+                    do throws(SSHError) { found = try hostKeys.known(wanted.host) } catch { throw .ssh(wanted.host, error) }
+                    keys = found
+                }
+                guard !found.isEmpty else { throw problem(.unknownHostKey) }
+                guard found.contains(where: { sealed.isSealed(forTag: tag(of: $0)) }) else {
+                    throw problem(.sealedForOthers(secret: secret, keys: found.map(fingerprint)))
+                }
+            }
+        }
+    }
+
+    /// What is not in the store counts as what age did not write.
+    private func sealedBytes(_ file: FileEntry) throws(AgeError) -> [UInt8] {
+        do throws(StoreError) {
+            return try store.blob(file.id, limit: SealedFile.limit)
+        } catch {
+            if case .objectTooLarge = error { throw .tooLarge }
+            throw .notAge
+        }
     }
 
     /// Hosts of the cluster that have a deployed state but are no longer in its tree.

@@ -7,6 +7,10 @@ package func diffJSON<Problem: Error>(
 ) throws(Problem) -> JSONValue {
     var rows: [JSONValue] = []
     for file in files {
+        if file.isSealed {
+            rows.append(["path": .string(file.path), "binary": true, "added": .null, "removed": .null])
+            continue
+        }
         switch try diff(file) {
         case .text(let diff):
             rows.append([

@@ -44,6 +44,7 @@ private func json(_ file: FileChange) -> JSONValue {
     return [
         "path": .string(file.path.text), "change": change, "old": JSONValue(file.old?.id.hex),
         "new": JSONValue(file.new?.id.hex), "executable": .bool((file.new ?? file.old)?.isExecutable ?? false),
+        "sealed": .bool(SecretsDirectory.secret(file.path) != nil),
     ]
 }
 

@@ -78,10 +78,9 @@ package struct PlanMarkdown {
             }
             var shown = ""
             for file in files {
-                let changed = try diff(file)
                 var relative = file
                 if relative.path.hasPrefix(prefix) { relative.path.removeFirst(prefix.count) }
-                shown += DiffText(style: .plain).render(relative, changed)
+                shown += file.isSealed ? DiffText(style: .plain).sealed(relative) : DiffText(style: .plain).render(relative, try diff(file))
             }
             text += fenced(shown, "diff")
         }

@@ -12,16 +12,28 @@ package struct DiffText {
     package func render<Problem: Error>(
         _ files: [ChangedFile], diff: (ChangedFile) throws(Problem) -> FileDiff, print: (String) -> Void
     ) throws(Problem) {
-        for file in files { print(render(file, try diff(file))) }
+        for file in files { print(try render(file, diff)) }
     }
 
-    func render(_ file: ChangedFile, _ diff: FileDiff) -> String {
+    /// Nothing of what a sealed file has in it.
+    func render<Problem: Error>(_ file: ChangedFile, _ diff: (ChangedFile) throws(Problem) -> FileDiff) throws(Problem) -> String {
+        try file.isSealed ? sealed(file) : render(file, diff(file))
+    }
+
+    func sealed(_ file: ChangedFile) -> String { heading(file) + "sealed\n" }
+
+    private func heading(_ file: ChangedFile) -> String {
         let path = visible(file.path)
         var text = style.heading("--- \(file.old == nil ? "/dev/null" : path)") + "\n"
         text += style.heading("+++ \(file.new == nil ? "/dev/null" : path)") + "\n"
         if let old = file.old, let new = file.new, old.isExecutable != new.isExecutable {
             text += "mode \(mode(old)) -> \(mode(new))\n"
         }
+        return text
+    }
+
+    func render(_ file: ChangedFile, _ diff: FileDiff) -> String {
+        var text = heading(file)
         switch diff {
         case .binary(let old, let new):
             text += "binary file, " + [old.map { size($0) } ?? "absent", new.map { size($0) } ?? "absent"].joined(separator: " -> ") + "\n"
@@ -55,6 +67,10 @@ package struct DiffText {
         var (added, removed) = (0, 0)
         for file in files {
             let path = visible(file.path)
+            if file.isSealed {
+                rows.append((path, "sealed"))
+                continue
+            }
             switch try diff(file) {
             case .text(let diff):
                 added += diff.added

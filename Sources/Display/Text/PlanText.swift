@@ -79,6 +79,10 @@ package struct PlanText {
     }
 
     func line(_ file: FileChange) -> String {
+        change(file) + (SecretsDirectory.secret(file.path) == nil ? "" : " (sealed)")
+    }
+
+    private func change(_ file: FileChange) -> String {
         switch (file.old, file.new) {
         case (nil, let new?): return style.added("+ " + visible(new.path.text))
         case (let old?, nil): return style.removed("- " + visible(old.path.text))

@@ -13,12 +13,18 @@ package struct ChangedFile: Hashable, Sendable {
         }
     }
 
-    /// Relative to the compared trees.
+    /// Relative to the compared trees, which begin with hosts and apps.
     package var path: String
     /// Nil if the file is new.
     package var old: Version?
     /// Nil if the file is removed. Otherwise the content, the mode or both differ.
     package var new: Version?
+
+    /// Whether it is a secret: its content is of no use to anybody who reads a diff.
+    package var isSealed: Bool {
+        let parts = path.split(separator: "/", maxSplits: 2)
+        return parts.count == 3 && (try? RelativePath(String(parts[2]))).flatMap(SecretsDirectory.secret) != nil
+    }
 
     package init(path: String, old: Version?, new: Version?) {
         self.path = path

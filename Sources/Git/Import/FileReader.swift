@@ -49,8 +49,9 @@ struct FileStamp: Hashable {
         return stamp.changeTime >= startTime - (isWholeSecond ? 2_000_000_000 : 20_000_000)
     }
 
-    /// Adds the file's content to the store. The stamp is taken before reading.
-    func read(_ path: String, _ place: () -> ImportError.Place) throws(ImportError) -> (id: ObjectID, stamp: FileStamp) {
+    /// Adds the file's content to the store. The stamp is taken before reading. What should be sealed, but is not, never gets
+    /// there.
+    func read(_ path: String, isSealed: Bool, _ place: () -> ImportError.Place) throws(ImportError) -> (id: ObjectID, stamp: FileStamp) {
         let descriptor = unsafe csys_open_read(path)
         if descriptor == -csys_eloop() { throw .special(place(), .symlink) }
         if descriptor == -Int32(csys_enoent) { throw .changing(place()) }
@@ -60,6 +61,14 @@ struct FileStamp: Hashable {
         let result = unsafe csys_fstat(descriptor, &status)
         guard result == 0 else { throw .unreadable(path: path, errno: -result) }
         guard status.kind == csys_kind_regular else { throw .changing(place()) }
+        if isSealed {
+            guard status.size <= UInt64(SecretsDirectory.limit) else { throw .secretTooLarge(place()) }
+            var start = [UInt8](repeating: 0, count: SecretsDirectory.mark.utf8.count)
+            let count = unsafe csys_read(descriptor, &start, start.count)
+            guard count == Int64(start.count), start.elementsEqual(SecretsDirectory.mark.utf8) else { throw .notSealed(place()) }
+            let result = csys_seek(descriptor, 0)
+            guard result == 0 else { throw .unreadable(path: path, errno: -result) }
+        }
         let id =
             status.size < UInt64(maximumInMemory)
             ? try small(descriptor, Int(status.size), path) : try large(descriptor, status.size, path)

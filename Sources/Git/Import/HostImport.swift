@@ -148,7 +148,9 @@ import Model
         }
         let file = "\(path)/\(location.prefix)\(location.path)\(name)"
         let stamp = unsafe FileStamp(UnsafeRawBufferPointer(rebasing: scan[record.stamp]))
-        let read = try files.read(file) { place }
+        let isSecret = location.app != nil && (location.path + name).hasPrefix(SecretsDirectory.name + "/")
+        if isSecret, (try? RelativePath(location.path + name)).flatMap(SecretsDirectory.secret) == nil { throw .notSealed(place) }
+        let read = try files.read(file, isSealed: isSecret) { place }
         set(read.id, at: record.index)
         if read.stamp != stamp || files.mayStillChange(stamp) {
             for index in record.stamp { remembered[index] = 0 }

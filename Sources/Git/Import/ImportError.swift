@@ -22,6 +22,9 @@ package enum ImportError: Error, Hashable, Sendable {
     case gitDirectory(Place)
     /// Two entries of a directory whose names some file systems take for one.
     case sameName(String, String)
+    /// A file in an app's `secrets/` that age did not write.
+    case notSealed(Place)
+    case secretTooLarge(Place)
     case unreadable(path: String, errno: Int32)
     /// The file changed while it was read.
     case changing(Place)
@@ -71,6 +74,8 @@ package enum ImportError: Error, Hashable, Sendable {
         case .notUTF8(let place): "\(place.phrase) cannot be deployed: its name is not UTF-8"
         case .gitDirectory(let place): "\(place.phrase) cannot be deployed: Git cannot store that name"
         case .sameName(let one, let other): "\(one) and \(other) have names that differ only in case or encoding"
+        case .notSealed(let place): "\(place.phrase) is not a sealed file"
+        case .secretTooLarge(let place): "\(place.phrase) is larger than a sealed file may be, \(SecretsDirectory.limit >> 20) MiB"
         case .unreadable(let path, let errno): "cannot read \(path): \(systemMessage(errno))"
         case .changing(let place): "\(place.phrase) changed while it was read"
         case .store(let error): error.phrase
@@ -98,6 +103,10 @@ package enum ImportError: Error, Hashable, Sendable {
             "Apps hold files and directories with plain names. Rename or remove it."
         case .sameName:
             "A file system that ignores case, as on macOS, cannot hold both. Rename one of them."
+        case .notSealed:
+            "An app's 'secrets/' holds files NAME.age that `deptool secret set HOST/APP/NAME` or age(1) wrote. Seal it, or put it elsewhere."
+        case .secretTooLarge:
+            "Seal the key of the data, and deploy the data itself encrypted with it."
         case .unreadable:
             "Check its permissions."
         case .changing:

@@ -40,6 +40,16 @@ package struct TreeError: Error, Hashable, Sendable {
         case badHostName(String)
         /// A path that this tool does not accept.
         case badPath(PathError)
+        /// A file in `secrets/` that is not `NAME.age`.
+        case notSealed
+        /// A link to, or a copy of, what is sealed.
+        case linkToSecret(AbsolutePath, RelativePath)
+        /// A sealed file that nobody, or not its host, can open; with what is the matter.
+        case sealedBadly(String, secret: String)
+        /// A sealed file whose host has other keys, with their fingerprints.
+        case sealedForOthers(secret: String, keys: [String])
+        /// A sealed file of a host whose key is not known.
+        case unknownHostKey
         /// Something that is neither a file nor a directory.
         case notAFile
         /// The host's file lists exceed the size of a message.
@@ -82,6 +92,16 @@ package struct TreeError: Error, Hashable, Sendable {
         case .badHostName(let name):
             "'\(name)' is not a name for a host: use letters, digits, '.', '-' and '_', the first a letter or digit"
         case .badPath(let problem): "not a valid path: \(problem.phrase)"
+        case .notSealed:
+            "not a sealed file: an app's '\(SecretsDirectory.name)/' holds files NAME\(SecretsDirectory.suffix) that `deptool secret set` wrote"
+        case .linkToSecret(let path, let source):
+            "'\(path.text)' would be '\(source.text)', which is sealed; programs read secrets elsewhere"
+        case .sealedBadly(let problem, let secret): "\(problem); run: deptool secret set \(secret)"
+        case .sealedForOthers(let secret, let keys):
+            "not sealed for \(host.text), whose key is \(keys.joined(separator: " or ")); run: deptool secret rekey \(secret)"
+        case .unknownHostKey:
+            "nobody can tell whether \(host.text) can open it, since its ed25519 key is not in known_hosts; "
+                + "run: ssh -o HostKeyAlgorithms=ssh-ed25519 \(host.text)"
         case .notAFile: "neither a file nor a directory"
         case .tooManyFiles(let count, let bytes):
             "\(count) files are too many for one host: their names take \(bytes / 1_000_000) MB of at most \(HostTree.maximumListed / 1_000_000) MB; "
@@ -111,7 +131,12 @@ extension HostTree {
                 guard app.file(copy.source) != nil else { throw problem(app, .copyOfDirectory(copy.path, copy.source)) }
             }
             for file in app.files {
-                if origin == .configTree { try validateMeaning(of: file, in: app) }
+                if origin == .configTree {
+                    try validateMeaning(of: file, in: app)
+                    if SecretsDirectory.has(file.path), SecretsDirectory.secret(file.path) == nil {
+                        throw TreeError(host: host, app: app.name, file: file.path.text, .notSealed)
+                    }
+                }
                 try validate(file, of: app)
             }
             for (path, source) in app.links.map({ ($0.path, $0.source) }) + app.placed.map({ ($0.path, $0.source) }) {
@@ -157,6 +182,7 @@ extension HostTree {
             throw problem(app, .managedDirectory(path, instead: directory.name))
         }
         guard app.has(source) else { throw problem(app, .missingSource(path, source)) }
+        if source.text == SecretsDirectory.name || SecretsDirectory.has(source) { throw problem(app, .linkToSecret(path, source)) }
     }
 
     private func validate(_ file: FileEntry, of app: AppTree) throws(TreeError) {

@@ -29,7 +29,8 @@ struct CheckCommand: AsyncParsableCommand {
         try rendering.render(workspace)
         let root = try workspace.importTree()
         try await run.run {
-            PreparedPlan(workspace: workspace, plan: try workspace.plan(root, limit.filter, safety: Safety()), root: root)
+            PreparedPlan(
+                workspace: workspace, plan: try workspace.plan(root, limit.filter, safety: Safety(), hostKeys: ssh.hostKeys), root: root)
         }
     }
 }

@@ -55,7 +55,7 @@ struct DeployCommand: AsyncParsableCommand {
         let root = try workspace.importTree()
         if repair { return try await repairPlan(workspace, root) }
         guard let removeHost else {
-            let plan = try workspace.plan(root, limit.filter, safety: safety.safety)
+            let plan = try workspace.plan(root, limit.filter, safety: safety.safety, hostKeys: ssh.hostKeys)
             return PreparedPlan(workspace: workspace, plan: plan, root: root)
         }
         guard let host = Hostname(removeHost) else { throw CommandError("'\(visible(removeHost))' is no name for a host") }
@@ -65,7 +65,7 @@ struct DeployCommand: AsyncParsableCommand {
 
     private func repairPlan(_ workspace: Workspace, _ root: ObjectID) async throws -> PreparedPlan {
         // Find mistakes in the tree before querying any host.
-        _ = try workspace.plan(root, limit.filter, safety: safety.safety)
+        _ = try workspace.plan(root, limit.filter, safety: safety.safety, hostKeys: ssh.hostKeys)
         let found = try await workspace.drift(
             root, limit.filter, ssh, asks: !flags.output.json, skipsUnreachable: flags.skipUnreachable)
         var plan = try workspace.plan(root, limit.filter, safety: safety.safety, drift: found.drift)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Deployment
 import Display
 import Git
 import Model
@@ -21,6 +22,9 @@ struct PlanCommand: ParsableCommand {
     @OptionGroup var exit: ExitCodeOption
     @Option(help: ArgumentHelp("Also write the plan to this file.", valueName: "file"), completion: .file())
     var out: String?
+    @Option(
+        help: ArgumentHelp("Find the keys of hosts by this ssh configuration instead of your own.", valueName: "file"), completion: .file())
+    var sshConfig: String?
     @Option(help: "Print the plan as text, or as Markdown with the changed lines, for a review.")
     var format = PlanFormat.text
 
@@ -52,7 +56,8 @@ struct PlanCommand: ParsableCommand {
         try rendering.render(workspace)
         let root = try workspace.importTree()
         return PreparedPlan(
-            workspace: workspace, plan: try workspace.plan(root, limit.filter, safety: safety.safety), root: root)
+            workspace: workspace,
+            plan: try workspace.plan(root, limit.filter, safety: safety.safety, hostKeys: HostKeys(configuration: sshConfig)), root: root)
     }
 }
 

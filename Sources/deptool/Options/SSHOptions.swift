@@ -24,6 +24,8 @@ struct SSHOptions: ParsableArguments {
         guard (1...1000).contains(parallel) else { throw ValidationError("'--parallel' takes a number from 1 to 1000.") }
     }
 
+    var hostKeys: HostKeys { HostKeys(configuration: sshConfig) }
+
     /// Prompts on the terminal, if there is one, below the lines of `screen`.
     func access(_ screen: ProgressScreen, asks: Bool = true) -> Access {
         // A connection takes three to six descriptors, and a deploy may have a thousand hosts. macOS allows no more

@@ -2,6 +2,7 @@ import Deployment
 import Display
 import Git
 import Model
+import SSH
 
 /// Turns errors into messages for the operator; `directory` is the cluster's, if there is one.
 func complaining<Result>(_ directory: String = "the cluster", _ body: () throws -> Result) throws -> Result {
@@ -30,6 +31,7 @@ struct CommandError: Error, CustomStringConvertible {
         switch error {
         case .store(let error): self.init(error)
         case .tree(let problem): self.init(visible("\(problem.place): \(problem.phrase)"))
+        case .ssh(let host, let error): self.init("\(host.text): \(error.phrase)")
         case .unknownHosts(let names, let known):
             self.init(
                 "no host matches \(names.map { "'\(visible($0))'" }.joined(separator: ", "))",

@@ -57,7 +57,7 @@ struct SecretFiles {
     /// Where a new secret goes: one place for each host and app that the patterns match.
     func targets(_ text: String) throws -> [Place] {
         let pattern = try Pattern(text, isPartial: false)
-        guard isName(pattern.name) else {
+        guard SecretsDirectory.isName(pattern.name) else {
             throw CommandError(
                 "'\(visible(pattern.name))' is not a name for a secret",
                 "Use letters, digits, '.', '-' and '_', the first a letter or digit; Deptool adds '.age' to the file's name.")
@@ -88,7 +88,7 @@ struct SecretFiles {
                 for file in entries("\(workspace.directory)/\(host.text)/\(app.text)/secrets", csys_kind_regular)
                 where file.hasSuffix(".age") {
                     let name = String(file.dropLast(4))
-                    if isName(name) { all.append(Place(host: host, app: app, name: name)) }
+                    if SecretsDirectory.isName(name) { all.append(Place(host: host, app: app, name: name)) }
                 }
             }
         }
@@ -284,11 +284,4 @@ struct SecretFiles {
             }
         }
     }
-}
-
-/// Whether a secret may have this name: at most 128 letters, digits, `.`, `-`, `_`; the first a letter or digit.
-func isName(_ text: String) -> Bool {
-    func isPlain(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) }
-    guard let first = text.utf8.first, isPlain(first), text.utf8.count <= 128, !text.hasSuffix(".age") else { return false }
-    return text.utf8.allSatisfy { isPlain($0) || "._-".utf8.contains($0) }
 }

@@ -140,11 +140,13 @@ struct Workspace {
     }
 
     /// Plans, and makes the cluster the default once it has proved valid.
+    /// With keys of hosts, every host must be able to open its new secrets.
     func plan(
-        _ root: ObjectID, _ filter: HostFilter = .all, safety: Safety = Safety(), drift: [Hostname: [Drift]] = [:]
+        _ root: ObjectID, _ filter: HostFilter = .all, safety: Safety = Safety(), drift: [Hostname: [Drift]] = [:],
+        hostKeys: HostKeys? = nil
     ) throws -> Plan {
         try complaining {
-            let reader = ClusterReader(store, safety: safety)
+            let reader = ClusterReader(store, safety: safety, hostKeys: hostKeys)
             try checkHosts(reader, root)
             let plan = try reader.plan(root: root, cluster: cluster, filter: filter, drift: drift)
             try remember()
