@@ -83,6 +83,7 @@ let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["Model", "Planning", "Wire"], path: "Tests/TestSupport"),
     .testTarget(name: "ModelTests", dependencies: ["CSHA1", "Model", "TestSupport"]),
     .testTarget(name: "AgeTests", dependencies: ["Age", "Model", "Sealing", "TestSupport"]),
+    .testTarget(name: "SealingTests", dependencies: ["Age", "CSystem", "SSH", "Sealing", "TestSupport"]),
     .testTarget(name: "WireTests", dependencies: ["Model", "TestSupport", "Wire"]),
     // The agent that a test can let fail at any of its operations.
     .executableTarget(name: "agent-under-test", dependencies: ["AgentCore", "CSystem"], path: "Tests/AgentUnderTest"),

@@ -154,6 +154,21 @@ package struct AbsolutePath: Hashable, Comparable, Sendable {
     @inline(never) package static func < (a: Self, b: Self) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
 }
 
+extension RelativePath {
+    /// The directory of an app that holds its sealed files.
+    package static var secrets: String { "secrets" }
+
+    /// The name under which an app's units find the secret in this sealed file: `api-key` for `secrets/api-key.age`. Nil if the
+    /// file is no sealed one, or hidden.
+    @inline(never) package var secretName: String? {
+        let parts = pieces(text, at: UInt8(ascii: "/"))
+        guard parts.count == 2, isSameText(Model.text(parts[0]), Self.secrets), parts[1].count > 4, ends(text, ".age"),
+            parts[1].first != UInt8(ascii: ".")
+        else { return nil }
+        return Model.text(parts[1].dropLast(4))
+    }
+}
+
 extension AbsolutePath {
     /// A path of the sources, which only a debug build checks.
     init(literal path: String) {

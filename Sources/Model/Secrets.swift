@@ -1,7 +1,5 @@
-/// The directory of an app whose files are sealed: `secrets/NAME.age`.
+/// What the files in an app's `secrets/` are like.
 package enum SecretsDirectory {
-    package static let name = "secrets"
-    package static let suffix = ".age"
     /// How a file of age begins.
     package static let mark = "age-encryption.org/"
     /// Bytes of a sealed file.
@@ -14,18 +12,13 @@ package enum SecretsDirectory {
             (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
         }
         let bytes = name.bytes
-        guard let first = bytes.first, isPlain(first), bytes.count <= 128, !ends(name, suffix) else { return false }
+        guard let first = bytes.first, isPlain(first), bytes.count <= 128, !ends(name, ".age") else { return false }
         return bytes.allSatisfy { isPlain($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
     }
 
-    /// The secret's name; nil for a file that is not `secrets/NAME.age`. The path is relative to the app.
-    package static func secret(_ path: RelativePath) -> String? {
-        let bytes = path.text.bytes[...], start = name.utf8.count + 1
-        guard has(path), ends(path.text, suffix), bytes.count > start + suffix.utf8.count else { return nil }
-        let found = text(bytes[start..<(bytes.count - suffix.utf8.count)])
-        return isName(found) ? found : nil
-    }
+    /// The secret's name; nil for a file that is not `secrets/NAME.age` with a valid name. The path is relative to the app.
+    package static func secret(_ path: RelativePath) -> String? { path.secretName.flatMap { isName($0) ? $0 : nil } }
 
     /// Whether the file is in the directory, whatever it is.
-    package static func has(_ path: RelativePath) -> Bool { begins(path.text, name + "/") }
+    package static func has(_ path: RelativePath) -> Bool { begins(path.text, RelativePath.secrets + "/") }
 }

@@ -148,7 +148,7 @@ import Model
         }
         let file = "\(path)/\(location.prefix)\(location.path)\(name)"
         let stamp = unsafe FileStamp(UnsafeRawBufferPointer(rebasing: scan[record.stamp]))
-        let isSecret = location.app != nil && (location.path + name).hasPrefix(SecretsDirectory.name + "/")
+        let isSecret = location.app != nil && (location.path + name).hasPrefix(RelativePath.secrets + "/")
         if isSecret, (try? RelativePath(location.path + name)).flatMap(SecretsDirectory.secret) == nil { throw .notSealed(place) }
         let read = try files.read(file, isSealed: isSecret) { place }
         set(read.id, at: record.index)

@@ -93,7 +93,7 @@ package struct TreeError: Error, Hashable, Sendable {
             "'\(name)' is not a name for a host: use letters, digits, '.', '-' and '_', the first a letter or digit"
         case .badPath(let problem): "not a valid path: \(problem.phrase)"
         case .notSealed:
-            "not a sealed file: an app's '\(SecretsDirectory.name)/' holds files NAME\(SecretsDirectory.suffix) that `deptool secret set` wrote"
+            "not a sealed file: an app's '\(RelativePath.secrets)/' holds files NAME.age that `deptool secret set` wrote"
         case .linkToSecret(let path, let source):
             "'\(path.text)' would be '\(source.text)', which is sealed; programs read secrets elsewhere"
         case .sealedBadly(let problem, let secret): "\(problem); run: deptool secret set \(secret)"
@@ -182,7 +182,7 @@ extension HostTree {
             throw problem(app, .managedDirectory(path, instead: directory.name))
         }
         guard app.has(source) else { throw problem(app, .missingSource(path, source)) }
-        if source.text == SecretsDirectory.name || SecretsDirectory.has(source) { throw problem(app, .linkToSecret(path, source)) }
+        if source.text == RelativePath.secrets || SecretsDirectory.has(source) { throw problem(app, .linkToSecret(path, source)) }
     }
 
     private func validate(_ file: FileEntry, of app: AppTree) throws(TreeError) {
