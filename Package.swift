@@ -21,7 +21,9 @@ let core: [Target] = [
     .target(name: "Model", dependencies: ["CSHA1"], swiftSettings: embeddable + [.strictMemorySafety()]),
     .target(name: "Wire", dependencies: ["Model"], swiftSettings: embeddable + [.strictMemorySafety()]),
     .target(name: "Age", dependencies: ["CSystem", "Model"], swiftSettings: embeddable + [.strictMemorySafety()]),
-    .target(name: "AgentCore", dependencies: ["CSystem", "Model", "Wire"], swiftSettings: embeddable),
+    .target(
+        name: "CBearSSL", cSettings: embedded ? [.define("DEPTOOL_EMBEDDED")] : [], linkerSettings: [.linkedLibrary("bearssl")]),
+    .target(name: "AgentCore", dependencies: ["Age", "CBearSSL", "CSystem", "Model", "Wire"], swiftSettings: embeddable),
     .executableTarget(name: "deptool-agent", dependencies: ["AgentCore"], swiftSettings: embeddable),
 ]
 
@@ -89,7 +91,7 @@ let tests: [Target] = [
     .executableTarget(name: "agent-under-test", dependencies: ["AgentCore", "CSystem"], path: "Tests/AgentUnderTest"),
     .testTarget(
         name: "AgentCoreTests",
-        dependencies: ["AgentCore", "CSystem", "Model", "TestSupport", "Wire", "agent-under-test"], exclude: ["Formats"]),
+        dependencies: ["Age", "AgentCore", "CSystem", "Model", "Sealing", "TestSupport", "Wire", "agent-under-test"], exclude: ["Formats"]),
     .testTarget(name: "SSHTests", dependencies: ["SSH"]),
     .testTarget(name: "GitTests", dependencies: ["Git", "Model"]),
     .testTarget(name: "PlanningTests", dependencies: ["Model", "Planning", "TestSupport"]),

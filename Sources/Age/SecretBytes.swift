@@ -67,6 +67,14 @@ import CSystem
         unsafe body(memory)
     }
 
+    /// Compares in a time that depends on the lengths only.
+    @inline(never) package func isSame(as other: borrowing SecretBytes) -> Bool {
+        guard count == other.count else { return false }
+        var difference: UInt8 = 0
+        for index in 0..<count { difference |= self[index] ^ other[index] }
+        return difference == 0
+    }
+
     /// Whether a public value, such as a public key, is at this place.
     @inline(never) func has(_ bytes: [UInt8], at start: Int) -> Bool {
         guard start >= 0, start <= count, bytes.count <= count - start else { return false }

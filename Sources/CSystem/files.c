@@ -19,7 +19,9 @@
 #ifndef __APPLE__
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #define FICLONE_REQUEST 0x40049409  // FICLONE of linux/fs.h, which musl's headers do not bring
 
 // struct statx of linux/stat.h, as far as it is looked at; nor that.
@@ -477,3 +479,21 @@ static int remove_at(int parent, const char *name) {
 
 int csys_remove_tree_at(int directory, const char *name) { return remove_at(directory, name); }
 int csys_remove_tree(const char *path) { return remove_at(AT_FDCWD, path); }
+
+#ifndef __APPLE__
+int csys_is_ramfs(int directory) {
+    struct statfs status;
+    if (fstatfs(directory, &status) < 0) return -errno;
+    return (unsigned)status.f_type == 0x858458f6;
+}
+
+int csys_mount_ramfs(const char *path) {
+    return mount("ramfs", path, "ramfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0711") < 0 ? -errno : 0;
+}
+
+int csys_unmount(const char *path) { return umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? -errno : 0; }
+#else
+int csys_is_ramfs(int directory) { (void)directory; return 0; }
+int csys_mount_ramfs(const char *path) { (void)path; return -ENOSYS; }
+int csys_unmount(const char *path) { (void)path; return -ENOSYS; }
+#endif

@@ -187,6 +187,24 @@ const char *csys_strerror(int error) { return strerror(error); }
 const char *csys_getenv(const char *name) { return getenv(name); }
 int csys_isatty(int fd) { return isatty(fd); }
 
+bool csys_was_told(const char *word) {
+#ifndef __APPLE__
+    // Embedded Swift does not have the arguments.
+    char words[4096];
+    int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    ssize_t count = read(fd, words, sizeof words - 1);
+    close(fd);
+    if (count <= 0) return false;
+    words[count] = 0;
+    size_t name = strlen(words) + 1;
+    return name < (size_t)count && strcmp(words + name, word) == 0;
+#else
+    (void)word;
+    return false;
+#endif
+}
+
 const char *csys_own_name(void) {
 #ifndef __APPLE__
     static char path[4096];

@@ -29,6 +29,8 @@ package struct Drift: Hashable, Sendable {
         case link(AbsolutePath, RelativePath, Found)
         /// A placed file is missing, changed or replaced; with its source file in the app.
         case placed(AbsolutePath, RelativePath, Found)
+        /// What was opened of a sealed file is missing or, if it is there, not what the file holds.
+        case secret(RelativePath, isThere: Bool)
         /// The app's `current` points to no version.
         case current(Found)
         case disabled(UnitName)

@@ -36,6 +36,17 @@ package enum Layout {
     /// Whether a symlink with this target is Deptool's: only Deptool's symlinks point into its directory.
     @inline(never) package static func isOurs(_ target: String) -> Bool { begins(target, "/var/lib/deptool/") }
 
+    /// Opened secrets, each in the directory of its app: a ramfs, which is never written to a disk.
+    package static var secrets: AbsolutePath { AbsolutePath(literal: "/run/deptool/secrets") }
+    /// What opens sealed files: the host's SSH key, and the identity of age of a host without such a key.
+    package static var hostKey: AbsolutePath { AbsolutePath(literal: "/etc/ssh/ssh_host_ed25519_key") }
+    package static var identity: AbsolutePath { AbsolutePath(literal: "/var/lib/deptool/store/identity") }
+    /// The unit that opens secrets at boot, present as long as an app has any.
+    package static var secretsUnit: AbsolutePath { AbsolutePath(literal: "/etc/systemd/system/deptool-secrets.service") }
+    package static var secretsUnitWanted: AbsolutePath {
+        AbsolutePath(literal: "/etc/systemd/system/sysinit.target.wants/deptool-secrets.service")
+    }
+
     package static var etc: AbsolutePath { AbsolutePath(literal: "/etc") }
     package static var unitLinks: AbsolutePath { AbsolutePath(literal: "/etc/systemd/system") }
     /// The directories of unit files, the administrator's first.
@@ -89,6 +100,9 @@ extension AppName {
     @inline(never) package var previous: AbsolutePath { below(Layout.apps, "/previous") }
     /// The app's directory between its removal and the commit.
     @inline(never) package var removed: AbsolutePath { below(Layout.undo, ".removed") }
+
+    /// The directory of the app's opened secrets.
+    @inline(never) package var secrets: AbsolutePath { below(Layout.secrets, "") }
 
     @inline(never) package func version(_ version: Version) -> AbsolutePath { below(Layout.apps, "/" + version.text) }
     @inline(never) package func staging(_ version: Version) -> AbsolutePath { below(Layout.apps, "/" + version.text + ".staging") }

@@ -32,6 +32,8 @@ package struct Step: Hashable, Sendable {
         case sysusers
         /// Let a group read the new version, which only root can read until then.
         case grant(GroupName)
+        /// Open the sealed files of the app's current version for its units; with none, remove what was opened before.
+        case unseal(files: Int)
         /// Run systemd-tmpfiles(8) with `--create`.
         case tmpfiles
         /// Stop and disable a unit. As in the cases below, the job fails if systemd takes longer than `within`.

@@ -17,13 +17,6 @@ extension SecretBytes {
             }
         }
     }
-
-    package borrowing func isSame(as other: borrowing SecretBytes) -> Bool {
-        guard count == other.count else { return false }
-        var difference: UInt8 = 0
-        for index in 0..<count { difference |= self[index] ^ other[index] }
-        return difference == 0
-    }
 }
 
 /// What was typed at a prompt.

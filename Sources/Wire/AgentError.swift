@@ -89,8 +89,23 @@ package indirect enum Problem: Hashable, Sendable {
     case probe(Probe?, ProbeAnswer, journal: String)
     /// The host cannot be shown to checks as it will be: a system call failed with this Linux errno.
     case noFuture(operation: String, code: Int)
+    /// A sealed file does not open.
+    case sealed(path: String, SealProblem)
     /// Deptool's directory has too few free inodes.
     case noInodes(needed: UInt64, available: UInt64)
+}
+
+/// Why a sealed file does not open on a host.
+package enum SealProblem: UInt8, Error, Hashable, Sendable, CaseIterable {
+    /// The host has neither an ed25519 key nor an identity.
+    case noKey
+    /// The host's key cannot be used: it has a passphrase or is damaged.
+    case keyUnusable
+    /// It is sealed for other keys only.
+    case otherKey
+    /// It is damaged, or no file of age.
+    case damaged
+    case tooLarge
 }
 
 package indirect enum Occupant: Hashable, Sendable {

@@ -123,6 +123,10 @@ extension Problem: WireCodable {
             writer.byte(43)
             writer.text(operation)
             writer.small(code)
+        case .sealed(let path, let problem):
+            writer.byte(47)
+            writer.text(path)
+            writer.byte(problem.rawValue)
         }
     }
 
@@ -205,6 +209,10 @@ extension Problem: WireCodable {
         case 46:
             let status = try reader.small()
             self = .programRefused(status: status == -1 ? nil : status)
+        case 47:
+            let path = try reader.text()
+            guard let problem = SealProblem(rawValue: try reader.byte()) else { throw .unknownCase }
+            self = .sealed(path: path, problem)
         case 14: self = .noGroup(try GroupName(from: &reader))
         default: throw .unknownCase
         }

@@ -38,6 +38,10 @@ extension Drift: WireCodable {
             writer.byte(9)
             unit.encode(to: &writer)
             path.encode(to: &writer)
+        case .secret(let path, let isThere):
+            writer.byte(10)
+            path.encode(to: &writer)
+            writer.byte(isThere ? 1 : 0)
         case .placed(let path, let source, let found):
             writer.byte(8)
             path.encode(to: &writer)
@@ -75,6 +79,9 @@ extension Drift: WireCodable {
         case 9:
             let unit = try UnitName(from: &reader)
             finding = .enabledBy(unit, try AbsolutePath(from: &reader))
+        case 10:
+            let path = try RelativePath(from: &reader)
+            finding = .secret(path, isThere: try reader.bool())
         default: throw .unknownCase
         }
         self.init(app, finding)

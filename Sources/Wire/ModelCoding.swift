@@ -211,7 +211,7 @@ extension Step: WireCodable {
     private enum Tag: UInt8 {
         case checkout, activate, remove, link, unlink, sysusers, tmpfiles, disable, daemonReload, enable, enableRefreshed, start, restart,
             check, confirmLogin, confirmEveryHost, checkoutForRoot, grant, displace, place, placeUpdated, unplace, test, reloadOrStart,
-            reload, stop, validate, probe, restartIfUp, confirmProgram
+            reload, stop, validate, probe, restartIfUp, confirmProgram, unseal
     }
 
     package func encode(to writer: inout ByteWriter) {
@@ -296,6 +296,9 @@ extension Step: WireCodable {
             writer.byte(Tag.validate.rawValue)
             writer.texts(arguments)
             writer.duration(limit)
+        case .unseal(let count):
+            writer.byte(Tag.unseal.rawValue)
+            writer.number(UInt64(count))
         case .probe(let probe):
             writer.byte(Tag.probe.rawValue)
             probe.encode(to: &writer)
@@ -362,6 +365,7 @@ extension Step: WireCodable {
             let arguments = try reader.texts()
             guard !arguments.isEmpty else { throw .badValue }
             action = .validate(arguments, within: try reader.duration())
+        case .unseal: action = .unseal(files: try reader.count(limit: Int(Int32.max)))
         case .probe: action = .probe(try Probe(from: &reader))
         }
         self.init(app, action)

@@ -57,6 +57,7 @@ import Wire
         case .link(let path, let source, let found): "\(path.text) to \(source.text): \(text(found))"
         case .placed(let path, let source, let found): "\(path.text) with \(source.text): \(text(found))"
         case .enabledBy(let unit, let path): "\(unit.text) enabled by \(path.text)"
+        case .secret(let path, let isThere): "\(path.text) \(isThere ? "changed" : "missing")"
         case .current(let found): "current: \(text(found))"
         case .disabled(let unit): "\(unit.text) disabled"
         case .unwell(let unit, _): "\(unit.text) unwell"

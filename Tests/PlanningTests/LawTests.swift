@@ -22,7 +22,10 @@ import Testing
                 for path in ["/etc/x", "/etc/x/y", "/etc/y", "/opt/z"] where Int.random(in: 0..<5, using: &random) == 0 {
                     links[path] = Bool.random(using: &random) ? "conf" : "conf/x"
                 }
-                for file in ["sysusers/u.conf", "tmpfiles/t.conf", "quadlets/q.container", "systemd/x.service.d/\(name).conf", "f*", "f"]
+                for file in [
+                    "sysusers/u.conf", "tmpfiles/t.conf", "quadlets/q.container", "systemd/x.service.d/\(name).conf", "f*", "f",
+                    "secrets/a.age", "secrets/b.age",
+                ]
                 where Int.random(in: 0..<4, using: &random) == 0 {
                     files[file] = "\(Int.random(in: 0...1, using: &random))"
                 }
@@ -91,7 +94,9 @@ import Testing
                 4
             case .sysusers: 5
             case .grant: 6
-            case .tmpfiles: 7
+            case .tmpfiles: 8
+            // A group may just have been made.
+            case .unseal: 7
             case .unlink, .link, .displace, .place, .unplace: 9
             case .daemonReload: 10
             case .remove: 11
@@ -232,6 +237,8 @@ import Testing
         var links: [AbsolutePath: AbsolutePath]
         var placed: [AbsolutePath: Placed]
         var units: Set<UnitName>
+        /// The sealed files that are open.
+        var secrets: [AppName: [FileEntry]]
 
         init(_ tree: HostTree) {
             apps = Dictionary(uniqueKeysWithValues: tree.apps.map { ($0.name, $0.id) })
@@ -239,7 +246,10 @@ import Testing
             placed = Dictionary(
                 uniqueKeysWithValues: tree.apps.flatMap { app in app.placed.map { ($0.path, Placed($0, app)) } })
             units = Set(tree.apps.flatMap(\.manifest.units))
+            secrets = Dictionary(uniqueKeysWithValues: tree.apps.map { ($0.name, Self.sealed($0)) }).filter { !$0.value.isEmpty }
         }
+
+        static func sealed(_ app: AppTree?) -> [FileEntry] { app?.files.filter { $0.path.text.hasPrefix("secrets/") } ?? [] }
     }
 
     private struct Placed: Equatable {
@@ -270,6 +280,10 @@ import Testing
                 state.links[path] = nil
             case (.unplace(let path), _): state.placed[path] = nil
             case (.unlink(let path), _): state.links[path] = nil
+            case (.unseal(let count), let app?):
+                let sealed = State.sealed(new.apps.first { $0.name == app })
+                state.secrets[app] = sealed.isEmpty ? nil : sealed
+                #expect(count == sealed.count)
             case (.disable(let unit, _), _), (.stop(let unit, _), _): state.units.remove(unit)
             case (.start(let unit, _, _), _): state.units.insert(unit)
             default: break

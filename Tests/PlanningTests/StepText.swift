@@ -39,6 +39,7 @@ func text(_ step: Step) -> String {
             "reload \(unit.text)\(ifDown == .leave ? " if up" : "") (\(because.path.text) +\(because.others))" + within(limit)
         case .stop(let unit, let limit): "stop \(unit.text)" + within(limit)
         case .validate(let arguments, let limit): "validate \(arguments.joined(separator: " ")) \(limit)"
+        case .unseal(let files): "unseal \(files)"
         case .probe(let probe): "probe \(probe.target)"
         case .test(let test): "test \(test)"
         case .confirm(let limit, .login(let touched)): "confirm login (\(touched ?? "always")) \(limit)"

@@ -74,7 +74,8 @@ extension Seeded {
 
     mutating func step() -> Step {
         let action: Step.Action =
-            switch int(0...25) {
+            switch int(0...26) {
+            case 26: .unseal(files: int(0...300))
             case 20: .test(pick(Step.Test.allCases))
             case 18: .place(path: absolutePath(), source: relativePath(), access(), pick([.new, .updated]))
             case 19: .unplace(path: absolutePath())
@@ -174,7 +175,8 @@ extension Seeded {
 
     mutating func drift() -> Drift {
         let finding: Drift.Finding =
-            switch int(0...9) {
+            switch int(0...10) {
+            case 9: .secret(relativePath(), isThere: bool())
             case 7: .placed(absolutePath(), relativePath(), found())
             case 8: .enabledBy(unit(), absolutePath())
             case 0: .file(relativePath(), found())
@@ -212,7 +214,8 @@ extension Seeded {
     }
 
     mutating func problem() -> Problem {
-        switch int(0...28) {
+        switch int(0...29) {
+        case 29: .sealed(path: text(), pick(SealProblem.allCases))
         case 26: .check(of: app(), pick([.command(arguments: [text()], status: small(), output: text()), .noQuadlets]))
         case 27: .probe(optional { $0.probe() }, probeAnswer(), journal: text())
         case 28: .programRefused(status: optional { $0.int(0...200) })

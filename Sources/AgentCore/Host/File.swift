@@ -65,7 +65,7 @@ struct File: ~Copyable {
 
     /// The number of bytes that `call` has written, given the number that it may write. `call` itself does not throw: a typed throw
     /// from a closure in a generic function such as `withUnsafeBufferPointer` crashes the agent on aarch64 (Embedded Swift 6.3).
-    private func writing(_ count: Int, _ call: (Int) -> Int64) throws(AgentError) -> Int {
+    func writing(_ count: Int, _ call: (Int) -> Int64) throws(AgentError) -> Int {
         try pass(.write)
         let result = call(gate?.allowance(count) ?? count)
         if result < 0 { throw failed(.write, result) }

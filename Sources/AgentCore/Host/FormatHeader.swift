@@ -9,7 +9,7 @@ struct FormatHeader: Equatable {
         case journal
 
         /// The newest version that this agent reads; also the version that it writes.
-        var current: Int { self == .journal ? 4 : 2 }
+        var current: Int { self == .journal ? 5 : 2 }
     }
 
     var version: Int

@@ -33,6 +33,7 @@ final class HostComparison: Pulse {
                 add(link.app, .link(link.path, link.source, there))
             }
             for file in record.placed where file.app == app.name { compare(file, record) }
+            do { try Secrets(system: system).compare(app.name) { self.add(app.name, $0) } } catch { failure = error }
         }
         if let systemd {
             if stored.knowsEnablement { compareEnablement(stored) }

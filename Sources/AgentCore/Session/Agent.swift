@@ -28,6 +28,21 @@ package final class Agent {
         return Systemd(command: Command(system: system, interruption: supervisor ?? Uninterrupted()), audience: supervisor)
     }
 
+    /// Opens the secrets of all apps, at boot. Returns the status of the program.
+    package static func openSecrets() -> Int32 {
+        let failures = Secrets(system: System()).settleAll()
+        for failure in failures {
+            var path = "secrets"
+            switch failure.problem {
+            case .sealed(let file, _), .system(_, let file, _), .corrupt(let file): path = file
+            default: break
+            }
+            let line = ("cannot unseal " + path + "\n").bytes
+            _ = csys_write(2, line, line.count)
+        }
+        return failures.isEmpty ? 0 : 1
+    }
+
     package func run() {
         port.send(magic: Frame.magic)
         do {

@@ -74,7 +74,15 @@ extension Agent {
         if outcome.ending == .deployed {
             // If this fails, the next agent does it.
             try? leftovers.closeCommitted()
-            try? leftovers.removeAgents(except: ownName)
+            do {
+                // The unit that runs at boot may start one of them.
+                if try system.status(of: Layout.secretsUnit) != nil {
+                    try Secrets(system: system).arrangeBoot(ownName, hasSystemd: hasSystemd)
+                }
+                try leftovers.removeAgents(except: ownName)
+            } catch {
+                // They take room, and nothing else.
+            }
             leftovers.removeEmptyDropIns(preparation.steps)
         }
         return outcome

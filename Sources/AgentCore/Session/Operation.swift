@@ -9,7 +9,8 @@ extension AgentError {
 
 /// The changes that the agent can make to a host, and the ways in which it can examine it.
 package enum Operation: Hashable, Sendable {
-    case create, write, clone, sync, syncFileSystem, rename, symlink, remove, makeDirectory, removeDirectory, setAttributes, lock, run
+    case create, write, clone, sync, syncFileSystem, rename, symlink, remove, makeDirectory, removeDirectory, setAttributes, lock, run,
+        mount
     case look, read
 
     /// The verb in a message: "cannot NAME PATH".
@@ -27,6 +28,7 @@ package enum Operation: Hashable, Sendable {
         case .setAttributes: "set attributes of"
         case .lock: "lock"
         case .run: "run"
+        case .mount: "mount"
         case .look: "look at"
         case .read: "read"
         }

@@ -45,7 +45,14 @@ extension Preparation {
                 else { return false }
             case (.unlink(let path), _), (.unplace(let path), _):
                 guard links[path] == nil, placed[path] == nil, !path.touches(Layout.root) else { return false }
-            case (.checkout, nil), (.activate, nil), (.remove, nil), (.link, nil), (.grant, nil), (.displace, nil), (.place, nil):
+            case (.unseal(let count), let app?):
+                var sealed = 0
+                for one in record.apps where one.name == app {
+                    for file in one.files where file.path.secretName != nil { sealed += 1 }
+                }
+                guard count == sealed else { return false }
+            case (.checkout, nil), (.activate, nil), (.remove, nil), (.link, nil), (.grant, nil), (.displace, nil), (.place, nil),
+                (.unseal, nil):
                 return false
             case (.confirm, _), (.sysusers, _), (.tmpfiles, _), (.disable, _), (.daemonReload, _), (.enable, _), (.start, _),
                 (.restart, _), (.check, _), (.test, _), (.restartIfUp, _), (.reload, _), (.stop, _), (.validate, _), (.probe, _):

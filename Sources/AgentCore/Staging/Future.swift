@@ -88,6 +88,8 @@ extension Transaction {
             default: break
             }
         }
+        // The copy does not have what is in memory on the host. Those of other apps need not open.
+        _ = Secrets(system: system).settleAll()
     }
 }
 

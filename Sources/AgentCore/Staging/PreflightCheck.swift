@@ -56,6 +56,9 @@ struct PreflightCheck {
             if occupant != nil { try checkChangeable(path) }
             return occupant
         case (.grant(let group), _): try check(group)
+        case (.unseal(let count), let app?) where count > 0:
+            try BootUnit(system: system, .secrets).check()
+            try Secrets(system: system).check(app.version(preparation.version))
         case (.activate, let app?): try check(app)
         case (.remove, let app?): try checkChangeable(app.directory)
         default: break

@@ -2,35 +2,56 @@ import CSystem
 import Model
 import Wire
 
-/// The unit that undoes an open transaction when the host boots after a power loss during a deploy. It exists as long
-/// as the journal, and only starts the agent, which begins with recovery.
+/// A unit of Deptool's own, which starts the agent when the host boots, before local services start: none of them comes up in a
+/// state that is undone a moment later, or without its secrets.
 struct BootUnit {
-    let system: System
+    /// What the agent has to do.
+    enum Purpose {
+        /// Undo an open transaction after a power loss during a deploy. The unit exists as long as the journal.
+        case recovery
+        /// Open the secrets of the apps.
+        case secrets
+    }
 
-    private var file: AbsolutePath { Layout.bootUnit }
-    private var wanted: AbsolutePath { Layout.bootUnitWanted }
+    let system: System
+    private let purpose: Purpose
+    private let file, wanted: AbsolutePath
+
+    init(system: System, _ purpose: Purpose = .recovery) {
+        self.system = system
+        self.purpose = purpose
+        (file, wanted) =
+            purpose == .recovery ? (Layout.bootUnit, Layout.bootUnitWanted) : (Layout.secretsUnit, Layout.secretsUnitWanted)
+    }
 
     /// Identifies the file as Deptool's, whatever the agent's version.
-    private static var mark: String { "# Deptool removes this when the deploy is over.\n" }
+    private var mark: String { "# Deptool removes this when " + (purpose == .recovery ? "the deploy is over.\n" : "no app has secrets.\n") }
 
-    /// Runs before local services start, so that none of them comes up in a state that is undone a moment later.
     private func text(_ agent: String) -> String {
-        let start = """
-            [Unit]
-            Description=Undo a deploy that was interrupted
+        let order = """
             DefaultDependencies=no
             RequiresMountsFor=/var/lib/deptool /etc/systemd/system
             After=local-fs.target systemd-remount-fs.service
             Before=sysinit.target shutdown.target
             Conflicts=shutdown.target
 
+            """
+        let service = """
+
             [Service]
             Type=oneshot
             StandardInput=null
-            StandardOutput=null
-            ExecStart=/var/lib/deptool/bin/
+
             """
-        return Self.mark + start + agent + "\n"
+        let start = "ExecStart=" + Layout.agents.text + "/" + agent
+        switch purpose {
+        case .recovery:
+            return mark + "[Unit]\nDescription=Undo a deploy that was interrupted\n" + order + service + "StandardOutput=null\n" + start
+                + "\n"
+        case .secrets:
+            return mark + "[Unit]\nDescription=Unseal the secrets of apps\n" + order + "After=deptool-recover.service\n" + service
+                + "RemainAfterExit=yes\n" + start + " secrets\n"
+        }
     }
 
     /// The object at `file`.
@@ -45,7 +66,7 @@ struct BootUnit {
         case .symlink(let target) where isSameText(target, Layout.oldBootUnit.text): return .ours
         case .file?:
             let bytes = try system.contents(of: file, limit: 65536) ?? []
-            return begins(bytes[...], Self.mark) ? .ours : .foreign(.file)
+            return begins(bytes[...], mark) ? .ours : .foreign(.file)
         case let occupant?: return .foreign(occupant)
         }
     }
@@ -65,8 +86,10 @@ struct BootUnit {
     /// Installs the unit. `agent` is the file name of the agent to run.
     func install(_ agent: String) throws(AgentError) {
         try check()
+        let text = text(agent).bytes
+        if try system.contents(of: file, limit: 65536) == text, try isSameText(system.target(of: wanted), file.text) { return }
         if let parent = wanted.parent { try system.makeDirectories(parent, mode: 0o755) }
-        try system.replace(file, with: text(agent).bytes, mode: 0o644)
+        try system.replace(file, with: text, mode: 0o644)
         if try !isSameText(system.target(of: wanted), file.text) { try system.replaceSymlink(wanted, target: file.text) }
         for path in [file, wanted] { try system.syncParent(of: path) }
     }

@@ -42,9 +42,9 @@ package struct EnabledLinks {
         var snapshot = Snapshot(directories: try directories(), links: [])
         for directory in snapshot.directories {
             for name in try system.list(directory) {
-                // The link of the boot unit comes and goes with the journal.
-                guard let name = try? RelativePath(name), case let path = directory.appending(name), path != Layout.bootUnitWanted,
-                    path != Layout.bootUnit, let target = try system.target(of: path)
+                // Those of Deptool's own units come and go as it needs them.
+                guard !begins(name, Layout.unitPrefix), let name = try? RelativePath(name), case let path = directory.appending(name),
+                    let target = try system.target(of: path)
                 else { continue }
                 snapshot.links.append(Symlink(path: path, target: target))
             }

@@ -25,6 +25,8 @@ package struct Journal: Hashable, Sendable {
     package var fallen: [UnitName] = []
     /// The units that the steps reloaded. A rollback reloads them with the old files.
     package var reloaded: [UnitName] = []
+    /// The apps whose secrets the steps open or remove. A rollback opens those of the old versions.
+    package var unsealed: [AppName] = []
 
     /// The prior state of something that the steps change.
     package indirect enum Prior: Hashable, Sendable {
@@ -125,6 +127,7 @@ extension Journal: WireCodable {
         others.encode(to: &bytes)
         bytes.list(fallen)
         bytes.list(reloaded)
+        bytes.list(unsealed)
     }
 
     package init(from reader: inout ByteReader) throws(WireError) {
@@ -142,6 +145,7 @@ extension Journal: WireCodable {
             fallen = try reader.list(of: UnitName.self)
         }
         if header.version > 3 { reloaded = try reader.list(of: UnitName.self) }
+        if header.version > 4 { unsealed = try reader.list(of: AppName.self) }
     }
 }
 

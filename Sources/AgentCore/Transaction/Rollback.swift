@@ -23,6 +23,11 @@ struct Rollback {
         if let enablement = journal.enablement {
             attempt(&problems) { () throws(AgentError) in try EnabledLinks(system: system).restore(enablement) }
         }
+        let secrets = Secrets(system: system)
+        for app in journal.unsealed { attempt(&problems) { () throws(AgentError) in try secrets.settle(app) } }
+        if !journal.unsealed.isEmpty {
+            attempt(&problems) { () throws(AgentError) in try secrets.arrangeBoot(journal.writer, hasSystemd: systemd != nil) }
+        }
         let filesAreBack = problems.count == beforeFiles
         let gone = unitsWithoutFile(journal)
         if journal.enablement == nil { attempt(&problems) { () throws(AgentError) in try enableOld(journal, gone) } }

@@ -135,7 +135,7 @@ struct Transaction {
         case .checkout, .displace, .validate: break  // staged already; a matter of the link; passed already
         case .confirm(let limit, _): try waitForConfirmation(limit, journal)
         case .test(let test): try run(test)
-        case .activate, .remove, .link, .unlink, .place, .unplace, .grant:
+        case .activate, .remove, .link, .unlink, .place, .unplace, .grant, .unseal:
             try change(step, noted)
         case .sysusers: try systemd?.sysusers(placed(in: Layout.sysusers))
         case .tmpfiles: try systemd?.tmpfiles(placed(in: Layout.tmpfiles))
@@ -314,6 +314,9 @@ struct Transaction {
             }
             try system.replaceSymlink(app.current, target: preparation.version.text)
         case (.grant(let group), let app?): try grant(app, try system.id(of: group))
+        // An app that goes is still there.
+        case (.unseal(files: 0), let app?): try system.removeTree(app.secrets)
+        case (.unseal, let app?): try Secrets(system: system).settle(app)
         case (.remove, let app?):
             if try system.status(of: app.directory) != nil { try system.rename(app.directory, to: app.removed) }
         case (.link(let path, let source), let app?):

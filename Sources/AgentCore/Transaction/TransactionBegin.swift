@@ -137,7 +137,8 @@ extension Transaction {
             if path.isInside(Layout.unitLinks) { journal.needsReload = true }
         case (.daemonReload, _):
             journal.needsReload = true
-        case (.activate, nil), (.remove, nil), (.link, nil), (.place, nil), (.checkout, nil):
+        case (.unseal, let app?): journal.unsealed.append(app)
+        case (.activate, nil), (.remove, nil), (.link, nil), (.place, nil), (.checkout, nil), (.unseal, nil):
             throw AgentError(.protocolViolation)
         case (.confirm, _), (.checkout, _), (.displace, _), (.sysusers, _), (.tmpfiles, _), (.disable, _), (.enable, _), (.start, _),
             (.restart, _), (.check, _), (.test, _), (.restartIfUp, _), (.reload, _), (.stop, _), (.validate, _), (.probe, _):

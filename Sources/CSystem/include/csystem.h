@@ -77,6 +77,9 @@ int csys_try_lock(int fd);  // exclusive flock; EWOULDBLOCK when held by another
 int csys_disk(const char *path, uint64_t *size, uint64_t *available);  // bytes; of the file system, for anybody
 // Bytes and inodes that root can still use; inodes are UINT64_MAX if the file system creates them on demand.
 int csys_room(const char *path, uint64_t *bytes, uint64_t *inodes);
+int csys_is_ramfs(int directory);  // 1 or 0
+int csys_mount_ramfs(const char *path);  // over the directory; mode 0711
+int csys_unmount(const char *path);  // once nobody uses it any more
 int csys_rename(const char *from, const char *to);
 int csys_unlink(const char *path);
 int csys_rmdir(const char *path);
@@ -305,6 +308,8 @@ const char *csys_getenv(const char *name);
 int csys_isatty(int fd);
 // The file name of the running program, without its directory; empty if unknown.
 const char *csys_own_name(void);
+// Whether the first argument of this process is `word`.
+bool csys_was_told(const char *word);
 
 // errno values that callers distinguish.
 enum {

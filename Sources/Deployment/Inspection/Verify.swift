@@ -157,7 +157,7 @@ struct DriftPlaces {
         }
         guard let app = apps[name] else { return false }
         switch drift.finding {
-        case .file(let path, _): return app.files.contains(path)
+        case .file(let path, _), .secret(let path, _): return app.files.contains(path)
         case .placed(let path, _, _): return app.placed.contains(path)
         // A host deployed to by an earlier version has links where files are placed now.
         case .link(let path, let source, _): return app.links.contains(Link(path: path, app: name, source: source))

@@ -90,6 +90,7 @@ func stepJSON(_ step: Step) -> JSONValue {
         if case .reload(_, _, let ifDown, _) = step.action { members.append(("if_down", ifDown == .start ? "start" : "leave")) }
     case .validate(let arguments, let limit):
         members += [("command", .list(arguments.map { .string($0) })), ("limit_ms", milliseconds(limit))]
+    case .unseal(let count): members.append(("files", JSONValue(count)))
     case .probe(let probe):
         members += [
             ("probe", .string(probe.phrase)), ("within_ms", milliseconds(probe.within)), ("timeout_ms", milliseconds(probe.timeout)),
@@ -129,6 +130,7 @@ extension Step.Action {
         case .reload: "reload"
         case .stop: "stop"
         case .validate: "validate"
+        case .unseal: "unseal"
         case .probe: "probe"
         case .test: "test"
         case .confirm: "confirm"

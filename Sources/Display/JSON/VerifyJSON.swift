@@ -38,6 +38,7 @@ func driftJSON(_ drift: Drift) -> JSONValue {
         ]
     case .link(let path, let source, let found), .placed(let path, let source, let found):
         members += [("path", .string(path.text)), ("source", .string(source.text))] + foundJSON(found)
+    case .secret(let path, let isThere): members += [("path", .string(path.text)), ("found", isThere ? "file" : "nothing")]
     case .current(let found): members += foundJSON(found)
     case .enabledBy(let unit, let path): members += [("unit", .string(unit.text)), ("path", .string(path.text))]
     case .disabled(let unit), .unwell(let unit, _): members.append(("unit", .string(unit.text)))
@@ -69,6 +70,7 @@ extension Drift.Finding {
         case .attributes: "attributes"
         case .link: "link"
         case .placed: "placed"
+        case .secret: "secret"
         case .current: "current"
         case .disabled: "disabled"
         case .enabledBy: "enabled-by"

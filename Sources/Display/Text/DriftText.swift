@@ -14,6 +14,7 @@ extension Drift {
         case .link(let path, _, let found): "\(visible(path.text)) \(found.phrase)"
         case .placed(let path, _, .file): "\(visible(path.text)) was edited"
         case .placed(let path, _, let found): "\(visible(path.text)) \(found.phrase)"
+        case .secret(let path, let isThere): "\(visible(path.text)) is \(isThere ? "not what its units read" : "not unsealed")"
         case .current(let found): "current " + (found.isSymlink ? "points to no version" : found.phrase)
         case .disabled(let unit): "unit \(unit.text) is disabled"
         case .enabledBy(let unit, let path): "unit \(unit.text) is also enabled by \(visible(path.text))"

@@ -84,9 +84,22 @@ extension Problem {
             "check \(commandLine(arguments)) of \(app.text) did not end within \(seconds) s"
         case .check(let app, let problem): "a check of \(app.text) did not run: \(problem.phrase)"
         case .probe(let probe, let answer, _): "\(probe?.phrase ?? "a service") \(answer.verdict)"
+        case .sealed(let path, let problem): "\(visible(path)) cannot be unsealed: \(problem.phrase)"
         case .noFuture(let operation, let code): "checks cannot run there: cannot \(visible(operation)): \(linuxError(code))"
         case .newerFormat(let path, _): "\(visible(path)) was written by a newer version of Deptool"
         case .unreadable(let path, let problem): "cannot understand \(visible(path)): \(problem.phrase)"
+        }
+    }
+}
+
+extension SealProblem {
+    fileprivate var phrase: String {
+        switch self {
+        case .noKey: "the host has no \(Layout.hostKey.text)"
+        case .keyUnusable: "the host cannot use its \(Layout.hostKey.text)"
+        case .otherKey: "it is sealed for other keys than the host's"
+        case .damaged: "it is damaged"
+        case .tooLarge: "it is too large"
         }
     }
 }

@@ -175,6 +175,8 @@ extension Step {
         case .reload(let unit, let because, .leave, _): "reload unit \(unit.text) if it runs (\(because.phrase))"
         case .stop(let unit, _): "stop unit \(unit.text)"
         case .validate(let arguments, _): "check \(visible(arguments.joined(separator: " "))) before anything changes"
+        case .unseal(0): "remove the unsealed secrets"
+        case .unseal(let files): "unseal \(count(files, "secret"))"
         case .probe(let probe): "probe \(probe.phrase)"
         }
     }
@@ -212,6 +214,7 @@ extension Step {
         case .reload(let unit, _, _, _): "reloading \(unit.text)"
         case .stop(let unit, _): "stopping \(unit.text)"
         case .validate: "checking the files"
+        case .unseal: "unsealing secrets"
         case .probe(let probe): "probing \(probe.phrase)"
         case .check(let unit, _, _): "checking \(unit.text)"
         }

@@ -19,6 +19,7 @@ extension AppChange {
             switch drift.finding {
             case .file(let path, _), .link(_, let path, _), .placed(_, let path, _): paths.insert(path)
             case .extra(let text), .attributes(let text, _, _): if let path = try? RelativePath(text) { paths.insert(path) }
+            case .secret(let path, _): paths.insert(path)
             case .current, .disabled, .enabledBy, .unwell, .leftover: break
             }
         }
@@ -42,7 +43,7 @@ extension Drift {
         case .file, .extra, .current: true
         // A placed file has an absolute path; the version holds only its original.
         case .attributes(let path, _, _): path.utf8.first != UInt8(ascii: "/")
-        case .link, .placed, .disabled, .enabledBy, .unwell, .leftover: false
+        case .link, .placed, .secret, .disabled, .enabledBy, .unwell, .leftover: false
         }
     }
 

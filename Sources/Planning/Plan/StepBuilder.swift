@@ -5,7 +5,7 @@ import Model
 /// 1. check out all apps, and have their programs check the files;
 /// 2. stop and disable units to remove, while their files are still there;
 /// 3. activate the new versions;
-/// 4. links, sysusers, readers of private apps, tmpfiles;
+/// 4. links, sysusers, readers of private apps, secrets, tmpfiles;
 /// 5. links of units, daemon-reload;
 /// 6. remove apps;
 /// 7. enable and start, or restart, check and probe;
@@ -39,6 +39,7 @@ struct StepBuilder {
         for app in checkedOut {
             if case .group(let group) = readers(of: app) { steps.append(Step(app, .grant(group))) }
         }
+        steps += unsealSteps()
         if touches(.tmpfiles) { steps.append(Step(nil, .tmpfiles)) }
         steps += changes.filter(concernsUnits)
         if touches(.daemonReload) { steps.append(Step(nil, .daemonReload)) }
@@ -61,6 +62,17 @@ struct StepBuilder {
 
     private func readers(of app: AppName) -> Manifest.Readers {
         new.first { $0.name == app }?.manifest.readers ?? .everybody
+    }
+
+    /// For the apps whose sealed files, or their readers, change.
+    private func unsealSteps() -> [Step] {
+        changes.compactMap { change in
+            let (was, will) = (old.first { $0.name == change.app }, new.first { $0.name == change.app })
+            let files = will?.sealedFiles ?? []
+            let isTouched = change.touched.contains { $0.secretName != nil } || change.kind == .remove && was?.sealedFiles.isEmpty == false
+            let hasOtherReaders = !files.isEmpty && was?.manifest.readers != will?.manifest.readers
+            return isTouched || hasOtherReaders ? Step(change.app, .unseal(files: files.count)) : nil
+        }
     }
 
     // MARK: Links and placed files

@@ -53,6 +53,8 @@ package struct AppTree: Hashable, Sendable {
         return placed.sorted { $0.path < $1.path }
     }
 
+    var sealedFiles: [FileEntry] { files.filter { $0.path.secretName != nil } }
+
     func file(_ source: RelativePath) -> FileEntry? { files.first { $0.path == source } }
 
     func has(_ source: RelativePath) -> Bool {

@@ -1,0 +1,47 @@
+import Age
+import CSystem
+import Model
+import Wire
+
+/// The key with which a host opens sealed files.
+struct HostIdentity: ~Copyable {
+    private var key: AgeIdentity?
+    /// Why there is none.
+    private var problem = SealProblem.noKey
+
+    /// The host's SSH key, or else the identity of a host without such a key.
+    init(_ system: System) throws(AgentError) {
+        var path: AbsolutePath?
+        for place in [Layout.identity, Layout.hostKey] where try system.status(of: place) != nil { path = place }
+        guard let path else { return }
+        problem = .keyUnusable
+        guard let content = try system.secret(path, limit: 16 << 10) else { return }
+        key = try? AgeIdentity(file: content, BearSSL.self)
+    }
+
+    /// The content of a sealed file; `path` is for messages.
+    func open(_ bytes: [UInt8], path: AbsolutePath) throws(AgentError) -> SecretBytes {
+        do throws(SealProblem) {
+            return try open(bytes)
+        } catch {
+            throw AgentError(.sealed(path: path.text, error))
+        }
+    }
+
+    private func open(_ bytes: [UInt8]) throws(SealProblem) -> SecretBytes {
+        do throws(AgeError) {
+            let file = try SealedFile(bytes)
+            switch key {
+            case .some(let key): return try file.open(with: key, BearSSL.self)
+            case nil: break
+            }
+        } catch {
+            switch error {
+            case .tooLarge: throw .tooLarge
+            case .noStanzaForKey: throw .otherKey
+            default: throw .damaged
+            }
+        }
+        throw problem
+    }
+}

@@ -1,0 +1,200 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Sealed files on hosts: open for their units, and nowhere else.
+    @Suite final class SecretTests {
+        let site: Site
+        let cluster: Cluster
+
+        init() throws {
+            site = try Site()
+            cluster = try Cluster(site)
+        }
+
+        /// Seals a value for a host with the program that others use.
+        private func seal(_ value: String, for host: Host, _ path: String = "web1/shop/secrets/password.age") throws {
+            let key = try host.run("cat /etc/ssh/ssh_host_ed25519_key.pub")
+            try cluster.write(path, "")
+            try cluster.run("printf %s '\(value)' | age -r '\(key.split(separator: " ").prefix(2).joined(separator: " "))' -o prod/\(path)")
+        }
+
+        /// A service that writes what it finds to a file.
+        private func service(_ more: String = "", manifest: String = "") throws {
+            try cluster.write("web1/shop/manifest.json", #"{"systemd": {"units_enabled": ["shop.service"]}\#(manifest)}"#)
+            try cluster.write(
+                "web1/shop/systemd/shop.service",
+                """
+                [Service]
+                LoadCredential=password:/run/deptool/secrets/shop/password
+                ExecStartPre=/bin/sh -c 'cat ${CREDENTIALS_DIRECTORY}/password > /run/seen'
+                ExecStart=/bin/sleep infinity
+                \(more)
+                [Install]
+                WantedBy=multi-user.target
+
+                """)
+        }
+
+        private func verify() throws -> String {
+            try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text
+        }
+
+        /// Where a value is in the host's files outside memory.
+        private func traces(_ value: String, on host: Host) throws -> String {
+            try host.run(
+                "grep -rlF '\(value)' /etc /var /root /home /tmp /opt /srv 2> /dev/null || true; journalctl -q | grep -F '\(value)' || true"
+            )
+        }
+
+        @Test(arguments: Site.Flavour.debians)
+        func `a secret is open for its units, changes with them, comes back with them, and goes`(flavour: Site.Flavour) throws {
+            let host = try site.boot("web1", flavour)
+            try cluster.addService("other", on: "web1")
+            try cluster.deploy().require(0)
+            let before = try host.snapshot()
+
+            try service()
+            try seal("marker-one", for: host)
+            let first = try cluster.deploy().require(0)
+            #expect(first.text.contains("        unseal 1 secret\n"), "\(first)")
+            #expect(try host.read("/run/seen") == "marker-one")
+            let listing = try host.run(
+                "stat -c '%a %U:%G %n' /run/deptool /run/deptool/secrets /run/deptool/secrets/shop /run/deptool/secrets/shop/password")
+            #expect(
+                listing == """
+                    711 root:root /run/deptool
+                    711 root:root /run/deptool/secrets
+                    700 root:root /run/deptool/secrets/shop
+                    400 root:root /run/deptool/secrets/shop/password
+
+                    """)
+            #expect(try host.run("findmnt -no FSTYPE /run/deptool/secrets") == "ramfs\n")
+            #expect(try traces("marker-one", on: host) == "")
+            #expect(try verify() == "1 host as deployed.\n")
+
+            // It changes, and the service with it.
+            let invocation = try host.invocation(of: "shop")
+            try seal("marker-two", for: host)
+            try cluster.deploy().require(0)
+            #expect(try host.read("/run/seen") == "marker-two")
+            #expect(try host.invocation(of: "shop") != invocation)
+
+            // A service that fails has the older value again.
+            let (files, open) = (try host.snapshot(), try host.run("cat /run/deptool/secrets/shop/password"))
+            try seal("marker-three", for: host)
+            try service("ExecStartPre=/bin/false")
+            try cluster.deploy().require(3)
+            #expect(try host.read("/run/seen") == "marker-two")
+            #expect(try host.run("cat /run/deptool/secrets/shop/password") == open)
+            expect(try host.snapshot(), is: files)
+            #expect(try host.state(of: "shop") == "active")
+
+            // Somebody else's hands.
+            for (script, message) in [
+                ("rm /run/deptool/secrets/shop/password", "secrets/password.age is not unsealed"),
+                ("printf x >> /run/deptool/secrets/shop/password", "secrets/password.age is not what its units read"),
+                ("chmod 444 /run/deptool/secrets/shop/password", "secrets/password.age is not what its units read"),
+                ("umount /run/deptool/secrets", "secrets/password.age is not unsealed"),
+            ] {
+                try host.run(script)
+                let found = try verify()
+                #expect(found.contains(message), "\(script): \(found)")
+                try cluster.run("git -C . status > /dev/null 2>&1 || true")
+                try service()
+                try seal("marker-two", for: host)
+                try cluster.deploy("--repair").require(0)
+                #expect(try verify() == "1 host as deployed.\n", "\(script)")
+                #expect(try host.read("/run/seen") == "marker-two")
+            }
+
+            // A boot, however sudden.
+            try site.kill(host)
+            try site.start(host)
+            #expect(try host.state(of: "shop") == "active")
+            #expect(try host.read("/run/seen") == "marker-two")
+            #expect(try verify() == "1 host as deployed.\n")
+
+            let undone = try cluster.deptool("undo", "--no-confirm", "--ssh-config", cluster.sshConfiguration)
+            #expect(undone.text.contains("unseal"), "\(undone)")
+
+            try cluster.remove("web1/shop")
+            let last = try cluster.deploy().require(0)
+            #expect(last.text.contains("        remove the unsealed secrets\n"), "\(last)")
+            #expect(try host.attempt("ls /run/deptool").code != 0)
+            expect(try host.snapshot(), is: before)
+        }
+
+        @Test func `the group of a private app reads its secrets, and nobody else`() throws {
+            let host = try site.boot()
+            try host.run("groupadd shop; useradd -G shop member; useradd stranger")
+            try cluster.write("web1/shop/manifest.json", #"{"private": true, "group": "shop"}"#)
+            try seal("marker", for: host)
+            try cluster.deploy().require(0)
+            #expect(try host.run("runuser -u member cat /run/deptool/secrets/shop/password") == "marker")
+            #expect(try host.attempt("runuser -u stranger cat /run/deptool/secrets/shop/password").code != 0)
+            #expect(try verify() == "1 host as deployed.\n")
+            // Without the group, only root.
+            try cluster.write("web1/shop/manifest.json", #"{"private": true}"#)
+            try cluster.deploy().require(0)
+            #expect(try host.attempt("runuser -u member cat /run/deptool/secrets/shop/password").code != 0)
+        }
+
+        @Test func `a host that cannot open a secret stays as it is`() throws {
+            let host = try site.boot()
+            try service()
+            try seal("marker-one", for: host)
+            try cluster.deploy().require(0)
+            let (before, units) = (try host.snapshot(), try host.units())
+            try seal("marker-two", for: host)
+            for (script, undo, message) in [
+                (
+                    "mv /etc/ssh/ssh_host_ed25519_key /root/key", "mv /root/key /etc/ssh/ssh_host_ed25519_key",
+                    "the host has no /etc/ssh/ssh_host_ed25519_key"
+                ),
+                (
+                    "cp -p /etc/ssh/ssh_host_ed25519_key /root/key; truncate -s 100 /etc/ssh/ssh_host_ed25519_key",
+                    "mv /root/key /etc/ssh/ssh_host_ed25519_key", "the host cannot use its /etc/ssh/ssh_host_ed25519_key"
+                ),
+            ] {
+                try host.run("cp -p /etc/ssh/ssh_host_ed25519_key.pub /root/pub")
+                try host.run(script)
+                let output = try cluster.deploy().require(1)
+                #expect(output.text.contains(message), "\(output)")
+                #expect(output.text.hasSuffix("Nothing was changed.\n"), "\(output)")
+                try host.run(undo + "; mv /root/pub /etc/ssh/ssh_host_ed25519_key.pub")
+                expect(try host.snapshot(), is: before)
+                expect(try host.units(), is: units)
+            }
+            try cluster.deploy().require(0)
+            #expect(try host.read("/run/seen") == "marker-two")
+        }
+
+        @Test func `a check sees the secrets that come, and those that stay`() throws {
+            let host = try site.boot()
+            try cluster.write("web1/shop/manifest.json", #"{"checks": [["./check"]]}"#)
+            try cluster.write(
+                "web1/shop/check",
+                "#!/bin/sh\ngrep -q marker-one /run/deptool/secrets/shop/password && grep -q other /run/deptool/secrets/mail/key\n")
+            try cluster.run("chmod 755 prod/web1/shop/check")
+            try seal("marker-one", for: host)
+            try seal("other", for: host, "web1/mail/secrets/key.age")
+            try cluster.deploy().require(0)
+            try seal("marker-two", for: host)
+            try cluster.deploy().require(1)
+            #expect(try host.run("cat /run/deptool/secrets/shop/password") == "marker-one")
+        }
+
+        @Test func `hosts without systemd have secrets, too`() throws {
+            let host = try site.boot("web1", .busybox)
+            try seal("marker", for: host)
+            try cluster.deploy().require(0)
+            #expect(try host.read("/run/deptool/secrets/shop/password") == "marker")
+            #expect(try verify() == "1 host as deployed.\n")
+            try cluster.remove("web1/shop")
+            try cluster.write("web1/app/file", "1")
+            try cluster.deploy().require(0)
+            #expect(try host.attempt("ls /run/deptool").code != 0)
+        }
+    }
+}
