@@ -15,6 +15,8 @@ import Wire
         return Array(stride(from: Int.random(in: 1...share), through: scenario.operations, by: share))
     }
 
+    private static let stays = Wanted.File(sealed: "stays")
+
     private let old = Wanted([
         "dns": .init(
             ["nsd.conf": .init("server: old"), "zones/a.zone": .init("a"), "zones/b.zone": .init("b")],
@@ -24,6 +26,11 @@ import Wire
             ["x": .init("x"), "deep/y": .init("y")], links: ["/etc/gone": "x"], placed: ["/etc/gone.conf": .init(source: "deep/y")]),
         "keys": .init(["key": .init("first")]),
         "opens": .init(["secret": .init("no more")], group: "nsd"),
+        "sealed": .init([
+            "secrets/stays.age": FaultTests.stays, "secrets/turns.age": .init(sealed: "old"), "secrets/goes.age": .init(sealed: "gone"),
+        ]),
+        "plain": .init(["secrets/no-more.age": .init(sealed: "no more")], group: "nsd"),
+        "gone-sealed": .init(["secrets/gone.age": .init(sealed: "gone")]),
         "same": .init(["z": .init("z")], links: ["/srv/y": "z", "/srv/z": "z"]),
     ])
     private let new = Wanted([
@@ -37,6 +44,11 @@ import Wire
             ]),
         "keys": .init(["key": .init("second")], group: "nsd"),
         "opens": .init(["secret": .init("any more")]),
+        "sealed": .init(
+            ["secrets/stays.age": FaultTests.stays, "secrets/turns.age": .init(sealed: "new"), "secrets/comes.age": .init(sealed: "come")],
+            group: "nsd"),
+        "plain": .init(["no-secret": .init("")], group: "nsd"),
+        "new-sealed": .init(["secrets/new.age": .init(sealed: "new")]),
         "same": .init(["z": .init("z")], links: ["/srv/y": "z", "/srv/z": "z"]),
         "web": .init(
             ["index": .init("hello"), "empty": .init(""), "web.container": .init("[Container]")],
@@ -61,6 +73,7 @@ import Wire
         let host = try TestHost()
         var first = old
         first.apps["dns"]!.files["nsd.conf"] = .init("server: first")
+        try host.write("/etc/ssh/ssh_host_ed25519_key", HostKey.shared.file, mode: 0o600)
         try host.write("/etc/group", "root:x:0:\nnsd:x:4711:\n")
         try host.deploy(first, 1)
         try host.deploy(old, 2, after: (first, 1))

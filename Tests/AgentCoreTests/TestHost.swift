@@ -158,7 +158,9 @@ final class TestHost {
             case csys_kind_regular:
                 let content = try #require(FileManager.default.contents(atPath: real(path)))
                 // What somebody else made keeps its times as well.
-                let time = path.hasPrefix("/var/lib/deptool/") || placed.contains(path) ? "" : " \(status.mtime_ns)"
+                let time =
+                    path.hasPrefix("/var/lib/deptool/") || path.hasPrefix("/run/deptool/") || placed.contains(path)
+                    ? "" : " \(status.mtime_ns)"
                 listing[path] = "file \(owner)\(time) \(ObjectID.of(.blob, Array(content)).hex)"
             default: listing[path] = "other \(owner)"
             }
@@ -201,6 +203,19 @@ final class TestHost {
                 }
             }
             expect(found == app.files, "\(name) has \(found.keys.sorted()) instead of \(app.files.keys.sorted()), or others")
+        }
+        let open = wanted.apps.filter { !$0.value.secrets.isEmpty }
+        expect(names("/run/deptool/secrets") == open.keys.sorted(), "open are \(names("/run/deptool/secrets"))")
+        for (name, app) in open {
+            let directory = "/run/deptool/secrets/" + name
+            expect(mode(directory) == (app.group == nil ? "700" : "750"), "\(directory) has mode \(mode(directory) ?? "none")")
+            var found: [String: String] = [:]
+            for secret in names(directory) {
+                let path = directory + "/" + secret
+                found[secret] = FileManager.default.contents(atPath: real(path)).map { String(decoding: $0, as: UTF8.self) }
+                expect(mode(path) == (app.group == nil ? "400" : "440"), "\(path) has mode \(mode(path) ?? "none")")
+            }
+            expect(found == app.secrets, "open of \(name) is \(found)")
         }
         for link in record.links where !replaced.contains(link.path.text) {
             expect(target(link.path.text) == link.target.text, "\(link.path.text) is \(target(link.path.text) ?? "missing")")

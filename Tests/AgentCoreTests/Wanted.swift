@@ -15,6 +15,9 @@ struct Wanted: Equatable, CustomStringConvertible {
 
         init(bytes: [UInt8]) { content = bytes }
 
+        /// Sealed for the key of test hosts.
+        init(sealed text: String) { content = HostKey.shared.seal(text) }
+
         var id: ObjectID { .of(.blob, content) }
     }
 
@@ -24,6 +27,15 @@ struct Wanted: Equatable, CustomStringConvertible {
         var links: [String: String] = [:]
         /// Sources and modes by the paths of placed files.
         var placed: [String: Placed] = [:]
+        /// What is open of the app: texts by the names of the secrets.
+        var secrets: [String: String] {
+            var secrets: [String: String] = [:]
+            for (path, file) in files {
+                if let name = (try? RelativePath(path))?.secretName { secrets[name] = HostKey.shared.content(of: file.content) }
+            }
+            return secrets
+        }
+
         /// The group that can read a private app; nil for an app that is none.
         var group: String?
 
@@ -31,6 +43,8 @@ struct Wanted: Equatable, CustomStringConvertible {
             var source: String
             var mode: UInt32 = 0o644
         }
+
+        var sealed: [String: File] { files.filter { (try? RelativePath($0.key))?.secretName != nil } }
 
         init(
             _ files: [String: File], links: [String: String] = [:], placed: [String: Placed] = [:], group: String? = nil
@@ -145,6 +159,11 @@ struct Plan {
             steps.append(Step(file.app, .place(path: file.path, source: file.source, file.access, was == nil ? .new : .updated)))
         }
         steps += groups.map { Step($0.0, .grant($0.1)) }
+        for name in changed {
+            let sealed = wanted.apps[name.text]!.sealed
+            if sealed != before.apps[name.text]?.sealed ?? [:] { steps.append(Step(name, .unseal(files: sealed.count))) }
+        }
+        for name in removed where before.apps[name.text]?.sealed.isEmpty == false { steps.append(Step(name, .unseal(files: 0))) }
         steps += removed.map { Step($0, .remove) }
         contents = wanted.contents
         let present = before.contents
