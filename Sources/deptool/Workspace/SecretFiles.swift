@@ -270,18 +270,20 @@ struct SecretFiles {
 
     func open(_ place: Place, _ ring: KeyRing) throws -> SecretBytes {
         let file = try sealedFile(place)
-        do throws(KeyRing.Failure) {
-            return try ring.open(file)
-        } catch {
-            switch error {
-            case .file(let problem): throw CommandError("\(shown(path(place))) is \(problem.phrase)")
-            case .noKey(let keys):
-                let looked = keys.map { "\(visible($0.path)): \($0.reason?.phrase ?? "it is not sealed for this key"). " }.joined()
-                throw CommandError(
-                    "no key here opens \(shown(path(place)))",
-                    (keys.isEmpty ? "There is neither ~/.ssh/id_ed25519 nor ~/.ssh/id_rsa. " : looked)
-                        + "Name a private key with `-i`; keys that only ssh-agent holds, and security keys (FIDO), cannot open.")
-            }
+        var value: SecretBytes?
+        var failure: KeyRing.Failure?
+        uninterrupted {
+            do throws(KeyRing.Failure) { value = try ring.open(file) } catch { failure = error }
         }
+        if let value { return value }
+        guard case .noKey(let keys) = failure else {
+            guard case .file(let problem) = failure else { preconditionFailure("there is a value or a failure") }
+            throw CommandError("\(shown(path(place))) is \(problem.phrase)")
+        }
+        let looked = keys.map { "\(visible($0.path)): \($0.reason?.phrase ?? "it is not sealed for this key"). " }.joined()
+        throw CommandError(
+            "no key here opens \(shown(path(place)))",
+            (keys.isEmpty ? "There is neither ~/.ssh/id_ed25519 nor ~/.ssh/id_rsa. " : looked)
+                + "Name a private key with `-i`; keys that only ssh-agent holds, and security keys (FIDO), cannot open.")
     }
 }

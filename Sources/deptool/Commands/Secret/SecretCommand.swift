@@ -61,30 +61,30 @@ struct IdentityOption: ParsableArguments {
             discussion: "If omitted, ~/.ssh/id_ed25519 and ~/.ssh/id_rsa.", valueName: "file"), completion: .file())
     var identities: [String] = []
 
-    var ring: KeyRing { KeyRing(identities, home: LocalUser.current().home) { path, copy in Self.unlock(path, copy) } }
+    var ring: KeyRing {
+        KeyRing(identities, home: environment("HOME") ?? LocalUser.current().home) { path, copy in Self.unlock(path, copy) }
+    }
 
     /// ssh-keygen(1) asks for the passphrase itself, and decrypts the copy.
     private static func unlock(_ path: String, _ copy: String) -> Bool {
         Terminal.complain("A passphrase protects \(visible(path)).\n")
         Terminal.flush()
-        return uninterrupted {
-            let null = csys_open_null()
-            let (input, error) = (csys_duplicate(0), csys_duplicate(2))
-            defer { for descriptor in [null, input, error] where descriptor >= 0 { _ = csys_close(descriptor) } }
-            let arguments = ["ssh-keygen", "-q", "-p", "-N", "", "-f", copy]
-            let pid = packed(arguments).withUnsafeBytes {
-                csys_spawn_foreground($0.baseAddress, $0.count, arguments.count, input, null, error)
-            }
-            return pid > 0 && csys_wait(pid, true) == 0
+        let null = csys_open_null()
+        let (input, error) = (csys_duplicate(0), csys_duplicate(2))
+        defer { for descriptor in [null, input, error] where descriptor >= 0 { _ = csys_close(descriptor) } }
+        let arguments = ["ssh-keygen", "-q", "-p", "-N", "", "-f", copy]
+        let pid = packed(arguments).withUnsafeBytes {
+            csys_spawn_foreground($0.baseAddress, $0.count, arguments.count, input, null, error)
         }
+        return pid > 0 && csys_wait(pid, true) == 0
     }
 }
 
-/// Ctrl-C and the like end the programs that `work` starts, but not this one, which has to clean up.
-func uninterrupted<Result>(_ work: () throws -> Result) rethrows -> Result {
+/// Ctrl-C and the like end the programs that `work` starts, but not this one before `work` has cleaned up.
+func uninterrupted(_ work: () throws -> Void) rethrows {
     csys_ignore_hangup(true)
     defer { csys_ignore_hangup(false) }
-    return try Interruption.handled(by: { _ in }, work)
+    try Interruption.handled(by: { _ in }, work)
 }
 
 /// `web1, ann and bob`.
