@@ -97,7 +97,7 @@ memory:
 	@Scripts/need test
 	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build-asan --filter '$(unit)'
 
-unit := ^(ModelTests|WireTests|SSHTests|GitTests|PlanningTests|DeploymentTests|DisplayTests)\.
+unit := ^(ModelTests|WireTests|AgeTests|SealingTests|SSHTests|GitTests|PlanningTests|DeploymentTests|DisplayTests)\.
 
 # Times, as medians and ratios, on throwaway hosts: into Benchmarks/RESULTS.md. Half an hour, on a machine that is left alone.
 bench: build

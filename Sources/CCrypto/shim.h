@@ -1,4 +1,4 @@
-// RSA keys have to be built from their numbers, which libcrypto 1.1 and 3 both do in the old way only.
+// Building RSA keys from their numbers is shorter in the old way.
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include <openssl/bn.h>

@@ -223,9 +223,9 @@ import Testing
                 Sealed prod/web1/shop/secrets/one.age for web1 and bob@laptop.
                 Sealed prod/web2/shop/secrets/two.age for web2 and bob@laptop.
 
-                A key that is no longer among the recipients, of an operator or of a host that was reinstalled, could open these. \
-                Whoever has it may have kept the values, and the history of the config tree still has the old files. \
-                If it is not safely gone, change the values where they are used, and here with `deptool secret set`:
+                Keys that are no longer recipients, of an operator or of a host that was reinstalled, could open these.
+                The old files in the history of the config tree still open with them. Unless such a key is safely gone,
+                change the values where they are used, and here with `deptool secret set`:
                     web1/shop/one
                     web2/shop/two
 
@@ -327,9 +327,7 @@ import Testing
             cat >bin/look <<'END'
             #!/bin/sh
             # The editor, and whatever the tool starts: arguments, environments, and what would be dumped.
-            for process in /proc/[0-9]*; do
-                tr '\\0' '\\n' <$process/cmdline; tr '\\0' '\\n' <$process/environ
-            done 2>/dev/null | grep -v look: >>seen
+            cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' >>seen
             env >>seen
             ulimit -c >>limits
             case $1 in /dev/shm/*) sed -i s/^/new-/ "$1"; cp "$1" "$1~"; cp "$1" "$(dirname "$1")/.x.swp";; esac

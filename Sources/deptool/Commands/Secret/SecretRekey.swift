@@ -48,9 +48,9 @@ struct SecretRekey: AsyncParsableCommand {
         if count == 0, problems.isEmpty { Terminal.write("Every secret is sealed for the present keys.\n") }
         if !exposed.isEmpty {
             Terminal.write(
-                "\nA key that is no longer among the recipients, of an operator or of a host that was reinstalled, could open these. "
-                    + "Whoever has it may have kept the values, and the history of the config tree still has the old files. "
-                    + "If it is not safely gone, change the values where they are used, and here with `deptool secret set`:\n"
+                "\nKeys that are no longer recipients, of an operator or of a host that was reinstalled, could open these.\n"
+                    + "The old files in the history of the config tree still open with them. Unless such a key is safely gone,\n"
+                    + "change the values where they are used, and here with `deptool secret set`:\n"
                     + exposed.map { "    \($0.text)\n" }.joined())
         }
         for problem in problems { Terminal.complain("Error: \(problem)\n") }
