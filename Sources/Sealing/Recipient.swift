@@ -110,7 +110,7 @@ extension Recipient.Problem {
         switch self {
         case .notAKey: "not a public key: a line is as in authorized_keys, or 'age1…'"
         case .otherType(let type):
-            "'\(type)' cannot be sealed for: only 'ssh-ed25519', 'ssh-rsa' and 'age1…' can"
+            "'\(visible(type))' cannot be sealed for: only 'ssh-ed25519', 'ssh-rsa' and 'age1…' can"
         case .shortRSA(let bits): "an RSA key of \(bits) bits is too weak: \(RSAKey.minimumBits) are needed"
         }
     }

@@ -53,7 +53,8 @@ import Testing
             ("deptool undo --to \(commit.prefix(2))", "deptool undo --to \(commit)"),
             ("deptool diff \(commit)..\(commit.prefix(2))", "deptool diff \(commit)..\(commit)"),
             ("deptool diff \(commit)..\(commit) web1/n", "\(commit) web1/nginx"),
-            ("deptool plan --gua", "deptool plan --guard"),
+            ("deptool plan --gua", "deptool plan --guard"), ("deptool secret gen", "deptool secret generate"),
+            ("deptool secret show web1/n", "deptool secret show web1/nginx/"),
         ] {
             program.type(typed + "\t")
             try program.expect(completed)

@@ -161,6 +161,16 @@ private let ageFiles: [[UInt8]] = [0, 20, ageContent.count].map { count in
     }
 }
 
+private let recipients = [
+    """
+    # operators
+    ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl ann
+    from="10.0.0.0/8",command="a \\" b" ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQ== bob
+    age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj carol
+
+    """
+].map { Array($0.utf8) }
+
 private let ageKeys = [
     "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX\n",
     """
@@ -177,6 +187,13 @@ let targets: [String: Target] = [
         let key = ageIdentity()
         guard let file = try? SealedFile(input), let content = try? file.open(with: key, Libcrypto.self) else { return }
         guard ageFiles.contains(input), content.withBytes({ $0.elementsEqual(ageContent[..<$0.count]) }) else { throw Broken("it opens") }
+    },
+    "recipients": Target(samples: recipients) { input in
+        do throws(RecipientsFile.Mistake) {
+            _ = try RecipientsFile(parsing: input)
+        } catch {
+            try expectHarmless(error.problem.phrase)
+        }
     },
     "age-key": Target(samples: ageKeys) { input in
         _ = try? AgeIdentity(file: SecretBytes(copying: input[...]), Libcrypto.self)

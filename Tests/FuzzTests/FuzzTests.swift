@@ -17,7 +17,7 @@ import Testing
         "adopt", "age", "age-key", "agent", "agent-keys", "conversation", "dns-answer", "frames", "guard", "holder", "host-log",
         "http-answer", "journal",
         "known-hosts", "manifest", "manifest-probes",
-        "output", "plan-file", "probe", "prompt", "record", "reply", "report", "request", "settings", "ssh-output",
+        "output", "plan-file", "probe", "prompt", "recipients", "record", "reply", "report", "request", "settings", "ssh-output",
         "stored-record", "unit-file", "unit-status",
     ]
 
