@@ -185,6 +185,47 @@ extension EndToEnd {
             #expect(try host.run("cat /run/deptool/secrets/shop/password") == "marker-one")
         }
 
+        @Test func `services and containers have secrets in their environment, or as files`() throws {
+            let host = try site.boot("web1", .podman)
+            try cluster.write("web1/shop/manifest.json", #"{"systemd": {"units_enabled": ["shop.service", "box.service"]}}"#)
+            try cluster.write(
+                "web1/shop/systemd/shop.service",
+                """
+                [Service]
+                EnvironmentFile=/run/deptool/secrets/shop/environment
+                ExecStart=/bin/sh -c 'printf %%s "$PASSWORD" > /run/seen; exec sleep infinity'
+                [Install]
+                WantedBy=multi-user.target
+
+                """)
+            let busybox = try cluster.run("readlink -f $(command -v busybox)").trimmingCharacters(in: .newlines)
+            try host.copy(busybox, to: "/root/busybox")
+            try host.run("mkdir -p /root/box/bin; mv /root/busybox /root/box/bin; tar -C /root/box -c . | podman import - localhost/box")
+            try cluster.write(
+                "web1/shop/quadlets/box.container",
+                """
+                [Container]
+                Image=localhost/box
+                Pull=never
+                Volume=/run/deptool/secrets/shop:/run/secrets:ro
+                EnvironmentFile=/run/deptool/secrets/shop/environment
+                Exec=/bin/busybox sleep infinity
+                ContainerName=box
+                [Install]
+                WantedBy=multi-user.target
+
+                """)
+            try seal("PASSWORD=marker-one", for: host, "web1/shop/secrets/environment.age")
+            try cluster.deploy().require(0)
+            #expect(try host.read("/run/seen") == "marker-one")
+            let inside = "podman exec box /bin/busybox sh -c 'echo $PASSWORD; /bin/busybox cat /run/secrets/environment'"
+            #expect(try host.run(inside) == "marker-one\nPASSWORD=marker-one")
+            // The container starts anew, so that it has the new directory entry.
+            try seal("PASSWORD=marker-two", for: host, "web1/shop/secrets/environment.age")
+            try cluster.deploy().require(0)
+            #expect(try host.run(inside) == "marker-two\nPASSWORD=marker-two")
+        }
+
         @Test func `hosts without systemd have secrets, too`() throws {
             let host = try site.boot("web1", .busybox)
             try seal("marker", for: host)
