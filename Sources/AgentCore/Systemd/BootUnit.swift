@@ -50,7 +50,7 @@ struct BootUnit {
                 + "\n"
         case .secrets:
             return mark + "[Unit]\nDescription=Unseal the secrets of apps\n" + order + "After=deptool-recover.service\n" + service
-                + "RemainAfterExit=yes\n" + start + " secrets\n"
+                + start + " secrets\n"
         }
     }
 

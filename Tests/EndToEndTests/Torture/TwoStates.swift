@@ -61,6 +61,10 @@ final class TwoStates {
         }
         try host.run(
             "chmod 755 /etc/systemd/system-generators/podman-system-generator; systemctl daemon-reload; systemctl enable needs part bound")
+        let key = try host.run("cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub").trimmingCharacters(in: .newlines)
+        for name in ["one", "other", "same"] {
+            try cluster.run("printf 'secret of \(name)' | age -r '\(key)' -o \(name).age")
+        }
         // In either state, each app has the version that it had in the state before.
         for side in [Side.one, .other, .one, .other] {
             try write(side)
@@ -100,6 +104,16 @@ final class TwoStates {
             "[Service]\nExecStartPre=/bin/cp \(file) /run/reread\nExecStart=/bin/sleep infinity\nExecReload=/bin/cp \(file) /run/reread\n"
                 + "[Install]\nWantedBy=multi-user.target\n")
         try cluster.write("web1/web/web.conf", side.rawValue)
+        // A service that keeps a secret, and one that comes and goes.
+        let unit = "[Service]\nLoadCredential=turns:/run/deptool/secrets/vault/turns\nExecStart=/bin/sleep infinity\n"
+        try cluster.write("web1/vault/manifest.json", #"{"systemd": {"units_enabled": ["vault.service"]}}"#)
+        try cluster.write("web1/vault/systemd/vault.service", unit + "[Install]\nWantedBy=multi-user.target\n")
+        try cluster.run(
+            """
+            mkdir -p prod/web1/vault/secrets; cp \(side).age prod/web1/vault/secrets/turns.age
+            cp same.age prod/web1/vault/secrets/stays.age
+            if [ \(side) = one ]; then cp same.age prod/web1/vault/secrets/goes.age; else rm -f prod/web1/vault/secrets/goes.age; fi
+            """)
         // In one of the states only a group may read it, which comes with the deploy.
         let readers = side == .one ? "" : #", "private": true, "group": "come""#
         try cluster.write("web1/web/manifest.json", #"{"systemd": {"units_enabled": ["web.service"]}\#(readers)}"#)
@@ -165,7 +179,7 @@ final class TwoStates {
         try expectServices(ended, what)
         let store = try host.run("cd /var/lib/deptool/store && find . -mindepth 1 -printf '%P\\n' | sort | xargs; stat -c %s lock")
         #expect(store == "lock log record\n0\n", "\(what)")
-        let plan = try cluster.deptool("plan").require(0)
+        let plan = try cluster.deptool("plan", "--ssh-config", "\(site.lab)/ssh_config").require(0)
         #expect((plan.text == nothingToDo) == (ended == side.opposite), "\(what)\n\(plan)")
         if ended == side { try cluster.deploy().require(0) }
         side = side.opposite
@@ -191,6 +205,12 @@ final class TwoStates {
             #expect(try host.state(of: service) == (isThere ? "active" : "inactive"), "\(service), \(what)")
             #expect(try host.enablement(of: service) == "enabled" || !isThere, "\(service), \(what)")
         }
+        // What is open is what is sealed, also in the service, and nowhere on a disk.
+        let open = try host.run("cd /run/deptool/secrets/vault && stat -c '%n %a' * && cat * && cat /run/credentials/vault.service/turns")
+        let secret = "secret of \(side)", same = "secret of same"
+        let expected = side == .one ? "goes 400\nstays 400\nturns 400\n\(same)\(same)" : "stays 400\nturns 400\n\(same)"
+        #expect(open == expected + secret + secret, "\(what)")
+        #expect(try host.run("grep -rl 'secret of' /etc /var /srv /opt || true") == "", "\(what)")
         // A reload that was due is never lost.
         #expect(try host.read("/run/reread") == "\(side.rawValue)\n", "\(what)")
         #expect(try host.run("systemctl is-system-running || true") == "running\n", "\(what)")
