@@ -309,6 +309,7 @@ import Testing
                     add shop
                         + secrets/x.age (sealed)
                         + shop.conf
+                        unseal 1 secret
 
                 """)
         expect(
