@@ -1,4 +1,5 @@
 import Age
+import CSystem
 
 extension AgeError {
     /// What is the matter with a sealed file, after its name.
@@ -23,7 +24,7 @@ extension KeyRing.Reason {
     package var phrase: String {
         switch self {
         case .missing: "there is no such file"
-        case .unreadable(let code): "it cannot be read (error \(code))"
+        case .unreadable(let code): "it cannot be read: \(unsafe String(cString: csys_strerror(code)))"
         case .publicOnly: "it is a public key; if ssh-agent holds the private one, that cannot open"
         case .securityKey: "a security key (FIDO) cannot open"
         case .otherKind: "only ed25519 and RSA keys of SSH, and identities of age, can open"

@@ -1,5 +1,6 @@
 import Age
 import ArgumentParser
+import CSystem
 import Sealing
 
 struct SecretSet: AsyncParsableCommand {
@@ -32,7 +33,7 @@ struct SecretSet: AsyncParsableCommand {
                 guard value.count > 0 else { throw CommandError("standard input is empty", "Nothing was sealed.") }
                 return value
             } catch PrivateDirectory.Problem.system(let code) {
-                throw CommandError("cannot read standard input (error \(code))")
+                throw CommandError("cannot read standard input: \(String(cString: csys_strerror(code)))")
             }
         }
         guard let first = Terminal.askSecret("Value: "), first.count > 0, let second = Terminal.askSecret("Again: ") else {

@@ -1,5 +1,6 @@
 import Age
 import ArgumentParser
+import CSystem
 import Sealing
 
 struct SecretShow: AsyncParsableCommand {
@@ -22,7 +23,7 @@ struct SecretShow: AsyncParsableCommand {
         }
         Terminal.flush()
         let result = value.withBytes { Sealing.write(all: $0, to: 1) }
-        guard result == 0 else { throw CommandError("cannot write the value (error \(result))") }
+        guard result == 0 else { throw CommandError("cannot write the value: \(String(cString: csys_strerror(result)))") }
         if Terminal.isOutput, value.count > 0, value[value.count - 1] != 10 { Terminal.write("\n") }
     }
 }
