@@ -120,7 +120,7 @@ import Wire
     func `once`(kind: String) throws {
         let scenario = try scenario()
         var hits = 0
-        for number in numbers(scenario, oneIn: kind == "kill" ? 2 : 6) {
+        for number in numbers(scenario, oneIn: kind == "kill" ? 5 : 12) {
             let fault = ChildAgent.Fault(number: number, kind: kind)
             let host = try TestHost(copyOf: scenario.host)
             let (status, ending) = try ChildAgent.deploy(scenario.plan, to: host, fault: fault)
@@ -150,7 +150,7 @@ import Wire
     func `and everything after it`(kind: String) throws {
         let scenario = try scenario()
         var hits = 0
-        for number in numbers(scenario, oneIn: 6) {
+        for number in numbers(scenario, oneIn: 12) {
             hits += 1
             let fault = ChildAgent.Fault(number: number, kind: kind)
             let host = try TestHost(copyOf: scenario.host)
@@ -177,7 +177,7 @@ import Wire
     @Test func `and the process that runs the steps is killed`() throws {
         let scenario = try scenario()
         var hits = 0
-        for number in 1...scenario.operations {
+        for number in numbers(scenario, oneIn: 4) {
             let fault = ChildAgent.Fault(number: number, kind: "kill-child")
             let host = try TestHost(copyOf: scenario.host)
             let (status, ending) = try ChildAgent.deploy(scenario.plan, to: host, executor: "detached", fault: fault)
@@ -201,7 +201,7 @@ import Wire
     @Test func `and the session is killed while the steps run`() throws {
         let scenario = try scenario()
         var (undone, done) = (0, 0)
-        for number in 1...scenario.operations {
+        for number in numbers(scenario, oneIn: 4) {
             let fault = ChildAgent.Fault(number: number, kind: "kill-parent")
             let host = try TestHost(copyOf: scenario.host)
             let (status, ending) = try ChildAgent.deploy(scenario.plan, to: host, executor: "detached", fault: fault)
@@ -226,7 +226,7 @@ import Wire
     func `and recovering from it fails as well`(kind: String) throws {
         let scenario = try scenario()
         var hits = 0
-        for number in numbers(scenario, oneIn: kind == "kill" ? 20 : 60) {
+        for number in numbers(scenario, oneIn: kind == "kill" ? 60 : 150) {
             let broken = try TestHost(copyOf: scenario.host)
             _ = try ChildAgent.deploy(scenario.plan, to: broken, fault: .init(number: number, kind: "kill"))
             let counter = Breaker(at: .max)
