@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@
 
 // One descriptor stays open a level.
 #define DEEPEST 64
+// As many symlinks on the way to one file as Linux follows.
+#define MOST_LINKS 40
 #define NAMES_ONLY -1
 
 struct entry {
@@ -25,6 +28,8 @@ struct entry {
     uint8_t length;
     uint8_t kind;
     uint64_t stamp[4];
+    size_t target;  // of a symlink: where its text starts in `names`
+    uint16_t target_length;
     int error;
 };
 
@@ -109,6 +114,16 @@ static void note_failure(struct entry *entry, int error) {
     entry->error = error;
 }
 
+// Reads the text of a symlink into `text`. False when it is gone already.
+static bool read_link(int directory, const char *name, struct entry *entry, char text[PATH_MAX]) {
+    ssize_t length = readlinkat(directory, name, text, PATH_MAX);
+    if (length < 0 && errno == ENOENT) return false;
+    if (length < 0) note_failure(entry, errno);
+    else if (length >= PATH_MAX) note_failure(entry, ENAMETOOLONG);
+    else entry->target_length = (uint16_t)length;
+    return true;
+}
+
 // Collects the entries of an open directory, sorted; owns and closes `fd`'s stream only through `stream`.
 static int collect(struct worker *w, DIR *stream, bool skip_hidden) {
     int fd = dirfd(stream);
@@ -125,17 +140,23 @@ static int collect(struct worker *w, DIR *stream, bool skip_hidden) {
         size_t length = strlen(name);
         if (length > 255) return ENAMETOOLONG;
         struct entry entry = {.name = w->names_size, .length = (uint8_t)length};
+        char text[PATH_MAX];
         if (item->d_type == DT_DIR)
             entry.kind = csys_scan_directory;
+        else if (item->d_type == DT_LNK)
+            entry.kind = csys_scan_symlink;
         else if (!look(fd, name, &entry))
             continue;
+        if (entry.kind == csys_scan_symlink && !read_link(fd, name, &entry, text)) continue;
+        entry.target = entry.name + length + 1;
         void *names = w->names, *entries = w->entries;
-        if (!grow(w, &names, &w->names_capacity, w->names_size + length + 1, 1)) return ENOMEM;
+        if (!grow(w, &names, &w->names_capacity, entry.target + entry.target_length, 1)) return ENOMEM;
         w->names = names;
         if (!grow(w, &entries, &w->entries_capacity, w->entries_size + 1, sizeof entry)) return ENOMEM;
         w->entries = entries;
         memcpy(w->names + w->names_size, name, length + 1);
-        w->names_size += length + 1;
+        memcpy(w->names + entry.target, text, entry.target_length);
+        w->names_size = entry.target + entry.target_length;
         w->entries[w->entries_size++] = entry;
     }
     comparing = w->names;
@@ -196,6 +217,11 @@ static int scan(struct worker *w, int parent, const char *name, bool skip_hidden
         if (entry.kind == csys_scan_file || entry.kind == csys_scan_executable) {
             if (!(out = append(w, 32))) break;
             memcpy(out, entry.stamp, 32);
+        } else if (entry.kind == csys_scan_symlink) {
+            if (!(out = append(w, 2 + (size_t)entry.target_length))) break;
+            memcpy(out, &entry.target_length, 2);
+            memcpy(out + 2, w->names + entry.target, entry.target_length);
+            w->out->links += 1;
         } else if (entry.kind == csys_scan_failed) {
             int32_t number = entry.error;
             if (!(out = append(w, 4))) break;
@@ -266,6 +292,136 @@ int csys_scan_trees(const char *path, const char *const *names, size_t count, in
     for (int i = 0; i < started; i++) pthread_join(others[i], NULL);
     close(job.directory);
     return 0;
+}
+
+static int dup_directory(int directory) {
+    int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int csys_scan_directory_at(int directory, csys_scan *out) {
+    struct worker w = {.out = out};
+    uint32_t count = 0;
+    *out = (csys_scan){0};
+    int error = scan(&w, directory, ".", false, DEEPEST, &count);
+    out->count = count;
+    release(&w);
+    return w.error ? w.error : -error;
+}
+
+int csys_open_beneath(int root, const char *path, bool is_directory) {
+    int directory = dup_directory(root);
+    for (;;) {
+        const char *slash = strchr(path, '/');
+        size_t length = slash ? (size_t)(slash - path) : strlen(path);
+        char name[256];
+        if (length > 255) {
+            close(directory);
+            return -ENAMETOOLONG;
+        }
+        memcpy(name, path, length);
+        name[length] = 0;
+        bool is_last = !slash;
+        if (directory < 0 || (is_last && length == 0)) return directory;
+        int flags = !is_last || is_directory ? O_DIRECTORY : O_NONBLOCK;
+        int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | flags);
+        int error = errno;
+        close(directory);
+        if (fd < 0) return -error;
+        if (is_last) return fd;
+        directory = fd;
+        path = slash + 1;
+    }
+}
+
+// Appends `text` to what is left of the way; false if that becomes too long.
+static bool prepend(char rest[PATH_MAX], const char *text, size_t length) {
+    size_t old = strlen(rest);
+    bool has_slash = old > 0;
+    if (length + has_slash + old >= PATH_MAX) return false;
+    memmove(rest + length + has_slash, rest, old + 1);
+    memcpy(rest, text, length);
+    if (has_slash) rest[length] = '/';
+    return true;
+}
+
+int csys_follow(int root, const char *path, char *real, size_t size, csys_stat *out) {
+    char rest[PATH_MAX] = "";
+    if (!prepend(rest, path, strlen(path))) return -ENAMETOOLONG;
+    if (size == 0) return -ENAMETOOLONG;
+    real[0] = 0;
+    int links = 0, directory = dup_directory(root);
+    if (directory < 0) return directory;
+    int result = 0;
+    for (;;) {
+        if (rest[0] == '/') {
+            result = -EXDEV;
+            break;
+        }
+        size_t length = strcspn(rest, "/");
+        char name[256];
+        if (length > 255) {
+            result = -ENAMETOOLONG;
+            break;
+        }
+        memcpy(name, rest, length);
+        name[length] = 0;
+        size_t slashes = strspn(rest + length, "/");
+        bool is_last = rest[length + slashes] == 0;
+        memmove(rest, rest + length + slashes, strlen(rest + length + slashes) + 1);
+        if (length == 0 || strcmp(name, ".") == 0) {
+            if (!is_last) continue;
+            result = csys_fstat(directory, out);
+            break;
+        }
+        size_t way = strlen(real);
+        if (strcmp(name, "..") == 0) {
+            if (way == 0) {
+                result = -EXDEV;
+                break;
+            }
+            // From the root again: what `..` of a directory is can change.
+            char *slash = strrchr(real, '/');
+            *(slash ? slash : real) = 0;
+            close(directory);
+            directory = csys_open_beneath(root, real, true);
+            if (directory < 0) return directory;
+            if (!is_last) continue;
+            result = csys_fstat(directory, out);
+            break;
+        }
+        result = csys_lstat_at(directory, name, out);
+        if (result < 0) break;
+        if (out->kind == csys_kind_symlink) {
+            char text[PATH_MAX];
+            ssize_t read = readlinkat(directory, name, text, sizeof text);
+            if (read < 0 || read == PATH_MAX || ++links > MOST_LINKS || !prepend(rest, text, (size_t)read)) {
+                result = read < 0 ? -errno : links > MOST_LINKS ? -ELOOP : -ENAMETOOLONG;
+                break;
+            }
+            continue;
+        }
+        if (way + (way > 0) + length + 1 > size) {
+            result = -ENAMETOOLONG;
+            break;
+        }
+        if (way) real[way++] = '/';
+        memcpy(real + way, name, length + 1);
+        // `file/` is no file.
+        if (is_last && !slashes) break;
+        int next = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (next < 0) {
+            result = -errno;
+            break;
+        }
+        close(directory);
+        directory = next;
+        if (!is_last) continue;
+        result = csys_fstat(directory, out);
+        break;
+    }
+    close(directory);
+    return result;
 }
 
 void csys_scan_free(csys_scan *scan) {

@@ -128,6 +128,7 @@ void csys_closedir(csys_directory *directory);
 //   uint8 kind; uint8 length of the name; the name; then, of
 //     file, executable  uint64 size, mtime (ns), ctime (ns), inode
 //     directory         uint32 records below it, uint32 their bytes, the records
+//     symlink           uint16 length of its text, the text
 //     failed            int32 errno of the attempt to examine it
 // "executable" is a regular file that its owner may execute. Entries that vanish meanwhile are omitted.
 typedef enum : uint8_t {
@@ -145,6 +146,7 @@ typedef struct {
     uint8_t *bytes;  // null when empty
     size_t size;
     uint32_t count;  // records, at all levels
+    uint32_t links;  // symlinks among them
     int error;  // zero, or a negated errno: the directory itself could not be read
 } csys_scan;
 
@@ -153,7 +155,17 @@ int csys_scan_names(const char *path, csys_scan *out);
 // Scans the directories `names` of `path`, at most 64 levels each, with this many threads. Omits names that start with
 // '.' on the first level. `out` has `count` items; free each one whatever is returned.
 int csys_scan_trees(const char *path, const char *const *names, size_t count, int threads, csys_scan *out);
+// Scans an open directory, at most 64 levels.
+int csys_scan_directory_at(int directory, csys_scan *out);
 void csys_scan_free(csys_scan *scan);
+
+// What `path` below the directory `root` leads to, through symlinks that stay below it. `real` becomes the path of that
+// without symlinks, relative to `root`, terminated. Never opens or looks at anything elsewhere: -EXDEV for a symlink
+// that is absolute or leads above `root`. -ELOOP after 40 symlinks.
+int csys_follow(int root, const char *path, char *real, size_t size, csys_stat *out);
+// Opens a path below the directory `root` component by component, through no symlink: -ELOOP or -ENOTDIR. Never waits.
+// The empty path is `root`.
+int csys_open_beneath(int root, const char *path, bool is_directory);
 bool csys_same(const void *one, const void *other, size_t count);  // memcmp(3)
 
 int64_t csys_realpath(const char *path, char *buffer, size_t size);  // length, not terminated

@@ -6,7 +6,7 @@ extension Store {
     ///
     /// `directory` holds one directory per host, which holds one directory per app and optionally the host's
     /// `host.json`. Skips other files on these two levels, and names that start with `.` there. In an app, everything
-    /// counts except `.DS_Store`; a file is executable if its owner may execute it. Git has no empty directories: an app without files
+    /// counts except `.DS_Store`; symlinks to files and directories of the same repository count as those (`SharedFiles`); a file is executable if its owner may execute it. Git has no empty directories: an app without files
     /// does not exist. A host without apps, or a cluster without hosts, gets the empty tree.
     ///
     /// A cache beside the store (`TreeCache`) remembers previous imports, so that an import only reads changed files:
@@ -47,13 +47,19 @@ private struct ClusterImport {
 
         let writer = ObjectWriter(store)
         let files = FileReader(writer, startTime: startTime)
+        let shared = scans.haveLinks ? try SharedFiles(of: directory, store: store.path) : nil
         var results: [Result] = []
         results.reserveCapacity(hosts.count)
         for (index, host) in hosts.enumerated() {
             results.append(
-                try unsafe scans.withScan(index) { scan throws(ImportError) in
-                    unsafe look(host, scan, warn)
-                    return try unsafe one(host, scan, sections[host.text], in: cache?.bytes ?? [], files, warn)
+                try unsafe scans.withScan(index) { scan, hasLinks throws(ImportError) in
+                    let take = { (scan: UnsafeRawBufferPointer, links: [Int: Shared]) throws(ImportError) -> Result in
+                        unsafe look(host, scan, warn)
+                        return try unsafe one(host, scan, sections[host.text], in: cache?.bytes ?? [], files, shared, links, warn)
+                    }
+                    guard hasLinks, let shared else { return try unsafe take(scan, [:]) }
+                    let followed = try unsafe shared.follow(scan, of: host)
+                    return try unsafe lending(followed.bytes) { scan throws(ImportError) in try unsafe take(scan, followed.shared) }
                 })
         }
         do throws(StoreError) {
@@ -131,39 +137,29 @@ private struct ClusterImport {
 
     private func one(
         _ host: Hostname, _ scan: UnsafeRawBufferPointer, _ section: TreeCacheSection?, in cache: [UInt8],
-        _ files: FileReader, _ warn: @escaping (ImportWarning) -> Void
+        _ files: FileReader, _ shared: SharedFiles?, _ links: [Int: Shared], _ warn: @escaping (ImportWarning) -> Void
     ) throws(ImportError) -> Result {
         // A tree in the store is complete: `git gc` keeps everything that recent objects need.
         let known = section.flatMap { $0.tree == nil || $0.tree.map(store.has) == true ? $0 : nil }
         if let known, unsafe cache.withUnsafeBytes({ unsafe scan.isSame(0..<scan.count, as: $0, known.scan) }) {
             return .unchanged(known)
         }
-        var result: Swift.Result<Result, ImportError>?
-        unsafe cache.withUnsafeBytes { cache in
-            do throws(ImportError) {
-                var old: HostImport.Old?
-                if let known {
-                    old = unsafe HostImport.Old(
-                        scan: UnsafeRawBufferPointer(rebasing: cache[known.scan]),
-                        ids: UnsafeRawBufferPointer(rebasing: cache[known.ids]))
-                }
-                var host = try unsafe HostImport(host, at: "\(directory)/\(host.text)", scan, old: old, files, warn)
-                let tree = try host.run()
-                let section = host.section(tree: tree)
-                let isSame = unsafe section.withUnsafeBytes { new in
-                    known.map { unsafe new.isSame(0..<new.count, as: cache, $0.range) } ?? false
-                }
-                if isSame, let known {
-                    result = .success(.unchanged(known))
-                } else {
-                    result = .success(.imported(tree: tree, section: section))
-                }
-            } catch {
-                result = .failure(error)
+        return try unsafe lending(cache) { cache throws(ImportError) in
+            var old: HostImport.Old?
+            if let known {
+                old = unsafe HostImport.Old(
+                    scan: UnsafeRawBufferPointer(rebasing: cache[known.scan]),
+                    ids: UnsafeRawBufferPointer(rebasing: cache[known.ids]))
             }
+            var host = try unsafe HostImport(host, at: "\(directory)/\(host.text)", scan, old: old, files, shared, links, warn)
+            let tree = try host.run()
+            let section = host.section(tree: tree)
+            let isSame = unsafe section.withUnsafeBytes { new in
+                known.map { unsafe new.isSame(0..<new.count, as: cache, $0.range) } ?? false
+            }
+            if isSame, let known { return .unchanged(known) }
+            return .imported(tree: tree, section: section)
         }
-        guard let result else { preconditionFailure("withUnsafeBytes calls its closure") }
-        return try result.get()
     }
 
     private func rootTree(_ hosts: [Hostname], _ results: [Result], _ writer: ObjectWriter) throws(StoreError) -> ObjectID {
@@ -226,13 +222,24 @@ private struct ClusterImport {
         unsafe scans.deallocate()
     }
 
-    /// Lends a host's scan, then frees it.
+    var haveLinks: Bool { unsafe scans.contains { unsafe $0.links > 0 } }
+
+    /// Lends a host's scan, and whether it has symlinks, then frees it.
     func withScan<T>(
-        _ index: Int, _ body: (UnsafeRawBufferPointer) throws(ImportError) -> T
+        _ index: Int, _ body: (UnsafeRawBufferPointer, Bool) throws(ImportError) -> T
     ) throws(ImportError) -> T {
         defer { unsafe csys_scan_free(&scans[index]) }
-        return try unsafe body(UnsafeRawBufferPointer(start: scans[index].bytes, count: scans[index].size))
+        return try unsafe body(
+            UnsafeRawBufferPointer(start: scans[index].bytes, count: scans[index].size), scans[index].links > 0)
     }
+}
+
+/// `withUnsafeBytes` with a typed error.
+private func lending<T>(_ bytes: [UInt8], _ body: (UnsafeRawBufferPointer) throws(ImportError) -> T) throws(ImportError) -> T {
+    let result: Swift.Result<T, ImportError> = unsafe bytes.withUnsafeBytes { bytes in
+        do throws(ImportError) { return .success(try unsafe body(bytes)) } catch { return .failure(error) }
+    }
+    return try result.get()
 }
 
 /// Whether there is a directory at the path, directly or through a symlink.

@@ -49,10 +49,12 @@ struct FileStamp: Hashable {
         return stamp.changeTime >= startTime - (isWholeSecond ? 2_000_000_000 : 20_000_000)
     }
 
-    /// Adds the file's content to the store. The stamp is taken before reading. What should be sealed, but is not, never gets
-    /// there.
-    func read(_ path: String, isSealed: Bool, _ place: () -> ImportError.Place) throws(ImportError) -> (id: ObjectID, stamp: FileStamp) {
-        let descriptor = unsafe csys_open_read(path)
+    /// Adds the file's content to the store. The stamp is taken before reading. `path` is below the repository if the
+    /// file is shared. What should be sealed, but is not, never gets there.
+    func read(
+        _ path: String, of shared: SharedFiles?, isSealed: Bool, _ place: () -> ImportError.Place
+    ) throws(ImportError) -> (id: ObjectID, stamp: FileStamp) {
+        let descriptor = if let shared { shared.open(path) } else { unsafe csys_open_read(path) }
         if descriptor == -csys_eloop() { throw .special(place(), .symlink) }
         if descriptor == -Int32(csys_enoent) { throw .changing(place()) }
         guard descriptor >= 0 else { throw .unreadable(path: path, errno: -descriptor) }

@@ -14,6 +14,9 @@ import Model
     private let scan: UnsafeRawBufferPointer
     private let old: Old?
     private let files: FileReader
+    private let repository: SharedFiles?
+    /// What was a symlink, by its number in the scan.
+    private let shared: [Int: Shared]
     private let warn: (ImportWarning) -> Void
     /// The bytes for the cache: the scan without unreliable stamps, and 20 bytes per record.
     private var remembered: [UInt8]
@@ -21,13 +24,15 @@ import Model
 
     init(
         _ host: Hostname, at path: String, _ scan: UnsafeRawBufferPointer, old: Old?, _ files: FileReader,
-        _ warn: @escaping (ImportWarning) -> Void
+        _ repository: SharedFiles?, _ shared: [Int: Shared], _ warn: @escaping (ImportWarning) -> Void
     ) throws(ImportError) {
         self.host = host
         self.path = path
         unsafe self.scan = unsafe scan
         self.old = old
         self.files = files
+        self.repository = repository
+        self.shared = shared
         self.warn = warn
         remembered = unsafe Array(scan)
         var count = 0
@@ -55,36 +60,58 @@ import Model
                 throw .special(ImportError.Place(host: host, app: nil, path: name), .directory)
             case .directory:
                 guard let app = AppName(name) else { throw .badAppName(host, name) }
-                if let id = try directory(record, before, Location(app: app, path: "")) {
+                let location = Location(app: app, path: "", disk: .tree("\(path)/\(name)/"))
+                if let id = try directory(record, before, location) {
                     unsafe tree.add(.directory, bytes, id)
                 }
-            case .symlink where name != Self.hostFile:
-                if isDirectory("\(path)/\(name)") { throw .symlinkedApp(host, name) }
             case .failed:
                 throw .unreadable(path: "\(path)/\(name)", errno: record.errno)
             default:
                 guard name == Self.hostFile else { continue }
-                try entry(record, before, Location(app: nil, path: ""), into: &tree)
+                try entry(record, before, Location(app: nil, path: "", disk: .tree("\(path)/")), into: &tree)
             }
         }
         return try write(tree)
     }
 
-    private static let hostFile = "host.json"
+    static let hostFile = "host.json"
 
     /// A directory of the host: an app's, or one inside an app.
     private struct Location {
         var app: AppName?
         /// Relative to the app's directory: empty, or ending in '/'.
         var path: String
+        var disk: Disk
 
         /// The app's directory in the host's: empty, or ending in '/'.
         var prefix: String { app.map { $0.text + "/" } ?? "" }
     }
 
+    /// Where a directory is: in the tree, or shared, below the repository. Empty, or ending in '/'.
+    private enum Disk {
+        case tree(String)
+        case shared(String)
+
+        var path: String {
+            switch self {
+            case .tree(let path), .shared(let path): path
+            }
+        }
+
+        func inside(_ name: String) -> Disk {
+            switch self {
+            case .tree(let path): .tree("\(path)\(name)/")
+            case .shared(let path): .shared("\(path)\(name)/")
+            }
+        }
+    }
+
     private mutating func directory(
         _ record: ScanRecord, _ before: ScanRecord?, _ location: Location
     ) throws(ImportError) -> ObjectID? {
+        let origin = shared[record.index]
+        var location = location
+        if let origin { location.disk = .shared(origin.path + "/") }
         var known: [ScanRecord] = []
         if let before, let old = old {
             if before.count == record.count, unsafe scan.isSame(record.below, as: old.scan, before.below),
@@ -93,6 +120,12 @@ import Model
                 return id(at: record.index)
             }
             known = unsafe scanRecords(old.scan, in: before.below, from: before.index + 1) ?? []
+        }
+        let range = (record.index * 20)..<((record.index + 1 + record.count) * 20)
+        if let imported = origin?.imports[location.path] {
+            ids.replaceSubrange(range, with: imported.ids)
+            remembered.replaceSubrange(record.below, with: imported.remembered)
+            return imported.id
         }
         var tree = TreeBytes()
         var matching = Matching(known)
@@ -104,6 +137,7 @@ import Model
         }
         let id = try write(tree)
         if let id { set(id, at: record.index) }
+        origin?.imports[location.path] = Shared.Import(id: id, ids: Array(ids[range]), remembered: Array(remembered[record.below]))
         return id
     }
 
@@ -123,7 +157,7 @@ import Model
         case .fifo: throw special(.fifo)
         case .socket: throw special(.socket)
         case .device: throw special(.device)
-        case .failed: throw .unreadable(path: "\(path)/\(location.prefix)\(place.path)", errno: record.errno)
+        case .failed: throw .unreadable(path: unsafe location.disk.path + shown(bytes), errno: record.errno)
         case .file, .executable, .directory: break
         }
         guard let name = text else { throw .notUTF8(place) }
@@ -135,7 +169,7 @@ import Model
             throw .badPath(place, error)
         }
         if record.kind == .directory {
-            let inner = Location(app: location.app, path: location.path + name + "/")
+            let inner = Location(app: location.app, path: location.path + name + "/", disk: location.disk.inside(name))
             if let id = try directory(record, before, inner) { unsafe tree.add(.directory, bytes, id) }
             return
         }
@@ -146,16 +180,35 @@ import Model
             unsafe tree.add(record.kind, bytes, id)
             return
         }
-        let file = "\(path)/\(location.prefix)\(location.path)\(name)"
-        let stamp = unsafe FileStamp(UnsafeRawBufferPointer(rebasing: scan[record.stamp]))
         let isSecret = location.app != nil && (location.path + name).hasPrefix(RelativePath.secrets + "/")
         if isSecret, (try? RelativePath(location.path + name)).flatMap(SecretsDirectory.secret) == nil { throw .notSealed(place) }
-        let read = try files.read(file, isSealed: isSecret) { place }
-        set(read.id, at: record.index)
+        let id = try file(record, location.disk, name, isSecret: isSecret, place)
+        set(id, at: record.index)
+        unsafe tree.add(record.kind, bytes, id)
+    }
+
+    private mutating func file(
+        _ record: ScanRecord, _ disk: Disk, _ name: String, isSecret: Bool, _ place: ImportError.Place
+    ) throws(ImportError) -> ObjectID {
+        let origin = shared[record.index]
+        // What may be shared as it is need not be a secret.
+        let key = isSecret ? RelativePath.secrets : ""
+        if let imported = origin?.imports[key], let id = imported.id {
+            remembered.replaceSubrange(record.stamp, with: imported.remembered)
+            return id
+        }
+        let stamp = unsafe FileStamp(UnsafeRawBufferPointer(rebasing: scan[record.stamp]))
+        let read =
+            switch (origin, disk) {
+            case (let origin?, _): try files.read(origin.path, of: repository, isSealed: isSecret) { place }
+            case (nil, .shared(let path)): try files.read(path + name, of: repository, isSealed: isSecret) { place }
+            case (nil, .tree(let path)): try files.read(path + name, of: nil, isSealed: isSecret) { place }
+            }
         if read.stamp != stamp || files.mayStillChange(stamp) {
             for index in record.stamp { remembered[index] = 0 }
         }
-        unsafe tree.add(record.kind, bytes, read.id)
+        origin?.imports[key] = Shared.Import(id: read.id, ids: [], remembered: Array(remembered[record.stamp]))
+        return read.id
     }
 
     private func write(_ tree: TreeBytes) throws(ImportError) -> ObjectID? {

@@ -13,7 +13,8 @@ package enum ImportError: Error, Hashable, Sendable {
     case badAppName(Hostname, String)
     /// A symlink to a directory where a host's directory should be.
     case symlinkedHost(String)
-    case symlinkedApp(Hostname, String)
+    /// A symlink that is not followed.
+    case link(Place, LinkProblem)
     /// An entry of an app that is neither a file nor a directory.
     case special(Place, SpecialFile)
     case badPath(Place, PathError)
@@ -29,6 +30,26 @@ package enum ImportError: Error, Hashable, Sendable {
     /// The file changed while it was read.
     case changing(Place)
     case store(StoreError)
+
+    package enum LinkProblem: Hashable, Sendable {
+        /// Out of the repository, which is at this path.
+        case leaves(String)
+        case dangling, loop, git, store, special, tooMany, tooDeep, notUTF8
+
+        package var phrase: String {
+            switch self {
+            case .leaves(let root): "leads out of \(root)"
+            case .dangling: "leads to nothing"
+            case .loop: "leads in a circle"
+            case .git: "leads into .git"
+            case .store: "leads to the store"
+            case .special: "leads to something that is neither a file nor a directory"
+            case .tooMany: "leads to too many files"
+            case .tooDeep: "leads to directories that are too deep"
+            case .notUTF8: "leads to a name that is not UTF-8"
+            }
+        }
+    }
 
     package enum SpecialFile: Hashable, Sendable {
         case symlink, fifo, socket, device
@@ -68,7 +89,7 @@ package enum ImportError: Error, Hashable, Sendable {
         case .unusableHostname(let host): "'\(host.text)' cannot be the name of a host"
         case .badAppName(let host, let name): "host \(host.text): '\(name)' is not the name of an app"
         case .symlinkedHost(let name): "\(name) is a symlink to a directory"
-        case .symlinkedApp(let host, let name): "host \(host.text): \(name) is a symlink to a directory"
+        case .link(let place, let problem): "\(place.phrase) is a symlink that \(problem.phrase)"
         case .special(let place, let kind): "\(place.phrase) is \(kind.phrase)"
         case .badPath(let place, let problem): "\(place.phrase) cannot be deployed: \(problem.phrase)"
         case .notUTF8(let place): "\(place.phrase) cannot be deployed: its name is not UTF-8"
@@ -93,8 +114,12 @@ package enum ImportError: Error, Hashable, Sendable {
             hostnameRule + " Rename the directory, and set the real name as HostName in ~/.ssh/config."
         case .badAppName:
             "A host's directory holds one directory per app. An app's name has letters, digits, '.', '-', '_', '@' and '+' and starts with a letter, digit or '_'; directories that start with '.' are left out."
-        case .symlinkedHost, .symlinkedApp:
-            "Hosts and apps are real directories, so that what is deployed is what is seen. Copy what the symlink points to."
+        case .symlinkedHost:
+            "A host is a directory of its own. Its apps can be symlinks to directories that other hosts share."
+        case .link(_, .leaves):
+            "A symlink may lead to a file or directory in the same repository, by a relative path. Put the file itself there; `symlinks` in manifest.json makes symlinks on the host."
+        case .link:
+            "Deptool deploys what a symlink leads to, in the same repository. Correct the symlink or remove it."
         case .special(_, .symlink):
             "Apps hold files and directories. Put the file itself there; `symlinks` in manifest.json makes symlinks on the host."
         case .special(_, .directory):

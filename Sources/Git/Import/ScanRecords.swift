@@ -13,6 +13,10 @@ struct ScanRecord {
     var stamp: Range<Int>
     /// For directories: the records inside.
     var below: Range<Int>
+    /// For symlinks: the text.
+    var target: Range<Int>
+    /// Where the record ends, with those inside.
+    var end: Int
     /// The number of records before this one in the scan, and below it.
     var index: Int
     var count: Int
@@ -43,7 +47,7 @@ func scanRecords(_ bytes: UnsafeRawBufferPointer, in range: Range<Int>, from ind
         guard let start = take(2), let kind = ScanRecord.Kind(rawValue: unsafe bytes[start.lowerBound]),
             let name = take(Int(unsafe bytes[start.lowerBound + 1])), !name.isEmpty
         else { return nil }
-        var record = ScanRecord(kind: kind, name: name, stamp: 0..<0, below: 0..<0, index: index, count: 0, errno: 0)
+        var record = ScanRecord(kind: kind, name: name, stamp: 0..<0, below: 0..<0, target: 0..<0, end: 0, index: index, count: 0, errno: 0)
         switch kind {
         case .file, .executable:
             guard let stamp = take(ScanRecord.stampSize) else { return nil }
@@ -55,9 +59,15 @@ func scanRecords(_ bytes: UnsafeRawBufferPointer, in range: Range<Int>, from ind
         case .failed:
             guard let errno = number() else { return nil }
             record.errno = Int32(bitPattern: errno)
-        case .symlink, .fifo, .socket, .device:
+        case .symlink:
+            guard let length = take(2),
+                let target = take(Int(unsafe bytes.loadUnaligned(fromByteOffset: length.lowerBound, as: UInt16.self)))
+            else { return nil }
+            record.target = target
+        case .fifo, .socket, .device:
             break
         }
+        record.end = at
         index += 1 + record.count
         records.append(record)
     }

@@ -1,16 +1,16 @@
 import CSystem
 import Model
 
-/// The state of the last import of a cluster directory: per host, the scan of its directory and the ID of every
-/// entry. A host with an identical scan has the same tree.
+/// The state of the last import of a cluster directory: per host, the scan of its directory, with what its
+/// symlinks lead to, and the ID of every entry. A host with an identical scan has the same tree.
 ///
-/// Written and read by the same machine, in its byte order: "deptree2" as a number, the ID of the cluster's path, a
+/// Written and read by the same machine, in its byte order: "deptree3" as a number, the ID of the cluster's path, a
 /// section per host (`TreeCacheSection`), and a checksum of everything before. Anything else is not a cache.
 struct TreeCache {
     let bytes: [UInt8]
     let sections: [TreeCacheSection]
 
-    private static let magic: UInt64 = 0x6465_7074_7265_6532
+    private static let magic: UInt64 = 0x6465_7074_7265_6533
     private static let headerSize = 28
 
     /// The cache file of a cluster directory. Directories share a bounded number of files, so that these cannot pile

@@ -29,7 +29,7 @@ package struct KnownStores {
         throw .noHome
     }
 
-    private static func accountHome() -> String? {
+    static func accountHome() -> String? {
         var name = [CChar](repeating: 0, count: 256)
         var home = [CChar](repeating: 0, count: 4096)
         guard unsafe csys_account(&name, name.count, &home, home.count) == 0 else { return nil }
