@@ -2,7 +2,7 @@ import CSystem
 
 /// Runs blocking work on a thread of its own, and suspends until it is done: Swift's pool has only as many threads as
 /// the machine has cores. On return, the thread and its libraries' thread-local data are gone.
-func onOwnThread<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result {
+package func onOwnThread<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result {
     var thread: UInt?
     let result = await withCheckedContinuation { continuation in
         let body = Unmanaged.passRetained(Body { continuation.resume(returning: work()) })

@@ -26,12 +26,17 @@ struct InitCommand: ParsableCommand {
             "Run this command while the hosts of a deploy wait; they keep the new state only if it succeeds. An empty command removes it.",
             valueName: "command"))
     var confirmWith: String?
+    @Option(
+        help: ArgumentHelp(
+            "Run this command after each deploy, with its outcome as JSON on standard input. An empty command removes it.",
+            valueName: "command"))
+    var notify: String?
 
     func run() throws {
         let here = workingDirectory()
         let path = environment("DEPTOOL_STORE").map { absolute($0, in: here) } ?? here + "/" + Store.directoryName
         let store = try complaining { try open(path) }
-        guard dir != nil || render != nil || confirmWith != nil else { return }
+        guard dir != nil || render != nil || confirmWith != nil || notify != nil else { return }
         let workspace = try dir.map { Workspace(store: store, directory: absolute($0, in: here)) } ?? Workspace(directory: nil)
         try workspace.checkPlace()
         let made = csys_make_directory_plain(workspace.directory)
@@ -40,6 +45,7 @@ struct InitCommand: ParsableCommand {
         }
         if let render { try workspace.setRender(render) }
         if let confirmWith { try workspace.setConfirmProgram(confirmWith) }
+        if let notify { try workspace.setNotify(notify) }
         guard dir != nil else { return }
         try complaining { try workspace.remember() }
         Terminal.write("The default cluster is \(workspace.directory).\n")

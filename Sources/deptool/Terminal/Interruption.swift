@@ -8,6 +8,8 @@ enum Interruption {
         /// Take precedence over the body, the last one first.
         var guests: [@Sendable (Int) -> Void] = []
         var count = 0
+        /// Ends the program.
+        var leave: @Sendable () -> Void = { csys_exit(130) }
         var isListening = false
 
         var isCaught: Bool { body != nil || !guests.isEmpty }
@@ -25,7 +27,15 @@ enum Interruption {
     }
 
     /// Lets Ctrl-C end the program again.
-    static func ignore() { change { $0.body = nil } }
+    static func ignore() {
+        change { state in
+            state.body = nil
+            state.leave = { csys_exit(130) }
+        }
+    }
+
+    /// Has `leave` end the program where a prompt is left with Ctrl-C.
+    static func leaveWith(_ leave: @escaping @Sendable () -> Void) { state.update { $0.leave = leave } }
 
     /// Passes Ctrl-C to `body` while `work` runs.
     static func handled<Result>(by body: @escaping @Sendable (Int) -> Void, _ work: () throws -> Result) rethrows -> Result {
@@ -42,7 +52,7 @@ enum Interruption {
                 _ = csys_set_echo(0, true)
                 Terminal.write("\n")
                 Terminal.flush(atMost: 100)
-                csys_exit(130)
+                state.update { $0.leave }()
             }, ask)
     }
 

@@ -33,17 +33,30 @@ extension Workspace {
 
     /// What runs the command while hosts wait.
     func confirmation(by command: String) -> @Sendable (_ isCancelled: () -> Bool) -> Int? {
-        { [parent, cluster] in run(command, in: parent, cluster, isCancelled: $0) }
+        { [parent, cluster] in run(command, in: parent, cluster, for: Safety.programTimeout, isCancelled: $0) }
     }
 }
 
-/// Runs the command, and returns its exit status; nil if it did not end in time, and was killed.
-private func run(_ command: String, in parent: String, _ cluster: String, isCancelled: () -> Bool) -> Int? {
+/// Runs a shell command with this on its standard input, and returns its exit status; nil if it did not end in time, and
+/// was killed. A command need not read its input.
+func run(
+    _ command: String, in parent: String, _ cluster: String, input: [UInt8] = [], for limit: Duration, isCancelled: () -> Bool
+) -> Int? {
+    var (source, sink): (Int32, Int32) = (-1, -1)
+    guard csys_pipe(&source, &sink) == 0 else { return 127 }
+    defer { if sink >= 0 { csys_close(sink) } }
+    _ = csys_set_nonblocking(sink)
     // A group of its own, so that Ctrl-C rolls back and what it started can be ended.
-    let pid = start(command, in: parent, cluster, csys_spawn)
+    let pid = start(command, in: parent, cluster, from: source, csys_spawn)
+    csys_close(source)
     guard pid > 0 else { return 127 }
-    let end = csys_monotonic_ns() + Int64(Safety.programTimeout / .nanoseconds(1))
+    var rest = input[...]
+    let end = csys_monotonic_ns() + Int64(limit / .nanoseconds(1))
     while true {
+        if sink >= 0, !write(&rest, to: sink) {
+            csys_close(sink)
+            sink = -1
+        }
         let status = csys_wait(pid, false)
         if status != -csys_eagain() { return Int(status) }
         guard csys_monotonic_ns() < end, !isCancelled() else {
@@ -51,6 +64,15 @@ private func run(_ command: String, in parent: String, _ cluster: String, isCanc
             _ = csys_wait(pid, true)
             return nil
         }
-        _ = csys_poll(nil, 0, 50)
+        var item = csys_poll_item(fd: sink, readable: false, writable: true)
+        _ = csys_poll(&item, 1, 50)
     }
+}
+
+/// Writes as much as fits. False when all is written or nobody reads it.
+private func write(_ rest: inout ArraySlice<UInt8>, to sink: Int32) -> Bool {
+    guard !rest.isEmpty else { return false }
+    let count = rest.withUnsafeBytes { csys_write(sink, $0.baseAddress, $0.count) }
+    if count > 0 { rest = rest.dropFirst(Int(count)) }
+    return !rest.isEmpty && (count > 0 || count == -Int64(csys_eagain()))
 }

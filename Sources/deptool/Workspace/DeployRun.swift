@@ -55,12 +55,14 @@ struct DeployRun {
             forgets: forgets, isRehearsal: isRehearsal,
             confirm: program.map(workspace.confirmation(by:)))
         let isJSON = isJSON
+        let notification = Notification(workspace)
         let deploy: Deploy
         do {
             deploy = try Deploy(
                 plan, store: workspace.store, access: ssh.access(screen, asks: !isJSON), options: options,
                 phrase: { $0.phrase }
             ) { host, event in
+                if case .ended(let result) = event { notification.note(host, result) }
                 guard isJSON else { return screen.show(host, event) }
                 if event.isWorthAnObject { JSONOutput.write(progressJSON(host, event)) }
             }
@@ -82,13 +84,16 @@ struct DeployRun {
                 screen.begin()
             }
             Interruption.handle { count in
-                guard count == 1 else { csys_exit(130) }
+                guard count == 1 else { return notification.leave() }
                 if !isJSON { screen.note("Giving up: hosts that were being changed roll back. Ctrl-C again leaves at once.") }
                 deploy.cancel()
             }
             // A confirmed deploy continues even if the terminal goes away.
             csys_ignore_hangup(true)
-            commit = try deploy.commit(root: ready.root, plan.isRepair ? .repair : kind, cluster: workspace.cluster, store: workspace.store)
+            let kind = plan.isRepair ? .repair : kind
+            commit = try deploy.commit(root: ready.root, kind, cluster: workspace.cluster, store: workspace.store)
+            if !isRehearsal { notification.begin(ready, kind, commit) }
+            Interruption.leaveWith { notification.leave() }
         } catch {
             deploy.abort()
             _ = await running
@@ -102,6 +107,10 @@ struct DeployRun {
         output.write(
             summaryJSON(commit: commit, exit: Self.status(results.map(\.result)), took: took),
             or: SummaryText(style: Terminal.style).render(results, took: took, next: next))
+        if case .nothing = next {
+            let status = Self.status(results.map(\.result))
+            await onOwnThread { notification.send(exit: status) }
+        }
         // The deploy is over, and nothing depends on this.
         try? workspace.store.repack()
         return results.map(\.result)

@@ -48,14 +48,15 @@ extension Workspace {
     }
 }
 
-/// Starts a shell command in the directory that holds the cluster's, with its output on standard error. Returns its process id,
-/// or a negative errno.
+/// Starts a shell command in the directory that holds the cluster's, with its output on standard error and nothing on
+/// standard input, or what can be read from `source`. Returns its process id, or a negative errno.
 func start(
-    _ command: String, in parent: String, _ cluster: String, _ spawn: (UnsafeRawPointer?, Int, Int, Int32, Int32, Int32) -> Int32
+    _ command: String, in parent: String, _ cluster: String, from source: Int32? = nil,
+    _ spawn: (UnsafeRawPointer?, Int, Int, Int32, Int32, Int32) -> Int32
 ) -> Int32 {
     let script = #"cd "$1" && export DEPTOOL_CLUSTER="$2" && exec sh -c "$3""#
     let arguments = ["sh", "-c", script, "sh", parent, cluster, command]
-    let input = csys_open_null()
+    let input = source.map(csys_duplicate) ?? csys_open_null()
     let outputs = [csys_duplicate(2), csys_duplicate(2)]
     defer { for descriptor in [input] + outputs where descriptor >= 0 { _ = csys_close(descriptor) } }
     return packed(arguments).withUnsafeBytes { spawn($0.baseAddress, $0.count, arguments.count, input, outputs[0], outputs[1]) }
