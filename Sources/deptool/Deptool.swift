@@ -25,7 +25,7 @@ struct Deptool: AsyncParsableCommand {
             InitCommand.self, PlanCommand.self, DiffCommand.self, CheckCommand.self, DeployCommand.self, UndoCommand.self,
             StatusCommand.self,
             VerifyCommand.self, LogCommand.self, SyncCommand.self, PingCommand.self,
-            ForgetCommand.self, SecretCommand.self, DoctorCommand.self, SelfCheckCommand.self,
+            HoldCommand.self, ForgetCommand.self, SecretCommand.self, DoctorCommand.self, SelfCheckCommand.self,
         ])
 }
 

@@ -19,7 +19,7 @@ import Testing
     /// A file's lines are those of the texts with these names.
     private func markdown(_ hosts: [HostPlan], orphans: [String] = [], lines: [String] = ["new"], limit: Int = 60_000) throws -> String {
         let plan = Plan(hosts: hosts, orphans: try orphans.map(hostname))
-        return PlanMarkdown(cluster: "prod", limit: limit).render(plan) { file -> FileDiff in
+        return PlanMarkdown(cluster: "prod", limit: limit, time: { "time \($0)" }).render(plan) { file -> FileDiff in
             .text(TextDiff(hunks: [hunk(lines)], added: lines.count, removed: 0))
         }
     }

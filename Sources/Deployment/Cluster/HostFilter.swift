@@ -22,6 +22,9 @@ package struct HostFilter: Sendable {
         patterns.isEmpty || patterns.contains { Self.matches(host.text, $0) }
     }
 
+    /// Whether the host is named, and not only matched by a pattern.
+    package func names(_ host: Hostname) -> Bool { patterns.contains(host.text) }
+
     /// Throws for names that match none of the hosts.
     package func check(_ known: [Hostname]) throws(ClusterError) {
         if known.isEmpty { throw .noHosts }

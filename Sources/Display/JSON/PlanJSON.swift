@@ -7,7 +7,13 @@ package func planJSON(_ plan: Plan, cluster: String) -> JSONValue {
     [
         "type": "plan", "cluster": .string(cluster), "hosts": .list(plan.hosts.map(json)),
         "orphans": .list(plan.orphans.map { .string($0.text) }),
+        "held": .list(plan.held.map { holdJSON($0, [("host", .string($0.host.text))]) }),
     ]
+}
+
+/// A hold as JSON, behind other members.
+func holdJSON(_ hold: Hold, _ members: [(key: String, value: JSONValue)] = []) -> JSONValue {
+    .object(members + [("until", .number(hold.until)), ("author", .string(hold.author)), ("reason", .string(hold.reason))])
 }
 
 private func json(_ plan: HostPlan) -> JSONValue {

@@ -7,7 +7,7 @@ package func statusJSON(_ hosts: [HostStatus], cluster: String) -> JSONValue {
         [
             "host": .string(host.host.text), "commit": JSONValue(host.deployed?.id.hex),
             "time": host.deployed.map { .number($0.time) } ?? .null, "author": JSONValue(host.deployed?.author.text),
-            "in_tree": .bool(host.isInTree),
+            "in_tree": .bool(host.isInTree), "held": host.hold.map { holdJSON($0) } ?? .null,
             "changes": .list(host.changed.map { ["app": .string($0.app.text), "change": .string($0.word)] }),
         ]
     }

@@ -9,8 +9,11 @@ import Planning
 package struct PlanMarkdown {
     private let cluster: String
     private let limit: Int
+    private let time: (Int64) -> String
 
-    package init(cluster: String, limit: Int = 60_000) {
+    /// `time` formats seconds since the epoch.
+    package init(cluster: String, limit: Int = 60_000, time: @escaping (Int64) -> String) {
+        self.time = time
         self.cluster = cluster
         self.limit = limit
     }
@@ -25,7 +28,9 @@ package struct PlanMarkdown {
     package func render<Problem: Error>(
         _ plan: Plan, diff: (ChangedFile) throws(Problem) -> FileDiff
     ) throws(Problem) -> String {
-        guard !plan.hosts.isEmpty || !plan.orphans.isEmpty else {
+        let heldText = HoldText(time: time).leftOut(plan.held)
+        let held = heldText.isEmpty ? "" : "\n" + fenced(String(heldText.drop { $0.isNewline }), "text")
+        guard !plan.hosts.isEmpty || !plan.orphans.isEmpty || !held.isEmpty else {
             return "Nothing to do: every host of cluster \(code(cluster)) runs what the config tree says.\n"
         }
         var groups: [Group] = []
@@ -45,6 +50,7 @@ package struct PlanMarkdown {
             var text = heading
             for group in groups { text += "\n" + section(group, hasLines: hasLines, hasSteps: hasSteps, isOpen: groups.count == 1) }
             if !orphans.isEmpty { text += "\n" + fenced(String(orphans.drop { $0.isNewline }), "text") }
+            text += held
             if !hasLines { text += "\nThe plan is too long for this place. `deptool plan` and `deptool diff` show all of it.\n" }
             if text.utf8.count <= limit { return text }
         }

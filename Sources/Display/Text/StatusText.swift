@@ -12,13 +12,18 @@ package struct HostStatus {
     /// Whether its `host.json` also differs.
     package var hasNewOptions: Bool
     package var isInTree: Bool
+    /// Why the host is left as it is for a while, if it is.
+    package var hold: Hold?
 
-    package init(host: Hostname, deployed: Commit?, changed: [AppChange], hasNewOptions: Bool = false, isInTree: Bool) {
+    package init(
+        host: Hostname, deployed: Commit?, changed: [AppChange], hasNewOptions: Bool = false, isInTree: Bool, hold: Hold? = nil
+    ) {
         self.host = host
         self.deployed = deployed
         self.changed = changed
         self.hasNewOptions = hasNewOptions
         self.isInTree = isInTree
+        self.hold = hold
     }
 }
 
@@ -51,6 +56,7 @@ package struct StatusText {
                 text += "new host"
             }
             return text + (host.isInTree ? "" : "not in the config tree any more, but still deployed") + "\n"
+                + (host.hold.map { "    " + style.changed(HoldText(time: time).phrase($0)) + "\n" } ?? "")
         }.joined()
     }
 

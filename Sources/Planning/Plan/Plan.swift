@@ -6,6 +6,8 @@ package struct Plan: Hashable, Sendable {
     package var hosts: [HostPlan]
     /// Deployed hosts that are no longer in the config tree.
     package var orphans: [Hostname]
+    /// Hosts with changes that are left out, since they are held.
+    package var held: [Hold] = []
 
     package init(hosts: [HostPlan], orphans: [Hostname] = []) {
         self.hosts = hosts

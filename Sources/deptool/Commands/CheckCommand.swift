@@ -17,13 +17,16 @@ struct CheckCommand: AsyncParsableCommand {
     @OptionGroup var cluster: PlanArgument
     @OptionGroup var limit: LimitOption
     @OptionGroup var ssh: SSHOptions
+    @OptionGroup var held: HeldOption
     @OptionGroup var rendering: RenderOption
     @OptionGroup var output: OutputOption
     @Flag(help: "Continue without hosts that cannot be reached.")
     var skipUnreachable = false
 
     func run() async throws {
-        let run = DeployRun(ssh: ssh, output: output, asks: false, skipsUnreachable: skipUnreachable, isRehearsal: true)
+        let run = DeployRun(
+            ssh: ssh, output: output, limit: limit, includesHeld: held.held, asks: false, skipsUnreachable: skipUnreachable,
+            isRehearsal: true)
         if let ready = try PreparedPlan(cluster.dir, limit, Safety()) { return try await run.run { ready } }
         let workspace = try cluster.workspace()
         try rendering.render(workspace)

@@ -38,7 +38,7 @@ struct DeployCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let run = DeployRun(ssh, flags, forgets: removeHost != nil, isPlanOnly: planOnly)
+        let run = DeployRun(ssh, limit, flags, forgets: removeHost != nil, isPlanOnly: planOnly)
         if let ready = try PreparedPlan(cluster.dir, limit, safety.safety) {
             guard removeHost == nil else { throw CommandError("`--remove-host` does not go with a plan file") }
             guard !repair else {

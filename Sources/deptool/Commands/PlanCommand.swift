@@ -17,6 +17,7 @@ struct PlanCommand: ParsableCommand {
     @OptionGroup var cluster: PlanArgument
     @OptionGroup var limit: LimitOption
     @OptionGroup var safety: SafetyOptions
+    @OptionGroup var held: HeldOption
     @OptionGroup var rendering: RenderOption
     @OptionGroup var output: OutputOption
     @OptionGroup var exit: ExitCodeOption
@@ -33,12 +34,13 @@ struct PlanCommand: ParsableCommand {
     }
 
     func run() throws {
-        let planned = try PreparedPlan(cluster.dir, limit, safety.safety) ?? fromTree()
+        var planned = try PreparedPlan(cluster.dir, limit, safety.safety) ?? fromTree()
+        if !held.held { planned = try planned.leavingOutHeld(limit) }
         let (plan, workspace) = (planned.plan, planned.workspace)
         if let out { try planned.write(to: out, safety.safety) }
         if format == .markdown {
             let text = try complaining { () throws(StoreError) in
-                try PlanMarkdown(cluster: workspace.cluster).render(plan) { file throws(StoreError) in
+                try PlanMarkdown(cluster: workspace.cluster, time: localTime).render(plan) { file throws(StoreError) in
                     try workspace.store.fileDiff(old: file.old?.id, new: file.new?.id, path: file.path)
                 }
             }
@@ -46,7 +48,7 @@ struct PlanCommand: ParsableCommand {
         } else {
             output.write(
                 planJSON(plan, cluster: workspace.cluster),
-                or: plan.isEmpty ? nothingToDo(workspace, plan) : PlanText(style: Terminal.style).render(plan))
+                or: planText(workspace, plan, orSay: nothingToDo))
         }
         try exit.leave(!plan.isEmpty)
     }
@@ -59,6 +61,13 @@ struct PlanCommand: ParsableCommand {
             workspace: workspace,
             plan: try workspace.plan(root, limit.filter, safety: safety.safety, hostKeys: HostKeys(configuration: sshConfig)), root: root)
     }
+}
+
+/// The plan for a person; what `nothing` says if there is nothing to do.
+func planText(_ workspace: Workspace, _ plan: Plan, orSay nothing: (Workspace, Plan) -> String) -> String {
+    let leftOut = HoldText(time: localTime).leftOut(plan.held)
+    if plan.isEmpty { return leftOut.isEmpty ? nothing(workspace, plan) : String(leftOut.dropFirst()) }
+    return PlanText(style: Terminal.style).render(plan) + leftOut
 }
 
 /// The message when every host matches the config tree.

@@ -50,13 +50,14 @@ extension Workspace {
             let hosts =
                 try ClusterReader(store).hosts(in: root).map(\.host).filter(filter.includes).map { ($0, true) }
                 + plan.orphans.map { ($0, false) }
+            let holds = Dictionary(try Holds(store: store).current().map { ($0.host, $0) }) { first, _ in first }
             let plans = Dictionary(plan.hosts.map { ($0.host, $0) }) { first, _ in first }
             return try hosts.sorted { $0.0 < $1.0 }.map { host, isInTree in
                 let commit = try store.deployedCommit(host)
                 return HostStatus(
                     host: host, deployed: try commit.map { try store.commitInfo($0) },
                     changed: plans[host]?.changes ?? [], hasNewOptions: plans[host]?.hasNewOptions ?? false,
-                    isInTree: isInTree)
+                    isInTree: isInTree, hold: holds[host])
             }
         }
     }

@@ -27,7 +27,7 @@ struct UndoCommand: AsyncParsableCommand {
 
     func run() async throws {
         let workspace = try cluster.workspace()
-        let run = DeployRun(ssh, flags, kind: .undo, isPlanOnly: planOnly)
+        let run = DeployRun(ssh, limit, flags, kind: .undo, isPlanOnly: planOnly)
         try await run.run(nothing: { _, _ in "Nothing to do: the hosts run that already.\n" }) {
             try workspace.complaining {
                 let commit = try to.map { try workspace.store.commit(named: $0) }

@@ -14,6 +14,7 @@ struct DeployFlags: ParsableArguments {
         help: ArgumentHelp(
             "Run this command here while all hosts wait, and keep the new state only if it succeeds.", valueName: "command"))
     var confirmWith: String?
+    @OptionGroup var held: HeldOption
     @OptionGroup var output: OutputOption
 
     func validate() throws {
@@ -22,9 +23,13 @@ struct DeployFlags: ParsableArguments {
 }
 
 extension DeployRun {
-    init(_ ssh: SSHOptions, _ flags: DeployFlags, kind: HistoryEntry.Kind = .deploy, forgets: Bool = false, isPlanOnly: Bool) {
+    init(
+        _ ssh: SSHOptions, _ limit: LimitOption, _ flags: DeployFlags, kind: HistoryEntry.Kind = .deploy, forgets: Bool = false,
+        isPlanOnly: Bool
+    ) {
         self.init(
-            ssh: ssh, output: flags.output, asks: !flags.noConfirm, skipsUnreachable: flags.skipUnreachable,
+            ssh: ssh, output: flags.output, limit: limit, includesHeld: flags.held.held, asks: !flags.noConfirm,
+            skipsUnreachable: flags.skipUnreachable,
             connectsEarly: !flags.noPreconnect, confirmWith: flags.confirmWith, kind: kind, forgets: forgets, isPlanOnly: isPlanOnly)
     }
 }

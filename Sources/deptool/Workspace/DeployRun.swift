@@ -10,6 +10,9 @@ import Planning
 struct DeployRun {
     let ssh: SSHOptions
     let output: OutputOption
+    let limit: LimitOption
+    /// Whether to change hosts that are held.
+    let includesHeld: Bool
     var asks = true
     var skipsUnreachable = false
     var connectsEarly = true
@@ -31,12 +34,13 @@ struct DeployRun {
     ) async throws {
         while true {
             var ready = try await plan()
+            if !includesHeld { ready = try ready.leavingOutHeld(limit) }
             let program = isRehearsal ? nil : try ready.workspace.confirmProgram(confirmWith)
             if program != nil { ready.plan = ready.plan.confirmedByProgram() }
             let (plan, workspace) = (ready.plan, ready.workspace)
             output.write(
                 planJSON(plan, cluster: workspace.cluster),
-                or: plan.isEmpty ? nothing(workspace, plan) : PlanText(style: Terminal.style).render(plan))
+                or: planText(workspace, plan, orSay: nothing))
             if plan.hosts.isEmpty || isPlanOnly { return }
             if !isJSON { Terminal.write("\n") }
             let results = try await carryOut(ready, program)

@@ -1,0 +1,105 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Hosts that are left as they are for a while.
+    @Suite final class HoldTests {
+        let site: Site
+        let cluster: Cluster
+
+        init() throws {
+            site = try Site()
+            cluster = try Cluster(site)
+            for host in ["web1", "web2"] { try cluster.write("\(host)/app/conf", "old\n") }
+        }
+
+        private func hold(_ arguments: String..., code: Int32 = 0) throws -> Output {
+            try Program([Tools.deptool, "hold"] + arguments, in: cluster.directory, environment: cluster.environment).finish().require(code)
+        }
+
+        @Test func `a held host is left out of everything, until it is released or included`() throws {
+            let hosts = try site.boot(["web1", "web2"])
+            try cluster.deploy().require(0)
+            for host in ["web1", "web2"] { try cluster.write("\(host)/app/conf", "new\n") }
+            let held = try hold("web2", "--for", "8h", "--because", "a new \"disk\" # 100%").text
+            let phrase = held.dropFirst("web2  ".count).dropLast()
+            #expect(held.hasPrefix("web2  held until 20") && held.hasSuffix(" by Ann: a new \"disk\" # 100%\n"), "\(held)")
+            #expect(try hold().text == held)
+            let leftOut = "\nLeft out (`--held` includes them):\n    web2, \(phrase)\n"
+            let plan = "web1\n    update app\n        ~ conf\n"
+            #expect(try cluster.deptool("plan").require(0).text == plan + leftOut)
+            #expect(try cluster.deptool("status").text.contains("undeployed changes: ~ app\n    \(phrase)\n"))
+            let check = try cluster.deptool("check", "--ssh-config", cluster.sshConfiguration).require(0)
+            #expect(check.text.hasPrefix(plan + leftOut) && !check.text.contains("web2: connecting"), "\(check)")
+            // A pattern leaves it out, a name is a mistake.
+            #expect(try cluster.deptool("plan", "--limit", "web*").require(0).text == plan + leftOut)
+            for command in [["plan"], ["deploy", "--no-confirm"], ["check"]] {
+                let output = try Program(
+                    [Tools.deptool] + command + ["--limit", "web2"], in: cluster.directory, environment: cluster.environment
+                ).finish().require(1)
+                #expect(
+                    output.errors == "Error: web2 is \(phrase)\n`--held` goes on, and `deptool hold --release web2` ends it.\n", "\(output)"
+                )
+            }
+            #expect(try cluster.deptool("plan", "--limit", "web2", "--held").require(0).text == "web2\n    update app\n        ~ conf\n")
+            // A plan from before is carried out as a whole or not at all.
+            try cluster.deptool("plan", "--held", "--out", "all.plan").require(0)
+            #expect(try cluster.deploy("all.plan").require(1).errors.hasPrefix("Error: web2 is held until "))
+            try cluster.deploy().require(0)
+            #expect(try hosts.map { try $0.read("/var/lib/deptool/apps/app/current/conf") } == ["new\n", "old\n"])
+            // Only held hosts differ: nothing to do, and it says which.
+            let rest = try cluster.deptool("plan", "--exit-code").require(0)
+            #expect(rest.text == leftOut.dropFirst())
+            let schema = try Schema()
+            let object = try #require(schema.objects(cluster.deptool("plan", "--json").text).first)
+            let rows = try #require(object["held"] as? [[String: Any]])
+            #expect(rows.count == 1 && rows[0]["host"] as? String == "web2" && rows[0]["author"] as? String == "Ann", "\(rows)")
+            #expect(try schema.objects(cluster.deptool("status", "--json").text).count == 1)
+            #expect(try cluster.deptool("plan", "--format", "markdown").text.contains("    web2, \(phrase)\n"))
+            // Repairs and undo leave it out as well.
+            for host in hosts { try host.run("echo edited >/var/lib/deptool/apps/app/current/conf") }
+            let repair = try cluster.deploy("--repair").require(0)
+            #expect(repair.text.contains(leftOut), "\(repair)")
+            try cluster.deptool("undo", "--no-confirm", "--limit", "*", "--ssh-config", cluster.sshConfiguration).require(0)
+            #expect(try hosts[1].read("/var/lib/deptool/apps/app/current/conf") == "edited\n")
+            try cluster.deploy("--held").require(0)
+            #expect(try hosts[1].read("/var/lib/deptool/apps/app/current/conf") == "new\n")
+            #expect(try hold("--release", "web*").text == "web2 is no longer held.\n")
+            #expect(try hold().text == "No host is held.\n")
+            #expect(try cluster.run("git config --file .deptool/config --get deptool.holds || echo none") == "none\n")
+        }
+
+        @Test func `a hold ends by itself, and the last one of a host counts`() throws {
+            _ = try hold("web1,web2", "--for", "1m", "--because", "first")
+            _ = try hold("web1", "--for", "52w", "--because", "second")
+            #expect(try hold().text.split(separator: "\n").map { $0.suffix(6) } == ["second", ": first"].map { $0.suffix(6) })
+            let past = Int(Date().timeIntervalSince1970) - 1
+            try cluster.run("git config --file .deptool/config deptool.holds \"$(printf 'web1\\t\(past)\\tAnn\\tover')\"")
+            #expect(try hold().text == "No host is held.\n")
+            #expect(try cluster.deptool("plan").require(0).text.contains("Left out") == false)
+        }
+
+        @Test func `what makes no sense is an error, and holds nothing`() throws {
+            for period in ["", "8", "h", "0h", "-1h", "8x", "1.5h", "999999999999999999999h", "366d", "53w", "8 h", "٣h"] {
+                _ = try hold("web1", "--for", period, "--because", "x", code: 1)
+            }
+            for reason in ["", " ", "two\nlines", "a\ttab", "\u{1b}[31mred", String(repeating: "x", count: 501)] {
+                _ = try hold("web1", "--for", "1h", "--because", reason, code: 1)
+            }
+            #expect(
+                try hold("wbe1", "--for", "1h", "--because", "x", code: 1).errors.hasPrefix(
+                    "Error: no host matches 'wbe1'\nDid you mean 'web1'?"))
+            #expect(try hold("--release", "web1", code: 1).errors == "Error: no held host matches 'web1'\nNo host is held.\n")
+            for arguments in [["web1"], ["web1", "--for", "1h"], ["--for", "1h"], ["--release"], ["--release", "web1", "--for", "1h"]] {
+                _ = try Program([Tools.deptool, "hold"] + arguments, in: cluster.directory, environment: cluster.environment).finish()
+                    .require(1)
+            }
+            #expect(try hold().text == "No host is held.\n")
+            // A hold that cannot be understood lets nobody deploy.
+            for text in ["web1", "web1\\tsoon\\tAnn\\tx", "we b\\t1\\tAnn\\tx", "web1\\t1\\tAnn"] {
+                try cluster.run("git config --file .deptool/config deptool.holds \"$(printf '\(text)')\"")
+                #expect(try cluster.deploy().require(1).errors.hasPrefix("Error: cannot understand which hosts are held: '"))
+            }
+        }
+    }
+}
