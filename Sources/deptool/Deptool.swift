@@ -22,7 +22,7 @@ struct Deptool: AsyncParsableCommand {
             """,
         version: versionText,
         subcommands: [
-            InitCommand.self, PlanCommand.self, DiffCommand.self, CheckCommand.self, DeployCommand.self, UndoCommand.self,
+            InitCommand.self, PlanCommand.self, DiffCommand.self, CheckCommand.self, DeployCommand.self, EditCommand.self, UndoCommand.self,
             StatusCommand.self,
             VerifyCommand.self, LogCommand.self, SyncCommand.self, PingCommand.self,
             HoldCommand.self, ForgetCommand.self, SecretCommand.self, DoctorCommand.self, SelfCheckCommand.self,
@@ -54,7 +54,7 @@ enum Main {
         do {
             try checkCommand(arguments)
             var command = try Deptool.parseAsRoot(arguments)
-            isDeploy = command is DeployCommand || command is UndoCommand
+            isDeploy = command is DeployCommand || command is EditCommand || command is UndoCommand
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
             return (0, isDeploy)
         } catch let complaint as CommandError {

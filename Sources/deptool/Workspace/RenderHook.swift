@@ -15,6 +15,14 @@ extension Workspace {
         }
     }
 
+    /// Fails if a hook renders the config tree, and so would undo an edit of it.
+    func checkNotRendered() throws {
+        guard !cluster.contains("\n"), let hook = try complaining({ try store.configuration(renderKey) }) else { return }
+        throw CommandError(
+            "the render hook `\(visible(hook))` makes the config tree, and would undo the edit",
+            "Edit what it renders from; `--no-render` edits the config tree as it is.")
+    }
+
     /// The command that allows a hook.
     private func allowing(_ hook: String) -> String {
         let command = visible(hook) == hook ? quoted(hook) : "COMMAND"

@@ -63,11 +63,14 @@ struct Workspace {
         return "/" + parts.dropLast().joined(separator: "/")
     }
 
-    /// Imports the config tree into the store.
-    func importTree() throws -> ObjectID {
+    /// Whether the cluster has a directory of this name.
+    func hasDirectory(_ name: String) -> Bool { Self.isDirectory("\(directory)/\(name)") }
+
+    /// Imports the config tree into the store, and warns of probable mistakes.
+    func importTree(quietly: Bool = false) throws -> ObjectID {
         try checkPlace()
         do {
-            return try store.importCluster(at: directory) { Terminal.complain("warning: \(visible($0.phrase))\n") }
+            return try store.importCluster(at: directory) { if !quietly { Terminal.complain("warning: \(visible($0.phrase))\n") } }
         } catch {
             throw CommandError(error.phrase, error.explanation)
         }

@@ -1,0 +1,141 @@
+import ArgumentParser
+import CSystem
+import Deployment
+import Git
+import Model
+import Planning
+
+struct EditCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "edit", abstract: "Edit a file of the config tree, and deploy what that changes.",
+        discussion: """
+            Edit opens the file in `$VISUAL`, `$EDITOR` or vi. Then it goes on like deploy, with the hosts that the edit changes: \
+            the file's own, or all that share it by symlinks. Without a change, or if the editor fails, it ends.
+
+            Example: `deptool edit web1/nginx/nginx.conf`
+            """)
+
+    @Argument(
+        help: "The file: its path, or its path in the default cluster, as in 'web1/nginx/nginx.conf'. It may be new.", completion: .file())
+    var file: String
+    @OptionGroup var ssh: SSHOptions
+    @OptionGroup var safety: SafetyOptions
+    @OptionGroup var rendering: RenderOption
+    @OptionGroup var flags: DeployFlags
+    @Flag(help: "Show the plan and stop, as `deptool plan` does.")
+    var planOnly = false
+
+    func run() async throws {
+        let edited = try EditedFile(file)
+        let workspace = edited.workspace
+        if !rendering.noRender { try workspace.checkNotRendered() }
+        // A tree with a mistake can be edited, too: that may be why.
+        let before = try? workspace.complaining { try ClusterReader(workspace.store).hosts(in: workspace.importTree(quietly: true)) }
+        let content = edited.content
+        guard try edited.edit() else {
+            throw CommandError(
+                "the editor failed, so nothing was planned",
+                edited.content == content ? nil : "It saved \(edited.shown) before; `deptool plan` shows what that changes.")
+        }
+        guard edited.content != content else { return Terminal.write("\(edited.shown) is unchanged.\n") }
+        let limit = try LimitOption.parse(["--limit", edited.host.text])
+        try await DeployRun(ssh, limit, flags, isPlanOnly: planOnly).run {
+            let root = try workspace.importTree()
+            let after = try workspace.complaining { try ClusterReader(workspace.store).hosts(in: root) }
+            let changed = before.map { before in after.filter { now in !before.contains { $0 == now } }.map(\.host) } ?? [edited.host]
+            let hosts = changed.isEmpty ? [edited.host] : changed
+            let plan = try workspace.plan(root, HostFilter(hosts.map(\.text)), safety: safety.safety)
+            return PreparedPlan(workspace: workspace, plan: plan, root: root)
+        }
+    }
+}
+
+/// A file of a config tree, to be edited.
+private struct EditedFile {
+    let workspace: Workspace
+    let host: Hostname
+    /// As typed.
+    let shown: String
+    private let path: String
+    /// The directories that are missing, the outermost first.
+    private let missing: [String]
+
+    /// Finds the file in the clusters of the store, or in the default one.
+    init(_ typed: String) throws {
+        shown = visible(typed)
+        let store = try Workspace.storeOnly()
+        let full = absolute(typed, in: workingDirectory())
+        let inside = try Workspace.clusters(of: store).first { full.hasPrefix($0.directory + "/") }
+        workspace = try inside ?? Workspace(directory: nil)
+        path = inside == nil && !typed.hasPrefix("/") ? absolute(typed, in: workspace.directory) : full
+        guard path.hasPrefix(workspace.directory + "/") else {
+            throw CommandError(
+                "\(shown) is not in \(visible(workspace.directory))",
+                "Name a file of the config tree, as in `deptool edit web1/nginx/nginx.conf`.")
+        }
+        let parts = path.dropFirst(workspace.directory.count + 1).split(separator: "/").map(String.init)
+        guard let host = parts.first.flatMap({ Hostname($0) }), workspace.hasDirectory(parts[0]) else {
+            throw CommandError(
+                "there is no host '\(visible(parts.first ?? ""))' in \(visible(workspace.directory))",
+                "Make the directory of a new host first.")
+        }
+        self.host = host
+        guard parts.count > 2 && AppName(parts[1]) != nil || parts.count == 2 && parts[1] == HostOptions.fileName else {
+            throw CommandError(
+                "\(shown) is no file of an app, and not \(HostOptions.fileName)",
+                "Its path has a host, an app, and a file in it, as in 'web1/nginx/nginx.conf'.")
+        }
+        guard !isDirectory(path) else { throw CommandError("\(shown) is a directory", "Name a file in it.") }
+        var directory = workspace.directory
+        var missing: [String] = []
+        for part in parts.dropLast() {
+            directory += "/" + part
+            if !isDirectory(directory) { missing.append(directory) }
+        }
+        self.missing = missing
+    }
+
+    /// Nil if there is no file that can be read. A symlink's is that of what it leads to.
+    var content: [UInt8]? {
+        let descriptor = csys_open_followed(path)
+        guard descriptor >= 0 else { return nil }
+        defer { csys_close(descriptor) }
+        var bytes: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = csys_read(descriptor, &piece, piece.count)
+            guard count > 0 else { return count == 0 ? bytes : nil }
+            bytes += piece[..<Int(count)]
+        }
+    }
+
+    /// Runs the editor in the foreground; false if it failed. Directories of a new file that was not saved go again.
+    func edit() throws -> Bool {
+        for directory in missing {
+            let made = csys_make_directory_plain(directory)
+            guard made == 0 else { throw CommandError("cannot create \(visible(directory)): \(String(cString: csys_strerror(-made)))") }
+        }
+        defer { for directory in missing.reversed() { _ = csys_rmdir(directory) } }
+        let editor = environment("VISUAL") ?? environment("EDITOR") ?? "vi"
+        // As Git does: the variable may have arguments.
+        let arguments = ["sh", "-c", editor + #" "$@""#, editor, path]
+        Terminal.flush()
+        let descriptors = [csys_duplicate(0), csys_duplicate(1), csys_duplicate(2)]
+        defer { for descriptor in descriptors where descriptor >= 0 { _ = csys_close(descriptor) } }
+        // Ctrl-C belongs to the editor.
+        return try Interruption.handled(by: { _ in }) {
+            let pid = packed(arguments).withUnsafeBytes {
+                csys_spawn_foreground($0.baseAddress, $0.count, arguments.count, descriptors[0], descriptors[1], descriptors[2])
+            }
+            guard pid > 0 else { throw CommandError("cannot run \(visible(editor)): \(String(cString: csys_strerror(-pid)))") }
+            return csys_wait(pid, true) == 0
+        }
+    }
+}
+
+/// Whether there is a directory, directly or through a symlink.
+private func isDirectory(_ path: String) -> Bool {
+    let descriptor = csys_open_directory(path)
+    if descriptor >= 0 { csys_close(descriptor) }
+    return descriptor >= 0
+}

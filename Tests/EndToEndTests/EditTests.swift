@@ -1,0 +1,123 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Editing a file of the tree and deploying it at once.
+    @Suite final class EditTests {
+        let site: Site
+        let cluster: Cluster
+
+        init() throws {
+            site = try Site()
+            cluster = try Cluster(site)
+            try cluster.write("web1/app/conf", "old\n")
+            try cluster.write("web2/app/conf", "old\n")
+        }
+
+        /// Runs `edit` with an editor that does this to the file `$1`.
+        private func edit(
+            _ file: String, _ script: String, _ more: [String] = ["--plan-only"], in directory: String = "",
+            on console: Program.Console = .pipes
+        ) throws -> Program {
+            try cluster.write(outside: "editor", "set -e; \(script)\n")
+            let environment = cluster.environment.merging(["EDITOR": "sh '\(cluster.directory)/editor'"]) { $1 }
+            return try Program(
+                [Tools.deptool, "edit", file, "--ssh-config", cluster.sshConfiguration] + more, in: cluster.directory + directory,
+                environment: environment, console: console)
+        }
+
+        private let change = "echo new >\"$1\""
+
+        @Test func `the edited file is deployed to its host after the prompt, and to no other`() throws {
+            let hosts = try site.boot(["web1", "web2"])
+            try cluster.deploy().require(0)
+            try cluster.write("web2/app/conf", "not yet\n")
+            let program = try edit("web1/app/conf", change, [], on: .terminal)
+            try program.expect("    update app\n")
+            try program.expect("Apply to 1 host in cluster 'prod'? [y/N/d] ")
+            program.type(line: "y")
+            try program.finish().require(0)
+            #expect(try hosts.map { try $0.read("/var/lib/deptool/apps/app/current/conf") } == ["new\n", "old\n"])
+        }
+
+        @Test func `paths are as typed, with the cluster or without, from anywhere`() throws {
+            for (path, directory) in [
+                ("web1/app/conf", ""), ("prod/web1/app/conf", ""), ("./prod/../prod/web1/app/conf", ""), ("conf", "/prod/web1/app"),
+                ("../app/conf", "/prod/web1/app"), ("\(cluster.directory)/prod/web1/app/conf", "/prod"), ("web1/app/conf", "/prod"),
+                ("web1/app/./conf", ""),
+            ] {
+                try cluster.write("web1/app/conf", "old\n")
+                let output = try edit(path, change, in: directory).finish().require(0)
+                #expect(output.text == "web1 (new host)\n    add app\n        + conf\n", "\(path): \(output)")
+                #expect(try cluster.read("web1/app/conf") == "new\n")
+            }
+        }
+
+        @Test func `an unchanged file and a failing editor plan nothing`() throws {
+            #expect(try edit("prod/web1/app/conf", "touch \"$1\"").finish().require(0).text == "prod/web1/app/conf is unchanged.\n")
+            #expect(
+                try edit("web1/app/conf", "exit 1").finish().require(1)
+                    == Output(code: 1, text: "", errors: "Error: the editor failed, so nothing was planned\n"))
+            let killed = try edit("web1/app/conf", "\(change); kill -9 $$").finish().require(1)
+            #expect(
+                killed.errors.hasSuffix(
+                    "Error: the editor failed, so nothing was planned\nIt saved web1/app/conf before; `deptool plan` shows what that changes.\n"
+                ),
+                "\(killed)")
+            // A new file that is not saved leaves nothing.
+            for script in ["true", "exit 3"] {
+                _ = try edit("web1/new/deep/er/conf", script).finish()
+                #expect(try cluster.run("ls prod/web1") == "app\n")
+            }
+            let missing = try Program(
+                [Tools.deptool, "edit", "web1/app/conf"], in: cluster.directory,
+                environment: cluster.environment.merging(["VISUAL": "/none/editor", "EDITOR": "true"]) { $1 }
+            ).finish().require(1)
+            #expect(missing.errors.hasSuffix("Error: the editor failed, so nothing was planned\n"), "\(missing)")
+        }
+
+        @Test func `a new file, a new app and the host's own file can be edited, also in a tree with a mistake`() throws {
+            #expect(try edit("web1/new/deep/er/conf", change).finish().require(0).text.contains("    add new\n        + deep/er/conf\n"))
+            try edit("web1/host.json", "echo '{}' >\"$1\"").finish().require(0)
+            #expect(try cluster.read("web1/host.json") == "{}\n")
+            try cluster.write("web2/app/manifest.json", "{")
+            #expect(try edit("web2/app/manifest.json", "echo '{}' >\"$1\"").finish().require(0).text.hasPrefix("web2 (new host)\n"))
+            let mistake = try edit("web2/app/manifest.json", "echo '[]' >\"$1\"").finish().require(1)
+            #expect(mistake.errors.hasPrefix("Error: web2/app/manifest.json:1: "), "\(mistake)")
+            #expect(try cluster.read("web2/app/manifest.json") == "[]\n")
+        }
+
+        @Test func `a shared file goes to all hosts that have it`() throws {
+            try cluster.write(outside: "shared/conf", "old\n")
+            for host in ["web1", "web2"] { try cluster.run("ln -s ../../../shared/conf prod/\(host)/app/shared") }
+            try cluster.write("web3/app/conf", "apart\n")
+            let output = try edit("web2/app/shared", change).finish().require(0)
+            #expect(
+                output.text.contains("web1 (new host)") && output.text.contains("web2 (new host)") && !output.text.contains("web3"),
+                "\(output)")
+            #expect(try cluster.run("cat shared/conf; readlink prod/web2/app/shared") == "new\n../../../shared/conf\n")
+        }
+
+        @Test func `what is no file of a host is an error before the editor runs`() throws {
+            let none = "Error: there is no host "
+            for (path, problem) in [
+                ("web9/app/conf", none + "'web9' in "), ("web1", "Error: web1 is no file of an app"),
+                ("web1/README", "Error: web1/README is no file of an app"),
+                ("web1/app", "Error: web1/app is no file of an app"), ("web1/a b/c", "Error: web1/a b/c is no file of an app"),
+                ("/etc/passwd", "Error: /etc/passwd is not in "), ("../../etc/passwd", "Error: ../../etc/passwd is not in "),
+                ("web1/app/../../../x", "Error: web1/app/../../../x is not in "), ("", "Error: "), ("-x y/\u{1b}[31m/z", "Error: "),
+            ] {
+                let output = try edit(path, "touch '\(cluster.directory)/ran'").finish().require(1)
+                #expect(output.errors.hasPrefix(problem), "\(path): \(output)")
+                #expect(!output.errors.contains("\u{1b}"))
+            }
+            try cluster.write("web1/app/d/x", "")
+            #expect(try edit("web1/app/d", "true").finish().require(1).errors.hasPrefix("Error: web1/app/d is a directory\n"))
+            try cluster.deptool("init", "--render", "make prod").require(0)
+            let rendered = try edit("web1/app/conf", "touch '\(cluster.directory)/ran'").finish().require(1)
+            #expect(rendered.errors.hasPrefix("Error: the render hook `make prod` makes the config tree, and would undo the edit\n"))
+            #expect(try cluster.run("ls").contains("ran") == false)
+            #expect(try edit("web1/app/conf", change, ["--plan-only", "--no-render"]).finish().require(0).text.contains("+ conf"))
+        }
+    }
+}
