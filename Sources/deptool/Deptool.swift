@@ -24,7 +24,7 @@ struct Deptool: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, PlanCommand.self, DiffCommand.self, CheckCommand.self, DeployCommand.self, EditCommand.self, UndoCommand.self,
             StatusCommand.self,
-            VerifyCommand.self, LogCommand.self, SyncCommand.self, PingCommand.self,
+            VerifyCommand.self, LogCommand.self, LogsCommand.self, SyncCommand.self, PingCommand.self,
             HoldCommand.self, ForgetCommand.self, SecretCommand.self, DoctorCommand.self, SelfCheckCommand.self,
         ])
 }

@@ -133,7 +133,7 @@ package struct ClusterReader {
     }
 
     /// The content of a unit file; nil if the store lacks it.
-    private func unitFile(_ file: FileEntry) throws(ClusterError) -> [UInt8]? {
+    func unitFile(_ file: FileEntry) throws(ClusterError) -> [UInt8]? {
         do throws(StoreError) {
             return try store.blob(file.id, limit: Self.manifestLimit)
         } catch {

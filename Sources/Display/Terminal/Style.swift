@@ -18,6 +18,8 @@ package struct Style: Sendable {
     func changed(_ text: String) -> String { paint(text, "33") }
     func heading(_ text: String) -> String { paint(text, "1") }
     func faint(_ text: String) -> String { paint(text, "2") }
+    /// A host's name in one of six colours, by its number.
+    func host(_ text: String, _ number: Int) -> String { paint(text, "\(31 + (number + 1) % 6)") }
     package func bad(_ text: String) -> String { paint(text, "1;31") }
 }
 

@@ -1,0 +1,146 @@
+import ArgumentParser
+import CSystem
+import Deployment
+import Display
+import Git
+import Model
+import Planning
+import SSH
+
+struct LogsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "logs", abstract: "Show the journal of a unit or an app on all its hosts, in one stream.",
+        discussion: """
+            Logs reads the hosts' journals over SSH, as root like a deploy, and changes nothing. With `-f`, it shows new lines \
+            as they come, until Ctrl-C, and connects again to a host that goes away.
+
+            Example: `deptool logs web1 web2 nginx.service -f`
+            """)
+
+    @Argument(
+        help: ArgumentHelp(
+            "Hosts, if not all, then a unit such as 'nginx.service', or an app, which stands for its units.",
+            valueName: "host> ... <unit|app"),
+        completion: Complete.hosts)
+    var words: [String]
+    @Flag(name: .shortAndLong, help: "Show new lines as they come.")
+    var follow = false
+    @Option(
+        help: ArgumentHelp(
+            "Show lines from this time on: 'deploy' for the host's last deploy, or a time for journalctl, such as '1 hour ago'.",
+            valueName: "time"))
+    var since: String?
+    @Option(
+        name: [.customShort("n"), .long],
+        help: "Show at most this many last lines of each host: 100, or all with '--since'.")
+    var lines: Int?
+    @OptionGroup var ssh: SSHOptions
+
+    func validate() throws {
+        guard !words.isEmpty else { throw ValidationError("Name a unit or an app.") }
+        guard (0...1_000_000).contains(lines ?? 0) else { throw ValidationError("'--lines' takes a number from 0 to 1000000.") }
+        guard since.map({ LogRequest(units: ["x.service"], since: $0, lines: nil) != nil }) ?? true else {
+            throw ValidationError("'--since' takes 'deploy', or a time such as '2026-11-21 07:47', '1 hour ago' or 'today'.")
+        }
+    }
+
+    func run() async throws {
+        let workspace = try Workspace(directory: nil)
+        let requests = try workspace.logRequests(words, since: since, lines: lines ?? (since == nil ? 100 : nil))
+        let hosts = requests.keys.sorted()
+        let screen = ProgressScreen(hosts)
+        let text = LogLineText(style: Terminal.style, hosts: hosts) { localTime($0) }
+        let task: HostTask
+        do { task = try HostTask(hosts, access: ssh.access(screen)) } catch { throw CommandError(error.phrase) }
+        let isLeft = Monitor(false)
+        let merge = LogMerge(hosts)
+        let leave: @Sendable () -> Void = {
+            isLeft.update { $0 = true }
+            merge.cancel()
+            task.cancel()
+        }
+        // Hosts must hear of it, so that nothing stays behind there.
+        Interruption.handle { count in
+            guard count < 3 else { csys_exit(130) }
+            leave()
+        }
+        let failures = follow ? await followed(task, requests, text, leave) : await merged(task, requests, text, merge, leave)
+        for (host, failure) in failures { Terminal.complain("\(host.text): \(visible(failure.phrase))\n") }
+        if isLeft.update({ $0 }), !follow, Terminal.isTaken { throw ExitCode(130) }
+        if !failures.isEmpty { throw ExitCode(1) }
+    }
+
+    private typealias Failures = [(Hostname, LogFailure)]
+
+    private func followed(
+        _ task: HostTask, _ requests: [Hostname: LogRequest], _ text: LogLineText, _ leave: @escaping @Sendable () -> Void
+    ) async -> Failures {
+        let turn = Monitor(())
+        let results = await task.logs(requests, follows: true) { host, event in
+            let (line, descriptor): (String, Int32) =
+                switch event {
+                case .line(let line): (text.render(host, line), 1)
+                case .lost(let failure): (text.remark(host, visible(failure.phrase) + ", trying again"), 2)
+                case .back: (text.remark(host, "connected again"), 2)
+                }
+            if !turn.update({ _ in Terminal.writeNow(line, to: descriptor) }) { leave() }
+        }
+        return results.compactMap { result in result.failure.map { (result.host, $0) } }
+    }
+
+    private func merged(
+        _ task: HostTask, _ requests: [Hostname: LogRequest], _ text: LogLineText, _ merge: LogMerge,
+        _ leave: @escaping @Sendable () -> Void
+    ) async -> Failures {
+        async let printing: Void = onOwnThread {
+            while let lines = merge.next() {
+                guard Terminal.writeNow(lines.map { text.render($0.host, $0.line) }.joined(), to: 1) else { return leave() }
+            }
+        }
+        let results = await task.logs(requests, follows: false) { host, event in
+            if case .line(let line) = event { merge.add(host, line) }
+        } ended: { host in
+            merge.end(host)
+        }
+        await printing
+        return results.compactMap { result in result.failure.map { (result.host, $0) } }
+    }
+}
+
+extension Workspace {
+    /// What to read of which hosts. The last word is a unit or an app, those before are hosts.
+    fileprivate func logRequests(_ words: [String], since: String?, lines: Int?) throws -> [Hostname: LogRequest] {
+        let root = try importTree()
+        let name = words.last ?? ""
+        let hosts = try knownHosts(root, words.count > 1 ? HostFilter(Array(words.dropLast())) : .all)
+        let unit = UnitName(name)
+        var apps: Set<String> = []
+        var requests: [Hostname: LogRequest] = [:]
+        for host in hosts {
+            var units = unit.map { [$0.text] } ?? []
+            if unit == nil {
+                let known = try complaining { try ClusterReader(store).units(on: host, root) }
+                apps.formUnion(known.keys.map(\.text))
+                guard let app = AppName(name), let found = known[app] else { continue }
+                units = found
+            }
+            if units.isEmpty { continue }
+            var time = since
+            if since == "deploy" {
+                guard let commit = try complaining({ try store.deployedCommit(host) }) else { continue }
+                time = "@\(try complaining { try store.commitInfo(commit).time })"
+            }
+            if let request = LogRequest(units: units, since: time, lines: lines) { requests[host] = request }
+        }
+        guard requests.isEmpty else { return requests }
+        if unit != nil || apps.contains(name) {
+            throw CommandError(
+                since == "deploy" ? "nothing was deployed to the hosts yet" : "the app '\(visible(name))' has no units",
+                since == "deploy" ? nil : "Name a unit, as in `deptool logs nginx.service`.")
+        }
+        throw CommandError(
+            "'\(visible(name))' is no unit, and no app of the hosts",
+            (near(name, among: Array(apps)).map { "Did you mean '\($0)'? " } ?? "")
+                + "A unit has a suffix, as in 'nginx.service'. The apps are: \(apps.sorted().joined(separator: ", "))")
+    }
+}

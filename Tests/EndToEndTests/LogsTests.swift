@@ -1,0 +1,192 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// The journals of several hosts in one stream.
+    @Suite final class LogsTests {
+        let site: Site
+        let cluster: Cluster
+
+        init() throws {
+            site = try Site()
+            cluster = try Cluster(site)
+        }
+
+        private func logs(_ arguments: String..., on console: Program.Console = .pipes) throws -> Program {
+            try Program(
+                [Tools.deptool, "logs", "--ssh-config", cluster.sshConfiguration] + arguments, in: cluster.directory,
+                environment: cluster.environment, console: console)
+        }
+
+        /// A service that writes a line whenever something is put into its pipe.
+        private func addTalker(on host: String) throws {
+            try cluster.write("\(host)/talk/manifest.json", #"{"systemd": {"units_enabled": ["talk.service"]}}"#)
+            try cluster.write(
+                "\(host)/talk/systemd/talk.service",
+                """
+                [Service]
+                ExecStart=/bin/sh -c 'rm -f /run/talk; mkfifo /run/talk; while :; do cat /run/talk; done'
+                [Install]
+                WantedBy=multi-user.target
+
+                """)
+        }
+
+        private func say(_ text: String, on host: Host) throws {
+            try host.run("until [ -p /run/talk ]; do sleep 0.05; done; printf '\(text)\\n' >/run/talk")
+        }
+
+        private let nobody = "pgrep -x journalctl >/dev/null || echo nobody"
+
+        @Test func `lines of all hosts come in the order of time, with their host`() throws {
+            let (one, other) = try site.boot("web1", "host2")
+            for host in ["web1", "host2"] { try addTalker(on: host) }
+            try cluster.write("web1/other/file", "")
+            try cluster.deploy().require(0)
+            for number in 0..<6 {
+                let host = number % 2 == 0 ? one : other
+                try say("line \(number)", on: host)
+                try host.wait(for: "journalctl -u talk.service -o cat | grep -q 'line \(number)'")
+            }
+            let output = try logs("talk").finish().require(0)
+            let lines = output.text.split(separator: "\n").filter { $0.contains("line ") }
+            #expect(lines.map { String($0.suffix(6)) } == (0..<6).map { "line \($0)" }, "\(output)")
+            for (number, line) in lines.enumerated() {
+                let host = number % 2 == 0 ? "web1 " : "host2"
+                let stamp = /\ \ 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d  (sh|cat)\[\d+\]: line \d/
+                #expect(line.hasPrefix(host) && line.dropFirst(5).wholeMatch(of: stamp) != nil, "\(line)")
+            }
+            // A unit is the same; hosts, patterns and numbers choose.
+            #expect(try logs("talk.service").finish().require(0).text == output.text)
+            #expect(try logs("web*", "talk", "-n", "1").finish().require(0).text.hasSuffix("line 4\n"))
+            #expect(try logs("talk", "-n", "1").finish().require(0).text.split(separator: "\n").count == 2)
+            #expect(try logs("talk", "-n", "0").finish().require(0).text == "")
+            #expect(try logs("talk", "--since", "1 hour ago").finish().require(0).text == output.text)
+            #expect(try logs("talk", "--since", "+1 hour").finish().require(0).text == "")
+            let past = Int(Date().timeIntervalSince1970)
+            try one.wait(for: "[ $(date +%s) -gt \(past) ]")
+            try cluster.write("web1/talk/note", "restart\n")
+            try cluster.deploy().require(0)
+            try say("after", on: one)
+            try one.wait(for: "journalctl -u talk.service -o cat | grep -q after")
+            let since = try logs("web1", "talk", "--since", "deploy").finish().require(0).text
+            #expect(since.contains("after\n") && !since.contains("line 4"), "\(since)")
+            #expect(try one.run(nobody) == "nobody\n")
+        }
+
+        @Test func `what hosts write cannot harm the terminal, nor end the stream`() throws {
+            let host = try site.boot()
+            try addTalker(on: "web1")
+            try cluster.deploy().require(0)
+            for text in [
+                #"\033[31mred"#, #"DEPTOOL-END 0"#, #"\303\050"#, #"1764455555.123456 fake[1]: x"#, #"\342\200\256over"#, #"tab\there"#,
+                #"%%s %%n"#,
+            ] { try say(text, on: host) }
+            try host.run("dd if=/dev/zero bs=1000 count=200 2>/dev/null | tr '\\0' x >/run/talk; printf 'two\\n' | systemd-cat -t x")
+            // One message of several lines, written to the journal's own socket.
+            try host.run(
+                #"perl -MSocket -e 'socket(S, AF_UNIX, SOCK_DGRAM, 0); $m = "first\nDEPTOOL-END 7\n1764455555.123456 fake[1]: y\nlast"; send(S, "SYSLOG_IDENTIFIER=multi\nOBJECT_SYSTEMD_UNIT=talk.service\nUNIT=talk.service\nPRIORITY=6\nMESSAGE\n" . pack("Q<", length $m) . "$m\n", 0, sockaddr_un("/run/systemd/journal/socket")) or die'"#
+            )
+            try say("the end", on: host)
+            try host.wait(for: "journalctl -u talk.service -o cat | grep -q 'the end'")
+            let output = try logs("talk").finish(within: .seconds(30)).require(0)
+            #expect(output.text.hasSuffix("the end\n"), "\(output)")
+            #expect(output.text.utf8.allSatisfy { $0 == 10 || $0 >= 0x20 && $0 != 0x7f })
+            #expect(!output.text.unicodeScalars.contains("\u{202e}"))
+            #expect(output.text.split(separator: "\n").allSatisfy { $0.hasPrefix("web1  20") })
+            #expect(output.text.contains("first\n") && output.text.contains("last\n"), "\(output)")
+            #expect(output.text.contains(": DEPTOOL-END 0\n") && output.text.contains(": 1764455555.123456 fake[1]: x\n"), "\(output)")
+        }
+
+        @Test func `new lines are followed, also of a host that goes and comes back, and nothing stays behind`() throws {
+            let (one, other) = try site.boot("web1", "web2")
+            for host in ["web1", "web2"] { try addTalker(on: host) }
+            try cluster.deploy().require(0)
+            let follow = try logs("talk", "-f", on: .terminal)
+            try say("first", on: one)
+            try follow.expect("first\n")
+            try say("second", on: other)
+            try follow.expect("\u{1b}[")
+            try follow.expect("second\n")
+            try site.kill(other)
+            try follow.expect(", trying again")
+            try say("third", on: one)
+            try follow.expect("third\n")
+            try site.start(other)
+            try follow.expect("connected again", within: .seconds(60))
+            try say("fourth", on: other)
+            try follow.expect("fourth\n")
+            try say("fifth", on: one)
+            try follow.expect("fifth\n")
+            #expect(follow.text.components(separatedBy: "second").count == 2, "\(follow.text)")
+            follow.signal(SIGINT)
+            try follow.finish().require(0)
+            for host in [one, other] { try host.wait(for: "[ \"$(\(nobody))\" = nobody ]") }
+            // The same for one that is killed, and whose reader goes.
+            let killed = try logs("talk", "-f")
+            try killed.expect("fifth\n")
+            killed.signal(SIGKILL)
+            _ = try killed.finish()
+            for host in [one, other] { try host.wait(for: "[ \"$(\(nobody))\" = nobody ]") }
+            let piped = try cluster.startScript(
+                "'\(Tools.deptool)' logs --ssh-config '\(cluster.sshConfiguration)' talk -n 5 -f | head -n 2")
+            #expect(try piped.finish(within: .seconds(20)).code == 0)
+            for host in [one, other] { try host.wait(for: "[ \"$(\(nobody))\" = nobody ]") }
+        }
+
+        @Test(arguments: ["libssh2", "openssh"]) func `through sudo, with a password, and nothing stays behind`(transport: String) throws {
+            let host = try site.boot()
+            try addTalker(on: "web1")
+            try cluster.deploy().require(0)
+            try say("hello", on: host)
+            try host.run("echo operator:letmein | chpasswd")
+            for defaults in ["Defaults use_pty", "Defaults !use_pty"] {
+                try host.write("/etc/sudoers.d/operator", "\(defaults)\noperator ALL=(ALL) ALL\n")
+                try cluster.configure(("User root", "User operator"))
+                let follow = try logs("talk", "-f", "--transport", transport, on: .terminal)
+                try follow.expect("Password of operator for sudo on web1: ")
+                follow.type(line: "letmein")
+                try follow.expect("hello\n")
+                try say("again", on: host)
+                try follow.expect("again\n")
+                follow.signal(SIGINT)
+                #expect(try follow.finish().require(0).text.contains("letmein") == false)
+                try host.wait(for: "[ \"$(\(nobody))\" = nobody ]")
+                #expect(try host.run("pgrep -u operator -f DEPTOOL || pgrep -x sudo || echo none") == "none\n")
+            }
+            let refused = try logs("talk", "--transport", transport).finish().require(1)
+            #expect(refused.errors.hasPrefix("web1: ") && refused.errors.contains("sudo"), "\(refused)")
+        }
+
+        @Test func `a host that cannot be reached does not keep the others`() throws {
+            _ = try site.boot("web1")
+            for host in ["web1", "web2"] { try addTalker(on: host) }
+            try cluster.deploy("--limit", "web1").require(0)
+            try cluster.configure(("Host *", "Host web2\n  HostName 127.0.0.1\n  Port 1\nHost *"))
+            let output = try logs("talk").finish().require(1)
+            #expect(output.text.contains("web1  20") && output.errors.hasPrefix("web2: "), "\(output)")
+            let bad = try logs("web1", "talk", "--since", "x y z").finish().require(1)
+            #expect(bad.errors.hasPrefix("web1: journalctl failed with status 1 (Failed to parse timestamp"), "\(bad)")
+        }
+
+        @Test func `what is no unit and no app is an error before anything is contacted`() throws {
+            try addTalker(on: "web1")
+            try cluster.write("web1/plain/file", "")
+            for (word, problem) in [
+                ("tlak", "Error: 'tlak' is no unit, and no app of the hosts\nDid you mean 'talk'? "), ("a b", "Error: 'a b' is no unit"),
+                ("$(id).service", "Error: '$(id).service' is no unit"), ("x';id;'.service", "Error: 'x';id;'.service' is no unit"),
+                ("-.service", "Error: "), ("plain", "Error: the app 'plain' has no units\n"),
+            ] { #expect(try logs("--", word).finish().require(1).errors.hasPrefix(problem), "\(word)") }
+            for since in ["$(id)", "`id`", "a\"b", "a'b", "a\nb", "", "x;y", String(repeating: "1", count: 301)] {
+                #expect(
+                    try logs("--since", since, "talk").finish().require(1).errors.hasPrefix("Error: '--since' takes 'deploy', or a time"),
+                    "\(since)")
+            }
+            #expect(try logs("web9", "talk").finish().require(1).errors.hasPrefix("Error: no host matches 'web9'"))
+            #expect(
+                try logs("talk", "--since", "deploy").finish().require(1).errors.hasPrefix("Error: nothing was deployed to the hosts yet\n")
+            )
+            #expect(try logs("talk", "-n", "-1").finish().require(1).errors.hasPrefix("Error: "))
+        }
+    }
+}
