@@ -146,6 +146,22 @@ import Testing
             } == "host web1, app nginx: x is a symlink that leads to nothing")
     }
 
+    @Test func `what is shared as a plain file is not taken for a sealed one`() throws {
+        for isDirectory in [false, true] {
+            let problem = try phrase { workshop in
+                try workshop.write("../shared/token.age", "plain")
+                if isDirectory {
+                    try workshop.link("web1/a", to: "../../shared")
+                    try workshop.link("web1/b/secrets", to: "../../../shared", in: "web1/b")
+                } else {
+                    try workshop.link("web1/a/token.age", to: "../../../shared/token.age", in: "web1/a")
+                    try workshop.link("web1/b/secrets/token.age", to: "../../../../shared/token.age", in: "web1/b/secrets")
+                }
+            }
+            #expect(problem == "host web1, app b: secrets/token.age is not a sealed file")
+        }
+    }
+
     @Test func `symlinks to symlinks cannot grow without end`() throws {
         // Each directory has ten symlinks to the next: ten billion files.
         let many = try phrase { workshop in
