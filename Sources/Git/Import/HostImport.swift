@@ -98,6 +98,9 @@ import Model
             }
         }
 
+        /// Below the repository; nil for what is not shared.
+        func sharedPath(of name: String) -> String? { if case .shared(let path) = self { path + name } else { nil } }
+
         func inside(_ name: String) -> Disk {
             switch self {
             case .tree(let path): .tree("\(path)\(name)/")
@@ -191,6 +194,11 @@ import Model
         _ record: ScanRecord, _ disk: Disk, _ name: String, isSecret: Bool, _ place: ImportError.Place
     ) throws(ImportError) -> ObjectID {
         let origin = shared[record.index]
+        if !isSecret, let path = origin?.path ?? disk.sharedPath(of: name),
+            let end = try? RelativePath(path.split(separator: "/").suffix(2).joined(separator: "/")), end.secretName != nil
+        {
+            throw .sealedAsPlain(place)
+        }
         // What may be shared as it is need not be a secret.
         let key = isSecret ? RelativePath.secrets : ""
         if let imported = origin?.imports[key], let id = imported.id {

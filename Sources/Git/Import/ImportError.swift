@@ -26,6 +26,8 @@ package enum ImportError: Error, Hashable, Sendable {
     /// A file in an app's `secrets/` that age did not write.
     case notSealed(Place)
     case secretTooLarge(Place)
+    /// A symlink leads a program to a sealed file, which it cannot read.
+    case sealedAsPlain(Place)
     case unreadable(path: String, errno: Int32)
     /// The file changed while it was read.
     case changing(Place)
@@ -96,6 +98,7 @@ package enum ImportError: Error, Hashable, Sendable {
         case .gitDirectory(let place): "\(place.phrase) cannot be deployed: Git cannot store that name"
         case .sameName(let one, let other): "\(one) and \(other) have names that differ only in case or encoding"
         case .notSealed(let place): "\(place.phrase) is not a sealed file"
+        case .sealedAsPlain(let place): "\(place.phrase) leads to a sealed file"
         case .secretTooLarge(let place): "\(place.phrase) is larger than a sealed file may be, \(SecretsDirectory.limit >> 20) MiB"
         case .unreadable(let path, let errno): "cannot read \(path): \(systemMessage(errno))"
         case .changing(let place): "\(place.phrase) changed while it was read"
@@ -130,6 +133,8 @@ package enum ImportError: Error, Hashable, Sendable {
             "A file system that ignores case, as on macOS, cannot hold both. Rename one of them."
         case .notSealed:
             "An app's 'secrets/' holds files NAME.age that `deptool secret set HOST/APP/NAME` or age(1) wrote. Seal it, or put it elsewhere."
+        case .sealedAsPlain:
+            "Programs cannot read it. They find what is in it in /run/deptool/secrets, if it is in the app's own 'secrets/'."
         case .secretTooLarge:
             "Seal the key of the data, and deploy the data itself encrypted with it."
         case .unreadable:
