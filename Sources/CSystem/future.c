@@ -259,9 +259,15 @@ static int lay_devices(void) {
 static bool has_safe_overlays(void) {
     struct utsname name;
     if (uname(&name) < 0) return false;
-    char *end;
-    long major = strtol(name.release, &end, 10);
-    return major > 4 || (major == 4 && *end == '.' && strtol(end + 1, NULL, 10) >= 19);
+    // strtol would be most of what this takes in the agent.
+    const char *place = name.release;
+    int version[2] = {0, 0};
+    for (int part = 0; part < 2; part++) {
+        for (; *place >= '0' && *place <= '9' && version[part] < 1000; place++) version[part] = 10 * version[part] + *place - '0';
+        if (*place != '.') break;
+        place++;
+    }
+    return version[0] > 4 || (version[0] == 4 && version[1] >= 19);
 }
 
 static int build(const char **failed) {
