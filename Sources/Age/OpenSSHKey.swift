@@ -5,21 +5,28 @@ package struct OpenSSHKey: ~Copyable {
     /// In SSH's wire format.
     package let publicKey: [UInt8]
     private let content: SecretBytes
-    /// Where the values of the private key are in `content`: two for ed25519, six for RSA.
+    /// Where the six values of an RSA key are in `content`; empty for ed25519.
     private let values: [Range<Int>]
 
-    private static let begin = "-----BEGIN OPENSSH PRIVATE KEY-----", end = "-----END OPENSSH PRIVATE KEY-----"
-
     /// - Parameter file: the whole file.
-    @inline(never) package init(_ file: borrowing SecretBytes) throws(KeyFileError) {
-        var reader = Reader(content: try Self.content(of: file))
+    package init(_ file: borrowing SecretBytes) throws(KeyFileError) {
+        guard let content = keyContent(of: file) else {
+            throw file.has("-----BEGIN ".bytes, at: 0) && !file.has(keyBegin.bytes, at: 0) ? .otherKind : .invalid
+        }
+        if content.isEd25519Key {
+            publicKey = content.bytes(ed25519Public)
+            values = []
+            self.content = content
+            return
+        }
+        var reader = Reader(content: content)
         let magic = "openssh-key-v1\0".bytes
         guard reader.content.has(magic, at: 0) else { throw .invalid }
         reader.position = magic.count
         let cipher = reader.string(), method = reader.string()
         _ = reader.string()
         let isOne = reader.number() == 1
-        let publicKey = reader.bytes(reader.string())
+        let publicKey = reader.content.bytes(reader.string())
         let rest = reader.string()
         guard isOne, !reader.isShort else { throw .invalid }
         // Of some ciphers, a tag follows.
@@ -28,80 +35,43 @@ package struct OpenSSHKey: ~Copyable {
         // Two equal numbers, so that a wrong passphrase is seen.
         let isSame = reader.number() == reader.number()
         let type = reader.string()
-        let isEd25519 = reader.holds(type, "ssh-ed25519")
-        guard isEd25519 || reader.holds(type, "ssh-rsa") || reader.isShort else { throw .otherKind }
+        guard reader.holds(type, "ssh-rsa") else { throw reader.isShort || reader.holds(type, "ssh-ed25519") ? .invalid : .otherKind }
         var values: [Range<Int>] = []
-        for _ in 0..<(isEd25519 ? 2 : 6) { values.append(reader.string()) }
+        for _ in 0..<6 { values.append(reader.string()) }
         _ = reader.string()
-        let end = reader.content.count
-        guard isSame, !reader.isShort, rest.upperBound == end, rest.count % 8 == 0, end - reader.position < 8 else { throw .invalid }
-        for place in reader.position..<end {
-            guard Int(reader.content[place]) == place - reader.position + 1 else { throw .invalid }
-        }
-        // The public key is there three times.
-        let wire: [UInt8]
-        let first = reader.bytes(values[0]), second = values[1]
-        if isEd25519 {
-            guard first.count == 32, second.count == 64, reader.content.has(first, at: second.lowerBound + 32) else { throw .invalid }
-            wire = wireString("ssh-ed25519".bytes) + wireString(first)
-        } else {
-            wire = wireString("ssh-rsa".bytes) + wireString(reader.bytes(second)) + wireString(first)
-        }
-        guard publicKey.elementsEqual(wire) else { throw .invalid }
+        guard isSame, !reader.isShort, rest.upperBound == reader.content.count, rest.count % 8 == 0,
+            reader.content.endsInPadding(from: reader.position)
+        else { throw .invalid }
+        // The public key is there twice.
+        let modulus = reader.content.bytes(values[0]), exponent = reader.content.bytes(values[1])
+        guard publicKey.elementsEqual(wireString("ssh-rsa".bytes) + wireString(exponent) + wireString(modulus)) else { throw .invalid }
         self.publicKey = publicKey
         self.values = values
-        content = reader.content
+        self.content = reader.content
     }
 
     /// The public key of a file, which is readable even if a passphrase protects the rest. Nil if the file is no such key.
     package static func publicKey(in file: borrowing SecretBytes) -> [UInt8]? {
-        guard let content = try? content(of: file) else { return nil }
+        guard let content = keyContent(of: file) else { return nil }
         var reader = Reader(content: content)
         let magic = "openssh-key-v1\0".bytes
         guard reader.content.has(magic, at: 0) else { return nil }
         reader.position = magic.count
         for _ in 0..<3 { _ = reader.string() }
         _ = reader.number()
-        let key = reader.bytes(reader.string())
+        let key = reader.content.bytes(reader.string())
         return reader.isShort ? nil : key
     }
 
-    package var isEd25519: Bool { values.count == 2 }
+    package var isEd25519: Bool { values.isEmpty }
 
-    /// A value of the private key: of ed25519 the public key, then the seed with the public key; of RSA n, e, d, the inverse of q, p, q.
+    /// A value of an RSA key: n, e, d, the inverse of q, p, q.
     package func value(_ index: Int) -> SecretBytes { content[values[index]] }
 
-    /// What is between the lines `BEGIN` and `END`.
-    @inline(never) private static func content(of file: borrowing SecretBytes) throws(KeyFileError) -> SecretBytes {
-        let begin = begin.bytes, end = end.bytes
-        guard file.has(begin, at: 0) else { throw file.has("-----BEGIN ".bytes, at: 0) ? .otherKind : .invalid }
-        var content = SecretBytes(count: file.count)
-        var bits: UInt32 = 0, count = 0, filled = 0, digits = 0, padding = 0
-        var index = begin.count
-        while index < file.count, file[index] != UInt8(ascii: "-") {
-            let byte = file[index]
-            index += 1
-            if byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") { continue }
-            digits += 1
-            if byte == UInt8(ascii: "=") {
-                padding += 1
-                continue
-            }
-            guard padding == 0, let value = BareBase64.value(of: byte) else { throw .invalid }
-            bits = bits << 6 & 0xFFFF | UInt32(value)
-            count += 6
-            guard count >= 8 else { continue }
-            count -= 8
-            content[filled] = UInt8(truncatingIfNeeded: bits >> UInt32(count))
-            filled += 1
-        }
-        guard file.has(end, at: index), digits % 4 == 0, padding <= 2, count == 2 * padding, bits & (1 << UInt32(count) - 1) == 0 else {
-            throw .invalid
-        }
-        for index in index + end.count..<file.count {
-            guard file[index] == UInt8(ascii: "\n") || file[index] == UInt8(ascii: "\r") else { throw .invalid }
-        }
-        return content[0..<filled]
+    /// The identity that an ed25519 key is.
+    package func identity<Primitives: AgePrimitives>(_: Primitives.Type) throws(KeyFileError) -> AgeIdentity {
+        guard let identity = AgeIdentity(ed25519: content, Primitives.self) else { throw .otherKind }
+        return identity
     }
 
     /// Reads the data types of RFC 4251, section 5.
@@ -139,9 +109,79 @@ package struct OpenSSHKey: ~Copyable {
         func holds(_ range: Range<Int>, _ text: String) -> Bool {
             range.count == text.utf8.count && content.has(text.bytes, at: range.lowerBound)
         }
+    }
+}
 
-        /// For what is public.
-        func bytes(_ range: Range<Int>) -> [UInt8] { range.map { content[$0] } }
+private let keyBegin = "-----BEGIN OPENSSH PRIVATE KEY-----", keyEnd = "-----END OPENSSH PRIVATE KEY-----"
+
+/// What is between the lines `BEGIN` and `END`. Nil if the file is not exactly that.
+@inline(never) private func keyContent(of file: borrowing SecretBytes) -> SecretBytes? {
+    let begin = keyBegin.bytes, end = keyEnd.bytes
+    guard file.has(begin, at: 0) else { return nil }
+    var content = SecretBytes(count: file.count)
+    var bits: UInt32 = 0, count = 0, filled = 0, digits = 0, padding = 0
+    var index = begin.count
+    while index < file.count, file[index] != UInt8(ascii: "-") {
+        let byte = file[index]
+        index += 1
+        if byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") { continue }
+        digits += 1
+        if byte == UInt8(ascii: "=") {
+            padding += 1
+            continue
+        }
+        guard padding == 0, let value = BareBase64.value(of: byte) else { return nil }
+        bits = bits << 6 & 0xFFFF | UInt32(value)
+        count += 6
+        guard count >= 8 else { continue }
+        count -= 8
+        content[filled] = UInt8(truncatingIfNeeded: bits >> UInt32(count))
+        filled += 1
+    }
+    guard file.has(end, at: index), digits % 4 == 0, padding <= 2, count == 2 * padding, bits & (1 << UInt32(count) - 1) == 0 else {
+        return nil
+    }
+    for index in index + end.count..<file.count {
+        guard file[index] == UInt8(ascii: "\n") || file[index] == UInt8(ascii: "\r") else { return nil }
+    }
+    return content[0..<filled]
+}
+
+/// Where the public key is, in SSH's wire format, and in the content of an ed25519 key.
+private let ed25519Public = 43..<94
+
+extension SecretBytes {
+    /// Whether this is the content of an ed25519 key without a passphrase: all but the comment, which comes last, has its fixed place.
+    fileprivate var isEd25519Key: Bool {
+        @inline(never) get {
+            let kind = "\0\0\0\u{b}ssh-ed25519\0\0\0 "
+            let start = "openssh-key-v1\0\0\0\0\u{4}none\0\0\0\u{4}none\0\0\0\0\0\0\0\u{1}\0\0\0\u{33}" + kind
+            // Two equal numbers are there so that a wrong passphrase is seen. The public key is there three times.
+            let key = bytes(62..<94)
+            return has(start.bytes, at: 0) && number(at: 94) == count - 98 && count % 8 == 98 % 8 && number(at: 98) == number(at: 102)
+                && has(kind.bytes + key + [0, 0, 0, 64], at: 106) && has(key, at: 193) && endsInPadding(from: 229 + number(at: 225))
+        }
+    }
+
+    /// Four bytes, big-endian; zero if they are not all there.
+    @inline(never) private func number(at place: Int) -> Int {
+        guard count - place >= 4 else { return 0 }
+        var number = 0
+        for index in place..<place + 4 { number = number << 8 | Int(self[index]) }
+        return number
+    }
+
+    /// Whether fewer than eight bytes are left, and they are 1, 2, 3 and so on.
+    @inline(never) fileprivate func endsInPadding(from start: Int) -> Bool {
+        guard start <= count, count - start < 8 else { return false }
+        for index in start..<count { guard Int(self[index]) == index - start + 1 else { return false } }
+        return true
+    }
+
+    /// A part that is public; empty if it is not all there.
+    @inline(never) fileprivate func bytes(_ range: Range<Int>) -> [UInt8] {
+        guard range.upperBound <= count else { return [] }
+        return unsafe withBytes { unsafe [UInt8]($0[range]) }
     }
 }
 
@@ -151,16 +191,22 @@ func wireString(_ bytes: [UInt8]) -> [UInt8] {
 }
 
 extension AgeIdentity {
-    /// The ed25519 key in an OpenSSH key file.
-    @inline(never) package init<Primitives: AgePrimitives>(_ key: borrowing OpenSSHKey, _: Primitives.Type) throws(KeyFileError) {
-        guard key.isEd25519 else { throw .otherKind }
-        self.init(seed: key.value(1)[0..<32], sshKey: key.publicKey, Primitives.self)
+    /// The ed25519 key in a file as ssh-keygen writes it without a passphrase. Nil if it is anything else.
+    @inline(never) package init?<Primitives: AgePrimitives>(keyFile file: borrowing SecretBytes, _: Primitives.Type) {
+        guard let content = keyContent(of: file) else { return nil }
+        self.init(ed25519: content, Primitives.self)
+    }
+
+    /// From the content of such a file.
+    @inline(never) fileprivate init?<Primitives: AgePrimitives>(ed25519 content: borrowing SecretBytes, _: Primitives.Type) {
+        guard content.isEd25519Key else { return nil }
+        self.init(seed: content[161..<193], sshKey: content.bytes(ed25519Public), Primitives.self)
     }
 
     /// - Parameter file: the whole file: an ed25519 key as ssh-keygen writes it, or one identity as age-keygen does.
     package init<Primitives: AgePrimitives>(file: borrowing SecretBytes, _: Primitives.Type) throws(KeyFileError) {
         if file.has("-----BEGIN ".bytes, at: 0) {
-            try self.init(OpenSSHKey(file), Primitives.self)
+            self = try OpenSSHKey(file).identity(Primitives.self)
             return
         }
         var identity: Range<Int>?

@@ -38,7 +38,7 @@ package enum Layout {
 
     /// Opened secrets, each in the directory of its app: a ramfs, which is never written to a disk.
     package static var secrets: AbsolutePath { AbsolutePath(literal: "/run/deptool/secrets") }
-    /// What opens sealed files: the host's SSH key, and the identity of age of a host without such a key.
+    /// What opens sealed files: the host's SSH key, and the identity of age of a host without such a key: its 32 bytes.
     package static var hostKey: AbsolutePath { AbsolutePath(literal: "/etc/ssh/ssh_host_ed25519_key") }
     package static var identity: AbsolutePath { AbsolutePath(literal: "/var/lib/deptool/store/identity") }
     /// The unit that opens secrets at boot, present as long as an app has any.

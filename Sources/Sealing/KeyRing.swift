@@ -115,7 +115,7 @@ package final class KeyRing {
                 key.tag = OpenSSHKey.publicKey(in: file).map(tag)
                 let found = try OpenSSHKey(file)
                 if found.isEd25519 {
-                    key.identity = try AgeIdentity(found, Libcrypto.self)
+                    key.identity = try found.identity(Libcrypto.self)
                     key.state = .ed25519
                 } else {
                     key.state = RSAKey(found).map { .rsa($0) } ?? .unusable(.invalid)

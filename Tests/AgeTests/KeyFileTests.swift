@@ -8,12 +8,21 @@ import Testing
 /// Private keys, as ssh-keygen and age-keygen write them.
 @Suite struct KeyFileTests {
     private func problem(_ file: [UInt8]) -> KeyFileError? {
+        let isKeyOfHost = isKeyOfHost(file)
         do throws(KeyFileError) {
             _ = try identity(file)
+            // A host reads its ed25519 key, and nothing else that the operator's machine reads.
+            #expect(isKeyOfHost == file.starts(with: "-----BEGIN ".utf8))
             return nil
         } catch {
+            #expect(!isKeyOfHost)
             return error
         }
+    }
+
+    private func isKeyOfHost(_ file: [UInt8]) -> Bool {
+        guard let key = AgeIdentity(keyFile: secret(file), Libcrypto.self) else { return false }
+        return !key.sshKey.isEmpty
     }
 
     @Test func `keys of each kind`() throws {

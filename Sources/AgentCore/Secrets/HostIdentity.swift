@@ -9,14 +9,18 @@ struct HostIdentity: ~Copyable {
     /// Why there is none.
     private var problem = SealProblem.noKey
 
-    /// The host's SSH key, or else the identity of a host without such a key.
+    /// The host's SSH key, or else the identity of a host without such a key: the 32 bytes of its scalar.
     init(_ system: System) throws(AgentError) {
-        var path: AbsolutePath?
-        for place in [Layout.identity, Layout.hostKey] where try system.status(of: place) != nil { path = place }
-        guard let path else { return }
+        let isSSH = try system.status(of: Layout.hostKey) != nil
+        let path = isSSH ? Layout.hostKey : Layout.identity
+        guard try system.status(of: path) != nil else { return }
         problem = .keyUnusable
         guard let content = try system.secret(path, limit: 16 << 10) else { return }
-        key = try? AgeIdentity(file: content, BearSSL.self)
+        if isSSH {
+            key = AgeIdentity(keyFile: content, BearSSL.self)
+        } else if content.count == 32 {
+            key = AgeIdentity(scalar: content, BearSSL.self)
+        }
     }
 
     /// The content of a sealed file; `path` is for messages.
