@@ -3,7 +3,7 @@ import Model
 import Wire
 
 /// Runs the host's programs with fixed arguments, never through a shell, and watches for interruptions meanwhile.
-package struct Command {
+package final class Command {
     /// The result of a program: its exit status, or 128 + signal, and at most `outputLimit` bytes of its output.
     struct Result {
         var status: Int

@@ -4,10 +4,16 @@ import Wire
 
 /// Runs the checks of the apps on the host as it will be: in a copy of it (csystem_future.h) that has the new files in
 /// place. Neither the changes nor what a check does there reach the host.
-struct Future {
+final class Future {
     let system: System
     let preparation: Preparation
     let old: StoredRecord?
+
+    init(system: System, preparation: Preparation, old: StoredRecord?) {
+        self.system = system
+        self.preparation = preparation
+        self.old = old
+    }
 
     /// The index of the first step that is a check; nil if there is none.
     var firstCheck: Int? {

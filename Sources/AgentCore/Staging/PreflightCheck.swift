@@ -14,11 +14,17 @@ final class FoundObstacles {
 
 /// Checks a host for obstacles to a deploy. It changes nothing, so it can run before any host changes, and again when
 /// it is this host's turn.
-struct PreflightCheck {
+final class PreflightCheck {
     let system: System
     let preparation: Preparation
     /// The record of the current deploy.
     let old: Record?
+
+    init(system: System, preparation: Preparation, old: Record?) {
+        self.system = system
+        self.preparation = preparation
+        self.old = old
+    }
 
     func check(_ found: FoundObstacles) {
         var room = Room(system: system)

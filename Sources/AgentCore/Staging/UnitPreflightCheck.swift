@@ -3,10 +3,16 @@ import Model
 import Wire
 
 /// Checks the host's systemd for obstacles to a deploy. It changes nothing and runs before any host changes.
-struct UnitPreflightCheck {
+final class UnitPreflightCheck {
     let system: System
     let preparation: Preparation
     let systemd: Systemd
+
+    init(system: System, preparation: Preparation, systemd: Systemd) {
+        self.system = system
+        self.preparation = preparation
+        self.systemd = systemd
+    }
 
     func check(_ found: FoundObstacles) throws(AgentError) {
         do { try Quadlets(system: system, preparation: preparation).checkGenerator() } catch { found.add(error) }

@@ -4,7 +4,7 @@ import Wire
 
 /// A unit of Deptool's own, which starts the agent when the host boots, before local services start: none of them comes up in a
 /// state that is undone a moment later, or without its secrets.
-struct BootUnit {
+final class BootUnit {
     /// What the agent has to do.
     enum Purpose {
         /// Undo an open transaction after a power loss during a deploy. The unit exists as long as the journal.

@@ -4,7 +4,7 @@ import Wire
 
 /// All steps of one deploy on one host, between two durable points: the journal and the record. The steps between them
 /// are undone as a whole.
-struct Transaction {
+final class Transaction {
     let system: System
     /// Nil where systemd is not the running init: such a host gets only files and links.
     let systemd: Systemd?
@@ -16,6 +16,17 @@ struct Transaction {
     let agent: String
     let brought = BroughtLinks()
     let reloads = BegunReloads()
+    let obstacles: PreflightCheck
+
+    init(system: System, systemd: Systemd?, preparation: Preparation, old: StoredRecord?, supervisor: any Supervisor, agent: String) {
+        self.system = system
+        self.systemd = systemd
+        self.preparation = preparation
+        self.old = old
+        self.supervisor = supervisor
+        self.agent = agent
+        obstacles = PreflightCheck(system: system, preparation: preparation, old: old?.record)
+    }
 
     /// Runs all steps, or rolls back.
     func run() -> Outcome {

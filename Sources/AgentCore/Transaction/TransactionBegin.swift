@@ -52,8 +52,6 @@ extension Transaction {
         }
     }
 
-    private var obstacles: PreflightCheck { PreflightCheck(system: system, preparation: preparation, old: old?.record) }
-
     private func notePlaced(_ file: PlacedFile, in journal: inout Journal) throws(AgentError) {
         try noteDirectories(above: file.path, in: &journal)
         let was = try prior(at: file.path, in: journal) { () throws(AgentError) in try obstacles.displaced(by: file) }
