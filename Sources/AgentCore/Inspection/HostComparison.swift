@@ -87,7 +87,8 @@ final class HostComparison: Pulse {
     }
 
     private func compare(_ record: Record, _ statuses: [UnitStatus], _ systemd: Systemd) {
-        for (unit, status) in zip(record.units, statuses) {
+        for index in record.units.indices {
+            let unit = record.units[index], status = statuses[index]
             if systemd.isDisabled(unit.name), !disabled.contains(unit.name) { add(unit.app, .disabled(unit.name)) }
             // Restarts from long ago do not matter.
             switch systemd.verdict(unit.name, status, before: status.invocation) {

@@ -17,9 +17,9 @@ extension Preparation {
         var apps: [AppName: Int] = [:]
         for app in record.apps { apps[app.name] = untouched }
         var links: [AbsolutePath: Int] = [:]
-        for (index, link) in record.links.enumerated() { links[link.path] = index }
+        for index in record.links.indices { links[record.links[index].path] = index }
         var placed: [AbsolutePath: Int] = [:]
-        for (index, file) in record.placed.enumerated() { placed[file.path] = index }
+        for index in record.placed.indices { placed[record.placed[index].path] = index }
         for step in steps {
             switch (step.action, step.app) {
             case (.checkout, let app?):

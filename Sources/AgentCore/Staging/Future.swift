@@ -53,7 +53,8 @@ final class Future {
     }
 
     private func check(_ copy: System, _ supervisor: any Supervisor, _ found: FoundObstacles) throws(AgentError) {
-        for (index, step) in preparation.steps.enumerated() {
+        for index in preparation.steps.indices {
+            let step = preparation.steps[index]
             guard case .validate(let words, let limit) = step.action, let app = step.app else { continue }
             supervisor.report(.began(step: index))
             var arguments = words

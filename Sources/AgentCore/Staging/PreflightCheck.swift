@@ -28,7 +28,8 @@ final class PreflightCheck {
 
     func check(_ found: FoundObstacles) {
         var room = Room(system: system)
-        for (index, step) in preparation.steps.enumerated() {
+        for index in preparation.steps.indices {
+            let step = preparation.steps[index]
             do throws(AgentError) {
                 // The agent copies files before it replaces them.
                 if case .file? = try check(step), let path = step.action.path { try room.take(path, in: Layout.store) }

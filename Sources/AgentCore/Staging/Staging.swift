@@ -18,11 +18,18 @@ final class Staging {
     /// Complete large contents, and the destinations that hold them once all is staged.
     private var completed: [(id: ObjectID, destinations: [Destination])] = []
 
-    private struct Destination {
-        var app: AppName
-        var file: FileEntry
-        var version: Version
-        var mode: UInt32
+    private final class Destination {
+        let app: AppName
+        let file: FileEntry
+        let version: Version
+        let mode: UInt32
+
+        init(app: AppName, file: FileEntry, version: Version, mode: UInt32) {
+            self.app = app
+            self.file = file
+            self.version = version
+            self.mode = mode
+        }
 
         var path: AbsolutePath { app.staging(version).appending(file.path) }
         var finalPath: AbsolutePath { app.version(version).appending(file.path) }

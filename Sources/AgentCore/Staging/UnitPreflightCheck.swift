@@ -19,8 +19,8 @@ final class UnitPreflightCheck {
         try checkNames(found)
         var indices: [Int] = []
         var units: [UnitName] = []
-        for (index, step) in preparation.steps.enumerated() {
-            switch step.action {
+        for index in preparation.steps.indices {
+            switch preparation.steps[index].action {
             case .disable(let unit, _), .start(let unit, _, _), .restart(let unit, _, _), .restartIfUp(let unit, _, _),
                 .reload(let unit, _, _, _),
                 .stop(let unit, _):
@@ -49,8 +49,9 @@ final class UnitPreflightCheck {
             default: units.append(unit)
             }
         }
-        for (unit, status) in zip(units, try systemd.show(units)) where status.isLoaded && !isSameText(status.id, unit.text) {
-            found.add(AgentError(.unitAlias(unit, of: status.id)))
+        let statuses = try systemd.show(units)
+        for index in units.indices where statuses[index].isLoaded && !isSameText(statuses[index].id, units[index].text) {
+            found.add(AgentError(.unitAlias(units[index], of: statuses[index].id)))
         }
     }
 

@@ -120,15 +120,23 @@ private final class Dependencies {
 /// Effects of the steps on units that they do not name.
 extension Systemd {
     /// A unit that was up, and went down with one that the steps name, or because a conflicting one came up.
-    struct Fallen {
-        var unit: UnitName
-        var cause: UnitName
+    final class Fallen {
+        let unit: UnitName
+        let cause: UnitName
         /// Whether `cause` is up, so that only one of the two can be.
-        var isConflict: Bool
+        let isConflict: Bool
         /// Whether it stops along with `cause` when that stops for good.
-        var isPart: Bool
+        let isPart: Bool
         /// Whether it had crashed before.
-        var hasRestarted: Bool
+        let hasRestarted: Bool
+
+        init(unit: UnitName, cause: UnitName, isConflict: Bool, isPart: Bool, hasRestarted: Bool) {
+            self.unit = unit
+            self.cause = cause
+            self.isConflict = isConflict
+            self.isPart = isPart
+            self.hasRestarted = hasRestarted
+        }
     }
 
     /// The units that were up and that the steps took down. Excludes units that ended by themselves, as far as systemd reports:

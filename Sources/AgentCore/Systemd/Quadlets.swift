@@ -45,8 +45,9 @@ struct Quadlets {
             if !isSameText(unit.template, name) { units.append(unit) }
         }
         if let path = rest.first { throw AgentError(.noQuadletUnit(path, output: complaint(path, systemd))) }
-        for (unit, status) in zip(units, try systemd.show(units)) where !status.isLoaded {
-            throw AgentError(.unit(unit, .notLoaded(state: status.loadState), journal: ""))
+        let statuses = try systemd.show(units)
+        for index in units.indices where !statuses[index].isLoaded {
+            throw AgentError(.unit(units[index], .notLoaded(state: statuses[index].loadState), journal: ""))
         }
     }
 

@@ -17,9 +17,14 @@ final class Systemd {
     }
 
     /// A unit for systemd to act on, and the time that this may take.
-    struct Job {
-        var unit: UnitName
-        var limit: Duration
+    final class Job {
+        let unit: UnitName
+        let limit: Duration
+
+        init(unit: UnitName, limit: Duration) {
+            self.unit = unit
+            self.limit = limit
+        }
     }
 
     func report(_ waiting: Waiting) { audience?.report(.waiting(waiting)) }
@@ -106,7 +111,8 @@ final class Systemd {
         let queued = try command.run(["systemctl", "--no-block", "--no-ask-password", "start"] + starting.map { $0.unit.text })
         let restarted = try run("restart", restarting, until: .ready)
         var rest: [Job] = []
-        for (job, status) in zip(starting, try show(starting.map { $0.unit })) where status.job != nil { rest.append(job) }
+        let statuses = try show(starting.map { $0.unit })
+        for index in starting.indices where statuses[index].job != nil { rest.append(starting[index]) }
         let started = rest.isEmpty ? queued : try run("start", rest, until: .ready)
         return queued.status != 0 ? queued : restarted.status != 0 ? restarted : started
     }
@@ -126,14 +132,14 @@ final class Systemd {
             statuses = try show(units)
         }
         // Report the unit that failed, with its own log.
-        for (unit, status) in zip(units, statuses) {
-            if case .unwell(let problem) = status.verdict(before: journal.invocation(of: unit)) {
-                throw failure(unit, problem)
+        for index in units.indices {
+            if case .unwell(let problem) = statuses[index].verdict(before: journal.invocation(of: units[index])) {
+                throw failure(units[index], problem)
             }
         }
         // No unit looks failed: one failed and is already starting again, for example through its socket, or failing again.
-        for (unit, status) in zip(units, statuses) where status.isActivating || status.isDeactivating {
-            throw failure(unit, .restarting(times: status.restarts))
+        for index in units.indices where statuses[index].isActivating || statuses[index].isDeactivating {
+            throw failure(units[index], .restarting(times: statuses[index].restarts))
         }
         let arguments = arguments(restart.isEmpty ? "start" : "restart", restart.isEmpty ? start : restart)
         throw failure(arguments, result)
@@ -173,10 +179,11 @@ final class Systemd {
         let sockets = jobs.filter { $0.unit.isSocket }
         var stopping: [Job] = []
         var services: [Job] = []
-        for (socket, status) in zip(sockets, try show(sockets.map { $0.unit }, .dependencies)) where !status.acceptsConnections {
-            let up = zip(status.triggers, try show(status.triggers)).filter { $0.1.isUp }.map { Job(unit: $0.0, limit: socket.limit) }
-            if !up.isEmpty { stopping.append(socket) }
-            services += up
+        let statuses = try show(sockets.map { $0.unit }, .dependencies)
+        for index in sockets.indices where !statuses[index].acceptsConnections {
+            let up = try those(statuses[index].triggers) { $0.isUp }
+            if !up.isEmpty { stopping.append(sockets[index]) }
+            for unit in up { services.append(Job(unit: unit, limit: sockets[index].limit)) }
         }
         guard !services.isEmpty else { return [] }
         try stop(stopping + services)
@@ -223,9 +230,10 @@ final class Systemd {
         do {
             return try command.run(arguments(verb, jobs), limit: longest + .seconds(30)) { [self] seconds throws(AgentError) in
                 var isTold = false
-                for (job, status) in zip(jobs, try show(jobs.map { $0.unit })) where status.job != nil {
-                    let limit = job.limit.wholeSeconds
-                    if seconds >= limit { throw tooSlow(job.unit, status, seconds: limit) }
+                let statuses = try show(jobs.map { $0.unit })
+                for index in jobs.indices where statuses[index].job != nil {
+                    let job = jobs[index], limit = job.limit.wholeSeconds
+                    if seconds >= limit { throw tooSlow(job.unit, statuses[index], seconds: limit) }
                     if !isTold { report(Waiting(job.unit, goal, elapsed: seconds, limit: limit)) }
                     isTold = true
                 }
@@ -245,6 +253,14 @@ final class Systemd {
     func cancel(_ units: [UnitName]) {
         let jobs = ((try? show(units, .state, heeding: false)) ?? []).compactMap { $0.job }
         if !jobs.isEmpty { _ = try? command.run(["systemctl", "cancel"] + jobs, heeding: false) }
+    }
+
+    /// The units whose status is as wanted.
+    func those(_ units: [UnitName], _ isWanted: (UnitStatus) -> Bool) throws(AgentError) -> [UnitName] {
+        let statuses = try show(units)
+        var wanted: [UnitName] = []
+        for index in units.indices where isWanted(statuses[index]) { wanted.append(units[index]) }
+        return wanted
     }
 
     /// systemd's status of units, in the given order.

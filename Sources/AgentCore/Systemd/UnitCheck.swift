@@ -4,16 +4,24 @@ import Wire
 
 /// Checks units after they were started.
 struct UnitCheck {
-    struct Item {
-        var unit: UnitName
+    final class Item {
+        let unit: UnitName
         /// The time that the unit has to stay up; nil for a moment, or for none if it announces its readiness.
-        var settle: Duration?
+        let settle: Duration?
         /// The time that it may take to come up after systemd's own start job.
-        var limit: Duration
+        let limit: Duration
         /// The unit's invocation before the transaction, if it was up.
-        var invocation: String?
+        let invocation: String?
         /// Whether it was only reloaded, so that it has to be the same invocation still.
-        var keepsInvocation = false
+        let keepsInvocation: Bool
+
+        init(unit: UnitName, settle: Duration?, limit: Duration, invocation: String?, keepsInvocation: Bool = false) {
+            self.unit = unit
+            self.settle = settle
+            self.limit = limit
+            self.invocation = invocation
+            self.keepsInvocation = keepsInvocation
+        }
 
         func settle(_ status: UnitStatus) -> Duration {
             // A unit that ended well cannot fail any more.
@@ -38,7 +46,8 @@ struct UnitCheck {
             var waiting: Waiting?
             // The next check is at the end of the first settle window, or soon if a unit is still starting.
             var pause = Duration.seconds(1)
-            for (item, status) in zip(rest, statuses) {
+            for index in rest.indices {
+                let item = rest[index], status = statuses[index]
                 let limit: Duration
                 let goal: Waiting.Goal
                 if try isHealthy(item, status) {
@@ -69,7 +78,8 @@ struct UnitCheck {
     /// Fails on the first unit that is not healthy. Does not wait for those that are starting just now.
     func checkAgain(_ items: [Item]) throws(AgentError) {
         guard !items.isEmpty else { return }
-        for (item, status) in zip(items, try systemd.show(items.map { $0.unit })) { _ = try isHealthy(item, status) }
+        let statuses = try systemd.show(items.map { $0.unit })
+        for index in items.indices { _ = try isHealthy(items[index], statuses[index]) }
     }
 
     /// False if the unit is not ready yet.

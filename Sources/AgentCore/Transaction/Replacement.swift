@@ -156,7 +156,8 @@ extension System {
     func settle(_ paths: [(path: AbsolutePath, content: Content?)]) throws(AgentError) {
         var places: [AbsolutePath: Int] = [:]
         var parents: [AbsolutePath: Int] = [:]
-        for (index, (path, _)) in paths.enumerated() {
+        for index in paths.indices {
+            let path = paths[index].path
             places[path.sibling(name: path.asidePrefix)] = index
             if let parent = path.parent { parents[parent] = index }
         }
@@ -230,8 +231,8 @@ struct NotedPaths {
 
     init(_ journal: Journal) {
         priors = journal.priors
-        for (index, prior) in priors.enumerated() {
-            switch prior {
+        for index in priors.indices {
+            switch priors[index] {
             case .path(let path, _), .placed(let path, _, _): places[path] = index
             default: break
             }

@@ -61,7 +61,8 @@ struct Rollback {
             systemd.cancel(journal.units.map { $0.name })
             let statuses = try systemd.show(journal.units.map { $0.name })
             var stopping: [UnitName] = []
-            for (unit, status) in zip(journal.units, statuses) {
+            for index in journal.units.indices {
+                let unit = journal.units[index], status = statuses[index]
                 switch unit.state {
                 case .up, .unsteady:
                     if !status.isUp || !isSameText(status.invocation, unit.invocation) { touched.append(unit) }
@@ -103,17 +104,15 @@ struct Rollback {
     private func disableNew(_ journal: Journal) throws(AgentError) {
         let units = journal.units.filter { $0.isEnablementTouched && !$0.isEnabled }.map { $0.name }
         guard let systemd, !units.isEmpty else { return }
-        let disabling = zip(units, try systemd.show(units)).filter { $0.1.isEnabled }.map { $0.0 }
+        let disabling = try systemd.those(units) { $0.isEnabled }
         if !disabling.isEmpty { try systemd.disable(disabling) }
     }
 
     /// Units that ran or were enabled although someone had removed or masked their files. Nothing can restore them.
     private func unitsWithoutFile(_ journal: Journal) -> [UnitName] {
         let units = journal.units.filter { ($0.isUp || $0.isEnabled) && journal.hadNoFile($0.name) }.map { $0.name }
-        guard let systemd, !units.isEmpty, (try? systemd.daemonReload()) != nil, let statuses = try? systemd.show(units) else {
-            return []
-        }
-        return zip(units, statuses).filter { !$0.1.isLoaded }.map { $0.0 }
+        guard let systemd, !units.isEmpty, (try? systemd.daemonReload()) != nil else { return [] }
+        return (try? systemd.those(units) { !$0.isLoaded }) ?? []
     }
 
     private func enableOld(_ journal: Journal, _ gone: [UnitName]) throws(AgentError) {
@@ -139,13 +138,14 @@ struct Rollback {
         if !failed.isEmpty { _ = try? systemd.bringUp(start: jobs(failed, journal), restart: []) }
         guard !well.isEmpty else { return }
         var (down, up): ([Systemd.Job], [Systemd.Job]) = ([], [])
-        for (job, status) in zip(jobs(well, journal), try systemd.show(well)) {
+        let wellJobs = jobs(well, journal), statuses = try systemd.show(well)
+        for index in wellJobs.indices {
             // A dependent of the unit (PartOf=) restarted with it, and may be up with the undone files. A restart reaches it.
-            if status.isUp || !status.refusesStop { up.append(job) } else { down.append(job) }
+            if statuses[index].isUp || !statuses[index].refusesStop { up.append(wellJobs[index]) } else { down.append(wellJobs[index]) }
         }
         try systemd.bringUp(start: down, restart: up, journal)
         try UnitCheck(systemd: systemd, interruption: Uninterrupted()).check(
-            jobs(well, journal).map { .init(unit: $0.unit, settle: nil, limit: $0.limit, invocation: nil) })
+            wellJobs.map { .init(unit: $0.unit, settle: nil, limit: $0.limit, invocation: nil) })
     }
 
     /// Has the units that the steps reloaded read the old files. Restarts those that such a reload has ended or replaced; one

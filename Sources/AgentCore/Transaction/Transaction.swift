@@ -157,7 +157,9 @@ final class Transaction {
         case .disable, .stop:
             guard let systemd else { return }
             let jobs = preparation.steps[range].compactMap { $0.job }
-            let loaded = zip(jobs, try systemd.show(jobs.map { $0.unit })).filter { !$0.1.isMissing }.map { $0.0 }
+            let statuses = try systemd.show(jobs.map { $0.unit })
+            var loaded: [Systemd.Job] = []
+            for index in jobs.indices where !statuses[index].isMissing { loaded.append(jobs[index]) }
             if !loaded.isEmpty {
                 try systemd.stop(loaded)
                 if case .disable = step.action { try disable(loaded.map { $0.unit }, journal) }

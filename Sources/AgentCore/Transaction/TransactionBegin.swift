@@ -10,7 +10,8 @@ extension Transaction {
         var units: [UnitName] = []
         try system.removeTree(Layout.undo)
         try system.makeDirectory(Layout.undo, mode: 0o700)
-        for (index, step) in preparation.steps.enumerated() {
+        for index in preparation.steps.indices {
+            let step = preparation.steps[index]
             do {
                 try note(step, in: &journal)
             } catch {
@@ -27,7 +28,8 @@ extension Transaction {
                 journal.enablement = try EnabledLinks(system: system).snapshot()
             }
             let statuses = try systemd.show(units)
-            for (unit, status) in zip(units, statuses) {
+            for index in units.indices {
+                let unit = units[index], status = statuses[index]
                 journal.units.append(
                     Journal.PriorUnit(
                         name: unit, state: status.prior, isEnabled: false, isEnablementTouched: false,
