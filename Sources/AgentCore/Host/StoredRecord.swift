@@ -3,25 +3,29 @@ import Model
 import Wire
 
 /// The record on disk, with additional data for the host itself.
-struct StoredRecord: WireCodable {
+final class StoredRecord: WireCodable {
     /// The agent that wrote it.
-    var writer = ""
+    let writer: String
     /// The machine id of the host that wrote it.
-    var machineID: String
-    var record: Record
+    let machineID: String
+    let record: Record
     /// Directories that were made for links, outermost first. They are removed with the last link.
-    var madeDirectories: [AbsolutePath]
+    let madeDirectories: [AbsolutePath]
     /// The symlinks created by enabling the record's units, each with the enabled unit.
-    var enablement: [EnabledLink] = []
+    let enablement: [EnabledLink]
     /// Whether `enablement` is known: an agent that wrote version 1 did not record it.
-    var knowsEnablement = true
+    let knowsEnablement: Bool
 
-    init(writer: String = "", machineID: String, record: Record, madeDirectories: [AbsolutePath], enablement: [EnabledLink] = []) {
+    init(
+        writer: String = "", machineID: String, record: Record, madeDirectories: [AbsolutePath], enablement: [EnabledLink] = [],
+        knowsEnablement: Bool = true
+    ) {
         self.writer = writer
         self.machineID = machineID
         self.record = record
         self.madeDirectories = madeDirectories
         self.enablement = enablement
+        self.knowsEnablement = knowsEnablement
     }
 
     func encode(to bytes: inout ByteWriter) {

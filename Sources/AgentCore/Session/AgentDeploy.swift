@@ -37,10 +37,9 @@ extension Agent {
         {
             throw problem
         }
-        let stored = try StoredRecord.load(system)
-        let old = stored?.record
-        guard old?.commit == preparation.expected else {
-            port.send(.stale(old))
+        let old = try StoredRecord.load(system)
+        guard old?.record.commit == preparation.expected else {
+            port.send(.stale(old?.record))
             return nil
         }
         let staging = Staging(system: system, preparation: preparation)
@@ -69,8 +68,8 @@ extension Agent {
             }
             throw error
         }
-        let outcome = apply(preparation, stored)
-        HostLog(system: system).append(preparation, from: old?.commit, outcome)
+        let outcome = apply(preparation, old)
+        HostLog(system: system).append(preparation, from: old?.record.commit, outcome)
         if outcome.ending == .deployed {
             // If this fails, the next agent does it.
             try? leftovers.closeCommitted()
@@ -100,7 +99,7 @@ extension Agent {
 
     /// Stages, then waits for the request to apply. False if an obstacle was found or the operator cancelled. A client
     /// that disconnects, or is silent for too long, is an error.
-    private func stage(_ staging: Staging, _ preparation: Preparation, old: Record?) throws(AgentError) -> Bool {
+    private func stage(_ staging: Staging, _ preparation: Preparation, old: StoredRecord?) throws(AgentError) -> Bool {
         try staging.begin(old: old)
         var isReady = false
         while true {
@@ -141,7 +140,7 @@ extension Agent {
     }
 
     /// All obstacles to the plan.
-    private func obstacles(_ preparation: Preparation, old: Record?) throws(AgentError) -> FoundObstacles {
+    private func obstacles(_ preparation: Preparation, old: StoredRecord?) throws(AgentError) -> FoundObstacles {
         let found = FoundObstacles()
         let obstacles = PreflightCheck(system: system, preparation: preparation, old: old)
         obstacles.check(found)

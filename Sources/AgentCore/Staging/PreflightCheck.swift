@@ -18,9 +18,9 @@ final class PreflightCheck {
     let system: System
     let preparation: Preparation
     /// The record of the current deploy.
-    let old: Record?
+    let old: StoredRecord?
 
-    init(system: System, preparation: Preparation, old: Record?) {
+    init(system: System, preparation: Preparation, old: StoredRecord?) {
         self.system = system
         self.preparation = preparation
         self.old = old
@@ -144,7 +144,7 @@ final class PreflightCheck {
             // It leads through something that others can change, or not to a file.
             guard descriptor >= 0 else { break }
             let file = File(descriptor: descriptor, path: link.path, gate: nil)
-            let placed = isFile ? old?.placedContent(at: link.path) : nil
+            let placed = isFile ? old?.record.placedContent(at: link.path) : nil
             // The size of a placed file is not reliably known.
             let files =
                 placed != nil
@@ -218,7 +218,7 @@ final class PreflightCheck {
         case .file:
             if foreign(at: path) != nil { return occupant }
             let content = try hash(system.open(path), ifAsLargeAs: [])
-            guard let content, content == old?.placedContent(at: path) else {
+            guard let content, content == old?.record.placedContent(at: path) else {
                 throw AgentError(.placedChanged(path))
             }
             return occupant

@@ -69,7 +69,7 @@ final class Staging {
 
     /// The existing parts of large contents: from an earlier transfer that was cut off, and from the version before,
     /// which the client may not have. Removes everything else that such a transfer left.
-    func resume(old: Record?) throws(AgentError) -> [Content] {
+    func resume(old: StoredRecord?) throws(AgentError) -> [Content] {
         let large = preparation.contents.filter { $0.isLarge }
         for name in try system.list(Layout.partial) {
             guard let entry = try? RelativePath(name) else { continue }
@@ -82,7 +82,7 @@ final class Staging {
                 try system.removeTree(path)
             }
         }
-        let existing = Existing(old)
+        let existing = Existing(old?.record)
         for content in large where !arrived.contains(where: { $0.id == content.id }) {
             for app in apps {
                 guard let file = app.files.first(where: { $0.id == content.id }) else { continue }
@@ -124,10 +124,10 @@ final class Staging {
     }
 
     /// Creates the directories, takes over contents that the host already has according to `old`, and waits for the rest.
-    func begin(old: Record?) throws(AgentError) {
+    func begin(old: StoredRecord?) throws(AgentError) {
         var sent: [ObjectID: Int] = [:]
         for content in preparation.contents { sent[content.id] = 1 }
-        let existing = Existing(old)
+        let existing = Existing(old?.record)
         for app in apps {
             let version = app.name.version(preparation.version)
             guard try system.status(of: version) == nil else { throw AgentError(.protocolViolation) }
@@ -293,7 +293,7 @@ final class Staging {
     }
 
     /// The locations of contents in the deployed versions.
-    private struct Existing {
+    private final class Existing {
         private var files: [(id: ObjectID, path: AbsolutePath)] = []
         private var places: [ObjectID: Int] = [:]
         private var samePlaces: [AbsolutePath: Int] = [:]

@@ -75,6 +75,13 @@ package struct Journal: Hashable, Sendable {
         }
     }
 
+    /// The units that are as wanted.
+    func names(_ isWanted: (PriorUnit) -> Bool) -> [UnitName] {
+        var names: [UnitName] = []
+        for unit in units where isWanted(unit) { names.append(unit.name) }
+        return names
+    }
+
     /// The path of the copy of a displaced file.
     static func copy(_ number: Int) -> AbsolutePath {
         // Always a valid name, and never an app's name: a removed app may be beside it.

@@ -33,7 +33,7 @@ struct Rollback {
         if journal.enablement == nil { attempt(&problems) { () throws(AgentError) in try enableOld(journal, gone) } }
         if journal.needsReload || isBooting { attempt(&problems) { () throws(AgentError) in try systemd?.daemonReload() } }
         attempt(&problems) { () throws(AgentError) in
-            if isBooting { try systemd?.continueBoot() } else { try restartOld(touched.filter { !gone.contains($0.name) }, journal) }
+            if isBooting { try systemd?.continueBoot() } else { try restartOld(touched.filter { !gone.contains($0) }, journal) }
         }
         if !isBooting {
             reloadOld(journal, failure, &problems)
@@ -53,9 +53,9 @@ struct Rollback {
 
     /// Stops units that were down, while their unit files still exist, and notes the units that the steps took down,
     /// while systemd has the reason. Returns the units whose state changed: they have to start again.
-    private func stopNew(_ journal: inout Journal, _ problems: inout [AgentError]) -> [Journal.PriorUnit] {
+    private func stopNew(_ journal: inout Journal, _ problems: inout [AgentError]) -> [UnitName] {
         guard let systemd, !journal.units.isEmpty else { return [] }
-        var touched: [Journal.PriorUnit] = []
+        var touched: [UnitName] = []
         do {
             // The process that requested their jobs may have been killed.
             systemd.cancel(journal.units.map { $0.name })
@@ -65,11 +65,11 @@ struct Rollback {
                 let unit = journal.units[index], status = statuses[index]
                 switch unit.state {
                 case .up, .unsteady:
-                    if !status.isUp || !isSameText(status.invocation, unit.invocation) { touched.append(unit) }
+                    if !status.isUp || !isSameText(status.invocation, unit.invocation) { touched.append(unit.name) }
                 case .failed:
                     // A unit that failed again is in its old state, also for a monitor that watches for failures.
                     if status.isUp { stopping.append(unit.name) }
-                    if !status.hasFailed { touched.append(unit) }
+                    if !status.hasFailed { touched.append(unit.name) }
                 case .down:
                     if status.isUp || status.hasFailed { stopping.append(unit.name) }
                 }
@@ -102,7 +102,7 @@ struct Rollback {
     /// Disables units that were not enabled, while their unit files still exist. Only a journal of version 1 needs
     /// this, because it does not note the links. If this fails, the journal remains.
     private func disableNew(_ journal: Journal) throws(AgentError) {
-        let units = journal.units.filter { $0.isEnablementTouched && !$0.isEnabled }.map { $0.name }
+        let units = journal.names { $0.isEnablementTouched && !$0.isEnabled }
         guard let systemd, !units.isEmpty else { return }
         let disabling = try systemd.those(units) { $0.isEnabled }
         if !disabling.isEmpty { try systemd.disable(disabling) }
@@ -110,23 +110,23 @@ struct Rollback {
 
     /// Units that ran or were enabled although someone had removed or masked their files. Nothing can restore them.
     private func unitsWithoutFile(_ journal: Journal) -> [UnitName] {
-        let units = journal.units.filter { ($0.isUp || $0.isEnabled) && journal.hadNoFile($0.name) }.map { $0.name }
+        let units = journal.names { ($0.isUp || $0.isEnabled) && journal.hadNoFile($0.name) }
         guard let systemd, !units.isEmpty, (try? systemd.daemonReload()) != nil else { return [] }
         return (try? systemd.those(units) { !$0.isLoaded }) ?? []
     }
 
     private func enableOld(_ journal: Journal, _ gone: [UnitName]) throws(AgentError) {
-        let enabled = journal.units.filter { $0.isEnabled && $0.isEnablementTouched && !gone.contains($0.name) }.map { $0.name }
+        let enabled = journal.names { $0.isEnabled && $0.isEnablementTouched && !gone.contains($0.name) }
         guard let systemd, !enabled.isEmpty else { return }
         try systemd.enable(enabled)
     }
 
     /// Starts the units that were up or had failed, and checks that the healthy ones are healthy again.
-    private func restartOld(_ units: [Journal.PriorUnit], _ journal: Journal) throws(AgentError) {
+    private func restartOld(_ units: [UnitName], _ journal: Journal) throws(AgentError) {
         guard let systemd, !units.isEmpty else { return }
         // A unit that was not healthy need not become healthy.
         var (well, unsteady, failed): ([UnitName], [UnitName], [UnitName]) = ([], [], [])
-        for unit in units {
+        for unit in journal.units where units.contains(unit.name) {
             switch unit.state {
             case .up: well.append(unit.name)
             case .unsteady: unsteady.append(unit.name)
@@ -152,7 +152,7 @@ struct Rollback {
     /// that runs on as before is left so, since a start could fail for the same reason.
     private func reloadOld(_ journal: Journal, _ failure: AgentError, _ problems: inout [AgentError]) {
         guard let systemd else { return }
-        var failed: [Journal.PriorUnit] = []
+        var failed: [UnitName] = []
         for name in journal.reloaded {
             do throws(AgentError) {
                 let status = try systemd.show([name])[0]
@@ -165,7 +165,7 @@ struct Rollback {
                 defer { systemd.endReload(name) }
                 let now = try systemd.show([name])[0]
                 if status.isReloading || !now.isActive || now.isReloading || !isSameText(now.invocation, unit.invocation) {
-                    failed.append(unit)
+                    failed.append(name)
                 } else if case .unit(name, _, _) = failure.problem {
                     // It did not read the new files either.
                 } else {

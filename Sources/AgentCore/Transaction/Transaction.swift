@@ -25,7 +25,7 @@ final class Transaction {
         self.old = old
         self.supervisor = supervisor
         self.agent = agent
-        obstacles = PreflightCheck(system: system, preparation: preparation, old: old?.record)
+        obstacles = PreflightCheck(system: system, preparation: preparation, old: old)
     }
 
     /// Runs all steps, or rolls back.

@@ -13,10 +13,9 @@ extension Transaction {
         if let reason = supervisor.reason { throw AgentError(reason) }
         // The commit point. Nothing may fail after it: a rollback would contradict the record.
         if preparation.leavesNothing { return try system.removeIfThere(Layout.record) }
-        var stored = StoredRecord(
+        let stored = StoredRecord(
             writer: agent, machineID: journal.machineID ?? "", record: preparation.record, madeDirectories: made,
-            enablement: enabled ?? old?.enablement ?? [])
-        stored.knowsEnablement = enabled != nil || old?.knowsEnablement ?? true
+            enablement: enabled ?? old?.enablement ?? [], knowsEnablement: enabled != nil || old?.knowsEnablement ?? true)
         try system.replace(Layout.record, with: stored.encoded, mode: 0o600)
     }
 
