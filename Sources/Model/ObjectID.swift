@@ -31,7 +31,7 @@ package struct ObjectID: Hashable, Comparable, Sendable {
 
     /// Nil unless there are exactly 40 hexadecimal digits.
     package init?(hex: String) {
-        guard let bytes = decode(hex: hex.utf8) else { return nil }
+        guard let bytes = decode(hex: hex.bytes[...]) else { return nil }
         self.init(bytes)
     }
 
@@ -73,7 +73,7 @@ package func hex(_ bytes: some Sequence<UInt8>) -> String {
 }
 
 /// The bytes of an even number of hexadecimal digits; nil for anything else.
-private func decode(hex: some Sequence<UInt8>) -> [UInt8]? {
+private func decode(hex: ArraySlice<UInt8>) -> [UInt8]? {
     var result: [UInt8] = []
     var pending: UInt8?
     for byte in hex {

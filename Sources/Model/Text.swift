@@ -39,6 +39,17 @@ extension String {
 
 @inline(never) package func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 
+/// A number of decimal digits and nothing else; nil if the text is none, or too large. `Int(_: String)` would be 1.5 KB of the agent.
+@inline(never) package func decimal(_ bytes: ArraySlice<UInt8>) -> Int? {
+    guard !bytes.isEmpty else { return nil }
+    var number = 0
+    for byte in bytes {
+        guard 0x30...0x39 ~= byte, number <= (Int.max - 9) / 10 else { return nil }
+        number = number * 10 + Int(byte - 0x30)
+    }
+    return number
+}
+
 /// A program's arguments as `csys_spawn` takes them: each ends in a NUL.
 @inline(never) package func packed(_ arguments: [String]) -> [UInt8] {
     var bytes: [UInt8] = []

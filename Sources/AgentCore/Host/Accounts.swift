@@ -18,7 +18,9 @@ extension System {
     /// The number of a name; nil if there is none, or if it cannot be parsed.
     private func id(of name: String, in file: AbsolutePath) throws(AgentError) -> UInt32? {
         // To chown(2), the highest number means "leave unchanged".
-        guard let text = try field(2, where: 0, is: name, in: file), let id = Int(text), 0..<Int(UInt32.max) ~= id else { return nil }
+        guard let text = try field(2, where: 0, is: name, in: file), let id = decimal(text.bytes[...]), 0..<Int(UInt32.max) ~= id else {
+            return nil
+        }
         return UInt32(id)
     }
 

@@ -178,10 +178,10 @@ package final class System {
         var missing: [AbsolutePath] = []
         var directory: AbsolutePath? = path
         while let here = directory, try status(of: here) == nil {
-            missing.append(here)
+            missing = [here] + missing
             directory = here.parent
         }
-        return missing.reversed()
+        return missing
     }
 
     /// Removes an empty directory; false if it is not empty.

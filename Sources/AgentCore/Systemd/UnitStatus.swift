@@ -14,7 +14,7 @@ final class UnitStatus {
         return ""
     }
 
-    @inline(never) private func number(_ name: String) -> Int64 { Int64(Int(self[name]) ?? 0) }
+    @inline(never) private func number(_ name: String) -> Int64 { Int64(decimal(self[name].bytes[...]) ?? 0) }
     @inline(never) private func says(_ name: String, _ value: String) -> Bool { isSameText(self[name], value) }
 
     func set(_ name: String, _ value: String) {

@@ -32,9 +32,9 @@ extension Transaction {
             var isNoted = false
             for case .directory(directory, _, _, _) in journal.priors { isNoted = true }
             if isNoted, try system.removeDirectory(directory) { continue }
-            rest.append(directory)
+            rest = [directory] + rest
         }
-        return rest.reversed()
+        return rest
     }
 
     /// The directories whose entries the steps changed, including those with systemd's own links.
