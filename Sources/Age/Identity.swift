@@ -34,7 +34,7 @@ package struct AgeIdentity: ~Copyable {
     @inline(never) func open<Primitives: AgePrimitives>(_ stanza: SealedFile.Stanza, _: Primitives.Type) throws(AgeError) -> SecretBytes? {
         let isSSH = !sshKey.isEmpty
         // An identity of age has no tag, and neither has its stanza.
-        guard stanza.kind == (isSSH ? .ed25519 : .age), stanza.tag.elementsEqual(tag) else { return nil }
+        guard stanza.kind == (isSSH ? .ed25519 : .age), stanza.tag == tag else { return nil }
         let info = (isSSH ? Self.ssh : Self.x25519).bytes
         guard var shared = Primitives.x25519(scalar: scalar, point: SecretBytes(copying: stanza.share[...])) else {
             throw .damaged(.stanza)

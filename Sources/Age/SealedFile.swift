@@ -24,17 +24,17 @@ package struct SealedFile {
         }
         var lines = Lines(bytes.prefix(Self.headerLimit), at: Self.version.utf8.count)
         var stanzas: [Stanza] = []
+        var hasPassphrase = false
         var line = lines.next()
         while begins(line, "-> ") {
             guard stanzas.count < Self.stanzaLimit, let stanza = Stanza(line.dropFirst(3), &lines) else { throw .damaged(.header) }
+            if stanza.kind == .passphrase { hasPassphrase = true }
             stanzas.append(stanza)
             line = lines.next()
         }
         let mac = begins(line, "--- ") ? BareBase64.decode(line.dropFirst(4)) : []
-        guard mac.count == 32, let first = stanzas.first, stanzas.count == 1 || !stanzas.contains(where: { $0.kind == .passphrase }) else {
-            throw .damaged(.header)
-        }
-        if first.kind == .passphrase { throw .passphrase }
+        guard mac.count == 32, !stanzas.isEmpty, stanzas.count == 1 || !hasPassphrase else { throw .damaged(.header) }
+        if hasPassphrase { throw .passphrase }
         self.bytes = bytes
         self.stanzas = stanzas
         self.mac = mac
@@ -44,7 +44,11 @@ package struct SealedFile {
     }
 
     /// Whether a key of SSH could open the file, as far as the header says: the file is not secret, and neither is the answer.
-    package func isSealed(forTag tag: [UInt8]) -> Bool { stanzas.contains { !tag.isEmpty && $0.tag.elementsEqual(tag) } }
+    package func isSealed(forTag tag: [UInt8]) -> Bool {
+        if tag.isEmpty { return false }
+        for stanza in stanzas where stanza.tag == tag { return true }
+        return false
+    }
 
     fileprivate struct Lines {
         let bytes: ArraySlice<UInt8>
@@ -67,7 +71,7 @@ package struct SealedFile {
     }
 
     /// The file's key, sealed for one recipient.
-    package struct Stanza {
+    package final class Stanza {
         package let kind: Kind
         /// Of an SSH key: the first four bytes of the SHA-256 of its wire format.
         package let tag: [UInt8]

@@ -46,7 +46,7 @@ struct Secrets {
         }
         let identity = try HostIdentity(system)
         try system.makeMemory(at: Layout.secrets)
-        if try system.status(of: app.secrets) == nil { try system.makeDirectory(app.secrets, mode: 0o700) }
+        try system.makeDirectories(app.secrets, mode: 0o700)
         let readers = try readers(version)
         for name in names {
             let draft = app.secrets.appending(name: "." + name)
