@@ -18,7 +18,10 @@ final class UnitStatus {
     @inline(never) private func says(_ name: String, _ value: String) -> Bool { isSameText(self[name], value) }
 
     func set(_ name: String, _ value: String) {
-        properties.removeAll { isSameText($0.name, name) }
+        for index in properties.indices where isSameText(properties[index].name, name) {
+            properties[index].value = value
+            return
+        }
         properties.append((name, value))
     }
 

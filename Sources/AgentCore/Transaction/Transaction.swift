@@ -116,7 +116,7 @@ final class Transaction {
         // Stopping a unit that a later step starts is a restart: its dependents come up again.
         for step in preparation.steps {
             switch step.action {
-            case .start(let unit, _, _), .restart(let unit, _, _): stopped.removeAll { $0 == unit }
+            case .start(let unit, _, _), .restart(let unit, _, _): stopped = stopped.filter { $0 != unit }
             default: break
             }
         }
