@@ -323,7 +323,7 @@ int csys_rename_at(int from, const char *name, int to, const char *new_name, csy
 int csys_link_at(int from, const char *name, int to, const char *new_name) { return RESULT(linkat(from, name, to, new_name, 0)); }
 int csys_symlink_at(const char *target, int directory, const char *name) { return RESULT(symlinkat(target, directory, name)); }
 
-int64_t csys_readlink_at(int directory, const char *name, char *buffer, size_t size) {
+int64_t csys_readlink_at(int directory, const char *name, void *buffer, size_t size) {
     ssize_t n = readlinkat(directory, name, buffer, size);
     return n < 0 ? -errno : n;
 }
@@ -396,7 +396,7 @@ int csys_set_mtime(const char *path, int64_t mtime_ns) {
 #define XATTR_POSITION , 0, 0
 #endif
 
-int64_t csys_flistxattr(int fd, char *buffer, size_t size) {
+int64_t csys_flistxattr(int fd, void *buffer, size_t size) {
     ssize_t n = flistxattr(fd, buffer, size XATTR_OPTIONS);
     return n >= 0 ? n : errno == ENOTSUP ? 0 : -errno;
 }

@@ -174,7 +174,7 @@ int64_t csys_uname(char *buffer, size_t size) {
     return n < 0 || (size_t)n >= size ? -ERANGE : n;
 }
 
-int64_t csys_nodename(char *buffer, size_t size) {
+int64_t csys_nodename(void *buffer, size_t size) {
     struct utsname name;
     if (uname(&name) < 0) return -errno;
     size_t n = strlen(name.nodename);

@@ -34,16 +34,16 @@ extension File {
 
     /// All extended attributes; empty if the file system supports none.
     func extendedAttributes() throws(AgentError) -> [ExtendedAttribute] {
-        var names = [CChar](repeating: 0, count: 65536)
+        var names = [UInt8](repeating: 0, count: 65536)
         let length = csys_flistxattr(descriptor, &names, names.count)
         if length < 0 { throw failed(.read, length) }
         var attributes: [ExtendedAttribute] = []
-        for name in names[..<Int(length)].split(separator: 0) {
-            let text = String(decoding: name.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        for name in pieces(names[..<Int(length)], at: 0) {
+            let name = text(name)
             var value = [UInt8](repeating: 0, count: 65536)
-            let size = csys_fgetxattr(descriptor, text, &value, value.count)
+            let size = csys_fgetxattr(descriptor, name, &value, value.count)
             if size < 0 { throw failed(.read, size) }
-            attributes.append(ExtendedAttribute(name: text, value: Array(value[..<Int(size)])))
+            attributes.append(ExtendedAttribute(name: name, value: Array(value[..<Int(size)])))
         }
         return attributes
     }

@@ -28,9 +28,9 @@ final class Directory {
 
     /// The target of a symlink; nil for anything else.
     @inline(never) func target(_ name: String) -> String? {
-        var buffer = [CChar](repeating: 0, count: 4096)
+        var buffer = [UInt8](repeating: 0, count: 4096)
         let length = csys_readlink_at(descriptor, name, &buffer, buffer.count)
-        return length < 0 ? nil : text(buffer[..<Int(length)].map { UInt8(bitPattern: $0) }[...])
+        return length < 0 ? nil : text(buffer[..<Int(length)])
     }
 }
 

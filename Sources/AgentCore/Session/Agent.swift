@@ -104,9 +104,9 @@ package final class Agent {
 
     private func hostname() -> String {
         if let name = system.firstLine(of: Layout.hostname), !name.isEmpty { return name }
-        var buffer = [CChar](repeating: 0, count: 256)
+        var buffer = [UInt8](repeating: 0, count: 256)
         let length = csys_nodename(&buffer, buffer.count)
-        return String(decoding: buffer[..<max(0, Int(length))].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return text(buffer[..<max(0, Int(length))])
     }
 
     /// Undoes a transaction that was never finished, and removes the files of a killed agent. The agent answers nothing

@@ -97,7 +97,7 @@ typedef enum : uint8_t {
 int csys_rename_at(int from, const char *name, int to, const char *new_name, csys_renaming how);
 int csys_link_at(int from, const char *name, int to, const char *new_name);  // a hard link
 int csys_symlink_at(const char *target, int directory, const char *name);
-int64_t csys_readlink_at(int directory, const char *name, char *buffer, size_t size);  // length, not terminated
+int64_t csys_readlink_at(int directory, const char *name, void *buffer, size_t size);  // length, not terminated
 int csys_unlink_at(int directory, const char *name);
 int csys_rmdir_at(int directory, const char *name);
 int csys_mkdir_at(int directory, const char *name, uint32_t mode);  // mode as is; only where nobody else can swap it
@@ -109,7 +109,7 @@ void csys_random(void *buffer, size_t count);  // at most 256 bytes
 int csys_fchmod(int fd, uint32_t mode);
 int csys_fchown(int fd, uint32_t uid, uint32_t gid);
 int csys_fset_mtime(int fd, int64_t mtime_ns);
-int64_t csys_flistxattr(int fd, char *buffer, size_t size);  // names, each terminated; 0 where unsupported
+int64_t csys_flistxattr(int fd, void *buffer, size_t size);  // names, each terminated; 0 where unsupported
 int64_t csys_fgetxattr(int fd, const char *name, void *buffer, size_t size);
 int64_t csys_getxattr(const char *path, const char *name, void *buffer, size_t size);  // of a symlink itself
 int csys_fsetxattr(int fd, const char *name, const void *value, size_t size);
@@ -314,7 +314,7 @@ int64_t csys_monotonic_ns(void);
 int64_t csys_realtime_ns(void);
 // "sysname machine" as printed by `uname -sm`; the node name.
 int64_t csys_uname(char *buffer, size_t size);
-int64_t csys_nodename(char *buffer, size_t size);
+int64_t csys_nodename(void *buffer, size_t size);
 const char *csys_strerror(int error);
 const char *csys_getenv(const char *name);
 int csys_isatty(int fd);
