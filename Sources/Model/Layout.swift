@@ -38,9 +38,8 @@ package enum Layout {
 
     /// Opened secrets, each in the directory of its app: a ramfs, which is never written to a disk.
     package static var secrets: AbsolutePath { AbsolutePath(literal: "/run/deptool/secrets") }
-    /// What opens sealed files: the host's SSH key, and the identity of age of a host without such a key: its 32 bytes.
+    /// The host's SSH key, which opens sealed files.
     package static var hostKey: AbsolutePath { AbsolutePath(literal: "/etc/ssh/ssh_host_ed25519_key") }
-    package static var identity: AbsolutePath { AbsolutePath(literal: "/var/lib/deptool/store/identity") }
     /// The unit that opens secrets at boot, present as long as an app has any.
     package static var secretsUnit: AbsolutePath { AbsolutePath(literal: "/etc/systemd/system/deptool-secrets.service") }
     package static var secretsUnitWanted: AbsolutePath {

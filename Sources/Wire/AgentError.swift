@@ -97,7 +97,7 @@ package indirect enum Problem: Hashable, Sendable {
 
 /// Why a sealed file does not open on a host.
 package enum SealProblem: UInt8, Error, Hashable, Sendable, CaseIterable {
-    /// The host has neither an ed25519 key nor an identity.
+    /// The host has no ed25519 key.
     case noKey
     /// The host's key cannot be used: it has a passphrase or is damaged.
     case keyUnusable

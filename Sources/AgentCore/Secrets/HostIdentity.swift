@@ -9,18 +9,12 @@ struct HostIdentity: ~Copyable {
     /// Why there is none.
     private var problem = SealProblem.noKey
 
-    /// The host's SSH key, or else the identity of a host without such a key: the 32 bytes of its scalar.
+    /// The host's SSH key.
     init(_ system: System) throws(AgentError) {
-        let isSSH = try system.status(of: Layout.hostKey) != nil
-        let path = isSSH ? Layout.hostKey : Layout.identity
-        guard try system.status(of: path) != nil else { return }
+        guard try system.status(of: Layout.hostKey) != nil else { return }
         problem = .keyUnusable
-        guard let content = try system.secret(path, limit: 16 << 10) else { return }
-        if isSSH {
-            key = AgeIdentity(keyFile: content, BearSSL.self)
-        } else if content.count == 32 {
-            key = AgeIdentity(scalar: content, BearSSL.self)
-        }
+        guard let content = try system.secret(Layout.hostKey, limit: 16 << 10) else { return }
+        key = AgeIdentity(keyFile: content, BearSSL.self)
     }
 
     /// The content of a sealed file; `path` is for messages.
