@@ -62,7 +62,7 @@ bool cbear_x25519(const uint8_t scalar[32], const uint8_t point[32], uint8_t res
     uint8_t zero[32] = {0};
     memcpy(result, point, 32);
     // Clamps the scalar.
-    uint32_t is_valid = br_ec_c25519_i31.mul(result, 32, scalar, 32, BR_EC_curve25519);
+    uint32_t is_valid = br_ec_c25519_m31.mul(result, 32, scalar, 32, BR_EC_curve25519);
     return is_valid && !same(result, zero, 32);
 }
 

@@ -1,7 +1,6 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#ifndef DEPTOOL_EMBEDDED  // the operator's side only
 #include "csystem.h"
 
 #include <dirent.h>
@@ -16,13 +15,17 @@
 #endif
 
 void csys_hide_memory(void) {
+#ifndef DEPTOOL_EMBEDDED
+    // An agent's limit would be that of the programs that it runs.
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
+#endif
 #ifdef __linux__
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
 }
 
+#ifndef DEPTOOL_EMBEDDED  // the operator's side only
 static void wipe_file(int directory, const char *name) {
     int fd = openat(directory, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     struct stat st;

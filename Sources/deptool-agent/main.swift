@@ -3,6 +3,8 @@ import CSystem
 
 csys_ignore_hangup_and_pipe()
 csys_set_umask(0o022)
+// Also of an agent that crashes while a secret is open.
+csys_hide_memory()
 
 // All requests arrive on standard input, but for that of the unit that runs at boot.
 if csys_was_told("secrets") { csys_exit(Agent.openSecrets()) }

@@ -53,6 +53,14 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a sealed file is left to the command for secrets`() throws {
+            try cluster.write("web1/app/secrets/key.age", "")
+            #expect(
+                try edit("web1/app/secrets/key.age", "touch edited").finish().require(1).errors
+                    == "Error: web1/app/secrets/key.age is sealed\nRun `deptool secret edit web1/app/key`.\n")
+            #expect(try !cluster.run("ls").contains("edited"))
+        }
+
         @Test func `an unchanged file and a failing editor plan nothing`() throws {
             #expect(try edit("prod/web1/app/conf", "touch \"$1\"").finish().require(0).text == "prod/web1/app/conf is unchanged.\n")
             #expect(

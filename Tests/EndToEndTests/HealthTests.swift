@@ -237,6 +237,16 @@ extension EndToEnd {
             try deploy.finish().require(3)
             #expect(try cluster.run("kill -0 $(cat pid) 2>/dev/null || echo gone") == "gone\n")
             #expect([try one.snapshot(), try other.snapshot()] == before)
+            // So does one for which no host waits any more.
+            try cluster.run("rm pid")
+            let lost = try cluster.startDeploy(["--confirm-with", "echo $$ > pid; exec sleep 1000"])
+            try lost.expect("web2: waiting for the other hosts and your confirmation program")
+            try cluster.run("until [ -s pid ]; do sleep 0.05; done")
+            for host in [one, other] { try host.run("kill -9 \(try host.agents().map(String.init).joined(separator: " "))") }
+            try lost.finish().require(5)
+            #expect(try cluster.run("kill -0 $(cat pid) 2>/dev/null || echo gone") == "gone\n")
+            try cluster.deptool("sync", "--ssh-config", cluster.sshConfiguration).require(0)
+            #expect([try one.snapshot(), try other.snapshot()] == before)
             // From the store's configuration, once allowed.
             try cluster.deptool("init", "--confirm-with", "rm confirmed").require(0)
             output = try cluster.deploy().require(0)

@@ -86,6 +86,7 @@ package final class Deploy: Sendable {
             var results: [(host: Hostname, result: HostResult)] = []
             for await result in group { results.append(result) }
             await asking
+            await onOwnThread { self.programVote.end() }
             return results.sorted { $0.host < $1.host }
         }
     }

@@ -5,6 +5,7 @@ final class ProgramVote: Sendable {
     private struct State {
         var hasBegun = false
         var isCancelled = false
+        var isRunning = false
         /// The program's exit status.
         var status: Int?
     }
@@ -18,6 +19,12 @@ final class ProgramVote: Sendable {
 
     /// Ends the program.
     func cancel() { state.update { $0.isCancelled = true } }
+
+    /// Ends the program, and waits for that: no host may be left that it could vote for.
+    func end() {
+        cancel()
+        state.wait { $0.isRunning ? nil : () }
+    }
 
     /// Starts the program if no other host did, waits for its vote, and returns the objection; nil if there is none.
     func objection(keepalive: () throws(HostError) -> Void) throws(HostError) -> Problem? {
@@ -35,10 +42,14 @@ final class ProgramVote: Sendable {
         }
         guard isFirst else { return }
         guard let program else { return barrier.vote(.against) }
+        state.update { $0.isRunning = true }
         Task.detached { [state, barrier] in
             await onOwnThread {
                 let status = program { state.update { $0.isCancelled } }
-                state.update { $0.status = status }
+                state.update { state in
+                    state.status = status
+                    state.isRunning = false
+                }
                 barrier.vote(status == 0 ? .ready : .against)
             }
         }

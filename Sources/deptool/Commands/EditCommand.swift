@@ -85,6 +85,9 @@ private struct EditedFile {
                 "\(shown) is no file of an app, and not \(HostOptions.fileName)",
                 "Its path has a host, an app, and a file in it, as in 'web1/nginx/nginx.conf'.")
         }
+        if parts.count > 3, let name = (try? RelativePath(parts.dropFirst(2).joined(separator: "/")))?.secretName {
+            throw CommandError("\(shown) is sealed", "Run `deptool secret edit \(visible("\(parts[0])/\(parts[1])/\(name)"))`.")
+        }
         guard !isDirectory(path) else { throw CommandError("\(shown) is a directory", "Name a file in it.") }
         var directory = workspace.directory
         var missing: [String] = []
