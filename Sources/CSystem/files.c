@@ -351,6 +351,8 @@ int csys_mkdir_as(int directory, const char *name, uint32_t mode, uint32_t uid, 
     int result = RESULT(mkdirat(directory, name, (mode_t)mode));
     setfsuid((uid_t)user);
     setfsgid((gid_t)group);
+    // The kernel has allowed core dumps again.
+    csys_hide_memory();
     return result;
 #else
     (void)uid, (void)gid;

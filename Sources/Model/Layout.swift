@@ -103,6 +103,11 @@ extension AppName {
     /// The directory of the app's opened secrets.
     @inline(never) package var secrets: AbsolutePath { below(Layout.secrets, "") }
 
+    /// What was open before a deploy, while it is under way.
+    @inline(never) package var keptSecrets: AbsolutePath { AbsolutePath(unchecked: Layout.secrets.text + "/." + text) }
+    /// The same while it comes or goes.
+    @inline(never) package var keptSecretsDraft: AbsolutePath { AbsolutePath(unchecked: Layout.secrets.text + "/.." + text) }
+
     @inline(never) package func version(_ version: Version) -> AbsolutePath { below(Layout.apps, "/" + version.text) }
     @inline(never) package func staging(_ version: Version) -> AbsolutePath { below(Layout.apps, "/" + version.text + ".staging") }
 }

@@ -161,11 +161,11 @@ extension RelativePath {
     /// The name under which an app's units find the secret in this sealed file: `api-key` for `secrets/api-key.age`. Nil if the
     /// file is no sealed one, or hidden.
     @inline(never) package var secretName: String? {
-        let parts = pieces(text, at: UInt8(ascii: "/"))
-        guard parts.count == 2, isSameText(Model.text(parts[0]), Self.secrets), parts[1].count > 4, ends(text, ".age"),
-            parts[1].first != UInt8(ascii: ".")
-        else { return nil }
-        return Model.text(parts[1].dropLast(4))
+        let bytes = text.bytes
+        // Behind the directory and its slash, and before the suffix.
+        guard begins(text, Self.secrets + "/"), ends(text, ".age"), bytes.count > 12, bytes[8] != UInt8(ascii: ".") else { return nil }
+        let name = bytes[8..<bytes.count - 4]
+        return name.contains(UInt8(ascii: "/")) ? nil : Model.text(name)
     }
 }
 

@@ -57,7 +57,7 @@ extension EndToEnd {
             try cluster.write("app1/shop/shop.conf", "greeting=\n")
             let failure = try cluster.deploy().require(3)
             #expect(failure.text.contains("shop: shop.conf has no greeting\n"), "\(failure)")
-            #expect(failure.text.contains("\nThe previous state is back.\n"))
+            #expect(failure.text.contains("\nThe previous state is back and passes its probe.\n"))
             #expect(try ask() == "Good morning, this is release 1\n")
             try client.expect("release 1\n")
 

@@ -169,22 +169,7 @@ private let keys =
     }
 
     @Test(arguments: [
-        (
-            "ln -s site.conf web1/nginx/other.conf",
-            "host web1, app nginx: other.conf is a symlink\nApps hold files and directories. Put the file itself there; "
-                + "`symlinks` in manifest.json makes symlinks on the host."
-        ),
-        (
-            "ln -s web1 web2",
-            "web2 is a symlink to a directory\nHosts and apps are real directories, so that what is deployed is what is "
-                + "seen. Copy what the symlink points to."
-        ),
-        (
-            "ln -s nginx web1/caddy",
-            "host web1: caddy is a symlink to a directory\nHosts and apps are real directories, so that what is deployed "
-                + "is what is seen. Copy what the symlink points to."
-        ),
-        ("mkfifo web1/nginx/pipe", "host web1, app nginx: pipe is a FIFO\n" + fileRule),
+        ("mkfifo web1/nginx/pipe", "host web1, app nginx: pipe is a FIFO\n" + fileRule)
     ])
     func `what is neither a file nor a directory is refused`(command: String, message: String) throws {
         try addApp("web1/nginx")

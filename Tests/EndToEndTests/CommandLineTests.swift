@@ -24,7 +24,8 @@ import Testing
         cluster.environment["TERM"] = "dumb"
         // A deploy that reached nobody is in the log as well.
         cluster.environment["NO_COLOR"] = "1"
-        try cluster.write(outside: "ssh_config", "Host *\n  ProxyCommand false\n")
+        // One that says nothing would be tried again and again, as if the server were busy.
+        try cluster.write(outside: "ssh_config", "Host *\n  ProxyCommand sh -c 'echo closed >&2; exit 1'\n")
         #expect(try cluster.deptool("deploy", "--no-confirm", "--ssh-config", "ssh_config").code == 1)
     }
 

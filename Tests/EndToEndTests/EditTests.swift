@@ -57,7 +57,7 @@ extension EndToEnd {
             try cluster.write("web1/app/secrets/key.age", "")
             #expect(
                 try edit("web1/app/secrets/key.age", "touch edited").finish().require(1).errors
-                    == "Error: web1/app/secrets/key.age is sealed\nRun `deptool secret edit web1/app/key`.\n")
+                    == "Error: web1/app/secrets/key.age is for a sealed file\nRun `deptool secret edit web1/app/key`.\n")
             #expect(try !cluster.run("ls").contains("edited"))
         }
 

@@ -25,10 +25,13 @@ struct Secrets {
         try system.target(of: app.current).flatMap { Version($0) }.map { app.version($0) }
     }
 
-    /// Opens the sealed files of a version, without a trace.
-    func check(_ version: AbsolutePath) throws(AgentError) {
+    /// Opens the sealed files of a new version, or of the current one if there is no new one, without a trace.
+    func check(_ app: AppName, _ staged: AbsolutePath, count: Int) throws(AgentError) {
+        let version = try system.status(of: staged) == nil ? try current(app) ?? staged : staged
+        let names = try names(in: version)
+        guard names.count == count else { throw AgentError(.corrupt(path: version.text)) }
         let identity = try HostIdentity(system)
-        for name in try names(in: version) { _ = try open(name, of: version, identity) }
+        for name in names { _ = try open(name, of: version, identity) }
     }
 
     private func open(_ name: String, of version: AbsolutePath, _ identity: borrowing HostIdentity) throws(AgentError) -> SecretBytes {
@@ -39,25 +42,61 @@ struct Secrets {
 
     // MARK: Opening
 
-    /// Opens the sealed files of the app's current version, and removes what was opened of others.
-    func settle(_ app: AppName) throws(AgentError) {
+    /// Opens the sealed files of the app's current version, and removes what was opened of others. With `kept`, brings back what
+    /// was open of that version instead, unless the host has booted since. It may be interrupted and run again.
+    func settle(_ app: AppName, kept: Bool = false) throws(AgentError) {
         guard let version = try current(app), case let names = try names(in: version), !names.isEmpty else {
             return try system.removeTree(app.secrets)
         }
+        var kept = kept
+        if try system.status(of: app.keptSecrets) == nil { kept = false }
         let identity = try HostIdentity(system)
         try system.makeMemory(at: Layout.secrets)
         try system.makeDirectories(app.secrets, mode: 0o700)
         let readers = try readers(version)
+        // One that does not open leaves the others to their units.
+        var failure: AgentError?
         for name in names {
-            let draft = app.secrets.appending(name: "." + name)
-            try system.removeIfThere(draft)
-            let content = try open(name, of: version, identity)
-            try system.create(draft, mode: 0o600).write(content)
-            try system.setReaders(draft, gid: readers.gid, mode: readers.mode & 0o440)
-            try system.rename(draft, to: app.secrets.appending(name: name))
+            let path = app.secrets.appending(name: name)
+            var draft = app.secrets.appending(name: "." + name)
+            do throws(AgentError) {
+                if kept {
+                    draft = app.keptSecrets.appending(name: name)
+                    // Else it was brought back before an interruption.
+                    if try system.status(of: draft) == nil { continue }
+                } else {
+                    try system.removeIfThere(draft)
+                    let content = try open(name, of: version, identity)
+                    try system.create(draft, mode: 0o600).write(content)
+                    try system.setReaders(draft, gid: readers.gid, mode: readers.mode & 0o440)
+                }
+                try system.rename(draft, to: path)
+            } catch {
+                failure = error
+            }
         }
-        try system.setReaders(app.secrets, gid: readers.gid, mode: readers.mode)
         for name in try system.list(app.secrets) where !has(names, name) { try system.removeTree(app.secrets.appending(name: name)) }
+        try system.setReaders(app.secrets, gid: readers.gid, mode: readers.mode)
+        if let failure { throw failure }
+    }
+
+    /// Keeps what is open until the deploy is over: the host's key may be another than the one that opened it. What is kept is all
+    /// there from the moment when it has its name.
+    func keep(_ app: AppName) throws(AgentError) {
+        try forget(app)
+        guard try system.status(of: app.secrets) != nil else { return }
+        let draft = app.keptSecretsDraft
+        try system.makeDirectory(draft, mode: 0o700)
+        let directory = try system.holder(of: draft.appending(name: "."), .symlink)
+        for name in try system.list(app.secrets) { _ = try system.link(app.secrets.appending(name: name), to: name, in: directory) }
+        try system.rename(draft, to: app.keptSecrets)
+    }
+
+    func forget(_ app: AppName) throws(AgentError) {
+        try system.removeTree(app.keptSecretsDraft)
+        guard try system.status(of: app.keptSecrets) != nil else { return }
+        try system.rename(app.keptSecrets, to: app.keptSecretsDraft)
+        try system.removeTree(app.keptSecretsDraft)
     }
 
     /// Root, and the group that may read a private app.
@@ -68,34 +107,36 @@ struct Secrets {
         return (status.gid, 0o750)
     }
 
-    /// Opens those of all apps, as at boot. One that does not open leaves the others alone.
-    func settleAll() -> [AgentError] {
-        var failures: [AgentError] = []
-        do throws(AgentError) {
-            for app in try apps() { do { try settle(app) } catch { failures.append(error) } }
-        } catch {
-            failures.append(error)
-        }
-        return failures
+    /// Opens those of all apps, as at boot. Returns the apps of which not all open.
+    func settleAll() -> [AppName] {
+        var failed: [AppName] = []
+        for app in (try? apps()) ?? [] where (try? settle(app)) == nil { failed.append(app) }
+        return failed
     }
 
-    private func apps() throws(AgentError) -> [AppName] { try system.list(Layout.apps).compactMap { AppName($0) } }
+    /// The apps with sealed files.
+    private func apps() throws(AgentError) -> [AppName] {
+        var apps: [AppName] = []
+        for name in try system.list(Layout.apps) {
+            if let app = AppName(name), let version = try current(app), try !names(in: version).isEmpty { apps.append(app) }
+        }
+        return apps
+    }
 
     /// Has the next boot open them with this agent. If no app has any, removes the unit that does, and the memory.
     func arrangeBoot(_ agent: String, hasSystemd: Bool) throws(AgentError) {
         let unit = BootUnit(system: system, .secrets)
-        for app in try apps() {
-            guard let version = try current(app), try !names(in: version).isEmpty else { continue }
-            if hasSystemd, !agent.isEmpty { try unit.install(agent) }
-            return
+        if try apps().isEmpty {
+            try unit.remove()
+            try system.removeMemory(at: Layout.secrets)
+        } else if hasSystemd, !agent.isEmpty {
+            try unit.install(agent)
         }
-        try unit.remove()
-        try system.removeMemory(at: Layout.secrets)
     }
 
     // MARK: Comparing
 
-    /// Reports the sealed files whose opened content is missing or another.
+    /// Reports the sealed files whose opened content is missing or another, or of which nobody can tell.
     func compare(_ app: AppName, _ report: (Drift.Finding) -> Void) throws(AgentError) {
         guard let version = try current(app), case let names = try names(in: version), !names.isEmpty else { return }
         let identity = try HostIdentity(system)
@@ -103,18 +144,14 @@ struct Secrets {
         for name in names {
             let path = app.secrets.appending(name: name)
             guard let source = try? RelativePath(RelativePath.secrets + "/" + name + ".age") else { continue }
-            guard let status = try system.status(of: path) else {
-                report(.secret(source, isThere: false))
-                continue
-            }
-            let wanted = try open(name, of: version, identity)
+            let status = try system.status(of: path)
             var isSame = false
-            if status.kind == csys_kind_regular, status.mode == readers.mode & 0o440, status.gid == readers.gid,
-                let found = try system.secret(path, limit: wanted.count)
+            if let status, status.kind == csys_kind_regular, status.mode == readers.mode & 0o440, status.gid == readers.gid,
+                let wanted = try? open(name, of: version, identity), let found = try system.secret(path, limit: wanted.count)
             {
                 isSame = found.isSame(as: wanted)
             }
-            if !isSame { report(.secret(source, isThere: true)) }
+            if !isSame { report(.secret(source, isThere: status != nil)) }
         }
     }
 }

@@ -30,17 +30,16 @@ package final class Agent {
 
     /// Opens the secrets of all apps, at boot. Returns the status of the program.
     package static func openSecrets() -> Int32 {
-        let failures = Secrets(system: System()).settleAll()
-        for failure in failures {
-            var path = "secrets"
-            switch failure.problem {
-            case .sealed(let file, _), .system(_, let file, _), .corrupt(let file): path = file
-            default: break
-            }
-            let line = ("cannot unseal " + path + "\n").bytes
+        let system = System()
+        // A deploy opens what it brings.
+        guard case .acquired(let lock)? = try? HostLock.acquire(system, for: nil) else { return 0 }
+        let failed = Secrets(system: system).settleAll()
+        _ = consume lock
+        for app in failed {
+            let line = ("cannot unseal all secrets of " + app.text + "\n").bytes
             _ = csys_write(2, line, line.count)
         }
-        return failures.isEmpty ? 0 : 1
+        return failed.isEmpty ? 0 : 1
     }
 
     package func run() {

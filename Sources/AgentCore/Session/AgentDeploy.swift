@@ -75,7 +75,7 @@ extension Agent {
             try? leftovers.closeCommitted()
             do {
                 // The unit that runs at boot may start one of them.
-                if try system.status(of: Layout.secretsUnit) != nil {
+                if try system.status(of: Layout.secrets) != nil {
                     try Secrets(system: system).arrangeBoot(ownName, hasSystemd: hasSystemd)
                 }
                 try leftovers.removeAgents(except: ownName)

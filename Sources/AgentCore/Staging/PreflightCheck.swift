@@ -65,7 +65,8 @@ final class PreflightCheck {
         case (.grant(let group), _): try check(group)
         case (.unseal(let count), let app?) where count > 0:
             try BootUnit(system: system, .secrets).check()
-            try Secrets(system: system).check(app.version(preparation.version))
+            if try system.status(of: Layout.systemdRunning) != nil { try checkChangeable(Layout.secretsUnit) }
+            try Secrets(system: system).check(app, app.version(preparation.version), count: count)
         case (.activate, let app?): try check(app)
         case (.remove, let app?): try checkChangeable(app.directory)
         default: break

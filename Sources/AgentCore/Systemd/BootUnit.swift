@@ -28,30 +28,25 @@ final class BootUnit {
     private var mark: String { "# Deptool removes this when " + (purpose == .recovery ? "the deploy is over.\n" : "no app has secrets.\n") }
 
     private func text(_ agent: String) -> String {
-        let order = """
+        let isRecovery = purpose == .recovery
+        return mark + "[Unit]\nDescription=" + (isRecovery ? "Undo a deploy that was interrupted" : "Unseal the secrets of apps")
+            + """
+
             DefaultDependencies=no
             RequiresMountsFor=/var/lib/deptool /etc/systemd/system
             After=local-fs.target systemd-remount-fs.service
             Before=sysinit.target shutdown.target
             Conflicts=shutdown.target
 
-            """
-        let service = """
+            """ + (isRecovery ? "" : "After=deptool-recover.service\n")
+                + """
 
-            [Service]
-            Type=oneshot
-            StandardInput=null
+                [Service]
+                Type=oneshot
+                StandardInput=null
 
-            """
-        let start = "ExecStart=" + Layout.agents.text + "/" + agent
-        switch purpose {
-        case .recovery:
-            return mark + "[Unit]\nDescription=Undo a deploy that was interrupted\n" + order + service + "StandardOutput=null\n" + start
-                + "\n"
-        case .secrets:
-            return mark + "[Unit]\nDescription=Unseal the secrets of apps\n" + order + "After=deptool-recover.service\n" + service
-                + start + " secrets\n"
-        }
+                """ + (isRecovery ? "StandardOutput=null" : "RemainAfterExit=yes") + "\nExecStart=/var/lib/deptool/bin/" + agent
+            + (isRecovery ? "\n" : " secrets\n")
     }
 
     /// The object at `file`.

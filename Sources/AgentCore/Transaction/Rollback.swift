@@ -24,11 +24,21 @@ struct Rollback {
             attempt(&problems) { () throws(AgentError) in try EnabledLinks(system: system).restore(enablement) }
         }
         let secrets = Secrets(system: system)
-        for app in journal.unsealed { attempt(&problems) { () throws(AgentError) in try secrets.settle(app) } }
+        // One that does not open stays closed, however often this is tried.
+        var unopened: [AgentError] = []
+        for app in journal.unsealed {
+            do throws(AgentError) {
+                try secrets.settle(app, kept: true)
+                try secrets.forget(app)
+            } catch {
+                if case .sealed = error.problem { unopened.append(error) } else { problems.append(error) }
+            }
+        }
         if !journal.unsealed.isEmpty {
             attempt(&problems) { () throws(AgentError) in try secrets.arrangeBoot(journal.writer, hasSystemd: systemd != nil) }
         }
         let filesAreBack = problems.count == beforeFiles
+        problems += unopened
         let gone = unitsWithoutFile(journal)
         if journal.enablement == nil { attempt(&problems) { () throws(AgentError) in try enableOld(journal, gone) } }
         if journal.needsReload || isBooting { attempt(&problems) { () throws(AgentError) in try systemd?.daemonReload() } }

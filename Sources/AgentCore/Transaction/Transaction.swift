@@ -328,8 +328,9 @@ final class Transaction {
             try system.replaceSymlink(app.current, target: preparation.version.text)
         case (.grant(let group), let app?): try grant(app, try system.id(of: group))
         // An app that goes is still there.
-        case (.unseal(files: 0), let app?): try system.removeTree(app.secrets)
-        case (.unseal, let app?): try Secrets(system: system).settle(app)
+        case (.unseal(let count), let app?):
+            try Secrets(system: system).keep(app)
+            if count == 0 { try system.removeTree(app.secrets) } else { try Secrets(system: system).settle(app) }
         case (.remove, let app?):
             if try system.status(of: app.directory) != nil { try system.rename(app.directory, to: app.removed) }
         case (.link(let path, let source), let app?):

@@ -226,8 +226,6 @@ int64_t csys_own_path(char *buffer, size_t size);  // of the running program; th
 int64_t csys_make_temporary_directory(char *buffer, size_t size);
 int csys_make_directory_plain(const char *path);  // with the umask; EEXIST if there is anything
 int64_t csys_working_directory(char *buffer, size_t size);
-// Neither a core dump nor another process of this user gets at the memory of this one from now on.
-void csys_hide_memory(void);
 // Overwrites and removes every file in a directory of this user's, then the directory.
 int csys_wipe_directory(const char *path);
 #endif
@@ -320,6 +318,8 @@ const char *csys_getenv(const char *name);
 int csys_isatty(int fd);
 // The file name of the running program, without its directory; empty if unknown.
 const char *csys_own_name(void);
+// Neither a core dump nor another process of this user gets at the memory of this one from now on.
+void csys_hide_memory(void);
 // Whether the first argument of this process is `word`.
 bool csys_was_told(const char *word);
 

@@ -183,8 +183,9 @@ import Model
             unsafe tree.add(record.kind, bytes, id)
             return
         }
-        let isSecret = location.app != nil && (location.path + name).hasPrefix(RelativePath.secrets + "/")
-        if isSecret, (try? RelativePath(location.path + name)).flatMap(SecretsDirectory.secret) == nil { throw .notSealed(place) }
+        let path = try? RelativePath(location.path + name)
+        let isSecret = location.app != nil && path.map(SecretsDirectory.has) ?? false
+        if isSecret, path.flatMap(SecretsDirectory.secret) == nil { throw .notSealed(place) }
         let id = try file(record, location.disk, name, isSecret: isSecret, place)
         set(id, at: record.index)
         unsafe tree.add(record.kind, bytes, id)

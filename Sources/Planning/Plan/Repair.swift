@@ -47,6 +47,13 @@ extension Drift {
         }
     }
 
+    var concernsSecrets: Bool {
+        switch finding {
+        case .current, .attributes: concernsVersion
+        default: false
+        }
+    }
+
     func isEnabledElsewhere(_ unit: UnitName) -> Bool {
         if case .enabledBy(unit, _) = finding { true } else { false }
     }

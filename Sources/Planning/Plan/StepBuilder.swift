@@ -71,7 +71,9 @@ struct StepBuilder {
             let files = will?.sealedFiles ?? []
             let isTouched = change.touched.contains { $0.secretName != nil } || change.kind == .remove && was?.sealedFiles.isEmpty == false
             let hasOtherReaders = !files.isEmpty && was?.manifest.readers != will?.manifest.readers
-            return isTouched || hasOtherReaders ? Step(change.app, .unseal(files: files.count)) : nil
+            // Whatever is the current version, and whoever reads it, what is open follows from that.
+            let isRepaired = !files.isEmpty && change.drift.contains(where: \.concernsSecrets)
+            return isTouched || hasOtherReaders || isRepaired ? Step(change.app, .unseal(files: files.count)) : nil
         }
     }
 

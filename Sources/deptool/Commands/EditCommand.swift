@@ -44,7 +44,7 @@ struct EditCommand: AsyncParsableCommand {
             let after = try workspace.complaining { try ClusterReader(workspace.store).hosts(in: root) }
             let changed = before.map { before in after.filter { now in !before.contains { $0 == now } }.map(\.host) } ?? [edited.host]
             let hosts = changed.isEmpty ? [edited.host] : changed
-            let plan = try workspace.plan(root, HostFilter(hosts.map(\.text)), safety: safety.safety)
+            let plan = try workspace.plan(root, HostFilter(hosts.map(\.text)), safety: safety.safety, hostKeys: ssh.hostKeys)
             return PreparedPlan(workspace: workspace, plan: plan, root: root)
         }
     }
@@ -85,8 +85,10 @@ private struct EditedFile {
                 "\(shown) is no file of an app, and not \(HostOptions.fileName)",
                 "Its path has a host, an app, and a file in it, as in 'web1/nginx/nginx.conf'.")
         }
-        if parts.count > 3, let name = (try? RelativePath(parts.dropFirst(2).joined(separator: "/")))?.secretName {
-            throw CommandError("\(shown) is sealed", "Run `deptool secret edit \(visible("\(parts[0])/\(parts[1])/\(name)"))`.")
+        if parts.count > 3, let inner = try? RelativePath(parts.dropFirst(2).joined(separator: "/")), SecretsDirectory.has(inner) {
+            let name = inner.secretName ?? inner.name
+            throw CommandError(
+                "\(shown) is for a sealed file", "Run `deptool secret edit \(visible("\(parts[0])/\(parts[1])/\(name)"))`.")
         }
         guard !isDirectory(path) else { throw CommandError("\(shown) is a directory", "Name a file in it.") }
         var directory = workspace.directory
