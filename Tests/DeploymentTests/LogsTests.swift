@@ -6,15 +6,17 @@ import Testing
 @Suite struct LogsTests {
     @Test func `the same lines come of whatever pieces the host sends`() {
         let sent = Array(
-            "noise\nDEPTOOL-LOGSX\nDEPTOOL-LOGS\n1764455555.000001 a[1]: one\n    two\n1764455555.12 b: x\n\u{1}\n99999999999999.000000 c\n1764455556.000000 d\nDEPTOOL-END 3\nrest\n"
+            "noise\nDEPTOOL-LOGSX\nDEPTOOL-LOGS\n1764455555.000001 a[1]: one\n    two\n1764455555.12 b: x\n\u{1}\n99999999999999.000000 c\n1764455556.000000 d\nDEPTOOL-END 0\nDEPTOOL-END other 0\nDEPTOOL-END key 3\nrest\n"
                 .utf8)
         let expected = [
             LogLine(time: 1_764_455_555_000_001, text: "a[1]: one"), LogLine(time: 1_764_455_555_000_001, text: "    two"),
             LogLine(time: 1_764_455_555_000_001, text: "1764455555.12 b: x"), LogLine(time: 1_764_455_555_000_001, text: "\u{1}"),
             LogLine(time: 1_764_455_555_000_001, text: "99999999999999.000000 c"), LogLine(time: 1_764_455_556_000_000, text: "d"),
+            // Not with the key that only this side and the script know.
+            LogLine(time: 1_764_455_556_000_000, text: "DEPTOOL-END 0"), LogLine(time: 1_764_455_556_000_000, text: "DEPTOOL-END other 0"),
         ]
         for size in 1...sent.count {
-            var parser = LogParser()
+            var parser = LogParser(key: "key")
             var lines: [LogLine] = []
             var rest = sent[...]
             while !rest.isEmpty {
@@ -27,7 +29,7 @@ import Testing
     }
 
     @Test func `a line without an end takes little memory, and random bytes do no harm`() {
-        var parser = LogParser()
+        var parser = LogParser(key: "key")
         parser.add(Array("DEPTOOL-LOGS\n".utf8)) { _ in }
         var count = 0
         for _ in 0..<100 { parser.add([UInt8](repeating: 0x78, count: 50_000)) { count += $0.text.utf8.count } }

@@ -69,6 +69,20 @@ extension EndToEnd {
             #expect(try cluster.run("git config --file .deptool/config --get deptool.holds || echo none") == "none\n")
         }
 
+        @Test func `a hold that comes while somebody reads the plan counts`() throws {
+            let host = try site.boot()
+            try cluster.remove("web2")
+            try cluster.deploy().require(0)
+            try cluster.write("web1/app/conf", "newer\n")
+            let before = try host.snapshot()
+            let asking = try cluster.startAsking()
+            try asking.expect("[y/N/d] ")
+            _ = try hold("web1", "--for", "1h", "--because", "new disk")
+            asking.type(line: "y")
+            #expect(try asking.finish().require(1).text.contains("web1 is held"))
+            #expect(try host.snapshot() == before)
+        }
+
         @Test func `a hold ends by itself, and the last one of a host counts`() throws {
             _ = try hold("web1,web2", "--for", "1m", "--because", "first")
             _ = try hold("web1", "--for", "52w", "--because", "second")

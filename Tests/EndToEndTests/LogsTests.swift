@@ -87,6 +87,10 @@ extension EndToEnd {
             try host.run(
                 #"perl -MSocket -e 'socket(S, AF_UNIX, SOCK_DGRAM, 0); $m = "first\nDEPTOOL-END 7\n1764455555.123456 fake[1]: y\nlast"; send(S, "SYSLOG_IDENTIFIER=multi\nOBJECT_SYSTEMD_UNIT=talk.service\nUNIT=talk.service\nPRIORITY=6\nMESSAGE\n" . pack("Q<", length $m) . "$m\n", 0, sockaddr_un("/run/systemd/journal/socket")) or die'"#
             )
+            // One that says who it is in several lines, which journalctl prints as they are.
+            try host.run(
+                #"perl -MSocket -e 'socket(S, AF_UNIX, SOCK_DGRAM, 0); $i = "x\nDEPTOOL-END 0\n"; send(S, "SYSLOG_IDENTIFIER\n" . pack("Q<", length $i) . "$i\nOBJECT_SYSTEMD_UNIT=talk.service\nUNIT=talk.service\nPRIORITY=6\nMESSAGE=forged\n", 0, sockaddr_un("/run/systemd/journal/socket")) or die'"#
+            )
             try say("the end", on: host)
             try host.wait(for: "journalctl -u talk.service -o cat | grep -q 'the end'")
             let output = try logs("talk").finish(within: .seconds(30)).require(0)

@@ -31,7 +31,8 @@ package struct LogRequest: Hashable, Sendable {
     }
 
     /// Runs journalctl until it ends, or until standard input does: when the client goes, nothing stays behind. Answers
-    /// each line of input on standard error. Obeys the rules of ``Bootstrap``.
+    /// each line of input on standard error, but the first: the key with which it ends. A service may log whatever it likes,
+    /// and would end its own log otherwise. Obeys the rules of ``Bootstrap``.
     func script(follows: Bool) -> String {
         var words = ["journalctl --no-pager -q -o short-unix --no-hostname"]
         if let lines { words.append("-n \(lines)") }
@@ -41,9 +42,9 @@ package struct LogRequest: Hashable, Sendable {
         if follows { words.append(lines == nil ? "-f --no-tail" : "-f") }
         // All is in one process group. There is no variable for a child: it would have an exclamation mark.
         return [
-            "echo; echo \(Self.begin); exec 3<&0",
+            "echo; echo \(Self.begin); read -r key; exec 3<&0",
             "(while read -r x; do echo >&2; done; kill 0) <&3 3<&- & " + words.joined(separator: " ") + " </dev/null 3<&-",
-            #"echo "\#(Self.end)$?"; kill 0"#,
+            #"echo "\#(Self.end)$key $?"; kill 0"#,
         ].joined(separator: "; ")
     }
 
@@ -73,11 +74,15 @@ struct LogParser {
     /// Longer lines are cut into several.
     private static let longest = 64 << 10
 
+    /// What the last line says before the status.
+    let key: String
     private(set) var hasBegun = false
     /// The status of journalctl, once it has ended.
     private(set) var status: Int32?
     private var rest: [UInt8] = []
     private var time: Int64 = 0
+
+    init(key: String) { self.key = key }
 
     mutating func add(_ bytes: [UInt8], _ report: (LogLine) -> Void) {
         rest += bytes
@@ -89,9 +94,9 @@ struct LogParser {
                 hasBegun = line.elementsEqual(LogRequest.begin.utf8)
                 continue
             }
-            // A line of a message never begins like this: journalctl indents it.
-            if line.starts(with: LogRequest.end.utf8) {
-                status = Int32(String(decoding: line.dropFirst(LogRequest.end.utf8.count), as: UTF8.self)) ?? 255
+            let end = "\(LogRequest.end)\(key) "
+            if line.starts(with: end.utf8) {
+                status = Int32(String(decoding: line.dropFirst(end.utf8.count), as: UTF8.self)) ?? 255
             } else if status == nil {
                 report(parse(line))
             }
@@ -132,6 +137,7 @@ extension HostTask {
             guard var request = requests[host] else { return (host, nil) }
             var isKnown = false
             var isLost = false
+            var latest: Int64 = 0
             var pause = 1
             while true {
                 do throws(LogFailure) {
@@ -141,8 +147,12 @@ extension HostTask {
                         if isLost { report(host, .back) }
                         isLost = false
                     } report: { line in
-                        // After a loss, go on behind the last line.
-                        if line.time > 0 { (request.since, request.lines) = (Self.moment(line.time + 1), nil) }
+                        // After a loss, go on behind the last line. A service may have made up the time.
+                        let isPast = line.time < csys_realtime_ns() / 1000 + 3_600_000_000
+                        if line.time > latest, isPast {
+                            latest = line.time
+                            (request.since, request.lines) = (Self.moment(line.time + 1), nil)
+                        }
                         report(host, .line(line))
                     }
                     return (host, nil)
@@ -190,7 +200,10 @@ extension Access {
         let (stream, user) = try overSSH(start(bootstrap.asRoot(request.script(follows: follows)), on: host, questions, interrupt))
         var sudo = SudoPassword(
             prompt: bootstrap.passwordPrompt, ask: questions.sudoPassword.map { ask in { wrong in ask(host, user, wrong) } })
-        var parser = LogParser()
+        var random = [UInt8](repeating: 0, count: 16)
+        csys_random(&random, random.count)
+        var parser = LogParser(key: hex(random))
+        var hasKey = false
         var unanswered = 0
         while true {
             if !parser.hasBegun { try sudo.answer(stream) }
@@ -213,6 +226,10 @@ extension Access {
             parser.add(bytes) { line in
                 begun()
                 report(line)
+            }
+            if parser.hasBegun, !hasKey {
+                try overSSH(stream.write(Array((parser.key + "\n").utf8), deadline: .after(Conversation.timeout)))
+                hasKey = true
             }
             if parser.hasBegun { begun() }
             if parser.status != nil { break }

@@ -84,6 +84,7 @@ struct DeployRun {
         do {
             if isAsking {
                 try confirm(ready, screen)
+                if !includesHeld { try ready.checkNoneHeld() }
                 begun = csys_monotonic_ns()
                 screen.begin()
             }

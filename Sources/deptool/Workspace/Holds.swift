@@ -69,10 +69,20 @@ extension PreparedPlan {
         if let hold = ready.plan.held.first(where: {
             limit.filter.names($0.host) || !canBeRemade || plan.hosts.contains(where: \.isRemoval)
         }) {
-            throw CommandError(
-                "\(hold.host.text) is \(HoldText(time: localTime).phrase(hold))",
-                "`--held` goes on, and `deptool hold --release \(hold.host.text)` ends it.")
+            throw Self.isHeld(hold)
         }
         return ready
+    }
+
+    /// Somebody may have held a host while the operator read the plan.
+    func checkNoneHeld() throws {
+        let holds = try Holds(store: workspace.store).current()
+        if let hold = holds.first(where: { hold in plan.hosts.contains { $0.host == hold.host } }) { throw Self.isHeld(hold) }
+    }
+
+    private static func isHeld(_ hold: Hold) -> CommandError {
+        CommandError(
+            "\(hold.host.text) is \(HoldText(time: localTime).phrase(hold))",
+            "`--held` goes on, and `deptool hold --release \(hold.host.text)` ends it.")
     }
 }
