@@ -164,9 +164,9 @@ extension EndToEnd {
 
         @Test func `a host receives only its own files`() throws {
             try ann.write("web1/app/file", "mine\n")
-            try ann.write("web2/secret/key", "poison-12345\n")
+            try ann.write("web2/hidden-54321/key", "poison-12345\n")
             try ann.deploy("--limit", "web1").require(0)
-            #expect(try host.attempt("grep -r -e poison-12345 -e secret /var/lib/deptool").code == 1)
+            #expect(try host.attempt("grep -r -e poison-12345 -e hidden-54321 /var/lib/deptool").code == 1)
         }
 
         @Test func `a deploy notices a reinstalled host and deploys to it again`() throws {

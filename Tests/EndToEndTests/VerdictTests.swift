@@ -69,7 +69,7 @@ extension EndToEnd {
                 if !problem.isEmpty {
                     #expect(output.text.contains("rolled back: unit \(one.name).service \(problem)"), "\(one.name): \(output)")
                 }
-                #expect(output.text.contains("The previous state is back."), "\(one.name): \(output)")
+                #expect(output.text.contains("The previous state is back"), "\(one.name): \(output)")
                 try cluster.remove("web1/app")
             }
             expect(try host.units(), is: before)
@@ -94,7 +94,7 @@ extension EndToEnd {
             }
             try cluster.addService("zfails", on: "web1", run: "/bin/false")
             let output = try cluster.deploy().require(3)
-            #expect(output.text.contains("The previous state is back."), "\(output)")
+            #expect(output.text.contains("The previous state is back"), "\(output)")
             expect(try host.units(), is: running)
         }
 
