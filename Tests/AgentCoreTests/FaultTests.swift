@@ -226,7 +226,7 @@ import Wire
     func `and recovering from it fails as well`(kind: String) throws {
         let scenario = try scenario()
         var hits = 0
-        for number in numbers(scenario, oneIn: kind == "kill" ? 60 : 150) {
+        for number in numbers(scenario, oneIn: kind == "kill" ? 120 : 300) {
             let broken = try TestHost(copyOf: scenario.host)
             _ = try ChildAgent.deploy(scenario.plan, to: broken, fault: .init(number: number, kind: "kill"))
             let counter = Breaker(at: .max)

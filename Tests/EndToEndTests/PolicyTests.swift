@@ -332,7 +332,8 @@ extension EndToEnd {
                         + "[Install]\nWantedBy=multi-user.target\n")
             }
             try host.run(
-                "systemd-run --quiet systemd-socket-activate --accept --listen=/run/probed true; until [ -S /run/probed ]; do sleep 0.01; done")
+                "systemd-run --quiet systemd-socket-activate --accept --listen=/run/probed true; until [ -S /run/probed ]; do sleep 0.01; done"
+            )
             try cluster.deploy().require(0)
             try host.run("rm /run/probed")
             for name in ["a", "b", "c"] { try cluster.write("web1/\(name)/conf", "new\n") }

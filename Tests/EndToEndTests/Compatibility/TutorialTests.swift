@@ -139,6 +139,8 @@ extension EndToEnd {
                         enable unit caddy.service
                         start unit caddy.service (restart it if it runs with other files)
 
+                Deptool cannot tell whether caddy.service is ready, since it has no probe (`health` in the manifest) and no Type=notify.
+
                 """)
             #expect(try host.state(of: "caddy") == "active")
             #expect(try host.enablement(of: "caddy") == "enabled")

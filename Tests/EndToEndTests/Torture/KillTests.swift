@@ -18,7 +18,7 @@ extension EndToEnd {
         }
 
         /// In turn, so that few rounds try each of them.
-        @Test(arguments: [Site.Flavour.debian12, .separateVar] + (Torture.isWhole ? [.debian13, .separateVar13] : []))
+        @Test(arguments: [Site.Flavour.separateVar] + (Torture.isWhole ? [.debian12, .debian13, .separateVar13] : []))
         func `whoever is killed at whatever moment, the host is in the old or the new state`(flavour: Site.Flavour) throws {
             var random = Seeded()
             let states = try TwoStates(flavour, checks: true)

@@ -14,7 +14,7 @@ extension EndToEnd {
             let states = try TwoStates(flavour)
             let agent = try FaultyAgent(states.host)
             // Each takes seconds: another run tries others.
-            let share = Torture.isWhole ? 4 : 60
+            let share = Torture.isWhole ? 4 : 100
             for fault in Self.faults {
                 var (old, new) = (0, 0)
                 // To the other state and back; until both have no operation left.
