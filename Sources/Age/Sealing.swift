@@ -62,7 +62,7 @@ package struct SealedStanza {
 }
 
 extension SealedFile {
-    /// Bytes of content that a sealed file can have, whoever it is sealed for.
+    /// The most content that fits into a sealed file for any number of recipients, in bytes.
     package static let contentLimit = limit - headerLimit - Payload.nonce - (limit / Payload.chunk + 1) * Payload.tag
 
     /// Seals the content under a new key, which `wrap` seals for each recipient.

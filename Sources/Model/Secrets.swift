@@ -19,6 +19,6 @@ package enum SecretsDirectory {
     /// The secret's name; nil for a file that is not `secrets/NAME.age` with a valid name. The path is relative to the app.
     package static func secret(_ path: RelativePath) -> String? { path.secretName.flatMap { isName($0) ? $0 : nil } }
 
-    /// Whether the file is in the directory, whatever it is.
+    /// Whether the path is inside the directory.
     package static func has(_ path: RelativePath) -> Bool { begins(path.text, RelativePath.secrets + "/") }
 }

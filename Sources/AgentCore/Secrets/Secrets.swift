@@ -123,15 +123,17 @@ struct Secrets {
         return apps
     }
 
-    /// Has the next boot open them with this agent. If no app has any, removes the unit that does, and the memory.
-    func arrangeBoot(_ agent: String, hasSystemd: Bool) throws(AgentError) {
-        let unit = BootUnit(system: system, .secrets)
-        if try apps().isEmpty {
-            try unit.remove()
-            try system.removeMemory(at: Layout.secrets)
-        } else if hasSystemd, !agent.isEmpty {
-            try unit.install(agent)
-        }
+    /// Has the next boot open them with this agent, if an app has any.
+    func installBoot(_ agent: String) throws(AgentError) {
+        guard !agent.isEmpty, try !apps().isEmpty else { return }
+        try BootUnit(system: system, .secrets).install(agent)
+    }
+
+    /// Removes the unit that opens them at boot, and the memory, if no app has any.
+    func clearBoot() throws(AgentError) {
+        guard try apps().isEmpty else { return }
+        try BootUnit(system: system, .secrets).remove()
+        try system.removeMemory(at: Layout.secrets)
     }
 
     // MARK: Comparing

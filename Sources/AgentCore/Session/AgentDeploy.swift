@@ -75,8 +75,8 @@ extension Agent {
             try? leftovers.closeCommitted()
             do {
                 // The unit that runs at boot may start one of them.
-                if try system.status(of: Layout.secrets) != nil {
-                    try Secrets(system: system).arrangeBoot(ownName, hasSystemd: hasSystemd)
+                if hasSystemd, try system.status(of: Layout.secrets) != nil {
+                    try Secrets(system: system).installBoot(ownName)
                 }
                 try leftovers.removeAgents(except: ownName)
             } catch {

@@ -34,6 +34,10 @@ struct StaleFiles {
             }
             if isKeeping { try system.syncFileSystem(of: Layout.store) }
         }
+        // Until here, a rollback would have needed them.
+        let secrets = Secrets(system: system)
+        for app in journal.unsealed { try secrets.forget(app) }
+        if !journal.unsealed.isEmpty { try secrets.clearBoot() }
         try closeJournal()
     }
 

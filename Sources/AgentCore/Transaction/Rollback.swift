@@ -35,7 +35,10 @@ struct Rollback {
             }
         }
         if !journal.unsealed.isEmpty {
-            attempt(&problems) { () throws(AgentError) in try secrets.arrangeBoot(journal.writer, hasSystemd: systemd != nil) }
+            attempt(&problems) { () throws(AgentError) in
+                if systemd != nil { try secrets.installBoot(journal.writer) }
+                try secrets.clearBoot()
+            }
         }
         let filesAreBack = problems.count == beforeFiles
         problems += unopened

@@ -5,8 +5,7 @@ import Wire
 extension Transaction {
     func commit(_ journal: Journal) throws(AgentError) {
         let made = try removeEmptyDirectories(journal)
-        for app in journal.unsealed { try Secrets(system: system).forget(app) }
-        if !journal.unsealed.isEmpty { try Secrets(system: system).arrangeBoot(agent, hasSystemd: systemd != nil) }
+        if systemd != nil, !journal.unsealed.isEmpty { try Secrets(system: system).installBoot(agent) }
         try syncPlaced(journal)
         try syncGranted()
         let enabled = try enabledLinks(journal)

@@ -195,7 +195,7 @@ package final class Deploy: Sendable {
                 report: { report(plan.host, $0) })
             var answers: [ProbeResult] = []
             if case .rolledBack = outcome {
-                // They only inform: without an answer the host is as it was all the same.
+                // The answers only inform. The host is in its old state with or without them.
                 answers = (try? session.probeUntilPassed(plan.formerProbes)) ?? []
             }
             session.hangUp()
