@@ -38,7 +38,10 @@ package enum Layout {
 
     /// Opened secrets, each in the directory of its app: a ramfs, which is never written to a disk.
     package static var secrets: AbsolutePath { AbsolutePath(literal: "/run/deptool/secrets") }
-    /// The host's SSH key, which opens sealed files.
+    /// The key that opens sealed files, on a host that `deptool secret enroll` gave one.
+    package static var identityDirectory: AbsolutePath { AbsolutePath(literal: "/etc/deptool") }
+    package static var identity: AbsolutePath { AbsolutePath(literal: "/etc/deptool/identity") }
+    /// The host's SSH key, which opens them on all others.
     package static var hostKey: AbsolutePath { AbsolutePath(literal: "/etc/ssh/ssh_host_ed25519_key") }
     /// The unit that opens secrets at boot, present as long as an app has any.
     package static var secretsUnit: AbsolutePath { AbsolutePath(literal: "/etc/systemd/system/deptool-secrets.service") }

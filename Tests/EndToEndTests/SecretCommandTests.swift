@@ -78,7 +78,7 @@ import Testing
             refused.errors,
             is: """
                 Error: the ed25519 key of web3 is not in known_hosts, so nothing can be sealed for it
-                Run `ssh -o HostKeyAlgorithms=ssh-ed25519 web3` once, and compare the fingerprint that it shows.
+                Run `ssh -o HostKeyAlgorithms=ssh-ed25519 web3` once, and compare the fingerprint that it shows. A host without such a key gets another with `deptool secret enroll web3`.
 
                 """)
         #expect(!exists("prod/web1/shop/secrets/other.age"))

@@ -156,11 +156,11 @@ extension EndToEnd {
             for (script, undo, message) in [
                 (
                     "mv /etc/ssh/ssh_host_ed25519_key /root/key", "mv /root/key /etc/ssh/ssh_host_ed25519_key",
-                    "the host has no /etc/ssh/ssh_host_ed25519_key"
+                    "the host has neither /etc/ssh/ssh_host_ed25519_key nor /etc/deptool/identity; run: deptool secret enroll"
                 ),
                 (
                     "cp -p /etc/ssh/ssh_host_ed25519_key /root/key; truncate -s 100 /etc/ssh/ssh_host_ed25519_key",
-                    "mv /root/key /etc/ssh/ssh_host_ed25519_key", "the host cannot use its /etc/ssh/ssh_host_ed25519_key"
+                    "mv /root/key /etc/ssh/ssh_host_ed25519_key", "the host cannot use its /etc/deptool/identity, or if it has none, its /etc/ssh/ssh_host_ed25519_key"
                 ),
             ] {
                 try host.run("cp -p /etc/ssh/ssh_host_ed25519_key.pub /root/pub")
@@ -258,6 +258,68 @@ extension EndToEnd {
             try seal("PASSWORD=marker-two", for: host, "web1/shop/secrets/environment.age")
             try cluster.deploy().require(0)
             #expect(try host.run(inside) == "PASSWORD=marker-two")
+        }
+
+        @Test(arguments: [
+            (Site.Flavour.debian12, "operator", true), (.debian13, "root", false), (.readonly, "root", true), (.busybox, "root", false),
+        ])
+        func `a host without an ed25519 host key gets a key of its own`(flavour: Site.Flavour, user: String, makesIt: Bool) throws {
+            let host = try site.boot("web1", flavour)
+            try host.run("rm /etc/ssh/ssh_host_ed25519_key*")
+            if !makesIt {
+                // The key comes from here.
+                try host.run("! tool=$(command -v ssh-keygen) || mv $tool /root/")
+            }
+            try cluster.configure(("User root", "User \(user)"))
+            try cluster.write("web1/shop/file", "")
+            try cluster.run("ssh-keygen -q -t ed25519 -N '' -C ann -f ann; cp ann.pub prod/recipients")
+            func secret(_ arguments: String) throws -> Output {
+                try cluster.startScript("\(Tools.deptool) secret \(arguments) --ssh-config \(cluster.sshConfiguration)").finish()
+            }
+            func enroll(_ expected: String) throws {
+                let output = try secret("enroll web1").require(0)
+                #expect(output.text.contains(expected), "\(output)")
+                #expect(try host.run("stat -c '%a %U %n' /etc/deptool* /etc/deptool/*") == """
+                    700 root /etc/deptool
+                    600 root /etc/deptool/identity
+                    600 root /etc/deptool/identity.pub
+
+                    """)
+                #expect(try cluster.run("ls /dev/shm | grep deptool-secret || true") == "")
+            }
+            func key() throws -> String {
+                try host.run("cut -d ' ' -f 2 /etc/deptool/identity.pub").trimmingCharacters(in: .newlines)
+            }
+
+            let before = try host.paths()
+            try enroll("Wrote prod/web1/host.json.\n")
+            #expect(try host.paths().subtracting(before) == ["/etc/deptool", "/etc/deptool/identity", "/etc/deptool/identity.pub"])
+            let options = try cluster.read("web1/host.json")
+            #expect(options == "{\n  \"identity\": \"ssh-ed25519 \(try key())\"\n}\n")
+            try secret("generate web1/shop/password").require(0)
+            let value = try secret("show web1/shop/password -i ann").require(0).text
+            try cluster.deploy().require(0)
+            #expect(try host.read("/run/deptool/secrets/shop/password") == value)
+            try enroll("web1 opens secrets with the key in prod/web1/host.json already.\n")
+            #expect(try cluster.read("web1/host.json") == options)
+            try cluster.deploy().require(0)
+            if flavour.hasSystemd {
+                try site.kill(host)
+                try site.start(host)
+                #expect(try host.read("/run/deptool/secrets/shop/password") == value)
+            }
+            #expect(try verify() == "1 host as deployed.\n")
+
+            // The host is made anew, and its settings have more than the key.
+            try cluster.write("web1/host.json", options.replacing("\n}", with: ",\n  \"hostname\": \"web1\"\n}"))
+            try host.run("rm -r /etc/deptool")
+            try enroll("Seal its secrets for that key: deptool secret rekey web1\n")
+            #expect(try cluster.read("web1/host.json") == "{\n  \"identity\": \"ssh-ed25519 \(try key())\",\n  \"hostname\": \"web1\"\n}\n")
+            #expect(try secret("list").text.contains("not sealed for web1"))
+            try secret("rekey web1 -i ann").require(0)
+            try cluster.deploy().require(0)
+            #expect(try host.read("/run/deptool/secrets/shop/password") == value)
+            #expect(try verify() == "1 host as deployed.\n")
         }
 
         @Test func `hosts without systemd have secrets, too`() throws {

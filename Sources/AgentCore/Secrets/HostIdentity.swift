@@ -9,12 +9,13 @@ struct HostIdentity: ~Copyable {
     /// Why there is none.
     private var problem = SealProblem.noKey
 
-    /// The host's SSH key.
+    /// The key that the host was given, or else its SSH key.
     init(_ system: System) throws(AgentError) {
-        guard try system.status(of: Layout.hostKey) != nil else { return }
-        problem = .keyUnusable
-        guard let content = try system.secret(Layout.hostKey, limit: 16 << 10) else { return }
-        key = AgeIdentity(keyFile: content, BearSSL.self)
+        for path in [Layout.identity, Layout.hostKey] where try system.status(of: path) != nil {
+            problem = .keyUnusable
+            if let content = try system.secret(path, limit: 16 << 10) { key = AgeIdentity(keyFile: content, BearSSL.self) }
+            return
+        }
     }
 
     /// The content of a sealed file; `path` is for messages.

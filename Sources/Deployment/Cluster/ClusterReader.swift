@@ -84,7 +84,7 @@ package struct ClusterReader {
                 if let keys {
                     found = keys
                 } else {
-                    do throws(SSHError) { found = try hostKeys.known(wanted.host) } catch { throw .ssh(wanted.host, error) }
+                    do throws(SSHError) { found = try hostKeys.known(wanted.host, wanted.options) } catch { throw .ssh(wanted.host, error) }
                     keys = found
                 }
                 guard !found.isEmpty else { throw problem(.unknownHostKey) }

@@ -1,15 +1,20 @@
 import Model
+import Planning
 import SSH
 
-/// The keys of hosts that secrets are sealed for: their ed25519 host keys, as a login would find them in known_hosts.
+/// The keys of hosts that secrets are sealed for: those of their `host.json`, or else their ed25519 host keys, as a login would
+/// find them in known_hosts.
 package struct HostKeys: Sendable {
     /// Instead of the user's own configuration of ssh.
     private let configuration: String?
 
     package init(configuration: String?) { self.configuration = configuration }
 
-    /// Empty if the host was never seen. Runs `ssh -G`.
-    package func known(_ host: Hostname) throws(SSHError) -> [PublicKey] { try settings(host, Interrupt()).knownEd25519Keys() }
+    /// Empty if the host was never seen. Runs `ssh -G`, unless `options` have the key.
+    package func known(_ host: Hostname, _ options: HostOptions) throws(SSHError) -> [PublicKey] {
+        if let identity = options.identity.flatMap({ PublicKey(line: Array($0.utf8)[...]) }) { return [identity] }
+        return try settings(host, Interrupt()).knownEd25519Keys()
+    }
 
     /// Connects to a host that was never seen, for the question about its key.
     package func ask(_ host: Hostname, _ questions: Prompts) throws(SSHError) -> [PublicKey] {

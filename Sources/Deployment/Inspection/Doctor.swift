@@ -94,7 +94,6 @@ extension ClusterReader {
 extension Access {
     /// Runs ``HostProbe`` as root, and returns its output.
     fileprivate func probe(_ host: Hostname, _ interrupt: Interrupt, _ found: (Doctor.Observation) -> Void) throws(HostError) -> [UInt8] {
-        let bootstrap = Bootstrap(agents: [])
         do throws(SSHError) {
             let settings = try HostSettings.ask(
                 for: host, configurationFile: sshConfiguration, local: .current(), interrupt: interrupt, deadline: .after(.seconds(60)))
@@ -104,22 +103,8 @@ extension Access {
             // ssh may accept settings that Deptool cannot use.
             guard case .settingInvalid = error, transport != .libssh2 else { throw .ssh(error) }
         }
-        let (stream, user) = try overSSH(start(bootstrap.asRoot(HostProbe.script), on: host, questions, interrupt))
-        var sudo = SudoPassword(
-            prompt: bootstrap.passwordPrompt, ask: questions.sudoPassword.map { ask in { wrong in ask(host, user, wrong) } })
-        var printed: [UInt8] = []
-        while true {
-            try sudo.answer(stream)
-            guard try overSSH(stream.waitForOutput(deadline: .after(Conversation.timeout))) else { continue }
-            let bytes = try overSSH(stream.read(max: 64 << 10, deadline: .after(Conversation.timeout)))
-            if bytes.isEmpty { break }
-            printed += bytes
-            guard printed.count < 256 << 10 else { return printed }
-        }
-        let status = try overSSH(stream.exitStatus(deadline: .after(.seconds(5))))
-        guard HostProbe(printed) == nil else { return printed }
-        let all = printed + sudo.cleaned(stream.standardError)
-        if let problem = SudoProblem(String(decoding: all, as: UTF8.self)) { throw .sudo(problem, printed: all) }
-        throw .noAgentSpoke(status, printed: all)
+        let result = try run(asRoot: HostProbe.script, on: host, interrupt)
+        guard HostProbe(result.printed) == nil else { return result.printed }
+        throw result.failure
     }
 }

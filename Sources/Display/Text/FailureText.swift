@@ -95,8 +95,8 @@ extension Problem {
 extension SealProblem {
     fileprivate var phrase: String {
         switch self {
-        case .noKey: "the host has no \(Layout.hostKey.text)"
-        case .keyUnusable: "the host cannot use its \(Layout.hostKey.text)"
+        case .noKey: "the host has neither \(Layout.hostKey.text) nor \(Layout.identity.text); run: deptool secret enroll"
+        case .keyUnusable: "the host cannot use its \(Layout.identity.text), or if it has none, its \(Layout.hostKey.text)"
         case .otherKey: "it is sealed for other keys than the host's"
         case .damaged: "it is damaged"
         case .tooLarge: "it is too large"

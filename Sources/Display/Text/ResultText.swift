@@ -122,7 +122,7 @@ extension HostError {
         + "restarts; `--guard never` skips the test."
 
     /// The cause and the remedy; nil if the phrase is enough.
-    func explanation(_ host: Hostname) -> String? {
+    package func explanation(_ host: Hostname) -> String? {
         switch self {
         case .ssh(let error): error.explanation(host: host.text)
         case .noAgents: "It was built by a plain `swift build`. `make build` makes one that contains them."

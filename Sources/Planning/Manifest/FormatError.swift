@@ -31,6 +31,7 @@ package enum FormatError: Error, Hashable, Sendable {
     case noReload(UnitName, line: Int)
     case badLink(String, line: Int, PathError)
     case badSource(String, line: Int, PathError)
+    case badIdentity(line: Int)
 
     package var line: Int {
         switch self {
@@ -38,7 +39,7 @@ package enum FormatError: Error, Hashable, Sendable {
             .badUnit(_, let line), .unstartable(_, let line, _), .badGroup(_, let line), .badUser(_, let line), .missingKey(_, let line),
             .groupOfPublic(let line), .badRule(_, let line), .noRules(_, let line), .ruleWithoutFile(_, let line), .noReload(_, let line),
             .badProgram(_, let line), .noProgram(_, let line, _), .badProbe(_, let line),
-            .badLink(_, let line, _), .badSource(_, let line, _):
+            .badLink(_, let line, _), .badSource(_, let line, _), .badIdentity(let line):
             line
         }
     }
@@ -73,6 +74,7 @@ package enum FormatError: Error, Hashable, Sendable {
                 ? "'\(unit.text)' cannot be reloaded: its unit file has neither 'ExecReload=' nor 'Type=notify-reload'"
                 : "'\(unit.text)' cannot be reloaded: only services and mounts can"
         case .badLink(let path, _, let problem): "the link '\(path)' is not a valid path: \(problem.phrase)"
+        case .badIdentity: "'identity' is not the public half of an ed25519 key, such as 'ssh-ed25519 AAAA…', without a comment"
         case .badSource(let path, _, let problem): "the link source '\(path)' is not a path in the app: \(problem.phrase)"
         }
     }

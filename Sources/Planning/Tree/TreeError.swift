@@ -101,7 +101,7 @@ package struct TreeError: Error, Hashable, Sendable {
             "not sealed for \(host.text), whose key is \(keys.joined(separator: " or ")); run: deptool secret rekey \(secret)"
         case .unknownHostKey:
             "nobody can tell whether \(host.text) can open it, since its ed25519 key is not in known_hosts; "
-                + "run: ssh -o HostKeyAlgorithms=ssh-ed25519 \(host.text)"
+                + "run: ssh -o HostKeyAlgorithms=ssh-ed25519 \(host.text); if it has no such key: deptool secret enroll \(host.text)"
         case .notAFile: "neither a file nor a directory"
         case .tooManyFiles(let count, let bytes):
             "\(count) files are too many for one host: their names take \(bytes / 1_000_000) MB of at most \(HostTree.maximumListed / 1_000_000) MB; "

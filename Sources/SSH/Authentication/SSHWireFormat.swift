@@ -65,6 +65,9 @@ package struct PublicKey: Hashable, Sendable {
         self = key
     }
 
+    /// As in authorized_keys, without a comment.
+    package var line: String { "\(type) \(Base64.encode(blob))" }
+
     /// libssh2 cannot pass on signatures of FIDO keys, and names the wrong algorithm for certificates.
     var isBeyondLibrary: Bool { type.hasPrefix("sk-") || type.contains("-cert-v01@") }
     var isRSA: Bool { type == "ssh-rsa" }

@@ -3,6 +3,7 @@ import CSystem
 import Deployment
 import Display
 import Model
+import Planning
 import SSH
 import Sealing
 
@@ -110,6 +111,8 @@ struct SecretFiles {
         return places[0]
     }
 
+    func hasDirectory(of host: Hostname) -> Bool { directories(workspace.directory).contains(host.text) }
+
     private func directories(_ path: String) -> [String] { entries(path, csys_kind_directory) }
 
     private func entries(_ path: String, _ wanted: csys_kind) -> [String] {
@@ -138,32 +141,38 @@ struct SecretFiles {
         return csys_lstat(path(place), &status) == 0
     }
 
-    /// Replaces the file in one step.
-    func write(_ sealed: [UInt8], to place: Place) throws {
+    func write(_ sealed: [UInt8], to place: Place) throws(CommandError) {
         try checkComponents(place)
         let path = path(place)
-        let directory = String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)])
-        func attempt(_ result: Int32) throws(CommandError) {
-            guard result < 0 else { return }
-            throw CommandError("cannot write \(shown(path)): \(String(cString: csys_strerror(-result)))")
-        }
-        let made = csys_make_directory_plain(directory)
-        if made != -Int32(csys_eexist) { try attempt(made) }
-        let temporary = "\(directory)/.\(place.name).\(csys_getpid())"
+        let made = csys_make_directory_plain(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
+        if made != -Int32(csys_eexist) { try attempt(made, path) }
+        try replace(path, with: sealed)
+    }
+
+    /// Replaces the file in one step.
+    private func replace(_ path: String, with content: [UInt8]) throws(CommandError) {
+        let slash = path.lastIndex(of: "/") ?? path.startIndex
+        let directory = String(path[..<slash])
+        let temporary = "\(directory)/.\(path[slash...].dropFirst()).\(csys_getpid())"
         let descriptor = csys_create_new(temporary, 0o644)
-        try attempt(descriptor)
-        var result = -sealed.withUnsafeBytes { Sealing.write(all: $0, to: descriptor) }
+        try attempt(descriptor, path)
+        var result = -content.withUnsafeBytes { Sealing.write(all: $0, to: descriptor) }
         if result == 0 { result = csys_fsync(descriptor) }
         _ = csys_close(descriptor)
         if result == 0 { result = csys_rename(temporary, path) }
         guard result == 0 else {
             _ = csys_unlink(temporary)
-            return try attempt(result)
+            return try attempt(result, path)
         }
         let parent = csys_open_directory(directory)
         guard parent >= 0 else { return }
         _ = csys_fsync(parent)
         _ = csys_close(parent)
+    }
+
+    private func attempt(_ result: Int32, _ path: String) throws(CommandError) {
+        guard result < 0 else { return }
+        throw CommandError("cannot write \(shown(path)): \(String(cString: csys_strerror(-result)))")
     }
 
     /// A symlink could lead out of the config tree.
@@ -216,14 +225,49 @@ struct SecretFiles {
     /// The host's own keys; asks for that of a host that was never seen, if somebody is there.
     func recipients(of host: Hostname, asks: Prompts = .none) throws -> [Recipient] {
         do {
-            var found = try keys.known(host)
+            var found = try keys.known(host, try options(of: host))
             if found.isEmpty, asks.confirm != nil { found = try keys.ask(host, asks) }
             return try found.map { try Recipient($0, name: host.text) }
         } catch let error as SSHError {
             throw CommandError("\(host.text): \(error.phrase)")
         } catch let error as Recipient.Problem {
-            throw CommandError("the key of \(host.text) in known_hosts: \(error.phrase)")
+            throw CommandError("the key of \(host.text): \(error.phrase)")
         }
+    }
+
+    func optionsPath(_ host: Hostname) -> String { "\(workspace.directory)/\(host.text)/\(HostOptions.fileName)" }
+
+    private func options(of host: Hostname) throws(CommandError) -> HostOptions {
+        let path = optionsPath(host)
+        guard let bytes = try contents(path, limit: 1 << 20) else { return HostOptions() }
+        do throws(FormatError) {
+            return try HostOptions(parsing: bytes)
+        } catch {
+            throw CommandError("\(shown(path)):\(error.line): \(error.phrase)")
+        }
+    }
+
+    /// Writes the key into the host's `host.json`, and leaves everything else there as it is. False if it is there already.
+    func enroll(_ host: Hostname, _ identity: String) throws(CommandError) -> Bool {
+        let path = optionsPath(host)
+        let known = try options(of: host).identity
+        guard known != identity else { return false }
+        let text = try contents(path, limit: 1 << 20).map { String(decoding: $0, as: UTF8.self) } ?? "{}\n"
+        let member = "\n  \"identity\": \"\(identity)\""
+        let changed: String
+        if let known {
+            changed = text.replacing(known, with: identity)
+        } else {
+            let parts = text.split(separator: "{", maxSplits: 1, omittingEmptySubsequences: false)
+            let rest = parts.last ?? "}"
+            changed = "\(parts[0]){\(member)\(rest.drop(while: \.isWhitespace).first == "}" ? "\n" : ",")\(rest)"
+        }
+        // JSON can write the same text in other ways.
+        guard let options = try? HostOptions(parsing: Array(changed.utf8)), options.identity == identity else {
+            throw CommandError("cannot change 'identity' in \(shown(path))", "Write there: \"identity\": \"\(identity)\"")
+        }
+        try replace(path, with: Array(changed.utf8))
+        return true
     }
 
     /// For whom a host's secrets are sealed: the host, then the operators.
@@ -232,7 +276,8 @@ struct SecretFiles {
         guard !own.isEmpty else {
             throw CommandError(
                 "the ed25519 key of \(host.text) is not in known_hosts, so nothing can be sealed for it",
-                "Run `ssh -o HostKeyAlgorithms=ssh-ed25519 \(host.text)` once, and compare the fingerprint that it shows.")
+                "Run `ssh -o HostKeyAlgorithms=ssh-ed25519 \(host.text)` once, and compare the fingerprint that it shows. A host without "
+                    + "such a key gets another with `deptool secret enroll \(host.text)`.")
         }
         return own + operators.filter { one in !own.contains { $0.key == one.key } }
     }

@@ -18,6 +18,7 @@ struct SecretCommand: AsyncParsableCommand {
             """,
         subcommands: [
             SecretSet.self, SecretGenerate.self, SecretEdit.self, SecretShow.self, SecretList.self, SecretRekey.self,
+            SecretEnroll.self,
         ])
 }
 

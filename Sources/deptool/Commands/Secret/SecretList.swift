@@ -49,7 +49,7 @@ extension SecretRow {
         if native > 0, native == expected.count { recipients += expected.map(\.name) }
         unknown = tags.filter { tag in !known.contains { $0.tag == tag } }.count + (native == expected.count ? 0 : native)
         if own.isEmpty {
-            problems.append("the ed25519 key of \(host.text) is not in known_hosts")
+            problems.append("no ed25519 key of \(host.text) is known")
         } else if !own.contains(where: { $0.tag.map(file.isSealed) ?? false }) {
             problems.append("not sealed for \(host.text)")
         }

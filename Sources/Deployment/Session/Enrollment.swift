@@ -1,0 +1,83 @@
+import Model
+import SSH
+
+/// Gives a host that has no ed25519 host key a key of its own, with which it opens secrets.
+package struct Enrollment: Sendable {
+    /// An ed25519 key without a passphrase, as ssh-keygen(1) writes the two files.
+    package struct KeyPair: Sendable {
+        let privateKey: Secret
+        let publicKey: String
+
+        package init(privateKey: Secret, publicKey: String) { (self.privateKey, self.publicKey) = (privateKey, publicKey) }
+    }
+
+    package enum Outcome: Sendable {
+        /// The host opens secrets with this key now, or did so before.
+        case identity(PublicKey)
+        /// The host needs no other key than its SSH key.
+        case hasHostKey
+    }
+
+    private let task: HostTask
+    /// Makes a key for a host that cannot make one.
+    private let generate: @Sendable () -> KeyPair?
+
+    package init(_ host: Hostname, access: Access, generate: @escaping @Sendable () -> KeyPair?) throws(SSHError) {
+        task = try HostTask([host], access: access)
+        self.generate = generate
+    }
+
+    package func run() async throws(HostError) -> Outcome {
+        let results = await task.onEach { host, access, interrupt in
+            Result { () throws(HostError) in try enroll(host, access, interrupt) }
+        }
+        guard let result = results.first else { throw .ssh(.interrupted) }
+        return try result.get()
+    }
+
+    private func enroll(_ host: Hostname, _ access: Access, _ interrupt: Interrupt) throws(HostError) -> Outcome {
+        var hasAnswered = false
+        let result = try access.run(asRoot: Self.script, on: host, interrupt) { (printed, stream) throws(HostError) in
+            guard !hasAnswered, Self.value(of: Self.need, in: printed) != nil else { return }
+            hasAnswered = true
+            // Without a key, the script ends: there is nothing more to read.
+            guard let pair = generate() else { return try overSSH(stream.closeWrite(deadline: .after(Conversation.timeout))) }
+            try overSSH(stream.write(pair.privateKey, deadline: .after(Conversation.timeout)))
+            try overSSH(stream.write(Array("\n\(pair.publicKey)\n".utf8), deadline: .after(Conversation.timeout)))
+        }
+        if Self.value(of: Self.hostKey, in: result.printed) != nil { return .hasHostKey }
+        guard let line = Self.value(of: Self.key, in: result.printed), let key = PublicKey(line: line), key.type == "ssh-ed25519" else {
+            throw result.failure
+        }
+        return .identity(key)
+    }
+
+    /// What follows the prefix in the line that begins with it, if the line is whole.
+    private static func value(of prefix: String, in printed: [UInt8]) -> ArraySlice<UInt8>? {
+        printed.split(separator: 0x0a, omittingEmptySubsequences: false).dropLast().first { $0.starts(with: prefix.utf8) }?
+            .dropFirst(prefix.utf8.count)
+    }
+
+    private static let need = "DEPTOOL-NEED-KEY", key = "DEPTOOL-KEY ", hostKey = "DEPTOOL-HOST-KEY"
+
+    /// The directory with both halves comes by one rename, so that they belong together, whoever else enrolls the host. Without
+    /// ssh-keygen(1), the private half arrives in lines that end with an empty one, and then the public half. Obeys the rules of
+    /// ``Bootstrap``.
+    private static var script: String {
+        let directory = Layout.identityDirectory.text, draft = "\(directory).new.$$"
+        return [
+            #"r() { [ -e \#(Layout.identity.text) ] && k=$(cat \#(Layout.identity.text).pub) && echo "\#(key)$k"; }"#,
+            "r && exit",
+            "[ -e \(Layout.hostKey.text) ] && echo \(hostKey) && exit",
+            "umask 077",
+            #"t=\#(draft); trap "rm -rf $t" EXIT; mkdir $t || exit"#,
+            "if command -v ssh-keygen >/dev/null",
+            #"then ssh-keygen -q -t ed25519 -N "" -C deptool -f $t/identity </dev/null >&2 || exit"#,
+            "else echo \(need)",
+            #"while read -r l && [ -n "$l" ]; do echo "$l"; done >$t/identity"#,
+            #"read -r l && echo "$l" >$t/identity.pub || exit 1"#,
+            "fi",
+            "sync; mv -T $t \(directory) && r",
+        ].joined(separator: "; ")
+    }
+}

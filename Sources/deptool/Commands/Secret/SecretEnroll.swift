@@ -1,0 +1,82 @@
+import ArgumentParser
+import CSystem
+import Deployment
+import Display
+import Model
+import Planning
+import SSH
+import Sealing
+
+struct SecretEnroll: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "enroll", abstract: "Give a host without an ed25519 host key a key for its secrets.",
+        discussion: """
+            Enroll logs in to the host and has ssh-keygen make a key in \(Layout.identityDirectory.text). If the host has no \
+            ssh-keygen, Deptool makes the key here, in memory, and sends it. The public half goes into the host's \
+            \(HostOptions.fileName). A host that has its key already keeps it.
+
+            Example: `deptool secret enroll router1`
+            """)
+
+    @Argument(help: "The host.", completion: Complete.hosts)
+    var host: String
+    @Option(
+        help: ArgumentHelp("The cluster's directory.", discussion: "If omitted, the last cluster you used.", valueName: "dir"),
+        completion: .directory)
+    var cluster: String?
+    @OptionGroup var ssh: SSHOptions
+
+    func run() async throws {
+        csys_hide_memory()
+        let workspace = try Workspace(directory: cluster)
+        let files = SecretFiles(workspace: workspace, keys: ssh.hostKeys)
+        guard let name = Hostname(host), files.hasDirectory(of: name) else {
+            throw CommandError(
+                "there is no host '\(visible(host))'", "The hosts are the directories in \(files.shown(workspace.directory)).")
+        }
+        let screen = ProgressScreen([name])
+        let outcome: Enrollment.Outcome
+        do {
+            outcome = try await Enrollment(name, access: ssh.access(screen), generate: Self.generate).run()
+        } catch let error as SSHError {
+            throw CommandError("\(name.text): \(error.phrase)")
+        } catch let error as HostError {
+            throw CommandError("\(name.text): \(error.phrase)", error.explanation(name))
+        }
+        guard case .identity(let key) = outcome else {
+            return Terminal.write(
+                "\(name.text) opens secrets with its SSH key. Run `ssh -o HostKeyAlgorithms=ssh-ed25519 \(name.text)` if yours does not know it.\n")
+        }
+        let path = files.shown(files.optionsPath(name))
+        guard try files.enroll(name, key.line) else {
+            return Terminal.write("\(name.text) opens secrets with the key in \(path) already.\n")
+        }
+        Terminal.write("\(name.text) opens secrets with \(fingerprint(of: key)). Wrote \(path).\n")
+        let old = try files.existing([]).filter { $0.host == name }
+        if !old.isEmpty { Terminal.write("Seal its secrets for that key: deptool secret rekey \(name.text)\n") }
+    }
+
+    /// By ssh-keygen(1), in memory.
+    private static func generate() -> Enrollment.KeyPair? {
+        guard let directory = try? PrivateDirectory() else { return nil }
+        defer { withExtendedLifetime(directory) {} }
+        let file = "\(directory.path)/identity"
+        let arguments = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "deptool", "-f", file]
+        let null = csys_open_null(), error = csys_duplicate(2)
+        defer { for descriptor in [null, error] where descriptor >= 0 { _ = csys_close(descriptor) } }
+        let pid = packed(arguments).withUnsafeBytes {
+            csys_spawn_foreground($0.baseAddress, $0.count, arguments.count, null, null, error)
+        }
+        guard pid > 0, csys_wait(pid, true) == 0, let publicKey = read(file + ".pub"), let privateKey = read(file) else { return nil }
+        return publicKey.withBytes { bytes in
+            Enrollment.KeyPair(privateKey: privateKey, publicKey: String(decoding: bytes.prefix { $0 != 0x0a }, as: UTF8.self))
+        }
+    }
+
+    private static func read(_ path: String) -> SSH.Secret? {
+        let descriptor = csys_open_read(path)
+        guard descriptor >= 0 else { return nil }
+        defer { _ = csys_close(descriptor) }
+        return SSH.Secret(from: descriptor, upTo: 16 << 10, .file)
+    }
+}
