@@ -13,11 +13,15 @@ extension EndToEnd {
             app1 = try site.boot("app1")
             try cluster.copyExample("app-release")
             try cluster.run("./build-release 1")
+            try cluster.addOperator()
+            try cluster.run("deptool secret generate app1/shop/db-password")
         }
 
         @Test func `releases come and go, and every request is answered`() throws {
             try cluster.deploy().require(0)
             #expect(try ask() == "Good morning, this is release 1\n")
+            let password = try cluster.run("deptool secret show app1/shop/db-password")
+            #expect(try app1.run("cat /run/credentials/shop.service/db-password") == password && password.count == 32)
             // Where systemd takes dynamic users from.
             let user = try app1.run("stat -c %u /proc/$(systemctl show --value -p MainPID shop)").dropLast()
             #expect((61184...65519).contains(Int(user) ?? 0))

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 extension EndToEnd {
@@ -13,6 +14,8 @@ extension EndToEnd {
             box1 = try site.boot("box1", .podman)
             try cluster.copyExample("containers")
             try buildImages("1")
+            try cluster.addOperator()
+            try cluster.run("./make-password")
         }
 
         @Test func `containers come, change and go like any unit`() throws {
@@ -26,6 +29,27 @@ extension EndToEnd {
 
                     """)
 
+            // Only those with the password reach the database, which no disk has in plain text.
+            func password() throws -> String { try cluster.run("deptool secret show box1/db/db-password") }
+            func visits(with password: String) throws -> String {
+                try box1.run(
+                    "echo \(password) | podman exec -i db sh -c 'read -r REDISCLI_AUTH; export REDISCLI_AUTH; redis-cli get visits 2>&1'"
+                ).trimmingCharacters(in: .newlines)
+            }
+            let first = try password()
+            #expect(try visits(with: first) == "1")
+            #expect(try visits(with: "wrong").contains("NOAUTH"))
+            try cluster.run("./make-password")
+            try cluster.deploy().require(0)
+            #expect(try ask() == "Good morning. Visits: 2. This is release 1.\n")
+            #expect(try visits(with: first).contains("NOAUTH"))
+            #expect(try visits(with: password()) == "2")
+            for value in [first, try password()] {
+                let found = try box1.attempt(
+                    "grep -rlF \(value) /etc /var /root /tmp /run --exclude-dir=secrets; journalctl -q | grep -F \(value)")
+                #expect(found.text == "")
+            }
+
             // A release of the application touches nothing else, and the count goes on.
             let others = try [box1.invocation(of: "db"), box1.invocation(of: "proxy")]
             try buildImages("2")
@@ -35,12 +59,14 @@ extension EndToEnd {
                     box1
                         update visits
                             ~ image.tar
+                            only root can read it
+                            let the group visits read it
                             restart unit visits-image.service (image.tar changed)
                             restart unit visits.service (image.tar changed)
 
                     """)
             try cluster.deploy().require(0)
-            #expect(try ask() == "Good morning. Visits: 2. This is release 2.\n")
+            #expect(try ask() == "Good morning. Visits: 3. This is release 2.\n")
             #expect(try [box1.invocation(of: "db"), box1.invocation(of: "proxy")] == others)
 
             // A change of the proxy's configuration is loaded without a restart, and a wrong one as little.
@@ -61,7 +87,7 @@ extension EndToEnd {
                 "\(failure)")
             #expect(try box1.run("journalctl --unit visits").contains("visits: sorry"))
             let answer = try ask()
-            #expect(answer == "Good morning. Visits: 3. This is release 2.\n")
+            #expect(answer == "Good morning. Visits: 4. This is release 2.\n")
 
             // The job, which else a timer starts.
             #expect(try box1.state(of: "backup.timer") == "active")

@@ -144,7 +144,10 @@ import Testing
         ("3", 1, "the file must be an object, not a number"),
         (#"{"hostname": 3}"#, 1, "'hostname' must be a string, not a number"),
         ("{\"hostname\": \"a\",\n\"name\": \"b\"}", 2, "unknown key 'name'; there are 'hostname' and 'identity'"),
-        (#"{"identity": "ssh-ed25519 AAAA"}"#, 1, "'identity' is not the public half of an ed25519 key, such as 'ssh-ed25519 AAAA…', without a comment"),
+        (
+            #"{"identity": "ssh-ed25519 AAAA"}"#, 1,
+            "'identity' is not the public half of an ed25519 key, such as 'ssh-ed25519 AAAA…', without a comment"
+        ),
         (#"{"hostname": "a", "hostname": "a"}"#, 1, "the key 'hostname' is there twice"),
     ])
     func `what is wrong with a host's options is said`(text: String, line: Int, phrase: String) {

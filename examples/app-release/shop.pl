@@ -12,6 +12,8 @@ my $listener = IO::Socket::INET->new_from_fd(3, 'r+') or die "shop: socket: $!\n
 open my $settings, '<', "$FindBin::Bin/shop.conf" or die "shop: shop.conf: $!\n";
 my ($greeting) = map { /^greeting=(.+)/ ? $1 : () } <$settings>;
 defined $greeting or die "shop: shop.conf has no greeting\n";
+open my $secret, '<', ($ENV{CREDENTIALS_DIRECTORY} // '') . '/db-password' or die "shop: the password of the database: $!\n";
+my $password = <$secret> // '';  # For the database that a shop would have.
 my $answer = "$greeting, this is release RELEASE\n";
 
 # Requests that are begun are answered; systemd keeps the others for the next one of us.

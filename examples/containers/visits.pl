@@ -9,6 +9,9 @@ open my $settings, '<', '/etc/visits.conf' or die "visits: visits.conf: $!\n";
 my ($greeting) = map { /^greeting=(.+)/ ? $1 : () } <$settings>;
 defined $greeting or die "visits: visits.conf has no greeting\n";
 
+open my $secret, '<', '/run/secrets/db-password' or die "visits: the password of the database: $!\n";
+my $password = <$secret> // '';
+
 my $listener = IO::Socket::INET->new(LocalPort => 8000, Listen => 16, ReuseAddr => 1) or die "visits: port 8000: $!\n";
 $SIG{TERM} = sub { exit };
 $SIG{PIPE} = 'IGNORE';
@@ -26,7 +29,7 @@ while (1) {
 # Asks Redis, and returns the number that it answers, 0 for none.
 sub database {
     my $redis = IO::Socket::INET->new(PeerAddr => 'db', PeerPort => 6379, Timeout => 5) or return;
-    print $redis "$_[0]\r\nQUIT\r\n";
+    print $redis "AUTH $password\r\n$_[0]\r\nQUIT\r\n";
     while (defined(my $line = <$redis>)) {
         return $1 if $line =~ /^:?(\d+)\r/;
         return 0 if $line =~ /^\$-1\r/;

@@ -75,6 +75,20 @@ final class Cluster {
         try run("cp -R \(Self.examples)/\(name)/. .")
     }
 
+    /// Lets a script run `deptool secret …` with an operator of its own, who knows the lab's hosts.
+    func addOperator() throws {
+        try run(
+            """
+            mkdir -p bin .ssh
+            ssh-keygen -q -t ed25519 -N '' -C operator -f .ssh/id_ed25519
+            cp .ssh/id_ed25519.pub prod/recipients
+            printf '#!/bin/sh\\nshift; command=$1; shift; exec %s secret "$command" --ssh-config %s "$@"\\n' \
+                '\(Tools.deptool)' '\(sshConfiguration)' >bin/deptool
+            chmod 755 bin/deptool
+            """)
+        environment["PATH"] = "\(directory)/bin:\(environment["PATH"] ?? "")"
+    }
+
     /// Runs a shell script beside the store, as the operator would; it must succeed. Returns what it prints.
     @discardableResult
     func run(_ script: String) throws -> String {

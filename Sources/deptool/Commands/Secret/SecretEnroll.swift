@@ -45,7 +45,8 @@ struct SecretEnroll: AsyncParsableCommand {
         }
         guard case .identity(let key) = outcome else {
             return Terminal.write(
-                "\(name.text) opens secrets with its SSH key. Run `ssh -o HostKeyAlgorithms=ssh-ed25519 \(name.text)` if yours does not know it.\n")
+                "\(name.text) opens secrets with its SSH key. Run `ssh -o HostKeyAlgorithms=ssh-ed25519 \(name.text)` if yours does not know it.\n"
+            )
         }
         let path = files.shown(files.optionsPath(name))
         guard try files.enroll(name, key.line) else {
