@@ -84,7 +84,7 @@ torture: build
 	@Scripts/need test
 	@Lab/lab images
 	DEPTOOL_TORTURE=1 DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool Scripts/test \
-	    --filter 'EndingTests|FaultTests|PowerLoss|CutTests|SilenceTests|FuzzTests|EndToEnd.*(Kill|Operation|Disk|Network|RandomOperators|OtherUsers|Interruption|Safety|Reachability|Load)'
+	    --filter 'EndingTests|FaultTests|PowerLoss|CutTests|SilenceTests|FuzzTests|EndToEnd.*(Kill|Operation|Disk|Network|RandomOperators|OtherUsers|Secret|Interruption|Safety|Reachability|Load)'
 	@$(MAKE) --no-print-directory races memory
 
 # Unit tests under ThreadSanitizer: two threads that use the same memory at once are a fault, whatever comes of it.

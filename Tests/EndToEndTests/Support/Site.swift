@@ -108,6 +108,13 @@ final class Site {
     /// Pulls the plug.
     func kill(_ host: Host) throws { try lab("kill", host) }
 
+    /// Has the host end its services and power off.
+    func powerOff(_ host: Host) throws {
+        _ = try host.attempt("systemctl poweroff")
+        let script = "for i in $(seq 3000); do '\(Tools.lab)' leader '\(lab)' \(host.name) >/dev/null 2>&1 || exit 0; sleep 0.1; done; exit 1"
+        try Program(["sh", "-c", script], environment: ProcessInfo.processInfo.environment).finish(within: .seconds(400)).require(0)
+    }
+
     /// Boots a host again after its plug was pulled.
     func start(_ host: Host) throws { try lab("start", host) }
 }
