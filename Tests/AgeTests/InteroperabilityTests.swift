@@ -80,12 +80,12 @@ import Testing
     }
 }
 
-/// The vectors of C2SP's CCTV, of the directory `age/testdata` at DEPTOOL_AGE_VECTORS.
-@Suite(.enabled(if: ProcessInfo.processInfo.environment["DEPTOOL_AGE_VECTORS"] != nil, "needs DEPTOOL_AGE_VECTORS")) struct VectorTests {
+/// The vectors of C2SP's CCTV.
+@Suite struct VectorTests {
     @Test func `every vector is opened or refused as it says`() throws {
-        let directory = try #require(ProcessInfo.processInfo.environment["DEPTOOL_AGE_VECTORS"])
+        let directory = URL(filePath: #filePath).deletingLastPathComponent().path + "/Vectors"
         var checked = 0
-        for name in try FileManager.default.contentsOfDirectory(atPath: directory).sorted() {
+        for name in try FileManager.default.contentsOfDirectory(atPath: directory).sorted() where name != "README.md" {
             let all = Array(try Data(contentsOf: URL(filePath: "\(directory)/\(name)")))
             let end = try #require(all.indices.first { all[$0...].starts(with: [10, 10]) })
             var fields: [String: [String]] = [:]
@@ -95,9 +95,10 @@ import Testing
             }
             var file = Array(all[(end + 2)...])
             if fields["compressed"] != nil {
-                let scratch = try Scratch()
-                let program = "import sys,zlib;sys.stdout.buffer.write(zlib.decompress(sys.stdin.buffer.read()))"
-                file = try run(["python3", "-c", program], input: try scratch.write(file, to: "vector"))
+                // Without the header of zlib (RFC 1950), and with that of gzip, which then misses its sum at the end.
+                let scratch = try Scratch(), gzip: [UInt8] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0]
+                let input = try scratch.write(gzip + file.dropFirst(2), to: "vector")
+                file = try run(["sh", "-c", "gzip -dc 2>/dev/null || true"], input: input)
             }
             let expected = try #require(fields["expect"]?.first)
             var results: [Result<[UInt8], AgeError>] = []
@@ -132,6 +133,6 @@ import Testing
             }
             checked += 1
         }
-        #expect(checked > 100)
+        #expect(checked == 143)
     }
 }
