@@ -327,6 +327,78 @@ extension EndToEnd {
             #expect(try verify() == "1 host as deployed.\n")
         }
 
+        @Test(.enabled(if: Site.hasDisks, "there are no loop devices"))
+        func `no disk of a host or an operator ever had a secret in plain text`() throws {
+            let site = try Site(onDisk: true)
+            let cluster = try Cluster(site)
+            let host = try site.boot()
+            try cluster.addOperator()
+            var output = ""
+            func run(_ script: String) throws { output += "\(try cluster.startScript(script + " 2>&1").finish())" }
+            func deptool(_ arguments: String) throws { try run("\(Tools.deptool) \(arguments) --ssh-config \(cluster.sshConfiguration)") }
+            // Random, so that nothing else is like them, and never in a script: the operator's shell has them in memory only.
+            var values: [String] = []
+            func set() throws {
+                let value = "marker\(UInt64.random(in: 0...(.max)))"
+                values.append(value)
+                try run("printf %s \(value) | deptool secret set web1/shop/password")
+            }
+
+            try cluster.write("web1/shop/manifest.json", #"{"systemd": {"units_enabled": ["shop.service"]}, "checks": [["./check"]]}"#)
+            try cluster.write("web1/shop/check", "#!/bin/sh\n! grep -q nothing /run/deptool/secrets/shop/password\n")
+            let unit = """
+                [Service]
+                EnvironmentFile=-/run/deptool/secrets/shop/password
+                LoadCredential=password:/run/deptool/secrets/shop/password
+                ExecStart=/bin/sleep infinity
+                [Install]
+                WantedBy=multi-user.target
+
+                """
+            try cluster.write("web1/shop/systemd/shop.service", unit)
+            try cluster.run("chmod 755 prod/web1/shop/check")
+            try set()
+            try deptool("plan -o plan")
+            try deptool("deploy --no-confirm")
+            #expect(try host.read("/run/credentials/shop.service/password") == values[0])
+            // A rotation by an editor, a rollback, an undo.
+            values.append("edited\(UInt64.random(in: 0...(.max)))")
+            try run("EDITOR='f() { printf %s \(values[1]) >\"$1\"; }; f' deptool secret edit web1/shop/password")
+            try deptool("deploy --no-confirm")
+            #expect(try host.read("/run/credentials/shop.service/password") == values[1])
+            try set()
+            try cluster.write("web1/shop/systemd/shop.service", unit.replacing("/bin/sleep", with: "/bin/false"))
+            try deptool("deploy --no-confirm")
+            #expect(try host.read("/run/credentials/shop.service/password") == values[1])
+            try cluster.write("web1/shop/systemd/shop.service", unit)
+            try deptool("deploy --no-confirm")
+            try deptool("undo --no-confirm")
+            // The agent crashes, and the plug is pulled, wherever it is by then.
+            for _ in 0..<(Torture.isWhole ? 5 : 1) {
+                try set()
+                let deploy = try cluster.startDeploy()
+                _ = try host.attempt("for i in $(seq 200); do pkill -SEGV -f ^/var/lib/deptool/bin/ && break; sleep 0.01; done")
+                output += "\(try deploy.finish())"
+                try deptool("deploy --no-confirm")
+                try set()
+                let other = try cluster.startDeploy()
+                usleep(.random(in: 50_000...400_000))
+                try site.kill(host)
+                other.signal(SIGKILL)
+                output += "\(try other.finish())"
+                try site.start(host)
+                try deptool("deploy --no-confirm")
+                try deptool("verify --json")
+            }
+            #expect(try host.read("/run/credentials/shop.service/password") == values.last)
+            try site.powerOff(host)
+
+            for value in values { #expect(!output.contains(value)) }
+            // What was on it for a moment is found.
+            try cluster.run("printf 'canary'-%s on-disk >canary; sync; rm canary")
+            #expect(try site.traces(values + ["canary-on-disk"]) == ["canary-on-disk"])
+        }
+
         @Test func `hosts without systemd have secrets, too`() throws {
             let host = try site.boot("web1", .busybox)
             try seal("marker", for: host)

@@ -10,12 +10,37 @@ final class Site {
     let directory: String
     private let keeper: Keeper
 
-    init() throws {
+    /// With `onDisk`, all that its hosts and operators write is on a disk of its own, which `traces(_:)` searches.
+    init(onDisk: Bool = false) throws {
         // The lab takes no path with other characters than those.
         var template = Array("\(Self.temporary)/deptool-test.XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw POSIXError(.ENOENT) }
         directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         keeper = try Keeper(directory)
+        if onDisk {
+            try shell(
+                """
+                truncate -s 1G '\(disk)'
+                mkfs.ext4 -q -E "root_owner=$(id -u):$(id -g)" '\(disk)'
+                \(Keeper.root)
+                root mount -o loop '\(disk)' '\(directory)'
+                """)
+        }
+    }
+
+    private var disk: String { directory + ".disk" }
+
+    static let hasDisks = access("/dev/loop-control", F_OK) == 0
+
+    /// Those of the texts that are anywhere on the disk of this site, also in what was removed.
+    func traces(_ texts: [String]) throws -> Set<String> {
+        let patterns = texts.map { "-e '\($0)'" }.joined(separator: " ")
+        return Set(try shell("sync -f '\(directory)'; grep -aoF \(patterns) '\(disk)' || true").split(separator: "\n").map(String.init))
+    }
+
+    @discardableResult
+    private func shell(_ script: String) throws -> String {
+        try Program(["sh", "-euc", script], environment: ProcessInfo.processInfo.environment).finish(within: .seconds(300)).require(0).text
     }
 
     deinit {
@@ -111,7 +136,8 @@ final class Site {
     /// Has the host end its services and power off.
     func powerOff(_ host: Host) throws {
         _ = try host.attempt("systemctl poweroff")
-        let script = "for i in $(seq 3000); do '\(Tools.lab)' leader '\(lab)' \(host.name) >/dev/null 2>&1 || exit 0; sleep 0.1; done; exit 1"
+        let script =
+            "for i in $(seq 3000); do '\(Tools.lab)' leader '\(lab)' \(host.name) >/dev/null 2>&1 || exit 0; sleep 0.1; done; exit 1"
         try Program(["sh", "-c", script], environment: ProcessInfo.processInfo.environment).finish(within: .seconds(400)).require(0)
     }
 
@@ -148,7 +174,11 @@ private final class Keeper {
     private let pid: pid_t
     private let writing: Int32
 
+    /// A function of the shell.
+    static let root = #"root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }"#
+
     private static let script = """
+        \(root)
         trap '' INT TERM HUP
         read -r _
         for file in $(grep -lszxF "\(Tools.mark)=$0" /proc/[0-9]*/environ); do
@@ -156,6 +186,7 @@ private final class Keeper {
             kill -KILL "${pid%/environ}" 2>/dev/null
         done
         if [ -e "$0/lab" ]; then flock "$0/booting" "$1" down "$0/lab" >"$0/teardown" 2>&1 || exit; fi
+        if [ -e "$0.disk" ]; then { ! mountpoint -q "$0" || root umount "$0"; } && rm "$0.disk" || exit; fi
         rm -rf --one-file-system "$0"
         """
 
