@@ -483,6 +483,12 @@ int csys_remove_tree_at(int directory, const char *name) { return remove_at(dire
 int csys_remove_tree(const char *path) { return remove_at(AT_FDCWD, path); }
 
 #ifndef __APPLE__
+int csys_is_memory(int directory) {
+    struct statfs status;
+    if (fstatfs(directory, &status) < 0) return -errno;
+    return (unsigned)status.f_type == 0x01021994 || (unsigned)status.f_type == 0x858458f6;
+}
+
 int csys_is_ramfs(int directory) {
     struct statfs status;
     if (fstatfs(directory, &status) < 0) return -errno;
@@ -496,6 +502,7 @@ int csys_mount_ramfs(const char *path) {
 int csys_unmount(const char *path) { return umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? -errno : 0; }
 #else
 int csys_is_ramfs(int directory) { (void)directory; return 0; }
+int csys_is_memory(int directory) { (void)directory; return 0; }
 int csys_mount_ramfs(const char *path) { (void)path; return -ENOSYS; }
 int csys_unmount(const char *path) { (void)path; return -ENOSYS; }
 #endif

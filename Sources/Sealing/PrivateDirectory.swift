@@ -13,6 +13,15 @@ package final class PrivateDirectory {
     package enum Problem: Error {
         /// An errno.
         case system(Int32)
+        /// It would be on a disk.
+        case notMemory
+
+        package var phrase: String {
+            switch self {
+            case .system(let code): unsafe String(cString: csys_strerror(code))
+            case .notMemory: "it is not in memory"
+            }
+        }
     }
 
     package init() throws(Problem) {
@@ -24,6 +33,10 @@ package final class PrivateDirectory {
         let result = unsafe csys_mkdir(path, 0o700)
         descriptor = unsafe result == 0 ? csys_open_directory(path) : result
         guard descriptor >= 0 else { throw .system(-descriptor) }
+        guard csys_is_memory(descriptor) == 1 else {
+            _ = unsafe csys_rmdir(path)
+            throw .notMemory
+        }
         let locked = csys_try_lock(descriptor)
         guard locked == 0 else { throw .system(-locked) }
     }

@@ -85,6 +85,14 @@ package struct Recipient: Sendable {
         }
     }
 
+    /// What tells it from others of the same name: as `ssh-keygen -l` prints it, or that it is a key of age.
+    package var mark: String {
+        switch key {
+        case .age: "a key of age"
+        case .ed25519(let blob, _), .rsa(let blob): "SHA256:" + Base64.encode(Libcrypto.sha256(blob), .bare)
+        }
+    }
+
     /// The file's key, sealed for this recipient.
     func seal(_ fileKey: borrowing SecretBytes) -> SealedStanza? {
         switch key {

@@ -294,6 +294,104 @@ import Testing
         #expect(try shell("deptool plan --ssh-config ssh_config --limit nobody").code == 1)
     }
 
+    @Test func `whoever changes the config tree cannot choose whom secrets are sealed for without a word`() throws {
+        try shell("printf \(marker) | secret set 'web*/shop/x'; cp -R prod saved").require(0)
+        let bob = try cluster.run("cut -d ' ' -f 1,2 bob.pub").trimmingCharacters(in: .newlines)
+        let unconfirmed = "nobody confirmed that web1 opens secrets with the key in prod/web1/host.json"
+        let identity = "echo '{\"identity\": \"\(bob)\"}' >prod/HOST/host.json"
+        for (change, command, expected) in [
+            // A key for a host, and for one that nobody has heard of.
+            (identity.replacing("HOST", with: "web1"), "printf y | secret set web1/shop/y", unconfirmed),
+            (identity.replacing("HOST", with: "web1"), "secret generate --replace web1/shop/x", unconfirmed),
+            (identity.replacing("HOST", with: "web1"), "secret rekey", unconfirmed),
+            (identity.replacing("HOST", with: "web1"), "EDITOR='echo y >' secret edit web1/shop/x", unconfirmed),
+            (
+                "mkdir -p prod/web01/shop; " + identity.replacing("HOST", with: "web01"), "printf y | secret set 'web*/shop/y'",
+                unconfirmed.replacing("web1", with: "web01")
+            ),
+            // Files of another host, as they are or from another app, also under the name of one that is there.
+            (
+                "mkdir -p prod/web2/blog/secrets; cp prod/web1/shop/secrets/x.age prod/web2/blog/secrets/token.age", "secret rekey",
+                "Error: prod/web2/blog/secrets/token.age is sealed for web1\nIt was copied from there. If web2 may know the value, add `--moved`.\n"
+            ),
+            (
+                "cp prod/web1/shop/secrets/x.age prod/web2/shop/secrets/", "secret rekey web2",
+                "prod/web2/shop/secrets/x.age is sealed for web1"
+            ),
+            (
+                "cp prod/web1/shop/secrets/x.age prod/web2/shop/secrets/", "secret rekey --all",
+                "prod/web2/shop/secrets/x.age is sealed for web1"
+            ),
+        ] {
+            try cluster.run(change)
+            let output = try shell(command)
+            #expect(output.code == 1 && output.errors.contains(expected), "\(change); \(command): \(output)")
+            // Nobody can open what they could not open before.
+            let files = try shell("for file in $(find prod -name '*.age'); do age -d -i bob -o - $file 2>/dev/null; done; true")
+            #expect(files.text == "", "\(change); \(command)")
+            try cluster.run("rm -rf prod; cp -R saved prod")
+        }
+        #expect(try shell("secret list").text.contains("web1/shop/x"))
+        try cluster.run("cp prod/web1/shop/secrets/x.age prod/web2/shop/secrets/")
+        try shell("secret rekey --moved").require(0)
+        #expect(try shell("secret show web2/shop/x -i web2").text == marker)
+
+        // The plan shows whose key it is.
+        try cluster.run("rm -rf prod; cp -R saved prod; " + identity.replacing("HOST", with: "web1"))
+        try cluster.run("rm -r prod/*/shop/secrets")
+        for format in ["text", "markdown"] {
+            #expect(try shell("deptool plan --format \(format) --ssh-config ssh_config").text.contains("opens secrets with \(bob)"))
+        }
+
+        // Somebody in the place of an operator, or with the name of one or of a host.
+        try cluster.run("rm -rf prod; cp -R saved prod; sed 's/bob@/ann@/' bob.pub >prod/recipients; cp ann.pub .ssh/id_ed25519.pub")
+        #expect(
+            try shell("printf y | secret set web1/shop/y").errors
+                == "warning: none of your keys in ~/.ssh can open it: your public key is not in prod/recipients\n")
+        for name in ["ann@laptop", "ann@\u{200b}laptop", "web1"] {
+            try cluster.run("{ cat ann.pub; echo '\(bob) \(name)'; } >prod/recipients")
+            let fingerprint = try cluster.run("ssh-keygen -lf bob.pub | cut -d ' ' -f 2").trimmingCharacters(in: .newlines)
+            let sealed = try shell("printf y | secret set web1/shop/y").require(0).text
+            let listed = try shell("secret list web1/shop/y").require(0).text
+            let expected = name.contains("\u{200b}") ? "ann@\\u{200b}laptop" : "\(name) (\(fingerprint))"
+            #expect(sealed.contains(expected) && listed.contains(expected), "\(name): \(sealed)\(listed)")
+        }
+
+        // Both keys of a host that was replaced.
+        try cluster.run("cp ann.pub prod/recipients; echo \"web1 \(bob)\" >>known")
+        let both = try shell("printf y | secret set web1/shop/y").require(0)
+        #expect(both.errors.contains("warning: your known_hosts has several keys of web1, and each of them opens it"), "\(both)")
+    }
+
+    @Test func `vim keeps nothing, by whatever name it is started`() throws {
+        try shell("printf \(marker) | secret set web1/shop/x").require(0)
+        for name in ["vi", "editor", "vim.basic", "nvim"] {
+            let real = name == "nvim" ? "nvim-0.9" : "vim.basic"
+            try cluster.run(
+                """
+                printf '#!/bin/sh\\nprintf "<%%s>" "$@" >%s/arguments\\n' "$PWD" >bin/\(real); chmod 755 bin/\(real)
+                [ \(name) = \(real) ] || ln -sf \(real) bin/\(name)
+                """)
+            try shell((name == "vi" ? "" : "EDITOR=\(name) ") + "secret edit web1/shop/x").require(0)
+            let arguments = try cluster.run("cat arguments; rm arguments")
+            #expect(
+                arguments.hasPrefix("<-n><-i><NONE><-c><set noundofile nobackup nowritebackup nomodeline></dev/shm/"),
+                "\(name): \(arguments)")
+        }
+    }
+
+    @Test(arguments: ["\u{9b}31m", "\u{202e}abc", "\u{1b}[2J", "\u{7f}", "a\u{0}b"])
+    func `a value that could harm the terminal is not shown there`(value: String) throws {
+        try cluster.write(outside: "value", value)
+        try shell("secret set web1/shop/x <value").require(0)
+        let shown = try Program(
+            [Tools.deptool, "secret", "show", "web1/shop/x", "--ssh-config", "ssh_config"], in: cluster.directory,
+            environment: cluster.environment, console: .terminal
+        ).finish()
+        #expect(shown.code == 1 && shown.text.contains("the value is no plain text, which could harm the terminal"))
+        #expect(try shell("secret show web1/shop/x").text == value)
+    }
+
     @Test func `a plan without new secrets asks ssh for nothing`() throws {
         try cluster.run("deptool plan --ssh-config ssh_config")
         #expect(queries == 0)

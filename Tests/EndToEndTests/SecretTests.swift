@@ -143,6 +143,15 @@ extension EndToEnd {
             #expect(try host.run("runuser -u member cat /run/deptool/secrets/shop/password") == "marker")
             #expect(try host.attempt("runuser -u stranger cat /run/deptool/secrets/shop/password").code != 0)
             #expect(try verify() == "1 host as deployed.\n")
+            // The group is made anew, and its number is another's.
+            let gid = try host.run("getent group shop | cut -d : -f 3").trimmingCharacters(in: .newlines)
+            try host.run(
+                "groupdel shop; groupadd -g \(gid) strangers; usermod -aG strangers stranger; groupadd shop; usermod -aG shop member")
+            try cluster.write("web1/shop/file", "new")
+            try cluster.deploy().require(0)
+            #expect(try host.run("runuser -u member cat /run/deptool/secrets/shop/password") == "marker")
+            #expect(try host.attempt("runuser -u stranger cat /run/deptool/secrets/shop/password").code != 0)
+            #expect(try verify() == "1 host as deployed.\n")
             // Without the group, only root.
             try cluster.write("web1/shop/manifest.json", #"{"private": true}"#)
             try cluster.deploy().require(0)
@@ -305,7 +314,7 @@ extension EndToEnd {
             let value = try secret("show web1/shop/password -i ann").require(0).text
             try cluster.deploy().require(0)
             #expect(try host.read("/run/deptool/secrets/shop/password") == value)
-            try enroll("web1 opens secrets with the key in prod/web1/host.json already.\n")
+            try enroll("web1 opens secrets with the key in prod/web1/host.json.\n")
             #expect(try cluster.read("web1/host.json") == options)
             try cluster.deploy().require(0)
             if flavour.hasSystemd {
@@ -315,10 +324,27 @@ extension EndToEnd {
             }
             #expect(try verify() == "1 host as deployed.\n")
 
+            // Another operator has the key from the config tree alone.
+            try cluster.run("mv .local hidden; \(Tools.deptool) init --adopt")
+            let refused = try secret("generate web1/shop/other")
+            #expect(
+                refused.code == 1 && refused.errors.contains("nobody confirmed that web1 opens secrets with the key in prod/web1/host.json")
+            )
+            #expect(try secret("list").text.contains("nobody confirmed the key in its host.json: deptool secret enroll web1"))
+            try enroll("web1 opens secrets with the key in prod/web1/host.json.\n")
+            try secret("generate web1/shop/other").require(0)
+            try cluster.run("rm prod/web1/shop/secrets/other.age")
+
+            // A copy of the host could open its secrets.
+            try cluster.write("web2/host.json", options)
+            #expect(try secret("enroll web1").errors.contains("web1 has the key of web2"))
+            try cluster.remove("web2")
+
             // The host is made anew, and its settings have more than the key.
             try cluster.write("web1/host.json", options.replacing("\n}", with: ",\n  \"hostname\": \"web1\"\n}"))
             try host.run("rm -r /etc/deptool")
-            try enroll("Seal its secrets for that key: deptool secret rekey web1\n")
+            try host.run("ln -s nowhere /etc/ssh/ssh_host_ed25519_key")
+            try enroll(", no longer with SHA256:")
             #expect(try cluster.read("web1/host.json") == "{\n  \"identity\": \"ssh-ed25519 \(try key())\",\n  \"hostname\": \"web1\"\n}\n")
             #expect(try secret("list").text.contains("not sealed for web1"))
             try secret("rekey web1 -i ann").require(0)

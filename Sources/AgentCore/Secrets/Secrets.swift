@@ -179,7 +179,7 @@ extension System {
     /// knows.
     func makeMemory(at path: AbsolutePath) throws(AgentError) {
         try makeDirectories(path, mode: 0o711)
-        guard root.isEmpty, let directory = try reach(path), csys_is_ramfs(directory.descriptor) == 0 else { return }
+        guard root.isEmpty, let directory = try reach(path), csys_is_ramfs(directory.descriptor) != 1 else { return }
         try pass(.mount, path)
         try check(.mount, path, csys_mount_ramfs(path.text))
         forget()

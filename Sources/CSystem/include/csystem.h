@@ -78,6 +78,7 @@ int csys_disk(const char *path, uint64_t *size, uint64_t *available);  // bytes;
 // Bytes and inodes that root can still use; inodes are UINT64_MAX if the file system creates them on demand.
 int csys_room(const char *path, uint64_t *bytes, uint64_t *inodes);
 int csys_is_ramfs(int directory);  // 1 or 0
+int csys_is_memory(int directory);  // 1 or 0: tmpfs or ramfs
 int csys_mount_ramfs(const char *path);  // over the directory; mode 0711
 int csys_unmount(const char *path);  // once nobody uses it any more
 int csys_rename(const char *from, const char *to);

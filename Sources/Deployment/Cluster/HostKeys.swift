@@ -24,6 +24,9 @@ package struct HostKeys: Sendable {
         return try settings.knownEd25519Keys()
     }
 
+    /// Whether a login would take whatever key a host has that was never seen.
+    package func acceptsAnybody(_ host: Hostname) throws(SSHError) -> Bool { try settings(host, Interrupt()).acceptsAnybody() }
+
     private func settings(_ host: Hostname, _ interrupt: Interrupt) throws(SSHError) -> HostSettings {
         try .ask(for: host, configurationFile: configuration, local: .current(), interrupt: interrupt, deadline: .after(.seconds(10)))
     }

@@ -66,9 +66,10 @@ package struct Enrollment: Sendable {
     private static var script: String {
         let directory = Layout.identityDirectory.text, draft = "\(directory).new.$$"
         return [
-            #"r() { [ -e \#(Layout.identity.text) ] && k=$(cat \#(Layout.identity.text).pub) && echo "\#(key)$k"; }"#,
-            "r && exit",
-            "[ -e \(Layout.hostKey.text) ] && echo \(hostKey) && exit",
+            #"r() { k=$(cat \#(Layout.identity.text).pub) && echo "\#(key)$k"; exit; }"#,
+            "[ -e \(Layout.identity.text) ] && r",
+            // The agent follows no symlink there.
+            "[ -L \(Layout.hostKey.text) ] || { [ -e \(Layout.hostKey.text) ] && echo \(hostKey) && exit; }",
             "umask 077",
             #"t=\#(draft); trap "rm -rf $t" EXIT; mkdir $t || exit"#,
             "if command -v ssh-keygen >/dev/null",

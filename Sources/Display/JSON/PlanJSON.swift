@@ -26,8 +26,18 @@ private func json(_ plan: HostPlan) -> JSONValue {
             plan.also.sorted { $0.key < $1.key }.map { unit, others in
                 ["unit": .string(unit.text), "others": .list(others.map { .string($0.text) })]
             }),
-        "unjudged": .list(plan.unjudged.map { .string($0.text) }),
+        "unjudged": .list(plan.unjudged.map { .string($0.text) }), "new_identity": JSONValue(plan.newIdentity?.json),
     ]
+}
+
+extension HostPlan.Identity {
+    /// Empty for the host's SSH key.
+    fileprivate var json: String {
+        switch self {
+        case .hostKey: ""
+        case .own(let key): key
+        }
+    }
 }
 
 private func json(_ change: AppChange) -> JSONValue {

@@ -148,7 +148,7 @@ extension HostPlan {
                 units.append((word, [unit.text]))
             }
         }
-        let acts = units.map { "\($0.word) \($0.names.joined(separator: ", "))" }
+        let acts = units.map { "\($0.word) \($0.names.joined(separator: ", "))" } + (newIdentity.map { [$0.phrase] } ?? [])
         return (parts + acts).isEmpty ? "host.json" : (parts + acts).joined(separator: "; ")
     }
 }

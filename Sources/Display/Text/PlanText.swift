@@ -48,6 +48,7 @@ package struct PlanText {
             text += "      Links and units that only that has stay.\n"
         }
         if plan.hasNewOptions { text += "    \(style.changed("~ host.json"))\n" }
+        if let identity = plan.newIdentity, !plan.isRemoval { text += "    \(style.changed(identity.phrase))\n" }
         for drift in plan.drift where plan.isOwnerless(drift) { text += "    \(style.changed("! " + drift.phrase))\n" }
         if plan.isRemoval, plan.changes.isEmpty { text += "    nothing is left to remove\n" }
         for change in plan.changes {

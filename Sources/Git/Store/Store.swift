@@ -132,7 +132,7 @@ import Model
 }
 
 /// The absolute path without symlinks (realpath(3)).
-func resolved(_ path: String) throws(StoreError) -> String {
+package func resolved(_ path: String) throws(StoreError) -> String {
     let capacity = 4096
     var length: Int64 = 0
     let text = unsafe String(unsafeUninitializedCapacity: capacity) { buffer in

@@ -46,6 +46,8 @@ package struct HostPlan: Hashable, Sendable {
     /// Whether the host's own `host.json` differs from the deployed one. This changes nothing on the host but its
     /// record.
     package var hasNewOptions: Bool
+    /// The key with which the host opens secrets, if `host.json` has another one than the deployed one, or none any more.
+    package var newIdentity: Identity?
     /// Why part of the deployed state is unknown. Unknown parts are deployed as a whole.
     package var gap: String?
     /// The units that are enabled or disabled along with the unit of a step, by `Also=` in files of the plan. If a
@@ -60,6 +62,19 @@ package struct HostPlan: Hashable, Sendable {
     /// The changed apps whose files not everybody may read, before or after the deploy.
     package let privateApps: Set<AppName>
 
+    package enum Identity: Hashable, Sendable {
+        /// Its SSH host key.
+        case hostKey
+        case own(String)
+
+        package var phrase: String {
+            switch self {
+            case .hostKey: "opens secrets with its SSH host key"
+            case .own(let key): "opens secrets with \(key)"
+            }
+        }
+    }
+
     /// Nil if there is nothing to do. The wanted tree must be valid, and the drift must belong to the deployed tree.
     /// `contents` reads a file; where it returns nil, any change of a unit file counts.
     package init?<Problem: Error>(
@@ -72,6 +87,9 @@ package struct HostPlan: Hashable, Sendable {
         self.drift = drift
         self.isRemoval = isRemoval
         hasNewOptions = deployed.map { $0.options != wanted.options } ?? false
+        if deployed?.options.identity != wanted.options.identity {
+            newIdentity = wanted.options.identity.map { .own($0) } ?? .hostKey
+        }
         guard !changes.isEmpty || hasNewOptions || isRemoval || !drift.isEmpty else { return nil }
         host = wanted.host
         self.base = base

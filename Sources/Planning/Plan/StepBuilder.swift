@@ -64,13 +64,15 @@ struct StepBuilder {
         new.first { $0.name == app }?.manifest.readers ?? .everybody
     }
 
-    /// For the apps whose sealed files, or their readers, change.
+    /// For the apps whose sealed files, or their readers, change. A group can be another one by now, of the same name.
     private func unsealSteps() -> [Step] {
         changes.compactMap { change in
             let (was, will) = (old.first { $0.name == change.app }, new.first { $0.name == change.app })
             let files = will?.sealedFiles ?? []
             let isTouched = change.touched.contains { $0.secretName != nil } || change.kind == .remove && was?.sealedFiles.isEmpty == false
-            let hasOtherReaders = !files.isEmpty && was?.manifest.readers != will?.manifest.readers
+            let readers = will?.manifest.readers ?? .everybody
+            var hasOtherReaders = !files.isEmpty && was?.manifest.readers != readers
+            if case .group = readers, !files.isEmpty { hasOtherReaders = true }
             // Whatever is the current version, and whoever reads it, what is open follows from that.
             let isRepaired = !files.isEmpty && change.drift.contains(where: \.concernsSecrets)
             return isTouched || hasOtherReaders || isRepaired ? Step(change.app, .unseal(files: files.count)) : nil

@@ -2,6 +2,7 @@ import Age
 import CSystem
 import Deployment
 import Display
+import Git
 import Model
 import Planning
 import SSH
@@ -63,7 +64,7 @@ struct SecretFiles {
                 "'\(visible(pattern.name))' is not a name for a secret",
                 "Use letters, digits, '.', '-' and '_', the first a letter or digit; Deptool adds '.age' to the file's name.")
         }
-        let hosts = directories(workspace.directory).compactMap(Hostname.init).filter { Self.matches($0.text, pattern.host) }
+        let hosts = hosts().filter { Self.matches($0.text, pattern.host) }
         guard !hosts.isEmpty else {
             throw CommandError(
                 "no host matches '\(visible(pattern.host))'", "The hosts are the directories in \(shown(workspace.directory)).")
@@ -84,7 +85,7 @@ struct SecretFiles {
     func existing(_ patterns: [String]) throws -> [Place] {
         let patterns = try patterns.map { text throws(CommandError) in try Pattern(text, isPartial: true) }
         var all: [Place] = []
-        for host in directories(workspace.directory).compactMap(Hostname.init) {
+        for host in hosts() {
             for app in directories("\(workspace.directory)/\(host.text)").compactMap(AppName.init) {
                 for file in entries("\(workspace.directory)/\(host.text)/\(app.text)/secrets", csys_kind_regular)
                 where file.hasSuffix(".age") {
@@ -110,6 +111,8 @@ struct SecretFiles {
         }
         return places[0]
     }
+
+    func hosts() -> [Hostname] { directories(workspace.directory).compactMap(Hostname.init) }
 
     func hasDirectory(of host: Hostname) -> Bool { directories(workspace.directory).contains(host.text) }
 
@@ -191,19 +194,17 @@ struct SecretFiles {
 
     /// Nil if there is no such file.
     private func contents(_ path: String, limit: Int) throws(CommandError) -> [UInt8]? {
-        func problem(_ code: Int32) -> CommandError { CommandError("cannot read \(shown(path)): \(String(cString: csys_strerror(code)))") }
+        func problem(_ text: String) -> CommandError { CommandError("cannot read \(shown(path)): \(text)") }
         let descriptor = csys_open_read(path)
         if descriptor == -Int32(csys_enoent) { return nil }
-        guard descriptor >= 0 else { throw problem(-descriptor) }
+        guard descriptor >= 0 else { throw problem(String(cString: csys_strerror(-descriptor))) }
         defer { _ = csys_close(descriptor) }
         // Ciphertext, or public keys.
         let bytes: SecretBytes?
         do throws(PrivateDirectory.Problem) {
             bytes = try readSecret(from: descriptor, limit: limit)
         } catch {
-            switch error {
-            case .system(let code): throw problem(code)
-            }
+            throw problem(error.phrase)
         }
         guard let bytes else { throw CommandError("\(shown(path)) is larger than \(limit >> 20) MiB") }
         return bytes.withBytes { Array($0) }
@@ -222,10 +223,17 @@ struct SecretFiles {
         }
     }
 
-    /// The host's own keys; asks for that of a host that was never seen, if somebody is there.
-    func recipients(of host: Hostname, asks: Prompts = .none) throws -> [Recipient] {
+    /// The host's own keys; asks for that of a host that was never seen, if somebody is there. Throws if the key is only in
+    /// `host.json`: whoever can change that file could have written it.
+    func recipients(of host: Hostname, asks: Prompts = .none, isTrusting: Bool = false) throws -> [Recipient] {
+        let options = try options(of: host)
+        if !isTrusting, try hasUnconfirmedKey(host) {
+            throw CommandError(
+                "nobody confirmed that \(host.text) opens secrets with the key in \(shown(optionsPath(host)))",
+                "Run `deptool secret enroll \(host.text)`: it logs in to the host and compares its key.")
+        }
         do {
-            var found = try keys.known(host, try options(of: host))
+            var found = try keys.known(host, options)
             if found.isEmpty, asks.confirm != nil { found = try keys.ask(host, asks) }
             return try found.map { try Recipient($0, name: host.text) }
         } catch let error as SSHError {
@@ -246,6 +254,28 @@ struct SecretFiles {
             throw CommandError("\(shown(path)):\(error.line): \(error.phrase)")
         }
     }
+
+    private func confirmationKey(_ host: Hostname) -> String { "deptool.\(workspace.cluster).identity.\(host.text)" }
+
+    /// Whether only `host.json` says that this is the host's key.
+    func hasUnconfirmedKey(_ host: Hostname) throws -> Bool {
+        guard let identity = try options(of: host).identity else { return false }
+        let (directory, place) = (workspace.directory, workspace.store.place)
+        return try complaining { try !KnownStores.ofUser().allows(identity, for: confirmationKey(host), of: directory, in: place) }
+    }
+
+    /// Notes for this user that the host has this key.
+    func confirm(_ identity: String, of host: Hostname) throws {
+        let (directory, place) = (workspace.directory, workspace.store.place)
+        try complaining { try KnownStores.ofUser().allow(identity, for: confirmationKey(host), of: directory, in: place) }
+    }
+
+    /// Another host with this key in its `host.json`.
+    func other(than host: Hostname, with identity: String) -> Hostname? {
+        hosts().first { $0 != host && (try? options(of: $0).identity) == identity }
+    }
+
+    func identity(of host: Hostname) throws(CommandError) -> String? { try options(of: host).identity }
 
     /// Writes the key into the host's `host.json`, and leaves everything else there as it is. False if it is there already.
     func enroll(_ host: Hostname, _ identity: String) throws(CommandError) -> Bool {

@@ -90,9 +90,17 @@ func uninterrupted(_ work: () throws -> Void) rethrows {
 
 /// `web1, ann and bob`.
 func names(of recipients: [Recipient]) -> String {
-    let names = recipients.map { visible($0.name) }
+    let names = distinctNames(of: recipients).map(visible)
     guard let last = names.last, names.count > 1 else { return names.first ?? "nobody" }
     return names.dropLast().joined(separator: ", ") + " and " + last
+}
+
+/// The names of recipients; with the fingerprint of the key where two have the same name.
+func distinctNames(of recipients: [Recipient]) -> [String] {
+    recipients.map { one in
+        let isAlone = recipients.filter { visible($0.name) == visible(one.name) }.count == 1
+        return isAlone ? one.name : "\(one.name) (\(one.mark))"
+    }
 }
 
 /// Says what was sealed, and for whom.
@@ -100,8 +108,30 @@ func report(_ sealed: [(place: SecretFiles.Place, recipients: [Recipient])], _ f
     for (place, recipients) in sealed {
         Terminal.write("Sealed \(files.shown(files.path(place))) for \(names(of: recipients)).\n")
     }
-    guard sealed.contains(where: { file in file.recipients.allSatisfy { $0.name == file.place.host.text } }) else { return }
-    Terminal.complain(
-        "warning: no operator can open it: add your public key to \(files.shown("\(files.workspace.directory)/\(RecipientsFile.name)")), "
-            + "then set it again\n")
+    let operators = files.shown("\(files.workspace.directory)/\(RecipientsFile.name)")
+    func warn(_ text: String) { Terminal.complain("warning: \(text)\n") }
+    if sealed.contains(where: { file in file.recipients.allSatisfy { $0.name == file.place.host.text } }) {
+        warn("no operator can open it: add your public key to \(operators), then set it again")
+    } else if let file = sealed.first, let own = ownKeys(), !file.recipients.contains(where: { own.contains($0.key) }) {
+        warn("none of your keys in ~/.ssh can open it: your public key is not in \(operators)")
+    }
+    for (host, recipients) in Dictionary(sealed.map { ($0.place.host, $0.recipients) }, uniquingKeysWith: { first, _ in first })
+    where recipients.filter({ $0.name == host.text && $0.tag != nil }).count > 1 {
+        warn(
+            "your known_hosts has several keys of \(host.text), and each of them opens it; remove the old ones, and run `deptool secret rekey`"
+        )
+    }
+}
+
+/// The keys that Deptool would open files with; nil if there are none.
+private func ownKeys() -> [Recipient.Key]? {
+    let home = environment("HOME") ?? LocalUser.current().home
+    let keys = ["id_ed25519", "id_rsa"].compactMap { name -> Recipient.Key? in
+        let descriptor = csys_open_read("\(home)/.ssh/\(name).pub")
+        guard descriptor >= 0 else { return nil }
+        defer { _ = csys_close(descriptor) }
+        guard let bytes = try? readSecret(from: descriptor, limit: 64 << 10) else { return nil }
+        return bytes.withBytes { try? Recipient(line: Array($0).prefix { $0 != 0x0a }) }?.key
+    }
+    return keys.isEmpty ? nil : keys
 }

@@ -3,6 +3,7 @@ import ArgumentParser
 import CSystem
 import Deployment
 import Display
+import Git
 import Model
 import Sealing
 
@@ -43,18 +44,29 @@ struct SecretEdit: AsyncParsableCommand {
             defer { _ = csys_close(descriptor) }
             defer { withExtendedLifetime(directory) {} }
             return try readSecret(from: descriptor, limit: SealedFile.contentLimit)
-        } catch PrivateDirectory.Problem.system(let code) {
-            throw CommandError("cannot make a file in /dev/shm: \(String(cString: csys_strerror(code)))")
+        } catch let problem as PrivateDirectory.Problem {
+            throw CommandError("cannot make a file in /dev/shm: \(problem.phrase)")
         }
+    }
+
+    /// Whether the command starts Vim, by whatever name.
+    private func isVim(_ command: String) -> Bool {
+        let program = command.split(separator: " ").first.map(String.init) ?? ""
+        let directories = program.contains("/") ? [""] : (environment("PATH") ?? "").split(separator: ":").map { $0 + "/" }
+        for directory in directories {
+            guard let path = try? resolved(directory + program) else { continue }
+            let name = path.split(separator: "/").last ?? ""
+            return ["vim", "nvim", "gvim"].contains { name.hasPrefix($0) }
+        }
+        return false
     }
 
     /// The variables hold shell commands by convention.
     private func start(_ file: String) -> Int32 {
         Terminal.flush()
         var editor = environment("VISUAL") ?? environment("EDITOR") ?? "vi"
-        // Vim keeps what was deleted or copied in a file of its own.
-        let program = editor.split(separator: " ").first?.split(separator: "/").last ?? ""
-        if ["vim", "nvim", "gvim"].contains(program) { editor += " -n -i NONE" }
+        // Vim keeps what was deleted or copied in a file of its own, and the settings may have it keep more.
+        if isVim(editor) { editor += " -n -i NONE -c 'set noundofile nobackup nowritebackup nomodeline'" }
         let arguments = ["sh", "-c", editor + #" "$1""#, "sh", file]
         let descriptors = [csys_duplicate(0), csys_duplicate(1), csys_duplicate(2)]
         defer { for descriptor in descriptors where descriptor >= 0 { _ = csys_close(descriptor) } }

@@ -13,7 +13,8 @@ struct SecretEnroll: AsyncParsableCommand {
         discussion: """
             Enroll logs in to the host and has ssh-keygen make a key in \(Layout.identityDirectory.text). If the host has no \
             ssh-keygen, Deptool makes the key here, in memory, and sends it. The public half goes into the host's \
-            \(HostOptions.fileName). A host that has its key already keeps it.
+            \(HostOptions.fileName). A host that has its key already keeps it: then enroll compares it with that file. Until \
+            you have run it for a host with such a key, nothing is sealed for that host.
 
             Example: `deptool secret enroll router1`
             """)
@@ -37,6 +38,11 @@ struct SecretEnroll: AsyncParsableCommand {
         let screen = ProgressScreen([name])
         let outcome: Enrollment.Outcome
         do {
+            guard try !ssh.hostKeys.acceptsAnybody(name) else {
+                throw CommandError(
+                    "\(name.text) was never seen, and your ssh accepts any host",
+                    "Run `ssh -o StrictHostKeyChecking=ask \(name.text)` once, and compare the fingerprint that it shows.")
+            }
             outcome = try await Enrollment(name, access: ssh.access(screen), generate: Self.generate).run()
         } catch let error as SSHError {
             throw CommandError("\(name.text): \(error.phrase)")
@@ -48,13 +54,20 @@ struct SecretEnroll: AsyncParsableCommand {
                 "\(name.text) opens secrets with its SSH key. Run `ssh -o HostKeyAlgorithms=ssh-ed25519 \(name.text)` if yours does not know it.\n"
             )
         }
-        let path = files.shown(files.optionsPath(name))
-        guard try files.enroll(name, key.line) else {
-            return Terminal.write("\(name.text) opens secrets with the key in \(path) already.\n")
+        if let other = files.other(than: name, with: key.line) {
+            throw CommandError(
+                "\(name.text) has the key of \(other.text): each could open the secrets of the other",
+                "If one is a copy of the other, remove \(Layout.identityDirectory.text) there, and run this again.")
         }
-        Terminal.write("\(name.text) opens secrets with \(fingerprint(of: key)). Wrote \(path).\n")
-        let old = try files.existing([]).filter { $0.host == name }
-        if !old.isEmpty { Terminal.write("Seal its secrets for that key: deptool secret rekey \(name.text)\n") }
+        let path = files.shown(files.optionsPath(name)), old = try files.identity(of: name)
+        let isNew = try files.enroll(name, key.line)
+        try files.confirm(key.line, of: name)
+        guard isNew else { return Terminal.write("\(name.text) opens secrets with the key in \(path).\n") }
+        let former = old.flatMap { PublicKey(line: Array($0.utf8)[...]) }.map { ", no longer with \(fingerprint(of: $0))" } ?? ""
+        Terminal.write("\(name.text) opens secrets with \(fingerprint(of: key))\(former). Wrote \(path).\n")
+        if try files.existing([]).contains(where: { $0.host == name }) {
+            Terminal.write("Seal its secrets for that key: deptool secret rekey \(name.text)\n")
+        }
     }
 
     /// By ssh-keygen(1), in memory.

@@ -21,9 +21,12 @@ struct SecretList: AsyncParsableCommand {
         var hosts: [Hostname: [Recipient]] = [:]
         var rows: [SecretRow] = []
         for place in try files.existing(secrets) {
-            let own = try hosts[place.host] ?? files.recipients(of: place.host)
+            let own = try hosts[place.host] ?? files.recipients(of: place.host, isTrusting: true)
             hosts[place.host] = own
             var row = SecretRow(host: place.host, app: place.app, name: place.name)
+            if try files.hasUnconfirmedKey(place.host) {
+                row.problems = ["nobody confirmed the key in its host.json: deptool secret enroll \(place.host.text)"]
+            }
             let bytes = try files.read(place)
             do throws(AgeError) {
                 row.describe(try SealedFile(bytes), own, operators)
@@ -41,8 +44,8 @@ extension SecretRow {
     fileprivate mutating func describe(_ file: SealedFile, _ own: [Recipient], _ operators: [Recipient]) {
         let known = own + operators
         let tags = file.tags
-        for recipient in known {
-            if let tag = recipient.tag, tags.contains(tag), !recipients.contains(recipient.name) { recipients.append(recipient.name) }
+        for (recipient, name) in zip(known, distinctNames(of: known)) {
+            if let tag = recipient.tag, tags.contains(tag), !recipients.contains(name) { recipients.append(name) }
         }
         // Stanzas for keys of age do not say whose they are.
         let native = file.stanzas.filter { $0.kind == .age }.count, expected = operators.filter { $0.tag == nil }

@@ -13,6 +13,9 @@ struct SecretRekey: AsyncParsableCommand {
             Stanzas for keys of age do not say whose they are, only how many there are: after one such key replaced another, use \
             `--all`.
 
+            A file that is sealed for another host of the cluster was copied from there, and could be a secret that is none of this \
+            host's business. Rekey refuses it without `--moved`.
+
             Example: `deptool secret rekey`
             """)
 
@@ -20,6 +23,8 @@ struct SecretRekey: AsyncParsableCommand {
     var secrets: [String] = []
     @Flag(help: "Seal every secret again.")
     var all = false
+    @Flag(help: "Also seal files that are sealed for another host of the cluster.")
+    var moved = false
     @OptionGroup var identity: IdentityOption
     @OptionGroup var options: SecretOptions
 
@@ -37,6 +42,11 @@ struct SecretRekey: AsyncParsableCommand {
                 hosts[place.host] = wanted
                 let file = try files.sealedFile(place)
                 guard all || !file.isSealed(for: wanted) else { continue }
+                if !moved, let origin = try owner(of: file, besides: place.host, files, operators) {
+                    throw CommandError(
+                        "\(files.shown(files.path(place))) is sealed for \(origin.text)",
+                        "It was copied from there. If \(place.host.text) may know the value, add `--moved`.")
+                }
                 let value = try files.open(place, ring)
                 report(try files.seal(value, at: [place], asks: options.prompts), files)
                 count += 1
@@ -55,6 +65,19 @@ struct SecretRekey: AsyncParsableCommand {
         }
         for problem in problems { Terminal.complain("Error: \(problem)\n") }
         if !problems.isEmpty { throw ExitCode(1) }
+    }
+
+    /// Another host of the cluster that can open the file.
+    private func owner(
+        of file: SealedFile, besides host: Hostname, _ files: SecretFiles, _ operators: [Recipient]
+    ) throws -> Hostname? {
+        let own = try files.recipients(of: host).compactMap(\.tag)
+        guard !own.contains(where: file.isSealed) else { return nil }
+        let strange = file.tags.filter { tag in !operators.contains { $0.tag == tag } }
+        guard !strange.isEmpty else { return nil }
+        return files.hosts().first { other in
+            other != host && ((try? files.recipients(of: other)) ?? []).contains { $0.tag.map(strange.contains) ?? false }
+        }
     }
 }
 

@@ -32,8 +32,8 @@ struct SecretSet: AsyncParsableCommand {
                 }
                 guard value.count > 0 else { throw CommandError("standard input is empty", "Nothing was sealed.") }
                 return value
-            } catch PrivateDirectory.Problem.system(let code) {
-                throw CommandError("cannot read standard input: \(String(cString: csys_strerror(code)))")
+            } catch let problem as PrivateDirectory.Problem {
+                throw CommandError("cannot read standard input: \(problem.phrase)")
             }
         }
         guard let first = Terminal.askSecret("Value: "), first.count > 0, let second = Terminal.askSecret("Again: ") else {

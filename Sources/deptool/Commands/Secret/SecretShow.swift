@@ -1,6 +1,7 @@
 import Age
 import ArgumentParser
 import CSystem
+import Model
 import Sealing
 
 struct SecretShow: AsyncParsableCommand {
@@ -17,13 +18,28 @@ struct SecretShow: AsyncParsableCommand {
         let files = try options.files()
         let value = try files.open(try files.one(secret), identity.ring)
         if Terminal.isOutput {
-            for index in 0..<value.count where value[index] < 0x20 && value[index] != 10 && value[index] != 9 || value[index] == 0x7F {
-                throw CommandError("the value has control characters, which could harm the terminal", "Send it to a file or a pipe.")
+            guard value.withBytes(isHarmless) else {
+                throw CommandError("the value is no plain text, which could harm the terminal", "Send it to a file or a pipe.")
             }
         }
         Terminal.flush()
         let result = value.withBytes { Sealing.write(all: $0, to: 1) }
         guard result == 0 else { throw CommandError("cannot write the value: \(String(cString: csys_strerror(result)))") }
         if Terminal.isOutput, value.count > 0, value[value.count - 1] != 10 { Terminal.write("\n") }
+    }
+}
+
+/// Whether the bytes are UTF-8 without control characters but tabs and line breaks, and without those that change the direction
+/// of text. Makes no copy.
+private func isHarmless(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    var parser = Unicode.UTF8.ForwardParser(), rest = bytes.makeIterator()
+    while true {
+        switch parser.parseScalar(from: &rest) {
+        case .emptyInput: return true
+        case .error: return false
+        case .valid(let encoded):
+            let scalar = Unicode.UTF8.decode(encoded)
+            guard scalar == "\n" || scalar == "\t" || visible(String(scalar)) == String(scalar) else { return false }
+        }
     }
 }
