@@ -363,6 +363,26 @@ import Testing
         #expect(both.errors.contains("warning: your known_hosts has several keys of web1, and each of them opens it"), "\(both)")
     }
 
+    @Test func `a file that nobody could open for its many recipients is not written`() throws {
+        try shell("printf \(marker) | secret set web1/shop/x").require(0)
+        // Nobody has the private halves of these.
+        func line(_ number: Int) -> String {
+            func part(_ bytes: [UInt8]) -> [UInt8] { [0, 0, UInt8(bytes.count >> 8), UInt8(bytes.count & 255)] + bytes }
+            let modulus = [0, 0x80] + (0..<510).map { _ in UInt8.random(in: 0...255) } + [UInt8(1)]
+            return "ssh-rsa \(Data(part(Array("ssh-rsa".utf8)) + part([1, 0, 1]) + part(modulus)).base64EncodedString()) op\(number)\n"
+        }
+        let ann = try cluster.run("cat ann.pub")
+        var written = 0
+        for count in [1, 20, 80, 100, 400] {
+            try cluster.write("recipients", ann + (0..<count).map(line).joined())
+            let output = try shell("secret rekey")
+            if output.code == 0 { written += 1 }
+            #expect(output.code == 0 || output.errors.contains("there are too many recipients for one file: \(count + 2)\n"), "\(output)")
+            #expect(try shell("secret show web1/shop/x").text == marker)
+        }
+        #expect(written == 3)
+    }
+
     @Test func `vim keeps nothing, by whatever name it is started`() throws {
         try shell("printf \(marker) | secret set web1/shop/x").require(0)
         for name in ["vi", "editor", "vim.basic", "nvim"] {

@@ -326,6 +326,10 @@ struct SecretFiles {
             guard let bytes = SealedFile.seal(value, for: known) else {
                 throw CommandError("nothing can be sealed for one of the keys of \(place.host.text) and \(shown(recipientsPath))")
             }
+            // The keys of all recipients are in the header, which has a limit.
+            guard (try? SealedFile(bytes)) != nil else {
+                throw CommandError("there are too many recipients for one file: \(known.count)", "\(shown(recipientsPath)) lists them.")
+            }
             sealed.append((place, bytes))
         }
         for file in sealed { try write(file.bytes, to: file.place) }
