@@ -209,6 +209,12 @@ extension EndToEnd {
             #expect(output.text.contains("\nThe previous state is back.\n"), "\(output)")
             #expect(try host.read("/run/deptool/secrets/shop/password") == "marker-one")
             #expect(try host.state(of: "shop") == "active" && host.read("/run/seen") == "marker-one")
+            // At the latest moment: the service runs with the new value by then, and somebody says no.
+            try service()
+            let rejected = try cluster.deploy("--confirm-with", "false").require(3)
+            #expect(rejected.text.contains("\nThe previous state is back.\n"), "\(rejected)")
+            #expect(try host.read("/run/deptool/secrets/shop/password") == "marker-one")
+            #expect(try host.state(of: "shop") == "active" && host.read("/run/seen") == "marker-one")
             // Nobody can tell whether it is right, and a repair says why before anything changes.
             #expect(try verify().contains("secrets/password.age is not what its units read"))
             try service()
