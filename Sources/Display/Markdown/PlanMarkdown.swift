@@ -45,10 +45,11 @@ package struct PlanMarkdown {
             }
         }
         let heading = "**Deploy to \(count(plan.hosts.count, "host")) of cluster \(code(cluster))**\n"
-        let orphans = PlanText(style: .plain).orphans(plan.orphans)
+        let orphans = PlanText(style: .plain).orphans(plan.orphans), hint = PlanText(style: .plain).hint(plan)
         for (hasLines, hasSteps) in [(true, true), (false, true), (false, false)] {
             var text = heading
             for group in groups { text += "\n" + section(group, hasLines: hasLines, hasSteps: hasSteps, isOpen: groups.count == 1) }
+            if !hint.isEmpty { text += "\n" + fenced(String(hint.drop { $0.isNewline }), "text") }
             if !orphans.isEmpty { text += "\n" + fenced(String(orphans.drop { $0.isNewline }), "text") }
             text += held
             if !hasLines { text += "\nThe plan is too long for this place. `deptool plan` and `deptool diff` show all of it.\n" }
@@ -125,7 +126,7 @@ package struct PlanMarkdown {
 
 extension HostPlan {
     /// What happens, in a line: the apps, and the units that start, restart, reload or stop.
-    fileprivate var summary: String {
+    var summary: String {
         var parts: [String] = base == nil ? ["new host"] : []
         for (kind, word) in [(AppChange.Kind.add, "add"), (.update, "update"), (.remove, "remove"), (.repair, "repair")] {
             let apps = changes.filter { $0.kind == kind }.map(\.app.text)

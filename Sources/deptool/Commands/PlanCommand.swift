@@ -26,7 +26,7 @@ struct PlanCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp("Find the keys of hosts by this ssh configuration instead of your own.", valueName: "file"), completion: .file())
     var sshConfig: String?
-    @Option(help: "Print the plan as text, or as Markdown with the changed lines, for a review.")
+    @Option(help: "Print the plan as text; or with the changed lines, for a review: as Markdown, or as a page of HTML.")
     var format = PlanFormat.text
 
     func validate() throws {
@@ -38,17 +38,14 @@ struct PlanCommand: ParsableCommand {
         if !held.held { planned = try planned.leavingOutHeld(limit) }
         let (plan, workspace) = (planned.plan, planned.workspace)
         if let out { try planned.write(to: out, safety.safety) }
-        if format == .markdown {
-            let text = try complaining { () throws(StoreError) in
-                try PlanMarkdown(cluster: workspace.cluster, time: localTime).render(plan) { file throws(StoreError) in
-                    try workspace.store.fileDiff(old: file.old?.id, new: file.new?.id, path: file.path)
-                }
-            }
-            Terminal.write(text)
-        } else {
-            output.write(
-                planJSON(plan, cluster: workspace.cluster),
-                or: planText(workspace, plan, orSay: nothingToDo))
+        let diff = { (file: ChangedFile) throws(StoreError) in
+            try workspace.store.fileDiff(old: file.old?.id, new: file.new?.id, path: file.path)
+        }
+        switch format {
+        case .text: output.write(planJSON(plan, cluster: workspace.cluster), or: planText(workspace, plan, orSay: nothingToDo))
+        case .markdown:
+            Terminal.write(try complaining { try PlanMarkdown(cluster: workspace.cluster, time: localTime).render(plan, diff: diff) })
+        case .html: Terminal.write(try complaining { try PlanHTML(cluster: workspace.cluster, time: localTime).render(plan, diff: diff) })
         }
         try exit.leave(!plan.isEmpty)
     }
@@ -76,7 +73,7 @@ func nothingToDo(_ workspace: Workspace, _ plan: Plan) -> String {
 }
 
 enum PlanFormat: String, CaseIterable, ExpressibleByArgument {
-    case text, markdown
+    case text, markdown, html
 }
 
 extension Plan {
