@@ -182,8 +182,17 @@ extension EndToEnd {
             let plan = "\(cluster.directory)/web.plan"
             let unsynced = try bob.deptool("deploy", plan).require(1)
             #expect(unsynced.errors.contains("starts from another state of web1: "))
+            // Without a tree, the hosts are those of the plan, or those that he names.
+            func sync(_ arguments: String...) throws -> Output {
+                try Program([Tools.deptool, "sync"] + arguments + ssh, in: bob.directory, environment: bob.environment).finish()
+            }
+            #expect(try sync().errors.contains("there are no hosts in"))
+            #expect(try sync("--limit", "web*").code == 1)
+            #expect(try sync("--limit", "web1").require(0).text.contains("web1"))
+            #expect(try sync(plan).require(0).text.contains("web1"))
+            #expect(try bob.deptool("plan", plan).text == (try cluster.deptool("plan").text))
             try bob.write("web1/clock/conf", "")
-            try Program([Tools.deptool, "sync"] + ssh, in: bob.directory, environment: bob.environment).finish().require(0)
+            try sync().require(0)
             // His tree is another.
             #expect(try bob.deptool("deploy", plan).require(1).errors.contains("the config tree has something else for web1"))
             try FileManager.default.removeItem(atPath: "\(bob.directory)/prod")

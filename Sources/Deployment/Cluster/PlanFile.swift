@@ -83,8 +83,8 @@ package struct PlanFile {
         }
         try takeObjects(store)
         let wanted = try trees(root, reader)
-        if let tree {
-            let here = try trees(tree, reader)
+        // An empty directory is no config tree: `init` makes one.
+        if let tree, case let here = try trees(tree, reader), !here.isEmpty {
             if let host = hosts.first(where: { here[$0.host] != wanted[$0.host] }) { throw .treeMoved(host.host) }
         }
         if hosts.isEmpty { return Plan(hosts: []) }

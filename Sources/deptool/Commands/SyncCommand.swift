@@ -8,7 +8,10 @@ import SSH
 struct SyncCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sync", abstract: "Query the hosts and update the store.",
-        discussion: "Use it when somebody else deploys too, or after you lost the store. Example: `deptool sync --changed`")
+        discussion: """
+            Use it when somebody else deploys too, or after you lost the store. A \
+            plan file stands for its hosts, also where there is no config tree. Example: `deptool sync --changed`
+            """)
 
     @OptionGroup var cluster: ClusterArgument
     @OptionGroup var limit: LimitOption
@@ -18,10 +21,7 @@ struct SyncCommand: AsyncParsableCommand {
     var changed = false
 
     func run() async throws {
-        let workspace = try cluster.workspace()
-        let root = try workspace.importTree()
-        // Query hosts whatever the store has for them: it may be wrong.
-        let hosts = changed ? try workspace.plan(root, limit.filter).hosts.map(\.host) : try workspace.knownHosts(root, limit.filter)
+        let (workspace, hosts) = try hosts()
         let style = Terminal.style
         let screen = ProgressScreen(hosts)
         let (storePath, isJSON) = (workspace.store.path, output.json)
@@ -35,5 +35,27 @@ struct SyncCommand: AsyncParsableCommand {
         } catch let error as SSHError {
             throw CommandError(error.phrase)
         }
+    }
+
+    /// Those of the plan file, of the config tree, or where there is no config tree, those that `--limit` names.
+    private func hosts() throws -> (Workspace, [Hostname]) {
+        if let file = try PlanFile.file(at: cluster.dir) {
+            let store = try Workspace.storeOnly()
+            let workspace = Workspace(store: store, directory: Workspace.parent(of: store) + "/" + file.cluster)
+            return (workspace, file.hosts.map(\.host).filter(limit.filter.includes))
+        }
+        let workspace = try cluster.workspace()
+        let root = try workspace.importTree()
+        let named = limit.limit.flatMap { $0.split(separator: ",") }.map { Hostname(String($0)) }
+        if !changed, try workspace.complaining({ try ClusterReader(workspace.store).hosts(in: root).isEmpty }), !named.isEmpty,
+            !named.contains(nil)
+        {
+            return (workspace, Set(named.compactMap(\.self)).sorted())
+        }
+        // Query hosts whatever the store has for them: it may be wrong.
+        return (
+            workspace,
+            changed ? try workspace.plan(root, limit.filter).hosts.map(\.host) : try workspace.knownHosts(root, limit.filter)
+        )
     }
 }

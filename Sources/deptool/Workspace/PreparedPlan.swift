@@ -24,10 +24,9 @@ struct PreparedPlan {
 
     /// The plan from a file that `deptool plan --out` wrote; nil if the argument is not a file.
     init?(_ path: String?, _ limit: LimitOption, _ safety: Safety) throws {
-        guard let path, let bytes = try Self.contents(of: absolute(path, in: workingDirectory())) else { return nil }
+        guard let path, let file = try PlanFile.file(at: path) else { return nil }
         let store = try Workspace.storeOnly()
         do {
-            let file = try PlanFile(reading: bytes)
             guard limit.limit.isEmpty, safety == Safety() else {
                 throw CommandError(
                     "`--limit`, `--guard`, `--atomic` and `--no-checks` cannot change the plan \(path)",
@@ -41,26 +40,6 @@ struct PreparedPlan {
             canBeRemade = false
         } catch let problem as PlanFile.Problem {
             throw CommandError(problem, path: path)
-        }
-    }
-
-    /// The content of a regular file; nil if there is none.
-    private static func contents(of path: String) throws -> [UInt8]? {
-        var status = csys_stat()
-        guard csys_lstat(path, &status) == 0, status.kind == csys_kind_regular else { return nil }
-        guard status.size <= UInt64(PlanFile.limit) * 2 else { throw CommandError(PlanFile.Problem.tooLarge, path: path) }
-        let descriptor = csys_open_read(path)
-        guard descriptor >= 0 else { throw CommandError("cannot open \(path): \(String(cString: csys_strerror(-descriptor)))") }
-        defer { csys_close(descriptor) }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(Int(status.size))
-        var piece = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = csys_read(descriptor, &piece, piece.count)
-            guard count >= 0 else { throw CommandError("cannot read \(path): \(String(cString: csys_strerror(Int32(-count))))") }
-            if count == 0 { return bytes }
-            bytes += piece[..<Int(count)]
-            guard bytes.count <= PlanFile.limit * 2 else { throw CommandError(PlanFile.Problem.tooLarge, path: path) }
         }
     }
 
@@ -89,6 +68,34 @@ struct PreparedPlan {
         guard isWritten, csys_rename(temporary, path) == 0 else {
             _ = csys_unlink(temporary)
             throw CommandError("cannot write \(name)", "Is the disk full, or is it a directory?")
+        }
+    }
+}
+
+extension PlanFile {
+    /// The file that `deptool plan --out` wrote; nil if there is no file at the path.
+    static func file(at path: String?) throws -> PlanFile? {
+        guard let path, let bytes = try contents(of: absolute(path, in: workingDirectory())) else { return nil }
+        do throws(Problem) { return try PlanFile(reading: bytes) } catch { throw CommandError(error, path: path) }
+    }
+
+    /// The content of a regular file; nil if there is none.
+    private static func contents(of path: String) throws -> [UInt8]? {
+        var status = csys_stat()
+        guard csys_lstat(path, &status) == 0, status.kind == csys_kind_regular else { return nil }
+        guard status.size <= UInt64(PlanFile.limit) * 2 else { throw CommandError(PlanFile.Problem.tooLarge, path: path) }
+        let descriptor = csys_open_read(path)
+        guard descriptor >= 0 else { throw CommandError("cannot open \(path): \(String(cString: csys_strerror(-descriptor)))") }
+        defer { csys_close(descriptor) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(Int(status.size))
+        var piece = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = csys_read(descriptor, &piece, piece.count)
+            guard count >= 0 else { throw CommandError("cannot read \(path): \(String(cString: csys_strerror(Int32(-count))))") }
+            if count == 0 { return bytes }
+            bytes += piece[..<Int(count)]
+            guard bytes.count <= PlanFile.limit * 2 else { throw CommandError(PlanFile.Problem.tooLarge, path: path) }
         }
     }
 }
