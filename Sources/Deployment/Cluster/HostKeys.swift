@@ -19,13 +19,11 @@ package struct HostKeys: Sendable {
     /// Connects to a host that was never seen, for the question about its key.
     package func ask(_ host: Hostname, _ questions: Prompts) throws(SSHError) -> [PublicKey] {
         let interrupt = try Interrupt()
-        let settings = try settings(host, interrupt)
+        var settings = try settings(host, interrupt)
+        settings.beStrict()
         try settings.askForHostKey(questions, interrupt: interrupt, deadline: .after(.seconds(60)))
         return try settings.knownEd25519Keys()
     }
-
-    /// Whether a login would take whatever key a host has that was never seen.
-    package func acceptsAnybody(_ host: Hostname) throws(SSHError) -> Bool { try settings(host, Interrupt()).acceptsAnybody() }
 
     private func settings(_ host: Hostname, _ interrupt: Interrupt) throws(SSHError) -> HostSettings {
         try .ask(for: host, configurationFile: configuration, local: .current(), interrupt: interrupt, deadline: .after(.seconds(10)))

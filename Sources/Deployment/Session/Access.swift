@@ -15,6 +15,8 @@ package struct Access: Sendable {
     package var sshConfiguration: String?
     package var questions: Prompts
     package var transport: Transport
+    /// Whether to ask about an unknown host whatever the configuration says.
+    package var isStrict = false
     /// Reports why a host is reached through the system's ssh. Called on that host's thread.
     package var explain: (@Sendable (Hostname, SystemSSHReason) -> Void)?
     /// Limits concurrent logins.
@@ -42,7 +44,7 @@ package struct Access: Sendable {
         _ interrupt: Interrupt
     ) throws(SSHError) -> (stream: any RemoteStream, user: String) {
         var reason: SystemSSHReason?
-        let settings: HostSettings
+        var settings: HostSettings
         do {
             settings = try semaphore.enter(by: []) { () throws(SSHError) in
                 try .ask(
@@ -54,6 +56,7 @@ package struct Access: Sendable {
             settings = .named(host, user: LocalUser.current().name, configurationFile: sshConfiguration)
             reason = .settings([keyword])
         }
+        if isStrict { settings.beStrict() }
         switch transport {
         case .auto: if reason == nil { reason = try settings.reasonForSystemSSH(sharing) }
         case .libssh2: reason = nil

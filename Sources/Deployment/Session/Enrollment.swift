@@ -16,6 +16,8 @@ package struct Enrollment: Sendable {
         case identity(PublicKey)
         /// The host needs no other key than its SSH key.
         case hasHostKey
+        /// What the host printed last instead. Unchecked.
+        case failed(String)
     }
 
     private let task: HostTask
@@ -47,7 +49,9 @@ package struct Enrollment: Sendable {
         }
         if Self.value(of: Self.hostKey, in: result.printed) != nil { return .hasHostKey }
         guard let line = Self.value(of: Self.key, in: result.printed), let key = PublicKey(line: line), key.type == "ssh-ed25519" else {
-            throw result.failure
+            if case .sudo = result.failure { throw result.failure }
+            let said = String(decoding: result.complaint.isEmpty ? result.printed : result.complaint, as: UTF8.self)
+            return .failed(said.split(whereSeparator: \.isNewline).last.map(String.init) ?? "")
         }
         return .identity(key)
     }
@@ -66,19 +70,23 @@ package struct Enrollment: Sendable {
     private static var script: String {
         let directory = Layout.identityDirectory.text, draft = "\(directory).new.$$"
         return [
-            #"r() { k=$(cat \#(Layout.identity.text).pub) && echo "\#(key)$k"; exit; }"#,
-            "[ -e \(Layout.identity.text) ] && r",
+            // Whatever a login prints before it ends with a line break.
+            #"r() { k=$(cat \#(Layout.identity.text).pub) && echo && echo "\#(key)$k"; exit; }"#,
             // The agent follows no symlink there.
-            "[ -L \(Layout.hostKey.text) ] || { [ -e \(Layout.hostKey.text) ] && echo \(hostKey) && exit; }",
+            #"[ -L \#(Layout.identity.text) ] && echo "\#(Layout.identity.text) is a symlink" >&2 && exit 1"#,
+            "[ -e \(Layout.identity.text) ] && r",
+            "[ -L \(Layout.hostKey.text) ] || { [ -e \(Layout.hostKey.text) ] && echo && echo \(hostKey) && exit; }",
             "umask 077",
-            #"t=\#(draft); trap "rm -rf $t" EXIT; mkdir $t || exit"#,
-            "if command -v ssh-keygen >/dev/null",
-            #"then ssh-keygen -q -t ed25519 -N "" -C deptool -f $t/identity </dev/null >&2 || exit"#,
-            "else echo \(need)",
+            #"t=\#(draft); trap "rm -rf $t" EXIT; trap "rm -rf $t; exit 1" HUP INT TERM PIPE; mkdir $t || exit"#,
+            // It may be there and refuse, such as on a host with FIPS.
+            #"if command -v ssh-keygen >/dev/null && ssh-keygen -q -t ed25519 -N "" -C deptool -f $t/identity </dev/null >&2"#,
+            "then :",
+            "else rm -f $t/*; echo; echo \(need)",
             #"while read -r l && [ -n "$l" ]; do echo "$l"; done >$t/identity"#,
             #"read -r l && echo "$l" >$t/identity.pub || exit 1"#,
             "fi",
-            "sync; mv -T $t \(directory) && r",
+            // Somebody else may have been faster.
+            "sync; mv -T $t \(directory) || [ -e \(Layout.identity.text) ] && r",
         ].joined(separator: "; ")
     }
 }

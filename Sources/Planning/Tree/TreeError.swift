@@ -176,7 +176,9 @@ extension HostTree {
 
     /// Checks a manifest's entry for `path`.
     private func validate(_ path: AbsolutePath, _ source: RelativePath, of app: AppTree) throws(TreeError) {
-        if path.isInside(Layout.root) { throw problem(app, .managedDirectory(path, instead: nil)) }
+        if path.isInside(Layout.root) || [Layout.identity.text, Layout.identity.text + ".pub"].contains(path.text) {
+            throw problem(app, .managedDirectory(path, instead: nil))
+        }
         if Layout.root.isInside(path) { throw problem(app, .aboveOwnDirectory(path)) }
         for directory in LinkDirectory.all where directory.isExclusive && path.isInside(directory.target) {
             throw problem(app, .managedDirectory(path, instead: directory.name))

@@ -17,6 +17,8 @@ package struct HostSettings: Hashable, Sendable {
     package var userKnownHostsFiles: [String] = []
     package var globalKnownHostsFiles: [String] = []
     package var strictHostKeyChecking: StrictHostKeyChecking = .ask
+    /// Whether to ask about an unknown host whatever the configuration says.
+    package private(set) var isStrict = false
     package var knownHostsNames: KnownHostsNames = .plain
     package var connectTimeout: Duration?
     package var addressFamily: AddressFamily = .any
@@ -93,5 +95,13 @@ package struct HostSettings: Hashable, Sendable {
         if let hostKeyAlias { return hostKeyAlias.lowercased() }
         let host = hostName.lowercased()
         return port == 22 ? host : "[\(host)]:\(port)"
+    }
+}
+
+extension HostSettings {
+    /// Accepts no host that the user has not accepted.
+    package mutating func beStrict() {
+        isStrict = true
+        if strictHostKeyChecking != .yes { strictHostKeyChecking = .ask }
     }
 }

@@ -64,15 +64,6 @@ struct HostKeyCheck {
     }
 }
 
-extension HostSettings {
-    /// Whether no key of the host is known, and a new one is accepted without a question.
-    package func acceptsAnybody() throws(SSHError) -> Bool {
-        guard strictHostKeyChecking == .acceptNew || strictHostKeyChecking == .no else { return false }
-        let known = try KnownHosts(reading: userKnownHostsFiles + globalKnownHostsFiles)
-        return known.types(of: knownHostsName).isEmpty && known.types(of: hostName.lowercased()).isEmpty
-    }
-}
-
 extension HostKeyQuestion {
     fileprivate init(_ question: HostKeyQuestion, knownTypes: [String]) {
         self.init(

@@ -57,6 +57,7 @@ package final class SystemSSH: RemoteStream {
         ]
         if settings.connectTimeout == nil { options.append("ConnectTimeout=10") }
         if sharing == .none { options.append("ControlPath=none") }
+        if settings.isStrict { options.append("StrictHostKeyChecking=\(settings.strictHostKeyChecking == .yes ? "yes" : "ask")") }
         options += settings.resets
         let file = settings.configurationFile.map { ["-F", $0] } ?? []
         return ["ssh", "-T", "-x", "-a"] + file + options.flatMap { ["-o", $0] }

@@ -197,6 +197,7 @@ struct SecretFiles {
         func problem(_ text: String) -> CommandError { CommandError("cannot read \(shown(path)): \(text)") }
         let descriptor = csys_open_read(path)
         if descriptor == -Int32(csys_enoent) { return nil }
+        if descriptor == -csys_eloop() { throw CommandError("\(shown(path)) is a symlink, which `deptool secret` does not follow") }
         guard descriptor >= 0 else { throw problem(String(cString: csys_strerror(-descriptor))) }
         defer { _ = csys_close(descriptor) }
         // Ciphertext, or public keys.
@@ -227,7 +228,7 @@ struct SecretFiles {
     /// `host.json`: whoever can change that file could have written it.
     func recipients(of host: Hostname, asks: Prompts = .none, isTrusting: Bool = false) throws -> [Recipient] {
         let options = try options(of: host)
-        if !isTrusting, try hasUnconfirmedKey(host) {
+        if !isTrusting, try isUnconfirmed(options.identity, of: host) {
             throw CommandError(
                 "nobody confirmed that \(host.text) opens secrets with the key in \(shown(optionsPath(host)))",
                 "Run `deptool secret enroll \(host.text)`: it logs in to the host and compares its key.")
@@ -257,9 +258,11 @@ struct SecretFiles {
 
     private func confirmationKey(_ host: Hostname) -> String { "deptool.\(workspace.cluster).identity.\(host.text)" }
 
-    /// Whether only `host.json` says that this is the host's key.
-    func hasUnconfirmedKey(_ host: Hostname) throws -> Bool {
-        guard let identity = try options(of: host).identity else { return false }
+    /// Whether the key in `host.json` is not the host's as far as anybody but that file says.
+    func hasUnconfirmedKey(_ host: Hostname) throws -> Bool { try isUnconfirmed(options(of: host).identity, of: host) }
+
+    private func isUnconfirmed(_ identity: String?, of host: Hostname) throws -> Bool {
+        guard let identity else { return false }
         let (directory, place) = (workspace.directory, workspace.store.place)
         return try complaining { try !KnownStores.ofUser().allows(identity, for: confirmationKey(host), of: directory, in: place) }
     }
@@ -312,8 +315,21 @@ struct SecretFiles {
         return own + operators.filter { one in !own.contains { $0.key == one.key } }
     }
 
+    /// Throws if nothing can be sealed for one of the hosts, before anybody types a value.
+    func checkRecipients(of places: [Place], asks: Prompts) throws {
+        let operators = try operators()
+        for host in Set(places.map(\.host)).sorted() { _ = try recipients(of: host, operators, asks: asks) }
+    }
+
+    struct Sealed {
+        let place: Place
+        let recipients: [Recipient]
+        /// How many of them are keys of the host.
+        let hostKeys: Int
+    }
+
     /// Seals a value at each place. Nothing is written unless all of them can be.
-    func seal(_ value: borrowing SecretBytes, at places: [Place], asks: Prompts) throws -> [(place: Place, recipients: [Recipient])] {
+    func seal(_ value: borrowing SecretBytes, at places: [Place], asks: Prompts) throws -> [Sealed] {
         guard value.count <= SealedFile.contentLimit else {
             throw CommandError("a secret has at most \(SealedFile.contentLimit / 1000) kB")
         }
@@ -333,13 +349,44 @@ struct SecretFiles {
             sealed.append((place, bytes))
         }
         for file in sealed { try write(file.bytes, to: file.place) }
-        return places.map { ($0, recipients[$0.host] ?? []) }
+        return places.map { place in
+            let all = recipients[place.host] ?? []
+            return Sealed(
+                place: place, recipients: all, hostKeys: all.count - all.count { one in operators.contains { $0.key == one.key } })
+        }
     }
 
     // MARK: Opening
 
-    func sealedFile(_ place: Place) throws -> SealedFile {
-        let bytes = try read(place)
+    /// Throws if nothing shows that the host could ever open the file: neither its present keys, nor the last deploy that this
+    /// store knows of. It could be a secret of another host, and would be sealed for this one.
+    func checkOrigin(_ file: SealedFile, _ bytes: [UInt8], at place: Place) throws {
+        let own = try recipients(of: place.host)
+        guard !own.contains(where: { $0.tag.map(file.isSealed) ?? false }), try !wasDeployed(bytes, at: place) else { return }
+        let origin = hosts().first { other in
+            other != place.host && ((try? recipients(of: other)) ?? []).contains { $0.tag.map(file.isSealed) ?? false }
+        }
+        throw CommandError(
+            "\(shown(path(place))) is not sealed for \(place.host.text), and was never deployed there",
+            (origin.map { "It is sealed for \($0.text). " } ?? "")
+                + "If \(place.host.text) may know the value, run `deptool secret rekey --trust \(place.text)`.")
+    }
+
+    private func wasDeployed(_ bytes: [UInt8], at place: Place) throws -> Bool {
+        let store = workspace.store
+        return try complaining {
+            guard let commit = try store.deployedCommit(place.host), var tree = try store.tree(of: place.host, in: commit) else {
+                return false
+            }
+            for part in [place.app.text, RelativePath.secrets] {
+                guard let entry = try store.tree(tree).first(where: { $0.name == part && $0.kind == .directory }) else { return false }
+                tree = entry.id
+            }
+            return try store.tree(tree).contains { $0.name == "\(place.name).age" && $0.id == .of(.blob, bytes) }
+        }
+    }
+
+    func sealedFile(_ bytes: [UInt8], at place: Place) throws(CommandError) -> SealedFile {
         do throws(AgeError) {
             return try SealedFile(bytes)
         } catch {
@@ -347,8 +394,9 @@ struct SecretFiles {
         }
     }
 
-    func open(_ place: Place, _ ring: KeyRing) throws -> SecretBytes {
-        let file = try sealedFile(place)
+    func open(_ place: Place, _ ring: KeyRing) throws -> SecretBytes { try open(sealedFile(read(place), at: place), at: place, ring) }
+
+    func open(_ file: SealedFile, at place: Place, _ ring: KeyRing) throws -> SecretBytes {
         var value: SecretBytes?
         var failure: KeyRing.Failure?
         uninterrupted {

@@ -95,28 +95,25 @@ func names(of recipients: [Recipient]) -> String {
     return names.dropLast().joined(separator: ", ") + " and " + last
 }
 
-/// The names of recipients; with the fingerprint of the key where two have the same name.
+/// The names of recipients; with the fingerprint of the key where two have the same name, or where a name could look like another.
 func distinctNames(of recipients: [Recipient]) -> [String] {
     recipients.map { one in
-        let isAlone = recipients.filter { visible($0.name) == visible(one.name) }.count == 1
-        return isAlone ? one.name : "\(one.name) (\(one.mark))"
+        let isPlain = one.name.utf8.allSatisfy { (0x20...0x7e).contains($0) }
+        return isPlain && recipients.count { $0.name == one.name } == 1 ? one.name : "\(one.name) (\(one.mark))"
     }
 }
 
 /// Says what was sealed, and for whom.
-func report(_ sealed: [(place: SecretFiles.Place, recipients: [Recipient])], _ files: SecretFiles) {
-    for (place, recipients) in sealed {
-        Terminal.write("Sealed \(files.shown(files.path(place))) for \(names(of: recipients)).\n")
-    }
+func report(_ sealed: [SecretFiles.Sealed], _ files: SecretFiles) {
+    for file in sealed { Terminal.write("Sealed \(files.shown(files.path(file.place))) for \(names(of: file.recipients)).\n") }
     let operators = files.shown("\(files.workspace.directory)/\(RecipientsFile.name)")
     func warn(_ text: String) { Terminal.complain("warning: \(text)\n") }
-    if sealed.contains(where: { file in file.recipients.allSatisfy { $0.name == file.place.host.text } }) {
+    if sealed.contains(where: { $0.recipients.count == $0.hostKeys }) {
         warn("no operator can open it: add your public key to \(operators), then set it again")
     } else if let file = sealed.first, let own = ownKeys(), !file.recipients.contains(where: { own.contains($0.key) }) {
         warn("none of your keys in ~/.ssh can open it: your public key is not in \(operators)")
     }
-    for (host, recipients) in Dictionary(sealed.map { ($0.place.host, $0.recipients) }, uniquingKeysWith: { first, _ in first })
-    where recipients.filter({ $0.name == host.text && $0.tag != nil }).count > 1 {
+    for host in Set(sealed.filter { $0.hostKeys > 1 }.map(\.place.host)).sorted() {
         warn(
             "your known_hosts has several keys of \(host.text), and each of them opens it; remove the old ones, and run `deptool secret rekey`"
         )

@@ -25,7 +25,10 @@ struct SecretEdit: AsyncParsableCommand {
     func run() async throws {
         let files = try options.files()
         let place = try files.one(secret)
-        let value = try files.open(place, identity.ring)
+        try files.checkRecipients(of: [place], asks: options.prompts)
+        let bytes = try files.read(place), file = try files.sealedFile(bytes, at: place)
+        try files.checkOrigin(file, bytes, at: place)
+        let value = try files.open(file, at: place, identity.ring)
         var edited: SecretBytes?
         try uninterrupted { edited = try edit(value, place) }
         guard let edited else { throw CommandError("the file is gone, or larger than a secret can be", "Nothing was sealed.") }
@@ -49,7 +52,7 @@ struct SecretEdit: AsyncParsableCommand {
         }
     }
 
-    /// Whether the command starts Vim, by whatever name.
+    /// Whether the command starts Vim, by whatever name of a program.
     private func isVim(_ command: String) -> Bool {
         let program = command.split(separator: " ").first.map(String.init) ?? ""
         let directories = program.contains("/") ? [""] : (environment("PATH") ?? "").split(separator: ":").map { $0 + "/" }
@@ -66,7 +69,7 @@ struct SecretEdit: AsyncParsableCommand {
         Terminal.flush()
         var editor = environment("VISUAL") ?? environment("EDITOR") ?? "vi"
         // Vim keeps what was deleted or copied in a file of its own, and the settings may have it keep more.
-        if isVim(editor) { editor += " -n -i NONE -c 'set noundofile nobackup nowritebackup nomodeline'" }
+        if isVim(editor) { editor += " -n -i NONE --cmd 'au BufReadPre * setlocal nomodeline' -c 'set noundofile nobackup nowritebackup'" }
         let arguments = ["sh", "-c", editor + #" "$1""#, "sh", file]
         let descriptors = [csys_duplicate(0), csys_duplicate(1), csys_duplicate(2)]
         defer { for descriptor in descriptors where descriptor >= 0 { _ = csys_close(descriptor) } }

@@ -38,28 +38,36 @@ struct SecretEnroll: AsyncParsableCommand {
         let screen = ProgressScreen([name])
         let outcome: Enrollment.Outcome
         do {
-            guard try !ssh.hostKeys.acceptsAnybody(name) else {
-                throw CommandError(
-                    "\(name.text) was never seen, and your ssh accepts any host",
-                    "Run `ssh -o StrictHostKeyChecking=ask \(name.text)` once, and compare the fingerprint that it shows.")
-            }
-            outcome = try await Enrollment(name, access: ssh.access(screen), generate: Self.generate).run()
+            var access = ssh.access(screen)
+            access.isStrict = true
+            outcome = try await Enrollment(name, access: access, generate: Self.generate).run()
         } catch let error as SSHError {
             throw CommandError("\(name.text): \(error.phrase)")
         } catch let error as HostError {
             throw CommandError("\(name.text): \(error.phrase)", error.explanation(name))
         }
-        guard case .identity(let key) = outcome else {
+        let path = files.shown(files.optionsPath(name)), old = try files.identity(of: name)
+        let key: PublicKey
+        switch outcome {
+        case .identity(let found): key = found
+        case .hasHostKey where old != nil:
+            throw CommandError(
+                "\(name.text) has no key of its own, and opens secrets with its SSH key",
+                "Remove \"identity\" from \(path), then run `deptool secret rekey \(name.text)`.")
+        case .hasHostKey:
             return Terminal.write(
                 "\(name.text) opens secrets with its SSH key. Run `ssh -o HostKeyAlgorithms=ssh-ed25519 \(name.text)` if yours does not know it.\n"
             )
+        case .failed(let said):
+            throw CommandError(
+                "\(name.text) has no key, and could not get one: \(visible(said))",
+                "Log in there and look at \(Layout.identityDirectory.text).")
         }
         if let other = files.other(than: name, with: key.line) {
             throw CommandError(
                 "\(name.text) has the key of \(other.text): each could open the secrets of the other",
                 "If one is a copy of the other, remove \(Layout.identityDirectory.text) there, and run this again.")
         }
-        let path = files.shown(files.optionsPath(name)), old = try files.identity(of: name)
         let isNew = try files.enroll(name, key.line)
         try files.confirm(key.line, of: name)
         guard isNew else { return Terminal.write("\(name.text) opens secrets with the key in \(path).\n") }

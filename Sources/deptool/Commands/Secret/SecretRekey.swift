@@ -13,8 +13,8 @@ struct SecretRekey: AsyncParsableCommand {
             Stanzas for keys of age do not say whose they are, only how many there are: after one such key replaced another, use \
             `--all`.
 
-            A file that is sealed for another host of the cluster was copied from there, and could be a secret that is none of this \
-            host's business. Rekey refuses it without `--moved`.
+            A file that its host cannot open, and that was not deployed there, may have been copied from another host. Rekey refuses \
+            it without `--trust`, since it would tell this host the secret of the other one.
 
             Example: `deptool secret rekey`
             """)
@@ -23,8 +23,8 @@ struct SecretRekey: AsyncParsableCommand {
     var secrets: [String] = []
     @Flag(help: "Seal every secret again.")
     var all = false
-    @Flag(help: "Also seal files that are sealed for another host of the cluster.")
-    var moved = false
+    @Flag(help: "Also seal files that nothing shows to be the host's.")
+    var trust = false
     @OptionGroup var identity: IdentityOption
     @OptionGroup var options: SecretOptions
 
@@ -40,14 +40,10 @@ struct SecretRekey: AsyncParsableCommand {
             do {
                 let wanted = try hosts[place.host] ?? files.recipients(of: place.host, operators, asks: options.prompts)
                 hosts[place.host] = wanted
-                let file = try files.sealedFile(place)
+                let bytes = try files.read(place), file = try files.sealedFile(bytes, at: place)
                 guard all || !file.isSealed(for: wanted) else { continue }
-                if !moved, let origin = try owner(of: file, besides: place.host, files, operators) {
-                    throw CommandError(
-                        "\(files.shown(files.path(place))) is sealed for \(origin.text)",
-                        "It was copied from there. If \(place.host.text) may know the value, add `--moved`.")
-                }
-                let value = try files.open(place, ring)
+                if !trust { try files.checkOrigin(file, bytes, at: place) }
+                let value = try files.open(file, at: place, ring)
                 report(try files.seal(value, at: [place], asks: options.prompts), files)
                 count += 1
                 if file.hasOthers(than: wanted) { exposed.append(place) }
@@ -65,19 +61,6 @@ struct SecretRekey: AsyncParsableCommand {
         }
         for problem in problems { Terminal.complain("Error: \(problem)\n") }
         if !problems.isEmpty { throw ExitCode(1) }
-    }
-
-    /// Another host of the cluster that can open the file.
-    private func owner(
-        of file: SealedFile, besides host: Hostname, _ files: SecretFiles, _ operators: [Recipient]
-    ) throws -> Hostname? {
-        let own = try files.recipients(of: host).compactMap(\.tag)
-        guard !own.contains(where: file.isSealed) else { return nil }
-        let strange = file.tags.filter { tag in !operators.contains { $0.tag == tag } }
-        guard !strange.isEmpty else { return nil }
-        return files.hosts().first { other in
-            other != host && ((try? files.recipients(of: other)) ?? []).contains { $0.tag.map(strange.contains) ?? false }
-        }
     }
 }
 

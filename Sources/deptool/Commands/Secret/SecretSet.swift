@@ -20,6 +20,7 @@ struct SecretSet: AsyncParsableCommand {
     func run() async throws {
         let files = try options.files()
         let places = try files.targets(secret)
+        try files.checkRecipients(of: places, asks: options.prompts)
         let value = try Self.value(of: secret)
         report(try files.seal(value, at: places, asks: options.prompts), files)
     }
