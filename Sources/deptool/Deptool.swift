@@ -22,7 +22,8 @@ struct Deptool: AsyncParsableCommand {
             """,
         version: versionText,
         subcommands: [
-            InitCommand.self, PlanCommand.self, DiffCommand.self, CheckCommand.self, DeployCommand.self, EditCommand.self, UndoCommand.self,
+            InitCommand.self, ImportCommand.self, PlanCommand.self, DiffCommand.self, CheckCommand.self, DeployCommand.self,
+            EditCommand.self, UndoCommand.self,
             StatusCommand.self,
             VerifyCommand.self, LogCommand.self, LogsCommand.self, SyncCommand.self, PingCommand.self,
             HoldCommand.self, ForgetCommand.self, SecretCommand.self, DoctorCommand.self, SelfCheckCommand.self,

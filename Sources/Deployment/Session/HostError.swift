@@ -30,6 +30,8 @@ package enum HostError: Error, Hashable, Sendable {
     case malformed(WireError)
     /// A message that is not valid at this point.
     case unexpected
+    /// A look at the host found what cannot be, or did not end.
+    case malformedSurvey
     case store(StoreError)
     /// The objects of the host's record do not match their IDs.
     case inconsistentRecord

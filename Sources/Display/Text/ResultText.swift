@@ -102,6 +102,7 @@ extension HostError {
         case .obstructed(let failures, let more): AgentError.phrase(of: failures, more: more)
         case .malformed(let problem): "sent an invalid message: \(problem.phrase)"
         case .unexpected: "sent an unexpected message"
+        case .malformedSurvey: "sent something other than its files and units, or too much"
         case .store(let error): error.phrase
         case .inconsistentRecord: "its record contradicts itself"
         case .unreadable(let gap): "what is deployed there cannot be read: \(visible(gap))"
@@ -142,6 +143,8 @@ extension HostError {
             ([failure.explanation] + undoing.map(\.explanation) + [remainder.advice]).joined(separator: "\n")
         case .refused(let failure): failure.explanation
         case .obstructed(let failures, let more): AgentError.explanation(of: failures, more: more)
+        case .malformedSurvey:
+            "Its find, stat or dpkg-query print something that Deptool does not understand, or it has too many files in the directories named."
         case .malformed, .unexpected: "The agent on the host may have been tampered with, or something else answers there."
         case .store(let error): error.explanation
         case .inconsistentRecord: "The host's record of what is deployed cannot be verified. The host was left alone."

@@ -1,0 +1,72 @@
+import Model
+
+/// What a look at a host found: its files, what packages say about them, and its units. All of it is the host's word.
+package struct HostSurvey: Hashable, Sendable {
+    /// A file, symlink, or anything else that is no directory.
+    package struct Entry: Hashable, Sendable {
+        /// Nil if Deptool has no such paths; `shown` is there for messages.
+        package var path: AbsolutePath?
+        package var problem: PathError?
+        package var shown: String
+        package var status: Status
+        /// For a symlink: what it leads to in the end, if there is such a thing.
+        package var target: Target?
+
+        package init(path: AbsolutePath?, problem: PathError? = nil, shown: String, status: Status, target: Target? = nil) {
+            (self.path, self.problem, self.shown, self.status, self.target) = (path, problem, shown, status, target)
+        }
+    }
+
+    package struct Target: Hashable, Sendable {
+        package var path: AbsolutePath
+        package var status: Status
+
+        package init(path: AbsolutePath, status: Status) { (self.path, self.status) = (path, status) }
+    }
+
+    /// As stat(2) has it, with names.
+    package struct Status: Hashable, Sendable {
+        package var mode: UInt32
+        package var size: UInt64
+        package var owner: String
+        package var group: String
+
+        package init(mode: UInt32, size: UInt64, owner: String, group: String) {
+            (self.mode, self.size, self.owner, self.group) = (mode, size, owner, group)
+        }
+
+        package var isFile: Bool { mode & 0o170000 == 0o100000 }
+        package var isSymlink: Bool { mode & 0o170000 == 0o120000 }
+        package var permissions: UInt32 { mode & 0o7777 }
+    }
+
+    /// What a package says of one of its configuration files.
+    package struct Conffile: Hashable, Sendable {
+        package var package: String
+        package var md5: String
+
+        package init(package: String, md5: String) { (self.package, self.md5) = (package, md5) }
+    }
+
+    package var hostname = ""
+    package var entries: [Entry] = []
+    /// The packages of files and unit files, by path.
+    package var owners: [AbsolutePath: String] = [:]
+    package var conffiles: [AbsolutePath: Conffile] = [:]
+    /// The MD5 sums of files in `/etc`, and those of the files that packages copy there.
+    package var sums: [AbsolutePath: String] = [:]
+    package var pristine: Set<String> = []
+    package var mountPoints: Set<AbsolutePath> = []
+    /// The states of unit files (`enabled`), and of units (`active`).
+    package var enablement: [String: String] = [:]
+    package var activity: [String: String] = [:]
+    /// Programs that checks could run.
+    package var programs: Set<String> = []
+
+    package init() {}
+
+    /// Whether the unit is enabled and up.
+    func runs(_ unit: UnitName) -> Bool { isActive(unit) && enablement[unit.text] == "enabled" }
+
+    func isActive(_ unit: UnitName) -> Bool { activity[unit.text] == "active" }
+}

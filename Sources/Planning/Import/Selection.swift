@@ -1,0 +1,130 @@
+import Model
+
+/// Which files of a host an import takes.
+package struct Selection: Hashable, Sendable {
+    package var files: [FoundFile] = []
+    package var leftOut: [LeftOut] = []
+
+    /// Files and directories that the operator named, and everything in them.
+    package init(_ survey: HostSurvey, below paths: [AbsolutePath], claimed: Set<AbsolutePath>) {
+        for entry in survey.entries {
+            guard let path = entry.path else {
+                leftOut.append(LeftOut(entry.shown, .badName(entry.problem)))
+                continue
+            }
+            guard paths.contains(where: path.isInside), !claimed.contains(path) else { continue }
+            add(entry, path, survey)
+        }
+        sort()
+    }
+
+    /// All in `/etc` that somebody made or changed, as far as packages and names tell.
+    package init(_ survey: HostSurvey, claimed: Set<AbsolutePath>) {
+        for entry in survey.entries {
+            guard let path = entry.path else {
+                leftOut.append(LeftOut(entry.shown, .badName(entry.problem)))
+                continue
+            }
+            guard !claimed.contains(path), !Self.isGenerated(path), path.isInside(Layout.etc) else { continue }
+            switch Self.origin(path, survey) {
+            case .unchanged: continue
+            case .own where entry.status.isSymlink:
+                if path.isInside(Layout.unitLinks) {
+                    if entry.target?.path.text == "/dev/null" { leftOut.append(LeftOut(path.text, .masked)) }
+                    continue
+                }
+                // Packages make symlinks to their own files, and Deptool to its own.
+                guard let target = entry.target, target.status.isFile, target.path.isInside(Layout.etc) else { continue }
+                if case .unchanged = Self.origin(target.path, survey) { continue }
+            case .own, .changed: break
+            }
+            add(entry, path, survey)
+        }
+        sort()
+    }
+
+    private mutating func sort() {
+        files.sort { $0.path < $1.path }
+        leftOut.sort { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+    }
+
+    private mutating func add(_ entry: HostSurvey.Entry, _ path: AbsolutePath, _ survey: HostSurvey) {
+        let status = entry.target?.status ?? entry.status
+        let file = FoundFile(path: path, target: entry.target?.path, status: status, origin: Self.origin(path, survey))
+        if let reason = Self.obstacle(entry, file, survey) { leftOut.append(LeftOut(path.text, reason)) } else { files.append(file) }
+    }
+
+    private static func origin(_ path: AbsolutePath, _ survey: HostSurvey) -> FoundFile.Origin {
+        let sum = survey.sums[path]
+        if let conffile = survey.conffiles[path] {
+            return sum == conffile.md5 ? .unchanged(package: conffile.package) : .changed(package: conffile.package)
+        }
+        if let owner = survey.owners[path] { return .unchanged(package: owner) }
+        if let sum, survey.pristine.contains(sum) { return .unchanged(package: "") }
+        return .own
+    }
+
+    private static func obstacle(_ entry: HostSurvey.Entry, _ file: FoundFile, _ survey: HostSurvey) -> LeftOut.Reason? {
+        let (path, status) = (file.path, file.status)
+        if path.text.split(separator: "/").contains(where: { $0.lowercased() == ".git" || $0 == ".DS_Store" }) { return .gitName }
+        if entry.status.isSymlink {
+            guard entry.target?.status.isFile == true else { return .symlink }
+        } else if !status.isFile {
+            return .notAFile
+        }
+        if survey.mountPoints.contains(path) { return .mountPoint }
+        if status.mode & 0o004 == 0 { return .secret(status, name: secretName(path)) }
+        if status.size > ImportLimits.file { return .tooLarge(status.size) }
+        if let directory = file.directory {
+            return status.isLike(0o644) ? nil : .placedOtherwise(status, directory)
+        }
+        return status.access == nil ? .namelessOwner : nil
+    }
+
+    private static func secretName(_ path: AbsolutePath) -> String {
+        let name = String(
+            path.name.utf8.map { byte -> Character in
+                let character = Character(Unicode.Scalar(byte))
+                return byte < 0x80 && (character.isLetter || character.isNumber || "._-".contains(character)) ? character : "-"
+            }.drop { "._-".contains($0) })
+        return SecretsDirectory.isName(name) ? name : "secret"
+    }
+
+    /// What programs and installers write for themselves.
+    static func isGenerated(_ path: AbsolutePath) -> Bool {
+        if path.isInside(Layout.root) || Layout.root.isInside(path) { return true }
+        let name = path.name
+        if [".dpkg-", ".ucf-"].contains(where: name.contains) || name.hasSuffix("~") || name.hasPrefix(Layout.unitPrefix) { return true }
+        if generated.contains(where: path.isInside) || path.text.hasPrefix("/etc/ssh/ssh_host_") { return true }
+        return path.text.hasPrefix("/etc/pam.d/common-")
+    }
+
+    private static let generated = [
+        ".pwd.lock", ".updated", ".git", "adjtime", "aliases.db", "alternatives", "apparmor.d/cache", "apparmor.d/local",
+        "ca-certificates.conf", "console-setup", "cups/ppd", "cups/subscriptions.conf", "debian_version", "dictionaries-common",
+        "environment", "group", "group-", "gshadow", "gshadow-", "hostname", "initramfs-tools", "ld.so.cache", "letsencrypt/archive",
+        "letsencrypt/csr", "letsencrypt/keys", "letsencrypt/live", "letsencrypt/accounts", "locale.conf", "localtime", "lvm/archive",
+        "lvm/backup", "lvm/cache", "machine-id", "mailcap", "mtab", "nologin", "passwd", "passwd-", "postfix/dynamicmaps.cf",
+        "postfix/main.cf.proto", "postfix/master.cf.proto", "printcap", "python3",
+        "resolv.conf", "runit", "security/opasswd", "shadow", "shadow-", "shells", "ssl/certs", "subgid", "subgid-", "subuid",
+        "subuid-", "timezone", "udev/hwdb.bin", "vconsole.conf", "X11", "xml", "sgml", "fonts", "modules-load.d/modules.conf",
+    ].compactMap { try? AbsolutePath("/etc/" + $0) }
+}
+
+extension HostSurvey.Status {
+    /// Mode, owner and group as a manifest has them; nil if the owner or group has no name.
+    package var access: FileAccess? {
+        guard let user = UserName(owner), let group = GroupName(group), isNamed(owner), isNamed(self.group) else { return nil }
+        return FileAccess(
+            mode: permissions, owner: owner == "root" ? nil : user, group: self.group == "root" ? nil : group)
+    }
+
+    /// What stat(1) prints if there is no name.
+    private func isNamed(_ name: String) -> Bool { name != "UNKNOWN" && !name.utf8.allSatisfy { (0x30...0x39).contains($0) } }
+
+    /// Whether a file of root with this mode, which everybody can read, allows the same as the one that was found, by the rules of the manual.
+    func isLike(_ other: UInt32) -> Bool {
+        guard owner == "root", mode & 0o7000 == 0, (mode & 0o111 != 0) == (other & 0o111 != 0), mode & 0o006 == 0o004 else { return false }
+        return group == "root" || mode & 0o020 == 0
+    }
+}

@@ -1,0 +1,56 @@
+import Model
+
+extension ImportedApp {
+    /// The app as the config tree has it. `content` is that of a stored file.
+    package func tree(_ survey: HostSurvey, content: (FoundFile) -> [UInt8]?) throws(FormatError) -> AppTree {
+        let manifest = try manifest(survey, content: content).map { text throws(FormatError) in try Manifest(parsing: Array(text.utf8)) }
+        let files = stored.map {
+            FileEntry(path: $0.source, isExecutable: $0.isExecutable, id: .of(.blob, content($0) ?? []))
+        }
+        return AppTree(name: name, id: .of(.tree, []), manifest: manifest ?? Manifest(), files: files.sorted { $0.path < $1.path })
+    }
+
+    /// Drops files with which the host's directory would be no valid part of a config tree, and says why.
+    package static func settle(
+        _ apps: [ImportedApp], with existing: HostTree, _ survey: HostSurvey, content: (FoundFile) -> [UInt8]?
+    ) throws(TreeError) -> [ImportedApp] {
+        var apps = apps
+        while true {
+            var tree = existing
+            for app in apps where !app.files.isEmpty {
+                do throws(FormatError) {
+                    tree.apps.append(try app.tree(survey, content: content))
+                } catch {
+                    throw TreeError(host: existing.host, app: app.name, file: Manifest.fileName, .format(error))
+                }
+            }
+            do throws(TreeError) {
+                try tree.validate()
+                return apps
+            } catch {
+                guard let index = apps.firstIndex(where: { $0.drop(error) }) else { throw error }
+                // Each round drops a file.
+                apps[index] = apps[index].dropping(error)
+            }
+        }
+    }
+
+    private func culprits(_ error: TreeError) -> Set<AbsolutePath> {
+        let path: AbsolutePath? =
+            switch error.kind {
+            case .linkTwice(let path, _), .nestedLinks(let path, _, _), .missingSource(let path, _), .copyOfDirectory(let path, _),
+                .managedDirectory(let path, _), .aboveOwnDirectory(let path), .linkToSecret(let path, _):
+                path
+            default: nil
+            }
+        return Set(files.filter { $0.path == path || error.app == name && $0.source.text == error.file }.map(\.path))
+    }
+
+    private func drop(_ error: TreeError) -> Bool { !culprits(error).isEmpty }
+
+    private func dropping(_ error: TreeError) -> ImportedApp {
+        var app = self
+        app.drop(culprits(error), because: .mistake(error.phrase))
+        return app
+    }
+}

@@ -1,0 +1,168 @@
+import ArgumentParser
+import CSystem
+import Deployment
+import Display
+import Model
+import Planning
+import SSH
+
+struct ImportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import", abstract: "Take the configuration of a host that is there into the config tree.",
+        discussion: """
+            Import looks at a host over SSH, as root like a deploy, and changes nothing there. It writes new apps into the config \
+            tree: the configuration files of packages that somebody changed, files in /etc that no package has, units and \
+            drop-ins, quadlets, cron files. The deploy after it replaces them by the same content, and restarts nothing.
+
+            Files that not everybody may read are left out, since they may be secrets.
+
+            Example: `deptool import web1 && deptool deploy`
+            """)
+
+    @Argument(help: "The host.", completion: Complete.hosts)
+    var host: String
+    @Argument(
+        help: "Files and directories of the host to make an app of, instead of all that looks changed. Needs '--app'.")
+    var paths: [String] = []
+    @Option(help: ArgumentHelp("The name of the new app.", valueName: "name"))
+    var app: String?
+    @Option(help: ArgumentHelp("Only what belongs to this unit, such as 'nginx.service'.", valueName: "unit"))
+    var unit: String?
+    @Flag(help: "Show what would be imported, and write nothing.")
+    var list = false
+    @Option(
+        help: ArgumentHelp("The cluster's directory.", discussion: "If omitted, the last cluster you used.", valueName: "dir"),
+        completion: .directory)
+    var cluster: String?
+    @OptionGroup var ssh: SSHOptions
+
+    func validate() throws {
+        guard Hostname(host) != nil else { throw ValidationError("'\(visible(host))' is not the name of a host.") }
+        guard app.map({ AppName($0) != nil }) ?? true else { throw ValidationError("'\(visible(app ?? ""))' is not the name of an app.") }
+        guard unit.map({ UnitName($0) != nil }) ?? true else {
+            throw ValidationError("'\(visible(unit ?? ""))' is not the name of a unit, such as 'nginx.service'.")
+        }
+        guard paths.isEmpty || unit == nil else { throw ValidationError("Name a unit or paths, not both.") }
+        guard paths.isEmpty || app != nil else { throw ValidationError("Name the new app, as in '--app nginx'.") }
+        guard app == nil || !paths.isEmpty || unit != nil else { throw ValidationError("'--app' needs paths or '--unit'.") }
+        for path in paths {
+            do throws(PathError) {
+                let path = try AbsolutePath(path)
+                guard !path.isInside(Layout.root) else { throw PathError.notNormal }
+            } catch {
+                throw ValidationError("'\(visible(path))' is no path of a host to import: \(Self.phrase(path, error)).")
+            }
+        }
+    }
+
+    private static func phrase(_ path: String, _ error: PathError) -> String {
+        path.hasPrefix(Layout.root.text) ? "Deptool's own files are there" : error.phrase
+    }
+
+    private var wanted: HostImport.Wanted {
+        let app = app.flatMap { AppName($0) }
+        if let unit = unit.flatMap({ UnitName($0) }) { return .unit(unit, app: app) }
+        guard let app, !paths.isEmpty else { return .everything }
+        return .paths(paths.compactMap { try? AbsolutePath($0) }, app: app)
+    }
+
+    func run() async throws {
+        guard let host = Hostname(host) else { preconditionFailure("validate() has checked it") }
+        let workspace = try Workspace(directory: cluster)
+        guard workspace.isThere else { throw CommandError("there is no directory \(visible(workspace.directory))") }
+        let existing = try workspace.imported(host)
+        if let app, !list { try workspace.checkFree(app, on: host) }
+        let work = HostImport(wanted, existing: existing)
+        let (survey, contents) = try await look(at: host, work)
+        if list {
+            let apps = work.apps(survey).filter { !$0.files.isEmpty || !$0.leftOut.isEmpty }
+            return Terminal.write(apps.isEmpty ? "\(nothing)\n" : ImportText(host, style: Terminal.style).render(apps))
+        }
+        let done = try workspace.complaining { try work.finished(survey, contents) }
+        let apps = done.filter { !$0.app.files.isEmpty }
+        let text = ImportText(host, style: Terminal.style).render(done.map(\.app).filter { !$0.files.isEmpty || !$0.leftOut.isEmpty })
+        guard !apps.isEmpty else {
+            if !paths.isEmpty || unit != nil { throw CommandError("\(nothing)", text.isEmpty ? nil : text) }
+            return Terminal.write(text + (text.isEmpty ? "" : "\n") + nothing + "\n")
+        }
+        let writer = AppWriter(workspace, host)
+        try writer.write(apps, options: options(host, survey, existing, workspace)) { draft in
+            let root = try Workspace(store: workspace.store, directory: draft).importDraft()
+            _ = try workspace.complaining {
+                try ClusterReader(workspace.store).plan(root: root, cluster: workspace.cluster, filter: HostFilter([host.text]))
+            }
+        }
+        let files = apps.map(\.app.files.count).reduce(0, +)
+        Terminal.write(
+            text
+                + "\nImported \(files) file\(files == 1 ? "" : "s") of \(host.text) into \(apps.count) app\(apps.count == 1 ? "" : "s") in "
+                + "\(workspace.shownDirectory)/\(host.text). `deptool plan` shows what the first deploy does.\n")
+    }
+
+    private var nothing: String {
+        switch wanted {
+        case .everything: "Nothing to import: \(host) has nothing that packages do not have, or that the config tree lacks."
+        case .unit(let unit, _): "nothing to import for \(unit.text) on \(host)"
+        case .paths: "nothing to import: \(host) has no such files, or the config tree has them already"
+        }
+    }
+
+    private func look(at host: Hostname, _ work: HostImport) async throws -> (HostSurvey, [FoundContent]) {
+        let look: HostLook
+        do { look = try HostLook(host, access: ssh.access(ProgressScreen([host]))) } catch { throw CommandError(error.phrase) }
+        Interruption.handle { count in
+            guard count == 1 else { csys_exit(130) }
+            look.cancel()
+        }
+        defer { Interruption.ignore() }
+        let readsFiles = !list
+        switch await look.look(at: work.places, { readsFiles ? work.files($0) : [] }) {
+        case .success(let found): return found
+        case .failure(.ssh(.interrupted)): throw ExitCode(130)
+        case .failure(let error): throw CommandError("\(host.text): \(error.phrase)", error.explanation(host))
+        }
+    }
+
+    /// `host.json`, if the host gives itself another name, and it has none.
+    private func options(_ host: Hostname, _ survey: HostSurvey, _ existing: HostTree, _ workspace: Workspace) -> String? {
+        let isFree = !workspace.exists("\(host.text)/\(HostOptions.fileName)")
+        guard existing.options.hostname == nil, isFree, survey.hostname != host.text, let name = Hostname(survey.hostname) else {
+            return nil
+        }
+        return ManifestText.object([("hostname", .text(name.text))]).rendered + "\n"
+    }
+}
+
+extension Workspace {
+    /// What the config tree has for the host.
+    fileprivate func imported(_ host: Hostname) throws -> HostTree {
+        let root = try importTree(quietly: true)
+        return try complaining { try ClusterReader(store).hostTree(of: host, in: root) }
+    }
+
+    fileprivate func importDraft() throws -> ObjectID {
+        do {
+            return try store.importCluster(at: directory)
+        } catch {
+            throw CommandError(error.phrase, error.explanation)
+        }
+    }
+
+    fileprivate func checkFree(_ app: String, on host: Hostname) throws {
+        guard exists("\(host.text)/\(app)") else { return }
+        throw CommandError(
+            "\(shownDirectory)/\(host.text)/\(visible(app)) is there already",
+            "Deptool imports only new apps. Choose another name with `--app`, or remove it.")
+    }
+
+    fileprivate func exists(_ path: String) -> Bool {
+        var status = csys_stat()
+        return csys_lstat("\(directory)/\(path)", &status) == 0
+    }
+
+    /// As the operator would type it.
+    fileprivate var shownDirectory: String {
+        let here = workingDirectory() + "/"
+        return visible(directory.hasPrefix(here) ? String(directory.dropFirst(here.count)) : directory)
+    }
+}
