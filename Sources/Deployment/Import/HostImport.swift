@@ -31,6 +31,12 @@ package struct HostImport: Sendable {
         return [Layout.etc]
     }
 
+    /// Paths that the operator named, and where the host has nothing.
+    package func missing(_ survey: HostSurvey) -> [AbsolutePath] {
+        guard case .paths(let paths, _) = wanted else { return [] }
+        return paths.filter { path in !survey.entries.contains { $0.path?.isInside(path) ?? false } }
+    }
+
     /// The apps that the files make, and what is left out.
     package func apps(_ survey: HostSurvey) -> [ImportedApp] {
         var apps: [ImportedApp]
@@ -48,7 +54,7 @@ package struct HostImport: Sendable {
         var bytes: UInt64 = 0
         for index in apps.indices {
             apps[index].dropClashes()
-            if existing.apps.contains(where: { $0.name == apps[index].name }) {
+            if existing.apps.contains(where: { $0.name.text.lowercased() == apps[index].name.text.lowercased() }) {
                 apps[index].drop(Set(apps[index].files.map(\.path)), because: .appExists(apps[index].name))
             }
             var excess: Set<AbsolutePath> = []

@@ -40,6 +40,9 @@ extension HostSurvey {
             case "file":
                 guard let entry = Self.entry(rest) else { return nil }
                 entries.append(entry)
+            case "directory":
+                guard let (status, rest) = Self.status(rest) else { return nil }
+                if status.mode & 0o001 != 0, let path = Self.path(Self.line(rest)).path { openDirectories.insert(path) }
             case "link": (link, target) = (Self.line(rest), nil)
             case "target": target = Self.path(Self.line(rest)).path
             case "to":

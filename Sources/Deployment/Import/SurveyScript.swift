@@ -16,11 +16,14 @@ struct SurveyScript {
     func survey(_ paths: [AbsolutePath]) -> String {
         let roots = paths.map { Self.quoted($0.text) }.joined(separator: " ")
         let pruned = Self.pruned.map { "-path \(Self.quoted($0))" }.joined(separator: " -o ")
-        let find = #"find -H \#(roots) -xdev \( \#(pruned) \) -prune -o"#
+        let find = #"find \#(roots) -xdev \( \#(pruned) \) -prune -o"#
+        let above = Set(paths.flatMap(\.ancestors)).sorted().map { Self.quoted($0.text) }.joined(separator: " ") + " /"
         return [
             "K=\(key)",
             #"for p in find stat head ls readlink; do command -v $p >/dev/null || echo "$K missing $p"; done"#,
             #"read -r n </etc/hostname || n=$(uname -n); echo "$K hostname"; echo "$n""#,
+            #"stat -c "$K directory %f %s %U %G %n" \#(above) 2>/dev/null"#,
+            #"\#(find) -type d -exec stat -c "$K directory %f %s %U %G %n" {} + 2>/dev/null"#,
             #"\#(find) -type d -o -exec stat -c "$K file %f %s %U %G %n" {} + 2>/dev/null"#,
             // The script's own arguments are the key and the names.
             #"\#(find) -type l -exec sh -c \#(Self.quoted(Self.symlinks)) $K {} + 2>/dev/null"#,
@@ -33,7 +36,7 @@ struct SurveyScript {
     }
 
     private static let symlinks =
-        #"for f do printf "%s link %s\n" "$0" "$f"; printf "%s target " "$0"; readlink -f "$f" || echo; stat -L -c "$0 to %f %s %U %G" "$f"; done"#
+        #"for f do printf "%s link %s\n" "$0" "$f"; printf "%s target " "$0"; t=$(readlink -f "$f"); echo "$t"; stat -L -c "$0 to %f %s %U %G" "$f"; while [ -n "${t%/*}" ]; do t=${t%/*}; stat -c "$0 directory %f %s %U %G %n" "$t"; done; done"#
 
     private static let packages = [
         #"dpkg-query -W -f "$K package \${Package}\n\${db-fsys:Files}" | grep -a -e "^$K" -e "^ /etc/" -e "/systemd/system/[^/]*$""#,
@@ -47,7 +50,7 @@ struct SurveyScript {
         #"echo "$K units"; systemctl list-units --all --no-legend --no-pager --plain --full"#,
     ].joined(separator: "; ")
 
-    private static let pruned = ["/etc/alternatives", "/etc/ssl/certs", "/etc/.git", "/etc/rc[0-6S].d", "*.wants", "*.requires"]
+    private static let pruned = ["/etc/alternatives", "/etc/ssl/certs", "*/.git", "/etc/rc[0-6S].d", "*.wants", "*.requires"]
 
     /// Prints each file, up to a byte more than the largest may have.
     func contents(_ paths: [AbsolutePath]) -> String {

@@ -45,6 +45,8 @@ package struct ImportText {
         case .notAFile: "neither a file nor a symlink to one"
         case .symlink: "a symlink that does not lead to a file"
         case .masked: "a masked unit, which a config tree cannot have"
+        case .deployed: "a symlink of Deptool's, from an app that the config tree does not have"
+        case .known: "the config tree has it already"
         case .mountPoint: "something is mounted over it"
         case .accessControlList: "it has an access control list, which a deploy cannot keep"
         case .placedOtherwise(let status, let directory):

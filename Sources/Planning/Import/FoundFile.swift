@@ -58,6 +58,10 @@ package struct LeftOut: Hashable, Sendable {
         /// A symlink to a directory, to nothing, or to something else.
         case symlink
         case masked
+        /// A symlink of Deptool's, from an app that the config tree lacks.
+        case deployed
+        /// The operator named it, and the config tree has it already.
+        case known
         case mountPoint
         case accessControlList
         /// Mode or owner of a file in a directory with a meaning, which Deptool places with 0644 for root.

@@ -21,9 +21,11 @@ package struct Grouping {
     package func app(of path: AbsolutePath, package: String? = nil) -> AppName {
         if Self.isShared(path) {
             let stem = Self.stem(path.name)
-            if primary.contains(stem), let app = AppName(stem) { return app }
+            if primary.contains(stem), let app = AppName(stem.lowercased()) { return app }
         }
-        return Self.name(path, package: package).flatMap { AppName($0) } ?? Self.rest
+        // A Mac could not tell two directories apart by the case of a letter.
+        let name = Self.name(path, package: package)?.lowercased()
+        return name.flatMap { $0 == HostOptions.fileName ? nil : AppName($0) } ?? Self.rest
     }
 
     /// Files right in `/etc` that no package has, and names that no app can have.

@@ -50,6 +50,8 @@ package struct HostSurvey: Hashable, Sendable {
 
     package var hostname = ""
     package var entries: [Entry] = []
+    /// The directories that everybody may enter.
+    package var openDirectories: Set<AbsolutePath> = []
     /// The packages of files and unit files, by path.
     package var owners: [AbsolutePath: String] = [:]
     package var conffiles: [AbsolutePath: Conffile] = [:]
@@ -68,5 +70,23 @@ package struct HostSurvey: Hashable, Sendable {
     /// Whether the unit is enabled and up.
     func runs(_ unit: UnitName) -> Bool { isActive(unit) && enablement[unit.text] == "enabled" }
 
+    /// Whether everybody can read a file with this path, by all that was seen on the way to it.
+    func isPublic(_ path: AbsolutePath, _ status: Status) -> Bool {
+        status.mode & 0o004 != 0 && path.ancestors.allSatisfy(openDirectories.contains)
+    }
+
     func isActive(_ unit: UnitName) -> Bool { activity[unit.text] == "active" }
+}
+
+extension AbsolutePath {
+    /// The directories above it, but for `/`.
+    package var ancestors: [AbsolutePath] {
+        var found: [AbsolutePath] = []
+        var here = parent
+        while let directory = here {
+            found.append(directory)
+            here = directory.parent
+        }
+        return found
+    }
 }

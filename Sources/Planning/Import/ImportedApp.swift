@@ -42,8 +42,9 @@ package struct ImportedApp: Hashable, Sendable {
     package func concerns(_ unit: UnitName) -> Bool {
         if KnownProgram.named(name.text)?.unit == unit.text || name.text == Grouping.stem(ofUnit: unit.text) { return true }
         let paths = files.map(\.path.text) + leftOut.map(\.path)
+        let names = [unit.text, unit.template].flatMap { [$0, $0 + ".d"] }
         return paths.contains { path in
-            (try? AbsolutePath(path))?.below(Layout.unitLinks).map { unit.consists(of: $0) } ?? false
+            (try? AbsolutePath(path))?.below(Layout.unitLinks)?.components.first.map(names.contains) ?? false
         }
     }
 

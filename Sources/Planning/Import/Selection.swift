@@ -12,8 +12,8 @@ package struct Selection: Hashable, Sendable {
                 leftOut.append(LeftOut(entry.shown, .badName(entry.problem)))
                 continue
             }
-            guard paths.contains(where: path.isInside), !claimed.contains(path) else { continue }
-            add(entry, path, survey)
+            guard paths.contains(where: path.isInside) else { continue }
+            if claimed.contains(path) { leftOut.append(LeftOut(path.text, .known)) } else { add(entry, path, survey) }
         }
         sort()
     }
@@ -33,8 +33,9 @@ package struct Selection: Hashable, Sendable {
                     if entry.target?.path.text == "/dev/null" { leftOut.append(LeftOut(path.text, .masked)) }
                     continue
                 }
-                // Packages make symlinks to their own files, and Deptool to its own.
-                guard let target = entry.target, target.status.isFile, target.path.isInside(Layout.etc) else { continue }
+                // Packages make symlinks to their own files.
+                guard let target = entry.target, target.status.isFile else { continue }
+                guard target.path.isInside(Layout.etc) || target.path.isInside(Layout.root) else { continue }
                 if case .unchanged = Self.origin(target.path, survey) { continue }
             case .own, .changed: break
             }
@@ -67,13 +68,15 @@ package struct Selection: Hashable, Sendable {
     private static func obstacle(_ entry: HostSurvey.Entry, _ file: FoundFile, _ survey: HostSurvey) -> LeftOut.Reason? {
         let (path, status) = (file.path, file.status)
         if path.text.split(separator: "/").contains(where: { $0.lowercased() == ".git" || $0 == ".DS_Store" }) { return .gitName }
+        if entry.target?.path.isInside(Layout.root) == true { return .deployed }
         if entry.status.isSymlink {
             guard entry.target?.status.isFile == true else { return .symlink }
         } else if !status.isFile {
             return .notAFile
         }
         if survey.mountPoints.contains(path) { return .mountPoint }
-        if status.mode & 0o004 == 0 { return .secret(status, name: secretName(path)) }
+        let isPublic = survey.isPublic(path, status) && survey.isPublic(file.target ?? path, status)
+        if !isPublic { return .secret(status, name: secretName(path)) }
         if status.size > ImportLimits.file { return .tooLarge(status.size) }
         if let directory = file.directory {
             return status.isLike(0o644) ? nil : .placedOtherwise(status, directory)

@@ -47,23 +47,24 @@ struct ImportCommand: AsyncParsableCommand {
         guard app == nil || !paths.isEmpty || unit != nil else { throw ValidationError("'--app' needs paths or '--unit'.") }
         for path in paths {
             do throws(PathError) {
-                let path = try AbsolutePath(path)
-                guard !path.isInside(Layout.root) else { throw PathError.notNormal }
+                guard try Self.place(path).isInside(Layout.root) else { continue }
             } catch {
-                throw ValidationError("'\(visible(path))' is no path of a host to import: \(Self.phrase(path, error)).")
+                throw ValidationError("'\(visible(path))' is no path of a host: \(error.phrase).")
             }
+            throw ValidationError("'\(visible(path))' is Deptool's own, and cannot be imported.")
         }
     }
 
-    private static func phrase(_ path: String, _ error: PathError) -> String {
-        path.hasPrefix(Layout.root.text) ? "Deptool's own files are there" : error.phrase
+    /// Without the slash that a shell's completion adds to a directory.
+    private static func place(_ path: String) throws(PathError) -> AbsolutePath {
+        try AbsolutePath(path.utf8.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path)
     }
 
     private var wanted: HostImport.Wanted {
         let app = app.flatMap { AppName($0) }
         if let unit = unit.flatMap({ UnitName($0) }) { return .unit(unit, app: app) }
         guard let app, !paths.isEmpty else { return .everything }
-        return .paths(paths.compactMap { try? AbsolutePath($0) }, app: app)
+        return .paths(paths.compactMap { try? Self.place($0) }, app: app)
     }
 
     func run() async throws {
@@ -74,6 +75,7 @@ struct ImportCommand: AsyncParsableCommand {
         if let app, !list { try workspace.checkFree(app, on: host) }
         let work = HostImport(wanted, existing: existing)
         let (survey, contents) = try await look(at: host, work)
+        if let path = work.missing(survey).first { throw CommandError("\(host.text) has no file \(visible(path.text)), nor any below it") }
         if list {
             let apps = work.apps(survey).filter { !$0.files.isEmpty || !$0.leftOut.isEmpty }
             return Terminal.write(apps.isEmpty ? "\(nothing)\n" : ImportText(host, style: Terminal.style).render(apps))
@@ -86,10 +88,14 @@ struct ImportCommand: AsyncParsableCommand {
             return Terminal.write(text + (text.isEmpty ? "" : "\n") + nothing + "\n")
         }
         let writer = AppWriter(workspace, host)
-        try writer.write(apps, options: options(host, survey, existing, workspace)) { draft in
-            let root = try Workspace(store: workspace.store, directory: draft).importDraft()
-            _ = try workspace.complaining {
-                try ClusterReader(workspace.store).plan(root: root, cluster: workspace.cluster, filter: HostFilter([host.text]))
+        let options = options(host, survey, existing, workspace)
+        // Ctrl-C must not leave a part of it.
+        try Interruption.handled(by: { _ in }) {
+            try writer.write(apps, options: options) { draft in
+                let root = try Workspace(store: workspace.store, directory: draft).importDraft()
+                _ = try workspace.complaining {
+                    try ClusterReader(workspace.store).plan(root: root, cluster: workspace.cluster, filter: HostFilter([host.text]))
+                }
             }
         }
         let files = apps.map(\.app.files.count).reduce(0, +)
