@@ -26,7 +26,7 @@ extension EndToEnd {
             printf '# by hand\n' >>/etc/nginx/nginx.conf
             printf 'server { listen 8081; root /var/www/html; }\n' >/etc/nginx/sites-available/blog
             ln -s ../sites-available/blog /etc/nginx/sites-enabled/blog
-            mkdir -p /etc/systemd/system/nginx.service.d /etc/shop/inner
+            mkdir -p /etc/systemd/system/nginx.service.d /etc/shop /etc/cron.d /etc/cron.daily /etc/logrotate.d
             printf '[Service]\nLimitNOFILE=4096\n' >/etc/systemd/system/nginx.service.d/limits.conf
             printf '[Service]\nEnvironmentFile=/etc/shop/shop.conf\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n' >/etc/systemd/system/shop.service
             printf '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n' >/etc/systemd/system/worker@.service
@@ -42,7 +42,7 @@ extension EndToEnd {
             printf 'net.ipv4.ip_forward=0\n' >/etc/sysctl.d/90-own.conf
             printf 'inet_interfaces = loopback-only\n' >>/etc/postfix/main.cf
             mkfifo /etc/shop/fifo
-            printf x >"$(printf '/etc/shop/a\nb')"; printf x >"$(printf '/etc/shop/\377')"; printf "it's" >"/etc/shop/it's \$(x) \\\\ \"q\""
+            printf x >"$(printf '/etc/shop/a\nb')"; printf x >"$(printf '/etc/shop/\377')"; printf "it's" >"/etc/shop/it's \$(x) \\ \"q\""
             printf 1 >/etc/shop/same; printf 2 >/etc/shop/Same
             truncate -s 50M /etc/shop/huge; ln -s /nowhere /etc/shop/nowhere
             chmod 755 /etc/systemd/system/report.service

@@ -47,6 +47,8 @@ struct SurveyScript {
 
     private static let units = [
         #"echo "$K unitfiles"; systemctl list-unit-files --no-legend --no-pager --plain --full"#,
+        // Of templates, it lists no instances.
+        #"for f in /etc/systemd/system/*.wants/*@*; do echo "${f##*/} enabled"; done"#,
         #"echo "$K units"; systemctl list-units --all --no-legend --no-pager --plain --full"#,
     ].joined(separator: "; ")
 
