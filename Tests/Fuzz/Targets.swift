@@ -26,6 +26,41 @@ struct Broken: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
+private let surveys = [
+    """
+    KEY hostname
+    a
+    KEY directory 41ed 1 root root /etc
+    KEY directory 41ed 1 root root /etc/x
+    KEY file 81a4 3 root root /etc/x/one
+    KEY file 8180 3 root root /etc/x/key
+    KEY file a1ff 3 root root /etc/x/link
+    KEY file 81a4 3 root root /etc/systemd/system/x.service
+    KEY directory 41ed 1 root root /etc/systemd
+    KEY directory 41ed 1 root root /etc/systemd/system
+    KEY link /etc/x/link
+    KEY target /etc/x/one
+    KEY to 81a4 3 root root /etc/x/link
+    KEY package x
+     /etc/x
+    KEY conffiles x
+     /etc/x/one 0123456789abcdef0123456789abcdef obsolete
+    KEY sums
+    0123456789abcdef0123456789abcdee  /etc/x/one
+    KEY pristine
+    KEY unitfiles
+    x.service enabled enabled
+    KEY units
+    x.service loaded active running X
+    KEY mounts
+    1 2 3:4 / /etc/y rw - ext4 /dev/sda rw
+    KEY programs
+    /usr/sbin/nginx
+    KEY end
+
+    """
+].map { Array($0.utf8) }
+
 private func samples<Value: WireCodable>(_ make: (inout Seeded) -> Value) -> [[UInt8]] {
     var random = Seeded(1)
     return (0..<200).map { _ in make(&random).encoded }
@@ -205,6 +240,23 @@ let targets: [String: Target] = [
         guard let probe = HostProbe(input), let host = Hostname("web1") else { return }
         try expectHarmless(
             DoctorText(style: .plain).render(Diagnosis.about(host, Doctor.steps(probe, .init(hostname: "a", usesQuadlets: true)))))
+    },
+    "survey": Target(samples: surveys) { input in
+        guard let host = Hostname("web1"), let survey = HostSurvey(SurveyPieces(input, key: "KEY")) else { return }
+        let existing = HostTree(host: host, id: .of(.tree, []), apps: [])
+        let all = HostImport(.everything, existing: existing)
+        let contents = all.files(survey).map { _ in FoundContent.whole([]) }
+        for written in try all.finished(survey, contents) {
+            try expectHarmless(ImportText(host, style: .plain).render([written.app]))
+            for file in written.app.files where !survey.isPublic(file.path, file.status) { throw Broken("\(file.path) is not for everybody") }
+        }
+    },
+    "survey-contents": Target(samples: [
+        Array("KEY content\nabc\nKEY whole\nKEY content\nKEY acl\nKEY content\n\nKEY unreadable\nKEY end\n".utf8)
+    ]) { input in
+        for case .whole(let bytes)? in FoundContent.read(SurveyPieces(input, key: "KEY"), sizes: [3, 0, 0]) ?? [] where ![0, 3].contains(bytes.count) {
+            throw Broken("a file has another size than its status")
+        }
     },
     "request": Target(samples: samples { $0.request() }) { input in
         if case .prepare(let preparation)? = try decode(Request.self, input) { _ = preparation.isConsistent }

@@ -31,7 +31,10 @@ package struct Selection: Hashable, Sendable {
             case .own where entry.status.isSymlink:
                 if path.isInside(Layout.unitLinks) {
                     if entry.target?.path.text == "/dev/null" { leftOut.append(LeftOut(path.text, .masked)) }
-                    continue
+                    // Others are aliases, or enable a package's unit. A unit that is somewhere else is the host's own.
+                    guard let target = entry.target, target.status.isFile, target.path.name == path.name, !Self.isPackaged(target.path, survey)
+                    else { continue }
+                    break
                 }
                 // Packages make symlinks to their own files.
                 guard let target = entry.target, target.status.isFile else { continue }
@@ -53,6 +56,12 @@ package struct Selection: Hashable, Sendable {
         let status = entry.target?.status ?? entry.status
         let file = FoundFile(path: path, target: entry.target?.path, status: status, origin: Self.origin(path, survey))
         if let reason = Self.obstacle(entry, file, survey) { leftOut.append(LeftOut(path.text, reason)) } else { files.append(file) }
+    }
+
+    private static func isPackaged(_ path: AbsolutePath, _ survey: HostSurvey) -> Bool {
+        // dpkg may know it by its path from before `/lib` was a symlink to `/usr/lib`.
+        let old = path.text.hasPrefix("/usr/lib/") ? try? AbsolutePath(String(path.text.dropFirst(4))) : nil
+        return [path, old].contains { $0.map { survey.owners[$0] != nil } ?? false }
     }
 
     private static func origin(_ path: AbsolutePath, _ survey: HostSurvey) -> FoundFile.Origin {
