@@ -18,7 +18,7 @@ import Testing
         "http-answer", "journal",
         "known-hosts", "manifest", "manifest-probes",
         "output", "plan-file", "probe", "prompt", "recipients", "record", "reply", "report", "request", "settings", "ssh-output",
-        "stored-record", "unit-file", "unit-status",
+        "stored-record", "survey", "survey-contents", "unit-file", "unit-status",
     ]
 
     private func kept(_ target: String) -> [String] {
