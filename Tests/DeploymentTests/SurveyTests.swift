@@ -52,11 +52,15 @@ import Testing
     }
 
     @Test func `a file of another size than a moment before is left out`() throws {
-        func read(_ text: String, _ size: UInt64) -> [FoundContent]? { FoundContent.read(SurveyPieces(Array(text.utf8), key: "K"), sizes: [size]) }
+        func read(_ text: String, _ size: UInt64) -> [FoundContent]? {
+            FoundContent.read(SurveyPieces(Array(text.utf8), key: "K"), sizes: [size])
+        }
         #expect(read("K content\nabc\nK whole\nK end\n", 3) == [.whole(Array("abc".utf8))])
         #expect(read("K content\nabc\nK whole\nK end\n", 4) == [.leftOut(.changedMeanwhile)])
         #expect(read("K content\nK acl\nK end\n", 4) == [.leftOut(.accessControlList)])
-        for wrong in ["", "K end\n", "K whole\nK end\n", "K content\nabcK whole\nK end\n", "K content\nabc\nK whole\n", "K content\nK word\nK end\n"] {
+        for wrong in [
+            "", "K end\n", "K whole\nK end\n", "K content\nabcK whole\nK end\n", "K content\nabc\nK whole\n", "K content\nK word\nK end\n",
+        ] {
             #expect(read(wrong, 3) == nil, "\(wrong)")
         }
     }
@@ -70,7 +74,8 @@ import Testing
     @Test func `what cannot be read is refused, and never half believed`() {
         for text in [
             "", "K file 81a4 1 root root /etc/x\n", "K file zz 1 root root /etc/x\nK end\n", "K file 81a4 -1 root root /etc/x\nK end\n",
-            "K file 81a4 1 root /etc/x\nK end\n", "K other\nK end\n", "K missing find\nK end\n", "K file ffffffff 1 root root /etc/x\nK end\n",
+            "K file 81a4 1 root /etc/x\nK end\n", "K other\nK end\n", "K missing find\nK end\n",
+            "K file ffffffff 1 root root /etc/x\nK end\n",
         ] { #expect(HostSurvey(SurveyPieces(Array(text.utf8), key: "K")) == nil, "\(text)") }
     }
 }

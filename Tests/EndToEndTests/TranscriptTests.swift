@@ -64,6 +64,7 @@ struct Page: CustomTestStringConvertible {
                     (cd $tree && heartbeat web1 5 && sed -i 's/alive/well/' prod/web1/heartbeat/systemd/heartbeat.service)
                 done
                 """),
+        Page(path: "Manual/adopting.md", hosts: ["web1"], scene: ""),
         Page(path: "Manual/secrets.md", hosts: ["web1"], scene: ""),
         Page(path: "Manual/troubleshooting.md", hosts: ["web1"], scene: "heartbeat web1 10"),
         Page(

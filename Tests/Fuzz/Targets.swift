@@ -248,13 +248,16 @@ let targets: [String: Target] = [
         let contents = all.files(survey).map { _ in FoundContent.whole([]) }
         for written in try all.finished(survey, contents) {
             try expectHarmless(ImportText(host, style: .plain).render([written.app]))
-            for file in written.app.files where !survey.isPublic(file.path, file.status) { throw Broken("\(file.path) is not for everybody") }
+            for file in written.app.files where !survey.isPublic(file.path, file.status) {
+                throw Broken("\(file.path) is not for everybody")
+            }
         }
     },
     "survey-contents": Target(samples: [
         Array("KEY content\nabc\nKEY whole\nKEY content\nKEY acl\nKEY content\n\nKEY unreadable\nKEY end\n".utf8)
     ]) { input in
-        for case .whole(let bytes)? in FoundContent.read(SurveyPieces(input, key: "KEY"), sizes: [3, 0, 0]) ?? [] where ![0, 3].contains(bytes.count) {
+        for case .whole(let bytes)? in FoundContent.read(SurveyPieces(input, key: "KEY"), sizes: [3, 0, 0]) ?? []
+        where ![0, 3].contains(bytes.count) {
             throw Broken("a file has another size than its status")
         }
     },

@@ -15,11 +15,13 @@ import Testing
     }
 
     @Test(arguments: [
-        ("/etc/nginx/nginx.conf", "nginx"), ("/etc/systemd/system/nginx.service.d/x.conf", "nginx"), ("/etc/systemd/system/shop.service", "shop"),
+        ("/etc/nginx/nginx.conf", "nginx"), ("/etc/systemd/system/nginx.service.d/x.conf", "nginx"),
+        ("/etc/systemd/system/shop.service", "shop"),
         ("/etc/systemd/system/worker@.service", "worker"), ("/etc/systemd/system/worker@1.service.d/x.conf", "worker"),
         ("/etc/systemd/system/shop-.service.d/x.conf", "shop"), ("/etc/systemd/system/service.d/x.conf", "systemd"),
         ("/etc/systemd/journald.conf", "systemd"), ("/etc/containers/systemd/web.container", "containers"), ("/etc/cron.d/nginx", "nginx"),
-        ("/etc/cron.d/other", "cron"), ("/etc/default/nginx", "nginx"), ("/etc/default/other", "default"), ("/etc/logrotate.d/shop.conf", "shop"),
+        ("/etc/cron.d/other", "cron"), ("/etc/default/nginx", "nginx"), ("/etc/default/other", "default"),
+        ("/etc/logrotate.d/shop.conf", "shop"),
         ("/etc/crontab", "cron"), ("/etc/fstab", "system"), ("/etc/sysctl.d/x.conf", "sysctl"), ("/etc/X Y/x", "system"),
         ("/etc/Big/x", "big"), ("/etc/host.json/x", "system"), ("/etc/apt/sources.list", "apt"), ("/etc/nftables.conf", "nftables"),
     ])
@@ -35,7 +37,8 @@ import Testing
 
     @Test func `files are links where links will do`() throws {
         let cases: [(String, HostSurvey.Status, Bool)] = [
-            ("/etc/x", status(), false), ("/etc/x", status(0o444), false), ("/etc/x", status(0o755), false), ("/etc/x", status(0o664), false),
+            ("/etc/x", status(), false), ("/etc/x", status(0o444), false), ("/etc/x", status(0o755), false),
+            ("/etc/x", status(0o664), false),
             ("/etc/x", status(0o664, "root", "mail"), true), ("/etc/x", status(0o644, "www-data"), true), ("/etc/x", status(0o646), true),
             ("/etc/x", status(0o4755), true), ("/etc/x", status(0o644, "root", "mail"), false), ("/etc/cron.d/x", status(), true),
             ("/etc/fstab", status(), true), ("/etc/bind/named.conf", status(), true), ("/etc/sysctl.d/x.conf", status(), true),
@@ -86,26 +89,34 @@ import Testing
     @Test func `whatever a host has, the apps are valid, and hold nothing that is not for everybody`() throws {
         var random = Seeded()
         let places = [
-            "/etc", "/etc/shop", "/etc/shop/closed", "/etc/systemd/system", "/etc/systemd/system/shop.service.d", "/etc/tmpfiles.d", "/etc/sysusers.d",
+            "/etc", "/etc/shop", "/etc/shop/closed", "/etc/systemd/system", "/etc/systemd/system/shop.service.d", "/etc/tmpfiles.d",
+            "/etc/sysusers.d",
             "/etc/containers/systemd", "/etc/cron.d", "/etc/nginx", "/etc/Shop", "/etc/shop/.git", "/var/lib/deptool", "/etc/deep/a/b/c",
             "/etc/systemd/system/shop.service", "/etc/secrets", "/opt/x",
         ]
         let names = [
-            "shop", "Shop", "shop.service", "shop.timer", "a.conf", "A.conf", "é", "e\u{301}", "manifest.json", "deptool-x.service", ".git", "x y",
-            "\u{202e}", "web.container", "secrets", "systemd", "host.json", "x.age", "fstab", "README.md", "a\"b\\c", String(repeating: "x", count: 255),
+            "shop", "Shop", "shop.service", "shop.timer", "a.conf", "A.conf", "é", "e\u{301}", "manifest.json", "deptool-x.service", ".git",
+            "x y",
+            "\u{202e}", "web.container", "secrets", "systemd", "host.json", "x.age", "fstab", "README.md", "a\"b\\c",
+            String(repeating: "x", count: 255),
         ]
         for _ in 0..<300 {
             var survey = HostSurvey()
+            survey.hasPackages = random.int(0...3) > 0
             for place in places where random.int(0...4) > 0 { survey.openDirectories.insert(try AbsolutePath(place)) }
-            for ancestor in ["/etc", "/opt", "/etc/systemd", "/etc/containers"] { survey.openDirectories.insert(try AbsolutePath(ancestor)) }
+            for ancestor in ["/etc", "/opt", "/etc/systemd", "/etc/containers"] {
+                survey.openDirectories.insert(try AbsolutePath(ancestor))
+            }
             var seen: Set<AbsolutePath> = []
             for _ in 0..<random.int(0...30) {
                 let path = try AbsolutePath("\(random.pick(places))/\(random.pick(names))")
                 guard seen.insert(path).inserted else { continue }
                 func status() -> HostSurvey.Status {
                     HostSurvey.Status(
-                        mode: random.pick([0o100000, 0o120000, 0o100000, 0o010000, 0o140000]) | random.pick([0o644, 0o600, 0o755, 0o640, 0o7777, 0o444]),
-                        size: random.pick([0, 1, ImportLimits.file, ImportLimits.file + 1, .max]), owner: random.pick(["root", "UNKNOWN", "x", "1000", "../x"]),
+                        mode: random.pick([0o100000, 0o120000, 0o100000, 0o010000, 0o140000])
+                            | random.pick([0o644, 0o600, 0o755, 0o640, 0o7777, 0o444]),
+                        size: random.pick([0, 1, ImportLimits.file, ImportLimits.file + 1, .max]),
+                        owner: random.pick(["root", "UNKNOWN", "x", "1000", "../x"]),
                         group: random.pick(["root", "root", "mail", ""]))
                 }
                 var entry = HostSurvey.Entry(path: path, shown: path.text, status: status())
@@ -118,7 +129,9 @@ import Testing
                 if random.int(0...5) == 0 { survey.mountPoints.insert(path) }
             }
             let selection =
-                random.bool() ? Selection(survey, claimed: []) : Selection(survey, below: [try AbsolutePath("/etc"), try AbsolutePath("/opt")], claimed: [])
+                random.bool()
+                ? Selection(survey, claimed: [])
+                : Selection(survey, below: [try AbsolutePath("/etc"), try AbsolutePath("/opt")], claimed: [])
             var apps = ImportedApp.grouped(selection)
             for index in apps.indices { apps[index].dropClashes() }
             let host = try #require(Hostname("web1"))

@@ -50,7 +50,9 @@ extension HostSurvey {
                 if let link, let target { targets[Array(link)] = Target(path: target, status: status) }
             case "package": readPackage(rest)
             case "conffiles": readConffiles(rest)
-            case "sums": for (sum, path) in Self.sums(rest) { if let path { sums[path] = sum } }
+            case "sums":
+                hasPackages = true
+                for (sum, path) in Self.sums(rest) { if let path { sums[path] = sum } }
             case "pristine": pristine = Set(Self.sums(rest).map(\.sum))
             case "unitfiles": enablement = Self.states(rest, column: 1)
             case "units": activity = Self.states(rest, column: 2)

@@ -52,6 +52,8 @@ package struct HostSurvey: Hashable, Sendable {
     package var entries: [Entry] = []
     /// The directories that everybody may enter.
     package var openDirectories: Set<AbsolutePath> = []
+    /// Whether dpkg tells which files are whose.
+    package var hasPackages = false
     /// The packages of files and unit files, by path.
     package var owners: [AbsolutePath: String] = [:]
     package var conffiles: [AbsolutePath: Conffile] = [:]

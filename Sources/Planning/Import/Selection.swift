@@ -18,7 +18,8 @@ package struct Selection: Hashable, Sendable {
         sort()
     }
 
-    /// All in `/etc` that somebody made or changed, as far as packages and names tell.
+    /// All in `/etc` that somebody made or changed, as far as packages and names tell. Without packages, only units are known to be
+    /// somebody's own.
     package init(_ survey: HostSurvey, claimed: Set<AbsolutePath>) {
         for entry in survey.entries {
             guard let path = entry.path else {
@@ -26,13 +27,15 @@ package struct Selection: Hashable, Sendable {
                 continue
             }
             guard !claimed.contains(path), !Self.isGenerated(path), path.isInside(Layout.etc) else { continue }
+            guard survey.hasPackages || path.isInside(Layout.unitLinks) || path.isInside(Layout.quadlets) else { continue }
             switch Self.origin(path, survey) {
             case .unchanged: continue
             case .own where entry.status.isSymlink:
                 if path.isInside(Layout.unitLinks) {
                     if entry.target?.path.text == "/dev/null" { leftOut.append(LeftOut(path.text, .masked)) }
                     // Others are aliases, or enable a package's unit. A unit that is somewhere else is the host's own.
-                    guard let target = entry.target, target.status.isFile, target.path.name == path.name, !Self.isPackaged(target.path, survey)
+                    guard let target = entry.target, target.status.isFile, target.path.name == path.name,
+                        !Self.isPackaged(target.path, survey)
                     else { continue }
                     break
                 }

@@ -34,6 +34,7 @@ struct ImportCommand: AsyncParsableCommand {
         help: ArgumentHelp("The cluster's directory.", discussion: "If omitted, the last cluster you used.", valueName: "dir"),
         completion: .directory)
     var cluster: String?
+    @OptionGroup var rendering: RenderOption
     @OptionGroup var ssh: SSHOptions
 
     func validate() throws {
@@ -71,10 +72,15 @@ struct ImportCommand: AsyncParsableCommand {
         guard let host = Hostname(host) else { preconditionFailure("validate() has checked it") }
         let workspace = try Workspace(directory: cluster)
         guard workspace.isThere else { throw CommandError("there is no directory \(visible(workspace.directory))") }
+        if !list, !rendering.noRender { try workspace.checkNotRendered() }
         let existing = try workspace.imported(host)
         if let app, !list { try workspace.checkFree(app, on: host) }
         let work = HostImport(wanted, existing: existing)
         let (survey, contents) = try await look(at: host, work)
+        if paths.isEmpty, !survey.hasPackages {
+            Terminal.complain(
+                "\(host.text) has no dpkg, so Deptool cannot tell which files are whose, and takes only units. Name other files.\n")
+        }
         if let path = work.missing(survey).first { throw CommandError("\(host.text) has no file \(visible(path.text)), nor any below it") }
         if list {
             let apps = work.apps(survey).filter { !$0.files.isEmpty || !$0.leftOut.isEmpty }
