@@ -24,6 +24,7 @@ extension EndToEnd {
         private static let years = #"""
             set -e
             printf '# by hand\n' >>/etc/nginx/nginx.conf
+            printf '# by hand\n' >>/etc/ssh/sshd_config
             printf 'server { listen 8081; root /var/www/html; }\n' >/etc/nginx/sites-available/blog
             ln -s ../sites-available/blog /etc/nginx/sites-enabled/blog
             mkdir -p /etc/systemd/system/nginx.service.d /etc/shop /etc/cron.d /etc/cron.daily /etc/logrotate.d
@@ -52,7 +53,7 @@ extension EndToEnd {
             systemctl restart nginx postfix
             """#
 
-        private static let units = ["nginx", "postfix", "shop", "report.timer", "worker@1", "linked"]
+        private static let units = ["nginx", "postfix", "shop", "report.timer", "worker@1", "linked", "ssh"]
 
         /// What programs see: every file below /etc behind all symlinks.
         private func seen(_ host: Host) throws -> String {
@@ -79,6 +80,7 @@ extension EndToEnd {
             #expect(try host.paths() == before.2)
 
             for line in [
+                "    /etc/ssh/sshd_config  changed, of openssh-server\n",
                 "    /etc/nginx/nginx.conf                            changed, of nginx-common\n",
                 "    /etc/nginx/sites-enabled/blog                    of no package; leads to /etc/nginx/sites-available/blog\n",
                 "    left out /etc/shop/a^Jb: Deptool has no such names: it has a control character\n",

@@ -34,6 +34,7 @@ extension HostSurvey {
         guard pieces.isComplete, pieces.pieces.count < Self.most else { return nil }
         var (link, target): (ArraySlice<UInt8>?, AbsolutePath?) = (nil, nil)
         var targets: [[UInt8]: Target] = [:]
+        var copied: [AbsolutePath: String] = [:]
         for (word, rest) in pieces.pieces {
             switch word {
             case "hostname": hostname = Self.lines(rest).first ?? ""
@@ -53,7 +54,18 @@ extension HostSurvey {
             case "sums":
                 hasPackages = true
                 for (sum, path) in Self.sums(rest) { if let path { sums[path] = sum } }
-            case "pristine": pristine = Set(Self.sums(rest).map(\.sum))
+            case "pristine":
+                for (sum, path) in Self.sums(rest) {
+                    pristine.insert(sum)
+                    if let path { copied[path] = sum }
+                }
+            // `PACKAGE PATH` of files that packages copy to their places with ucf(1): they are conffiles, too.
+            case "registry":
+                for line in Self.lines(rest) {
+                    let package = line.prefix { $0 != " " && $0 != "\t" }
+                    guard let path = try? AbsolutePath(String(line.drop { $0 != "/" })), let sum = copied[path] else { continue }
+                    conffiles[path] = Conffile(package: String(package), md5: sum)
+                }
             case "unitfiles": enablement = Self.states(rest, column: 1)
             case "units": activity = Self.states(rest, column: 2)
             case "mounts":

@@ -43,6 +43,7 @@ struct SurveyScript {
         #"dpkg-query -W -f "$K conffiles \${Package}\n\${Conffiles}\n""#,
         #"echo "$K sums"; find /etc -xdev -type f -size -8193k -exec md5sum {} + 2>/dev/null"#,
         #"echo "$K pristine"; md5sum /usr/share/base-files/* /usr/share/libc-bin/* 2>/dev/null; cat /var/lib/ucf/hashfile 2>/dev/null"#,
+        #"echo "$K registry"; cat /var/lib/ucf/registry 2>/dev/null"#,
     ].joined(separator: "; ")
 
     private static let units = [
