@@ -182,6 +182,27 @@ extension EndToEnd {
             #expect(try cluster.run("ls -A prod") == "web1\n")
         }
 
+        @Test func `a container goes on running`() throws {
+            let host = try site.boot("web1", .podman)
+            try host.run(
+                #"""
+                tar -C / -c usr/bin/busybox | podman import -q - localhost/box
+                printf '[Container]\nImage=localhost/box\nNetwork=none\nExec=/usr/bin/busybox sleep infinity\n[Install]\nWantedBy=multi-user.target\n' \
+                    >/etc/containers/systemd/box.container
+                printf '[Volume]\n' >/etc/containers/systemd/data.volume
+                systemctl daemon-reload
+                systemctl start box
+                """#)
+            let (run, before) = try (host.invocation(of: "box"), host.snapshot())
+            try take("web1").require(0)
+            #expect(try host.snapshot() == before)
+            #expect(try cluster.read("web1/containers/manifest.json").contains(#""units_enabled": ["box.service"]"#))
+            #expect(try cluster.run("ls prod/web1/containers/quadlets").contains("box.container\ncontainer.d\ndata.volume\n"))
+            try cluster.deploy().require(0)
+            #expect(try host.invocation(of: "box") == run)
+            try cluster.deptool("verify", "--exit-code", "--ssh-config", cluster.sshConfiguration).require(0)
+        }
+
         @Test(arguments: [Site.Flavour.busybox, .readonly])
         func `files of a host without dpkg`(flavour: Site.Flavour) throws {
             let host = try site.boot("web1", flavour)

@@ -94,12 +94,15 @@ package struct ImportedApp: Hashable, Sendable {
         return members.isEmpty ? nil : ManifestText.object(members).rendered + "\n"
     }
 
-    /// The app's own units that are enabled and run, and that of a known program.
+    /// The app's own units that are enabled and run, those of containers that run, and that of a known program.
     private func units(_ survey: HostSurvey, _ known: KnownProgram?) -> [UnitName] {
         let own = Set(files.compactMap { $0.path.below(Layout.unitLinks) }.filter { $0.components.count == 1 }.map(\.text))
         var units = survey.activity.keys.compactMap { UnitName($0) }.filter { unit in
             (own.contains(unit.text) || own.contains(unit.template)) && survey.runs(unit) && UnitKind(unstartable: unit.text) == nil
         }
+        // Podman's generator enables them, by their [Install] section.
+        let containers = files.filter { $0.path.parent == Layout.quadlets && [".container", ".kube", ".pod"].contains(where: $0.path.name.hasSuffix) }
+        units += containers.compactMap { Quadlet.unit(of: $0.path.name) }.filter { survey.isActive($0) && !units.contains($0) }
         if let known, known.isListed, let unit = UnitName(known.unit), survey.runs(unit), !units.contains(unit) { units.append(unit) }
         return units
     }
