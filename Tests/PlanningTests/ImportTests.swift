@@ -39,7 +39,9 @@ import Testing
         let cases: [(String, HostSurvey.Status, Bool)] = [
             ("/etc/x", status(), false), ("/etc/x", status(0o444), false), ("/etc/x", status(0o755), false),
             ("/etc/x", status(0o664), false),
-            ("/etc/x", status(0o664, "root", "mail"), true), ("/etc/x", status(0o644, "www-data"), true), ("/etc/x", status(0o646), true),
+            ("/etc/x", status(0o664, "root", "mail"), true), ("/etc/x", status(0o604, "root", "mail"), true),
+            ("/etc/x", status(0o604), false),
+            ("/etc/x", status(0o644, "www-data"), true), ("/etc/x", status(0o646), true),
             ("/etc/x", status(0o4755), true), ("/etc/x", status(0o644, "root", "mail"), false), ("/etc/cron.d/x", status(), true),
             ("/etc/fstab", status(), true), ("/etc/bind/named.conf", status(), true), ("/etc/sysctl.d/x.conf", status(), true),
         ]

@@ -19,10 +19,13 @@ package struct HostImport: Sendable {
     /// What the config tree has for the host.
     package let existing: HostTree
     private let claimed: Set<AbsolutePath>
+    /// What there is in the host's directory, in lower case, in which a Mac could not tell two names apart.
+    private let taken: Set<String>
 
-    package init(_ wanted: Wanted, existing: HostTree) {
+    package init(_ wanted: Wanted, existing: HostTree, taken: [String] = []) {
         self.wanted = wanted
         self.existing = existing
+        self.taken = Set((taken + existing.apps.map(\.name.text)).map { $0.lowercased() })
         claimed = Set(existing.apps.flatMap { $0.links.map(\.path) + $0.placed.map(\.path) })
     }
 
@@ -54,7 +57,7 @@ package struct HostImport: Sendable {
         var bytes: UInt64 = 0
         for index in apps.indices {
             apps[index].dropClashes()
-            if existing.apps.contains(where: { $0.name.text.lowercased() == apps[index].name.text.lowercased() }) {
+            if taken.contains(apps[index].name.text.lowercased()) {
                 apps[index].drop(Set(apps[index].files.map(\.path)), because: .appExists(apps[index].name))
             }
             var excess: Set<AbsolutePath> = []

@@ -101,7 +101,9 @@ package struct ImportedApp: Hashable, Sendable {
             (own.contains(unit.text) || own.contains(unit.template)) && survey.runs(unit) && UnitKind(unstartable: unit.text) == nil
         }
         // Podman's generator enables them, by their [Install] section.
-        let containers = files.filter { $0.path.parent == Layout.quadlets && [".container", ".kube", ".pod"].contains(where: $0.path.name.hasSuffix) }
+        let containers = files.filter {
+            $0.path.parent == Layout.quadlets && [".container", ".kube", ".pod"].contains(where: $0.path.name.hasSuffix)
+        }
         units += containers.compactMap { Quadlet.unit(of: $0.path.name) }.filter { survey.isActive($0) && !units.contains($0) }
         if let known, known.isListed, let unit = UnitName(known.unit), survey.runs(unit), !units.contains(unit) { units.append(unit) }
         return units

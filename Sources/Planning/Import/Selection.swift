@@ -140,6 +140,6 @@ extension HostSurvey.Status {
     /// Whether a file of root with this mode, which everybody can read, allows the same as the one that was found, by the rules of the manual.
     func isLike(_ other: UInt32) -> Bool {
         guard owner == "root", mode & 0o7000 == 0, (mode & 0o111 != 0) == (other & 0o111 != 0), mode & 0o006 == 0o004 else { return false }
-        return group == "root" || mode & 0o020 == 0
+        return group == "root" || mode & 0o060 == 0o040
     }
 }

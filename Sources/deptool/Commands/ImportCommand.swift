@@ -75,7 +75,7 @@ struct ImportCommand: AsyncParsableCommand {
         if !list, !rendering.noRender { try workspace.checkNotRendered() }
         let existing = try workspace.imported(host)
         if let app, !list { try workspace.checkFree(app, on: host) }
-        let work = HostImport(wanted, existing: existing)
+        let work = HostImport(wanted, existing: existing, taken: workspace.names(of: host))
         let (survey, contents) = try await look(at: host, work)
         if paths.isEmpty, !survey.hasPackages {
             Terminal.complain(
@@ -158,6 +158,19 @@ extension Workspace {
         } catch {
             throw CommandError(error.phrase, error.explanation)
         }
+    }
+
+    /// What there is in the host's directory.
+    fileprivate func names(of host: Hostname) -> [String] {
+        var (opened, names): (OpaquePointer?, [String]) = (nil, [])
+        guard csys_opendir("\(directory)/\(host.text)", &opened) == 0, let opened else { return [] }
+        defer { csys_closedir(opened) }
+        var name: UnsafePointer<CChar>?
+        var kind = csys_kind_other
+        while csys_readdir(opened, &name, &kind) == 1 {
+            if let name { names.append(String(cString: name)) }
+        }
+        return names
     }
 
     fileprivate func checkFree(_ app: String, on host: Hostname) throws {

@@ -61,7 +61,13 @@ struct AppWriter {
         let here = csys_open_directory("/")
         guard here >= 0 else { throw CommandError("cannot open /: \(String(cString: csys_strerror(-here)))") }
         defer { csys_close(here) }
-        let result = csys_rename_at(here, String(from.dropFirst()), here, String(to.dropFirst()), csys_rename_exclusive)
+        let (old, new) = (String(from.dropFirst()), String(to.dropFirst()))
+        var result = csys_rename_at(here, old, here, new, csys_rename_exclusive)
+        // The file system may not have this. A directory replaces only an empty one even so.
+        if result < 0, result != -Int32(csys_eexist) {
+            var status = csys_stat()
+            result = csys_lstat(to, &status) == 0 ? -Int32(csys_eexist) : csys_rename(from, to)
+        }
         if result == -Int32(csys_eexist) {
             throw CommandError(
                 "there is \(visible(to)) already", "Deptool imports only new apps. Choose another name with `--app`, or remove it.")
