@@ -210,7 +210,7 @@ extension EndToEnd {
             let deploy = try cluster.deploy()
             #expect(deploy.code == 0, "\(deploy)")
             expect(try host.run(allowed), is: before)
-            #expect(try Int(host.run("find /etc/kinds -type l | wc -l").trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0 > 50)
+            #expect(try Int(host.run("find /etc/kinds -type l | wc -l").trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0 > 20)
         }
 
         @Test func `a container goes on running`() throws {

@@ -137,9 +137,10 @@ extension HostSurvey.Status {
     /// What stat(1) prints if there is no name.
     private func isNamed(_ name: String) -> Bool { name != "UNKNOWN" && !name.utf8.allSatisfy { (0x30...0x39).contains($0) } }
 
-    /// Whether a file of root with this mode, which everybody can read, allows the same as the one that was found, by the rules of the manual.
+    /// Whether a file of root with this mode, which everybody can read, allows the same as the one that was found. This is stricter than
+    /// what a deploy requires: everybody can also execute the same.
     func isLike(_ other: UInt32) -> Bool {
-        guard owner == "root", mode & 0o7000 == 0, (mode & 0o111 != 0) == (other & 0o111 != 0), mode & 0o006 == 0o004 else { return false }
+        guard owner == "root", mode & 0o7000 == 0, mode & 0o111 == other & 0o111, mode & 0o006 == 0o004 else { return false }
         return group == "root" || mode & 0o060 == 0o040
     }
 }
