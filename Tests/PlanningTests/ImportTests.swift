@@ -88,6 +88,33 @@ import Testing
         #expect(try manifest("nginx", [unit, "/etc/nginx/x"], "[Service]\n").contains("reload") == false)
     }
 
+    @Test func `files that somebody made or changed are taken, those of programs are not`() throws {
+        var survey = HostSurvey()
+        survey.hasPackages = true
+        survey.openDirectories = Set(try ["/etc", "/etc/shop", "/etc/ssh", "/etc/xml", "/etc/lib"].map { try AbsolutePath($0) })
+        let files: [(String, isTaken: Bool)] = [
+            ("/etc/shop/own", true), ("/etc/shop/own.dpkg-old", false), ("/etc/shop/own~", false), ("/etc/passwd", false),
+            ("/etc/resolv.conf", false),
+            ("/etc/ssh/ssh_host_rsa_key.pub", false), ("/etc/xml/catalog", false), ("/etc/xml/changed", true),
+            ("/etc/shop/unchanged", false),
+            ("/etc/shop/copied", false), ("/etc/shop/other", false), ("/opt/x", false), ("/etc/fstab", true),
+        ]
+        for (path, _) in files {
+            let path = try AbsolutePath(path)
+            survey.entries.append(HostSurvey.Entry(path: path, shown: path.text, status: status()))
+            survey.sums[path] = path.name
+        }
+        survey.conffiles[try AbsolutePath("/etc/xml/changed")] = HostSurvey.Conffile(package: "xml", md5: "other")
+        survey.conffiles[try AbsolutePath("/etc/shop/unchanged")] = HostSurvey.Conffile(package: "shop", md5: "unchanged")
+        survey.owners[try AbsolutePath("/etc/shop/other")] = "shop"
+        survey.pristine = ["copied"]
+        let all = Selection(survey, claimed: [])
+        #expect(Set(all.files.map(\.path.text)) == Set(files.filter(\.isTaken).map(\.0)) && all.leftOut == [])
+        #expect(Selection(survey, claimed: [try AbsolutePath("/etc/fstab")]).files.count == all.files.count - 1)
+        survey.hasPackages = false
+        #expect(Selection(survey, claimed: []).files == [])
+    }
+
     @Test func `whatever a host has, the apps are valid, and hold nothing that is not for everybody`() throws {
         var random = Seeded()
         let places = [
@@ -141,7 +168,9 @@ import Testing
             let settled = try ImportedApp.settle(apps, with: existing, survey) { _ in [] }
             for app in settled {
                 for file in app.files {
-                    #expect(survey.isPublic(file.path, file.status) && file.status.size <= ImportLimits.file, "\(file) seed \(random.seed)")
+                    #expect(
+                        file.status.mode & 0o004 != 0 && survey.isPublic(file.path, file.status) && file.status.size <= ImportLimits.file,
+                        "\(file) seed \(random.seed)")
                     #expect(app.stored.contains { $0.source == app.source(of: file) }, "\(file) seed \(random.seed)")
                 }
                 let sources = app.stored.map { $0.source.text.lowercased() }

@@ -26,10 +26,11 @@ package struct Selection: Hashable, Sendable {
                 leftOut.append(LeftOut(entry.shown, .badName(entry.problem)))
                 continue
             }
-            guard !claimed.contains(path), !Self.isGenerated(path), path.isInside(Layout.etc) else { continue }
+            guard !claimed.contains(path), !Self.isDebris(path), path.isInside(Layout.etc) else { continue }
             guard survey.hasPackages || path.isInside(Layout.unitLinks) || path.isInside(Layout.quadlets) else { continue }
             switch Self.origin(path, survey) {
             case .unchanged: continue
+            case .own where Self.isGenerated(path): continue
             case .own where entry.status.isSymlink:
                 if path.isInside(Layout.unitLinks) {
                     if entry.target?.path.text == "/dev/null" { leftOut.append(LeftOut(path.text, .masked)) }
@@ -105,24 +106,26 @@ package struct Selection: Hashable, Sendable {
         return SecretsDirectory.isName(name) ? name : "secret"
     }
 
-    /// What programs and installers write for themselves.
-    static func isGenerated(_ path: AbsolutePath) -> Bool {
-        if path.isInside(Layout.root) || Layout.root.isInside(path) { return true }
-        let name = path.name
-        if [".dpkg-", ".ucf-"].contains(where: name.contains) || name.hasSuffix("~") || name.hasPrefix(Layout.unitPrefix) { return true }
-        if generated.contains(where: path.isInside) || path.text.hasPrefix("/etc/ssh/ssh_host_") { return true }
-        return path.text.hasPrefix("/etc/pam.d/common-")
+    /// What nobody means to keep: Deptool's own files, and what package managers and editors leave behind.
+    private static func isDebris(_ path: AbsolutePath) -> Bool {
+        path.isInside(Layout.root) || [".dpkg-", ".ucf-"].contains(where: path.name.contains) || path.name.hasSuffix("~")
+            || path.name.hasPrefix(Layout.unitPrefix)
+    }
+
+    /// What programs and installers write for themselves, where no package has it.
+    private static func isGenerated(_ path: AbsolutePath) -> Bool {
+        generated.contains(where: path.isInside) || path.text.hasPrefix("/etc/ssh/ssh_host_") || path.text.hasPrefix("/etc/pam.d/common-")
     }
 
     private static let generated = [
-        ".pwd.lock", ".updated", ".git", "adjtime", "aliases.db", "alternatives", "apparmor.d/cache", "apparmor.d/local",
-        "ca-certificates.conf", "console-setup", "cups/ppd", "cups/subscriptions.conf", "debian_version", "dictionaries-common",
-        "environment", "group", "group-", "gshadow", "gshadow-", "hostname", "initramfs-tools", "ld.so.cache", "letsencrypt/archive",
-        "letsencrypt/csr", "letsencrypt/keys", "letsencrypt/live", "letsencrypt/accounts", "locale.conf", "localtime", "lvm/archive",
-        "lvm/backup", "lvm/cache", "machine-id", "mailcap", "mtab", "nologin", "passwd", "passwd-", "postfix/dynamicmaps.cf",
-        "postfix/main.cf.proto", "postfix/master.cf.proto", "printcap", "python3",
-        "resolv.conf", "runit", "security/opasswd", "shadow", "shadow-", "shells", "ssl/certs", "subgid", "subgid-", "subuid",
-        "subuid-", "timezone", "udev/hwdb.bin", "vconsole.conf", "X11", "xml", "sgml", "fonts", "modules-load.d/modules.conf",
+        ".pwd.lock", ".updated", "X11/default-display-manager", "adjtime", "aliases.db", "alternatives", "apparmor.d/cache",
+        "apparmor.d/local", "ca-certificates.conf", "console-setup", "cups/ppd", "cups/subscriptions.conf", "debian_version",
+        "dictionaries-common", "group", "group-", "gshadow", "gshadow-", "hostname", "initramfs-tools/conf.d/resume", "ld.so.cache",
+        "letsencrypt/accounts", "letsencrypt/archive", "letsencrypt/csr", "letsencrypt/keys", "letsencrypt/live", "localtime",
+        "lvm/archive", "lvm/backup", "lvm/cache", "machine-id", "mailcap", "mtab", "nologin", "passwd", "passwd-",
+        "postfix/dynamicmaps.cf", "postfix/main.cf.proto", "postfix/master.cf.proto", "printcap", "python3", "resolv.conf", "runit",
+        "security/opasswd", "sgml", "shadow", "shadow-", "shells", "ssl/certs", "subgid", "subgid-", "subuid", "subuid-", "timezone",
+        "udev/hwdb.bin", "xml",
     ].compactMap { try? AbsolutePath("/etc/" + $0) }
 }
 
