@@ -285,6 +285,20 @@ extension EndToEnd {
             (#"echo "$k file 81a4 1 ../root root /etc/own/x""#, 0), (#"echo "$k file 81a4 1 root root /etc/own/file/x""#, 0),
         ]
 
+        @Test func `a file that is another one when it is read, or never ends, is not written`() throws {
+            let host = try site.boot()
+            try host.run("mkdir /etc/own; echo one >/etc/own/file; mv /usr/bin/head /usr/bin/head.real")
+            for (lie, message) in [
+                ("yes", "Error: web1: sent something other"), ("printf 'one\\ntwo'", "Error: nothing to import"), ("false", "Error: nothing to import"),
+                ("kill -9 $PPID", "Error: web1: "),
+            ] {
+                try host.run("printf '#!/bin/sh\\n%s\\n' \"\(lie)\" >/usr/bin/head; chmod 755 /usr/bin/head".replacing("$", with: "\\$"))
+                let output = try take("web1", "/etc/own", "--app", "own").require(1)
+                #expect(output.errors.contains(message), "\(lie): \(output)")
+                #expect(try cluster.run("ls -A prod") == "")
+            }
+        }
+
         @Test func `whatever the host claims, nothing is written but new apps`() throws {
             let host = try site.boot()
             try host.run("mkdir /etc/own; echo one >/etc/own/file; mv /usr/bin/stat /usr/bin/stat.real")
