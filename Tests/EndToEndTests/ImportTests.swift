@@ -272,6 +272,33 @@ extension EndToEnd {
             try host.write("/etc/sudoers.d/operator", "operator ALL=(ALL) ALL\n")
             let output = try take("web1", "/etc/own.conf", "--app", "other").require(1)
             #expect(output.errors.contains("Error: web1: sudo"), "\(output)")
+            try host.run("echo operator:letmein | chpasswd")
+            let asked = try Program(
+                [
+                    Tools.deptool, "import", "--ssh-config", cluster.sshConfiguration, "web1", "/etc/own.conf", "/etc/hosts", "--app",
+                    "other",
+                ],
+                in: cluster.directory, environment: cluster.environment, console: .terminal)
+            try asked.expect("Password of operator for sudo on web1")
+            asked.type(line: "letmein")
+            let taken = try asked.finish().require(0)
+            #expect(taken.text.contains("left out /etc/own.conf: the config tree has it already"), "\(taken)")
+            #expect(taken.text.contains("Imported 1 file of web1 into 1 app"), "\(taken)")
+        }
+
+        @Test(arguments: [Int32(SIGINT), SIGTERM, SIGKILL])
+        func `an import that is left early leaves nothing in the config tree`(signal: Int32) throws {
+            let host = try site.boot()
+            try host.run("mkdir /etc/own; echo one >/etc/own/file; mv /usr/bin/stat /usr/bin/stat.real")
+            // Waits until it is told to go on, which is never.
+            try host.run("printf '#!/bin/sh\\ntouch /run/reached\\nexec sleep 1000\\n' >/usr/bin/stat; chmod 755 /usr/bin/stat")
+            let program = try Program(
+                [Tools.deptool, "import", "--ssh-config", cluster.sshConfiguration, "web1", "/etc/own", "--app", "own"],
+                in: cluster.directory, environment: cluster.environment)
+            try host.wait(for: "[ -e /run/reached ]")
+            program.signal(signal)
+            #expect(try program.finish().code == (signal == SIGKILL ? 128 + 9 : 130))
+            #expect(try cluster.run("ls -A prod") == "")
         }
 
         /// Programs of the host that answer with this instead; `$k` is the key of the pieces.
@@ -289,7 +316,8 @@ extension EndToEnd {
             let host = try site.boot()
             try host.run("mkdir /etc/own; echo one >/etc/own/file; mv /usr/bin/head /usr/bin/head.real")
             for (lie, message) in [
-                ("yes", "Error: web1: sent something other"), ("printf 'one\\ntwo'", "Error: nothing to import"), ("false", "Error: nothing to import"),
+                ("yes", "Error: web1: sent something other"), ("printf 'one\\ntwo'", "Error: nothing to import"),
+                ("false", "Error: nothing to import"),
                 ("kill -9 $PPID", "Error: web1: "),
             ] {
                 try host.run("printf '#!/bin/sh\\n%s\\n' \"\(lie)\" >/usr/bin/head; chmod 755 /usr/bin/head".replacing("$", with: "\\$"))
