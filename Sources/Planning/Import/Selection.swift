@@ -31,6 +31,8 @@ package struct Selection: Hashable, Sendable {
             switch Self.origin(path, survey) {
             case .unchanged: continue
             case .own where Self.isGenerated(path): continue
+            // Debian makes an empty one everywhere.
+            case .own where path.text == "/etc/environment" && entry.status.size == 0: continue
             case .own where entry.status.isSymlink:
                 if path.isInside(Layout.unitLinks) {
                     if entry.target?.path.text == "/dev/null" { leftOut.append(LeftOut(path.text, .masked)) }

@@ -28,13 +28,15 @@ extension ImportedApp {
                 try tree.validate()
                 return apps
             } catch {
-                guard let index = apps.firstIndex(where: { $0.drop(error) }) else { throw error }
                 // Each round drops a file.
-                apps[index] = apps[index].dropping(error)
+                let culprits = apps.map { $0.culprits(error) }
+                guard let index = culprits.firstIndex(where: { !$0.isEmpty }) else { throw error }
+                apps[index].drop(culprits[index], because: .mistake(error.phrase))
             }
         }
     }
 
+    /// The files that the error is about.
     private func culprits(_ error: TreeError) -> Set<AbsolutePath> {
         let path: AbsolutePath? =
             switch error.kind {
@@ -44,13 +46,5 @@ extension ImportedApp {
             default: nil
             }
         return Set(files.filter { $0.path == path || error.app == name && $0.source.text == error.file }.map(\.path))
-    }
-
-    private func drop(_ error: TreeError) -> Bool { !culprits(error).isEmpty }
-
-    private func dropping(_ error: TreeError) -> ImportedApp {
-        var app = self
-        app.drop(culprits(error), because: .mistake(error.phrase))
-        return app
     }
 }
