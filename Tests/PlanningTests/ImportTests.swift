@@ -115,6 +115,17 @@ import Testing
         #expect(Selection(survey, claimed: []).files == [])
     }
 
+    @Test func `a symlink shares the fate of the file that it leads to`() throws {
+        let idle = try found("/etc/systemd/system/README.md")
+        let link = FoundFile(path: try AbsolutePath("/etc/shop/link"), target: idle.path, status: status(), origin: .own)
+        let app = ImportedApp(try #require(AppName("shop")), files: [link, idle, try found("/etc/shop/own")])
+        #expect(app.stored.map(\.path.text) == ["/etc/systemd/system/README.md", "/etc/shop/own"])
+        let host = HostTree(host: try #require(Hostname("web1")), id: .of(.tree, []), apps: [])
+        let settled = try ImportedApp.settle([app], with: host, HostSurvey()) { _ in [] }
+        #expect(settled[0].files.map(\.path.text) == ["/etc/shop/own"])
+        #expect(settled[0].leftOut.map(\.path) == ["/etc/shop/link", "/etc/systemd/system/README.md"])
+    }
+
     @Test func `whatever a host has, the apps are valid, and hold nothing that is not for everybody`() throws {
         var random = Seeded()
         let places = [
@@ -165,8 +176,11 @@ import Testing
             for index in apps.indices { apps[index].dropClashes() }
             let host = try #require(Hostname("web1"))
             let existing = HostTree(host: host, id: .of(.tree, []), apps: [try app("taken", ["file": ""])])
+            let read = Set(apps.flatMap(\.stored).map(\.path))
             let settled = try ImportedApp.settle(apps, with: existing, survey) { _ in [] }
             for app in settled {
+                // What was not read has no content.
+                #expect(app.stored.allSatisfy { read.contains($0.path) }, "seed \(random.seed)")
                 for file in app.files {
                     #expect(
                         file.status.mode & 0o004 != 0 && survey.isPublic(file.path, file.status) && file.status.size <= ImportLimits.file,

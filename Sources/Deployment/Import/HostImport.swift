@@ -91,9 +91,8 @@ package struct HostImport: Sendable {
             }
         }
         for index in apps.indices {
-            // A symlink shares the content of what it leads to, and its fate.
             for file in apps[index].files {
-                if let reason = lost[file.path] ?? file.target.flatMap({ lost[$0] }) { apps[index].drop([file.path], because: reason) }
+                if let reason = lost[file.path] { apps[index].drop([file.path], because: reason) }
             }
         }
         do {

@@ -66,9 +66,11 @@ package struct ImportedApp: Hashable, Sendable {
         files = kept
     }
 
+    /// Drops files, and symlinks that share their content.
     package mutating func drop(_ paths: Set<AbsolutePath>, because reason: LeftOut.Reason) {
-        for file in files where paths.contains(file.path) { leftOut.append(LeftOut(file.path.text, reason)) }
-        files.removeAll { paths.contains($0.path) }
+        let all = paths.union(files.filter { $0.target.map(paths.contains) ?? false && source(of: $0) != $0.source }.map(\.path))
+        for file in files where all.contains(file.path) { leftOut.append(LeftOut(file.path.text, reason)) }
+        files.removeAll { all.contains($0.path) }
     }
 
     // MARK: Manifest
