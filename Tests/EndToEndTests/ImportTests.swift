@@ -151,6 +151,13 @@ extension EndToEnd {
             #expect(try host.run("ss -Hltn sport = 8082").contains("8082"))
             #expect(try host.invocation(of: "nginx") == runs[0])
             #expect(try take("web1").require(0).text.hasSuffix("that the config tree lacks.\n"))
+            try host.write("/etc/later/later.conf", "later")
+            try host.write("/etc/shop/later.conf", "later")
+            let later = try take("web1").require(0)
+            #expect(later.text.contains("Imported 1 file of web1 into 1 app"), "\(later)")
+            #expect(later.text.contains("left out /etc/shop/later.conf: the config tree has an app 'shop' already"), "\(later)")
+            try cluster.deploy().require(0)
+            #expect(try Self.units.map(host.invocation) == runs)
         }
 
         @Test func `a unit, and files by name, become an app each`() throws {
@@ -180,6 +187,10 @@ extension EndToEnd {
             }
             try cluster.deptool("plan").require(0)
             #expect(try cluster.run("ls -A prod") == "web1\n")
+            try cluster.run("mkdir other")
+            let twice = try take("web1", "--cluster", "other").require(1)
+            #expect(twice.errors.contains("Error: the host 'web1' is in two clusters"), "\(twice)")
+            #expect(try cluster.run("ls -A other") == "")
         }
 
         @Test func `files of any mode and owner are taken over as they are, or left out`() throws {

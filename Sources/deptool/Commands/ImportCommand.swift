@@ -73,6 +73,7 @@ struct ImportCommand: AsyncParsableCommand {
         let workspace = try Workspace(directory: cluster)
         guard workspace.isThere else { throw CommandError("there is no directory \(visible(workspace.directory))") }
         if !list, !rendering.noRender { try workspace.checkNotRendered() }
+        try workspace.checkIsOnlyHere(host)
         let existing = try workspace.imported(host)
         if let app, !list { try workspace.checkFree(app, on: host) }
         let work = HostImport(wanted, existing: existing, taken: workspace.names(of: host))
@@ -104,6 +105,7 @@ struct ImportCommand: AsyncParsableCommand {
                 }
             }
         }
+        try workspace.complaining { try workspace.remember() }
         let files = apps.map(\.app.files.count).reduce(0, +)
         Terminal.write(
             text

@@ -168,6 +168,13 @@ struct Workspace {
         }
     }
 
+    /// Checks that the host is in no other cluster of the store.
+    func checkIsOnlyHere(_ host: Hostname) throws {
+        try complaining {
+            if let other = Self.cluster(of: host, among: try otherClusters()) { throw ClusterError.hostInTwoClusters(host, other: other) }
+        }
+    }
+
     /// Checks that no host is also in another cluster of the store.
     private func checkHosts(_ reader: ClusterReader, _ root: ObjectID) throws {
         let others = try otherClusters()
