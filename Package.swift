@@ -96,7 +96,8 @@ let tests: [Target] = [
     .testTarget(name: "GitTests", dependencies: ["Git", "Model"]),
     .testTarget(name: "PlanningTests", dependencies: ["Model", "Planning", "TestSupport"]),
     .testTarget(
-        name: "DeploymentTests", dependencies: ["CAgents", "Deployment", "Git", "Model", "Planning", "SSH", "TestSupport", "Wire"]),
+        name: "DeploymentTests",
+        dependencies: ["CAgents", "CSystem", "Deployment", "Git", "Model", "Planning", "SSH", "TestSupport", "Wire"]),
     .testTarget(
         name: "DisplayTests",
         dependencies: ["Deployment", "Display", "Git", "Model", "Planning", "SSH", "TestSupport", "Wire"],

@@ -1,4 +1,6 @@
+import CSystem
 import Foundation
+import Glibc
 import Model
 import Planning
 import TestSupport
@@ -49,6 +51,26 @@ import Testing
         #expect(contents == found.map { .whole(files[$0.text] ?? []) }, "seed \(random.seed)")
         let none = try AbsolutePath(directory + "/none")
         #expect(try FoundContent.read(ask(script.contents([none])), sizes: [0]) == [.leftOut(.unreadable)])
+    }
+
+    /// user::rw- user:1:r-- group::r-- mask::r-- other::r-- (acl(5)), as the kernel keeps it.
+    private static let list: [UInt8] = [
+        2, 0, 0, 0, 1, 0, 6, 0, 255, 255, 255, 255, 2, 0, 4, 0, 1, 0, 0, 0, 4, 0, 4, 0, 255, 255, 255, 255, 16, 0, 4, 0, 255, 255, 255, 255,
+        32, 0, 4, 0, 255, 255, 255, 255,
+    ]
+
+    @Test func `a file with an access control list is left out`() throws {
+        let path = FileManager.default.temporaryDirectory.resolvingSymlinksInPath().path + "/deptool-survey-\(UUID().uuidString)"
+        try Data("x".utf8).write(to: URL(filePath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        // A file system without such lists has no files that would lose one.
+        let descriptor = open(path, O_RDONLY)
+        defer { close(descriptor) }
+        let result = csys_fsetxattr(descriptor, "system.posix_acl_access", Self.list, Self.list.count)
+        if result == -EOPNOTSUPP { return }
+        #expect(result == 0)
+        let pieces = try ask(script.contents([AbsolutePath(path)]))
+        #expect(FoundContent.read(pieces, sizes: [1]) == [.leftOut(.accessControlList)])
     }
 
     @Test func `a file of another size than a moment before is left out`() throws {
