@@ -55,6 +55,24 @@ final class Cluster {
         return commit
     }
 
+    /// As if this store had deployed a plan of `root`, or of the tree as it is.
+    @discardableResult
+    func carryOut(_ plan: Plan, _ time: Int64 = 1, _ kind: HistoryEntry.Kind = .deploy, root: ObjectID? = nil) throws -> ObjectID {
+        let commit = try store.commit(
+            tree: try ClusterReader(store).root(of: plan, in: root ?? self.root()), parent: nil, author: Author(name: "Ada", email: "a@b"),
+            message: DeployMessage.make(kind, cluster: "prod", hosts: []), time: time)
+        try store.note([
+            .begun(
+                HistoryEntry(
+                    time: time, commit: commit, kind: kind, cluster: "prod", author: "Ada <a@b>", hosts: plan.hosts.map(HostNote.init)))
+        ])
+        for host in plan.hosts {
+            try store.note([.ended(time: time, commit: commit, host.host, .done, "done")])
+            try store.setDeployed(host.host, commit, reason: "test")
+        }
+        return commit
+    }
+
     /// Whether Git finds nothing wrong with a store.
     static func isSound(_ store: Store) throws -> Bool {
         let process = Process()

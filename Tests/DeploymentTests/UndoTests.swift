@@ -19,20 +19,7 @@ import Testing
     /// As if the tree had been deployed by this store.
     @discardableResult
     private func deploy(_ time: Int64, _ kind: HistoryEntry.Kind = .deploy, _ plan: Plan? = nil, root: ObjectID? = nil) throws -> ObjectID {
-        let plan = try plan ?? cluster.plan()
-        let commit = try cluster.store.commit(
-            tree: root ?? cluster.root(), parent: nil, author: Author(name: "Ada", email: "a@b"),
-            message: DeployMessage.make(kind, cluster: "prod", hosts: []), time: time)
-        try cluster.store.note([
-            .begun(
-                HistoryEntry(
-                    time: time, commit: commit, kind: kind, cluster: "prod", author: "Ada <a@b>", hosts: plan.hosts.map(HostNote.init)))
-        ])
-        for host in plan.hosts {
-            try cluster.store.note([.ended(time: time, commit: commit, host.host, .done, "done")])
-            try cluster.store.setDeployed(host.host, commit, reason: "test")
-        }
-        return commit
+        try cluster.carryOut(plan ?? cluster.plan(), time, kind, root: root)
     }
 
     private func undo(_ filter: HostFilter = .all, to commit: ObjectID? = nil) throws -> (plan: Plan, root: ObjectID) {

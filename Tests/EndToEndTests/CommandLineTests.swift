@@ -50,6 +50,7 @@ import Testing
         for (typed, completed) in [
             ("deptool und", "deptool undo"), ("deptool log w", "deptool log web1"),
             ("deptool plan --limit web1,d", "deptool plan --limit web1,db1"),
+            ("deptool deploy --limit db1,web1/n", "deptool deploy --limit db1,web1/nginx"),
             ("deptool forget d", "deptool forget db1"), ("deptool status pro", "deptool status prod"),
             ("deptool undo --to \(commit.prefix(2))", "deptool undo --to \(commit)"),
             ("deptool diff \(commit)..\(commit.prefix(2))", "deptool diff \(commit)..\(commit)"),

@@ -7,10 +7,14 @@ import SSH
 package enum ClusterError: Error, Hashable, Sendable {
     case store(StoreError)
     case tree(TreeError)
+    /// A problem of a host of which only some apps were chosen, and what else changes there.
+    case limited(TreeError, leftOut: [String])
     /// ssh's settings or the keys of a host cannot be read.
     case ssh(Hostname, SSHError)
     /// Names that match no host of the cluster, and its hosts.
     case unknownHosts([String], known: [Hostname])
+    /// Names that match no app of their hosts, and the apps of these.
+    case unknownApps([String], known: [String])
     case noHosts
     /// A host to remove is still in the config tree.
     case hostInTree(Hostname)

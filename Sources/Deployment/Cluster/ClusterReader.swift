@@ -42,24 +42,48 @@ package struct ClusterReader {
         ) { first, _ in first }
         let orphans = try orphans(hosts.map(\.host), deployed, cluster)
         try filter.check((hosts.map(\.host) + orphans).sorted())
+        let trees = Dictionary(hosts.map { ($0.host, $0.tree) }) { first, _ in first }
+        func deployedTreeID(_ host: Hostname) throws(ClusterError) -> ObjectID? {
+            try deployed[host].map { commit throws(ClusterError) in try hostTreeID(of: host, in: commit) } ?? nil
+        }
+        try filter.checkApps(hosts.map(\.host) + orphans) { host throws(ClusterError) in
+            try appNames([trees[host], try deployedTreeID(host)])
+        }
         var plans: [HostPlan] = []
         for (host, tree) in hosts where filter.includes(host) {
-            let base = deployed[host]
-            let old = try base.map { commit throws(ClusterError) in try hostTreeID(of: host, in: commit) } ?? nil
+            let old = try deployedTreeID(host)
+            let part = filter.isPartial(host) ? try partialHost(host, of: old, with: tree, filter) : nil
             let drift = drift[host] ?? []
-            if old == tree, drift.isEmpty { continue }
-            let wanted = try hostTree(host, tree)
-            do { try wanted.validate(origin) } catch { throw .tree(error) }
+            if old == part?.tree ?? tree, drift.isEmpty { continue }
             let known = try old.map { id throws(ClusterError) in try deployedTree(host, id) }
-            if origin == .configTree {
-                if let error = try wanted.validateRules(deployed: known, unitFile) { throw .tree(error) }
-                if let error = try wanted.validateProbes(unitFile) { throw .tree(error) }
-                try checkSecrets(wanted, known)
+            let wanted: HostTree
+            do throws(ClusterError) {
+                wanted = try checkedTree(host, part?.tree ?? tree, known, part, origin)
+            } catch {
+                let isWholeValid = origin == .history || (try? checkedTree(host, tree, known, nil, origin)) != nil
+                throw part?.explained(error, origin, isWholeValid: isWholeValid) ?? error
             }
-            let plan = try HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, drift: drift, contents: unitFile)
+            var plan = try HostPlan(base: deployed[host], deployed: known, wanted: wanted, safety: safety, drift: drift, contents: unitFile)
+            plan?.limit = part?.limit
             if let plan { plans.append(plan) }
         }
+        if origin == .configTree { try noteUndone(&plans) }
         return Plan(hosts: plans, orphans: orphans.filter(filter.includes))
+    }
+
+    /// Reads a host's tree and throws for mistakes. Apps that were not chosen are as they were deployed.
+    private func checkedTree(
+        _ host: Hostname, _ id: ObjectID, _ known: HostTree?, _ part: PartialHost?, _ origin: HostTree.Origin
+    ) throws(ClusterError) -> HostTree {
+        let wanted = try hostTree(host, id)
+        let chosen = part.map { Set($0.limit.apps) }
+        func originOf(_ app: AppName) -> HostTree.Origin { chosen?.contains(app) == false ? .history : origin }
+        do { try wanted.validate(originOf) } catch { throw .tree(error) }
+        guard origin == .configTree else { return wanted }
+        if let error = try wanted.validateRules(of: { originOf($0) == .configTree }, deployed: known, unitFile) { throw .tree(error) }
+        if let error = try wanted.validateProbes(unitFile) { throw .tree(error) }
+        try checkSecrets(wanted, known)
+        return wanted
     }
 
     /// Checks that the host can open its new and changed secrets.

@@ -16,29 +16,23 @@ extension ClusterReader {
     ) throws(ClusterError) -> CommitDifference {
         let (before, after) = (try trees(of: old), try trees(of: new))
         let hosts = Set(before.keys).union(after.keys).sorted()
-        let places = places.flatMap { $0.split(separator: ",") }.map { place in
-            let parts = place.split(separator: "/", maxSplits: 1).map(String.init)
-            return (host: parts.first ?? "", app: parts.count == 2 ? parts[1] : nil)
-        }
-        try HostFilter(places.map(\.host)).check(hosts)
+        let filter = HostFilter(places: places)
+        try filter.check(hosts)
         var result = CommitDifference(files: [], absent: [])
-        for host in hosts where before[host] != after[host] {
-            let chosen = places.filter { HostFilter.matches(host.text, $0.host) }
-            guard places.isEmpty || !chosen.isEmpty else { continue }
+        for host in hosts where before[host] != after[host] && filter.includes(host) {
             guard [before[host], after[host]].allSatisfy({ $0.map(store.contains) != false }) else {
                 result.absent.append(host)
                 continue
             }
             let files = try read(store.compareTrees(old: before[host], new: after[host]))
             result.files += files.filter { file in
-                let app = String(file.path.prefix { $0 != "/" })
-                return chosen.isEmpty || chosen.contains { $0.app.map { HostFilter.matches(app, $0) } ?? true }
+                filter.includes(app: String(file.path.prefix { $0 != "/" }), on: host)
             }.map { ChangedFile(path: "\(host.text)/\($0.path)", old: $0.old, new: $0.new) }
         }
         return result
     }
 
-    private func trees(of commit: ObjectID) throws(ClusterError) -> [Hostname: ObjectID] {
+    func trees(of commit: ObjectID) throws(ClusterError) -> [Hostname: ObjectID] {
         let root = try read(store.commitInfo(commit).tree)
         return Dictionary(try hosts(in: root).map { ($0.host, $0.tree) }) { first, _ in first }
     }

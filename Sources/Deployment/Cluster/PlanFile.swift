@@ -10,6 +10,8 @@ package struct PlanFile {
         package var host: Hostname
         package var base: ObjectID?
         package var steps: [Step]
+        /// The chosen apps; empty for a plan of the whole host.
+        package var apps: [AppName] = []
     }
 
     package var cluster: String
@@ -46,7 +48,7 @@ package struct PlanFile {
         self.cluster = cluster
         self.safety = safety
         self.root = root
-        hosts = plan.hosts.map { Host(host: $0.host, base: $0.base, steps: $0.steps) }
+        hosts = plan.hosts.map { Host(host: $0.host, base: $0.base, steps: $0.steps, apps: $0.limit?.apps ?? []) }
         objects = []
         var seen: Set<ObjectID> = []
         var size = 0
@@ -83,13 +85,23 @@ package struct PlanFile {
         }
         try takeObjects(store)
         let wanted = try trees(root, reader)
+        let filter = HostFilter(places: hosts.flatMap(\.places))
+        var leftOut: [Hostname: [String]] = [:]
         // An empty directory is no config tree: `init` makes one.
         if let tree, case let here = try trees(tree, reader), !here.isEmpty {
-            if let host = hosts.first(where: { here[$0.host] != wanted[$0.host] }) { throw .treeMoved(host.host) }
+            for host in hosts {
+                var same = here[host.host]
+                if !host.apps.isEmpty {
+                    let part = try inCluster(reader.partialHost(host, with: same, filter))
+                    (same, leftOut[host.host]) = (part.tree, part.limit.leftOut)
+                }
+                guard same == wanted[host.host] else { throw .treeMoved(host.host) }
+            }
         }
         if hosts.isEmpty { return Plan(hosts: []) }
-        var plan = try inCluster(reader.plan(root: root, cluster: cluster, filter: HostFilter(hosts.map(\.host.text))))
+        var plan = try inCluster(reader.plan(root: root, cluster: cluster, filter: filter))
         plan.orphans = []
+        for (index, host) in plan.hosts.enumerated() { plan.hosts[index].limit?.leftOut = leftOut[host.host] ?? [] }
         for host in hosts where plan.hosts.first(where: { $0.host == host.host })?.steps != host.steps {
             throw .otherPlan(host.host)
         }
@@ -120,6 +132,20 @@ package struct PlanFile {
     }
 }
 
+extension PlanFile.Host {
+    /// For the filter that selects what the plan changes.
+    fileprivate var places: [String] { apps.isEmpty ? [host.text] : apps.map { "\(host.text)/\($0.text)" } }
+}
+
+extension ClusterReader {
+    fileprivate func partialHost(
+        _ host: PlanFile.Host, with whole: ObjectID?, _ filter: HostFilter
+    ) throws(ClusterError) -> PartialHost {
+        let old = try host.base.map { commit throws(ClusterError) in try hostTreeID(of: host.host, in: commit) } ?? nil
+        return try partialHost(host.host, of: old, with: whole, filter)
+    }
+}
+
 // MARK: Bytes
 
 extension PlanFile {
@@ -140,10 +166,13 @@ extension PlanFile: WireCodable {
     package func encode(to writer: inout ByteWriter) {
         writer.text(cluster)
         writer.text(safety.guard.rawValue)
-        writer.byte((safety.isAtomic ? 1 : 0) | (safety.runsChecks ? 0 : 2))
+        // A plan of whole hosts can also be read by versions of Deptool that know no others.
+        let isPartial = hosts.contains { !$0.apps.isEmpty }
+        writer.byte((safety.isAtomic ? 1 : 0) | (safety.runsChecks ? 0 : 2) | (isPartial ? 4 : 0))
         writer.id(root)
         writer.list(hosts)
         writer.list(objects)
+        if isPartial { writer.list(hosts.map { Choice($0.apps) }) }
     }
 
     package init(from reader: inout ByteReader) throws(WireError) {
@@ -152,11 +181,35 @@ extension PlanFile: WireCodable {
         guard !cluster.isEmpty, cluster.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "/") }) else { throw .badValue }
         guard let when = Safety.Guard(rawValue: try reader.text()) else { throw .unknownCase }
         let flags = try reader.byte()
-        guard flags <= 3 else { throw .unknownCase }
+        guard flags <= 7 else { throw .unknownCase }
         safety = Safety(guard: when, isAtomic: flags & 1 != 0, runsChecks: flags & 2 == 0)
         root = try reader.id()
         hosts = try reader.list(of: Host.self)
         objects = try reader.list(of: RecordedObject.self)
+        guard flags & 4 != 0 else { return }
+        let choices = try reader.list(of: Choice.self)
+        guard choices.count == hosts.count else { throw .badValue }
+        for (index, choice) in choices.enumerated() { hosts[index].apps = choice.apps }
+    }
+}
+
+/// The apps that were chosen on a host.
+private struct Choice: WireCodable {
+    var apps: [AppName]
+
+    init(_ apps: [AppName]) { self.apps = apps }
+
+    func encode(to writer: inout ByteWriter) {
+        writer.number(UInt64(apps.count))
+        for app in apps { writer.text(app.text) }
+    }
+
+    init(from reader: inout ByteReader) throws(WireError) {
+        apps = []
+        for _ in 0..<(try reader.count(limit: 1 << 16)) {
+            guard let app = AppName(try reader.text()) else { throw .badValue }
+            apps.append(app)
+        }
     }
 }
 

@@ -14,7 +14,8 @@ extension ClusterReader {
         let deployed = try deployed(cluster)
         guard !deployed.isEmpty else { throw .nothingToUndo }
         try filter.check(deployed.keys.sorted())
-        let targets = if let commit { try targets(in: commit, deployed, filter) } else { try targets(deployed, filter) }
+        var targets = if let commit { try targets(in: commit, deployed, filter) } else { try targets(deployed, filter) }
+        try chooseApps(&targets, deployed, filter)
         // Everything that the hosts run, except those that go back.
         let empty = try read(store.write(RecordedObject(kind: .tree, bytes: [])))
         var trees: [(host: Hostname, tree: ObjectID)] = []
@@ -31,6 +32,21 @@ extension ClusterReader {
         plan.orphans = []
         for index in plan.hosts.indices { try goBack(&plan.hosts[index], isUndo: commit == nil) }
         return (plan, root)
+    }
+
+    /// Has only the chosen apps go back, where only apps were chosen.
+    private func chooseApps(
+        _ targets: inout [Hostname: ObjectID?], _ deployed: [Hostname: ObjectID], _ filter: HostFilter
+    ) throws(ClusterError) {
+        var running: [Hostname: ObjectID?] = [:]
+        for (host, commit) in deployed where filter.isPartial(host) { running[host] = .some(try hostTreeID(of: host, in: commit)) }
+        try filter.checkApps(targets.keys.sorted()) { host throws(ClusterError) in
+            try appNames([targets[host] ?? nil, running[host] ?? nil])
+        }
+        for (host, now) in running {
+            guard let target = targets[host] else { continue }
+            targets[host] = try partialHost(host, of: now, with: target, filter).tree
+        }
     }
 
     private func goBack(_ plan: inout HostPlan, isUndo: Bool) throws(ClusterError) {
@@ -61,7 +77,11 @@ extension ClusterReader {
     private func targets(
         _ deployed: [Hostname: ObjectID], _ filter: HostFilter
     ) throws(ClusterError) -> [Hostname: ObjectID?] {
-        var known = try read(store.replaced(by: deployed))
+        var known = try read(
+            store.replaced(by: deployed) { host, before throws(StoreError) in
+                guard let running = deployed[host], filter.isPartial(host) else { return false }
+                return try store.hasSameApps(host, running, before, filter)
+            })
         if filter.isAll {
             let last = try read(store.lastDeploy(of: deployed))
             known = known.filter { deployed[$0.key] == last }
@@ -94,6 +114,17 @@ extension ClusterReader {
 }
 
 extension Store {
+    /// Whether two commits have the same for the chosen apps of a host.
+    fileprivate func hasSameApps(
+        _ host: Hostname, _ one: ObjectID, _ other: ObjectID, _ filter: HostFilter
+    ) throws(StoreError) -> Bool {
+        func apps(_ commit: ObjectID) throws(StoreError) -> Set<TreeEntry> {
+            guard let tree = try tree(of: host, in: commit) else { return [] }
+            return Set(try self.tree(tree).filter { $0.kind == .directory && filter.includes(app: $0.name, on: host) })
+        }
+        return try apps(one) == apps(other)
+    }
+
     /// The newest of this store's deploys whose commit a host still runs.
     fileprivate func lastDeploy(of deployed: [Hostname: ObjectID]) throws(StoreError) -> ObjectID? {
         var last: ObjectID?

@@ -64,15 +64,29 @@ extension Store {
     }
 
     /// The commits that this store's deploys of `deployed` replaced, by host; nil for none. Omits hosts whose commit
-    /// another store deployed.
-    func replaced(by deployed: [Hostname: ObjectID]) throws(StoreError) -> [Hostname: ObjectID?] {
+    /// another store deployed. Where `isSame` holds for the replaced commit, it is the one that this in turn replaced.
+    func replaced(
+        by deployed: [Hostname: ObjectID], isSame: (Hostname, ObjectID) throws(StoreError) -> Bool = { _, _ in false }
+    ) throws(StoreError) -> [Hostname: ObjectID?] {
+        var sought = deployed
         var result: [Hostname: ObjectID?] = [:]
+        var failure: StoreError?
         try readHistory { event in
-            if case .begun(let note) = event {
-                for host in note.hosts where deployed[host.host] == note.commit { result[host.host] = .some(host.before) }
+            guard case .begun(let note) = event else { return true }
+            do throws(StoreError) {
+                for host in note.hosts where sought[host.host] == note.commit && result[host.host] == nil {
+                    if let before = host.before, try isSame(host.host, before) {
+                        sought[host.host] = before
+                    } else {
+                        result[host.host] = .some(host.before)
+                    }
+                }
+            } catch {
+                failure = error
             }
-            return result.count < deployed.count
+            return failure == nil && result.count < deployed.count
         }
+        if let failure { throw failure }
         return result
     }
 }

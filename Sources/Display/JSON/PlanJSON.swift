@@ -26,6 +26,8 @@ private func json(_ plan: HostPlan) -> JSONValue {
             plan.also.sorted { $0.key < $1.key }.map { unit, others in
                 ["unit": .string(unit.text), "others": .list(others.map { .string($0.text) })]
             }),
+        "limited_to": plan.limit.map { .list($0.apps.map { .string($0.text) }) } ?? .null,
+        "left_out": .list((plan.limit?.leftOut ?? []).map { .string($0) }),
         "unjudged": .list(plan.unjudged.map { .string($0.text) }), "new_identity": JSONValue(plan.newIdentity?.json),
     ]
 }
@@ -41,7 +43,10 @@ extension HostPlan.Identity {
 }
 
 private func json(_ change: AppChange) -> JSONValue {
-    ["app": .string(change.app.text), "change": .string(change.word), "files": .list(change.files.map(json))]
+    [
+        "app": .string(change.app.text), "change": .string(change.word), "files": .list(change.files.map(json)),
+        "undone_in": JSONValue(change.undoneIn?.hex),
+    ]
 }
 
 extension AppChange {

@@ -52,7 +52,8 @@ package struct PlanText {
         for drift in plan.drift where plan.isOwnerless(drift) { text += "    \(style.changed("! " + drift.phrase))\n" }
         if plan.isRemoval, plan.changes.isEmpty { text += "    nothing is left to remove\n" }
         for change in plan.changes {
-            text += "    \(word(change.kind)) \(change.app.text)\n"
+            let again = change.undoneIn.map { " (again: \($0.short) is the undo of it)" } ?? ""
+            text += "    \(word(change.kind)) \(change.app.text)\(again)\n"
             for drift in change.drift { text += "        \(style.changed("! " + drift.phrase))\n" }
             // The drift above already lists the files.
             for file in change.kind == .repair ? [] : change.files { text += "        \(line(file))\n" }
@@ -63,6 +64,9 @@ package struct PlanText {
         }
         for (index, step) in plan.steps.enumerated() where plan.owner(ofStep: index) == nil {
             if let phrase = step.phrase { text += "    \(phrase)\n" }
+        }
+        if let leftOut = plan.limit?.leftOut, !leftOut.isEmpty {
+            text += "    left out by --limit: changes to \(leftOut.map(visible).joined(separator: ", "))\n"
         }
         for path in plan.unproven {
             text += "    the login proves nothing about \(visible(path.text)), which is read at a restart or boot\n"

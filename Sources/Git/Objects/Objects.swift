@@ -21,6 +21,11 @@ package struct TreeEntry: Hashable, Sendable {
     }
 }
 
+extension TreeEntry {
+    /// Git orders by these bytes, as if directories' names ended in a slash.
+    fileprivate var gitOrder: [UInt8] { Array((kind == .directory ? name + "/" : name).utf8) }
+}
+
 extension Store {
     /// The entries of a directory, in Git's order: by the bytes of their names, as if directories' names ended in
     /// `/`.
@@ -68,13 +73,19 @@ extension Store {
 
     /// The root tree of these hosts.
     package func writeRoot(_ hosts: [(host: Hostname, tree: ObjectID)]) throws(StoreError) -> ObjectID {
+        try writeTree(hosts.map { TreeEntry(name: $0.host.text, kind: .directory, id: $0.tree) })
+    }
+
+    /// A tree of files and directories.
+    package func writeTree(_ entries: [TreeEntry]) throws(StoreError) -> ObjectID {
         let writer = ObjectWriter(self)
-        var root = TreeBytes()
-        // Git's order, as if directories' names ended in a slash.
-        for (host, tree) in hosts.sorted(by: { "\($0.host.text)/" < "\($1.host.text)/" }) {
-            root.add(.directory, Array(host.text.utf8), tree)
+        var tree = TreeBytes()
+        for entry in entries.map({ (key: $0.gitOrder, $0) }).sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }).map(\.1) {
+            let kind: ScanRecord.Kind =
+                entry.kind == .directory ? .directory : entry.kind == .file(isExecutable: true) ? .executable : .file
+            tree.add(kind, Array(entry.name.utf8), entry.id)
         }
-        let id = try root.write(to: writer)
+        let id = try tree.write(to: writer)
         try writer.finish()
         return id
     }

@@ -38,6 +38,8 @@ package struct HostPlan: Hashable, Sendable {
     package var wanted: HostTree
     /// The contents that the host already has, as far as known.
     package var present: Set<ObjectID>
+    /// Set if only some apps were chosen; the host keeps the others as they are.
+    package var limit: Limit?
 
     /// Changes made on the host outside Deptool, which the steps revert.
     package var drift: [Drift]
@@ -119,6 +121,19 @@ package struct HostPlan: Hashable, Sendable {
     }
 }
 
+extension HostPlan {
+    /// The apps of a host that the operator chose.
+    package struct Limit: Hashable, Sendable {
+        /// Ordered. Not all of them need to change.
+        package var apps: [AppName]
+        /// The names of other apps that differ from what is deployed, and of `host.json` if that differs. Ordered, for
+        /// people: a directory may have a name that no app can have.
+        package var leftOut: [String]
+
+        package init(apps: [AppName], leftOut: [String]) { (self.apps, self.leftOut) = (apps, leftOut) }
+    }
+}
+
 /// The changes to one app.
 package struct AppChange: Hashable, Sendable {
     package enum Kind: Hashable, Sendable {
@@ -133,6 +148,8 @@ package struct AppChange: Hashable, Sendable {
     package var files: [FileChange]
     /// Changes made to the app on the host outside Deptool.
     package var drift: [Drift] = []
+    /// The commit of an undo that took this very change back.
+    package var undoneIn: ObjectID?
 
     static func between(_ old: [AppTree], _ new: [AppTree], _ drift: [Drift] = []) -> [AppChange] {
         let before = Dictionary(old.map { ($0.name, $0) }) { first, _ in first }

@@ -1,13 +1,13 @@
 import Model
 
 extension HostTree {
-    /// Checks the rules against the files: each has to match one that is there or was there, and a unit whose file is in
-    /// the tree has to be able to reload. `contents` reads a file.
+    /// Checks the rules of the chosen apps against the files: each has to match one that is there or was there, and a unit
+    /// whose file is in the tree has to be able to reload. `contents` reads a file.
     package func validateRules<Problem: Error>(
-        deployed: HostTree?, _ contents: (FileEntry) throws(Problem) -> [UInt8]?
+        of isChosen: (AppName) -> Bool = { _ in true }, deployed: HostTree?, _ contents: (FileEntry) throws(Problem) -> [UInt8]?
     ) throws(Problem) -> TreeError? {
         let known = apps + (deployed?.apps ?? [])
-        for app in apps {
+        for app in apps where isChosen(app.name) {
             func problem(_ problem: FormatError) -> TreeError {
                 TreeError(host: host, app: app.name, file: Manifest.fileName, .format(problem))
             }

@@ -119,12 +119,16 @@ extension HostTree {
     }
 
     /// Throws for trees that cannot be planned, and for obvious mistakes.
-    package func validate(_ origin: Origin = .configTree) throws(TreeError) {
+    package func validate(_ origin: Origin = .configTree) throws(TreeError) { try validate { _ in origin } }
+
+    /// The same, with an origin for each app.
+    package func validate(_ origin: (AppName) -> Origin) throws(TreeError) {
         var paths: [AbsolutePath: AppName] = [:]
         var units: [UnitName: AppName] = [:]
         let listed = listedBytes
         if listed > Self.maximumListed { throw TreeError(host: host, .tooManyFiles(apps.reduce(0) { $0 + $1.files.count }, bytes: listed)) }
         for app in apps {
+            let origin = origin(app.name)
             for link in app.manifest.symlinks { try validate(link.path, link.source, of: app) }
             for copy in app.manifest.copies {
                 try validate(copy.path, copy.source, of: app)

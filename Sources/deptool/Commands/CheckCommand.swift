@@ -32,7 +32,7 @@ struct CheckCommand: AsyncParsableCommand {
         try rendering.render(workspace)
         let root = try workspace.importTree()
         try await run.run {
-            PreparedPlan(
+            try PreparedPlan(
                 workspace: workspace, plan: try workspace.plan(root, limit.filter, safety: Safety(), hostKeys: ssh.hostKeys), root: root)
         }
     }

@@ -48,7 +48,7 @@ struct DeployCommand: AsyncParsableCommand {
         }
         let workspace = try cluster.workspace()
         try rendering.render(workspace)
-        try await run.run(nothing: repair ? nothingToRepair : nothingToDo) { try await plan(workspace) }
+        try await run.run(nothing: repair ? nothingToRepair : limit.nothingToDo) { try await plan(workspace) }
     }
 
     private func plan(_ workspace: Workspace) async throws -> PreparedPlan {
@@ -56,21 +56,24 @@ struct DeployCommand: AsyncParsableCommand {
         if repair { return try await repairPlan(workspace, root) }
         guard let removeHost else {
             let plan = try workspace.plan(root, limit.filter, safety: safety.safety, hostKeys: ssh.hostKeys)
-            return PreparedPlan(workspace: workspace, plan: plan, root: root)
+            return try PreparedPlan(workspace: workspace, plan: plan, root: root)
         }
         guard let host = Hostname(removeHost) else { throw CommandError("'\(visible(removeHost))' is no name for a host") }
         let plan = try workspace.removalPlan(host, root, safety: safety.safety)
-        return PreparedPlan(workspace: workspace, plan: plan, root: root)
+        return try PreparedPlan(workspace: workspace, plan: plan, root: root)
     }
 
     private func repairPlan(_ workspace: Workspace, _ root: ObjectID) async throws -> PreparedPlan {
+        guard !limit.filter.namesApps else {
+            throw CommandError("`--repair` repairs hosts, not single apps", "Name hosts with `--limit`.")
+        }
         // Find mistakes in the tree before querying any host.
         _ = try workspace.plan(root, limit.filter, safety: safety.safety, hostKeys: ssh.hostKeys)
         let found = try await workspace.drift(
             root, limit.filter, ssh, asks: !flags.output.json, skipsUnreachable: flags.skipUnreachable)
         var plan = try workspace.plan(root, limit.filter, safety: safety.safety, drift: found.drift)
         plan.hosts.removeAll { found.absent.contains($0.host) }
-        return PreparedPlan(workspace: workspace, plan: plan, root: root, contents: found.contents)
+        return try PreparedPlan(workspace: workspace, plan: plan, root: root, contents: found.contents)
     }
 }
 

@@ -38,12 +38,12 @@ struct DiffCommand: ParsableCommand {
     func run() throws {
         if let range = words.first.flatMap(CommitRange.init) { return try compare(range) }
         if let planned = try PreparedPlan(words.first, limit, Safety()) {
-            return try show(planned.plan.changedFiles, planned.workspace.store, orSay: nothingToDo(planned.workspace, planned.plan))
+            return try show(planned.plan.changedFiles, planned.workspace.store, orSay: limit.nothingToDo(planned.workspace, planned.plan))
         }
         let workspace = try Workspace(directory: words.first)
         try rendering.render(workspace)
         let plan = try workspace.plan(try workspace.importTree(), limit.filter)
-        try show(plan.changedFiles, workspace.store, orSay: nothingToDo(workspace, plan))
+        try show(plan.changedFiles, workspace.store, orSay: limit.nothingToDo(workspace, plan))
     }
 
     private func compare(_ range: CommitRange) throws {

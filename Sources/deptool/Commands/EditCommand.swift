@@ -45,7 +45,7 @@ struct EditCommand: AsyncParsableCommand {
             let changed = before.map { before in after.filter { now in !before.contains { $0 == now } }.map(\.host) } ?? [edited.host]
             let hosts = changed.isEmpty ? [edited.host] : changed
             let plan = try workspace.plan(root, HostFilter(hosts.map(\.text)), safety: safety.safety, hostKeys: ssh.hostKeys)
-            return PreparedPlan(workspace: workspace, plan: plan, root: root)
+            return try PreparedPlan(workspace: workspace, plan: plan, root: root)
         }
     }
 }

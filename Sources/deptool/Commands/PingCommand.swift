@@ -11,7 +11,7 @@ struct PingCommand: AsyncParsableCommand {
         discussion: "Ping goes over SSH, as a deploy does, so it works where ICMP is blocked. Example: `deptool ping --limit 'web*'`")
 
     @OptionGroup var cluster: ClusterArgument
-    @OptionGroup var limit: LimitOption
+    @OptionGroup var limit: HostLimitOption
     @OptionGroup var ssh: SSHOptions
     @OptionGroup var output: OutputOption
     @Option(name: .shortAndLong, help: "Number of round trips to each host.")

@@ -42,7 +42,7 @@ struct PlanCommand: ParsableCommand {
             try workspace.store.fileDiff(old: file.old?.id, new: file.new?.id, path: file.path)
         }
         switch format {
-        case .text: output.write(planJSON(plan, cluster: workspace.cluster), or: planText(workspace, plan, orSay: nothingToDo))
+        case .text: output.write(planJSON(plan, cluster: workspace.cluster), or: planText(workspace, plan, orSay: limit.nothingToDo))
         case .markdown:
             Terminal.write(try complaining { try PlanMarkdown(cluster: workspace.cluster, time: localTime).render(plan, diff: diff) })
         case .html: Terminal.write(try complaining { try PlanHTML(cluster: workspace.cluster, time: localTime).render(plan, diff: diff) })
@@ -54,7 +54,7 @@ struct PlanCommand: ParsableCommand {
         let workspace = try cluster.workspace()
         try rendering.render(workspace)
         let root = try workspace.importTree()
-        return PreparedPlan(
+        return try PreparedPlan(
             workspace: workspace,
             plan: try workspace.plan(root, limit.filter, safety: safety.safety, hostKeys: HostKeys(configuration: sshConfig)), root: root)
     }
@@ -67,9 +67,13 @@ func planText(_ workspace: Workspace, _ plan: Plan, orSay nothing: (Workspace, P
     return PlanText(style: Terminal.style).render(plan) + leftOut
 }
 
-/// The message when every host matches the config tree.
-func nothingToDo(_ workspace: Workspace, _ plan: Plan) -> String {
-    "Nothing to do: every host of cluster '\(workspace.cluster)' runs what the config tree says.\n"
+extension LimitOption {
+    /// The message when every host matches the config tree.
+    func nothingToDo(_ workspace: Workspace, _ plan: Plan) -> String {
+        limit.isEmpty
+            ? "Nothing to do: every host of cluster '\(workspace.cluster)' runs what the config tree says.\n"
+            : "Nothing to do: \(visible(limit.joined(separator: ","))) in cluster '\(workspace.cluster)' is what the config tree says.\n"
+    }
 }
 
 enum PlanFormat: String, CaseIterable, ExpressibleByArgument {

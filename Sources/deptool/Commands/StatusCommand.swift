@@ -16,7 +16,7 @@ struct StatusCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var cluster: ClusterArgument
-    @OptionGroup var limit: LimitOption
+    @OptionGroup var limit: HostLimitOption
     @OptionGroup var ssh: SSHOptions
     @OptionGroup var output: OutputOption
     @Flag(help: "Query the hosts for load, memory, disk and units.")

@@ -14,7 +14,7 @@ struct SyncCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var cluster: ClusterArgument
-    @OptionGroup var limit: LimitOption
+    @OptionGroup var limit: HostLimitOption
     @OptionGroup var ssh: SSHOptions
     @OptionGroup var output: OutputOption
     @Flag(help: "Query only hosts that a deploy would connect to.")

@@ -33,7 +33,7 @@ struct UndoCommand: AsyncParsableCommand {
                 let commit = try to.map { try workspace.store.commit(named: $0) }
                 let (plan, root) = try ClusterReader(workspace.store, safety: safety.safety).undoPlan(
                     to: commit, cluster: workspace.cluster, filter: limit.filter)
-                return PreparedPlan(workspace: workspace, plan: plan, root: root)
+                return try PreparedPlan(workspace: workspace, plan: plan, root: root)
             }
         }
     }

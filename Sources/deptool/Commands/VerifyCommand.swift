@@ -18,7 +18,7 @@ struct VerifyCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var cluster: ClusterArgument
-    @OptionGroup var limit: LimitOption
+    @OptionGroup var limit: HostLimitOption
     @OptionGroup var ssh: SSHOptions
     @OptionGroup var output: OutputOption
     @Flag(help: "Exit with status 2 if anything drifted.")

@@ -7,6 +7,11 @@ import Model
 /// Shell completions. Errors result in no completions.
 enum Complete {
     static let hosts = CompletionKind.custom { _, _, prefix in hosts(after: prefix) }
+    /// Lists of hosts and apps.
+    static let placeLists = CompletionKind.custom { _, _, prefix in
+        let list = prefix.lastIndex(of: ",").map { prefix[...$0] } ?? ""
+        return places(String(prefix.dropFirst(list.count))).map { list + $0 }
+    }
     static let commits = CompletionKind.custom { _, _, prefix in commitNames().filter { $0.hasPrefix(prefix) } }
 
     /// The arguments of `deptool diff`: clusters or two commits, then hosts or apps.

@@ -31,12 +31,27 @@ struct CommandError: Error, CustomStringConvertible {
         switch error {
         case .store(let error): self.init(error)
         case .tree(let problem): self.init(visible("\(problem.place): \(problem.phrase)"))
+        case .limited(let problem, let leftOut):
+            let choice = "`--limit` leaves the other apps of \(problem.host.text) as they are deployed."
+            let more = leftOut.map { visible("\(problem.host.text)/\($0)") }.joined(separator: ", ")
+            self.init(
+                visible("\(problem.place): \(problem.phrase)"),
+                leftOut.isEmpty ? choice : choice + " What depends on one another has to go together. Left out are changes to: \(more)")
         case .ssh(let host, let error): self.init("\(host.text): \(error.phrase)")
         case .unknownHosts(let names, let known):
             self.init(
                 "no host matches \(names.map { "'\(visible($0))'" }.joined(separator: ", "))",
                 (names.lazy.compactMap { near($0, among: known.map(\.text)) }.first.map { "Did you mean '\($0)'? " } ?? "")
-                    + "The hosts are: \(known.map(\.text).joined(separator: ", "))")
+                    + "The hosts are: \(known.map(\.text).joined(separator: ", "))"
+                    + (names.contains { $0.contains("/") } ? "\nThis command takes hosts, no apps of them." : ""))
+        case .unknownApps(let names, let known):
+            let meant = names.lazy.compactMap { name in
+                near(String(name.split(separator: "/").last ?? ""), among: known).map { "\(name.prefix { $0 != "/" })/\($0)" }
+            }.first
+            self.init(
+                "no app matches \(names.map { "'\(visible($0))'" }.joined(separator: ", "))",
+                (meant.map { "Did you mean '\(visible($0))'? " } ?? "")
+                    + (known.isEmpty ? "There are no apps." : "The apps there are: \(known.map(visible).joined(separator: ", "))"))
         case .nothingToUndo:
             self.init(
                 "this store has deployed nothing to the cluster that could be undone",

@@ -30,7 +30,7 @@ struct DeployRun {
     /// Plans with `plan`, and again whenever another operator has deployed meanwhile. Prints `nothing` if there is
     /// nothing to do.
     func run(
-        nothing: (Workspace, Plan) -> String = nothingToDo, _ plan: () async throws -> PreparedPlan
+        nothing: ((Workspace, Plan) -> String)? = nil, _ plan: () async throws -> PreparedPlan
     ) async throws {
         while true {
             var ready = try await plan()
@@ -40,7 +40,7 @@ struct DeployRun {
             let (plan, workspace) = (ready.plan, ready.workspace)
             output.write(
                 planJSON(plan, cluster: workspace.cluster),
-                or: planText(workspace, plan, orSay: nothing))
+                or: planText(workspace, plan, orSay: nothing ?? limit.nothingToDo))
             if plan.hosts.isEmpty || isPlanOnly { return }
             if !isJSON { Terminal.write("\n") }
             let results = try await carryOut(ready, program)

@@ -9,16 +9,18 @@ import Planning
 struct PreparedPlan {
     let workspace: Workspace
     var plan: Plan
+    /// The root tree of the commit.
     let root: ObjectID
     /// Whether to plan again if the hosts turn out to run something else.
     var canBeRemade = true
     /// Edited files of the hosts, to show the differences.
     var contents: [ObjectID: HostContent] = [:]
 
-    init(workspace: Workspace, plan: Plan, root: ObjectID, contents: [ObjectID: HostContent] = [:]) {
+    /// `root` is the tree that was planned.
+    init(workspace: Workspace, plan: Plan, root: ObjectID, contents: [ObjectID: HostContent] = [:]) throws {
         self.workspace = workspace
         self.plan = plan
-        self.root = root
+        self.root = try workspace.complaining { try ClusterReader(workspace.store).root(of: plan, in: root) }
         self.contents = contents
     }
 

@@ -1,0 +1,56 @@
+import Git
+import Model
+import Planning
+
+/// A host of which only some apps change: what it runs, with these apps in their new versions.
+struct PartialHost {
+    var tree: ObjectID
+    var limit: HostPlan.Limit
+
+    /// Whether the choice is the reason for a mistake in the tree, and what else could be chosen.
+    func explained(_ error: ClusterError, _ origin: HostTree.Origin, isWholeValid: Bool) -> ClusterError {
+        guard case .tree(let problem) = error, isWholeValid, origin == .history || !limit.leftOut.isEmpty else { return error }
+        return .limited(problem, leftOut: limit.leftOut)
+    }
+}
+
+extension ClusterReader {
+    /// The deployed tree `old` with those apps of `new` that the filter selects. A host on which nothing is deployed
+    /// yet also gets the new `host.json`.
+    func partialHost(
+        _ host: Hostname, of old: ObjectID?, with new: ObjectID?, _ filter: HostFilter
+    ) throws(ClusterError) -> PartialHost {
+        let before = try entries(old)
+        let after = try entries(new)
+        func isChosen(_ entry: TreeEntry) -> Bool { entry.kind == .directory && filter.includes(app: entry.name, on: host) }
+        let kept = (old == nil ? after.filter { $0.kind != .directory } : before).filter { !isChosen($0) }
+        let leftOut = Set(before).symmetricDifference(after).filter { !isChosen($0) && !(old == nil && kept.contains($0)) }
+        return PartialHost(
+            tree: try read(store.writeTree(kept + after.filter(isChosen))),
+            limit: HostPlan.Limit(
+                apps: Set((before + after).filter(isChosen).compactMap { AppName($0.name) }).sorted(),
+                leftOut: Set(leftOut.map(\.name)).sorted()))
+    }
+
+    /// The names of the apps in the trees of a host.
+    func appNames(_ trees: [ObjectID?]) throws(ClusterError) -> Set<String> {
+        var names: Set<String> = []
+        for tree in trees { names.formUnion(try entries(tree).filter { $0.kind == .directory }.map(\.name)) }
+        return names
+    }
+
+    private func entries(_ tree: ObjectID?) throws(ClusterError) -> [TreeEntry] {
+        guard let tree else { return [] }
+        return try read(store.tree(tree))
+    }
+
+    /// The root tree of a plan's commit: `root`, with the planned trees of hosts of which only some apps change.
+    package func root(of plan: Plan, in root: ObjectID) throws(ClusterError) -> ObjectID {
+        let partial = Dictionary(
+            plan.hosts.compactMap { host in host.limit.map { _ in (host.host, host.wanted.id) } }
+        ) { first, _ in first }
+        if partial.isEmpty { return root }
+        let hosts = try hosts(in: root)
+        return try read(store.writeRoot(hosts.map { ($0.host, partial[$0.host] ?? $0.tree) }))
+    }
+}
