@@ -85,7 +85,7 @@ import Testing
                         - tmpfiles/t.conf
                         stop and disable unit web.service
                         stop unit q.service
-                        unlink /etc/web
+                        unlink /etc/web (nothing takes its place)
                         remove sysusers u.conf
                         remove tmpfiles t.conf
                         remove quadlet q.container

@@ -16,6 +16,8 @@ package enum ClusterError: Error, Hashable, Sendable {
     /// Names that match no app of their hosts, and the apps of these.
     case unknownApps([String], known: [String])
     case noHosts
+    /// Neither units nor apps with units: of this host, or of any. `known` are those that there are.
+    case notRestartable([String], Hostname?, known: [String])
     /// A host to remove is still in the config tree.
     case hostInTree(Hostname)
     /// The store has no deployed state for the host.

@@ -11,7 +11,7 @@ package struct ClusterReader {
     private static let manifestLimit = 1 << 20
 
     let store: Store
-    private let safety: Safety
+    let safety: Safety
     /// For the check that hosts can open their secrets.
     private let hostKeys: HostKeys?
 
@@ -34,7 +34,7 @@ package struct ClusterReader {
     /// hosts that the filter excludes.
     package func plan(
         root: ObjectID, cluster: String, filter: HostFilter = .all, drift: [Hostname: [Drift]] = [:],
-        origin: HostTree.Origin = .configTree
+        origin: HostTree.Origin = .configTree, leavesFiles: Bool = false
     ) throws(ClusterError) -> Plan {
         let hosts = try hosts(in: root)
         let deployed = Dictionary(
@@ -56,13 +56,14 @@ package struct ClusterReader {
             let drift = drift[host] ?? []
             if old == part?.tree ?? tree, drift.isEmpty { continue }
             let known = try old.map { id throws(ClusterError) in try deployedTree(host, id) }
-            let wanted: HostTree
+            var wanted: HostTree
             do throws(ClusterError) {
                 wanted = try checkedTree(host, part?.tree ?? tree, known, part, origin)
             } catch {
                 let isWholeValid = origin == .history || (try? checkedTree(host, tree, known, nil, origin)) != nil
                 throw part?.explained(error, origin, isWholeValid: isWholeValid) ?? error
             }
+            if leavesFiles { wanted = try leavingFiles(known, wanted) }
             var plan = try HostPlan(base: deployed[host], deployed: known, wanted: wanted, safety: safety, drift: drift, contents: unitFile)
             plan?.limit = part?.limit
             if let plan { plans.append(plan) }
@@ -143,7 +144,7 @@ package struct ClusterReader {
     }
 
     /// A plan that empties a host that is no longer in the tree.
-    package func removalPlan(_ host: Hostname, root: ObjectID) throws(ClusterError) -> Plan {
+    package func removalPlan(_ host: Hostname, root: ObjectID, leavesFiles: Bool = false) throws(ClusterError) -> Plan {
         guard try !hosts(in: root).contains(where: { $0.host == host }) else { throw .hostInTree(host) }
         let base = try read(store.deployedCommit(host))
         guard let base else { throw .notDeployed(host) }
@@ -151,8 +152,10 @@ package struct ClusterReader {
         let empty = try read(store.write(RecordedObject(kind: .tree, bytes: [])))
         let known = try old.map { id throws(ClusterError) in try deployedTree(host, id) }
         // The name check uses the options that the host was deployed with.
-        let wanted = HostTree(host: host, id: empty, options: known?.options ?? HostOptions(), apps: [])
-        let plan = try HostPlan(base: base, deployed: known, wanted: wanted, safety: safety, isRemoval: true, contents: unitFile)
+        var wanted = HostTree(host: host, id: empty, options: known?.options ?? HostOptions(), apps: [])
+        if leavesFiles { wanted = try leavingFiles(known, wanted) }
+        let plan = try HostPlan(
+            base: base, deployed: known, wanted: wanted, safety: safety, isRemoval: wanted.apps.isEmpty, contents: unitFile)
         return Plan(hosts: plan.map { [$0] } ?? [])
     }
 

@@ -11,6 +11,8 @@ enum DeployMessage {
             switch kind {
             case .deploy: "Deploy to"
             case .repair: "Repair"
+            case .restart: "Restart on"
+            case .leave: "Leave files on"
             case .undo: "Undo on"
             }
         return "\(subject) \(hosts.count == 1 ? "1 host" : "\(hosts.count) hosts")\n\n\(trailer)\(cluster)\n"

@@ -44,13 +44,14 @@ extension ClusterReader {
         return try read(store.tree(tree))
     }
 
-    /// The root tree of a plan's commit: `root`, with the planned trees of hosts of which only some apps change.
+    /// The root tree of a plan's commit: `root`, with the planned trees of hosts that get another one than it has.
     package func root(of plan: Plan, in root: ObjectID) throws(ClusterError) -> ObjectID {
-        let partial = Dictionary(
-            plan.hosts.compactMap { host in host.limit.map { _ in (host.host, host.wanted.id) } }
-        ) { first, _ in first }
-        if partial.isEmpty { return root }
+        let planned = Dictionary(plan.hosts.map { ($0.host, $0.wanted) }) { first, _ in first }
         let hosts = try hosts(in: root)
-        return try read(store.writeRoot(hosts.map { ($0.host, partial[$0.host] ?? $0.tree) }))
+        let known = Set(hosts.map(\.host))
+        // A host that is emptied is in no tree.
+        let more = plan.hosts.filter { !known.contains($0.host) && !$0.wanted.apps.isEmpty }.map { ($0.host, $0.wanted.id) }
+        if more.isEmpty, hosts.allSatisfy({ planned[$0.host] == nil || planned[$0.host]?.id == $0.tree }) { return root }
+        return try read(store.writeRoot(hosts.map { ($0.host, planned[$0.host]?.id ?? $0.tree) } + more))
     }
 }

@@ -16,7 +16,18 @@ extension ClusterReader {
         try filter.check(deployed.keys.sorted())
         var targets = if let commit { try targets(in: commit, deployed, filter) } else { try targets(deployed, filter) }
         try chooseApps(&targets, deployed, filter)
-        // Everything that the hosts run, except those that go back.
+        let root = try runningRoot(deployed, except: targets)
+        var plan = try plan(root: root, cluster: cluster, filter: filter, origin: .history)
+        // Emptied hosts are in no tree, which is expected here.
+        plan.orphans = []
+        for index in plan.hosts.indices { try goBack(&plan.hosts[index], isUndo: commit == nil) }
+        return (plan, root)
+    }
+
+    /// The root tree of everything that the hosts run, except those that get another tree, or none.
+    func runningRoot(
+        _ deployed: [Hostname: ObjectID], except targets: [Hostname: ObjectID?] = [:]
+    ) throws(ClusterError) -> ObjectID {
         let empty = try read(store.write(RecordedObject(kind: .tree, bytes: [])))
         var trees: [(host: Hostname, tree: ObjectID)] = []
         for (host, running) in deployed {
@@ -26,12 +37,7 @@ extension ClusterReader {
                 trees.append((host, tree))
             }
         }
-        let root = try read(store.writeRoot(trees))
-        var plan = try plan(root: root, cluster: cluster, filter: filter, origin: .history)
-        // Emptied hosts are in no tree, which is expected here.
-        plan.orphans = []
-        for index in plan.hosts.indices { try goBack(&plan.hosts[index], isUndo: commit == nil) }
-        return (plan, root)
+        return try read(store.writeRoot(trees))
     }
 
     /// Has only the chosen apps go back, where only apps were chosen.
@@ -77,21 +83,18 @@ extension ClusterReader {
     private func targets(
         _ deployed: [Hostname: ObjectID], _ filter: HostFilter
     ) throws(ClusterError) -> [Hostname: ObjectID?] {
-        var known = try read(
+        let replaced = try read(
             store.replaced(by: deployed) { host, before throws(StoreError) in
                 guard let running = deployed[host], filter.isPartial(host) else { return false }
                 return try store.hasSameApps(host, running, before, filter)
             })
-        if filter.isAll {
-            let last = try read(store.lastDeploy(of: deployed))
-            known = known.filter { deployed[$0.key] == last }
-            if known.isEmpty { throw .nothingToUndo }
-        }
+        let known = filter.isAll ? replaced.deploys.filter { $0.value.commit == replaced.newest } : replaced.deploys
+        if filter.isAll, known.isEmpty { throw .nothingToUndo }
         let unknown = filter.isAll ? [] : deployed.keys.filter { filter.includes($0) && known[$0] == nil }
         guard unknown.isEmpty else { throw .unknownBefore(unknown.sorted()) }
         var targets: [Hostname: ObjectID?] = [:]
-        for (host, before) in known where filter.includes(host) {
-            targets[host] = .some(try before.map { commit throws(ClusterError) in try hostTreeID(of: host, in: commit) } ?? nil)
+        for (host, deploy) in known where filter.includes(host) {
+            targets[host] = .some(try deploy.before.map { commit throws(ClusterError) in try hostTreeID(of: host, in: commit) } ?? nil)
         }
         return targets
     }
@@ -123,15 +126,5 @@ extension Store {
             return Set(try self.tree(tree).filter { $0.kind == .directory && filter.includes(app: $0.name, on: host) })
         }
         return try apps(one) == apps(other)
-    }
-
-    /// The newest of this store's deploys whose commit a host still runs.
-    fileprivate func lastDeploy(of deployed: [Hostname: ObjectID]) throws(StoreError) -> ObjectID? {
-        var last: ObjectID?
-        try readHistory { event in
-            if case .begun(let note) = event, note.hosts.contains(where: { deployed[$0.host] == note.commit }) { last = note.commit }
-            return last == nil
-        }
-        return last
     }
 }

@@ -18,7 +18,7 @@ extension ClusterReader {
                 guard case .begun(let note) = event else { return true }
                 for host in note.hosts {
                     guard let one = sought[host.host], one.commit == note.commit else { continue }
-                    let changed = one.apps.intersection(host.apps.map(\.name))
+                    let changed = one.apps.intersection(host.apps.filter { $0.change != .restarted }.map(\.name))
                     if note.kind == .undo { undone += changed.map { (one.index, $0, note.commit, host.before) } }
                     sought[host.host] = host.before.map { ($0, one.apps.subtracting(changed), one.index) }
                     if sought[host.host]?.apps.isEmpty == true { sought[host.host] = nil }

@@ -63,32 +63,45 @@ extension Store {
         return events
     }
 
-    /// The commits that this store's deploys of `deployed` replaced, by host; nil for none. Omits hosts whose commit
-    /// another store deployed. Where `isSame` holds for the replaced commit, it is the one that this in turn replaced.
+    /// The deploys of this store that made `deployed` what it is, and the commits that they replaced, by host; nil for none.
+    /// Passes over what changes nothing for the host, and over deploys for which `isSame` holds of the replaced commit. Omits hosts whose commit another
+    /// store deployed.
     func replaced(
         by deployed: [Hostname: ObjectID], isSame: (Hostname, ObjectID) throws(StoreError) -> Bool = { _, _ in false }
-    ) throws(StoreError) -> [Hostname: ObjectID?] {
+    ) throws(StoreError) -> Replaced {
         var sought = deployed
-        var result: [Hostname: ObjectID?] = [:]
+        var result = Replaced()
         var failure: StoreError?
         try readHistory { event in
             guard case .begun(let note) = event else { return true }
             do throws(StoreError) {
-                for host in note.hosts where sought[host.host] == note.commit && result[host.host] == nil {
-                    if let before = host.before, try isSame(host.host, before) {
+                for host in note.hosts where sought[host.host] == note.commit && result.deploys[host.host] == nil {
+                    let isPassed = try host.before.map { before throws(StoreError) in
+                        if note.kind == .restart || note.kind == .leave { return true }
+                        return try isSame(host.host, before)
+                    }
+                    if let before = host.before, isPassed == true {
                         sought[host.host] = before
                     } else {
-                        result[host.host] = .some(host.before)
+                        result.deploys[host.host] = (note.commit, host.before)
+                        result.newest = result.newest ?? note.commit
                     }
                 }
             } catch {
                 failure = error
             }
-            return failure == nil && result.count < deployed.count
+            return failure == nil && result.deploys.count < deployed.count
         }
         if let failure { throw failure }
         return result
     }
+}
+
+/// Deploys, and what they replaced.
+struct Replaced {
+    var deploys: [Hostname: (commit: ObjectID, before: ObjectID?)] = [:]
+    /// The last of the deploys.
+    var newest: ObjectID?
 }
 
 extension HostNote {
@@ -100,6 +113,7 @@ extension HostNote {
                 case .add: App(.added, change.app)
                 case .update, .repair: App(.updated, change.app)
                 case .remove: App(.removed, change.app)
+                case .restart: App(.restarted, change.app)
                 }
             })
     }

@@ -41,6 +41,7 @@ extension HostNote.App.Change {
         case .added: "add"
         case .updated: "update"
         case .removed: "remove"
+        case .restarted: "restart"
         }
     }
 }

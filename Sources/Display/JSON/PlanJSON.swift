@@ -56,6 +56,7 @@ extension AppChange {
         case .update: "update"
         case .remove: "remove"
         case .repair: "repair"
+        case .restart: "restart"
         }
     }
 }
@@ -105,8 +106,9 @@ func stepJSON(_ step: Step) -> JSONValue {
     case .restart(let unit, let because, let limit), .restartIfUp(let unit, let because, let limit),
         .reload(let unit, let because, _, let limit):
         members += [
-            ("unit", .string(unit.text)), ("limit_ms", milliseconds(limit)), ("because", .string(because.path.text)),
-            ("others", JSONValue(because.others)),
+            ("unit", .string(unit.text)), ("limit_ms", milliseconds(limit)),
+            ("because", because.isAsked ? .null : .string(because.path.text)),
+            ("others", JSONValue(because.isAsked ? 0 : because.others)),
         ]
         if case .reload(_, _, let ifDown, _) = step.action { members.append(("if_down", ifDown == .start ? "start" : "leave")) }
     case .validate(let arguments, let limit):

@@ -86,5 +86,5 @@ package struct LogText {
 }
 
 extension HostNote.App {
-    fileprivate var text: String { "\(change.rawValue) \(name.text)" }
+    fileprivate var text: String { "\(change == .restarted ? "restart" : String(change.rawValue)) \(name.text)" }
 }

@@ -53,10 +53,10 @@ package struct PlanText {
         if plan.isRemoval, plan.changes.isEmpty { text += "    nothing is left to remove\n" }
         for change in plan.changes {
             let again = change.undoneIn.map { " (again: \($0.short) is the undo of it)" } ?? ""
-            text += "    \(word(change.kind)) \(change.app.text)\(again)\n"
+            text += "    \(heading(change))\(again)\n"
             for drift in change.drift { text += "        \(style.changed("! " + drift.phrase))\n" }
             // The drift above already lists the files.
-            for file in change.kind == .repair ? [] : change.files { text += "        \(line(file))\n" }
+            for file in change.kind == .repair || change.isOfLeftFiles ? [] : change.files { text += "        \(line(file))\n" }
             for (index, step) in plan.steps.enumerated() where plan.owner(ofStep: index) == change.app {
                 let isHidden = hidesPrivate && plan.privateApps.contains(change.app)
                 if let phrase = isHidden ? step.publicPhrase ?? plan.phrase(step) : plan.phrase(step) { text += "        \(phrase)\n" }
@@ -74,12 +74,18 @@ package struct PlanText {
         return text
     }
 
+    private func heading(_ change: AppChange) -> String {
+        if change.isOfLeftFiles { return change.kind == .remove ? "forget the files left there" : "leave files" }
+        return "\(word(change.kind)) \(change.app.text)"
+    }
+
     private func word(_ kind: AppChange.Kind) -> String {
         switch kind {
         case .add: "add"
         case .update: "update"
         case .remove: "remove"
         case .repair: "repair"
+        case .restart: "restart"
         }
     }
 
@@ -107,6 +113,12 @@ extension HostPlan {
     fileprivate func phrase(_ step: Step) -> String? {
         var unit: UnitName?
         switch step.action {
+        case .checkout, .grant:
+            // Only a means to the files that it leaves.
+            if step.app?.text == LeftFiles.app { return nil }
+        case .unplace(let path) where path.managed != nil: break
+        case .unlink(let path), .unplace(let path):
+            if !isTaken(path) { return step.phrase.map { $0 + " (nothing takes its place)" } }
         case .enable(let enabled, _): unit = enabled
         case .disable(let disabled, _): unit = disabled
         default: break
@@ -117,6 +129,16 @@ extension HostPlan {
         case .enable(_, .refreshed): return "enable \(names) along with unit \(unit.text) (Also=)"
         case .enable: return (step.phrase ?? "") + " and, along with it, \(names) (Also=)"
         default: return (step.phrase ?? "") + ", and disable \(names) along with it (Also=)"
+        }
+    }
+
+    /// Whether a step makes something at the path, above it or below it.
+    private func isTaken(_ path: AbsolutePath) -> Bool {
+        steps.contains { step in
+            switch step.action {
+            case .link(let other, _), .place(let other, _, _, _): other == path || other.isInside(path) || path.isInside(other)
+            default: false
+            }
         }
     }
 
@@ -132,6 +154,10 @@ extension HostPlan {
         }
         return steps[..<index].last { $0.app != nil }?.app
     }
+}
+
+extension AppChange {
+    fileprivate var isOfLeftFiles: Bool { app.text == LeftFiles.app }
 }
 
 extension Step.Action {
@@ -228,7 +254,7 @@ extension Step {
 
 extension Step.Reason {
     var phrase: String {
-        visible(path.text) + (others == 0 ? " changed" : " and \(count(others, "other file")) changed")
+        isAsked ? "asked for" : visible(path.text) + (others == 0 ? " changed" : " and \(count(others, "other file")) changed")
     }
 }
 

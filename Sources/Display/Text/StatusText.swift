@@ -69,7 +69,7 @@ package struct StatusText {
         changes.map { change in
             switch change.kind {
             case .add: style.added("+ " + change.app.text)
-            case .update, .repair: style.changed("~ " + change.app.text)
+            case .update, .repair, .restart: style.changed("~ " + change.app.text)
             case .remove: style.removed("- " + change.app.text)
             }
         }

@@ -22,6 +22,10 @@ package struct HistoryEntry: Hashable, Sendable {
         case deploy, undo
         /// A deploy that restores files changed on the hosts.
         case repair
+        /// It restarted units, and changed nothing.
+        case restart
+        /// It forgot files that an earlier deploy left on the hosts.
+        case leave
     }
 
     /// Seconds since the epoch.
@@ -51,6 +55,8 @@ package struct HostNote: Hashable, Sendable {
             case added = "+"
             case updated = "~"
             case removed = "-"
+            /// Only its units restarted.
+            case restarted = "^"
         }
 
         package var change: Change
@@ -118,7 +124,7 @@ extension HistoryEvent {
         let kind = fields.next()
         guard let time = Int64(String(fields.next())), let commit = known(fields.next()) else { return nil }
         switch (String(kind), commit) {
-        case ("deploy", let commit?), ("undo", let commit?), ("repair", let commit?):
+        case ("deploy", let commit?), ("undo", let commit?), ("repair", let commit?), ("restart", let commit?), ("leave", let commit?):
             let (cluster, author, hosts) = (String(fields.next()), String(fields.next()), fields.next())
             guard fields.isComplete, let kind = HistoryEntry.Kind(rawValue: String(kind)) else { return nil }
             self = .begun(

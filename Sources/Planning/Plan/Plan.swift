@@ -78,13 +78,17 @@ package struct HostPlan: Hashable, Sendable {
     }
 
     /// Nil if there is nothing to do. The wanted tree must be valid, and the drift must belong to the deployed tree.
-    /// `contents` reads a file; where it returns nil, any change of a unit file counts.
+    /// `contents` reads a file; where it returns nil, any change of a unit file counts. `restarts` go with a wanted tree that is
+    /// the deployed one.
     package init?<Problem: Error>(
         base: ObjectID?, deployed: HostTree?, wanted: HostTree, safety: Safety = Safety(), isRemoval: Bool = false,
-        drift: [Drift] = [], contents: (FileEntry) throws(Problem) -> [UInt8]?
+        drift: [Drift] = [], restarts: [AppName: [UnitName]] = [:], contents: (FileEntry) throws(Problem) -> [UInt8]?
     ) throws(Problem) {
         let old = deployed?.apps ?? []
         changes = AppChange.between(old, wanted.apps, drift)
+        for (app, units) in restarts.sorted(by: { $0.key < $1.key }) {
+            changes.append(AppChange(app: app, kind: .restart, files: [], restarts: units))
+        }
         privateApps = Set((old + wanted.apps).filter { $0.manifest.readers != .everybody || !$0.isManifestKnown }.map(\.name))
         self.drift = drift
         self.isRemoval = isRemoval
@@ -140,6 +144,8 @@ package struct AppChange: Hashable, Sendable {
         case add, update, remove
         /// Restores the app's deployed state.
         case repair
+        /// Only restarts units, since the operator asked for it.
+        case restart
     }
 
     package var app: AppName
@@ -150,6 +156,8 @@ package struct AppChange: Hashable, Sendable {
     package var drift: [Drift] = []
     /// The commit of an undo that took this very change back.
     package var undoneIn: ObjectID?
+    /// The units to restart without a change.
+    package var restarts: [UnitName] = []
 
     static func between(_ old: [AppTree], _ new: [AppTree], _ drift: [Drift] = []) -> [AppChange] {
         let before = Dictionary(old.map { ($0.name, $0) }) { first, _ in first }

@@ -7,7 +7,7 @@ extension AppChange {
     var hasNewVersion: Bool {
         switch kind {
         case .add, .update: true
-        case .remove: false
+        case .remove, .restart: false
         case .repair: drift.contains(where: \.concernsVersion)
         }
     }

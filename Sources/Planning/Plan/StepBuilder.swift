@@ -118,7 +118,9 @@ struct StepBuilder {
             default: break
             }
         }
-        let go = before.values.map(\.file).filter { after[$0.path] == nil && !links.contains($0.path) }.sorted { $0.path < $1.path }
+        // Files that are to stay belong to nothing once their app goes.
+        let go = before.values.map(\.file)
+            .filter { after[$0.path] == nil && !links.contains($0.path) && $0.app.text != LeftFiles.app }.sorted { $0.path < $1.path }
         var come: [Step] = []
         for (path, will) in after.sorted(by: { $0.key < $1.key }) {
             let was = before[path]
@@ -191,10 +193,27 @@ struct StepBuilder {
             case .restart: steps.addStart(Step(cause.app, .restartIfUp(unit, because: cause.reason, within: limit)), check)
             }
         }
+        addRestarts(to: &steps)
         // A proxy may have to be reloaded before an app answers.
         let late = probeSteps(steps.reload)
         let early = probeSteps(steps.start).filter { !late.contains($0) }
         return steps.enable + steps.start + steps.check + early + steps.reload + steps.reloadCheck + late
+    }
+
+    /// The restarts that the operator asked for. A unit that no app enables stays down if it is down.
+    private func addRestarts(to steps: inout UnitStepList) {
+        for change in changes {
+            guard let app = new.first(where: { $0.name == change.app }), let path = app.files.first?.path else { continue }
+            for unit in change.restarts {
+                let (reason, limit) = (Step.Reason.asked(path), app.manifest.timeout)
+                steps.addStart(
+                    Step(
+                        app.name,
+                        app.manifest.units.contains(unit)
+                            ? .restart(unit, because: reason, within: limit) : .restartIfUp(unit, because: reason, within: limit)),
+                    Step(app.name, .check(unit, settle: app.manifest.settle, within: limit)))
+            }
+        }
     }
 
     /// The steps of a unit that an app lists.
@@ -289,6 +308,17 @@ extension UnitName {
     func consistsOfFile(_ file: RelativePath) -> Bool { file.below("systemd").map(consists) ?? false }
 
     fileprivate var type: String { String(text[text.utf8.index(after: text.utf8.lastIndex(of: UInt8(ascii: ".")) ?? text.startIndex)...]) }
+}
+
+extension Step.Reason {
+    /// No change has as many files.
+    private static let asked = Int(Int32.max)
+
+    /// Whether the operator asked for it, and no file has changed.
+    package var isAsked: Bool { others == Self.asked }
+
+    /// The path only fills its place.
+    static func asked(_ path: RelativePath) -> Step.Reason { Step.Reason(path: path, others: asked) }
 }
 
 extension Step.Action {

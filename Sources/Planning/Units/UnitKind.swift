@@ -46,3 +46,8 @@ package enum UnitKind: Hashable, Sendable {
         }
     }
 }
+
+extension UnitName {
+    /// Whether systemd can start a unit of this name.
+    package var canRestart: Bool { UnitKind(unstartable: text) == nil && !text.contains("*") }
+}

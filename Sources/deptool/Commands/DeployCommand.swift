@@ -29,17 +29,33 @@ struct DeployCommand: AsyncParsableCommand {
     @Flag(help: "Also find drift on the hosts, as `deptool verify` does, and restore it.")
     var repair = false
     @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("Only restart this unit, or the units of this app, and deploy no change.", valueName: "unit|app"),
+        completion: Complete.units)
+    var restart: [String] = []
+    @Flag(help: "Where links and copies go, leave files with the same content on the host.")
+    var leaveFiles = false
+    @Option(
         help: ArgumentHelp("Remove everything from this host, which is no longer in the config tree.", valueName: "name"),
         completion: Complete.hosts)
     var removeHost: String?
 
     func validate() throws {
         guard !repair || removeHost == nil else { throw ValidationError("'--repair' does not go with '--remove-host'.") }
+        guard !leaveFiles || !repair && restart.isEmpty else {
+            throw ValidationError("'--leave-files' goes neither with '--repair' nor with '--restart'.")
+        }
+        guard restart.isEmpty || !repair && removeHost == nil else {
+            throw ValidationError("'--restart' goes neither with '--repair' nor with '--remove-host'.")
+        }
     }
 
     func run() async throws {
-        let run = DeployRun(ssh, limit, flags, forgets: removeHost != nil, isPlanOnly: planOnly)
+        let run = DeployRun(
+            ssh, limit, flags, kind: restart.isEmpty ? .deploy : .restart, forgets: removeHost != nil && !leaveFiles, isPlanOnly: planOnly)
         if let ready = try PreparedPlan(cluster.dir, limit, safety.safety) {
+            guard !leaveFiles else { throw CommandError("`--leave-files` does not go with a plan file") }
+            guard restart.isEmpty else { throw CommandError("`--restart` does not go with a plan file") }
             guard removeHost == nil else { throw CommandError("`--remove-host` does not go with a plan file") }
             guard !repair else {
                 throw CommandError("`--repair` does not go with a plan file", "What is repaired is found out when it is.")
@@ -47,7 +63,9 @@ struct DeployCommand: AsyncParsableCommand {
             return try await run.run { ready }
         }
         let workspace = try cluster.workspace()
+        if !restart.isEmpty { return try await run.run { try restartPlan(workspace) } }
         try rendering.render(workspace)
+        if leaveFiles { return try await leaveFiles(workspace, run) }
         try await run.run(nothing: repair ? nothingToRepair : limit.nothingToDo) { try await plan(workspace) }
     }
 
@@ -55,12 +73,53 @@ struct DeployCommand: AsyncParsableCommand {
         let root = try workspace.importTree()
         if repair { return try await repairPlan(workspace, root) }
         guard let removeHost else {
-            let plan = try workspace.plan(root, limit.filter, safety: safety.safety, hostKeys: ssh.hostKeys)
+            let plan = try workspace.plan(
+                root, limit.filter, safety: safety.safety, hostKeys: ssh.hostKeys, leavesFiles: leaveFiles)
             return try PreparedPlan(workspace: workspace, plan: plan, root: root)
         }
         guard let host = Hostname(removeHost) else { throw CommandError("'\(visible(removeHost))' is no name for a host") }
-        let plan = try workspace.removalPlan(host, root, safety: safety.safety)
+        let plan = try workspace.removalPlan(host, root, safety: safety.safety, leavesFiles: leaveFiles)
         return try PreparedPlan(workspace: workspace, plan: plan, root: root)
+    }
+
+    /// Deploys with an app that places the files, then removes that app from the hosts: the files stay.
+    private func leaveFiles(_ workspace: Workspace, _ run: DeployRun) async throws {
+        var hosts: Set<Hostname> = []
+        do {
+            try await run.run(nothing: limit.nothingToDo) {
+                let ready = try await plan(workspace)
+                hosts = Set(ready.plan.hosts.map(\.host))
+                return ready
+            }
+            // Nothing to do, or only a plan.
+            return
+        } catch let code as ExitCode where code.isSuccess {
+        }
+        func forgettingPlan() throws -> PreparedPlan {
+            try workspace.complaining {
+                let (plan, root) = try ClusterReader(workspace.store).forgettingPlan(
+                    hosts, cluster: workspace.cluster, isRemoval: removeHost != nil)
+                return try PreparedPlan(workspace: workspace, plan: plan, root: root)
+            }
+        }
+        guard try !forgettingPlan().plan.hosts.isEmpty else { throw ExitCode(0) }
+        if !flags.output.json { Terminal.write("\nDeptool forgets the files that it left:\n\n") }
+        var forgetting = DeployRun(ssh, limit, flags, kind: .leave, forgets: removeHost != nil, isPlanOnly: false)
+        forgetting.asks = false
+        forgetting.confirmWith = nil
+        try await forgetting.run { try forgettingPlan() }
+    }
+
+    /// The config tree does not matter: the hosts keep what they have.
+    private func restartPlan(_ workspace: Workspace) throws -> PreparedPlan {
+        guard !limit.filter.namesApps else {
+            throw CommandError("`--restart` takes apps, `--limit` then takes hosts", "As in `deptool deploy --restart nginx --limit web1`.")
+        }
+        return try workspace.complaining {
+            let (plan, root) = try ClusterReader(workspace.store, safety: safety.safety).restartPlan(
+                restart, cluster: workspace.cluster, filter: limit.filter)
+            return try PreparedPlan(workspace: workspace, plan: plan, root: root)
+        }
     }
 
     private func repairPlan(_ workspace: Workspace, _ root: ObjectID) async throws -> PreparedPlan {

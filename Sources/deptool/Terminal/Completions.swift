@@ -12,6 +12,8 @@ enum Complete {
         let list = prefix.lastIndex(of: ",").map { prefix[...$0] } ?? ""
         return places(String(prefix.dropFirst(list.count))).map { list + $0 }
     }
+    /// Units and apps that run on hosts of the default cluster.
+    static let units = CompletionKind.custom { _, _, prefix in unitNames().filter { $0.hasPrefix(prefix) } }
     static let commits = CompletionKind.custom { _, _, prefix in commitNames().filter { $0.hasPrefix(prefix) } }
 
     /// The arguments of `deptool diff`: clusters or two commits, then hosts or apps.
@@ -50,6 +52,11 @@ enum Complete {
         guard let slash = prefix.firstIndex(of: "/"), let directory else { return hosts(after: prefix) }
         let host = prefix[..<slash]
         return directories("\(directory)/\(host)").map { "\(host)/\($0)" }.filter { $0.hasPrefix(prefix) }
+    }
+
+    private static func unitNames() -> [String] {
+        guard let store, let workspace = try? Workspace(directory: nil) else { return [] }
+        return (try? ClusterReader(store).restartable(cluster: workspace.cluster).sorted()) ?? []
     }
 
     private static func commitNames() -> [String] {

@@ -52,6 +52,15 @@ struct CommandError: Error, CustomStringConvertible {
                 "no app matches \(names.map { "'\(visible($0))'" }.joined(separator: ", "))",
                 (meant.map { "Did you mean '\(visible($0))'? " } ?? "")
                     + (known.isEmpty ? "There are no apps." : "The apps there are: \(known.map(visible).joined(separator: ", "))"))
+        case .notRestartable(let names, let host, let known):
+            let list = names.map { "'\(visible($0))'" }.joined(separator: ", ")
+            let meant = names.lazy.compactMap { near($0, among: known) }.first
+            self.init(
+                "no unit or app \(list) is deployed\(host.map { " on \($0.text)" } ?? "")",
+                known.isEmpty
+                    ? "Nothing that is deployed there has units."
+                    : (meant.map { "Did you mean '\(visible($0))'? " } ?? "")
+                        + "You can restart: \(known.map(visible).joined(separator: ", "))")
         case .nothingToUndo:
             self.init(
                 "this store has deployed nothing to the cluster that could be undone",

@@ -133,12 +133,12 @@ struct Workspace {
     }
 
     /// A plan that empties a host that is in no tree any more.
-    func removalPlan(_ host: Hostname, _ root: ObjectID, safety: Safety) throws -> Plan {
+    func removalPlan(_ host: Hostname, _ root: ObjectID, safety: Safety, leavesFiles: Bool) throws -> Plan {
         try complaining {
             if let other = Self.cluster(of: host, among: try otherClusters()) {
                 throw CommandError(.hostInTree(host), directory: other)
             }
-            return try ClusterReader(store, safety: safety).removalPlan(host, root: root)
+            return try ClusterReader(store, safety: safety).removalPlan(host, root: root, leavesFiles: leavesFiles)
         }
     }
 
@@ -146,12 +146,12 @@ struct Workspace {
     /// With keys of hosts, every host must be able to open its new secrets.
     func plan(
         _ root: ObjectID, _ filter: HostFilter = .all, safety: Safety = Safety(), drift: [Hostname: [Drift]] = [:],
-        hostKeys: HostKeys? = nil
+        hostKeys: HostKeys? = nil, leavesFiles: Bool = false
     ) throws -> Plan {
         try complaining {
             let reader = ClusterReader(store, safety: safety, hostKeys: hostKeys)
             try checkHosts(reader, root)
-            let plan = try reader.plan(root: root, cluster: cluster, filter: filter, drift: drift)
+            let plan = try reader.plan(root: root, cluster: cluster, filter: filter, drift: drift, leavesFiles: leavesFiles)
             try remember()
             return plan
         }

@@ -216,7 +216,7 @@ extension EndToEnd {
                     update caddy
                         ~ manifest.json
                         - tmpfiles.conf
-                        unlink /etc/tmpfiles.d/caddy.conf
+                        unlink /etc/tmpfiles.d/caddy.conf (nothing takes its place)
                         restart unit caddy.service (manifest.json and 1 other file changed)
 
                 """)

@@ -1,0 +1,97 @@
+import Git
+import Model
+import Planning
+
+extension ClusterReader {
+    /// The wanted tree, and in it an app that places files where links and copies go.
+    func leavingFiles(_ known: HostTree?, _ wanted: HostTree) throws(ClusterError) -> HostTree {
+        let left = LeftFiles(old: known?.apps ?? [], new: wanted.apps).files
+        if left.isEmpty { return wanted }
+        let manifest = try read(store.write(RecordedObject(kind: .blob, bytes: Array(Self.manifest(left).utf8))))
+        let files = left.map { file in
+            (
+                path: file.source.split(separator: "/")[...], kind: TreeEntry.Kind.file(isExecutable: file.content.isExecutable),
+                file.content.id
+            )
+        }
+        let app = try write([(path: [Substring(Manifest.fileName)][...], kind: .file(isExecutable: false), manifest)] + files)
+        let apps = try read(store.tree(wanted.id)).filter { $0.name != LeftFiles.app }
+        let id = try read(store.writeTree(apps + [TreeEntry(name: LeftFiles.app, kind: .directory, id: app)]))
+        var tree = try hostTree(wanted.host, id)
+        tree.options = wanted.options
+        do { try tree.validate(.history) } catch { throw .tree(error) }
+        return tree
+    }
+
+    /// A plan after which Deptool knows nothing of the files that it left on these hosts, and the root tree of everything that
+    /// runs then. With `isRemoval`, nothing else is left on them.
+    package func forgettingPlan(
+        _ hosts: Set<Hostname>, cluster: String, isRemoval: Bool
+    ) throws(ClusterError) -> (plan: Plan, root: ObjectID) {
+        let deployed = try deployed(cluster)
+        var plan = Plan(hosts: [])
+        var targets: [Hostname: ObjectID?] = [:]
+        for (host, commit) in deployed.sorted(by: { $0.key < $1.key }) where hosts.contains(host) {
+            guard let id = try hostTreeID(of: host, in: commit) else { continue }
+            let known = try hostTree(host, id)
+            guard known.apps.contains(where: \.isOfLeftFiles) else { continue }
+            let entries = try read(store.tree(id)).filter { $0.name != LeftFiles.app }
+            let rest = try read(store.writeTree(entries))
+            targets[host] = .some(isRemoval ? nil : rest)
+            var wanted = try hostTree(host, rest)
+            wanted.options = known.options
+            let host = try HostPlan(
+                base: commit, deployed: known, wanted: wanted, safety: Safety(guard: .never), isRemoval: isRemoval, contents: unitFile)
+            if let host { plan.hosts.append(host) }
+        }
+        return (plan, try runningRoot(deployed, except: targets))
+    }
+
+    /// A tree of files by their paths.
+    private func write(_ files: [(path: ArraySlice<Substring>, kind: TreeEntry.Kind, id: ObjectID)]) throws(ClusterError) -> ObjectID {
+        var entries: [TreeEntry] = []
+        for (name, files) in Dictionary(grouping: files, by: { $0.path.first ?? "" }) {
+            if let file = files.first, file.path.count == 1 {
+                entries.append(TreeEntry(name: String(name), kind: file.kind, id: file.id))
+            } else {
+                let inner = try write(files.map { ($0.path.dropFirst(), $0.kind, $0.id) })
+                entries.append(TreeEntry(name: String(name), kind: .directory, id: inner))
+            }
+        }
+        return try read(store.writeTree(entries))
+    }
+
+    private static func manifest(_ files: [LeftFiles.File]) -> String {
+        let copies = files.map { file in
+            let access = file.access
+            var members = [("source", file.source), ("mode", octal(access.mode))]
+            if let owner = access.owner { members.append(("owner", owner.text)) }
+            if let group = access.group { members.append(("group", group.text)) }
+            return "\(quoted(file.path.text)): {" + members.map { "\(quoted($0)): \(quoted($1))" }.joined(separator: ", ") + "}"
+        }
+        // The version is only in the way: the copies have modes of their own.
+        return "{\"private\": true, \"copies\": {\n" + copies.joined(separator: ",\n") + "\n}}\n"
+    }
+
+    private static func octal(_ mode: UInt32) -> String {
+        let digits = String(mode, radix: 8)
+        return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+    }
+
+    /// A JSON string.
+    private static func quoted(_ text: String) -> String {
+        let escaped = text.unicodeScalars.map { scalar -> String in
+            switch scalar {
+            case "\"", "\\": "\\\(scalar)"
+            case _ where scalar.value < 0x20: "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+            default: String(scalar)
+            }
+        }
+        return "\"\(escaped.joined())\""
+    }
+}
+
+extension LeftFiles.File {
+    /// Where the app has the content. No directory with a meaning is called so.
+    fileprivate var source: String { "files" + path.text }
+}

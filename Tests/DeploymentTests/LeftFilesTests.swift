@@ -1,0 +1,117 @@
+import Foundation
+import Git
+import Model
+import Planning
+import TestSupport
+import Testing
+
+@testable import Deployment
+
+/// Plans that leave files where links and copies go.
+@Suite struct LeftFilesTests {
+    /// Apps with links, copies, directories and readers of all kinds.
+    private func randomApps(_ random: inout Seeded) -> [String: [String: String]] {
+        var apps: [String: [String: String]] = [:]
+        var free = ["/etc/x", "/etc/y \"q\"", "/etc/z\\n", "/opt/a/b", "/opt/a/c"]
+        for name in ["a", "b", "c"].shuffled(using: &random) where Int.random(in: 0..<3, using: &random) > 0 {
+            let own = free.filter { _ in Bool.random(using: &random) }
+            free.removeAll(where: own.contains)
+            let links = own.filter { _ in Bool.random(using: &random) }
+            func quoted(_ path: String) -> String { "\"" + path.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\"" }
+            let sources = ["conf", "conf/x", "conf/deep", "run"]
+            let symlinks = links.map { "\(quoted($0)): \"\(sources.randomElement(using: &random) ?? "")\"" }
+            let copies = own.filter { !links.contains($0) }.map {
+                "\(quoted($0)): {\"source\": \"conf/x\", \"mode\": \"\(Bool.random(using: &random) ? "0600" : "4755")\", \"owner\": \"daemon\"}"
+            }
+            let readers = ["", ", \"private\": true", ", \"private\": true, \"group\": \"www\""].randomElement(using: &random) ?? ""
+            apps[name] = [
+                "conf/x": "\(Int.random(in: 0...1, using: &random))", "conf/deep/y": "y", "run": "run",
+                "manifest.json":
+                    "{\"symlinks\": {\(symlinks.joined(separator: ", "))}, \"copies\": {\(copies.joined(separator: ", "))}\(readers)}",
+            ]
+        }
+        return apps
+    }
+
+    @Test func `whatever goes, its content stays, and is forgotten without being touched`() throws {
+        var random = Seeded()
+        var left = 0
+        for round in 0..<40 {
+            let note = Comment(rawValue: "seed \(random.seed), round \(round)")
+            let cluster = try Cluster()
+            let web1 = try hostname("web1")
+            func write(_ apps: [String: [String: String]]) throws {
+                try? cluster.remove("web1")
+                try FileManager.default.createDirectory(atPath: cluster.path + "/prod/web1", withIntermediateDirectories: true)
+                for (app, files) in apps { for (path, content) in files { try cluster.write("web1/\(app)/\(path)", content) } }
+            }
+            /// The content at each path outside of Deptool's directory, through links to files and directories.
+            func visible(_ apps: [AppTree]) -> [String: ObjectID] {
+                var contents: [String: ObjectID] = [:]
+                for app in apps {
+                    for link in app.links {
+                        for file in app.files {
+                            if file.path == link.source { contents[link.path.text] = file.id }
+                            if let inner = file.path.below(link.source.text) { contents[link.path.appending(inner).text] = file.id }
+                        }
+                    }
+                    for placed in app.placed { contents[placed.path.text] = app.file(placed.source)?.id }
+                }
+                return contents
+            }
+            try write(randomApps(&random))
+            guard let first = try cluster.plan().hosts.first else { continue }
+            try cluster.carryOut(cluster.plan(), 1)
+            try write(randomApps(&random))
+            let reader = ClusterReader(cluster.store, safety: Safety(guard: .never))
+            let plan = try reader.plan(root: cluster.root(), cluster: "prod", filter: .all, leavesFiles: true)
+            guard let host = plan.hosts.first else { continue }
+            let commit = try cluster.carryOut(plan, 2)
+            let wanted = host.wanted.apps.filter { !$0.isOfLeftFiles }
+            #expect(
+                wanted.map(\.name.text)
+                    == (try reader.hostTree(web1, try #require(try reader.hosts(in: cluster.root()).first).tree)).apps.map(\.name.text),
+                note)
+            // What was there is there, unless something of the new tree takes its place.
+            let (before, after, own) = (visible(first.wanted.apps), visible(host.wanted.apps), visible(wanted))
+            let taken = wanted.flatMap { $0.links.map(\.path) + $0.placed.map(\.path) }.map(\.text)
+            for (path, content) in before
+            where own[path] == nil && !taken.contains(where: { path.hasPrefix($0 + "/") || $0.hasPrefix(path + "/") }) {
+                #expect(after[path] == content, note)
+                left += 1
+            }
+            #expect(after.filter { own[$0.key] == nil }.allSatisfy { before[$0.key] == $0.value }, note)
+            // Then nothing but the app goes.
+            let (forgetting, root) = try reader.forgettingPlan([web1], cluster: "prod", isRemoval: false)
+            #expect(forgetting.hosts.isEmpty == !host.wanted.apps.contains(where: \.isOfLeftFiles), note)
+            if let forgets = forgetting.hosts.first {
+                #expect(forgets.steps.map(\.action) == [.remove], note)
+                #expect(forgets.base == commit, note)
+                // Without it, the next deploy does the same.
+                #expect(try cluster.plan().hosts.map(\.steps) == [forgets.steps], note)
+                try cluster.carryOut(forgetting, 3, .leave, root: root)
+            }
+            #expect(try cluster.plan().hosts == [], note)
+            let (back, _) = try reader.undoPlan(to: nil, cluster: "prod", filter: .all)
+            #expect(back.hosts.map(\.wanted.id) == [first.wanted.id], note)
+        }
+        #expect(left > 20, "seed \(random.seed)")
+    }
+
+    @Test func `a removed host is first left with its files, then emptied`() throws {
+        let cluster = try Cluster()
+        let web1 = try hostname("web1")
+        try cluster.write("web1/app/conf", "x")
+        try cluster.write("web1/host.json", #"{"hostname": "other"}"#)
+        try cluster.write("web1/app/manifest.json", manifest(links: ["/etc/app.conf": "conf"]))
+        try cluster.carryOut(cluster.plan(), 1)
+        try cluster.remove("web1")
+        let reader = ClusterReader(cluster.store, safety: Safety(guard: .never))
+        let plan = try reader.removalPlan(web1, root: cluster.root(), leavesFiles: true)
+        #expect(!plan.hosts[0].isRemoval && plan.hosts[0].wanted.options.hostname == "other")
+        let commit = try cluster.carryOut(plan, 2)
+        #expect(try cluster.store.tree(of: web1, in: commit) == plan.hosts[0].wanted.id)
+        let (forgetting, _) = try reader.forgettingPlan([web1], cluster: "prod", isRemoval: true)
+        #expect(forgetting.hosts[0].isRemoval && forgetting.hosts[0].steps.map(\.action) == [.remove])
+    }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Restarts without a change.
+    @Suite final class RestartTests {
+        let site: Site
+        let cluster: Cluster
+
+        init() throws {
+            site = try Site()
+            cluster = try Cluster(site)
+        }
+
+        @Test func `units restart with a plan, and nothing else changes`() throws {
+            let host = try site.boot()
+            for app in ["blog", "nginx"] {
+                try cluster.write("web1/\(app)/conf", "one\n")
+                try cluster.addService(app, on: "web1")
+            }
+            try cluster.write("web1/nginx/systemd/job.service", "[Service]\nType=oneshot\nExecStart=/bin/touch /run/job-ran\n")
+            try cluster.deploy().require(0)
+            try cluster.write("web1/nginx/conf", "two\n")
+            let status = try cluster.deptool("status").text
+            func invocation(_ unit: String) throws -> String { try host.run("systemctl show -P InvocationID \(unit).service") }
+            let before = (nginx: try invocation("nginx"), blog: try invocation("blog"))
+            let files = try host.run("find /var/lib/deptool/apps /etc/systemd -printf '%p %i %l\\n' | sort")
+            let plan = "web1\n    restart nginx\n        restart unit nginx.service (asked for)\n"
+            #expect(try cluster.deploy("--restart", "nginx.service", "--plan-only").require(0).text == plan)
+            let deploy = try cluster.deploy("--restart", "nginx").require(0)
+            #expect(deploy.text.hasPrefix(plan) && deploy.text.contains("  web1: done\n"), "\(deploy)")
+            #expect(try invocation("nginx") != before.nginx)
+            #expect(try invocation("blog") == before.blog)
+            #expect(try host.run("find /var/lib/deptool/apps /etc/systemd -printf '%p %i %l\\n' | sort") == files)
+            #expect(try cluster.deptool("status").text.contains("undeployed changes: ~ nginx\n"), "\(status)")
+            #expect(try cluster.deptool("log").text.contains("restart prod\n    web1  restart nginx: done\n"))
+            // A unit that nothing enables stays down.
+            try cluster.deploy("--restart", "job.service").require(0)
+            _ = try host.run("test ! -e /run/job-ran")
+            // One that is down comes up.
+            try host.run("systemctl stop nginx.service")
+            try cluster.deploy("--restart", "nginx.service").require(0)
+            #expect(try host.run("systemctl is-active nginx.service") == "active\n")
+            let schema = try Schema()
+            let json = try cluster.deploy("--restart", "nginx", "--json").require(0)
+            let objects = try schema.objects(json.text)
+            let steps = ((objects.first?["hosts"] as? [[String: Any]])?.first?["steps"] as? [[String: Any]]) ?? []
+            #expect(steps.first?["step"] as? String == "restart" && steps.first?["because"] is NSNull, "\(json)")
+            #expect(try !schema.objects(cluster.deptool("log", "--json").text).isEmpty)
+            try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).require(0)
+        }
+
+        @Test func `a unit that does not come up again is rolled back, and the message says why`() throws {
+            let host = try site.boot()
+            try cluster.addService("app", on: "web1", before: "/bin/test ! -e /run/broken")
+            try cluster.deploy().require(0)
+            try host.run("touch /run/broken")
+            let failed = try cluster.deploy("--restart", "app")
+            #expect(failed.code == 3 || failed.code == 4, "\(failed)")
+            #expect(failed.text.contains("app.service"), "\(failed)")
+            try host.run("rm /run/broken")
+            try cluster.deploy("--restart", "app").require(0)
+            #expect(try host.run("systemctl is-active app.service") == "active\n")
+        }
+
+        @Test func `wrong names list what there is, and change nothing`() throws {
+            _ = try site.boot()
+            try cluster.addService("app", on: "web1")
+            let none = try cluster.deploy("--restart", "app").require(1)
+            #expect(none.errors == "Error: no unit or app 'app' is deployed\nNothing that is deployed there has units.\n", "\(none)")
+            try cluster.deploy().require(0)
+            let typo = try cluster.deploy("--restart", "ap.service").require(1)
+            #expect(
+                typo.errors
+                    == "Error: no unit or app 'ap.service' is deployed\nDid you mean 'app.service'? You can restart: app, app.service\n",
+                "\(typo)")
+            let limited = try cluster.deploy("--restart", "app", "--limit", "web1/app").require(1)
+            #expect(limited.errors.hasPrefix("Error: `--restart` takes apps, `--limit` then takes hosts\n"), "\(limited)")
+            try cluster.deptool("plan", "--out", "some.plan").require(0)
+            let file = try cluster.deploy("some.plan", "--restart", "app").require(1)
+            #expect(file.errors == "Error: `--restart` does not go with a plan file\n", "\(file)")
+        }
+    }
+}
