@@ -55,7 +55,7 @@ import Testing
                             if let inner = file.path.below(link.source.text) { contents[link.path.appending(inner).text] = file.id }
                         }
                     }
-                    for placed in app.placed { contents[placed.path.text] = app.file(placed.source)?.id }
+                    for placed in app.placed { contents[placed.path.text] = app.files.first { $0.path == placed.source }?.id }
                 }
                 return contents
             }
@@ -76,7 +76,7 @@ import Testing
             let (before, after, own) = (visible(first.wanted.apps), visible(host.wanted.apps), visible(wanted))
             let taken = wanted.flatMap { $0.links.map(\.path) + $0.placed.map(\.path) }.map(\.text)
             for (path, content) in before
-            where own[path] == nil && !taken.contains(where: { path.hasPrefix($0 + "/") || $0.hasPrefix(path + "/") }) {
+            where own[path] == nil && !taken.contains(where: { path == $0 || path.hasPrefix($0 + "/") || $0.hasPrefix(path + "/") }) {
                 #expect(after[path] == content, note)
                 left += 1
             }
