@@ -201,7 +201,43 @@ import Testing
         #expect(problem() == "web2/nginx/manifest.json: larger than 1024 KiB")
         try cluster.write("web2/nginx/manifest.json", manifest(links: ["/etc/x": "nothing"]))
         #expect(problem() == "web2/nginx/manifest.json: the link '/etc/x' points to 'nothing', which the app does not have")
+        try cluster.write("web2/nginx/manifest.json", "{}")
         try cluster.write("web1/host.json", "[]")
         #expect(problem() == "web1/host.json:1: the file must be an object, not a list")
+    }
+
+    @Test func `every app with a mistake is named at once, and no other`() throws {
+        let mistakes: [[String: String]] = [
+            ["manifest.json": "{"], ["manifest.json": #"{"symlinks": {"/etc/x": "none"}}"#], ["systemd/README": ""],
+            ["manifest.json": #"{"systemd": {"on_change": {"x.service": {"reload": ["none"]}}}}"#],
+            ["manifest.json": #"{"systemd": {"units_enabled": ["deptool-x.service"]}}"#],
+            ["manifest.json": #"{"symlinks": {"/var/lib/deptool/x": "file"}}"#, "file": ""],
+        ]
+        var random = Seeded()
+        for round in 0..<20 {
+            let cluster = try Cluster()
+            var expected: [String] = []
+            for host in ["web1", "web2"] {
+                for app in ["a", "b", "c", "d"] {
+                    let mistake = Bool.random(using: &random) ? mistakes.randomElement(using: &random) : nil
+                    if mistake != nil { expected.append("\(host)/\(app)") }
+                    // A rule that names a file of each other app, whether that is faulty or not.
+                    let rules = ["a", "b", "c", "d"].filter { $0 != app }.map { "\"../\($0)/file\"" }.joined(separator: ", ")
+                    let plain = ["manifest.json": "{\"systemd\": {\"on_change\": {\"y.service\": {\"nothing\": [\(rules)]}}}}"]
+                    for (path, content) in ["file": ""].merging(mistake ?? plain, uniquingKeysWith: { $1 }) {
+                        try cluster.write("\(host)/\(app)/\(path)", content)
+                    }
+                }
+            }
+            var found: [String] = []
+            do {
+                _ = try cluster.plan()
+            } catch ClusterError.tree(let problem) {
+                found = ["\(problem.host.text)/\(problem.app?.text ?? "")"]
+            } catch ClusterError.trees(let problems) {
+                found = problems.map { "\($0.host.text)/\($0.app?.text ?? "")" }
+            }
+            #expect(found.sorted() == expected, "seed \(random.seed), round \(round)")
+        }
     }
 }

@@ -17,10 +17,54 @@ private let keys =
 
     /// Does to the tree what is wrong with it, and expects the message, from a plan and from a deploy. `PROD` in it stands
     /// for the tree's directory.
+    @Test func `all mistakes are shown at once, with paths as they were typed`() throws {
+        try cluster.write("web1/a/manifest.json", "{")
+        try cluster.write("web1/b/manifest.json", #"{"symlinks": {"/etc/x": "none"}}"#)
+        try cluster.write("web1/good/file", "")
+        try cluster.write("web2/app/file", "")
+        try cluster.write("web2/host.json", "[]")
+        func mistakes(_ prefix: String) -> String {
+            """
+            Error: the config tree has 3 mistakes
+                \(prefix)web1/a/manifest.json:1: not valid JSON: expected a key in quotes
+                \(prefix)web1/b/manifest.json: the link '/etc/x' points to 'none', which the app does not have
+                \(prefix)web2/host.json:1: the file must be an object, not a list
+
+            """
+        }
+        let absolute = cluster.directory + "/prod"
+        for (directory, arguments, prefix) in [
+            ("", [], "prod/"), ("", ["prod"], "prod/"), ("", ["prod//"], "prod/"), ("", ["./prod"], "./prod/"),
+            ("", [absolute], absolute + "/"),
+            ("/prod", [], ""), ("/prod", ["."], ""), ("/prod", ["../prod"], "../prod/"), ("/prod/web1", [], absolute + "/"),
+            ("/prod/web1", [".."], absolute + "/"),
+        ] {
+            let output = try Program(
+                [Tools.deptool, "plan"] + arguments, in: cluster.directory + directory, environment: cluster.environment
+            ).finish().require(1)
+            expect(output.errors, is: mistakes(prefix))
+        }
+        // What cannot be imported, likewise.
+        try cluster.run("mkfifo prod/web1/a/pipe prod/web1/b/pipe prod/web2/app/pipe; mkdir 'prod/web1/c d'")
+        expect(
+            try cluster.deptool("plan").require(1).errors,
+            is: """
+                warning: prod/web1/c d has no files, so there is no such app
+                Error: the config tree has 4 mistakes
+                    prod/web1/a/pipe is a FIFO
+                    prod/web1/b/pipe is a FIFO
+                    prod/web1: 'c d' is not the name of an app
+                    prod/web2/app/pipe is a FIFO
+                \(Self.fileRule)
+                \(Self.appRule)
+
+                """)
+    }
+
     private func expectRefusal(
         _ message: String, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
-        let expected = "Error: " + message.replacing("PROD", with: cluster.directory + "/prod") + "\n"
+        let expected = "Error: " + message.replacing("PROD", with: "prod") + "\n"
         // Were ssh asked about a host, it would complain of this.
         cluster.sshConfiguration = "/nonexistent"
         for output in [try cluster.deptool("plan"), try cluster.deploy()] {
@@ -59,7 +103,7 @@ private let keys =
     ])
     func `a manifest that is none is refused, with the line`(manifest: String, message: String) throws {
         try addApp("web1/nginx", manifest: manifest)
-        try expectRefusal("web1/nginx/manifest.json:" + message)
+        try expectRefusal("prod/web1/nginx/manifest.json:" + message)
     }
 
     @Test(arguments: [
@@ -88,14 +132,14 @@ private let keys =
     ])
     func `a link that cannot be made is refused`(path: String, source: String, message: String) throws {
         try addApp("web1/nginx", manifest: #"{"symlinks": {"\#(path)": "\#(source)"}}"#)
-        try expectRefusal("web1/nginx/manifest.json" + message)
+        try expectRefusal("prod/web1/nginx/manifest.json" + message)
     }
 
     @Test func `two apps cannot claim the same link`() throws {
         for app in ["nginx", "caddy"] {
             try addApp("web1/\(app)", manifest: #"{"symlinks": {"/etc/site.conf": "site.conf"}}"#)
         }
-        try expectRefusal("web1/nginx/manifest.json: the link '/etc/site.conf' is also claimed by the app 'caddy'")
+        try expectRefusal("prod/web1/nginx/manifest.json: the link '/etc/site.conf' is also claimed by the app 'caddy'")
     }
 
     @Test func `a link cannot lie behind another`() throws {
@@ -103,26 +147,26 @@ private let keys =
         try cluster.write("web1/caddy/dir/file", "")
         try cluster.write("web1/caddy/manifest.json", #"{"symlinks": {"/etc/site": "dir"}}"#)
         try expectRefusal(
-            "web1/nginx/manifest.json: the link '/etc/site/conf' would lie behind the link '/etc/site' of the app 'caddy'")
+            "prod/web1/nginx/manifest.json: the link '/etc/site/conf' would lie behind the link '/etc/site' of the app 'caddy'")
     }
 
     @Test func `two apps cannot enable the same unit`() throws {
         for app in ["nginx", "caddy"] {
             try addApp("web1/\(app)", manifest: #"{"systemd": {"units_enabled": ["web.service"]}}"#)
         }
-        try expectRefusal("web1/nginx/manifest.json: the unit 'web.service' is also enabled by the app 'caddy'")
+        try expectRefusal("prod/web1/nginx/manifest.json: the unit 'web.service' is also enabled by the app 'caddy'")
     }
 
     @Test func `two apps cannot bring the same unit file`() throws {
         for app in ["nginx", "caddy"] { try cluster.write("web1/\(app)/systemd/web.service", "") }
         try expectRefusal(
-            "web1/nginx/systemd/web.service: the link '/etc/systemd/system/web.service' is also claimed by the app 'caddy'")
+            "prod/web1/nginx/systemd/web.service: the link '/etc/systemd/system/web.service' is also claimed by the app 'caddy'")
     }
 
     @Test func `directories in systemd that are no drop-ins are refused`() throws {
         try cluster.write("web1/nginx/systemd/units/web.service", "")
         try expectRefusal(
-            "web1/nginx/systemd/units/web.service: 'systemd/' holds files, and directories 'NAME.d' with files; nothing deeper")
+            "prod/web1/nginx/systemd/units/web.service: 'systemd/' holds files, and directories 'NAME.d' with files; nothing deeper")
     }
 
     private static let hostRule =
@@ -141,9 +185,9 @@ private let keys =
             "'a..b' cannot be the name of a host\nA host's name may not hold '..' or end in '.' or '.lock', because Git "
                 + "references may not. Rename the directory, and set the real name as HostName in ~/.ssh/config."
         ),
-        ("web1/ng inx/f", "host web1: 'ng inx' is not the name of an app\n" + appRule),
-        ("web1/nginx/.git/config", "host web1, app nginx: .git cannot be deployed: Git cannot store that name\n" + fileRule),
-        ("web1/nginx/a\nb", "host web1, app nginx: a\\x0ab cannot be deployed: it has a control character\n" + fileRule),
+        ("web1/ng inx/f", "prod/web1: 'ng inx' is not the name of an app\n" + appRule),
+        ("web1/nginx/.git/config", "prod/web1/nginx/.git cannot be deployed: Git cannot store that name\n" + fileRule),
+        ("web1/nginx/a\nb", "prod/web1/nginx/a\\x0ab cannot be deployed: it has a control character\n" + fileRule),
     ])
     func `names that are none are refused`(path: String, message: String) throws {
         try cluster.write(path, "")
@@ -152,8 +196,8 @@ private let keys =
 
     @Test(arguments: [
         (["h\u{FF}"], "'h\\xff' is not the name of a host\n" + hostRule),
-        (["web1", "p\u{FF}"], "host web1: 'p\\xff' is not the name of an app\n" + appRule),
-        (["web1", "nginx", "a\u{FF}"], "host web1, app nginx: a\\xff cannot be deployed: its name is not UTF-8\n" + fileRule),
+        (["web1", "p\u{FF}"], "prod/web1: 'p\\xff' is not the name of an app\n" + appRule),
+        (["web1", "nginx", "a\u{FF}"], "prod/web1/nginx/a\\xff cannot be deployed: its name is not UTF-8\n" + fileRule),
     ])
     func `names that are not UTF-8 are refused`(path: [String], message: String) throws {
         // Swift's strings are UTF-8; a C string need not be.
@@ -169,7 +213,7 @@ private let keys =
     }
 
     @Test(arguments: [
-        ("mkfifo web1/nginx/pipe", "host web1, app nginx: pipe is a FIFO\n" + fileRule)
+        ("mkfifo web1/nginx/pipe", "prod/web1/nginx/pipe is a FIFO\n" + fileRule)
     ])
     func `what is neither a file nor a directory is refused`(command: String, message: String) throws {
         try addApp("web1/nginx")
@@ -183,7 +227,7 @@ private let keys =
     func `a device is refused`() throws {
         try addApp("web1/nginx")
         #expect(mknod("\(cluster.directory)/prod/web1/nginx/null", S_IFCHR | 0o600, 0x103) == 0)
-        try expectRefusal("host web1, app nginx: null is a device\n" + Self.fileRule)
+        try expectRefusal("prod/web1/nginx/null is a device\n" + Self.fileRule)
     }
 
     @Test(arguments: [
@@ -193,7 +237,7 @@ private let keys =
     func `a host file that is none is refused`(content: String, message: String) throws {
         try addApp("web1/nginx")
         try cluster.write("web1/host.json", content)
-        try expectRefusal("web1/host.json:1: " + message)
+        try expectRefusal("prod/web1/host.json:1: " + message)
     }
 
     @Test func `an empty tree is refused`() throws {
@@ -209,7 +253,7 @@ private let keys =
     @Test func `one bad host keeps the others from being deployed`() throws {
         try addApp("web1/nginx")
         try addApp("web2/nginx", manifest: "[]")
-        try expectRefusal("web2/nginx/manifest.json:1: the file must be an object, not a list")
+        try expectRefusal("prod/web2/nginx/manifest.json:1: the file must be an object, not a list")
     }
 
     // MARK: The store

@@ -91,7 +91,7 @@ extension EndToEnd {
             try cluster.write("web2/app/manifest.json", "{")
             #expect(try edit("web2/app/manifest.json", "echo '{}' >\"$1\"").finish().require(0).text.hasPrefix("web2 (new host)\n"))
             let mistake = try edit("web2/app/manifest.json", "echo '[]' >\"$1\"").finish().require(1)
-            #expect(mistake.errors.hasPrefix("Error: web2/app/manifest.json:1: "), "\(mistake)")
+            #expect(mistake.errors.hasPrefix("Error: prod/web2/app/manifest.json:1: "), "\(mistake)")
             #expect(try cluster.read("web2/app/manifest.json") == "[]\n")
         }
 

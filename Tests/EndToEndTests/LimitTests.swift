@@ -126,7 +126,7 @@ extension EndToEnd {
             try cluster.remove("web1/a/manifest.json")
             #expect(
                 try cluster.deploy("--limit", "web1/b").require(1).errors == """
-                    Error: web1/b/manifest.json: the link '/etc/moved' is also claimed by the app 'a'
+                    Error: prod/web1/b/manifest.json: the link '/etc/moved' is also claimed by the app 'a'
                     `--limit` leaves the other apps of web1 as they are deployed. What depends on one another has to go together. \
                     Left out are changes to: web1/a
 

@@ -258,7 +258,7 @@ import Testing
             ("mv \(file) prod/web1/shop/secrets/x", "secrets/x is not a sealed file"),
             ("mkdir prod/web1/shop/secrets/a; cp \(file) prod/web1/shop/secrets/a", "secrets/a/x.age is not a sealed file"),
             ("mv \(file) prod/web1/shop/secrets/.x.age", "secrets/.x.age is not a sealed file"),
-            ("ln -s secrets/x.age prod/web1/shop/conf", "app shop: conf leads to a sealed file"),
+            ("ln -s secrets/x.age prod/web1/shop/conf", "web1/shop/conf leads to a sealed file"),
             ("ln -s secrets prod/web1/shop/confs", "confs/x.age leads to a sealed file"),
             ("ln -s ../../shop.conf prod/web1/shop/secrets/y.age", "secrets/y.age is a symlink that"),
             (

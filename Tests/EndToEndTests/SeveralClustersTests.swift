@@ -39,7 +39,7 @@ import Testing
                 expect(
                     output.errors,
                     is: """
-                        Error: the host 'web1' is in two clusters, \(cluster.directory)/\(name) and \(cluster.directory)/\(other)
+                        Error: the host 'web1' is in two clusters, \(name) and \(other)
                         Clusters may share a store when their hosts differ. Remove it from one of them.
 
                         """)
@@ -75,7 +75,7 @@ import Testing
             output.errors,
             is: """
                 Error: the host 'web1' is in the config tree
-                `--remove-host` empties hosts that are not. Remove the directory \(cluster.directory)/prod/web1 first.
+                `--remove-host` empties hosts that are not. Remove the directory prod/web1 first.
 
                 """)
     }

@@ -43,7 +43,7 @@ extension EndToEnd {
             let output = try cluster.deptool("plan").require(1)
             #expect(
                 output.errors == """
-                    Error: host web1, app site: key is a symlink that leads out of \(cluster.directory)
+                    Error: prod/web1/site/key is a symlink that leads out of \(cluster.directory)
                     A symlink may lead to a file or directory in the same repository, by a relative path. Put the file itself there; `symlinks` in manifest.json makes symlinks on the host.
 
                     """)

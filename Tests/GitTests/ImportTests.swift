@@ -189,7 +189,7 @@ import Testing
                 try $0.directory("web1/nginx/d")
                 mkfifo($0.cluster + "/web1/nginx/d/pipe", 0o600)
             }
-                == "host web1, app nginx: d/pipe is a FIFO")
+                == "web1/nginx/d/pipe is a FIFO")
         let socketPhrase = try phrase { workshop in
             let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
             defer { close(descriptor) }
@@ -201,7 +201,7 @@ import Testing
             }
             #expect(bound == 0)
         }
-        #expect(socketPhrase == "host web1, app nginx: sock is a socket")
+        #expect(socketPhrase == "web1/nginx/sock is a socket")
     }
 
     @Test func `a symlink where a host's directory should be is named, others beside hosts and apps are left out`() throws {
@@ -220,18 +220,18 @@ import Testing
         #expect(try phrase { try $0.directory("-x") } == "'-x' is not the name of a host")
         #expect(try phrase { try $0.write("a..b/app/x", "") } == "'a..b' cannot be the name of a host")
         #expect(try phrase { try $0.write("a.lock/app/x", "") } == "'a.lock' cannot be the name of a host")
-        #expect(try phrase { try $0.write("web1/my app/x", "") } == "host web1: 'my app' is not the name of an app")
+        #expect(try phrase { try $0.write("web1/my app/x", "") } == "web1: 'my app' is not the name of an app")
         #expect(
             try phrase { try $0.write("web1/nginx/a\nb", "") }
-                == "host web1, app nginx: a\\x0ab cannot be deployed: it has a control character")
+                == "web1/nginx/a\\x0ab cannot be deployed: it has a control character")
         #expect(
             try phrase { try $0.write("web1/nginx/d/.git/x", "") }
-                == "host web1, app nginx: d/.git cannot be deployed: Git cannot store that name")
+                == "web1/nginx/d/.git cannot be deployed: Git cannot store that name")
         #expect(
             try phrase { workshop in
                 let name = Array((workshop.cluster + "/web1/nginx/caf").utf8CString.dropLast()) + [CChar(bitPattern: 0xe9), 0]
                 close(open(name, O_CREAT | O_WRONLY, 0o644))
-            } == "host web1, app nginx: caf\\xe9 cannot be deployed: its name is not UTF-8")
+            } == "web1/nginx/caf\\xe9 cannot be deployed: its name is not UTF-8")
     }
 
     @Test(arguments: [
@@ -268,7 +268,7 @@ import Testing
         for isFirst in [true, false] {
             var warnings: [String] = []
             #expect(try store.importCluster(at: workshop.cluster) { warnings.append($0.phrase) } == clean)
-            let expected = ["host web1, app nginx: .DS_Store is left out", "host web1, app nginx: d/.DS_Store is left out"]
+            let expected = ["web1/nginx/.DS_Store is left out", "web1/nginx/d/.DS_Store is left out"]
             #expect(warnings == (isFirst ? expected : []))
         }
     }
@@ -303,7 +303,7 @@ import Testing
     }
 
     @Test func `a directory in place of host.json is named`() throws {
-        #expect(try phrase { try $0.write("web1/host.json/manifest.json", "{}") } == "host web1: host.json is a directory")
+        #expect(try phrase { try $0.write("web1/host.json/manifest.json", "{}") } == "web1/host.json is a directory")
     }
 
     @Test func `a tree that is too deep is named`() throws {

@@ -113,34 +113,34 @@ import Testing
     @Test func `symlinks that are not followed are named`() throws {
         #expect(
             try phrase { try $0.link("web1/nginx/d/x", to: "../../../../../etc/passwd", in: "web1/nginx/d") }
-                == "host web1, app nginx: d/x is a symlink that leads out of PATH")
+                == "web1/nginx/d/x is a symlink that leads out of PATH")
         #expect(
-            try phrase { try $0.link("web1/nginx/x", to: "/etc/passwd") } == "host web1, app nginx: x is a symlink that leads out of PATH")
-        #expect(try phrase { try $0.link("web1/etc", to: "/etc") } == "host web1: etc is a symlink that leads out of PATH")
-        #expect(try phrase { try $0.link("web1/motd", to: "../../shared/motd") } == "host web1: motd is a symlink that leads to nothing")
-        #expect(try phrase { try $0.link("web1/host.json", to: "none") } == "host web1: host.json is a symlink that leads to nothing")
+            try phrase { try $0.link("web1/nginx/x", to: "/etc/passwd") } == "web1/nginx/x is a symlink that leads out of PATH")
+        #expect(try phrase { try $0.link("web1/etc", to: "/etc") } == "web1/etc is a symlink that leads out of PATH")
+        #expect(try phrase { try $0.link("web1/motd", to: "../../shared/motd") } == "web1/motd is a symlink that leads to nothing")
+        #expect(try phrase { try $0.link("web1/host.json", to: "none") } == "web1/host.json is a symlink that leads to nothing")
         #expect(
             try phrase {
                 try $0.link("web1/nginx/a", to: "b")
                 try $0.link("web1/nginx/b", to: "a")
-            } == "host web1, app nginx: a is a symlink that leads in a circle")
+            } == "web1/nginx/a is a symlink that leads in a circle")
         for parent in [".", "..", "../..", "../../..", "../nginx", "../../web1/./nginx"] {
-            #expect(try phrase { try $0.link("web1/nginx/x", to: parent) } == "host web1, app nginx: x is a symlink that leads in a circle")
+            #expect(try phrase { try $0.link("web1/nginx/x", to: parent) } == "web1/nginx/x is a symlink that leads in a circle")
         }
-        #expect(try phrase { try $0.link("web1/x", to: "../../store") } == "host web1: x is a symlink that leads to the store")
+        #expect(try phrase { try $0.link("web1/x", to: "../../store") } == "web1/x is a symlink that leads to the store")
         #expect(
             try phrase { try $0.link("web1/nginx/x", to: "../../../store/HEAD") }
-                == "host web1, app nginx: x is a symlink that leads to the store")
+                == "web1/nginx/x is a symlink that leads to the store")
         #expect(
             try phrase { workshop in
                 try workshop.write("../.git/config", "token")
                 try workshop.link("web1/nginx/x", to: "../../../.git/config")
-            } == "host web1, app nginx: x is a symlink that leads into .git")
+            } == "web1/nginx/x is a symlink that leads into .git")
         #expect(
             try phrase { workshop in
                 try workshop.write("../shared/x", "")
                 try workshop.link("web1/nginx/x", to: "../../../shared/x/")
-            } == "host web1, app nginx: x is a symlink that leads to nothing")
+            } == "web1/nginx/x is a symlink that leads to nothing")
     }
 
     @Test func `what is shared as a plain file is not taken for a sealed one`() throws {
@@ -155,7 +155,7 @@ import Testing
                     try workshop.link("web1/b/secrets/token.age", to: "../../../../shared/token.age", in: "web1/b/secrets")
                 }
             }
-            #expect(problem == "host web1, app b: secrets/token.age is not a sealed file")
+            #expect(problem == "web1/b/secrets/token.age is not a sealed file")
         }
     }
 

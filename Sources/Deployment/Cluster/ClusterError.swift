@@ -7,6 +7,8 @@ import SSH
 package enum ClusterError: Error, Hashable, Sendable {
     case store(StoreError)
     case tree(TreeError)
+    /// At least two.
+    case trees([TreeError])
     /// A problem of a host of which only some apps were chosen, and what else changes there.
     case limited(TreeError, leftOut: [String])
     /// ssh's settings or the keys of a host cannot be read.
@@ -30,4 +32,12 @@ package enum ClusterError: Error, Hashable, Sendable {
     case unknownBefore([Hostname])
     /// The commit has no tree for these hosts, or the store does not have it.
     case notInCommit([Hostname], ObjectID)
+}
+
+extension ClusterError {
+    /// Nil for no problems.
+    init?(_ problems: [TreeError]) {
+        guard let first = problems.first else { return nil }
+        self = problems.count == 1 ? .tree(first) : .trees(problems)
+    }
 }

@@ -50,6 +50,7 @@ package struct ClusterReader {
             try appNames([trees[host], try deployedTreeID(host)])
         }
         var plans: [HostPlan] = []
+        var problems: [TreeError] = []
         for (host, tree) in hosts where filter.includes(host) {
             let old = try deployedTreeID(host)
             let part = filter.isPartial(host) ? try partialHost(host, of: old, with: tree, filter) : nil
@@ -61,30 +62,98 @@ package struct ClusterReader {
                 wanted = try checkedTree(host, part?.tree ?? tree, known, part, origin)
             } catch {
                 let isWholeValid = origin == .history || (try? checkedTree(host, tree, known, nil, origin)) != nil
-                throw part?.explained(error, origin, isWholeValid: isWholeValid) ?? error
+                switch part?.explained(error, origin, isWholeValid: isWholeValid) ?? error {
+                case .tree(let problem): problems.append(problem)
+                case .trees(let some): problems += some
+                case let other: throw other
+                }
+                continue
             }
             if leavesFiles { wanted = try leavingFiles(known, wanted) }
             var plan = try HostPlan(base: deployed[host], deployed: known, wanted: wanted, safety: safety, drift: drift, contents: unitFile)
             plan?.limit = part?.limit
             if let plan { plans.append(plan) }
         }
+        if let error = ClusterError(problems) { throw error }
         if origin == .configTree { try noteUndone(&plans) }
         return Plan(hosts: plans, orphans: orphans.filter(filter.includes))
     }
 
-    /// Reads a host's tree and throws for mistakes. Apps that were not chosen are as they were deployed.
+    /// Reads a host's tree and throws for mistakes: one of each app. Apps that were not chosen are as they were deployed.
     private func checkedTree(
         _ host: Hostname, _ id: ObjectID, _ known: HostTree?, _ part: PartialHost?, _ origin: HostTree.Origin
     ) throws(ClusterError) -> HostTree {
-        let wanted = try hostTree(host, id)
+        var (wanted, problems) = try readTree(host, id)
+        var faulty = Set(problems.compactMap(\.app))
         let chosen = part.map { Set($0.limit.apps) }
         func originOf(_ app: AppName) -> HostTree.Origin { chosen?.contains(app) == false ? .history : origin }
-        do { try wanted.validate(originOf) } catch { throw .tree(error) }
-        guard origin == .configTree else { return wanted }
-        if let error = try wanted.validateRules(of: { originOf($0) == .configTree }, deployed: known, unitFile) { throw .tree(error) }
-        if let error = try wanted.validateProbes(unitFile) { throw .tree(error) }
-        try checkSecrets(wanted, known)
-        return wanted
+        /// Looks for mistakes in the rest of the apps until there is none.
+        func collect(_ find: () throws(ClusterError) -> TreeError?) throws(ClusterError) {
+            while let problem = try find() {
+                problems.append(problem)
+                guard let app = problem.app, faulty.insert(app).inserted else { return }
+            }
+        }
+        func rest() -> HostTree {
+            var tree = wanted
+            tree.apps.removeAll { faulty.contains($0.name) }
+            return tree
+        }
+        try collect { () throws(ClusterError) in
+            do throws(TreeError) {
+                try rest().validate(originOf)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if origin == .configTree {
+            let isOpen = { (app: AppName) in originOf(app) == .configTree && !faulty.contains(app) }
+            try collect { () throws(ClusterError) in try wanted.validateRules(of: isOpen, deployed: known, unitFile) }
+            try collect { () throws(ClusterError) in try wanted.validateProbes(of: { !faulty.contains($0) }, unitFile) }
+            try collect { () throws(ClusterError) in
+                do throws(ClusterError) {
+                    try checkSecrets(rest(), known)
+                    return nil
+                } catch {
+                    guard case .tree(let problem) = error else { throw error }
+                    return problem
+                }
+            }
+        }
+        guard let error = ClusterError(problems) else { return wanted }
+        throw error
+    }
+
+    /// The host's tree, with all its mistakes that stand in a file.
+    private func readTree(_ host: Hostname, _ id: ObjectID) throws(ClusterError) -> (HostTree, [TreeError]) {
+        var tree = HostTree(host: host, id: id, apps: [])
+        var problems: [TreeError] = []
+        for entry in try read(store.tree(id)) {
+            do throws(ClusterError) {
+                if entry.kind == .directory {
+                    tree.apps.append(try app(entry, host))
+                } else if entry.name == HostOptions.fileName {
+                    tree.options = try options(entry.id, host)
+                }
+            } catch {
+                guard case .tree(let problem) = error else { throw error }
+                problems.append(problem)
+                // The other apps' rules may name its files.
+                if problem.app != nil, let app = try? app(entry, host, acceptsGaps: true) { tree.apps.append(app) }
+            }
+        }
+        tree.apps.sort { $0.name < $1.name }
+        return (tree, problems)
+    }
+
+    private func options(_ id: ObjectID, _ host: Hostname) throws(ClusterError) -> HostOptions {
+        let bytes = try contents(id, host, nil, HostOptions.fileName)
+        do {
+            return try HostOptions(parsing: bytes)
+        } catch {
+            throw .tree(TreeError(host: host, file: HostOptions.fileName, .format(error)))
+        }
     }
 
     /// Checks that the host can open its new and changed secrets.
@@ -224,20 +293,8 @@ package struct ClusterReader {
     }
 
     func hostTree(_ host: Hostname, _ id: ObjectID) throws(ClusterError) -> HostTree {
-        var tree = HostTree(host: host, id: id, apps: [])
-        for entry in try read(store.tree(id)) {
-            if entry.kind == .directory {
-                tree.apps.append(try app(entry, host))
-            } else if entry.name == HostOptions.fileName {
-                let bytes = try contents(entry.id, host, nil, HostOptions.fileName)
-                do {
-                    tree.options = try HostOptions(parsing: bytes)
-                } catch {
-                    throw .tree(TreeError(host: host, file: HostOptions.fileName, .format(error)))
-                }
-            }
-        }
-        tree.apps.sort { $0.name < $1.name }
+        let (tree, problems) = try readTree(host, id)
+        if let problem = problems.first { throw .tree(problem) }
         return tree
     }
 

@@ -50,9 +50,10 @@ private struct ClusterImport {
         let shared = scans.haveLinks ? try SharedFiles(of: directory, store: store.path) : nil
         var results: [Result] = []
         results.reserveCapacity(hosts.count)
+        var problems: [ImportError] = []
         for (index, host) in hosts.enumerated() {
-            results.append(
-                try unsafe scans.withScan(index) { scan, hasLinks throws(ImportError) in
+            do throws(ImportError) {
+                let result = try unsafe scans.withScan(index) { scan, hasLinks throws(ImportError) in
                     let take = { (scan: UnsafeRawBufferPointer, links: [Int: Shared]) throws(ImportError) -> Result in
                         unsafe look(host, scan, warn)
                         return try unsafe one(host, scan, sections[host.text], in: cache?.bytes ?? [], files, shared, links, warn)
@@ -60,8 +61,14 @@ private struct ClusterImport {
                     guard hasLinks, let shared else { return try unsafe take(scan, [:]) }
                     let followed = try unsafe shared.follow(scan, of: host)
                     return try unsafe lending(followed.bytes) { scan throws(ImportError) in try unsafe take(scan, followed.shared) }
-                })
+                }
+                results.append(result)
+            } catch {
+                if case .store = error { throw error }
+                problems.append(error)
+            }
         }
+        if let error = ImportError(problems) { throw error }
         do throws(StoreError) {
             let root = try rootTree(hosts, results, writer)
             try writer.finish()

@@ -51,6 +51,7 @@ import Model
         try unsafe checkNames(records.filter { $0.kind == .directory }, in: scan) { "\(host.text)/\($0)" }
         var tree = TreeBytes()
         var matching = Matching(known)
+        var problems: [ImportError] = []
         for record in records {
             let before = unsafe matching.record(for: record, in: scan, old?.scan)
             let bytes = unsafe scan[record.name]
@@ -59,10 +60,13 @@ import Model
             case .directory where name == Self.hostFile:
                 throw .special(ImportError.Place(host: host, app: nil, path: name), .directory)
             case .directory:
-                guard let app = AppName(name) else { throw .badAppName(host, name) }
-                let location = Location(app: app, path: "", disk: .tree("\(path)/\(name)/"))
-                if let id = try directory(record, before, location) {
-                    unsafe tree.add(.directory, bytes, id)
+                do throws(ImportError) {
+                    guard let app = AppName(name) else { throw .badAppName(host, name) }
+                    let location = Location(app: app, path: "", disk: .tree("\(path)/\(name)/"))
+                    if let id = try directory(record, before, location) { unsafe tree.add(.directory, bytes, id) }
+                } catch {
+                    if case .store = error { throw error }
+                    problems.append(error)
                 }
             case .failed:
                 throw .unreadable(path: "\(path)/\(name)", errno: record.errno)
@@ -71,6 +75,7 @@ import Model
                 try entry(record, before, Location(app: nil, path: "", disk: .tree("\(path)/")), into: &tree)
             }
         }
+        if let error = ImportError(problems) { throw error }
         return try write(tree)
     }
 

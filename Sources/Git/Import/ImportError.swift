@@ -32,6 +32,8 @@ package enum ImportError: Error, Hashable, Sendable {
     /// The file changed while it was read.
     case changing(Place)
     case store(StoreError)
+    /// At least two others.
+    case several([ImportError])
 
     package enum LinkProblem: Hashable, Sendable {
         /// Out of the repository, which is at this path.
@@ -77,32 +79,38 @@ package enum ImportError: Error, Hashable, Sendable {
         /// Relative to the app's directory, or the host's.
         package var path: String
 
-        package var phrase: String {
-            if let app { "host \(host.text), app \(app.text): \(path)" } else { "host \(host.text): \(path)" }
+        /// With the cluster's directory in front, if it is given.
+        func phrase(in directory: String) -> String {
+            joined(directory, ([host.text] + [app?.text, path].compactMap { $0 }).joined(separator: "/"))
         }
     }
 
-    /// The problem, for a status line.
-    package var phrase: String {
-        switch self {
-        case .missing(let directory): "there is no directory \(directory)"
-        case .notADirectory(let path): "\(path) is not a directory"
+    package var phrase: String { phrase(in: "") }
+
+    /// The problem, for a status line. Paths begin with `directory`, as the operator knows the cluster's directory.
+    package func phrase(in directory: String) -> String {
+        func below(_ path: String) -> String { joined(directory, path) }
+        return switch self {
+        case .missing(let path): "there is no directory \(directory.isEmpty ? path : directory)"
+        case .notADirectory(let path): "\(directory.isEmpty ? path : directory) is not a directory"
         case .badHostname(let name): "'\(name)' is not the name of a host"
         case .unusableHostname(let host): "'\(host.text)' cannot be the name of a host"
-        case .badAppName(let host, let name): "host \(host.text): '\(name)' is not the name of an app"
-        case .symlinkedHost(let name): "\(name) is a symlink to a directory"
-        case .link(let place, let problem): "\(place.phrase) is a symlink that \(problem.phrase)"
-        case .special(let place, let kind): "\(place.phrase) is \(kind.phrase)"
-        case .badPath(let place, let problem): "\(place.phrase) cannot be deployed: \(problem.phrase)"
-        case .notUTF8(let place): "\(place.phrase) cannot be deployed: its name is not UTF-8"
-        case .gitDirectory(let place): "\(place.phrase) cannot be deployed: Git cannot store that name"
-        case .sameName(let one, let other): "\(one) and \(other) have names that differ only in case or encoding"
-        case .notSealed(let place): "\(place.phrase) is not a sealed file"
-        case .sealedAsPlain(let place): "\(place.phrase) leads to a sealed file"
-        case .secretTooLarge(let place): "\(place.phrase) is larger than a sealed file may be, \(SecretsDirectory.limit >> 20) MiB"
+        case .badAppName(let host, let name): "\(below(host.text)): '\(name)' is not the name of an app"
+        case .symlinkedHost(let name): "\(below(name)) is a symlink to a directory"
+        case .link(let place, let problem): "\(place.phrase(in: directory)) is a symlink that \(problem.phrase)"
+        case .special(let place, let kind): "\(place.phrase(in: directory)) is \(kind.phrase)"
+        case .badPath(let place, let problem): "\(place.phrase(in: directory)) cannot be deployed: \(problem.phrase)"
+        case .notUTF8(let place): "\(place.phrase(in: directory)) cannot be deployed: its name is not UTF-8"
+        case .gitDirectory(let place): "\(place.phrase(in: directory)) cannot be deployed: Git cannot store that name"
+        case .sameName(let one, let other): "\(below(one)) and \(other) have names that differ only in case or encoding"
+        case .notSealed(let place): "\(place.phrase(in: directory)) is not a sealed file"
+        case .sealedAsPlain(let place): "\(place.phrase(in: directory)) leads to a sealed file"
+        case .secretTooLarge(let place):
+            "\(place.phrase(in: directory)) is larger than a sealed file may be, \(SecretsDirectory.limit >> 20) MiB"
         case .unreadable(let path, let errno): "cannot read \(path): \(systemMessage(errno))"
-        case .changing(let place): "\(place.phrase) changed while it was read"
+        case .changing(let place): "\(place.phrase(in: directory)) changed while it was read"
         case .store(let error): error.phrase
+        case .several(let problems): problems.map { $0.phrase(in: directory) }.joined(separator: "\n")
         }
     }
 
@@ -142,7 +150,16 @@ package enum ImportError: Error, Hashable, Sendable {
         case .changing:
             "Try again when whatever writes it is done."
         case .store(let error): error.explanation
+        case .several(let problems):
+            problems.reduce(into: [String]()) { if !$0.contains($1.explanation) { $0.append($1.explanation) } }.joined(separator: "\n")
         }
+    }
+
+    /// One of several, or several in one.
+    init?(_ problems: [ImportError]) {
+        let single = problems.flatMap { problem in if case .several(let inner) = problem { inner } else { [problem] } }
+        guard let first = single.first else { return nil }
+        self = single.count == 1 ? first : .several(single)
     }
 }
 
@@ -155,13 +172,22 @@ package enum ImportWarning: Hashable, Sendable {
     /// A file that macOS leaves in directories that somebody looked at.
     case leftOut(ImportError.Place)
 
-    package var phrase: String {
-        switch self {
-        case .noApps(let host): "\(host.text) has no apps, so nothing would be deployed to it"
-        case .emptyApp(let host, let app): "\(host.text)/\(app) has no files, so there is no such app"
-        case .leftOut(let place): "\(place.phrase) is left out"
+    package var phrase: String { phrase(in: "") }
+
+    /// As for an error.
+    package func phrase(in directory: String) -> String {
+        func below(_ path: String) -> String { joined(directory, path) }
+        return switch self {
+        case .noApps(let host): "\(below(host.text)) has no apps, so nothing would be deployed to it"
+        case .emptyApp(let host, let app): "\(below(host.text))/\(app) has no files, so there is no such app"
+        case .leftOut(let place): "\(place.phrase(in: directory)) is left out"
         }
     }
+}
+
+/// A path of the cluster's directory, which can be the working directory.
+private func joined(_ directory: String, _ path: String) -> String {
+    directory.isEmpty || directory == "." ? path : "\(directory)/\(path)"
 }
 
 /// A name for people: bytes that are not printable UTF-8 become `\xNN`.

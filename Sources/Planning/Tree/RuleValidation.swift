@@ -28,11 +28,12 @@ extension HostTree {
         return nil
     }
 
-    /// Checks the units that test others: each has to be a oneshot that nothing else runs. `contents` reads a file.
+    /// Checks the units that test others for the chosen apps: each has to be a oneshot that nothing else runs. `contents` reads
+    /// a file.
     package func validateProbes<Problem: Error>(
-        _ contents: (FileEntry) throws(Problem) -> [UInt8]?
+        of isChosen: (AppName) -> Bool = { _ in true }, _ contents: (FileEntry) throws(Problem) -> [UInt8]?
     ) throws(Problem) -> TreeError? {
-        for app in apps {
+        for app in apps where isChosen(app.name) {
             for health in app.manifest.health {
                 guard case .unit(let unit) = health.probe.target else { continue }
                 func problem(_ text: String) -> TreeError {

@@ -57,8 +57,12 @@ package struct TreeError: Error, Hashable, Sendable {
     }
 
     /// The place, such as `web1/nginx/manifest.json:3`.
-    package var place: String {
-        var place = ([host.text] + [app?.text, file].compactMap { $0 }).joined(separator: "/")
+    package var place: String { place(in: "") }
+
+    /// The place with the cluster's directory in front, unless that is the working directory.
+    package func place(in directory: String) -> String {
+        let above = directory.isEmpty || directory == "." ? "" : directory + "/"
+        var place = above + ([host.text] + [app?.text, file].compactMap { $0 }).joined(separator: "/")
         if case .format(let problem) = kind { place += ":\(problem.line)" }
         return place
     }

@@ -25,17 +25,37 @@ struct CommandError: Error, CustomStringConvertible {
         self.explanation = explanation
     }
 
+    /// Several mistakes of a config tree, and what else there is to say.
+    init(mistakes: [String], _ explanation: String? = nil) {
+        let shown = mistakes.prefix(Self.maximumShown).map { "    \($0)" }
+        let rest = mistakes.count - shown.count
+        self.init(
+            "the config tree has \(mistakes.count) mistakes",
+            (shown + (rest == 0 ? [] : ["    and \(rest) more"]) + [explanation].compactMap { $0 }).joined(separator: "\n"))
+    }
+
+    private static var maximumShown: Int { 50 }
+
+    init(_ error: ImportError, directory: String) {
+        if case .several(let problems) = error {
+            self.init(mistakes: problems.map { visible($0.phrase(in: directory)) }, error.explanation)
+        } else {
+            self.init(error.phrase(in: directory), error.explanation)
+        }
+    }
+
     init(_ error: StoreError) { self.init(error.phrase, error.explanation) }
 
     init(_ error: ClusterError, directory: String) {
         switch error {
         case .store(let error): self.init(error)
-        case .tree(let problem): self.init(visible("\(problem.place): \(problem.phrase)"))
+        case .tree(let problem): self.init(visible("\(problem.place(in: directory)): \(problem.phrase)"))
+        case .trees(let problems): self.init(mistakes: problems.map { visible("\($0.place(in: directory)): \($0.phrase)") })
         case .limited(let problem, let leftOut):
             let choice = "`--limit` leaves the other apps of \(problem.host.text) as they are deployed."
             let more = leftOut.map { visible("\(problem.host.text)/\($0)") }.joined(separator: ", ")
             self.init(
-                visible("\(problem.place): \(problem.phrase)"),
+                visible("\(problem.place(in: directory)): \(problem.phrase)"),
                 leftOut.isEmpty ? choice : choice + " What depends on one another has to go together. Left out are changes to: \(more)")
         case .ssh(let host, let error): self.init("\(host.text): \(error.phrase)")
         case .unknownHosts(let names, let known):

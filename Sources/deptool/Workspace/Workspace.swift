@@ -10,6 +10,8 @@ struct Workspace {
     let store: Store
     /// The cluster's directory.
     let directory: String
+    /// The same for people: as it was typed, or from the working directory.
+    let shown: String
 
     /// Configuration keys for the directory of the default cluster, which is the last one named, and for those of all
     /// clusters, one per line; relative to the directory that holds the store.
@@ -25,6 +27,7 @@ struct Workspace {
         store = try Self.storeOnly()
         if let directory {
             self.directory = absolute(directory, in: workingDirectory())
+            shown = Self.shown(self.directory, typed: directory)
             return
         }
         let name: String?
@@ -35,6 +38,14 @@ struct Workspace {
                 "Name the cluster's directory, as in `deptool plan prod`, or make one the default with `deptool init prod`.")
         }
         self.directory = absolute(name, in: Self.parent(of: store))
+        shown = Self.shown(self.directory)
+    }
+
+    private static func shown(_ directory: String, typed: String? = nil) -> String {
+        if let typed, typed.contains(where: { $0 != "." && $0 != "/" }) { return String(typed.reversed().drop { $0 == "/" }.reversed()) }
+        let here = workingDirectory()
+        if directory == here { return "." }
+        return directory.hasPrefix(here + "/") ? String(directory.dropFirst(here.count + 1)) : directory
     }
 
     /// For commands without a cluster. Does not read a store that the user neither made nor adopted: it may have come
@@ -53,6 +64,7 @@ struct Workspace {
     init(store: Store, directory: String) {
         self.store = store
         self.directory = directory
+        shown = Self.shown(directory)
     }
 
     /// The directory that holds the cluster's.
@@ -70,9 +82,11 @@ struct Workspace {
     func importTree(quietly: Bool = false) throws -> ObjectID {
         try checkPlace()
         do {
-            return try store.importCluster(at: directory) { if !quietly { Terminal.complain("warning: \(visible($0.phrase))\n") } }
+            return try store.importCluster(at: directory) {
+                if !quietly { Terminal.complain("warning: \(visible($0.phrase(in: shown)))\n") }
+            }
         } catch {
-            throw CommandError(error.phrase, error.explanation)
+            throw CommandError(error, directory: shown)
         }
     }
 
@@ -136,7 +150,7 @@ struct Workspace {
     func removalPlan(_ host: Hostname, _ root: ObjectID, safety: Safety, leavesFiles: Bool) throws -> Plan {
         try complaining {
             if let other = Self.cluster(of: host, among: try otherClusters()) {
-                throw CommandError(.hostInTree(host), directory: other)
+                throw CommandError(.hostInTree(host), directory: Self.shown(other))
             }
             return try ClusterReader(store, safety: safety).removalPlan(host, root: root, leavesFiles: leavesFiles)
         }
@@ -179,12 +193,12 @@ struct Workspace {
     private func checkHosts(_ reader: ClusterReader, _ root: ObjectID) throws {
         let others = try otherClusters()
         for (host, _) in try reader.hosts(in: root) {
-            if let other = Self.cluster(of: host, among: others) { throw ClusterError.hostInTwoClusters(host, other: other) }
+            if let other = Self.cluster(of: host, among: others) { throw ClusterError.hostInTwoClusters(host, other: Self.shown(other)) }
         }
     }
 
     /// Turns errors into messages for the operator.
     func complaining<Result>(_ body: () throws -> Result) throws -> Result {
-        try deptool.complaining(directory, body)
+        try deptool.complaining(shown, body)
     }
 }
