@@ -9,8 +9,8 @@ package enum ClusterError: Error, Hashable, Sendable {
     case tree(TreeError)
     /// At least two.
     case trees([TreeError])
-    /// A problem of a host of which only some apps were chosen, and what else changes there.
-    case limited(TreeError, leftOut: [String])
+    /// Problems of a host of which only some apps were chosen, at least one, and what else changes there.
+    case limited([TreeError], leftOut: [String])
     /// ssh's settings or the keys of a host cannot be read.
     case ssh(Hostname, SSHError)
     /// Names that match no host of the cluster, and its hosts.

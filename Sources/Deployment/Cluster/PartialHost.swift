@@ -9,8 +9,12 @@ struct PartialHost {
 
     /// Whether the choice is the reason for a mistake in the tree, and what else could be chosen.
     func explained(_ error: ClusterError, _ origin: HostTree.Origin, isWholeValid: Bool) -> ClusterError {
-        guard case .tree(let problem) = error, isWholeValid, origin == .history || !limit.leftOut.isEmpty else { return error }
-        return .limited(problem, leftOut: limit.leftOut)
+        guard isWholeValid, origin == .history || !limit.leftOut.isEmpty else { return error }
+        return switch error {
+        case .tree(let problem): .limited([problem], leftOut: limit.leftOut)
+        case .trees(let problems): .limited(problems, leftOut: limit.leftOut)
+        default: error
+        }
     }
 }
 

@@ -51,12 +51,14 @@ struct CommandError: Error, CustomStringConvertible {
         case .store(let error): self.init(error)
         case .tree(let problem): self.init(visible("\(problem.place(in: directory)): \(problem.phrase)"))
         case .trees(let problems): self.init(mistakes: problems.map { visible("\($0.place(in: directory)): \($0.phrase)") })
-        case .limited(let problem, let leftOut):
-            let choice = "`--limit` leaves the other apps of \(problem.host.text) as they are deployed."
-            let more = leftOut.map { visible("\(problem.host.text)/\($0)") }.joined(separator: ", ")
-            self.init(
-                visible("\(problem.place(in: directory)): \(problem.phrase)"),
-                leftOut.isEmpty ? choice : choice + " What depends on one another has to go together. Left out are changes to: \(more)")
+        case .limited(let problems, let leftOut):
+            let host = problems.first?.host.text ?? ""
+            let choice = "`--limit` leaves the other apps of \(host) as they are deployed."
+            let more = leftOut.map { visible("\(host)/\($0)") }.joined(separator: ", ")
+            let help =
+                leftOut.isEmpty ? choice : choice + " What depends on one another has to go together. Left out are changes to: \(more)"
+            let mistakes = problems.map { visible("\($0.place(in: directory)): \($0.phrase)") }
+            if mistakes.count == 1 { self.init(mistakes[0], help) } else { self.init(mistakes: mistakes, help) }
         case .ssh(let host, let error): self.init("\(host.text): \(error.phrase)")
         case .unknownHosts(let names, let known):
             self.init(
