@@ -305,7 +305,6 @@ extension EndToEnd {
                         600 root /etc/deptool/identity.pub
 
                         """)
-                #expect(try cluster.run("ls /dev/shm | grep deptool-secret || true") == "")
             }
             func key() throws -> String {
                 try host.run("cut -d ' ' -f 2 /etc/deptool/identity.pub").trimmingCharacters(in: .newlines)

@@ -29,7 +29,7 @@ extension EndToEnd {
                 ! pgrep -f -- "^[^ ]*(nspawn|sleep|deptool).*$0"
                 """
             let wait = try Program(
-                ["timeout", "30", "sh", "-c", script, directory, sleeper],
+                ["timeout", "300", "sh", "-c", script, directory, sleeper],
                 environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]
             ).finish()
             #expect(wait.code == 0, "\(directory): \(wait)", sourceLocation: sourceLocation)
