@@ -58,8 +58,12 @@ extension EndToEnd {
             #expect(try cluster.deptool("plan", "--format", "markdown").text.contains("    web2, \(phrase)\n"))
             // Repairs and undo leave it out as well.
             for host in hosts { try host.run("echo edited >/var/lib/deptool/apps/app/current/conf") }
+            // It may be down.
+            try site.kill(hosts[1])
             let repair = try cluster.deploy("--repair").require(0)
             #expect(repair.text.contains(leftOut), "\(repair)")
+            #expect(try hosts[0].read("/var/lib/deptool/apps/app/current/conf") == "new\n")
+            try site.start(hosts[1])
             try cluster.deptool("undo", "--no-confirm", "--limit", "*", "--ssh-config", cluster.sshConfiguration).require(0)
             #expect(try hosts[1].read("/var/lib/deptool/apps/app/current/conf") == "edited\n")
             try cluster.deploy("--held").require(0)

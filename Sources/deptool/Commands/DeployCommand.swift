@@ -128,8 +128,11 @@ struct DeployCommand: AsyncParsableCommand {
         }
         // Find mistakes in the tree before querying any host.
         _ = try workspace.plan(root, limit.filter, safety: safety.safety, hostKeys: ssh.hostKeys)
+        // A held host may be down: what is wrong with it is nobody's business here.
+        let held = flags.held.held ? [] : try Holds(store: workspace.store).current().map(\.host)
         let found = try await workspace.drift(
-            root, limit.filter, ssh, asks: !flags.output.json, skipsUnreachable: flags.skipUnreachable)
+            root, limit.filter, except: held.filter { !limit.filter.names($0) }, ssh, asks: !flags.output.json,
+            skipsUnreachable: flags.skipUnreachable)
         var plan = try workspace.plan(root, limit.filter, safety: safety.safety, drift: found.drift)
         plan.hosts.removeAll { found.absent.contains($0.host) }
         return try PreparedPlan(workspace: workspace, plan: plan, root: root, contents: found.contents)

@@ -75,15 +75,15 @@ extension Workspace {
 
     /// The drift of deployed hosts of the tree. Reports hosts that cannot be queried, and skips them if requested.
     func drift(
-        _ root: ObjectID, _ filter: HostFilter, _ ssh: SSHOptions, asks: Bool, skipsUnreachable: Bool
+        _ root: ObjectID, _ filter: HostFilter, except hosts: [Hostname], _ ssh: SSHOptions, asks: Bool, skipsUnreachable: Bool
     ) async throws -> (drift: [Hostname: [Drift]], contents: [ObjectID: HostContent], absent: Set<Hostname>) {
-        let hosts = try complaining {
+        let asked = try complaining {
             let reader = ClusterReader(store)
             let present = Set(try reader.hosts(in: root).map(\.host))
-            return try reader.deployedHosts(cluster).filter { present.contains($0) && filter.includes($0) }
+            return try reader.deployedHosts(cluster).filter { present.contains($0) && filter.includes($0) && !hosts.contains($0) }
         }
         var (drift, contents, absent): ([Hostname: [Drift]], [ObjectID: HostContent], [(Hostname, HostError)]) = ([:], [:], [])
-        for (host, result) in try await verify(hosts, ssh, asks: asks, asks ? .fetched : .left) {
+        for (host, result) in try await verify(asked, ssh, asks: asks, asks ? .fetched : .left) {
             switch result {
             case .success(let found):
                 drift[host] = found.drift
