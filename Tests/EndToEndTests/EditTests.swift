@@ -30,14 +30,17 @@ extension EndToEnd {
 
         @Test func `the edited file is deployed to its host after the prompt, and to no other`() throws {
             let hosts = try site.boot(["web1", "web2"])
+            try cluster.write("web1/other/conf", "old\n")
             try cluster.deploy().require(0)
-            try cluster.write("web2/app/conf", "not yet\n")
+            for path in ["web2/app/conf", "web1/other/conf"] { try cluster.write(path, "not yet\n") }
             let program = try edit("web1/app/conf", change, [], on: .terminal)
             try program.expect("    update app\n")
             try program.expect("Apply to 1 host in cluster 'prod'? [y/N/d] ")
             program.type(line: "y")
             try program.finish().require(0)
             #expect(try hosts.map { try $0.read("/var/lib/deptool/apps/app/current/conf") } == ["new\n", "old\n"])
+            #expect(try hosts[0].read("/var/lib/deptool/apps/other/current/conf") == "old\n")
+            #expect(try cluster.deptool("plan", "--limit", "web1").text == "web1\n    update other\n        ~ conf\n")
         }
 
         @Test func `paths are as typed, with the cluster or without, from anywhere`() throws {

@@ -9,7 +9,7 @@ struct EditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "edit", abstract: "Edit a file of the config tree, and deploy what that changes.",
         discussion: """
-            Edit opens the file in `$VISUAL`, `$EDITOR` or vi. Then it goes on like deploy, with the hosts that the edit changes: \
+            Edit opens the file in `$VISUAL`, `$EDITOR` or vi. Then it goes on like deploy, with the apps that the edit changes: \
             the file's own, or all that share it by symlinks. Without a change, or if the editor fails, it ends.
 
             Example: `deptool edit web1/nginx/nginx.conf`
@@ -30,7 +30,7 @@ struct EditCommand: AsyncParsableCommand {
         let workspace = edited.workspace
         if !rendering.noRender { try workspace.checkNotRendered() }
         // A tree with a mistake can be edited, too: that may be why.
-        let before = try? workspace.complaining { try ClusterReader(workspace.store).hosts(in: workspace.importTree(quietly: true)) }
+        let before = try? workspace.importTree(quietly: true)
         let content = edited.content
         guard try edited.edit() else {
             throw CommandError(
@@ -41,11 +41,28 @@ struct EditCommand: AsyncParsableCommand {
         let limit = try LimitOption.parse(["--limit", edited.host.text])
         try await DeployRun(ssh, limit, flags, isPlanOnly: planOnly).run {
             let root = try workspace.importTree()
-            let after = try workspace.complaining { try ClusterReader(workspace.store).hosts(in: root) }
-            let changed = before.map { before in after.filter { now in !before.contains { $0 == now } }.map(\.host) } ?? [edited.host]
-            let hosts = changed.isEmpty ? [edited.host] : changed
-            let plan = try workspace.plan(root, HostFilter(hosts.map(\.text)), safety: safety.safety, hostKeys: ssh.hostKeys)
+            let changed = try before.map { try Self.changed(from: $0, to: root, workspace) } ?? []
+            let filter = HostFilter(places: changed.isEmpty ? [edited.place] : changed)
+            let plan = try workspace.plan(root, filter, safety: safety.safety, hostKeys: ssh.hostKeys)
             return try PreparedPlan(workspace: workspace, plan: plan, root: root)
+        }
+    }
+}
+
+extension EditCommand {
+    /// The apps, as `HOST/APP`, or hosts that two root trees have different files for.
+    private static func changed(from old: ObjectID, to new: ObjectID, _ workspace: Workspace) throws -> [String] {
+        try workspace.complaining {
+            let reader = ClusterReader(workspace.store)
+            let before = try reader.hosts(in: old)
+            return try reader.hosts(in: new).filter { now in !before.contains { $0 == now } }.flatMap { host, _ in
+                // Before, there may have been a mistake.
+                guard let was = try? reader.hostTree(of: host, in: old), let will = try? reader.hostTree(of: host, in: new),
+                    was.options == will.options
+                else { return [host.text] }
+                let apps = will.apps.filter { app in !was.apps.contains { $0.name == app.name && $0.id == app.id } }
+                return apps.isEmpty ? [host.text] : apps.map { "\(host.text)/\($0.name.text)" }
+            }
         }
     }
 }
@@ -54,6 +71,8 @@ struct EditCommand: AsyncParsableCommand {
 private struct EditedFile {
     let workspace: Workspace
     let host: Hostname
+    /// The host and the app of the file, or the host alone.
+    let place: String
     /// As typed.
     let shown: String
     private let path: String
@@ -80,6 +99,7 @@ private struct EditedFile {
                 "Make the directory of a new host first.")
         }
         self.host = host
+        place = parts.count > 2 ? "\(parts[0])/\(parts[1])" : parts[0]
         guard parts.count > 2 && AppName(parts[1]) != nil || parts.count == 2 && parts[1] == HostOptions.fileName else {
             throw CommandError(
                 "\(shown) is no file of an app, and not \(HostOptions.fileName)",
