@@ -139,7 +139,7 @@ private func processes(with text: String) throws -> [String] {
         var stream: SystemSSH? = try systemSSH(settings, "sleep 60")
         let id = try #require(processes(with: server.scratch.path).first?.split(separator: " ").first.flatMap { Int32($0) })
         kill(id, SIGSTOP)
-        #expect(try stream?.standardError == [])
+        #expect(stream?.standardError == [])
         stream = nil
         #expect(kill(id, 0) == -1)
     }
