@@ -231,7 +231,7 @@ private let keys =
     }
 
     @Test(arguments: [
-        (#"{"host": "x"}"#, "unknown key 'host'; the only one is 'hostname'"),
+        (#"{"host": "x"}"#, "unknown key 'host'; there are 'hostname' and 'identity'"),
         (#"{"hostname": 1}"#, "'hostname' must be a string, not a number"),
     ])
     func `a host file that is none is refused`(content: String, message: String) throws {
