@@ -35,6 +35,9 @@ package struct Hostname: Hashable, Comparable, Sendable {
 package struct AppName: Hashable, Comparable, Sendable {
     package let text: String
 
+    /// The name of an app that Deptool makes up, and no config tree can have.
+    package static var madeUp: String { "deptool-left" }
+
     @inline(never) package init?(_ text: String) {
         guard isName(text, longest: 128, extra: ".-_@+", first: "_") else { return nil }
         self.text = text

@@ -269,6 +269,14 @@ import Testing
             let read = try PlanFile(reading: file.bytes)
             #expect(try read.plan(store: cluster.store, tree: cluster.root()) == limited, note)
             #expect(try read.plan(store: cluster.store, tree: nil).hosts.map(\.steps) == [host.steps], note)
+            // Its steps do not go with the tree of a plan for more.
+            if whole.wanted.id != host.wanted.id {
+                let all = try PlanFile(
+                    Plan(hosts: [whole]), root: cluster.root(), cluster: "prod", safety: Safety(guard: .never), store: cluster.store)
+                var spliced = file
+                (spliced.root, spliced.objects) = (all.root, all.objects)
+                #expect(throws: PlanFile.Problem.otherPlan(web1), "\(note)") { try spliced.plan(store: cluster.store, tree: nil) }
+            }
 
             let commit = try cluster.carryOut(limited, Int64(round * 4 + 1))
             #expect(

@@ -174,7 +174,7 @@ private let keys =
         + "starts with a letter or digit; directories that start with '.' are left out."
     private static let appRule =
         "A host's directory holds one directory per app. An app's name has letters, digits, '.', '-', '_', '@' and '+' and "
-        + "starts with a letter, digit or '_'; directories that start with '.' are left out."
+        + "starts with a letter, digit or '_'; directories that start with '.' are left out. Deptool keeps the name 'deptool-left' for itself."
     private static let fileRule = "Apps hold files and directories with plain names. Rename or remove it."
 
     @Test(arguments: [

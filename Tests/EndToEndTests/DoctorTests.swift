@@ -138,7 +138,7 @@ extension EndToEnd {
             try cluster.write(outside: "ssh_config", "Nonsense yes\n")
             let broken = try doctor().require(1)
             let bad = findings(broken, of: "this machine")
-            #expect(bad.contains { $0.hasPrefix("fail cluster web1/app/manifest.json") }, "\(broken)")
+            #expect(bad.contains { $0.hasPrefix("fail cluster prod/web1/app/manifest.json") }, "\(broken)")
             #expect(bad.contains { $0.hasPrefix("warn git author") } && bad.contains("fail ssh ssh refuses its configuration"), "\(broken)")
 
             cluster.environment["DEPTOOL_STORE"] = "\(cluster.directory)/nowhere"

@@ -105,7 +105,7 @@ extension EndToEnd {
                       "systemd": {
                         "units_enabled": ["nginx.service"],
                         "on_change": {
-                          "nginx.service": { "reload": ["etc/nginx/"] }
+                          "nginx.service": { "reload": ["etc/nginx/", "manifest.json"] }
                         }
                       },
                       "symlinks": {

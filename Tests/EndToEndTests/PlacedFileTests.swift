@@ -119,6 +119,15 @@ extension EndToEnd {
             let stat = "stat -c '%F %a %U:%G' /etc/sudoers.d/app"
             #expect(try host.run(stat) == "regular file 440 operator:users\n")
             #expect(try host.read("/etc/sudoers.d/app") == "operator ALL=(ALL) ALL\n")
+            // What somebody made of it is shown.
+            try cluster.write("web1/app/systemd/app.service", "[Service]\nExecStart=/bin/true\n")
+            try cluster.deploy("--guard", "never").require(0)
+            try host.run("echo '# mine' >>/etc/sudoers.d/app; echo '# mine, too' >>/etc/systemd/system/app.service")
+            let diff = try cluster.deptool("verify", "--diff", "--ssh-config", cluster.sshConfiguration).require(0).text
+            #expect(diff.contains("\n+# mine\n") && diff.contains("\n+# mine, too\n"), "\(diff)")
+            try host.run("sed -i '/# mine/d' /etc/sudoers.d/app /etc/systemd/system/app.service")
+            try cluster.remove("web1/app/systemd")
+
             try write(#""/etc/sudoers.d/app": {"source": "rules", "mode": "0400"}"#)
             try cluster.deploy("--guard", "never").require(0)
             #expect(try host.run(stat) == "regular file 400 root:root\n")

@@ -63,16 +63,34 @@ extension EndToEnd {
             #expect(try host.run("systemctl is-active app.service") == "active\n")
         }
 
+        @Test func `sshd does not restart with settings that it refuses`() throws {
+            let host = try site.boot()
+            try cluster.write("web1/login/manifest.json", #"{"systemd": {"units_enabled": ["ssh.service"]}}"#)
+            try cluster.deploy().require(0)
+            let process = try host.run("systemctl show --value -p MainPID ssh")
+            try host.run("echo 'Nonsense yes' >>/etc/ssh/sshd_config")
+            let output = try cluster.deploy("--restart", "ssh.service").require(1)
+            #expect(output.text.contains("        check /usr/sbin/sshd -t before anything changes\n"), "\(output)")
+            #expect(output.text.contains("Nonsense") && output.text.hasSuffix("\n\nNothing was changed.\n"), "\(output)")
+            #expect(try host.run("systemctl show --value -p MainPID ssh") == process)
+            try host.run("sed -i /Nonsense/d /etc/ssh/sshd_config")
+            try cluster.deploy("--restart", "ssh.service").require(0)
+            #expect(try host.run("systemctl show --value -p MainPID ssh") != process)
+        }
+
         @Test func `wrong names list what there is, and change nothing`() throws {
             _ = try site.boot()
             try cluster.addService("app", on: "web1")
             let none = try cluster.deploy("--restart", "app").require(1)
-            #expect(none.errors == "Error: no unit or app 'app' is deployed\nNothing that is deployed there has units.\n", "\(none)")
+            #expect(
+                none.errors
+                    == "Error: there is no unit 'app' of an app, and no app of that name that enables units\nNothing that is deployed there has units.\n",
+                "\(none)")
             try cluster.deploy().require(0)
             let typo = try cluster.deploy("--restart", "ap.service").require(1)
             #expect(
                 typo.errors
-                    == "Error: no unit or app 'ap.service' is deployed\nDid you mean 'app.service'? You can restart: app, app.service\n",
+                    == "Error: there is no unit 'ap.service' of an app, and no app of that name that enables units\nDid you mean 'app.service'? You can restart: app, app.service\n",
                 "\(typo)")
             let limited = try cluster.deploy("--restart", "app", "--limit", "web1/app").require(1)
             #expect(limited.errors.hasPrefix("Error: `--restart` takes apps, `--limit` then takes hosts\n"), "\(limited)")

@@ -221,6 +221,7 @@ import Testing
         #expect(try phrase { try $0.write("a..b/app/x", "") } == "'a..b' cannot be the name of a host")
         #expect(try phrase { try $0.write("a.lock/app/x", "") } == "'a.lock' cannot be the name of a host")
         #expect(try phrase { try $0.write("web1/my app/x", "") } == "web1: 'my app' is not the name of an app")
+        #expect(try phrase { try $0.write("web1/deptool-left/x", "") } == "web1: 'deptool-left' is not the name of an app")
         #expect(
             try phrase { try $0.write("web1/nginx/a\nb", "") }
                 == "web1/nginx/a\\x0ab cannot be deployed: it has a control character")

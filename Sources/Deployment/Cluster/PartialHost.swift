@@ -27,8 +27,10 @@ extension ClusterReader {
         let before = try entries(old)
         let after = try entries(new)
         func isChosen(_ entry: TreeEntry) -> Bool { entry.kind == .directory && filter.includes(app: entry.name, on: host) }
-        let kept = (old == nil ? after.filter { $0.kind != .directory } : before).filter { !isChosen($0) }
-        let leftOut = Set(before).symmetricDifference(after).filter { !isChosen($0) && !(old == nil && kept.contains($0)) }
+        // Nothing was ever deployed there, or the host was emptied.
+        let isNew = !before.contains { $0.kind == .directory }
+        let kept = (isNew ? after.filter { $0.kind != .directory } : before).filter { !isChosen($0) }
+        let leftOut = Set(before).symmetricDifference(after).filter { !isChosen($0) && !(isNew && kept.contains($0)) }
         return PartialHost(
             tree: try read(store.writeTree(kept + after.filter(isChosen))),
             limit: HostPlan.Limit(

@@ -102,8 +102,12 @@ package struct PlanFile {
         var plan = try inCluster(reader.plan(root: root, cluster: cluster, filter: filter))
         plan.orphans = []
         for (index, host) in plan.hosts.enumerated() { plan.hosts[index].limit?.leftOut = leftOut[host.host] ?? [] }
-        for host in hosts where plan.hosts.first(where: { $0.host == host.host })?.steps != host.steps {
-            throw .otherPlan(host.host)
+        for host in hosts {
+            let here = plan.hosts.first { $0.host == host.host }
+            // What is recorded is the tree of the file's root, also where only some apps are planned.
+            guard let here, here.steps == host.steps, here.wanted.apps.isEmpty || here.wanted.id == wanted[host.host] else {
+                throw .otherPlan(host.host)
+            }
         }
         return plan
     }

@@ -116,7 +116,7 @@ extension Drift {
     fileprivate var file: (path: AbsolutePath, id: ObjectID, size: UInt64)? {
         switch (finding, app) {
         case (.file(let path, .file(let id, let size)), let app?): (app.current.appending(path), id, size)
-        case (.link(let path, _, .file(let id, let size)), _): (path, id, size)
+        case (.link(let path, _, .file(let id, let size)), _), (.placed(let path, _, .file(let id, let size)), _): (path, id, size)
         default: nil
         }
     }

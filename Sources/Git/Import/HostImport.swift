@@ -61,7 +61,7 @@ import Model
                 throw .special(ImportError.Place(host: host, app: nil, path: name), .directory)
             case .directory:
                 do throws(ImportError) {
-                    guard let app = AppName(name) else { throw .badAppName(host, name) }
+                    guard let app = AppName(name), name != AppName.madeUp else { throw .badAppName(host, name) }
                     let location = Location(app: app, path: "", disk: .tree("\(path)/\(name)/"))
                     if let id = try directory(record, before, location) { unsafe tree.add(.directory, bytes, id) }
                 } catch {

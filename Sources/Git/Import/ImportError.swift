@@ -124,7 +124,7 @@ package enum ImportError: Error, Hashable, Sendable {
         case .unusableHostname:
             hostnameRule + " Rename the directory, and set the real name as HostName in ~/.ssh/config."
         case .badAppName:
-            "A host's directory holds one directory per app. An app's name has letters, digits, '.', '-', '_', '@' and '+' and starts with a letter, digit or '_'; directories that start with '.' are left out."
+            "A host's directory holds one directory per app. An app's name has letters, digits, '.', '-', '_', '@' and '+' and starts with a letter, digit or '_'; directories that start with '.' are left out. Deptool keeps the name '\(AppName.madeUp)' for itself."
         case .symlinkedHost:
             "A host is a directory of its own. Its apps can be symlinks to directories that other hosts share."
         case .link(_, .leaves):

@@ -121,7 +121,8 @@ package struct ImportedApp: Hashable, Sendable {
         let reloads = known.reloads.filter { rule in
             sources.contains { rule.hasSuffix("/") ? $0.below(String(rule.dropLast())) != nil : $0.text == rule }
         }
-        return reloads.isEmpty ? nil : .object([("reload", .list(reloads.map { .text($0) }))])
+        // A new file comes with a new link, and so with another manifest.
+        return reloads.isEmpty ? nil : .object([("reload", .list((reloads + [Manifest.fileName]).map { .text($0) }))])
     }
 
     private func copy(_ file: FoundFile) -> ManifestText {

@@ -11,7 +11,7 @@ package struct LeftFiles {
     }
 
     /// The name of the app.
-    package static let app = "deptool-left"
+    package static let app = AppName.madeUp
 
     /// Ordered by path.
     package var files: [File] = []

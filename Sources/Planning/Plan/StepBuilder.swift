@@ -31,6 +31,7 @@ struct StepBuilder {
         steps += new.filter { needsChecks($0, units) }.flatMap { app in
             app.manifest.checks.map { Step(app.name, .validate($0.arguments, within: app.manifest.checkTimeout)) }
         }
+        steps += loginChecks(steps)
         steps += disableSteps()
         steps += checkedOut.map { Step($0, .activate) }
         steps += changes.filter { !concernsUnits($0) }
@@ -45,6 +46,14 @@ struct StepBuilder {
         if touches(.daemonReload) { steps.append(Step(nil, .daemonReload)) }
         steps += self.changes.filter { $0.kind == .remove }.map { Step($0.app, .remove) }
         return steps + units
+    }
+
+    /// Before sshd restarts because the operator asks: somebody may have made a mistake in a file that no app brings, and nobody
+    /// could log in again.
+    private func loginChecks(_ steps: [Step]) -> [Step] {
+        changes.filter { change in change.restarts.contains { ["ssh.service", "sshd.service"].contains($0.text) } }.map { change in
+            Step(change.app, .validate(["/usr/sbin/sshd", "-t"], within: .seconds(30)))
+        }.filter { !steps.contains($0) }
     }
 
     /// Whether an app gets new files, or one of the units that it lists does something.

@@ -45,6 +45,7 @@ struct DeployCommand: AsyncParsableCommand {
         guard !leaveFiles || !repair && restart.isEmpty else {
             throw ValidationError("'--leave-files' goes neither with '--repair' nor with '--restart'.")
         }
+        guard removeHost == nil || limit.limit.isEmpty else { throw ValidationError("'--remove-host' does not go with '--limit'.") }
         guard restart.isEmpty || !repair && removeHost == nil else {
             throw ValidationError("'--restart' goes neither with '--repair' nor with '--remove-host'.")
         }
@@ -52,7 +53,7 @@ struct DeployCommand: AsyncParsableCommand {
 
     func run() async throws {
         let run = DeployRun(
-            ssh, limit, flags, kind: restart.isEmpty ? .deploy : .restart, forgets: removeHost != nil && !leaveFiles, isPlanOnly: planOnly)
+            ssh, limit, flags, kind: restart.isEmpty ? .deploy : .restart, forgets: removeHost != nil, isPlanOnly: planOnly)
         if let ready = try PreparedPlan(cluster.dir, limit, safety.safety) {
             guard !leaveFiles else { throw CommandError("`--leave-files` does not go with a plan file") }
             guard restart.isEmpty else { throw CommandError("`--restart` does not go with a plan file") }
@@ -84,7 +85,7 @@ struct DeployCommand: AsyncParsableCommand {
 
     /// Deploys with an app that places the files, then removes that app from the hosts: the files stay.
     private func leaveFiles(_ workspace: Workspace, _ run: DeployRun) async throws {
-        var hosts: Set<Hostname> = []
+        var hosts: Set<Hostname> = [], exit = ExitCode(0)
         do {
             try await run.run(nothing: limit.nothingToDo) {
                 let ready = try await plan(workspace)
@@ -93,7 +94,9 @@ struct DeployCommand: AsyncParsableCommand {
             }
             // Nothing to do, or only a plan.
             return
-        } catch let code as ExitCode where code.isSuccess {
+        } catch let code as ExitCode {
+            // Where it failed, nothing was left. Elsewhere, Deptool should not hold on to the files.
+            exit = code
         }
         func forgettingPlan() throws -> PreparedPlan {
             try workspace.complaining {
@@ -102,12 +105,23 @@ struct DeployCommand: AsyncParsableCommand {
                 return try PreparedPlan(workspace: workspace, plan: plan, root: root)
             }
         }
-        guard try !forgettingPlan().plan.hosts.isEmpty else { throw ExitCode(0) }
+        guard try !forgettingPlan().plan.hosts.isEmpty else { throw exit }
         if !flags.output.json { Terminal.write("\nDeptool forgets the files that it left:\n\n") }
         var forgetting = DeployRun(ssh, limit, flags, kind: .leave, forgets: removeHost != nil, isPlanOnly: false)
         forgetting.asks = false
-        forgetting.confirmWith = nil
-        try await forgetting.run { try forgettingPlan() }
+        // The deploy that changed something was confirmed.
+        forgetting.confirmWith = ""
+        do {
+            try await forgetting.run { try forgettingPlan() }
+        } catch let code as ExitCode where code.isSuccess {
+            throw exit
+        } catch {
+            Terminal.complain("The files were left. The next deploy of these hosts forgets them.\n")
+            throw error
+        }
+        // Nothing was to do, such as on hosts that are held by now.
+        Terminal.complain("The files were left. The next deploy of these hosts forgets them.\n")
+        throw exit
     }
 
     /// The config tree does not matter: the hosts keep what they have.

@@ -78,7 +78,7 @@ struct CommandError: Error, CustomStringConvertible {
             let list = names.map { "'\(visible($0))'" }.joined(separator: ", ")
             let meant = names.lazy.compactMap { near($0, among: known) }.first
             self.init(
-                "no unit or app \(list) is deployed\(host.map { " on \($0.text)" } ?? "")",
+                "\(host.map { "\($0.text) has " } ?? "there is ")no unit \(list) of an app, and no app of that name that enables units",
                 known.isEmpty
                     ? "Nothing that is deployed there has units."
                     : (meant.map { "Did you mean '\(visible($0))'? " } ?? "")

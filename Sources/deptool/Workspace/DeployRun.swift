@@ -56,7 +56,7 @@ struct DeployRun {
         let options = DeployOptions(
             connectsEarly: isAsking && connectsEarly && Terminal.isInput && Terminal.isOutput,
             unreachable: skipsUnreachable ? .skip : !isAsking || !Terminal.isInput ? .stop : .ask(screen.askWhetherToGoOn),
-            forgets: forgets, isRehearsal: isRehearsal,
+            forgets: forgets && plan.hosts.allSatisfy(\.isRemoval), isRehearsal: isRehearsal,
             confirm: program.map(workspace.confirmation(by:)))
         let isJSON = isJSON
         let notification = Notification(workspace)
