@@ -12,6 +12,7 @@ final class Site {
 
     /// With `onDisk`, all that its hosts and operators write is on a disk of its own, which `traces(_:)` searches.
     init(onDisk: Bool = false) throws {
+        _ = Self.survivesPipes
         // The lab takes no path with other characters than those.
         var template = Array("\(Self.temporary)/deptool-test.XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw POSIXError(.ENOENT) }
@@ -27,6 +28,9 @@ final class Site {
                 """)
         }
     }
+
+    /// A proxy of a test writes where nobody reads any more. A handler, since programs would inherit that the signal is ignored.
+    private static let survivesPipes: Void = { signal(SIGPIPE) { _ in } }()
 
     private var disk: String { directory + ".disk" }
 
