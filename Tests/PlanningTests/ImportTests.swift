@@ -74,7 +74,7 @@ import Testing
                 {
                   "systemd": {
                     "on_change": {
-                      "ssh.service": { "reload": ["etc/ssh/"] }
+                      "ssh.service": { "reload": ["etc/ssh/", "manifest.json"] }
                     }
                   },
                   "symlinks": { "/etc/ssh/sshd_config.d/x.conf": "etc/ssh/sshd_config.d/x.conf" }

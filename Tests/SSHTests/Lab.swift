@@ -75,31 +75,40 @@ final class Server {
     }
 
     init(hostKeys: [String] = ["ed25519"], _ settings: String = "") throws {
-        let scratch = try Scratch(), port = try freePort()
-        (self.scratch, self.port) = (scratch, port)
+        let scratch = try Scratch()
+        self.scratch = scratch
         for type in hostKeys { _ = try scratch.key("host_\(type)", type: type) }
         try scratch.write("", to: "authorized_keys")
         let keys = hostKeys.map { "HostKey \(scratch.file("host_\($0)"))" }.joined(separator: "\n")
-        let configuration = try scratch.write(
-            """
-            \(settings)
-            ListenAddress 127.0.0.1
-            Port \(port)
-            \(keys)
-            AuthorizedKeysFile \(scratch.file("authorized_keys"))
-            StrictModes no
-            UsePAM no
-            PermitRootLogin yes
-            PasswordAuthentication no
-            KbdInteractiveAuthentication no
-            MaxStartups 100
-            PidFile none
-            """, to: "sshd_config")
         // As root, sshd wants this directory; its own service makes it too.
         if getuid() == 0 { mkdir("/run/sshd", 0o755) }
         let program = try #require(Self.program)
-        daemon = try Daemon([program, "-D", "-e", "-f", configuration], log: scratch.file("log"))
-        try waitUntil { isListening(port) }
+        while true {
+            let port = try freePort()
+            let configuration = try scratch.write(
+                """
+                \(settings)
+                ListenAddress 127.0.0.1
+                Port \(port)
+                \(keys)
+                AuthorizedKeysFile \(scratch.file("authorized_keys"))
+                StrictModes no
+                UsePAM no
+                PermitRootLogin yes
+                PasswordAuthentication no
+                KbdInteractiveAuthentication no
+                MaxStartups 100
+                PidFile none
+                """, to: "sshd_config")
+            let log = scratch.file("log-\(port)")
+            let daemon = try Daemon([program, "-D", "-e", "-f", configuration], log: log)
+            func says(_ text: String) -> Bool { (try? String(contentsOfFile: log, encoding: .utf8).contains(text)) ?? false }
+            try waitUntil { says("Server listening on") || says("Cannot bind") }
+            // The server of another test may have been faster.
+            guard says("Server listening on") else { continue }
+            (self.port, self.daemon) = (port, daemon)
+            return
+        }
     }
 
     func authorize(_ publicKeyFile: String) throws {
@@ -152,9 +161,9 @@ final class TestAgent {
 }
 
 func waitUntil(_ condition: () -> Bool) throws {
-    let deadline = Deadline.after(.seconds(10))
+    let deadline = Deadline.after(.seconds(300))
     while !condition() {
-        try #require(!deadline.hasPassed, "what a test started is not up in 10 seconds")
+        try #require(!deadline.hasPassed, "what a test started is not up in five minutes")
         usleep(5000)
     }
 }

@@ -99,7 +99,7 @@ package struct TreeError: Error, Hashable, Sendable {
         case .notSealed:
             "not a sealed file: an app's '\(RelativePath.secrets)/' holds files NAME.age that `deptool secret set` wrote"
         case .linkToSecret(let path, let source):
-            "'\(path.text)' would be '\(source.text)', which is sealed; programs read secrets elsewhere"
+            "'\(path.text)' would be '\(source.text)', which is sealed; programs read it opened, below \(Layout.secrets.text)/\(app?.text ?? "APP")"
         case .sealedBadly(let problem, let secret): "\(problem); run: deptool secret set \(secret)"
         case .sealedForOthers(let secret, let keys):
             "not sealed for \(host.text), whose key is \(keys.joined(separator: " or ")); run: deptool secret rekey \(secret)"
