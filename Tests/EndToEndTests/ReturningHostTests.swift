@@ -110,7 +110,7 @@ extension EndToEnd {
                 atPath: "\(cluster.directory)/prod/web1/empty", withIntermediateDirectories: true)
             let plan = try cluster.deptool("plan").require(0)
             #expect(plan.text == nothingToDo)
-            #expect(plan.errors == "warning: web1/empty has no files, so there is no such app\n")
+            #expect(plan.errors == "warning: prod/web1/empty has no files, so there is no such app\n")
         }
 
         @Test func `commits are by whom Git says`() throws {
