@@ -228,7 +228,7 @@ extension EndToEnd {
             try cluster.remove("webserver/caddy")
             try deploy(
                 """
-                warning: webserver has no apps, so nothing would be deployed to it
+                warning: prod/webserver has no apps, so nothing would be deployed to it
                 webserver
                     remove caddy
                         - Caddyfile
