@@ -64,7 +64,7 @@ package struct Enrollment: Sendable {
 
     private static let need = "DEPTOOL-NEED-KEY", key = "DEPTOOL-KEY ", hostKey = "DEPTOOL-HOST-KEY"
 
-    /// The directory with both halves comes by one rename, so that they belong together, whoever else enrolls the host. Without
+    /// One rename puts both halves in place, so that they belong together even if two operators enroll the host at once. Without
     /// ssh-keygen(1), the private half arrives in lines that end with an empty one, and then the public half. Obeys the rules of
     /// ``Bootstrap``.
     private static var script: String {

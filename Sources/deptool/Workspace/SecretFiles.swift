@@ -225,7 +225,7 @@ struct SecretFiles {
     }
 
     /// The host's own keys; asks for that of a host that was never seen, if somebody is there. Throws if the key is only in
-    /// `host.json`: whoever can change that file could have written it.
+    /// `host.json`: anybody who can change that file could have written it.
     func recipients(of host: Hostname, asks: Prompts = .none, isTrusting: Bool = false) throws -> [Recipient] {
         let options = try options(of: host)
         if !isTrusting, try isUnconfirmed(options.identity, of: host) {
