@@ -137,8 +137,8 @@ final class Systemd {
                 throw failure(units[index], problem)
             }
         }
-        // No unit looks failed: one failed and is already starting again, for example through its socket, or failing again.
-        for index in units.indices where statuses[index].isActivating || statuses[index].isDeactivating {
+        // No unit looks failed: one failed and is to start again, for example through its socket, or is failing again.
+        for index in units.indices where statuses[index].job != nil || statuses[index].isDeactivating {
             throw failure(units[index], .restarting(times: statuses[index].restarts))
         }
         let arguments = arguments(restart.isEmpty ? "start" : "restart", restart.isEmpty ? start : restart)
