@@ -171,7 +171,7 @@ extension RelativePath {
 
 extension AbsolutePath {
     /// A path of the sources, which only a debug build checks.
-    init(literal path: String) {
+    package init(literal path: String) {
         assert((try? AbsolutePath(path)) != nil)
         self.init(unchecked: path)
     }

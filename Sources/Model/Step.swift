@@ -129,5 +129,13 @@ package struct Step: Hashable, Sendable {
             self.path = path
             self.others = others
         }
+
+        private static var asked: Int { Int(Int32.max) }
+
+        /// Whether the operator asked for it, and no file has changed. No change has as many files.
+        package var isAsked: Bool { others == Self.asked }
+
+        /// The path only fills its place.
+        package static func asked(_ path: RelativePath) -> Reason { Reason(path: path, others: asked) }
     }
 }

@@ -127,7 +127,6 @@ extension EndToEnd {
                         "/etc/shop/shop.conf": "etc/shop/shop.conf"
                       },
                       "copies": {
-                        "/etc/logrotate.d/shop": "etc/logrotate.d/shop",
                         "/etc/shop/for-mail": { "source": "etc/shop/for-mail", "mode": "0664", "group": "mail" }
                       }
                     }

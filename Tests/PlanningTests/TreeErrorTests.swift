@@ -119,6 +119,12 @@ import Testing
         ("quadlets/a/x", "'quadlets/' holds files, and directories 'NAME.d' with files; nothing deeper"),
         ("sysusers/a.d/x", "'sysusers/' holds files, no directories"),
         ("tmpfiles/a/x", "'tmpfiles/' holds files, no directories"),
+        ("cron/a/x", "'cron/' holds files, no directories: those of /etc/cron.d; give it another name if it is something else"),
+        (
+            "networkd/a.network.d/b/x",
+            "'networkd/' holds files, and directories 'NAME.d' with files; nothing deeper: those of /etc/systemd/network; "
+                + "give it another name if it is something else"
+        ),
     ])
     func `a directory where only files are linked is refused`(path: String, phrase: String) throws {
         #expect(try problem(["a": [path: ""]]) == "web1/a/\(path): \(phrase)")
@@ -134,9 +140,11 @@ import Testing
     }
 
     @Test(arguments: [
-        ("journald.conf.d/00-size.conf", listed("/etc/systemd/journald.conf.d/00-size.conf")),
+        ("journald.conf.d/00-size.conf", "put it into the app's 'journald/' instead"),
         ("journald.conf", listed("/etc/systemd/journald.conf")),
-        ("lan.network", listed("/etc/systemd/network/lan.network")),
+        ("lan.network", "put it into the app's 'networkd/' instead"),
+        ("70-x.rules", "put it into the app's 'udev/' instead"),
+        ("timesyncd.conf.d/a.conf", listed("/etc/systemd/timesyncd.conf.d/a.conf")),
         ("x.preset", listed("/etc/systemd/system-preset/x.preset")),
         ("README.md", up), (".gitkeep", up), (".web.service.swp", up), ("web.service~", up), ("web", up), ("a b.service", up),
         (".service", up), ("@a.service", up), ("session.scope", up), ("web.service.d/README.md", up), ("web.service.d/.a.conf", up),

@@ -39,6 +39,6 @@ extension Systemd {
 
     /// A line for each unit that failed, its name first.
     fileprivate func failedUnits() -> [UInt8] {
-        output(["systemctl", "list-units", "--state=failed", "--all", "--plain", "--no-legend", "--no-pager"])
+        output(["systemctl", "list-units", "--state=failed", "--all", "--plain", "--no-legend"])
     }
 }

@@ -99,7 +99,7 @@ struct StaleFiles {
     func removeEmptyDropIns(_ steps: [Step]) {
         for step in steps {
             guard let path = step.action.pathThatGoes, let directory = path.parent,
-                LinkDirectory.all.contains(where: { $0.hasDropIns && directory.parent == $0.target })
+                directory.parent == Layout.unitLinks || directory.parent == Layout.quadlets
             else { continue }
             _ = try? system.removeDirectory(directory)
         }

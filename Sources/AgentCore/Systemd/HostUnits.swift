@@ -11,7 +11,7 @@ package struct HostUnits: Hashable, Sendable {
 
     /// Without `--all`, `list-units` omits units that are inactive and have no job.
     static let arguments = [
-        "systemctl", "list-units", "--plain", "--no-legend", "--no-pager", "--full",
+        "systemctl", "list-units", "--plain", "--no-legend", "--full",
         "--type=service,socket,target,timer,path,mount,automount,swap,slice",
     ]
 

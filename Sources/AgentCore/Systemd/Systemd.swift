@@ -63,9 +63,8 @@ final class Systemd {
     /// Whether someone has disabled a unit, according to the files on disk; `show` may report an older state. A
     /// `static` or `generated` unit, for example, cannot be enabled.
     func isDisabled(_ unit: UnitName) -> Bool {
-        guard let output = try? command.run(["systemctl", "is-enabled", unit.text]).output else { return false }
         // For a System V script, messages about it come first.
-        return pieces(output[...], at: 10).contains { line in
+        pieces(output(["systemctl", "is-enabled", unit.text])[...], at: 10).contains { line in
             ["disabled", "linked", "masked"].contains { begins(line, $0) }
         }
     }
@@ -79,7 +78,7 @@ final class Systemd {
 
     /// Resets failures, so that the start limit does not interfere. Units that did not fail are no error.
     func resetFailed(_ units: [UnitName]) {
-        _ = try? command.run(["systemctl", "reset-failed"] + units.map { $0.text })
+        runQuietly(["systemctl", "reset-failed"] + units.map { $0.text })
     }
 
     /// The limit for a unit that has none in the plan: the time that systemd itself allows by default for a stop and
@@ -170,7 +169,7 @@ final class Systemd {
 
     /// Ends a reload that hangs, so that the unit can restart. Harmless if no reload hangs.
     func endReload(_ unit: UnitName) {
-        _ = try? command.run(["systemctl", "kill", "--kill-who=control", "--signal=KILL", unit.text])
+        runQuietly(["systemctl", "kill", "--kill-who=control", "--signal=KILL", unit.text])
     }
 
     /// A socket cannot start while its service is up. Stops both, the socket first, so that no connection starts the
@@ -215,7 +214,7 @@ final class Systemd {
 
     /// Queues a restart of units and does not wait.
     func restartLater(_ units: [UnitName]) {
-        _ = try? command.run(["systemctl", "--no-block", "--no-ask-password", "restart"] + units.map { $0.text })
+        runQuietly(["systemctl", "--no-block", "--no-ask-password", "restart"] + units.map { $0.text })
     }
 
     func arguments(_ verb: String, _ jobs: [Job]) -> [String] {
@@ -252,7 +251,7 @@ final class Systemd {
     /// Cancels systemd's pending jobs for the units. A job that finishes meanwhile is no error.
     func cancel(_ units: [UnitName]) {
         let jobs = ((try? show(units, .state, heeding: false)) ?? []).compactMap { $0.job }
-        if !jobs.isEmpty { _ = try? command.run(["systemctl", "cancel"] + jobs, heeding: false) }
+        if !jobs.isEmpty { runQuietly(["systemctl", "cancel"] + jobs) }
     }
 
     /// The units whose status is as wanted.
@@ -292,17 +291,19 @@ final class Systemd {
         let (seconds, rest) = begun.quotientAndRemainder(dividingBy: 1_000_000_000)
         // Six digits of a fraction, without the leading 1.
         let fraction = text(String(1_000_000 + rest / 1000).bytes.dropFirst())
-        let result = try? command.run(
-            [
-                "journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=12", "--unit=" + unit.text,
-                "--since=@" + String(seconds) + "." + fraction,
-            ],
-            limit: .seconds(5), heeding: false)
-        return result.map { lastLines($0.text) } ?? ""
+        return lastLines(
+            text(
+                output([
+                    "journalctl", "--quiet", "--output=cat", "--lines=12", "--unit=" + unit.text,
+                    "--since=@" + String(seconds) + "." + fraction,
+                ])[...]))
     }
 
+    /// Runs a program that may fail.
+    @inline(never) func runQuietly(_ arguments: [String]) { _ = try? command.run(arguments, heeding: false) }
+
     /// The output of a program; empty if it could not run.
-    func output(_ arguments: [String]) -> [UInt8] { (try? command.run(arguments, limit: .seconds(10)))?.output ?? [] }
+    func output(_ arguments: [String]) -> [UInt8] { (try? command.run(arguments, limit: .seconds(10), heeding: false))?.output ?? [] }
 
     private func succeed(_ arguments: [String]) throws(AgentError) {
         let result = try command.run(arguments)

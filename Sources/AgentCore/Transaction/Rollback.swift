@@ -51,6 +51,7 @@ struct Rollback {
         if !isBooting {
             reloadOld(journal, failure, &problems)
             attempt(&problems) { () throws(AgentError) in try raiseOthers(journal) }
+            systemd?.runQuietly([KernelSettings.program, KernelSettings.noted])
         }
         // If this fails, the journal remains and the next agent repeats the rollback. The host is already in its old state.
         if filesAreBack { try? close(journal) }

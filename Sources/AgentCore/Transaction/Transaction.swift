@@ -249,6 +249,7 @@ final class Transaction {
         var (down, up): ([Systemd.Job], [Systemd.Job]) = ([], [])
         for step in preparation.steps[range] {
             guard let job = step.job else { continue }
+            if isSameText(job.unit.text, KernelSettings.unit) { systemd.runQuietly(["/bin/sh", "-c", KernelSettings.note]) }
             if !journal.units.contains(where: { $0.name == job.unit && $0.isUp }) {
                 if !step.action.leavesDown { down.append(job) }
             } else if !isLeft(step, journal) {
@@ -268,7 +269,7 @@ final class Transaction {
             let (job, status) = (jobs[index], statuses[index])
             // systemd reloads only what is active. What starts over and over may need just these files.
             if status.isActive {
-                up.append(job)
+                if !isLeft(preparation.steps[range.lowerBound + index], journal) { up.append(job) }
             } else if status.isUp {
                 starting.append(job)
             } else if !isLeftDown(job.unit, journal) {
@@ -294,11 +295,23 @@ final class Transaction {
     private func isLeft(_ step: Step, _ journal: Journal) -> Bool {
         switch step.action {
         case .start(_, .leave, _): true
-        case .start(_, .restart, _):
-            preparation.record.apps.contains {
-                $0.name == step.app && journal.onlyTakesOver($0, preparation.record, old?.record) && keepsAccess($0.name, journal)
-            }
+        case .start(_, .restart, _): onlyTakesOver(step.app, journal)
+        case .restartIfUp(_, let because, _), .reload(_, let because, .leave, _): !because.isAsked && takesOverAll(journal)
         default: false
+        }
+    }
+
+    /// Whether the deploy only takes over files, for apps that are new to the host.
+    private func takesOverAll(_ journal: Journal) -> Bool {
+        for step in preparation.steps where step.unit == nil && step.app != nil {
+            if !onlyTakesOver(step.app, journal, isNew: true) { return false }
+        }
+        return true
+    }
+
+    @inline(never) private func onlyTakesOver(_ app: AppName?, _ journal: Journal, isNew: Bool = false) -> Bool {
+        preparation.record.apps.contains {
+            $0.name == app && journal.onlyTakesOver($0, isNew: isNew, preparation.record, old?.record) && keepsAccess($0.name, journal)
         }
     }
 

@@ -21,9 +21,11 @@ extension Journal {
     }
 
     /// Whether all files of an app were in place already with the same content: the app only takes them over, and its
-    /// units need not restart. A file that Deptool placed there earlier with other content does not count.
-    func onlyTakesOver(_ app: DeployedApp, _ record: Record, _ old: Record?) -> Bool {
+    /// units need not restart. A file that Deptool placed there earlier with other content does not count. With `isNew`, the
+    /// app must not be on the host yet.
+    func onlyTakesOver(_ app: DeployedApp, isNew: Bool, _ record: Record, _ old: Record?) -> Bool {
         for was in old?.apps ?? [] where was.name == app.name {
+            if isNew { return false }
             for file in was.files where !isSameText(file.path.text, "manifest.json") {
                 guard app.files.contains(where: { $0.path == file.path && $0.id == file.id && $0.isExecutable == file.isExecutable }) else {
                     return false

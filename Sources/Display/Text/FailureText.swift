@@ -140,7 +140,7 @@ extension UnitProblem {
     }
 }
 
-private func commandLine(_ arguments: [String]) -> String { "`\(visible(arguments.joined(separator: " ")))`" }
+private func commandLine(_ arguments: [String]) -> String { "`\(visible(OptionalCheck.command(arguments).joined(separator: " ")))`" }
 
 /// Nil if a program ended by itself.
 private func killed(by status: Int) -> String? {

@@ -205,7 +205,8 @@ extension Step {
         case .reload(let unit, let because, .start, _): "reload unit \(unit.text) (\(because.phrase))"
         case .reload(let unit, let because, .leave, _): "reload unit \(unit.text) if it runs (\(because.phrase))"
         case .stop(let unit, _): "stop unit \(unit.text)"
-        case .validate(let arguments, _): "check \(visible(arguments.joined(separator: " "))) before anything changes"
+        case .validate(let arguments, _):
+            "check \(visible(OptionalCheck.command(arguments).joined(separator: " "))) before anything changes"
         case .unseal(0): "remove the unsealed secrets"
         case .unseal(let files): "unseal \(count(files, "secret"))"
         case .probe(let probe): "probe \(probe.phrase)"
@@ -260,8 +261,8 @@ extension Step.Reason {
 
 extension AbsolutePath {
     /// The directory with a meaning that contains the path, and the path in it.
-    fileprivate var managed: (LinkDirectory, RelativePath)? {
-        for directory in LinkDirectory.all {
+    fileprivate var managed: (PlacedDirectory, RelativePath)? {
+        for directory in PlacedDirectory.all {
             if let name = below(directory.target) { return (directory, name) }
         }
         return nil

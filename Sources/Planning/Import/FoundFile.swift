@@ -23,8 +23,14 @@ package struct FoundFile: Hashable, Sendable {
 
     package var isExecutable: Bool { status.mode & 0o111 != 0 }
 
-    /// Its directory with a meaning, if it is in one.
-    var directory: LinkDirectory? { LinkDirectory.all.first { path.below($0.target) != nil } }
+    /// Its directory with a meaning, if it is in one. Where a manifest can list files of the host's directory, what is not read or
+    /// has another mode is none of it.
+    var directory: PlacedDirectory? {
+        PlacedDirectory.all.first { directory in
+            guard let rest = path.below(directory.target) else { return false }
+            return directory.isExclusive || target == nil && directory.reads(rest) && status.isLike(directory.mode)
+        }
+    }
 
     /// Its path in the app: that in the directory with a meaning, or its whole path, so that no two can be the same.
     package var source: RelativePath {
@@ -65,7 +71,7 @@ package struct LeftOut: Hashable, Sendable {
         case mountPoint
         case accessControlList
         /// Mode or owner of a file in a directory with a meaning, which Deptool places with 0644 for root.
-        case placedOtherwise(HostSurvey.Status, LinkDirectory)
+        case placedOtherwise(HostSurvey.Status, PlacedDirectory)
         /// The owner or the group has no name that a manifest can have.
         case namelessOwner
         /// It cannot be read, or changed meanwhile.

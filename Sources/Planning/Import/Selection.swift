@@ -94,7 +94,7 @@ package struct Selection: Hashable, Sendable {
         if !isPublic { return .secret(status, name: secretName(path)) }
         if status.size > ImportLimits.file { return .tooLarge(status.size) }
         if let directory = file.directory {
-            return status.isLike(0o644) ? nil : .placedOtherwise(status, directory)
+            return status.isLike(directory.mode) ? nil : .placedOtherwise(status, directory)
         }
         return status.access == nil ? .namelessOwner : nil
     }

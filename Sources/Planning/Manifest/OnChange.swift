@@ -56,6 +56,16 @@ package struct OnChange: Hashable, Sendable {
         return best?.reaction
     }
 
+    init(unit: UnitName, line: Int) { (self.unit, self.line) = (unit, line) }
+
+    /// The rule of a directory with a meaning; nil if no unit reads its files.
+    init?(_ directory: PlacedDirectory) {
+        guard case .unit(let name, let reaction) = directory.effect, let unit = UnitName(name),
+            let rule = Rule(directory.name + "/", reaction, line: 0)
+        else { return nil }
+        (self.unit, line, rules) = (unit, 0, [rule])
+    }
+
     // MARK: Parsing
 
     /// The value of `systemd.on_change`.

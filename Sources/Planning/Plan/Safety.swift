@@ -129,7 +129,7 @@ extension AbsolutePath {
 
     /// The part below a directory of units: a unit file or a drop-in.
     fileprivate var unit: String? {
-        for directory in LinkDirectory.all where directory.reaction == .daemonReload {
+        for directory in PlacedDirectory.all where directory.effect == .daemonReload {
             if let unit = below(directory.target) { return unit.text }
         }
         return nil
@@ -172,6 +172,9 @@ extension Step {
         switch action {
         case .start(let unit, .restart, _) where self.app == app: unit
         case .restart(let unit, _, _), .reload(let unit, _, .start, _): unit
+        // One that is down has no effect on logins; the host does not run it, or has no use for the files.
+        case .restartIfUp(let unit, _, _) where self.app == app: unit
+        case .reload(let unit, _, .leave, _) where self.app == app: unit
         default: nil
         }
     }

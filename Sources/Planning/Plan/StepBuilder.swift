@@ -29,7 +29,7 @@ struct StepBuilder {
         var steps = checkedOut.map { Step($0, .checkout(for: readers(of: $0) == .everybody ? .everybody : .root)) }
         let units = unitSteps()
         steps += new.filter { needsChecks($0, units) }.flatMap { app in
-            app.manifest.checks.map { Step(app.name, .validate($0.arguments, within: app.manifest.checkTimeout)) }
+            app.checks.map { Step(app.name, .validate($0, within: app.manifest.checkTimeout)) }
         }
         steps += loginChecks(steps)
         steps += disableSteps()
@@ -92,7 +92,7 @@ struct StepBuilder {
 
     private func concernsUnits(_ step: Step) -> Bool {
         guard let path = step.action.path else { return false }
-        return LinkDirectory.all.contains { $0.reaction == .daemonReload && path.isInside($0.target) }
+        return PlacedDirectory.all.contains { $0.effect == .daemonReload && path.isInside($0.target) }
     }
 
     /// Links to remove, and links to make or change, each ordered by path.
@@ -150,12 +150,12 @@ struct StepBuilder {
     }
 
     /// Whether the changes add, change or remove a file in such a directory.
-    private func touches(_ reaction: LinkDirectory.Reaction) -> Bool {
-        let directories = LinkDirectory.all.filter { $0.reaction == reaction }
+    private func touches(_ effect: PlacedDirectory.Effect) -> Bool {
+        let directories = PlacedDirectory.all.filter { $0.effect == effect }
         return changes.contains { change in
             // sysusers and tmpfiles have nothing to do for a removed file.
             change.touched.contains { path in
-                directories.contains { path.below($0.name) != nil } && (reaction == .daemonReload || !change.removes(path))
+                directories.contains { path.below($0.name) != nil } && (effect == .daemonReload || !change.removes(path))
             }
         }
     }
@@ -192,7 +192,7 @@ struct StepBuilder {
         }
         let listed = Set(new.flatMap(\.manifest.units))
         // Units that other programs or the distribution run, and that the plan does not stop.
-        for unit in Set((new + old).flatMap { $0.manifest.onChange.map(\.unit) }).subtracting(listed).subtracting(before).sorted() {
+        for unit in Set((new + old).flatMap { $0.rules.map(\.unit) }).subtracting(listed).subtracting(before).sorted() {
             guard let cause = cause(of: unit, owner: nil), let app = authors(of: unit).first else { continue }
             let (limit, settle) = (app.manifest.timeout, app.manifest.settle)
             let check = Step(cause.app, .check(unit, settle: settle, within: limit))
@@ -309,7 +309,7 @@ private struct UnitStepList {
 
 extension AppTree {
     /// Whether the app has rules for a unit.
-    func names(_ unit: UnitName) -> Bool { manifest.onChange.contains { $0.unit == unit } }
+    func names(_ unit: UnitName) -> Bool { rules.contains { $0.unit == unit } }
 }
 
 extension UnitName {
@@ -317,17 +317,6 @@ extension UnitName {
     func consistsOfFile(_ file: RelativePath) -> Bool { file.below("systemd").map(consists) ?? false }
 
     fileprivate var type: String { String(text[text.utf8.index(after: text.utf8.lastIndex(of: UInt8(ascii: ".")) ?? text.startIndex)...]) }
-}
-
-extension Step.Reason {
-    /// No change has as many files.
-    private static let asked = Int(Int32.max)
-
-    /// Whether the operator asked for it, and no file has changed.
-    package var isAsked: Bool { others == Self.asked }
-
-    /// The path only fills its place.
-    static func asked(_ path: RelativePath) -> Step.Reason { Step.Reason(path: path, others: asked) }
 }
 
 extension Step.Action {

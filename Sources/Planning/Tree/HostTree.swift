@@ -44,13 +44,35 @@ package struct AppTree: Hashable, Sendable {
     /// copies.
     package var placed: [PlacedFile] {
         var placed = manifest.copies.map { PlacedFile(path: $0.path, app: name, source: $0.source, access: $0.access) }
-        for directory in LinkDirectory.all {
-            for file in files {
-                guard let rest = file.path.below(directory.name) else { continue }
-                placed.append(PlacedFile(path: directory.target.appending(rest), app: name, source: file.path))
+        for directory in PlacedDirectory.all {
+            for file in files where !isListed(file.path, in: directory) {
+                guard let rest = file.path.below(directory.name), directory.placesAll || directory.reads(rest) else { continue }
+                let access = FileAccess(mode: directory.mode)
+                placed.append(PlacedFile(path: directory.target.appending(rest), app: name, source: file.path, access: access))
             }
         }
         return placed.sorted { $0.path < $1.path }
+    }
+
+    /// Whether the manifest itself says where a file of a directory with a meaning, or a directory around it, belongs; or what
+    /// belongs where the file would.
+    func isListed(_ file: RelativePath, in directory: PlacedDirectory) -> Bool {
+        if directory.placesAll { return false }
+        let listed = manifest.symlinks.map { ($0.path, $0.source) } + manifest.copies.map { ($0.path, $0.source) }
+        let path = file.below(directory.name).map(directory.target.appending)
+        return listed.contains { $0 == path || $1 == file || file.below($1.text) != nil }
+    }
+
+    /// The rules of the manifest, and for units that it does not name those of directories with a meaning.
+    var rules: [OnChange] {
+        var rules = manifest.onChange
+        for directory in PlacedDirectory.all {
+            guard let rule = OnChange(directory), !manifest.onChange.contains(where: { $0.unit == rule.unit }),
+                files.contains(where: { $0.path.below(directory.name) != nil })
+            else { continue }
+            rules.append(rule)
+        }
+        return rules
     }
 
     var sealedFiles: [FileEntry] { files.filter { $0.path.secretName != nil } }

@@ -2,7 +2,7 @@ import Model
 
 /// A file in a directory with a meaning that no program reads there, because of its name.
 package struct IdleFile: Hashable, Sendable {
-    package var directory: LinkDirectory
+    package var directory: PlacedDirectory
     /// Below the directory.
     package var path: RelativePath
     package var remedy: Remedy
@@ -42,26 +42,25 @@ package struct IdleFile: Hashable, Sendable {
 
     /// Nil for a file that is read in its place or that a file beside it may refer to, and for a file in a
     /// subdirectory other than a drop-in directory.
-    init?(_ path: RelativePath, in directory: LinkDirectory, of app: AppTree) {
+    init?(_ path: RelativePath, in directory: PlacedDirectory, of app: AppTree) {
         let parts = path.components
         let links = [".wants", ".requires", ".upholds"]
         let holdsDropIns =
-            directory.unitFiles != nil && parts.count == 2 && (parts[0].hasSuffix(".d") || links.contains(where: parts[0].hasSuffix))
-        guard let first = parts.first, parts.count == 1 || holdsDropIns else { return nil }
+            directory.hasDropIns && parts.count == 2 && (parts[0].hasSuffix(".d") || links.contains(where: parts[0].hasSuffix))
+        guard let first = parts.first, parts.count == 1 || holdsDropIns || directory.hasSubdirectories else { return nil }
         if directory.reads(path) || directory.unitFiles == .quadlets && app.hasQuadlet(thatNames: path) { return nil }
         self.directory = directory
         self.path = path
         remedy = .up
         if !isVisible(path.name) { return }
-        if let other = LinkDirectory.all.first(where: { $0.unitFiles != nil && $0.reads(path) }) {
-            remedy = .directory(other.name)
-        }
+        if let other = PlacedDirectory.all.last(where: { $0.isTold(by: path) }) { remedy = .directory(other.name) }
         guard let own = directory.unitFiles else {
-            if !path.name.contains(".") { remedy = .rename(path.name + ".conf") }
+            if let name = directory.names.similar(to: path.name), parts.count == 1 { remedy = .rename(name) }
             return
         }
         if let place = directory.place(of: path) {
             remedy = .link(place)
+            for other in PlacedDirectory.all where other.target == place.parent { remedy = .directory(other.name) }
         } else if links.contains(where: first.hasSuffix) {
             remedy = .enable
         } else if own.isDropInDirectory(first) {
@@ -72,28 +71,30 @@ package struct IdleFile: Hashable, Sendable {
     }
 }
 
-extension LinkDirectory {
+extension PlacedDirectory {
     /// The kind of units that its files define or change; nil for none.
     fileprivate var unitFiles: UnitFiles? {
-        switch reaction {
-        case .daemonReload: name == "quadlets" ? .quadlets : .systemd
-        case .sysusers, .tmpfiles: nil
+        switch names {
+        case .units: .systemd
+        case .quadlets: .quadlets
+        default: nil
         }
     }
 
-    fileprivate var reader: String {
-        switch reaction {
-        case .daemonReload: name == "quadlets" ? "Podman" : "systemd"
-        case .sysusers: "systemd-sysusers"
-        case .tmpfiles: "systemd-tmpfiles"
-        }
+    /// Whether a file with this path belongs into the directory by its name.
+    fileprivate func isTold(by path: RelativePath) -> Bool {
+        let isDistinct = names == .suffixes([".rules"]) || names == .networks || unitFiles != nil
+        return isDistinct && reads(path)
     }
 
     /// Whether the directory's program reads a file with this path in it.
-    fileprivate func reads(_ path: RelativePath) -> Bool {
+    func reads(_ path: RelativePath) -> Bool {
         let parts = path.components
-        guard parts.count > 1 || unitFiles == nil else { return unitFiles?.isName(path.text) ?? false }
-        return (unitFiles?.isDropInDirectory(parts[0]) ?? (parts.count == 1)) && isVisible(path.name) && path.name.hasSuffix(".conf")
+        if parts.count == 1 || hasSubdirectories { return names.contain(path.name) }
+        let isDropIns =
+            unitFiles?.isDropInDirectory(parts[0])
+            ?? (names == .networks && PlacedDirectory.Names.networkSuffixes.contains { parts[0].hasSuffix($0 + ".d") })
+        return parts.count == 2 && isDropIns && isVisible(path.name) && path.name.hasSuffix(".conf")
     }
 
     /// The path where another part of systemd or Podman reads a file of this name.
@@ -122,9 +123,7 @@ extension LinkDirectory {
 
     private static var places: [(suffix: String, place: String)] {
         [
-            (".network", "/etc/systemd/network/"), (".netdev", "/etc/systemd/network/"), (".link", "/etc/systemd/network/"),
             (".nspawn", "/etc/systemd/nspawn/"), (".dnssd", "/etc/systemd/dnssd/"), (".preset", "/etc/systemd/system-preset/"),
-            (".rules", "/etc/udev/rules.d/"),
         ]
     }
 }
@@ -168,6 +167,50 @@ private enum UnitFiles {
             }
     }
 }
+extension PlacedDirectory.Names {
+    fileprivate static var networkSuffixes: [String] { [".network", ".netdev", ".link"] }
+
+    /// Marks of files that editors and package managers leave behind, which logrotate(8) and AppArmor pass over.
+    private static var backups: [String] {
+        [
+            "~", ".bak", ".cfsaved", ".disabled", ".new", ".old", ".orig", ".rhn-cfg-tmp", ".rpmnew", ".rpmorig", ".rpmsave", ".swp",
+            ".ucf-dist",
+            ".ucf-new", ".ucf-old", ",v",
+        ]
+    }
+
+    /// Whether the program reads a file of this name.
+    fileprivate func contain(_ name: String) -> Bool {
+        switch self {
+        case .units: UnitFiles.systemd.isName(name)
+        case .quadlets: UnitFiles.quadlets.isName(name)
+        case .suffixes(let suffixes): isVisible(name) && suffixes.contains(where: name.hasSuffix)
+        case .networks: isVisible(name) && Self.networkSuffixes.contains(where: name.hasSuffix)
+        case .plain: name.utf8.allSatisfy(Self.isPlain)
+        case .noBackups: isVisible(name) && !Self.backups.contains(where: name.hasSuffix) && !name.contains(".dpkg-")
+        }
+    }
+
+    /// A name like this one that the program reads; nil if none comes to mind.
+    fileprivate func similar(to name: String) -> String? {
+        switch self {
+        case .suffixes(let suffixes): name.contains(".") ? nil : suffixes.first.map { name + $0 }
+        case .plain:
+            isVisible(name) ? String(decoding: name.utf8.map { Self.isPlain($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self) : nil
+        default: nil
+        }
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+}
+
 /// Whether programs that read a whole directory read a file of this name.
 private func isVisible(_ name: String) -> Bool { name.utf8.first != UInt8(ascii: ".") }
 

@@ -31,7 +31,7 @@ package struct TreeError: Error, Hashable, Sendable {
         /// A link that would replace a directory above Deptool's own.
         case aboveOwnDirectory(AbsolutePath)
         /// A directory in `systemd/` or the like that is not a drop-in directory.
-        case notDropIn(LinkDirectory)
+        case notDropIn(PlacedDirectory)
         /// A file in `systemd/` or the like that has no effect there.
         case idle(IdleFile)
         /// A unit name with the prefix of Deptool's own units.
@@ -86,9 +86,10 @@ package struct TreeError: Error, Hashable, Sendable {
         case .aboveOwnDirectory(let path):
             "the link '\(path.text)' would be in place of a directory that holds Deptool's own, \(Layout.root.text)"
         case .notDropIn(let directory):
-            directory.hasDropIns
+            (directory.hasDropIns
                 ? "'\(directory.name)/' holds files, and directories 'NAME.d' with files; nothing deeper"
-                : "'\(directory.name)/' holds files, no directories"
+                : "'\(directory.name)/' holds files, no directories")
+                + (directory.placesAll ? "" : ": those of \(directory.target.text); give it another name if it is something else")
         case .idle(let file): file.phrase
         case .ownName(let unit): "'\(unit)' is a name of Deptool's own units, which begin with '\(Layout.unitPrefix)'; give it another"
         case .badAppName(let name):
@@ -145,10 +146,12 @@ extension HostTree {
                         throw TreeError(host: host, app: app.name, file: file.path.text, .notSealed)
                     }
                 }
-                try validate(file, of: app)
+                try validate(file, of: app, origin)
             }
             for (path, source) in app.links.map({ ($0.path, $0.source) }) + app.placed.map({ ($0.path, $0.source) }) {
                 if let other = paths[path] {
+                    // A version that did not know the directory has placed neither.
+                    if origin == .history, PlacedDirectory.all.contains(where: { !$0.placesAll && path.isInside($0.target) }) { continue }
                     // Either the manifest lists the path, or a file in a directory with a meaning implies it.
                     let isAsked = app.manifest.symlinks.contains { $0.path == path } || app.manifest.copies.contains { $0.path == path }
                     throw TreeError(
@@ -188,16 +191,18 @@ extension HostTree {
             throw problem(app, .managedDirectory(path, instead: nil))
         }
         if Layout.root.isInside(path) { throw problem(app, .aboveOwnDirectory(path)) }
-        for directory in LinkDirectory.all where directory.isExclusive && path.isInside(directory.target) {
+        for directory in PlacedDirectory.all where directory.isExclusive && path.isInside(directory.target) {
             throw problem(app, .managedDirectory(path, instead: directory.name))
         }
         guard app.has(source) else { throw problem(app, .missingSource(path, source)) }
         if source.text == RelativePath.secrets || SecretsDirectory.has(source) { throw problem(app, .linkToSecret(path, source)) }
     }
 
-    private func validate(_ file: FileEntry, of app: AppTree) throws(TreeError) {
+    private func validate(_ file: FileEntry, of app: AppTree, _ origin: Origin) throws(TreeError) {
         let parts = file.path.components
-        guard let directory = LinkDirectory.all.first(where: { $0.name == parts[0] }), parts.count > 2 else { return }
+        guard let directory = PlacedDirectory.all.first(where: { $0.name == parts[0] }), parts.count > 2,
+            directory.placesAll || origin == .configTree && !directory.hasSubdirectories && !app.isListed(file.path, in: directory)
+        else { return }
         guard directory.hasDropIns, parts.count == 3, parts[1].hasSuffix(".d") else {
             throw TreeError(host: host, app: app.name, file: file.path.text, .notDropIn(directory))
         }
@@ -205,13 +210,13 @@ extension HostTree {
 
     /// A file in a directory with a meaning has to have an effect there.
     private func validateMeaning(of file: FileEntry, in app: AppTree) throws(TreeError) {
-        for directory in LinkDirectory.all {
-            guard let path = file.path.below(directory.name) else { continue }
+        for directory in PlacedDirectory.all {
+            guard let path = file.path.below(directory.name), !app.isListed(file.path, in: directory) else { continue }
             func problem(_ kind: TreeError.Kind) -> TreeError {
                 TreeError(host: host, app: app.name, file: file.path.text, kind)
             }
             if let idle = IdleFile(path, in: directory, of: app) { throw problem(.idle(idle)) }
-            if directory.reaction == .daemonReload, let first = path.components.first, isOwn(first) { throw problem(.ownName(first)) }
+            if directory.effect == .daemonReload, let first = path.components.first, isOwn(first) { throw problem(.ownName(first)) }
         }
     }
 

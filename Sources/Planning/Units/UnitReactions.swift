@@ -85,7 +85,7 @@ extension StepBuilder {
             return hasMoved(file, from: change, to: owner) ? nil : unitFiles.reaction(to: file, of: change.app)
         }
         func ruling(_ author: AppTree) -> Reaction? {
-            author.manifest.onChange.first { $0.unit == unit }?.reaction(to: file, of: change.app, owner: author.name)
+            author.rules.first { $0.unit == unit }?.reaction(to: file, of: change.app, owner: author.name)
         }
         var found = authors(of: unit).compactMap(ruling)
         if let owner, owner.name == change.app, ruling(owner) == nil, concerns(file, unit, of: owner),

@@ -1,0 +1,24 @@
+import Model
+
+/// The values of the kernel's settings that `/etc/sysctl.d` sets. systemd-sysctl(8) sets them, but takes none back.
+///
+/// They need not survive a reboot, since the settings do not.
+enum KernelSettings {
+    static var unit: String { "systemd-sysctl.service" }
+
+    /// Notes the present values, before the unit sets new ones. Reads keys as sysctl.d(5) does: if the first separator is a dot,
+    /// dots and slashes change places.
+    static var note: String {
+        #"""
+        cd /proc/sys; sed -n 's/^[[:space:]-]*\([^[:space:]=#;]*\)[[:space:]]*=.*/\1/p' /etc/sysctl.conf /etc/sysctl.d/*.conf | while read -r k; do
+        case ${k#"${k%%[./]*}"} in .*) k=$(echo "$k" | tr ./ /.); esac
+        for f in $k; do v=$(cat $f) && echo "$f=$v"; done
+        done >/var/lib/deptool/store/undo/sysctl
+        """#
+    }
+
+    /// Where the values are, in the format of sysctl.d(5).
+    static var noted: String { "/var/lib/deptool/store/undo/sysctl" }
+    /// Sets values again.
+    static var program: String { "/lib/systemd/systemd-sysctl" }
+}

@@ -1,0 +1,147 @@
+import Model
+
+/// A directory of an app whose files are placed in a directory of the host. To support another one, add a row to `all`.
+package struct PlacedDirectory: Hashable, Sendable {
+    /// What a change in such a directory does on the host.
+    package enum Effect: Hashable, Sendable {
+        case daemonReload, sysusers, tmpfiles
+        /// The unit of the distribution that reads the files reacts if it is up, as by a rule of `systemd.on_change`.
+        case unit(String, Reaction)
+        /// Their program reads the files whenever it runs.
+        case nothing
+    }
+
+    /// The files that the directory's program reads.
+    package enum Names: Hashable, Sendable {
+        /// systemd's unit files or Podman's quadlets, and their drop-ins.
+        case units, quadlets
+        /// Those that end in one of these.
+        case suffixes([String])
+        /// The same, and drop-ins in directories such as `eth0.network.d`.
+        case networks
+        /// Letters, digits, `_` and `-`, as for run-parts(8) and cron(8).
+        case plain
+        /// All that do not look like a backup, as for logrotate(8) and AppArmor.
+        case noBackups
+    }
+
+    /// The directory's name in an app.
+    package let name: String
+    /// The directory on the host.
+    package let target: AbsolutePath
+    /// The plan's word for a file in it.
+    package let noun: String
+    /// The program that reads it.
+    package let reader: String
+    package let names: Names
+    package let effect: Effect
+    /// The mode of its files, all of which belong to root.
+    package var mode: UInt32 = 0o644
+    /// Whether it may have directories of any name.
+    package var hasSubdirectories = false
+    /// The command that judges the files before anything changes, which follow it.
+    package var check: [String] = []
+
+    private init(
+        _ name: String, _ target: AbsolutePath, noun: String? = nil, reader: String, _ names: Names, _ effect: Effect
+    ) {
+        self.name = name
+        self.target = target
+        self.noun = noun ?? name
+        self.reader = reader
+        self.names = names
+        self.effect = effect
+    }
+
+    /// Whether a manifest's own symlinks and copies must stay out of the host's directory.
+    package var isExclusive: Bool { [.daemonReload, .sysusers].contains(effect) }
+
+    /// Whether every file in it is placed, whatever its name: what is deployed may be from a version that did not look.
+    package var placesAll: Bool { isExclusive || effect == .tmpfiles }
+
+    /// Whether it may hold directories `NAME.d`, whose files lie beside files from other sources.
+    package var hasDropIns: Bool { [.units, .quadlets, .networks].contains(names) }
+
+    package static let all: [PlacedDirectory] =
+        [
+            PlacedDirectory("systemd", Layout.unitLinks, noun: "unit", reader: "systemd", .units, .daemonReload),
+            PlacedDirectory("sysusers", Layout.sysusers, reader: "systemd-sysusers", .suffixes([".conf"]), .sysusers),
+            PlacedDirectory("tmpfiles", Layout.tmpfiles, reader: "systemd-tmpfiles", .suffixes([".conf"]), .tmpfiles),
+            PlacedDirectory("quadlets", Layout.quadlets, noun: "quadlet", reader: "Podman", .quadlets, .daemonReload),
+            PlacedDirectory(
+                "sysctl", AbsolutePath(literal: "/etc/sysctl.d"), reader: "systemd-sysctl", .suffixes([".conf"]),
+                .unit("systemd-sysctl.service", .restart)),
+            PlacedDirectory(
+                "modules-load", AbsolutePath(literal: "/etc/modules-load.d"), reader: "systemd-modules-load", .suffixes([".conf"]),
+                .unit("systemd-modules-load.service", .restart)),
+            PlacedDirectory(
+                "udev", AbsolutePath(literal: "/etc/udev/rules.d"), reader: "udev", .suffixes([".rules"]),
+                .unit("systemd-udevd.service", .reload)
+            ).checked(by: ["udevadm", "verify"]),
+            PlacedDirectory(
+                "networkd", AbsolutePath(literal: "/etc/systemd/network"), reader: "systemd-networkd", .networks,
+                .unit("systemd-networkd.service", .restart)),
+            PlacedDirectory(
+                "resolved", AbsolutePath(literal: "/etc/systemd/resolved.conf.d"), reader: "systemd-resolved", .suffixes([".conf"]),
+                .unit("systemd-resolved.service", .restart)),
+            PlacedDirectory(
+                "journald", AbsolutePath(literal: "/etc/systemd/journald.conf.d"), reader: "systemd-journald", .suffixes([".conf"]),
+                .unit("systemd-journald.service", .restart)),
+            PlacedDirectory("logrotate", AbsolutePath(literal: "/etc/logrotate.d"), reader: "logrotate", .noBackups, .nothing)
+                .checked(by: ["logrotate", "--debug"]),
+            PlacedDirectory("cron", AbsolutePath(literal: "/etc/cron.d"), reader: "cron", .plain, .nothing),
+            PlacedDirectory(
+                "nftables", AbsolutePath(literal: "/etc/nftables.d"), reader: "nft", .noBackups,
+                .unit("nftables.service", .reload)),
+            PlacedDirectory(
+                "apparmor", AbsolutePath(literal: "/etc/apparmor.d"), reader: "AppArmor", .noBackups,
+                .unit("apparmor.service", .reload)
+            ).checked(by: ["apparmor_parser", "--skip-kernel-load", "--skip-cache"]).withSubdirectories(),
+        ]
+        + ["hourly", "daily", "weekly", "monthly"].compactMap { period in
+            guard let target = try? AbsolutePath("/etc/cron." + period) else { return nil }
+            return PlacedDirectory("cron." + period, target, noun: "\(period) program", reader: "run-parts", .plain, .nothing).executable()
+        }
+
+    private func checked(by command: [String]) -> Self {
+        var row = self
+        row.check = command
+        return row
+    }
+
+    private func withSubdirectories() -> Self {
+        var row = self
+        row.hasSubdirectories = true
+        return row
+    }
+
+    private func executable() -> Self {
+        var row = self
+        row.mode = 0o755
+        return row
+    }
+}
+
+extension AppTree {
+    /// The commands that judge the app's files before anything changes: the manifest's, and those of directories with a meaning.
+    var checks: [[String]] {
+        manifest.checks.map(\.arguments)
+            + PlacedDirectory.all.filter { !$0.check.isEmpty }.flatMap { directory in
+                let files = placed.map(\.path).filter { $0.parent == directory.target }.map(\.text)
+                return stride(from: 0, to: files.count, by: 50).map { OptionalCheck.arguments(directory.check + files[$0...].prefix(50)) }
+            }
+    }
+}
+
+/// A check by a program that not every host has, or not in a version that can check. It passes there.
+package enum OptionalCheck {
+    private static let script =
+        #"{ command -v "$0" && { [ "$0" != udevadm ] || udevadm "$1" --help; }; } >/dev/null 2>&1 || exit 0; exec "$0" "$@""#
+
+    static func arguments(_ command: [String]) -> [String] { ["/bin/sh", "-c", script] + command }
+
+    /// The command that people know; other commands stay as they are.
+    package static func command(_ arguments: [String]) -> [String] {
+        arguments.count > 3 && arguments[2] == script ? Array(arguments.dropFirst(3)) : arguments
+    }
+}
