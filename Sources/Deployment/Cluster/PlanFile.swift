@@ -105,7 +105,9 @@ package struct PlanFile {
         for host in hosts {
             let here = plan.hosts.first { $0.host == host.host }
             // What is recorded is the tree of the file's root, also where only some apps are planned.
-            guard let here, here.steps == host.steps, here.wanted.apps.isEmpty || here.wanted.id == wanted[host.host] else {
+            guard let here, here.steps == host.steps,
+                here.wanted.id == wanted[host.host] || here.wanted.apps.isEmpty && wanted[host.host] == nil
+            else {
                 throw .otherPlan(host.host)
             }
         }
