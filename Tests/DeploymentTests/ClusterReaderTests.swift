@@ -196,7 +196,7 @@ import Testing
         try cluster.write("web2/nginx/manifest.json", "{\n\"links\": {}}")
         #expect(
             problem() == "web2/nginx/manifest.json:2: unknown key 'links'; there are 'systemd', 'symlinks', "
-                + "'copies', 'settle', 'timeout', 'checks', 'check_timeout', 'health', 'private' and 'group'")
+                + "'copies', 'settle', 'timeout', 'checks', 'check_timeout', 'requires', 'health', 'private' and 'group'")
         try cluster.write("web2/nginx/manifest.json", String(repeating: " ", count: 1 << 20) + "{}")
         #expect(problem() == "web2/nginx/manifest.json: larger than 1024 KiB")
         try cluster.write("web2/nginx/manifest.json", manifest(links: ["/etc/x": "nothing"]))

@@ -1,4 +1,5 @@
 import Model
+import Planning
 import TestSupport
 import Testing
 
@@ -36,7 +37,11 @@ import Testing
         #expect(HostProbe(Array("DEPTOOL-PROBE-END\nDEPTOOL-PROBE-BEGIN\n".utf8)) == nil)
     }
 
-    @Test func `the script passes through any shell`() {
-        #expect(!HostProbe.script.contains(where: { "'\\!\n".contains($0) }))
+    @Test func `the script passes through any shell`() throws {
+        let app = try #require(AppName("app"))
+        let needed: [Requirement] = [
+            .program("a"), .package("b", relation: ">=", version: "1"), .package("c", relation: nil, version: nil), .systemd(1),
+        ]
+        #expect(!HostProbe.script([(app, needed)]).contains(where: { "'\\!\n".contains($0) }))
     }
 }

@@ -3,7 +3,7 @@ import Testing
 
 /// The keys of a manifest, as a message names them.
 private let keys =
-    "there are 'systemd', 'symlinks', 'copies', 'settle', 'timeout', 'checks', 'check_timeout', 'health', 'private' and 'group'"
+    "there are 'systemd', 'symlinks', 'copies', 'settle', 'timeout', 'checks', 'check_timeout', 'requires', 'health', 'private' and 'group'"
 
 /// Input that cannot be planned with: one message that names the place, exit status 1, and no host is spoken to.
 @Suite(.enabled(if: Tools.hasDeptool, Tools.whyNoDeptool)) final class BadInputTests {

@@ -50,7 +50,7 @@ import Testing
         (#"{"symlinks": ["/a"]}"#, 1, "'symlinks' must be an object, not a list"),
         (
             "{\n \"unit\": {}}", 2,
-            "unknown key 'unit'; there are 'systemd', 'symlinks', 'copies', 'settle', 'timeout', 'checks', 'check_timeout', "
+            "unknown key 'unit'; there are 'systemd', 'symlinks', 'copies', 'settle', 'timeout', 'checks', 'check_timeout', 'requires', "
                 + "'health', 'private' and 'group'"
         ),
         (#"{"systemd": {"enabled": []}}"#, 1, "unknown key 'systemd.enabled'; there are 'systemd.units_enabled' and 'systemd.on_change'"),

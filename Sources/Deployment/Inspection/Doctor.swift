@@ -13,6 +13,8 @@ package struct Doctor: Sendable {
         package var usesUnits: Bool
         /// Paths of symlinks that early boot reads.
         package var earlyLinks: [AbsolutePath]
+        /// What the manifests of its apps require, with the app.
+        package var requirements: [(app: AppName, needed: [Requirement])] = []
 
         /// The defaults fit a host that is in no config tree: no requirements.
         package init(hostname: String? = nil, usesQuadlets: Bool = false, usesUnits: Bool = false, earlyLinks: [AbsolutePath] = []) {
@@ -37,6 +39,8 @@ package struct Doctor: Sendable {
         /// before anything is mounted.
         case boot(mount: String, earlyLinks: [AbsolutePath])
         case quadlets(present: Bool, isNeeded: Bool)
+        /// What the host lacks of its apps' requirements, a line each, beginning with the app; nil if there are none.
+        case requirements([String]?)
         case failed(HostError)
     }
 
@@ -49,10 +53,11 @@ package struct Doctor: Sendable {
         await task.onEach { host, access, interrupt in
             var steps: [Observation] = []
             do throws(HostError) {
-                let printed = try access.probe(host, interrupt) { steps.append($0) }
+                let wanted = wanted(host)
+                let printed = try access.probe(host, HostProbe.script(wanted.requirements), interrupt) { steps.append($0) }
                 steps.append(.login)
                 guard let probe = HostProbe(printed) else { throw .noAgentSpoke(nil, printed: printed) }
-                steps += Self.steps(probe, wanted(host))
+                steps += Self.steps(probe, wanted)
             } catch {
                 steps.append(.failed(error))
             }
@@ -68,6 +73,7 @@ package struct Doctor: Sendable {
             .programs(missing: probe.missing), .systemd(probe.systemd, isNeeded: wanted.usesUnits),
             .boot(mount: probe.mounts.last ?? "/", earlyLinks: wanted.earlyLinks),
             .quadlets(present: probe.hasQuadlets, isNeeded: wanted.usesQuadlets),
+            .requirements(wanted.requirements.isEmpty ? nil : probe.lacks),
         ]
     }
 
@@ -86,6 +92,7 @@ extension ClusterReader {
                 hostname: tree.options.hostname ?? host.text, usesQuadlets: files.contains { $0.hasPrefix("quadlets/") },
                 usesUnits: files.contains { $0.hasPrefix("systemd/") } || tree.apps.contains { !$0.manifest.units.isEmpty },
                 earlyLinks: tree.apps.flatMap { $0.links.map(\.path) }.filter(\.isReadInEarlyBoot))
+            result[host]?.requirements = tree.apps.filter { !$0.manifest.requires.isEmpty }.map { ($0.name, $0.manifest.requires) }
         }
         return result
     }
@@ -93,7 +100,9 @@ extension ClusterReader {
 
 extension Access {
     /// Runs ``HostProbe`` as root, and returns its output.
-    fileprivate func probe(_ host: Hostname, _ interrupt: Interrupt, _ found: (Doctor.Observation) -> Void) throws(HostError) -> [UInt8] {
+    fileprivate func probe(
+        _ host: Hostname, _ script: String, _ interrupt: Interrupt, _ found: (Doctor.Observation) -> Void
+    ) throws(HostError) -> [UInt8] {
         do throws(SSHError) {
             let settings = try HostSettings.ask(
                 for: host, configurationFile: sshConfiguration, local: .current(), interrupt: interrupt, deadline: .after(.seconds(60)))
@@ -103,7 +112,7 @@ extension Access {
             // ssh may accept settings that Deptool cannot use.
             guard case .settingInvalid = error, transport != .libssh2 else { throw .ssh(error) }
         }
-        let result = try run(asRoot: HostProbe.script, on: host, interrupt)
+        let result = try run(asRoot: script, on: host, interrupt)
         guard HostProbe(result.printed) == nil else { return result.printed }
         throw result.failure
     }

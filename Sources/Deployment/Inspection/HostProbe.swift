@@ -1,4 +1,5 @@
 import Model
+import Planning
 import SSH
 
 /// A read-only look at a host as root, through any login shell.
@@ -8,8 +9,8 @@ struct HostProbe {
     private static let begin = "DEPTOOL-PROBE-BEGIN"
     private static let end = "DEPTOOL-PROBE-END"
 
-    static var script: String {
-        [
+    static func script(_ requirements: [(app: AppName, needed: [Requirement])]) -> String {
+        ([
             "echo; echo \(begin)",
             "for d in \(Layout.root.text) /var/lib /var /; do if [ -e $d ]; then break; fi; done",
             #"echo "cpu $(uname -sm)""#,
@@ -21,8 +22,11 @@ struct HostProbe {
             #"[ -d /run/systemd/system ] && echo "systemd $(systemctl --version 2>/dev/null | head -n 1)""#,
             #"for f in /usr/lib /lib /usr/local/lib /etc /run; do [ -x $f/systemd/system-generators/podman-system-generator ] && echo quadlets yes; done"#,
             #"for p in dd sha256sum mkdir mv chmod rm; do command -v $p >/dev/null || echo "missing $p"; done"#,
-            "echo \(end)",
-        ].joined(separator: "; ")
+        ]
+            + requirements.map { app, needed in
+                #"(\#(Requirement.shellCommand(needed))) | while read -r l; do echo "lacks \#(app.text): $l"; done"#
+            } + ["echo \(end)"])
+            .joined(separator: "; ")
     }
 
     /// Output of the login before the script, without its last newline.
@@ -39,6 +43,8 @@ struct HostProbe {
     var systemd: String?
     var hasQuadlets = false
     var missing: [String] = []
+    /// What apps require and the host lacks.
+    var lacks: [String] = []
 
     /// Nil if the output is incomplete.
     init?(_ printed: [UInt8]) {
@@ -63,6 +69,7 @@ struct HostProbe {
             case "systemd": systemd = value
             case "quadlets": hasQuadlets = true
             case "missing": missing.append(value)
+            case "lacks": lacks.append(value)
             default: break
             }
         }

@@ -112,7 +112,12 @@ func stepJSON(_ step: Step) -> JSONValue {
         ]
         if case .reload(_, _, let ifDown, _) = step.action { members.append(("if_down", ifDown == .start ? "start" : "leave")) }
     case .validate(let arguments, let limit):
-        members += [("command", .list(OptionalCheck.command(arguments).map { .string($0) })), ("limit_ms", milliseconds(limit))]
+        if let needed = Requirement.parse(arguments) {
+            members.append(("requires", .list(needed.map { .string($0.phrase) })))
+        } else {
+            members.append(("command", .list(OptionalCheck.command(arguments).map { .string($0) })))
+        }
+        members.append(("limit_ms", milliseconds(limit)))
     case .unseal(let count): members.append(("files", JSONValue(count)))
     case .probe(let probe):
         members += [

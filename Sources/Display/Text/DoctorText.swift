@@ -88,6 +88,12 @@ extension Diagnosis {
                         "Install Podman 4.4 or later. Where /usr/lib/systemd/system-generators has no podman-system-generator, quadlets do nothing."
                 )
             ]
+        case .requirements(nil): return []
+        case .requirements([]?): return [Diagnosis("requires", .ok, "everything that the apps require is there")]
+        case .requirements(let lacks?):
+            return lacks.map {
+                Diagnosis("requires", .fail, visible($0), help: "Install it on the host, or mend 'requires' in the app's manifest.")
+            }
         case .failed(let error): return stopped(error, host)
         }
     }

@@ -78,6 +78,8 @@ extension Problem {
             "not enough space in \(visible(directory.text)): \(size(needed)) needed, \(size(available)) free"
         case .noInodes(let needed, let available):
             "not enough inodes in \(Layout.root.text): \(needed) needed, \(available) free"
+        case .check(let app, .command(let arguments, 1, _)) where Requirement.parse(arguments) != nil:
+            "the host lacks what \(app.text) requires"
         case .check(let app, .command(let arguments, let status, _)):
             "check \(commandLine(arguments)) of \(app.text) \(killed(by: status) ?? "failed (status \(status))")"
         case .check(let app, .timeout(let arguments, let seconds)):
@@ -140,7 +142,10 @@ extension UnitProblem {
     }
 }
 
-private func commandLine(_ arguments: [String]) -> String { "`\(visible(OptionalCheck.command(arguments).joined(separator: " ")))`" }
+private func commandLine(_ arguments: [String]) -> String {
+    if let needed = Requirement.parse(arguments) { return "'requires' (\(needed.map(\.phrase).joined(separator: ", ")))" }
+    return "`\(visible(OptionalCheck.command(arguments).joined(separator: " ")))`"
+}
 
 /// Nil if a program ended by itself.
 private func killed(by status: Int) -> String? {

@@ -206,7 +206,11 @@ extension Step {
         case .reload(let unit, let because, .leave, _): "reload unit \(unit.text) if it runs (\(because.phrase))"
         case .stop(let unit, _): "stop unit \(unit.text)"
         case .validate(let arguments, _):
-            "check \(visible(OptionalCheck.command(arguments).joined(separator: " "))) before anything changes"
+            if let needed = Requirement.parse(arguments) {
+                "require \(needed.map(\.phrase).joined(separator: ", ")) before anything changes"
+            } else {
+                "check \(visible(OptionalCheck.command(arguments).joined(separator: " "))) before anything changes"
+            }
         case .unseal(0): "remove the unsealed secrets"
         case .unseal(let files): "unseal \(count(files, "secret"))"
         case .probe(let probe): "probe \(probe.phrase)"

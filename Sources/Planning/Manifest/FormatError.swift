@@ -21,6 +21,8 @@ package enum FormatError: Error, Hashable, Sendable {
     case noProgram(String, line: Int, isThere: Bool)
     /// A probe that makes no sense, and why.
     case badProbe(String, line: Int)
+    /// A program or package in `requires` with an impossible name.
+    case badRequirement(String, isPackage: Bool, line: Int)
     /// A path in `on_change` that names no file.
     case badRule(String, line: Int)
     /// A unit in `on_change` without a rule.
@@ -38,7 +40,7 @@ package enum FormatError: Error, Hashable, Sendable {
         case .syntax(let line, _), .wrongType(_, let line, _, _), .unknownKey(_, let line, _), .duplicate(_, let line),
             .badUnit(_, let line), .unstartable(_, let line, _), .badGroup(_, let line), .badUser(_, let line), .missingKey(_, let line),
             .groupOfPublic(let line), .badRule(_, let line), .noRules(_, let line), .ruleWithoutFile(_, let line), .noReload(_, let line),
-            .badProgram(_, let line), .noProgram(_, let line, _), .badProbe(_, let line),
+            .badProgram(_, let line), .noProgram(_, let line, _), .badProbe(_, let line), .badRequirement(_, _, let line),
             .badLink(_, let line, _), .badSource(_, let line, _), .badIdentity(let line):
             line
         }
@@ -65,6 +67,9 @@ package enum FormatError: Error, Hashable, Sendable {
         case .noProgram(let program, _, isThere: true): "the check '\(program)' is not executable"
         case .noProgram(let program, _, _): "the app has no '\(program)' for the check"
         case .badProbe(let problem, _): problem
+        case .badRequirement(let text, isPackage: true, _):
+            "'\(text)' is not a package of Debian with a version, such as 'nginx' or 'nginx (>= 1.22)'"
+        case .badRequirement(let text, _, _): "'\(text)' is not a program, such as 'rsync' or '/usr/bin/rsync'"
         case .badRule(let path, _):
             "'\(path)' is neither a file of an app nor a directory with a '/' at its end, such as 'conf/', './' or '../tls/'"
         case .noRules(let unit, _): "'systemd.on_change.\(unit)' has no rule; add 'reload', 'restart' or 'nothing' with a list of paths"

@@ -40,6 +40,8 @@ package struct Manifest: Hashable, Sendable {
     package var checks: [Check] = []
     /// The time that one of them may take.
     package var checkTimeout = Duration.seconds(30)
+    /// What has to be there on the host before anything changes.
+    package var requires: [Requirement] = []
     /// Questions that the services have to answer before a deploy is done, in order.
     package var health: [Health] = []
     package var probes: [Probe] { health.map(\.probe) }
@@ -65,6 +67,7 @@ package struct Manifest: Hashable, Sendable {
             case "check_timeout":
                 checkTimeout = try .seconds(
                     Self.number(value, key, "a whole number of seconds from 1 to 3600") { 1...3600 ~= $0 && $0 == $0.rounded() })
+            case "requires": requires = try Requirement.read(value)
             case "health": health = try Self.readHealth(value)
             case "private":
                 guard case .bool(let value) = value.value else {
@@ -78,7 +81,10 @@ package struct Manifest: Hashable, Sendable {
                 guard let name = GroupName(text) else { throw .badGroup(text, line: value.line) }
                 group = (name, value.line)
             default:
-                let known = ["systemd", "symlinks", "copies", "settle", "timeout", "checks", "check_timeout", "health", "private", "group"]
+                let known = [
+                    "systemd", "symlinks", "copies", "settle", "timeout", "checks", "check_timeout", "requires", "health", "private",
+                    "group",
+                ]
                 throw .unknownKey(key, line: value.line, known: known)
             }
         }

@@ -15,11 +15,30 @@ struct StepBuilder {
     let new: [AppTree]
     let changes: [AppChange]
     /// Apps whose deployed manifest is unknown: their units may be running.
-    var unknown: Set<AppName> = []
-    var unitFiles = UnitFileChanges()
+    let unknown: Set<AppName>
+    let unitFiles: UnitFileChanges
     /// Of the old and new trees.
-    var generatedBefore = GeneratedUnits()
-    var generated = GeneratedUnits()
+    let generatedBefore: GeneratedUnits
+    let generated: GeneratedUnits
+
+    /// The rules for each unit, with their app. An app that has them no more, or is gone, had the unit read its files by its old
+    /// ones.
+    let rules: [UnitName: [(app: AppTree, rule: OnChange)]]
+
+    init(
+        old: [AppTree], new: [AppTree], changes: [AppChange], unknown: Set<AppName> = [], unitFiles: UnitFileChanges = UnitFileChanges(),
+        generatedBefore: GeneratedUnits = GeneratedUnits(), generated: GeneratedUnits = GeneratedUnits()
+    ) {
+        (self.old, self.new, self.changes, self.unknown, self.unitFiles) = (old, new, changes, unknown, unitFiles)
+        (self.generatedBefore, self.generated) = (generatedBefore, generated)
+        var rules: [UnitName: [(app: AppTree, rule: OnChange)]] = [:]
+        for app in new + old {
+            for rule in app.rules where rules[rule.unit]?.contains(where: { $0.app.name == app.name }) != true {
+                rules[rule.unit, default: []].append((app, rule))
+            }
+        }
+        self.rules = rules
+    }
 
     private var checkedOut: [AppName] { changes.filter(\.hasNewVersion).map(\.app) }
 
@@ -192,8 +211,8 @@ struct StepBuilder {
         }
         let listed = Set(new.flatMap(\.manifest.units))
         // Units that other programs or the distribution run, and that the plan does not stop.
-        for unit in Set((new + old).flatMap { $0.rules.map(\.unit) }).subtracting(listed).subtracting(before).sorted() {
-            guard let cause = cause(of: unit, owner: nil), let app = authors(of: unit).first else { continue }
+        for unit in Set(rules.keys).subtracting(listed).subtracting(before).sorted() {
+            guard let cause = cause(of: unit, owner: nil), let app = rules[unit]?.first?.app else { continue }
             let (limit, settle) = (app.manifest.timeout, app.manifest.settle)
             let check = Step(cause.app, .check(unit, settle: settle, within: limit))
             switch cause.reaction {
@@ -305,11 +324,6 @@ private struct UnitStepList {
         reload.append(step)
         reloadCheck.append(check)
     }
-}
-
-extension AppTree {
-    /// Whether the app has rules for a unit.
-    func names(_ unit: UnitName) -> Bool { rules.contains { $0.unit == unit } }
 }
 
 extension UnitName {

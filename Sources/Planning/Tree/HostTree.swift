@@ -44,12 +44,12 @@ package struct AppTree: Hashable, Sendable {
     /// copies.
     package var placed: [PlacedFile] {
         var placed = manifest.copies.map { PlacedFile(path: $0.path, app: name, source: $0.source, access: $0.access) }
-        for directory in PlacedDirectory.all {
-            for file in files where !isListed(file.path, in: directory) {
-                guard let rest = file.path.below(directory.name), directory.placesAll || directory.reads(rest) else { continue }
-                let access = FileAccess(mode: directory.mode)
-                placed.append(PlacedFile(path: directory.target.appending(rest), app: name, source: file.path, access: access))
-            }
+        for file in files {
+            guard let directory = PlacedDirectory.holding(file.path), let rest = file.path.below(directory.name),
+                directory.placesAll || directory.reads(rest) && !isListed(file.path, in: directory)
+            else { continue }
+            let access = FileAccess(mode: directory.mode)
+            placed.append(PlacedFile(path: directory.target.appending(rest), app: name, source: file.path, access: access))
         }
         return placed.sorted { $0.path < $1.path }
     }
@@ -65,14 +65,10 @@ package struct AppTree: Hashable, Sendable {
 
     /// The rules of the manifest, and for units that it does not name those of directories with a meaning.
     var rules: [OnChange] {
-        var rules = manifest.onChange
-        for directory in PlacedDirectory.all {
-            guard let rule = OnChange(directory), !manifest.onChange.contains(where: { $0.unit == rule.unit }),
-                files.contains(where: { $0.path.below(directory.name) != nil })
-            else { continue }
-            rules.append(rule)
-        }
-        return rules
+        manifest.onChange
+            + Set(files.compactMap { PlacedDirectory.holding($0.path) }).compactMap { OnChange($0) }.filter { rule in
+                !manifest.onChange.contains { $0.unit == rule.unit }
+            }
     }
 
     var sealedFiles: [FileEntry] { files.filter { $0.path.secretName != nil } }

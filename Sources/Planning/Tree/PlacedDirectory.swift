@@ -103,6 +103,16 @@ package struct PlacedDirectory: Hashable, Sendable {
             return PlacedDirectory("cron." + period, target, noun: "\(period) program", reader: "run-parts", .plain, .nothing).executable()
         }
 
+    private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
+    private static let longestName = all.map(\.name.utf8.count).max() ?? 0
+
+    /// The directory that a file of an app is in; nil for other files.
+    static func holding(_ file: RelativePath) -> PlacedDirectory? {
+        let text = file.text
+        guard let slash = text.utf8.prefix(longestName + 1).firstIndex(of: UInt8(ascii: "/")) else { return nil }
+        return byName[String(text[..<slash])]
+    }
+
     private func checked(by command: [String]) -> Self {
         var row = self
         row.check = command
@@ -123,9 +133,10 @@ package struct PlacedDirectory: Hashable, Sendable {
 }
 
 extension AppTree {
-    /// The commands that judge the app's files before anything changes: the manifest's, and those of directories with a meaning.
+    /// The commands that judge the host and the app's files before anything changes: what the manifest requires, its checks, and those
+    /// of directories with a meaning.
     var checks: [[String]] {
-        manifest.checks.map(\.arguments)
+        (manifest.requires.isEmpty ? [] : [Requirement.arguments(manifest.requires)]) + manifest.checks.map(\.arguments)
             + PlacedDirectory.all.filter { !$0.check.isEmpty }.flatMap { directory in
                 let files = placed.map(\.path).filter { $0.parent == directory.target }.map(\.text)
                 return stride(from: 0, to: files.count, by: 50).map { OptionalCheck.arguments(directory.check + files[$0...].prefix(50)) }

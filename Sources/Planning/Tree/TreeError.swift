@@ -199,8 +199,7 @@ extension HostTree {
     }
 
     private func validate(_ file: FileEntry, of app: AppTree, _ origin: Origin) throws(TreeError) {
-        let parts = file.path.components
-        guard let directory = PlacedDirectory.all.first(where: { $0.name == parts[0] }), parts.count > 2,
+        guard let directory = PlacedDirectory.holding(file.path), case let parts = file.path.components, parts.count > 2,
             directory.placesAll || origin == .configTree && !directory.hasSubdirectories && !app.isListed(file.path, in: directory)
         else { return }
         guard directory.hasDropIns, parts.count == 3, parts[1].hasSuffix(".d") else {
@@ -210,14 +209,12 @@ extension HostTree {
 
     /// A file in a directory with a meaning has to have an effect there.
     private func validateMeaning(of file: FileEntry, in app: AppTree) throws(TreeError) {
-        for directory in PlacedDirectory.all {
-            guard let path = file.path.below(directory.name), !app.isListed(file.path, in: directory) else { continue }
-            func problem(_ kind: TreeError.Kind) -> TreeError {
-                TreeError(host: host, app: app.name, file: file.path.text, kind)
-            }
-            if let idle = IdleFile(path, in: directory, of: app) { throw problem(.idle(idle)) }
-            if directory.effect == .daemonReload, let first = path.components.first, isOwn(first) { throw problem(.ownName(first)) }
-        }
+        guard let directory = PlacedDirectory.holding(file.path), let path = file.path.below(directory.name),
+            !app.isListed(file.path, in: directory)
+        else { return }
+        func problem(_ kind: TreeError.Kind) -> TreeError { TreeError(host: host, app: app.name, file: file.path.text, kind) }
+        if let idle = IdleFile(path, in: directory, of: app) { throw problem(.idle(idle)) }
+        if directory.effect == .daemonReload, let first = path.components.first, isOwn(first) { throw problem(.ownName(first)) }
     }
 
     private func isOwn(_ unit: String) -> Bool { unit.hasPrefix(Layout.unitPrefix) }

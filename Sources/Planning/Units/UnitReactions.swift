@@ -84,22 +84,17 @@ extension StepBuilder {
         if isPart(file, of: unit, in: change.app) {
             return hasMoved(file, from: change, to: owner) ? nil : unitFiles.reaction(to: file, of: change.app)
         }
-        func ruling(_ author: AppTree) -> Reaction? {
-            author.rules.first { $0.unit == unit }?.reaction(to: file, of: change.app, owner: author.name)
+        let rulings = (rules[unit] ?? []).map { app, rule in
+            (author: app.name, reaction: rule.reaction(to: file, of: change.app, owner: app.name))
         }
-        var found = authors(of: unit).compactMap(ruling)
-        if let owner, owner.name == change.app, ruling(owner) == nil, concerns(file, unit, of: owner),
+        var found = rulings.compactMap(\.reaction)
+        if let owner, owner.name == change.app, !rulings.contains(where: { $0.author == owner.name && $0.reaction != nil }),
+            concerns(file, unit, of: owner),
             file.text != Manifest.fileName || hasOtherFiles(change.app)
         {
             found.append(unitFiles.reaction(to: file, of: change.app))
         }
         return found.max()
-    }
-
-    /// The apps with rules for a unit. An app that has them no more, or is gone, had the unit read its files by its old ones.
-    func authors(of unit: UnitName) -> [AppTree] {
-        let present = new.filter { $0.names(unit) }
-        return present + old.filter { app in app.names(unit) && !present.contains { $0.name == app.name } }
     }
 
     /// Whether a file of an app is the unit's own file, a drop-in of it, or the quadlet that it is generated from.

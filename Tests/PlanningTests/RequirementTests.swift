@@ -1,0 +1,46 @@
+import Model
+import Planning
+import Testing
+
+/// What a manifest may require of a host.
+@Suite struct RequirementTests {
+    private func requires(_ json: String) throws -> [String] {
+        try Manifest(parsing: Array(#"{"requires": \#(json)}"#.utf8)).requires.map(\.phrase)
+    }
+
+    @Test func `what is required is read`() throws {
+        #expect(
+            try requires(
+                #"{"programs": ["rsync", "/usr/bin/rsync"], "packages": ["nginx", "libssl3 (>= 3.0.11-1~deb12u2)", "g++ (= 4:12)", "a1 (<<2)"], "systemd": 254}"#
+            ) == [
+                "program rsync", "program /usr/bin/rsync", "package nginx", "package libssl3 (>= 3.0.11-1~deb12u2)", "package g++ (= 4:12)",
+                "package a1 (<< 2)", "systemd 254 or later",
+            ])
+        #expect(try requires("{}") == [])
+    }
+
+    /// Nothing of a manifest must get past the quotes of a shell.
+    @Test(arguments: [
+        #"{"programs": [""]}"#, #"{"programs": ["a b"]}"#, #"{"programs": ["$(id)"]}"#, #"{"programs": ["`id`"]}"#,
+        #"{"programs": ["bin/a"]}"#,
+        #"{"programs": ["-v"]}"#, #"{"programs": ["a\"; id; \""]}"#, #"{"programs": ["/"]}"#, #"{"programs": ["a\nb"]}"#,
+        #"{"programs": "a"}"#,
+        #"{"programs": [1]}"#, #"{"packages": ["N"]}"#, #"{"packages": ["n"]}"#, #"{"packages": ["nginx 1.22"]}"#,
+        #"{"packages": ["nginx (>= )"]}"#,
+        #"{"packages": ["nginx (>= x)"]}"#, #"{"packages": ["nginx (~ 1)"]}"#, #"{"packages": ["nginx (>= 1) | apache2"]}"#,
+        #"{"packages": ["nginx (>= 1\")"]}"#, #"{"packages": ["nginx", "nginx"]}"#, #"{"systemd": 0}"#, #"{"systemd": "254"}"#,
+        #"{"systemd": 1.5}"#,
+        #"{"kernel": 6}"#, "[]", #"{"programs": ["caf\#u{e9}"]}"#,
+    ])
+    func `what makes no sense, or could be read by a shell, is refused`(json: String) {
+        #expect(throws: FormatError.self) { try requires(json) }
+    }
+
+    @Test func `the command tells what it requires`() throws {
+        let manifest = #"{"requires": {"programs": ["rsync"], "packages": ["nginx (>= 1.22)", "podman"], "systemd": 254}}"#
+        let steps = try steps(from: [:], to: ["a": ["manifest.json": manifest]]) ?? []
+        #expect(steps.count { $0.contains("validate /bin/sh -c r=0; ") } == 1)
+        #expect(Requirement.parse(["/bin/sh", "-c", "r=0", "requires", "program", "x", "", ""]) == nil)
+        #expect(Requirement.parse([]) == nil)
+    }
+}
