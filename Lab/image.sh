@@ -85,10 +85,11 @@ image_debian() { # DIRECTORY
   rm -f "$1"/etc/ssh/ssh_host_* "$1/etc/machine-id" "$1/etc/hostname" "$1/etc/resolv.conf"
 }
 
-# What examples/web and examples/mesh configure.
+# What examples/web and examples/mesh configure, and programs that read directories of their own.
 image_services() { # DIRECTORY
-  packages+=,nginx-light,logrotate,wireguard-tools,wireguard-go,nftables
+  packages+=,nginx-light,logrotate,wireguard-tools,wireguard-go,nftables,systemd-resolved,apparmor
   image_debian "$1"
+  chroot "$1" systemctl --quiet disable systemd-resolved apparmor
 }
 
 # What Manual/checks.md has examples for. Nothing of it runs before a deploy starts it.

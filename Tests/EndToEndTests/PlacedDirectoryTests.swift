@@ -81,6 +81,12 @@ extension EndToEnd {
                 ("cron/app", "# \(word)\n0 3 * * * root /bin/true\n"),
                 ("cron.daily/app", "#!/bin/sh\n# \(word)\n"),
                 ("logrotate/app", "/var/log/app/*.log {\n    rotate \(word.count)\n    missingok\n}\n"),
+                ("resolved/app.conf", "[Resolve]\nLLMNR=\(word == "one" ? "no" : "resolve")\n"),
+                (
+                    "apparmor/app",
+                    "#include <tunables/global>\nprofile app-\(word) /opt/app {\n  #include <abstractions/base>\n  /opt/app/** r,\n}\n"
+                ),
+                ("apparmor/local/app", "# \(word)\n"),
                 ("nftables/app.nft", "table inet \(word) { chain input { type filter hook input priority 0; policy accept; }; }\n"),
             ] { try cluster.write("web1/app/\(path)", text) }
         }
@@ -92,13 +98,15 @@ extension EndToEnd {
                 printf '#!/usr/sbin/nft -f\\nflush ruleset\\ninclude "/etc/nftables.d/*.nft"\\n' >/etc/nftables.conf
                 mkdir -p /etc/systemd/network
                 printf '[Match]\\nName=host0\\n[Link]\\nUnmanaged=yes\\n' >/etc/systemd/network/10-host0.network
-                systemctl start nftables.service systemd-networkd.service
+                systemctl start nftables.service systemd-networkd.service systemd-resolved.service
                 """)
             let (files, units) = (try host.run("find /etc -type f -exec sha256sum {} + | sort"), try host.units())
             let rules = "nft list tables | sort"
             func invocations() throws -> [Substring] {
-                try host.run("for u in systemd-journald systemd-networkd nftables; do systemctl show -p InvocationID --value $u; done")
-                    .split(separator: "\n")
+                try host.run(
+                    "for u in systemd-journald systemd-networkd systemd-resolved nftables; do systemctl show -p InvocationID --value $u; done"
+                )
+                .split(separator: "\n")
             }
             let before = try invocations()
             try writeFiles("one")
@@ -108,6 +116,8 @@ extension EndToEnd {
                 is: """
                     web1 (new host)
                         add app
+                            + apparmor/app
+                            + apparmor/local/app
                             + cron.daily/app
                             + cron/app
                             + journald/app.conf
@@ -116,9 +126,13 @@ extension EndToEnd {
                             + networkd/50-app.network
                             + networkd/50-app.network.d/more.conf
                             + nftables/app.nft
+                            + resolved/app.conf
                             + udev/70-app.rules
                             check udevadm verify /etc/udev/rules.d/70-app.rules before anything changes
                             check logrotate --debug /etc/logrotate.d/app before anything changes
+                            check apparmor_parser --skip-kernel-load --skip-cache /etc/apparmor.d/app before anything changes
+                            place apparmor app
+                            place apparmor local/app
                             place cron app
                             place daily program app
                             place logrotate app
@@ -127,10 +141,13 @@ extension EndToEnd {
                             place journald app.conf
                             place networkd 50-app.network
                             place networkd 50-app.network.d/more.conf
+                            place resolved app.conf
                             place udev 70-app.rules
                             restart unit systemd-journald.service if it runs (journald/app.conf changed)
                             restart unit systemd-modules-load.service if it runs (modules-load/app.conf changed)
                             restart unit systemd-networkd.service if it runs (networkd/50-app.network and 1 other file changed)
+                            restart unit systemd-resolved.service if it runs (resolved/app.conf changed)
+                            reload unit apparmor.service if it runs (apparmor/app and 1 other file changed)
                             reload unit nftables.service if it runs (nftables/app.nft changed)
                             reload unit systemd-udevd.service if it runs (udev/70-app.rules changed)
                         keep it only if a new login works (/etc/nftables.d/app.nft is touched)
@@ -150,7 +167,7 @@ extension EndToEnd {
                 try host.run("networkctl cat 50-app.network 2>/dev/null || cat /etc/systemd/network/50-app.network.d/more.conf").contains(
                     "one"))
             let after = try invocations()
-            #expect(after[0] != before[0] && after[1] != before[1] && after[2] == before[2])
+            #expect(after[0] != before[0] && after[1] != before[1] && after[2] != before[2] && after[3] == before[3])
             #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text == "1 host as deployed.\n")
 
             // A rollback has every program read the old files.
@@ -168,6 +185,14 @@ extension EndToEnd {
             #expect(
                 refusal.text.contains("web1: check `logrotate --debug /etc/logrotate.d/app` of app failed (status 1):\n    | warning: "),
                 "\(refusal)")
+            try writeFiles("three")
+            try cluster.write("web1/app/apparmor/app", "profile app /opt/app {\n  /opt/app/** nonsense,\n}\n")
+            let second = try cluster.deploy().require(1)
+            #expect(
+                second.text.contains(
+                    "check `apparmor_parser --skip-kernel-load --skip-cache /etc/apparmor.d/app` of app failed (status 1)")
+                    && second.text.contains("| AppArmor parser error for /etc/apparmor.d/app"),
+                "\(second)")
             #expect(try host.run(rules) == "table inet one\n")
 
             try cluster.remove("web1/app")
