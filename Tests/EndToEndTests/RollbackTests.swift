@@ -225,7 +225,7 @@ extension EndToEnd {
                 output.stable.replacing("Unit file gone.service does not exist.", with: "Unit gone.service does not exist")
                     .split(separator: "\n\n").suffix(2).joined(separator: "\n\n"),
                 is: """
-                    web1: `systemctl --no-reload --no-ask-password enable gone.service` failed with status 1:
+                    web1: `systemctl --no-reload enable gone.service` failed with status 1:
                         | Failed to enable unit: Unit gone.service does not exist
                     The previous state is back.
 

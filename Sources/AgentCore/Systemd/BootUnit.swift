@@ -2,8 +2,9 @@ import CSystem
 import Model
 import Wire
 
-/// A unit of Deptool's own, which starts the agent when the host boots, before local services start: none of them comes up in a
-/// state that is undone a moment later, or without its secrets.
+/// A unit of Deptool's own, which starts the agent when the host boots, before local services start, and before the kernel's
+/// settings, the firewall and the network are set: none of them comes up in a state that is undone a moment later, or without its
+/// secrets.
 final class BootUnit {
     /// What the agent has to do.
     enum Purpose {
@@ -29,13 +30,13 @@ final class BootUnit {
 
     private func text(_ agent: String) -> String {
         let isRecovery = purpose == .recovery
-        return mark + "[Unit]\nDescription=" + (isRecovery ? "Undo a deploy that was interrupted" : "Unseal the secrets of apps")
+        return mark + "[Unit]\nDescription=" + (isRecovery ? "Undo an interrupted deploy" : "Unseal the secrets of apps")
             + """
 
             DefaultDependencies=no
             RequiresMountsFor=/var/lib/deptool /etc/systemd/system
             After=local-fs.target systemd-remount-fs.service
-            Before=sysinit.target shutdown.target
+            Before=sysinit.target shutdown.target systemd-sysctl.service nftables.service systemd-networkd.service
             Conflicts=shutdown.target
 
             """ + (isRecovery ? "" : "After=deptool-recover.service\n")
@@ -43,7 +44,6 @@ final class BootUnit {
 
                 [Service]
                 Type=oneshot
-                StandardInput=null
 
                 """ + (isRecovery ? "StandardOutput=null" : "RemainAfterExit=yes") + "\nExecStart=/var/lib/deptool/bin/" + agent
             + (isRecovery ? "\n" : " secrets\n")

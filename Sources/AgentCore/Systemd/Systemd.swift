@@ -40,7 +40,7 @@ final class Systemd {
         let job = try command.run(["systemctl", "show", "--property=Job", "--value", "default.target"])
         // A boot may also have another target, such as a rescue shell.
         guard let first = job.output.first, first > UInt8(ascii: "0"), first <= UInt8(ascii: "9") else { return }
-        try succeed(["systemctl", "--no-block", "--no-ask-password", "start", "default.target"])
+        try succeed(["systemctl", "--no-block", "start", "default.target"])
     }
 
     func daemonReload() throws(AgentError) { try succeed(["systemctl", "daemon-reload"]) }
@@ -53,11 +53,11 @@ final class Systemd {
 
     /// Enables without the reload of `systemctl enable`: the plan has its own.
     func enable(_ units: [UnitName]) throws(AgentError) {
-        try succeed(["systemctl", "--no-reload", "--no-ask-password", "enable"] + units.map { $0.text })
+        try succeed(systemctl("--no-reload", "enable", units))
     }
 
     func disable(_ units: [UnitName]) throws(AgentError) {
-        try succeed(["systemctl", "--no-reload", "--no-ask-password", "disable"] + units.map { $0.text })
+        try succeed(systemctl("--no-reload", "disable", units))
     }
 
     /// Whether someone has disabled a unit, according to the files on disk; `show` may report an older state. A
@@ -78,7 +78,7 @@ final class Systemd {
 
     /// Resets failures, so that the start limit does not interfere. Units that did not fail are no error.
     func resetFailed(_ units: [UnitName]) {
-        runQuietly(["systemctl", "reset-failed"] + units.map { $0.text })
+        output(["systemctl", "reset-failed"] + units.map { $0.text })
     }
 
     /// The limit for a unit that has none in the plan: the time that systemd itself allows by default for a stop and
@@ -107,7 +107,7 @@ final class Systemd {
         if restarting.isEmpty { return try run("start", starting, until: .ready) }
         if starting.isEmpty { return try run("restart", restarting, until: .ready) }
         // Both at once, so that systemd can put them in the required order.
-        let queued = try command.run(["systemctl", "--no-block", "--no-ask-password", "start"] + starting.map { $0.unit.text })
+        let queued = try command.run(systemctl("--no-block", "start", starting.map { $0.unit }))
         let restarted = try run("restart", restarting, until: .ready)
         var rest: [Job] = []
         let statuses = try show(starting.map { $0.unit })
@@ -169,7 +169,7 @@ final class Systemd {
 
     /// Ends a reload that hangs, so that the unit can restart. Harmless if no reload hangs.
     func endReload(_ unit: UnitName) {
-        runQuietly(["systemctl", "kill", "--kill-who=control", "--signal=KILL", unit.text])
+        output(["systemctl", "kill", "--kill-who=control", "--signal=KILL", unit.text])
     }
 
     /// A socket cannot start while its service is up. Stops both, the socket first, so that no connection starts the
@@ -214,11 +214,15 @@ final class Systemd {
 
     /// Queues a restart of units and does not wait.
     func restartLater(_ units: [UnitName]) {
-        runQuietly(["systemctl", "--no-block", "--no-ask-password", "restart"] + units.map { $0.text })
+        output(systemctl("--no-block", "restart", units))
+    }
+
+    @inline(never) private func systemctl(_ option: String, _ verb: String, _ units: [UnitName]) -> [String] {
+        ["systemctl", option, verb] + units.map { $0.text }
     }
 
     func arguments(_ verb: String, _ jobs: [Job]) -> [String] {
-        ["systemctl", "--no-ask-password", verb] + jobs.map { $0.unit.text }
+        ["systemctl", verb] + jobs.map { $0.unit.text }
     }
 
     /// Waits until systemd has finished the jobs, reports the wait, and fails if one takes too long. If the wait ends
@@ -251,7 +255,7 @@ final class Systemd {
     /// Cancels systemd's pending jobs for the units. A job that finishes meanwhile is no error.
     func cancel(_ units: [UnitName]) {
         let jobs = ((try? show(units, .state, heeding: false)) ?? []).compactMap { $0.job }
-        if !jobs.isEmpty { runQuietly(["systemctl", "cancel"] + jobs) }
+        if !jobs.isEmpty { output(["systemctl", "cancel"] + jobs) }
     }
 
     /// The units whose status is as wanted.
@@ -299,11 +303,11 @@ final class Systemd {
                 ])[...]))
     }
 
-    /// Runs a program that may fail.
-    @inline(never) func runQuietly(_ arguments: [String]) { _ = try? command.run(arguments, heeding: false) }
-
-    /// The output of a program; empty if it could not run.
-    func output(_ arguments: [String]) -> [UInt8] { (try? command.run(arguments, limit: .seconds(10), heeding: false))?.output ?? [] }
+    /// The output of a program that may fail, in 30 seconds at most; empty if it could not run.
+    @discardableResult
+    @inline(never) func output(_ arguments: [String]) -> [UInt8] {
+        (try? command.run(arguments, limit: .seconds(30), heeding: false))?.output ?? []
+    }
 
     private func succeed(_ arguments: [String]) throws(AgentError) {
         let result = try command.run(arguments)

@@ -45,13 +45,14 @@ struct Rollback {
         let gone = unitsWithoutFile(journal)
         if journal.enablement == nil { attempt(&problems) { () throws(AgentError) in try enableOld(journal, gone) } }
         if journal.needsReload || isBooting { attempt(&problems) { () throws(AgentError) in try systemd?.daemonReload() } }
+        // Old services may need the old values.
+        systemd?.output([KernelSettings.program, KernelSettings.noted])
         attempt(&problems) { () throws(AgentError) in
             if isBooting { try systemd?.continueBoot() } else { try restartOld(touched.filter { !gone.contains($0) }, journal) }
         }
         if !isBooting {
             reloadOld(journal, failure, &problems)
             attempt(&problems) { () throws(AgentError) in try raiseOthers(journal) }
-            systemd?.runQuietly([KernelSettings.program, KernelSettings.noted])
         }
         // If this fails, the journal remains and the next agent repeats the rollback. The host is already in its old state.
         if filesAreBack { try? close(journal) }

@@ -110,12 +110,7 @@ final class Transaction {
         for step in preparation.steps {
             switch step.action {
             case .disable(let unit, _), .stop(let unit, _): stopped.append(unit)
-            default: break
-            }
-        }
-        // Stopping a unit that a later step starts is a restart: its dependents come up again.
-        for step in preparation.steps {
-            switch step.action {
+            // Stopping a unit that a later step starts is a restart: its dependents come up again.
             case .start(let unit, _, _), .restart(let unit, _, _): stopped = stopped.filter { $0 != unit }
             default: break
             }
@@ -249,7 +244,7 @@ final class Transaction {
         var (down, up): ([Systemd.Job], [Systemd.Job]) = ([], [])
         for step in preparation.steps[range] {
             guard let job = step.job else { continue }
-            if isSameText(job.unit.text, KernelSettings.unit) { systemd.runQuietly(["/bin/sh", "-c", KernelSettings.note]) }
+            if isSameText(job.unit.text, KernelSettings.unit) { systemd.output(["/bin/sh", "-c", KernelSettings.note]) }
             if !journal.units.contains(where: { $0.name == job.unit && $0.isUp }) {
                 if !step.action.leavesDown { down.append(job) }
             } else if !isLeft(step, journal) {
@@ -303,8 +298,10 @@ final class Transaction {
 
     /// Whether the deploy only takes over files, for apps that are new to the host.
     private func takesOverAll(_ journal: Journal) -> Bool {
-        for step in preparation.steps where step.unit == nil && step.app != nil {
+        var known: AppName?
+        for step in preparation.steps where step.unit == nil && step.app != nil && step.app != known {
             if !onlyTakesOver(step.app, journal, isNew: true) { return false }
+            known = step.app
         }
         return true
     }

@@ -18,8 +18,14 @@ extension Store {
         return Record(
             commit: commit, author: info.author.text, time: info.time, objects: objects,
             apps: wanted.apps.map { DeployedApp(name: $0.name, files: $0.files) },
-            links: wanted.apps.flatMap(\.links), placed: wanted.apps.flatMap(\.placed),
+            links: wanted.apps.flatMap(\.links), placed: placed(wanted),
             units: wanted.apps.flatMap { app in app.manifest.units.map { DeployedUnit(app: app.name, name: $0) } })
+    }
+
+    /// An older version deployed two apps with a file at the same path if it did not know the directory, and placed neither.
+    private func placed(_ wanted: HostTree) -> [PlacedFile] {
+        var paths: Set<AbsolutePath> = Set(wanted.apps.flatMap { $0.links.map(\.path) })
+        return wanted.apps.flatMap(\.placed).filter { paths.insert($0.path).inserted }
     }
 
     /// The files that another store needs for planning if they are edited on the host: manifests and `host.json`.

@@ -108,7 +108,7 @@ extension Problem {
 
     /// How a file keeps its mode and owner.
     private func keeping(_ path: AbsolutePath, _ found: FileAccess, _ wanted: FileAccess, _ link: Link) -> String {
-        if PlacedDirectory.all.contains(where: { path.isInside($0.target) }) {
+        if PlacedDirectory.all.contains(where: { path.isInside($0.target) && link.source.below($0.name) != nil }) {
             return "Such files have \(wanted.text). Give it that on the host."
         }
         // For a link, the config tree decides whether the file is executable.

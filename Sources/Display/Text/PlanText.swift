@@ -116,7 +116,7 @@ extension HostPlan {
         case .checkout, .grant:
             // Only a means to the files that it leaves.
             if step.app?.text == LeftFiles.app { return nil }
-        case .unplace(let path) where path.managed != nil: break
+        case .unplace(let path) where path.managed() != nil: break
         case .unlink(let path), .unplace(let path):
             if !isTaken(path) { return step.phrase.map { $0 + " (nothing takes its place)" } }
         case .enable(let enabled, _): unit = enabled
@@ -182,9 +182,9 @@ extension Step {
         case .displace(let path, _): "replace \(visible(path.text)), which is not Deptool's"
         case .unlink(let path): "unlink \(visible(path.text))"
         // For a changed file of a directory with a meaning, the file's own line is enough.
-        case .place(let path, _, _, .updated) where path.managed != nil: nil
+        case .place(let path, let source, _, .updated) where path.managed(of: source) != nil: nil
         case .place(let path, let source, let access, _): place(path, source, access)
-        case .unplace(let path): "remove " + (path.managed.map { "\($0.noun) \(visible($1.text))" } ?? visible(path.text))
+        case .unplace(let path): "remove " + (path.managed().map { "\($0.noun) \(visible($1.text))" } ?? visible(path.text))
         case .sysusers: "run systemd-sysusers"
         case .tmpfiles: "run systemd-tmpfiles"
         case .test(.sshd): "test what sshd reads when it restarts, and whether that lets you in"
@@ -227,7 +227,7 @@ extension Step {
     }
 
     private func place(_ path: AbsolutePath, _ source: RelativePath, _ access: FileAccess) -> String {
-        if let (directory, name) = path.managed { return "place \(directory.noun) \(visible(name.text))" }
+        if let (directory, name) = path.managed(of: source) { return "place \(directory.noun) \(visible(name.text))" }
         return "copy \(visible(source.text)) to \(visible(path.text))" + (access == .ordinary ? "" : " (\(access.text))")
     }
 
@@ -264,10 +264,12 @@ extension Step.Reason {
 }
 
 extension AbsolutePath {
-    /// The directory with a meaning that contains the path, and the path in it.
-    fileprivate var managed: (PlacedDirectory, RelativePath)? {
+    /// The directory with a meaning that contains the path, and the path in it. A manifest may list files of some of them itself:
+    /// then `source` is not the file of that directory.
+    fileprivate func managed(of source: RelativePath? = nil) -> (PlacedDirectory, RelativePath)? {
         for directory in PlacedDirectory.all {
-            if let name = below(directory.target) { return (directory, name) }
+            guard let name = below(directory.target) else { continue }
+            return directory.isExclusive || source?.below(directory.name) == name ? (directory, name) : nil
         }
         return nil
     }

@@ -33,7 +33,7 @@ package struct KnownProgram: Sendable {
         KnownProgram("ssh", "ssh.service", isListed: false, reloads: ["etc/ssh/"], checks: [["/usr/sbin/sshd", "-t"]]),
         KnownProgram("sudoers", "", isListed: false, checks: [["/usr/sbin/visudo", "-c", "-f", "/etc/sudoers"]]),
         KnownProgram(
-            "nftables", "nftables.service", reloads: ["etc/nftables.conf", "etc/nftables.d/"],
+            "nftables", "nftables.service", reloads: ["etc/nftables.conf", "etc/nftables.d/", "nftables/"],
             checks: [["/usr/sbin/nft", "-c", "-f", "/etc/nftables.conf"]]),
         KnownProgram(
             "caddy", "caddy.service", reloads: ["etc/caddy/"],

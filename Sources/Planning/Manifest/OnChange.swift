@@ -6,6 +6,8 @@ package struct OnChange: Hashable, Sendable {
     package var rules: [Rule] = []
     /// In the manifest, counted from 1.
     var line: Int
+    /// For the rule of a directory with a meaning: what the unit does if it is down and no app lists it; nil for rules of a manifest.
+    var ifDown: Step.IfDown?
 
     package struct Rule: Hashable, Sendable {
         /// The app that has the files; nil for the manifest's own.
@@ -60,10 +62,10 @@ package struct OnChange: Hashable, Sendable {
 
     /// The rule of a directory with a meaning; nil if no unit reads its files.
     init?(_ directory: PlacedDirectory) {
-        guard case .unit(let name, let reaction) = directory.effect, let unit = UnitName(name),
+        guard case .unit(let name, let reaction, let ifDown) = directory.effect, let unit = UnitName(name),
             let rule = Rule(directory.name + "/", reaction, line: 0)
         else { return nil }
-        (self.unit, line, rules) = (unit, 0, [rule])
+        (self.unit, line, rules, self.ifDown) = (unit, 0, [rule], ifDown)
     }
 
     // MARK: Parsing

@@ -26,12 +26,12 @@ package enum Requirement: Hashable, Sendable {
     private static let script = #"""
         r=0; while [ $# -gt 0 ]; do case $1 in \#
         program) command -v "$2" >/dev/null 2>&1 || { r=1; echo "there is no program $2"; } ;; \#
-        systemd) v=$(systemctl --version 2>/dev/null | while read -r a b c; do echo "$b"; break; done); \#
+        systemd) v=$(systemctl --version 2>/dev/null | while read -r a b c; do echo "${b%%~*}"; break; done); \#
         [ -d /run/systemd/system ] || v=; [ "${v:-0}" -ge "$2" ] || { r=1; echo "systemd is ${v:-not there}, and has to be $2 or later"; } ;; \#
         *) s=$(dpkg -s "$2" 2>/dev/null); \#
         v=$(echo "$s" | while read -r k w; do if [ "$k" = Version: ]; then echo "$w"; break; fi; done); \#
         case $s in *" ok installed"*) [ -z "$3" ] || dpkg --compare-versions "$v" "$3" "$4" || { r=1; echo "the package $2 is $v, and has to be $3 $4"; } ;; \#
-        *) r=1; if command -v dpkg >/dev/null; then echo "the package $2 is not installed"; else echo "there is no dpkg, which could tell of the package $2"; fi ;; \#
+        *) r=1; if command -v dpkg >/dev/null; then echo "the package $2 is not installed"; else echo "the host has no dpkg, so nothing shows whether the package $2 is installed"; fi ;; \#
         esac ;; esac; shift 4; done
         """#
 

@@ -119,6 +119,8 @@ package struct Safety: Hashable, Sendable {
             // An instance belongs to its template, and a drop-in to its unit.
             return [String(name.prefix { $0 != "@" }).replacing(/\.d$/, with: "")]
         }
+        // Only udev reads it, when it finds the device.
+        if path.text.hasSuffix(".link") { return [] }
         let readers = Self.places.first { $0.paths.contains(where: path.isAtOrBelow) }?.readers ?? []
         return readers.isEmpty || path.isUnreadAtStart ? nil : readers
     }
@@ -172,9 +174,6 @@ extension Step {
         switch action {
         case .start(let unit, .restart, _) where self.app == app: unit
         case .restart(let unit, _, _), .reload(let unit, _, .start, _): unit
-        // One that is down has no effect on logins; the host does not run it, or has no use for the files.
-        case .restartIfUp(let unit, _, _) where self.app == app: unit
-        case .reload(let unit, _, .leave, _) where self.app == app: unit
         default: nil
         }
     }

@@ -33,7 +33,9 @@ struct StepBuilder {
         (self.generatedBefore, self.generated) = (generatedBefore, generated)
         var rules: [UnitName: [(app: AppTree, rule: OnChange)]] = [:]
         for app in new + old {
-            for rule in app.rules where rules[rule.unit]?.contains(where: { $0.app.name == app.name }) != true {
+            for rule in app.rules
+            where rules[rule.unit]?.contains(where: { $0.app.name == app.name && ($0.rule.ifDown == nil) == (rule.ifDown == nil) }) != true
+            {
                 rules[rule.unit, default: []].append((app, rule))
             }
         }
@@ -203,7 +205,8 @@ struct StepBuilder {
 
     private func unitSteps() -> [Step] {
         let before = Set(old.flatMap(\.manifest.units))
-        var steps = UnitStepList()
+        // Services may need the kernel's settings, a module or a profile when they start.
+        var (steps, early) = (UnitStepList(), UnitStepList())
         for app in new {
             for unit in app.manifest.units {
                 addSteps(for: unit, of: app, isNew: !before.contains(unit), to: &steps)
@@ -215,17 +218,25 @@ struct StepBuilder {
             guard let cause = cause(of: unit, owner: nil), let app = rules[unit]?.first?.app else { continue }
             let (limit, settle) = (app.manifest.timeout, app.manifest.settle)
             let check = Step(cause.app, .check(unit, settle: settle, within: limit))
+            let ofDirectory = rules[unit]?.compactMap(\.rule.ifDown).first
+            var list = UnitStepList()
             switch cause.reaction {
             case .nothing: continue
-            case .reload: steps.addReload(Step(cause.app, .reload(unit, because: cause.reason, ifDown: .leave, within: limit)), check)
-            case .restart: steps.addStart(Step(cause.app, .restartIfUp(unit, because: cause.reason, within: limit)), check)
+            case .reload: list.addReload(Step(cause.app, .reload(unit, because: cause.reason, ifDown: .leave, within: limit)), check)
+            case .restart:
+                let action: Step.Action =
+                    ofDirectory == .start
+                    ? .start(unit, ifUp: .restart, within: limit) : .restartIfUp(unit, because: cause.reason, within: limit)
+                list.addStart(Step(cause.app, action), check)
             }
+            if ofDirectory == nil { steps.add(list) } else { early.add(list) }
         }
         addRestarts(to: &steps)
         // A proxy may have to be reloaded before an app answers.
         let late = probeSteps(steps.reload)
-        let early = probeSteps(steps.start).filter { !late.contains($0) }
-        return steps.enable + steps.start + steps.check + early + steps.reload + steps.reloadCheck + late
+        let others = probeSteps(early.start + early.reload + steps.start).filter { !late.contains($0) }
+        return early.start + early.check + early.reload + early.reloadCheck + steps.enable + steps.start + steps.check + others
+            + steps.reload + steps.reloadCheck + late
     }
 
     /// The restarts that the operator asked for. A unit that no app enables stays down if it is down.
@@ -289,8 +300,11 @@ struct StepBuilder {
     /// Whether the unit restarts when a file of its own app changes. A service, and a unit that starts one, depends
     /// on all of them. Other units depend only on their own files, except that a target restarts the units that
     /// Podman generates.
+    ///
+    /// Files that another program of the host reads in their place concern no unit of the app.
     func concerns(_ file: RelativePath, _ unit: UnitName, of app: AppTree) -> Bool {
-        switch unit.type {
+        if let directory = PlacedDirectory.holding(file), !directory.placesAll, !app.isListed(file, in: directory) { return false }
+        return switch unit.type {
         case "service", "socket", "timer": true
         case "target" where app.files.contains(where: { $0.path.below("quadlets") != nil }): true
         default: unit.consistsOfFile(file)
@@ -318,6 +332,13 @@ private struct UnitStepList {
     mutating func addStart(_ step: Step, _ check: Step) {
         start.append(step)
         self.check.append(check)
+    }
+
+    mutating func add(_ other: UnitStepList) {
+        start += other.start
+        check += other.check
+        reload += other.reload
+        reloadCheck += other.reloadCheck
     }
 
     mutating func addReload(_ step: Step, _ check: Step) {

@@ -43,15 +43,21 @@ package struct AppTree: Hashable, Sendable {
     /// All files that the app places on the host, ordered by path: those of directories with a meaning, and the manifest's
     /// copies.
     package var placed: [PlacedFile] {
-        var placed = manifest.copies.map { PlacedFile(path: $0.path, app: name, source: $0.source, access: $0.access) }
-        for file in files {
+        let copies = manifest.copies.map { PlacedFile(path: $0.path, app: name, source: $0.source, access: $0.access) }
+        let others = directoryFiles.map { file in
+            PlacedFile(path: file.path, app: name, source: file.source, access: file.directory.access(for: manifest.readers))
+        }
+        return (copies + others).sorted { $0.path < $1.path }
+    }
+
+    /// The files of directories with a meaning that their programs read, in the order of the app's files.
+    var directoryFiles: [(directory: PlacedDirectory, source: RelativePath, path: AbsolutePath)] {
+        files.compactMap { file in
             guard let directory = PlacedDirectory.holding(file.path), let rest = file.path.below(directory.name),
                 directory.placesAll || directory.reads(rest) && !isListed(file.path, in: directory)
-            else { continue }
-            let access = FileAccess(mode: directory.mode)
-            placed.append(PlacedFile(path: directory.target.appending(rest), app: name, source: file.path, access: access))
+            else { return nil }
+            return (directory, file.path, directory.target.appending(rest))
         }
-        return placed.sorted { $0.path < $1.path }
     }
 
     /// Whether the manifest itself says where a file of a directory with a meaning, or a directory around it, belongs; or what
@@ -63,13 +69,8 @@ package struct AppTree: Hashable, Sendable {
         return listed.contains { $0 == path || $1 == file || file.below($1.text) != nil }
     }
 
-    /// The rules of the manifest, and for units that it does not name those of directories with a meaning.
-    var rules: [OnChange] {
-        manifest.onChange
-            + Set(files.compactMap { PlacedDirectory.holding($0.path) }).compactMap { OnChange($0) }.filter { rule in
-                !manifest.onChange.contains { $0.unit == rule.unit }
-            }
-    }
+    /// The rules of the manifest, and then those of directories with a meaning, which hold where the former say nothing.
+    var rules: [OnChange] { manifest.onChange + Set(directoryFiles.map(\.directory)).compactMap { OnChange($0) } }
 
     var sealedFiles: [FileEntry] { files.filter { $0.path.secretName != nil } }
 

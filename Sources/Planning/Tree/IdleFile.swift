@@ -25,6 +25,7 @@ package struct IdleFile: Hashable, Sendable {
 
     package var phrase: String {
         "\(directory.reader) does not read '\(path.text)' in \(directory.target.text); " + advice
+            + (directory.placesAll ? "" : "; or give '\(directory.name)/' another name if it is something else")
     }
 
     private var advice: String {
@@ -196,7 +197,8 @@ extension PlacedDirectory.Names {
         switch self {
         case .suffixes(let suffixes): name.contains(".") ? nil : suffixes.first.map { name + $0 }
         case .plain:
-            isVisible(name) ? String(decoding: name.utf8.map { Self.isPlain($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self) : nil
+            isVisible(name) && name.hasSuffix(".sh")
+                ? String(decoding: name.utf8.map { Self.isPlain($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self) : nil
         default: nil
         }
     }

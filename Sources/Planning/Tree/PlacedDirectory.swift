@@ -5,8 +5,8 @@ package struct PlacedDirectory: Hashable, Sendable {
     /// What a change in such a directory does on the host.
     package enum Effect: Hashable, Sendable {
         case daemonReload, sysusers, tmpfiles
-        /// The unit of the distribution that reads the files reacts if it is up, as by a rule of `systemd.on_change`.
-        case unit(String, Reaction)
+        /// The unit of the distribution that reads the files reacts, as by a rule of `systemd.on_change`.
+        case unit(String, Reaction, ifDown: Step.IfDown = .leave)
         /// Their program reads the files whenever it runs.
         case nothing
     }
@@ -39,8 +39,9 @@ package struct PlacedDirectory: Hashable, Sendable {
     package var mode: UInt32 = 0o644
     /// Whether it may have directories of any name.
     package var hasSubdirectories = false
-    /// The command that judges the files before anything changes, which follow it.
-    package var check: [String] = []
+    /// The commands that judge the files before anything changes. The files follow the name of a program, which need not be there.
+    /// An absolute path has to be there.
+    package var checks: [[String]] = []
 
     private init(
         _ name: String, _ target: AbsolutePath, noun: String? = nil, reader: String, _ names: Names, _ effect: Effect
@@ -70,14 +71,14 @@ package struct PlacedDirectory: Hashable, Sendable {
             PlacedDirectory("quadlets", Layout.quadlets, noun: "quadlet", reader: "Podman", .quadlets, .daemonReload),
             PlacedDirectory(
                 "sysctl", AbsolutePath(literal: "/etc/sysctl.d"), reader: "systemd-sysctl", .suffixes([".conf"]),
-                .unit("systemd-sysctl.service", .restart)),
+                .unit("systemd-sysctl.service", .restart, ifDown: .start)),
             PlacedDirectory(
                 "modules-load", AbsolutePath(literal: "/etc/modules-load.d"), reader: "systemd-modules-load", .suffixes([".conf"]),
-                .unit("systemd-modules-load.service", .restart)),
+                .unit("systemd-modules-load.service", .restart, ifDown: .start)),
             PlacedDirectory(
                 "udev", AbsolutePath(literal: "/etc/udev/rules.d"), reader: "udev", .suffixes([".rules"]),
                 .unit("systemd-udevd.service", .reload)
-            ).checked(by: ["udevadm", "verify"]),
+            ).checked(by: ["udevadm", "verify", "--no-style"]),
             PlacedDirectory(
                 "networkd", AbsolutePath(literal: "/etc/systemd/network"), reader: "systemd-networkd", .networks,
                 .unit("systemd-networkd.service", .restart)),
@@ -91,8 +92,11 @@ package struct PlacedDirectory: Hashable, Sendable {
                 .checked(by: ["logrotate", "--debug"]),
             PlacedDirectory("cron", AbsolutePath(literal: "/etc/cron.d"), reader: "cron", .plain, .nothing),
             PlacedDirectory(
-                "nftables", AbsolutePath(literal: "/etc/nftables.d"), reader: "nft", .noBackups,
-                .unit("nftables.service", .reload)),
+                "nftables", AbsolutePath(literal: "/etc/nftables.d"), reader: "nftables", .suffixes([".nft"]),
+                .unit("nftables.service", .reload)
+            ).checked(
+                by: ["/usr/bin/grep", "--quiet", "/etc/nftables.d/", "/etc/nftables.conf"],
+                ["/usr/sbin/nft", "-c", "-f", "/etc/nftables.conf"]),
             PlacedDirectory(
                 "apparmor", AbsolutePath(literal: "/etc/apparmor.d"), reader: "AppArmor", .noBackups,
                 .unit("apparmor.service", .reload)
@@ -102,6 +106,16 @@ package struct PlacedDirectory: Hashable, Sendable {
             guard let target = try? AbsolutePath("/etc/cron." + period) else { return nil }
             return PlacedDirectory("cron." + period, target, noun: "\(period) program", reader: "run-parts", .plain, .nothing).executable()
         }
+
+    /// Files of a private app are closed to the users of the host here, too. Unit files and their like are not: systemd shows them
+    /// to everybody.
+    func access(for readers: Manifest.Readers) -> FileAccess {
+        switch readers {
+        case .root where !placesAll: FileAccess(mode: mode & 0o700)
+        case .group(let group) where !placesAll: FileAccess(mode: mode & 0o750, group: group)
+        default: FileAccess(mode: mode)
+        }
+    }
 
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
     private static let longestName = all.map(\.name.utf8.count).max() ?? 0
@@ -113,9 +127,9 @@ package struct PlacedDirectory: Hashable, Sendable {
         return byName[String(text[..<slash])]
     }
 
-    private func checked(by command: [String]) -> Self {
+    private func checked(by commands: [String]...) -> Self {
         var row = self
-        row.check = command
+        row.checks = commands
         return row
     }
 
@@ -137,9 +151,16 @@ extension AppTree {
     /// of directories with a meaning.
     var checks: [[String]] {
         (manifest.requires.isEmpty ? [] : [Requirement.arguments(manifest.requires)]) + manifest.checks.map(\.arguments)
-            + PlacedDirectory.all.filter { !$0.check.isEmpty }.flatMap { directory in
-                let files = placed.map(\.path).filter { $0.parent == directory.target }.map(\.text)
-                return stride(from: 0, to: files.count, by: 50).map { OptionalCheck.arguments(directory.check + files[$0...].prefix(50)) }
+            + PlacedDirectory.all.filter { !$0.checks.isEmpty }.flatMap { directory in
+                let files = directoryFiles.filter { $0.directory == directory }.map(\.path)
+                    .filter { $0.parent == directory.target }.map(\.text)
+                return files.isEmpty
+                    ? []
+                    : directory.checks.flatMap { command in
+                        command[0].hasPrefix("/")
+                            ? [command]
+                            : stride(from: 0, to: files.count, by: 50).map { OptionalCheck.arguments(command + files[$0...].prefix(50)) }
+                    }
             }
     }
 }
@@ -147,7 +168,7 @@ extension AppTree {
 /// A check by a program that not every host has, or not in a version that can check. It passes there.
 package enum OptionalCheck {
     private static let script =
-        #"{ command -v "$0" && { [ "$0" != udevadm ] || udevadm "$1" --help; }; } >/dev/null 2>&1 || exit 0; exec "$0" "$@""#
+        #"{ command -v "$0" && { [ "$0" != udevadm ] || udevadm verify --help | grep -e "$2"; }; } >/dev/null 2>&1 || exit 0; exec "$0" "$@""#
 
     static func arguments(_ command: [String]) -> [String] { ["/bin/sh", "-c", script] + command }
 

@@ -84,11 +84,13 @@ extension StepBuilder {
         if isPart(file, of: unit, in: change.app) {
             return hasMoved(file, from: change, to: owner) ? nil : unitFiles.reaction(to: file, of: change.app)
         }
-        let rulings = (rules[unit] ?? []).map { app, rule in
-            (author: app.name, reaction: rule.reaction(to: file, of: change.app, owner: app.name))
+        var rulings: [AppName: Reaction] = [:]
+        // A manifest's own rule comes before that of a directory with a meaning.
+        for (app, rule) in rules[unit] ?? [] where rulings[app.name] == nil {
+            rulings[app.name] = rule.reaction(to: file, of: change.app, owner: app.name)
         }
-        var found = rulings.compactMap(\.reaction)
-        if let owner, owner.name == change.app, !rulings.contains(where: { $0.author == owner.name && $0.reaction != nil }),
+        var found = Array(rulings.values)
+        if let owner, owner.name == change.app, rulings[owner.name] == nil,
             concerns(file, unit, of: owner),
             file.text != Manifest.fileName || hasOtherFiles(change.app)
         {
