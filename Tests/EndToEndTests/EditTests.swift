@@ -109,6 +109,39 @@ extension EndToEnd {
             #expect(try cluster.run("cat shared/conf; readlink prod/web2/app/shared") == "new\n../../../shared/conf\n")
         }
 
+        @Test func `a symlink that a deploy would not follow is an error before the editor runs, and nothing is made`() throws {
+            try cluster.write(outside: "secret", "elsewhere\n")
+            try cluster.run(
+                """
+                mkdir -p prod/web1/links shared/dir && git init -q . && cd prod/web1/links
+                ln -s ../../../shared/none dangling; ln -s ../../../shared/none/deep nowhere
+                ln -s '\(site.directory)/stolen' absolute; ln -s ../../../../stolen above; ln -s /etc/passwd passwd
+                ln -s '\(site.directory)' out; ln -s loop loop; ln -s ../../../.git/config git; ln -s ../../../.deptool/config store
+                ln -s ../../../shared/dir dir; mkfifo ../../../shared/fifo; ln -s ../../../shared/fifo fifo; ln -s ../../../shared/../../above up
+                ln -s ../../shared/none ../gone; ln -s / ../root
+                """)
+            let listing = "find '\(site.directory)' -not -name editor | sort"
+            let before = try cluster.run(listing)
+            for (path, problem) in [
+                ("links/dangling", "leads to nothing"), ("links/nowhere", "leads to nothing"), ("links/absolute", "leads out of "),
+                ("links/above", "leads out of "), ("links/passwd", "leads out of "), ("links/out", "leads out of "),
+                ("links/out/stolen", "leads out of "), ("links/out/deep/er", "leads out of "), ("links/loop", "leads in a circle"),
+                ("links/git", "leads into .git"), ("links/store", "leads to the store"),
+                ("links/fifo", "leads to something that is neither a file nor a directory"), ("links/up", "leads out of "),
+                ("gone/conf", "leads to nothing"), ("root/etc/passwd", "leads out of "), ("root/etc/new", "leads out of "),
+            ] {
+                let output = try edit("web1/\(path)", "touch '\(site.directory)/ran'").finish().require(1)
+                #expect(
+                    output.errors.hasPrefix("Error: prod/web1/") && output.errors.contains(" is a symlink that \(problem)"),
+                    "\(path): \(output)")
+            }
+            expect(try cluster.run(listing), is: before)
+            // A new file below a symlink to a directory is made where that leads.
+            try cluster.run("cd prod/web1/links; rm dangling nowhere absolute above passwd out loop git store fifo up; rm ../gone ../root")
+            let output = try edit("web1/links/dir/new", change).finish().require(0)
+            #expect(try output.text.contains("+ dir/new") && cluster.run("cat shared/dir/new") == "new\n", "\(output)")
+        }
+
         @Test func `what is no file of a host is an error before the editor runs`() throws {
             let none = "Error: there is no host "
             for (path, problem) in [

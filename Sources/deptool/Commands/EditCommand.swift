@@ -110,6 +110,12 @@ private struct EditedFile {
             throw CommandError(
                 "\(shown) is for a sealed file", "Run `deptool secret edit \(visible("\(parts[0])/\(parts[1])/\(name)"))`.")
         }
+        // The editor would open what a hostile symlink leads to, or make it.
+        do throws(ImportError) {
+            try store.checkLinks(on: host, Array(parts.dropFirst()), in: workspace.directory)
+        } catch {
+            throw CommandError(error, directory: workspace.shown)
+        }
         guard !isDirectory(path) else { throw CommandError("\(shown) is a directory", "Name a file in it.") }
         var directory = workspace.directory
         var missing: [String] = []
