@@ -30,6 +30,20 @@ import Testing
         #expect(Grouping(others + [try AbsolutePath(path)]).app(of: try found(path)).text == app)
     }
 
+    @Test func `a file belongs to the only unit that reads its environment from it`() throws {
+        let units = ["/etc/systemd/system/a.service", "/etc/systemd/system/b@.service.d/x.conf", "/etc/systemd/system/c.service"]
+        let environment = try [
+            (0, "/etc/one.env"), (0, "/etc/two.env"), (1, "/etc/two.env"), (1, "/etc/b-%i.env"), (0, "/etc/x/*.env"), (2, "/etc/gone.env"),
+            (0, "/etc/environment"), (0, "relative"), (0, ""), (1, "/etc/b-%%.env"),
+        ].map { HostSurvey.EnvironmentFile(unit: try AbsolutePath(units[$0.0]), value: $0.1) }
+        let grouping = Grouping(try units.dropLast().map { try AbsolutePath($0) }, environment)
+        for (path, app) in [
+            ("/etc/one.env", "a"), ("/etc/two.env", "system"), ("/etc/b-1.env", "b"), ("/etc/x/y.env", "a"), ("/etc/gone.env", "system"),
+            ("/etc/environment", "system"), ("/etc/x/y", "x"), (units[0], "a"),
+        ] { #expect(grouping.app(of: try found(path)).text == app, "\(path)") }
+        #expect(grouping.app(of: try found("/etc/x/y.env", origin: .changed(package: "p"))).text == "x")
+    }
+
     @Test func `a file in etc itself belongs to the package that has it`() throws {
         let file = try found("/etc/adduser.conf", origin: .changed(package: "adduser"))
         #expect(Grouping([file.path]).app(of: file).text == "adduser")

@@ -49,6 +49,10 @@ extension HostSurvey {
             case "to":
                 guard let (status, _) = Self.status(rest) else { return nil }
                 if let link, let target { targets[Array(link)] = Target(path: target, status: status) }
+            case "environment":
+                let lines = Self.lines(rest)
+                guard lines.count == 2, let unit = try? AbsolutePath(lines[0]) else { continue }
+                environment.append(EnvironmentFile(unit: unit, value: lines[1]))
             case "package": readPackage(rest)
             case "conffiles": readConffiles(rest)
             case "sums":

@@ -1,8 +1,8 @@
 import Model
 import Planning
 
-/// What runs on a host that is looked at. It needs a shell, find, stat, head, ls and readlink, and uses dpkg-query, md5sum and systemctl
-/// where they are. It writes nothing there.
+/// What runs on a host that is looked at. It needs a shell, find, stat, head, ls and readlink, and uses dpkg-query, md5sum, sed and
+/// systemctl where they are. It writes nothing there.
 ///
 /// Each piece of output begins with a random key, so that no name and no content on the host looks like one.
 struct SurveyScript {
@@ -27,6 +27,7 @@ struct SurveyScript {
             #"\#(find) -type d -o -exec stat -c "$K file %f %s %U %G %n" {} + 2>/dev/null"#,
             // The script's own arguments are the key and the names.
             #"\#(find) -type l -exec sh -c \#(Self.quoted(Self.symlinks)) $K {} + 2>/dev/null"#,
+            #"find \#(Self.unitPlaces) -xdev \( \#(pruned) \) -prune -o ! -type d -exec sh -c \#(Self.quoted(Self.environment)) $K {} + 2>/dev/null"#,
             #"if command -v dpkg-query >/dev/null; then \#(Self.packages); fi"#,
             #"if [ -d /run/systemd/system ]; then \#(Self.units); fi"#,
             #"echo "$K mounts"; cat /proc/self/mountinfo 2>/dev/null"#,
@@ -37,6 +38,11 @@ struct SurveyScript {
 
     private static let symlinks =
         #"for f do printf "%s link %s\n" "$0" "$f"; printf "%s target " "$0"; t=$(readlink -f "$f"); echo "$t"; stat -L -c "$0 to %f %s %U %G" "$f"; while [ -n "${t%/*}" ]; do t=${t%/*}; stat -c "$0 directory %f %s %U %G %n" "$t"; done; done"#
+
+    private static let unitPlaces = [Layout.unitLinks, Layout.quadlets].map { quoted($0.text) }.joined(separator: " ")
+    /// Without sed, nothing is known of this.
+    private static let environment =
+        #"for f do sed -n "s/^[[:space:]]*EnvironmentFile=[[:space:]]*-*//p" "$f" | while read -r v; do printf "%s environment %s\n%s\n" "$0" "$f" "$v"; done; done"#
 
     private static let packages = [
         #"dpkg-query -W -f "$K package \${Package}\n\${db-fsys:Files}" | grep -a -e "^$K" -e "^ /etc/" -e "/systemd/system/[^/]*$""#,

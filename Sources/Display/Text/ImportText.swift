@@ -34,7 +34,7 @@ package struct ImportText {
         return file.target.map { "\(origin); leads to \(visible($0.text))" } ?? origin
     }
 
-    private func phrase(_ reason: LeftOut.Reason, _ app: AppName) -> String {
+    func phrase(_ reason: LeftOut.Reason, _ app: AppName) -> String {
         switch reason {
         case .secret(let status, let name):
             "not everybody may read it (\(access(status))); if it is a secret: deptool secret set \(host.text)/\(app.text)/\(name)"

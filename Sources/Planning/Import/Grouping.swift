@@ -1,11 +1,16 @@
 import Model
 
-/// Which app a file of a host belongs to: that of its unit, or of its directory in `/etc`.
+/// Which app a file of a host belongs to: that of its unit, of the only unit that reads its environment from it, or of its directory
+/// in `/etc`.
 package struct Grouping {
     /// Apps that have a file outside the shared directories.
     private let primary: Set<String>
 
-    package init(_ paths: [AbsolutePath]) {
+    /// Of units that are among the files.
+    private let environment: [HostSurvey.EnvironmentFile]
+
+    package init(_ paths: [AbsolutePath], _ environment: [HostSurvey.EnvironmentFile] = []) {
+        self.environment = environment.filter { paths.contains($0.unit) }
         primary = Set(paths.filter { !Self.isShared($0) }.compactMap { Self.name($0, package: nil) })
     }
 
@@ -19,6 +24,10 @@ package struct Grouping {
     }
 
     package func app(of path: AbsolutePath, package: String? = nil) -> AppName {
+        if package == nil, !Self.general.contains(path.text) {
+            let readers = Set(environment.filter { $0.unit != path && $0.matches(path) }.map { app(of: $0.unit) })
+            if let reader = readers.first, readers.count == 1 { return reader }
+        }
         if Self.isShared(path) {
             let stem = Self.stem(path.name)
             if primary.contains(stem), let app = AppName(stem.lowercased()) { return app }
@@ -53,6 +62,9 @@ package struct Grouping {
         guard let parts = path.below(Layout.etc)?.components, parts.count > 1 else { return false }
         return parts[0].hasPrefix("cron.") || shared.contains(parts[0])
     }
+
+    /// What units read, and everybody else, too.
+    private static let general: Set = ["/etc/environment", "/etc/default/locale", "/etc/locale.conf"]
 
     private static let shared: Set = [
         "apparmor.d", "default", "init.d", "insserv.conf.d", "logrotate.d", "modprobe.d", "modules-load.d", "pam.d", "profile.d",

@@ -40,6 +40,20 @@ package struct HostSurvey: Hashable, Sendable {
         package var permissions: UInt32 { mode & 0o7777 }
     }
 
+    /// `EnvironmentFile=` of a unit file, drop-in or quadlet in `/etc`.
+    package struct EnvironmentFile: Hashable, Sendable {
+        package var unit: AbsolutePath
+        /// A path, with specifiers and wildcards.
+        package var value: String
+
+        package init(unit: AbsolutePath, value: String) { (self.unit, self.value) = (unit, value) }
+
+        /// Whether it may be the file. A specifier stands for any text.
+        func matches(_ path: AbsolutePath) -> Bool {
+            matchesGlob(Array(path.text.utf8), Array(value.replacing(/%./, with: "*").utf8))
+        }
+    }
+
     /// What a package says of one of its configuration files.
     package struct Conffile: Hashable, Sendable {
         package var package: String
@@ -64,6 +78,7 @@ package struct HostSurvey: Hashable, Sendable {
     /// The states of unit files (`enabled`), and of units (`active`).
     package var enablement: [String: String] = [:]
     package var activity: [String: String] = [:]
+    package var environment: [EnvironmentFile] = []
     /// Programs that checks could run.
     package var programs: Set<String> = []
 
@@ -71,6 +86,12 @@ package struct HostSurvey: Hashable, Sendable {
 
     /// Whether the unit is enabled and up.
     func runs(_ unit: UnitName) -> Bool { isActive(unit) && enablement[unit.text] == "enabled" }
+
+    /// Whether the host has the unit, a template of it, or a file for it.
+    package func has(_ unit: UnitName) -> Bool {
+        [unit.text, unit.template].contains { enablement[$0] != nil }
+            || ["active", "activating", "failed"].contains(activity[unit.text]) || entries.compactMap(\.path).contains(where: unit.isSetUp)
+    }
 
     /// Whether everybody can read a file with this path, by all that was seen on the way to it.
     func isPublic(_ path: AbsolutePath, _ status: Status) -> Bool {

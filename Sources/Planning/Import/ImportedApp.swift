@@ -13,7 +13,7 @@ package struct ImportedApp: Hashable, Sendable {
     /// Groups what was selected, ordered by name.
     package static func grouped(_ selection: Selection) -> [ImportedApp] {
         let lost = selection.leftOut.map { ($0, place(of: $0)) }
-        let grouping = Grouping(selection.files.map(\.path) + lost.compactMap(\.1))
+        let grouping = Grouping(selection.files.map(\.path) + lost.compactMap(\.1), selection.environment)
         var apps: [AppName: ImportedApp] = [:]
         for file in selection.files { apps[grouping.app(of: file), default: ImportedApp(grouping.app(of: file))].files.append(file) }
         for (file, path) in lost {
@@ -42,10 +42,7 @@ package struct ImportedApp: Hashable, Sendable {
     package func concerns(_ unit: UnitName) -> Bool {
         if KnownProgram.named(name.text)?.unit == unit.text || name.text == Grouping.stem(ofUnit: unit.text) { return true }
         let paths = files.map(\.path.text) + leftOut.map(\.path)
-        let names = [unit.text, unit.template].flatMap { [$0, $0 + ".d"] }
-        return paths.contains { path in
-            (try? AbsolutePath(path))?.below(Layout.unitLinks)?.components.first.map(names.contains) ?? false
-        }
+        return paths.contains { path in (try? AbsolutePath(path)).map(unit.isSetUp) ?? false }
     }
 
     /// Drops files that Git or another machine could not have beside the others: names that differ only in case, or in the
@@ -134,6 +131,14 @@ package struct ImportedApp: Hashable, Sendable {
         if let owner = access.owner { members.append(("owner", .text(owner.text))) }
         if let group = access.group { members.append(("group", .text(group.text))) }
         return .object(members)
+    }
+}
+
+extension UnitName {
+    /// Whether the path is that of its file or of a drop-in for it, or for its template.
+    package func isSetUp(by path: AbsolutePath) -> Bool {
+        let names = [text, template].flatMap { [$0, $0 + ".d"] }
+        return path.below(Layout.unitLinks)?.components.first.map(names.contains) ?? false
     }
 }
 

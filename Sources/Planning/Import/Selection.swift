@@ -4,6 +4,8 @@ import Model
 package struct Selection: Hashable, Sendable {
     package var files: [FoundFile] = []
     package var leftOut: [LeftOut] = []
+    /// Which files the units of the host read.
+    package private(set) var environment: [HostSurvey.EnvironmentFile] = []
 
     /// Files and directories that the operator named, and everything in them.
     package init(_ survey: HostSurvey, below paths: [AbsolutePath], claimed: Set<AbsolutePath>) {
@@ -21,6 +23,7 @@ package struct Selection: Hashable, Sendable {
     /// All in `/etc` that somebody made or changed, as far as packages and names tell. Without packages, only units are known to be
     /// somebody's own.
     package init(_ survey: HostSurvey, claimed: Set<AbsolutePath>) {
+        environment = survey.environment
         for entry in survey.entries {
             guard let path = entry.path else {
                 leftOut.append(LeftOut(entry.shown, .badName(entry.problem)))
