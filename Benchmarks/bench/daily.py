@@ -46,6 +46,6 @@ def offline():
         clusters.Git(cluster).deploy_often(DEPLOYS)
         rows = [
             [f"`{' '.join(command)}`", Run([deptool, *command], path, times=31).sample.seconds()]
-            for command in (["status"], ["log"], ["log", "host3"], ["log", "-n", "100000"], ["plan"])
+            for command in (["status", "--offline"], ["log"], ["log", "host3"], ["log", "-n", "100000"], ["plan"])
         ]
         return f"Offline, with 10 hosts of 420 files, on a store of {DEPLOYS:,} deploys:\n\n" + table(["what", "median"], rows)

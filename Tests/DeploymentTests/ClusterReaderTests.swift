@@ -90,7 +90,7 @@ import Testing
         #expect(steps.contains { if case .restart(unit, _, _) = $0 { true } else { false } })
         #expect(steps.contains { if case .enable(unit, .new) = $0 { true } else { false } })
         #expect(steps.contains { if case .link(let path, _) = $0 { path.text == "/etc/nginx.conf" } else { false } })
-        _ = try ClusterReader(cluster.store).knownHosts(try cluster.root(), cluster: "prod", filter: .all)
+        #expect(try ClusterReader(cluster.store).knownHosts([try hostname("web1")], cluster: "prod").map(\.text) == ["web1", "web2"])
     }
 
     @Test func `a host whose trees cannot be read is deployed as a whole`() throws {

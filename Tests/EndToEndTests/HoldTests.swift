@@ -28,7 +28,7 @@ extension EndToEnd {
             let leftOut = "\nLeft out (`--held` includes them):\n    web2, \(phrase)\n"
             let plan = "web1\n    update app\n        ~ conf\n"
             #expect(try cluster.deptool("plan").require(0).text == plan + leftOut)
-            #expect(try cluster.deptool("status").text.contains("undeployed changes: ~ app\n    \(phrase)\n"))
+            #expect(try cluster.deptool("status", "--offline").text.contains("Held:\n    web2: \(phrase.dropFirst(5))\n"))
             let check = try cluster.deptool("check", "--ssh-config", cluster.sshConfiguration).require(0)
             #expect(check.text.hasPrefix(plan + leftOut) && !check.text.contains("web2: connecting"), "\(check)")
             // A pattern leaves it out, a name is a mistake.
@@ -54,7 +54,7 @@ extension EndToEnd {
             let object = try #require(schema.objects(cluster.deptool("plan", "--json").text).first)
             let rows = try #require(object["held"] as? [[String: Any]])
             #expect(rows.count == 1 && rows[0]["host"] as? String == "web2" && rows[0]["author"] as? String == "Ann", "\(rows)")
-            #expect(try schema.objects(cluster.deptool("status", "--json").text).count == 1)
+            #expect(try schema.objects(cluster.deptool("status", "--json", "--offline").text).count == 1)
             #expect(try cluster.deptool("plan", "--format", "markdown").text.contains("    web2, \(phrase)\n"))
             // Repairs and undo leave it out as well.
             for host in hosts { try host.run("echo edited >/var/lib/deptool/apps/app/current/conf") }
@@ -95,6 +95,41 @@ extension EndToEnd {
             try cluster.run("git config --file .deptool/config deptool.holds \"$(printf 'web1\\t\(past)\\tAnn\\tover')\"")
             #expect(try hold().text == "No host is held.\n")
             #expect(try cluster.deptool("plan").require(0).text.contains("Left out") == false)
+        }
+
+        @Test func `a mistake in the config tree keeps nobody from holding, nor does a tree that is gone`() throws {
+            let host = try site.boot(["web1"])
+            try cluster.deploy("--limit", "web1").require(0)
+            for mistake in [
+                "echo { >prod/web2/app/manifest.json", "ln -s /etc/passwd prod/web1/app/x", "mkdir 'prod/no host'", "rm -r prod",
+            ] {
+                try cluster.run(mistake)
+                #expect(try hold("web1", "--for", "8h", "--because", "broken").text.hasPrefix("web1  held until 20"))
+                #expect(try hold("--release", "web1").text == "web1 is no longer held.\n")
+            }
+            #expect(
+                try hold("web9", "--for", "8h", "--because", "x", code: 1).errors
+                    == "Error: no host matches 'web9'\nDid you mean 'web1'? The hosts are: web1\n")
+            withExtendedLifetime(host) {}
+        }
+
+        @Test func `the list is there for programs, too`() throws {
+            let schema = try Schema()
+            func holds(_ arguments: String...) throws -> [[String: Any]] {
+                let output = try Program(
+                    [Tools.deptool, "hold", "--json"] + arguments, in: cluster.directory, environment: cluster.environment
+                ).finish().require(0)
+                let objects = try schema.objects(output.text)
+                #expect(objects.count == 1 && output.errors == "")
+                return try #require(objects.first?["holds"] as? [[String: Any]])
+            }
+            #expect(try holds().isEmpty)
+            #expect(try holds("web2", "--for", "8h", "--because", "a \"disk\"").map { $0["host"] as? String } == ["web2"])
+            let both = try holds("web1", "--for", "1h", "--because", "x")
+            #expect(both.map { $0["host"] as? String } == ["web1", "web2"] && both[1]["reason"] as? String == "a \"disk\"")
+            #expect(both[0]["author"] as? String == "Ann" && (both[0]["until"] as? Int ?? 0) > Int(Date().timeIntervalSince1970))
+            #expect(try holds("--release", "web2").map { $0["host"] as? String } == ["web1"])
+            #expect(try schema.objects(hold("web1", "--json", code: 1).text).first?["type"] as? String == "error")
         }
 
         @Test func `what makes no sense is an error, and holds nothing`() throws {

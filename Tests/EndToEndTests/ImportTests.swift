@@ -171,8 +171,29 @@ extension EndToEnd {
             for (arguments, message) in [
                 (["/etc/hosts", "--app", "web"], "prod/web1/web is there already"),
                 (["/etc/none", "--app", "x"], "web1 has no file /etc/none"),
-                (["/etc/hosts", "--app", "x"], "nothing to import"),
-                (["--unit", "none.service"], "nothing to import for none.service on web1"),
+                (
+                    ["/etc/hosts", "--app", "x"],
+                    "nothing to import: all that is there is left out\nx\n    left out /etc/hosts: the config tree has it already\n"
+                ),
+                (
+                    ["/etc/shop/huge", "--app", "x"],
+                    "nothing to import: all that is there is left out\nx\n    left out /etc/shop/huge: too large (52.4 MB of at most 4.1 MB)\n"
+                ),
+                (["/etc/opt", "--app", "x"], "web1 has no file /etc/opt, nor any below it"),
+                (["--unit", "nosuch.service"], "Error: web1 has no unit 'nosuch.service'\n"),
+                (["--unit", "nginxx.service"], "Error: web1 has no unit 'nginxx.service'\nDid you mean 'nginx.service'?\n"),
+                (["--unit", "nginxx.service", "--list"], "Error: web1 has no unit 'nginxx.service'\n"),
+                (["--unit", "shop.service"], "Error: the config tree has shop.service of web1 already, in the app 'shop'\n"),
+                (
+                    ["--unit", "shop.service", "--app", "other"],
+                    "Error: the config tree has shop.service of web1 already, in the app 'shop'\n"
+                ),
+                (["--unit", "shop.service", "--list"], "Error: the config tree has shop.service of web1 already, in the app 'shop'\n"),
+                (
+                    ["--unit", "systemd-journald.service"],
+                    "Error: nothing to import for systemd-journald.service on web1: it has only what its package has\n"
+                ),
+                (["--json"], "Error: '--json' goes with '--list'."),
                 (["/etc/../etc/hosts", "--app", "x"], "'/etc/../etc/hosts' is no path of a host"), (["/etc/hosts"], "Name the new app"),
                 (["/var/lib/deptool/store", "--app", "x"], "is Deptool's own"), (["--app", "x"], "'--app' needs paths or '--unit'."),
                 (["/etc/hosts", "--app", "a/b"], "'a/b' is not the name of an app"), (["--unit", "x"], "'x' is not the name of a unit"),
@@ -190,6 +211,40 @@ extension EndToEnd {
             let twice = try take("web1", "--cluster", "other").require(1)
             #expect(twice.errors.contains("Error: the host 'web1' is in two clusters"), "\(twice)")
             #expect(try cluster.run("ls -A other") == "")
+        }
+
+        @Test func `the environment of a unit belongs to it, and the list is there for programs, too`() throws {
+            let host = try site.boot()
+            try host.run(
+                #"""
+                cd /etc/systemd/system; mkdir -p /etc/settings queue@.service.d
+                printf '[Service]\nEnvironmentFile=-/etc/settings/shop.env\nEnvironmentFile=/etc/settings/common.env\nExecStart=/bin/true\n' >shop.service
+                printf '[Service]\n  EnvironmentFile= /etc/queue-%%i.env\nEnvironmentFile=/etc/settings/common.env\nExecStart=/bin/true\n' >queue@.service
+                printf '[Service]\nEnvironmentFile=/etc/settings/q*.env\nEnvironmentFile=/etc/environment\n' >queue@.service.d/more.conf
+                for f in settings/shop settings/common settings/queue queue-1 queue-2; do echo X=1 >/etc/$f.env; done
+                echo KEY=hidden >/etc/queue-3.env; chmod 600 /etc/queue-3.env; echo Y=1 >/etc/environment
+                systemctl daemon-reload
+                """#)
+            let object = try #require(Schema().objects(take("web1", "--list", "--json").require(0).text).first)
+            let apps = try #require(object["apps"] as? [[String: Any]])
+            func files(_ app: String, _ list: String) -> [String] {
+                let found = apps.first { $0["app"] as? String == app }
+                return (found?[list] as? [[String: Any]] ?? []).compactMap { $0["path"] as? String }
+            }
+            #expect(files("shop", "files") == ["/etc/settings/shop.env", "/etc/systemd/system/shop.service"])
+            #expect(
+                files("queue", "files") == [
+                    "/etc/queue-1.env", "/etc/queue-2.env", "/etc/settings/queue.env", "/etc/systemd/system/queue@.service",
+                    "/etc/systemd/system/queue@.service.d/more.conf",
+                ])
+            #expect(files("queue", "left_out") == ["/etc/queue-3.env"])
+            #expect(files("settings", "files") == ["/etc/settings/common.env"] && files("system", "files").contains("/etc/environment"))
+            try take("web1", "--unit", "shop.service").require(0)
+            #expect(try cluster.read("web1/shop/etc/settings/shop.env") == "X=1\n")
+            #expect(try cluster.run("ls prod/web1") == "shop\n")
+            #expect(
+                try Schema().objects(take("web1", "--unit", "nosuch.service", "--list", "--json").require(1).text).first?["type"] as? String
+                    == "error")
         }
 
         @Test func `files of any mode and owner are taken over as they are, or left out`() throws {

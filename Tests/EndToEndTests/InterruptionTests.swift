@@ -82,7 +82,7 @@ extension EndToEnd {
             #expect(try host.snapshot() != before)
             // Nothing calls that up to date.
             #expect(try cluster.deptool("plan").text.hasPrefix("web1\n    remove gone\n"))
-            #expect(try cluster.deptool("status").text.hasSuffix("  undeployed changes: - gone, + new, ~ web\n"))
+            #expect(try cluster.deptool("status", "--offline").text.hasSuffix(": - gone, + new, ~ web\n"))
             try recover()
             try expectOldState()
             #expect(try cluster.deptool("sync", "--ssh-config", cluster.sshConfiguration).require(0).text.contains(", as known\n"))

@@ -229,21 +229,28 @@ extension EndToEnd {
             try cluster.addService("db", on: "web1")
             try cluster.deploy().require(0)
             func status() throws -> String {
-                try cluster.deptool("status").require(0).stable
+                try cluster.deptool("status", "--offline", "--all").require(0).stable
                     .replacing(/\b[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}\b/, with: "TIME")
             }
-            expect(try status(), is: "web1  TIME  COMMIT  Ann\n")
+            expect(try status(), is: "1 host runs what the config tree says:\n    web1\n\nLast deploys:\n    web1  TIME  COMMIT  Ann\n")
             try cluster.write("web1/web/new", "")
             try cluster.write("web1/cache/new", "")
             try cluster.remove("web1/db")
-            expect(try status(), is: "web1  TIME  COMMIT  Ann  undeployed changes: + cache, - db, ~ web\n")
+            expect(try status(), is: "Undeployed changes:\n    web1: + cache, - db, ~ web\n\nLast deploys:\n    web1  TIME  COMMIT  Ann\n")
             try cluster.write("web2/web/new", "")
             try cluster.remove("web1")
             expect(
                 try status(),
                 is: """
-                    web1  TIME  COMMIT  Ann  not in the config tree any more, but still deployed
-                    web2  new host
+                    Undeployed changes:
+                        web2: new host
+
+                    Not in the config tree any more, but still deployed:
+                        web1
+
+                    Last deploys:
+                        web1  TIME  COMMIT  Ann
+                        web2  never
 
                     """)
         }

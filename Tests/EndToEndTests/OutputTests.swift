@@ -24,7 +24,7 @@ import Testing
         return (try read("status"), try read("errors"))
     }
 
-    private static let whole = ["plan", "plan --json", "diff", "status", "status --json", "--help"]
+    private static let whole = ["plan", "plan --json", "diff", "status --offline", "status --offline --json", "--help"]
 
     @Test(arguments: whole) func `a reader that has seen enough`(command: String) throws {
         for reader in ["head -n 1", "true", "head -c 1"] {

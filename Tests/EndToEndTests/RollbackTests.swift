@@ -59,7 +59,7 @@ extension EndToEnd {
             }
             #expect(try host.run("systemctl is-system-running || true") == "running\n")
             #expect(try cluster.references() == "")
-            #expect(try cluster.deptool("status").text == "web1  new host\n")
+            #expect(try cluster.deptool("status", "--offline").text == "Undeployed changes:\n    web1: new host\n")
             #expect(try host.isLocked == false)
 
             // Mended, the same deploy works.

@@ -339,7 +339,7 @@ extension EndToEnd {
             try cluster.deploy().require(0)
             try FileManager.default.removeItem(atPath: cluster.directory + "/.deptool")
             try cluster.deptool("init", "prod").require(0)
-            #expect(try cluster.deptool("status").text == "web1  new host\n")
+            #expect(try cluster.deptool("status", "--offline").text == "Undeployed changes:\n    web1: new host\n")
 
             let sync = try cluster.deptool("sync", "--ssh-config", cluster.sshConfiguration).require(0)
             #expect(sync.text.contains(", which was not known\n"))

@@ -248,15 +248,12 @@ package struct ClusterReader {
         try read(store.tree(of: host, in: commit))
     }
 
-    /// The hosts of the tree, and deployed hosts of the cluster that are no longer in it, ordered by name.
-    package func knownHosts(_ root: ObjectID, cluster: String, filter: HostFilter) throws(ClusterError) -> [Hostname] {
-        let hosts = try hosts(in: root).map(\.host)
+    /// The hosts, and deployed hosts of the cluster that are not among them, ordered by name.
+    package func knownHosts(_ hosts: [Hostname], cluster: String) throws(ClusterError) -> [Hostname] {
         let deployed = Dictionary(
             try read(store.deployedCommits()).map { ($0.host, $0.commit) }
         ) { first, _ in first }
-        let all = (hosts + (try orphans(hosts, deployed, cluster))).sorted()
-        try filter.check(all)
-        return all.filter(filter.includes)
+        return (hosts + (try orphans(hosts, deployed, cluster))).sorted()
     }
 
     /// A host's deployed tree, with gaps where it cannot be read: a problem on one host must not block the others.

@@ -123,7 +123,7 @@ extension Drift {
 }
 
 extension HostTree {
-    fileprivate var privateApps: [PrivateApp] {
+    var privateApps: [PrivateApp] {
         apps.compactMap { app in
             switch app.manifest.readers {
             case .everybody: nil

@@ -11,6 +11,11 @@ package func planJSON(_ plan: Plan, cluster: String) -> JSONValue {
     ]
 }
 
+/// All holds as JSON.
+package func holdsJSON(_ holds: [Hold]) -> JSONValue {
+    ["type": "holds", "holds": .list(holds.map { holdJSON($0, [("host", .string($0.host.text))]) })]
+}
+
 /// A hold as JSON, behind other members.
 func holdJSON(_ hold: Hold, _ members: [(key: String, value: JSONValue)] = []) -> JSONValue {
     .object(members + [("until", .number(hold.until)), ("author", .string(hold.author)), ("reason", .string(hold.reason))])

@@ -24,11 +24,34 @@ package struct LogLineText: Sendable {
         return name(host) + "  \(time(seconds)):\(rest < 10 ? "0" : "")\(rest)  \(visible(line.text))\n"
     }
 
-    /// A remark about a host, in the same column.
-    package func remark(_ host: Hostname, _ text: String) -> String { name(host) + "  " + style.faint("-- \(text) --") + "\n" }
+    /// A remark about a host: in the column of the lines, or if it has none, as an error.
+    package func render(_ host: Hostname, _ remark: LogRemark) -> String {
+        switch remark {
+        case .lost, .back: name(host) + "  " + style.faint("-- \(visible(remark.phrase)) --") + "\n"
+        case .failed, .leftOut: "\(host.text): \(visible(remark.phrase))\n"
+        }
+    }
 
     private func name(_ host: Hostname) -> String {
         style.host(host.text, hosts[host] ?? 0) + String(repeating: " ", count: max(0, width - host.text.count))
+    }
+}
+
+/// What there is to say of a host beside its lines.
+package enum LogRemark: Sendable {
+    case lost(LogFailure)
+    case back
+    case failed(LogFailure)
+    /// Nothing is known to be deployed there, and only lines since the last deploy are wanted.
+    case leftOut
+
+    package var phrase: String {
+        switch self {
+        case .lost(let failure): failure.phrase + ", trying again"
+        case .back: "connected again"
+        case .failed(let failure): failure.phrase
+        case .leftOut: "left out, since the store knows of no deploy to it"
+        }
     }
 }
 

@@ -10,7 +10,7 @@ struct HoldCommand: ParsableCommand {
         commandName: "hold", abstract: "Leave hosts as they are for a while, or list the held ones.",
         discussion: """
             Plans and deploys leave out a held host and tell why. A hold is kept in the store, and ends by itself. Nothing \
-            changes on the host. Without arguments, hold lists the held hosts.
+            changes on the host. Without arguments, hold lists the held hosts. Mistakes in the config tree do not matter.
 
             Example: `deptool hold db1 --for 8h --because 'new disk'`
             """)
@@ -23,6 +23,7 @@ struct HoldCommand: ParsableCommand {
     var because: String?
     @Flag(help: "End the holds of the hosts.")
     var release = false
+    @OptionGroup var output: OutputOption
 
     func validate() throws {
         if release {
@@ -45,7 +46,7 @@ struct HoldCommand: ParsableCommand {
         let text = HoldText(time: localTime)
         guard !hosts.isEmpty else {
             let held = try Holds(store: Workspace.storeOnly()).current()
-            return Terminal.write(held.isEmpty ? "No host is held.\n" : text.list(held))
+            return output.write(holdsJSON(held), or: held.isEmpty ? "No host is held.\n" : text.list(held))
         }
         if release {
             let holds = Holds(store: try Workspace.storeOnly())
@@ -57,16 +58,18 @@ struct HoldCommand: ParsableCommand {
             }
             let released = held.filter(filter.includes)
             try holds.release(released)
-            return Terminal.write(released.map { "\($0.text) is no longer held.\n" }.joined())
+            return try output.write(
+                holdsJSON(holds.current()), or: released.map { "\($0.text) is no longer held.\n" }.joined())
         }
         guard let period, let because else { return }
         let workspace = try Workspace(directory: nil)
-        let names = try workspace.knownHosts(try workspace.importTree(), filter)
+        let names = try workspace.knownHosts(filter)
         let until = csys_realtime_ns() / 1_000_000_000 + period.seconds
         let author = workspace.store.author().name
-        let holds = names.map { Hold(host: $0, until: until, author: author, reason: because) }
-        try Holds(store: workspace.store).add(holds)
-        Terminal.write(text.list(holds))
+        let new = names.map { Hold(host: $0, until: until, author: author, reason: because) }
+        let holds = Holds(store: workspace.store)
+        try holds.add(new)
+        try output.write(holdsJSON(holds.current()), or: text.list(new))
     }
 }
 

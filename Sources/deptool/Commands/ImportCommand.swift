@@ -36,6 +36,7 @@ struct ImportCommand: AsyncParsableCommand {
     var cluster: String?
     @OptionGroup var rendering: RenderOption
     @OptionGroup var ssh: SSHOptions
+    @OptionGroup var output: OutputOption
 
     func validate() throws {
         guard Hostname(host) != nil else { throw ValidationError("'\(visible(host))' is not the name of a host.") }
@@ -43,6 +44,7 @@ struct ImportCommand: AsyncParsableCommand {
         guard unit.map({ UnitName($0) != nil }) ?? true else {
             throw ValidationError("'\(visible(unit ?? ""))' is not the name of a unit, such as 'nginx.service'.")
         }
+        guard list || !output.json else { throw ValidationError("'--json' goes with '--list'.") }
         guard paths.isEmpty || unit == nil else { throw ValidationError("Name a unit or paths, not both.") }
         guard paths.isEmpty || app != nil else { throw ValidationError("Name the new app, as in '--app nginx'.") }
         guard app == nil || !paths.isEmpty || unit != nil else { throw ValidationError("'--app' needs paths or '--unit'.") }
@@ -76,23 +78,31 @@ struct ImportCommand: AsyncParsableCommand {
         try workspace.checkIsOnlyHere(host)
         let existing = try workspace.imported(host)
         if let app, !list { try workspace.checkFree(app, on: host) }
-        let work = HostImport(wanted, existing: existing, taken: workspace.names(of: host))
+        let work = HostImport(wanted, existing: existing, taken: workspace.names(in: "\(workspace.directory)/\(host.text)"))
         let (survey, contents) = try await look(at: host, work)
         if paths.isEmpty, !survey.hasPackages {
             Terminal.complain(
                 "\(host.text) has no dpkg, so Deptool cannot tell which files are whose, and takes only units. Name other files.\n")
         }
         if let path = work.missing(survey).first { throw CommandError("\(host.text) has no file \(visible(path.text)), nor any below it") }
+        if let unit = unit.flatMap({ UnitName($0) }), !survey.has(unit) {
+            throw CommandError(
+                "\(host.text) has no unit '\(unit.text)'",
+                near(unit.text, among: Array(survey.enablement.keys)).map { "Did you mean '\(visible($0))'?" })
+        }
+        let text = ImportText(host, style: Terminal.style)
         if list {
-            let apps = work.apps(survey).filter { !$0.files.isEmpty || !$0.leftOut.isEmpty }
-            return Terminal.write(apps.isEmpty ? "\(nothing)\n" : ImportText(host, style: Terminal.style).render(apps))
+            let apps = work.apps(survey).filter(\.isSomething)
+            if apps.isEmpty, wanted != .everything { throw nothing(on: host, existing, "") }
+            return output.write(
+                importJSON(host, apps), or: apps.isEmpty ? "\(Self.nothing(on: host))\n" : text.render(apps))
         }
         let done = try workspace.complaining { try work.finished(survey, contents) }
         let apps = done.filter { !$0.app.files.isEmpty }
-        let text = ImportText(host, style: Terminal.style).render(done.map(\.app).filter { !$0.files.isEmpty || !$0.leftOut.isEmpty })
+        let found = text.render(done.map(\.app).filter(\.isSomething))
         guard !apps.isEmpty else {
-            if !paths.isEmpty || unit != nil { throw CommandError("\(nothing)", text.isEmpty ? nil : text) }
-            return Terminal.write(text + (text.isEmpty ? "" : "\n") + nothing + "\n")
+            if wanted != .everything { throw nothing(on: host, existing, found) }
+            return Terminal.write(found + (found.isEmpty ? "" : "\n") + Self.nothing(on: host) + "\n")
         }
         let writer = AppWriter(workspace, host)
         let options = options(host, survey, existing, workspace)
@@ -108,17 +118,30 @@ struct ImportCommand: AsyncParsableCommand {
         try workspace.complaining { try workspace.remember() }
         let files = apps.map(\.app.files.count).reduce(0, +)
         Terminal.write(
-            text
+            found
                 + "\nImported \(files) file\(files == 1 ? "" : "s") of \(host.text) into \(apps.count) app\(apps.count == 1 ? "" : "s") in "
                 + "\(workspace.shownDirectory)/\(host.text). `deptool plan` shows what the first deploy does.\n")
     }
 
-    private var nothing: String {
-        switch wanted {
-        case .everything: "Nothing to import: \(host) has nothing that packages do not have, or that the config tree lacks."
-        case .unit(let unit, _): "nothing to import for \(unit.text) on \(host)"
-        case .paths: "nothing to import: \(host) has no such files, or the config tree has them already"
+    private static func nothing(on host: Hostname) -> String {
+        "Nothing to import: \(host.text) has nothing that packages do not have, or that the config tree lacks."
+    }
+
+    /// Why nothing of what the operator named can be imported; `found` is what is left out, with the reasons.
+    private func nothing(on host: Hostname, _ existing: HostTree, _ found: String) -> CommandError {
+        let leftOut = found.isEmpty ? nil : found
+        guard let unit = unit.flatMap({ UnitName($0) }) else {
+            return CommandError(
+                leftOut == nil ? "nothing to import: \(host.text) has no files there" : "nothing to import: all that is there is left out",
+                leftOut)
         }
+        if let app = existing.apps.first(where: { $0.has(unit) }) {
+            return CommandError("the config tree has \(unit.text) of \(host.text) already, in the app '\(app.name.text)'", leftOut)
+        }
+        if leftOut != nil { return CommandError("nothing to import for \(unit.text) on \(host.text): all of it is left out", leftOut) }
+        return CommandError(
+            "nothing to import for \(unit.text) on \(host.text): it has only what its package has",
+            "To manage it, name files, as in `deptool import \(host.text) /etc/nginx --app nginx`.")
     }
 
     private func look(at host: Hostname, _ work: HostImport) async throws -> (HostSurvey, [FoundContent]) {
@@ -147,6 +170,17 @@ struct ImportCommand: AsyncParsableCommand {
     }
 }
 
+extension AppTree {
+    /// Whether it enables the unit, or has its file or a drop-in for it.
+    fileprivate func has(_ unit: UnitName) -> Bool {
+        manifest.units.contains(unit) || (links.map(\.path) + placed.map(\.path)).contains(where: unit.isSetUp)
+    }
+}
+
+extension ImportedApp {
+    fileprivate var isSomething: Bool { !files.isEmpty || !leftOut.isEmpty }
+}
+
 extension Workspace {
     /// What the config tree has for the host.
     fileprivate func imported(_ host: Hostname) throws -> HostTree {
@@ -160,19 +194,6 @@ extension Workspace {
         } catch {
             throw CommandError(error.phrase, error.explanation)
         }
-    }
-
-    /// What there is in the host's directory.
-    fileprivate func names(of host: Hostname) -> [String] {
-        var (opened, names): (OpaquePointer?, [String]) = (nil, [])
-        guard csys_opendir("\(directory)/\(host.text)", &opened) == 0, let opened else { return [] }
-        defer { csys_closedir(opened) }
-        var name: UnsafePointer<CChar>?
-        var kind = csys_kind_other
-        while csys_readdir(opened, &name, &kind) == 1 {
-            if let name { names.append(String(cString: name)) }
-        }
-        return names
     }
 
     fileprivate func checkFree(_ app: String, on host: Hostname) throws {

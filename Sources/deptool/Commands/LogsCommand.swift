@@ -35,6 +35,7 @@ struct LogsCommand: AsyncParsableCommand {
         help: "Show at most this many last lines of each host: 100, or all with '--since'.")
     var lines: Int?
     @OptionGroup var ssh: SSHOptions
+    @OptionGroup var output: OutputOption
 
     func validate() throws {
         guard !words.isEmpty else { throw ValidationError("Name a unit or an app.") }
@@ -46,12 +47,13 @@ struct LogsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let workspace = try Workspace(directory: nil)
-        let requests = try workspace.logRequests(words, since: since, lines: lines ?? (since == nil ? 100 : nil))
+        let (requests, undeployed) = try workspace.logRequests(words, since: since, lines: lines ?? (since == nil ? 100 : nil))
         let hosts = requests.keys.sorted()
         let screen = ProgressScreen(hosts)
-        let text = LogLineText(style: Terminal.style, hosts: hosts) { localTime($0) }
+        let lines = LogLines(output: output, hosts: hosts)
+        for host in undeployed { lines.remark(host, .leftOut) }
         let task: HostTask
-        do { task = try HostTask(hosts, access: ssh.access(screen)) } catch { throw CommandError(error.phrase) }
+        do { task = try HostTask(hosts, access: ssh.access(screen, asks: !output.json)) } catch { throw CommandError(error.phrase) }
         let isLeft = Monitor(false)
         let merge = LogMerge(hosts)
         let leave: @Sendable () -> Void = {
@@ -64,8 +66,8 @@ struct LogsCommand: AsyncParsableCommand {
             guard count < 3 else { csys_exit(130) }
             leave()
         }
-        let failures = follow ? await followed(task, requests, text, leave) : await merged(task, requests, text, merge, leave)
-        for (host, failure) in failures { Terminal.complain("\(host.text): \(visible(failure.phrase))\n") }
+        let failures = follow ? await followed(task, requests, lines, leave) : await merged(task, requests, lines, merge, leave)
+        for (host, failure) in failures { lines.remark(host, .failed(failure)) }
         if isLeft.update({ $0 }), !follow, Terminal.isTaken { throw ExitCode(130) }
         if !failures.isEmpty { throw ExitCode(1) }
     }
@@ -73,28 +75,29 @@ struct LogsCommand: AsyncParsableCommand {
     private typealias Failures = [(Hostname, LogFailure)]
 
     private func followed(
-        _ task: HostTask, _ requests: [Hostname: LogRequest], _ text: LogLineText, _ leave: @escaping @Sendable () -> Void
+        _ task: HostTask, _ requests: [Hostname: LogRequest], _ lines: LogLines, _ leave: @escaping @Sendable () -> Void
     ) async -> Failures {
         let turn = Monitor(())
         let results = await task.logs(requests, follows: true) { host, event in
-            let (line, descriptor): (String, Int32) =
+            let isRead = turn.update { _ in
                 switch event {
-                case .line(let line): (text.render(host, line), 1)
-                case .lost(let failure): (text.remark(host, visible(failure.phrase) + ", trying again"), 2)
-                case .back: (text.remark(host, "connected again"), 2)
+                case .line(let line): lines.write([(host, line)])
+                case .lost(let failure): lines.remark(host, .lost(failure))
+                case .back: lines.remark(host, .back)
                 }
-            if !turn.update({ _ in Terminal.writeNow(line, to: descriptor) }) { leave() }
+            }
+            if !isRead { leave() }
         }
         return results.compactMap { result in result.failure.map { (result.host, $0) } }
     }
 
     private func merged(
-        _ task: HostTask, _ requests: [Hostname: LogRequest], _ text: LogLineText, _ merge: LogMerge,
+        _ task: HostTask, _ requests: [Hostname: LogRequest], _ lines: LogLines, _ merge: LogMerge,
         _ leave: @escaping @Sendable () -> Void
     ) async -> Failures {
         async let printing: Void = onOwnThread {
-            while let lines = merge.next() {
-                guard Terminal.writeNow(lines.map { text.render($0.host, $0.line) }.joined(), to: 1) else { return leave() }
+            while let next = merge.next() {
+                guard lines.write(next) else { return leave() }
             }
         }
         let results = await task.logs(requests, follows: false) { host, event in
@@ -107,15 +110,43 @@ struct LogsCommand: AsyncParsableCommand {
     }
 }
 
+/// Writes what hosts send, as text or JSON, at once. False when nobody reads it any more.
+private struct LogLines: Sendable {
+    private let isJSON: Bool
+    private let text: LogLineText
+
+    init(output: OutputOption, hosts: [Hostname]) {
+        isJSON = output.json
+        text = LogLineText(style: Terminal.style, hosts: hosts) { localTime($0) }
+    }
+
+    func write(_ lines: [(host: Hostname, line: LogLine)]) -> Bool {
+        Terminal.writeNow(
+            lines.map { isJSON ? logLineJSON($0.host, $0.line).text + "\n" : text.render($0.host, $0.line) }.joined(), to: 1)
+    }
+
+    @discardableResult
+    func remark(_ host: Hostname, _ remark: LogRemark) -> Bool {
+        if isJSON { return Terminal.writeNow(logRemarkJSON(host, remark).text + "\n", to: 1) }
+        return Terminal.writeNow(text.render(host, remark), to: 2)
+    }
+}
+
 extension Workspace {
-    /// What to read of which hosts. The last word is a unit or an app, those before are hosts.
-    fileprivate func logRequests(_ words: [String], since: String?, lines: Int?) throws -> [Hostname: LogRequest] {
-        let root = try importTree()
+    /// What to read of which hosts, and the hosts to which nothing is known to be deployed, if that has to be known. The last word
+    /// is a unit or an app, those before are hosts.
+    fileprivate func logRequests(
+        _ words: [String], since: String?, lines: Int?
+    ) throws -> (requests: [Hostname: LogRequest], undeployed: [Hostname]) {
         let name = words.last ?? ""
-        let hosts = try knownHosts(root, words.count > 1 ? HostFilter(Array(words.dropLast())) : .all)
+        let hosts = try knownHosts(words.count > 1 ? HostFilter(Array(words.dropLast())) : .all)
+        // With a mistake in the config tree, what is deployed is known.
+        var (root, mistake): (ObjectID?, CommandError?) = (nil, nil)
+        do { root = try importTree(quietly: true) } catch let error as CommandError { mistake = error }
         let unit = UnitName(name)
         var apps: Set<String> = []
         var requests: [Hostname: LogRequest] = [:]
+        var undeployed: [Hostname] = []
         for host in hosts {
             var units = unit.map { [$0.text] } ?? []
             if unit == nil {
@@ -127,12 +158,16 @@ extension Workspace {
             if units.isEmpty { continue }
             var time = since
             if since == "deploy" {
-                guard let commit = try complaining({ try store.deployedCommit(host) }) else { continue }
+                guard let commit = try complaining({ try store.deployedCommit(host) }) else {
+                    undeployed.append(host)
+                    continue
+                }
                 time = "@\(try complaining { try store.commitInfo(commit).time })"
             }
             if let request = LogRequest(units: units, since: time, lines: lines) { requests[host] = request }
         }
-        guard requests.isEmpty else { return requests }
+        guard requests.isEmpty else { return (requests, undeployed) }
+        if let mistake { throw mistake }
         if unit != nil || apps.contains(name) {
             throw CommandError(
                 since == "deploy" ? "nothing was deployed to the hosts yet" : "the app '\(visible(name))' has no units",

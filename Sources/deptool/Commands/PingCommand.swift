@@ -23,8 +23,7 @@ struct PingCommand: AsyncParsableCommand {
 
     func run() async throws {
         let workspace = try cluster.workspace()
-        let root = try workspace.importTree()
-        let hosts = try workspace.knownHosts(root, limit.filter)
+        let hosts = try workspace.knownHosts(limit.filter)
         let screen = PingScreen(hosts)
         do {
             let questions = ProgressScreen(hosts)

@@ -4,22 +4,38 @@ import Display
 import Git
 import Model
 import Planning
+import SSH
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Show what each host runs, from the store; with '--live', from the hosts.",
+        commandName: "status", abstract: "Show what is not as it should be, on the hosts and in the config tree.",
         discussion: """
-            With `--live`, status queries the hosts: load, memory, space on `/` and `/var`, uptime, whether a reboot is \
+            Status asks every host, and shows in one screen: hosts that cannot be asked, units that are not well, services that do \
+            not answer their probes, hosts that run something else than the store knows, held hosts, and undeployed changes. Then it \
+            names the hosts that are well. It changes nothing.
+
+            With `--live`, it shows how each host is: load, memory, space on `/` and `/var`, uptime, whether a reboot is \
             required, failed units, and the state of every unit that an app enables.
 
-            Example: `deptool status --live --watch 5 --limit 'web*'`
+            Exit status: 0, also if something is not well, unless you give `--exit-code`; 1 if a host that is not held could not be \
+            asked, or if the config tree has a mistake.
+
+            Example: `deptool status --drift --limit 'web*'`
             """)
 
     @OptionGroup var cluster: ClusterArgument
     @OptionGroup var limit: HostLimitOption
     @OptionGroup var ssh: SSHOptions
     @OptionGroup var output: OutputOption
-    @Flag(help: "Query the hosts for load, memory, disk and units.")
+    @Flag(help: "Also compare the files of each host with what was deployed, as `deptool verify` does.")
+    var drift = false
+    @Flag(help: "Ask no host: show what the store and the config tree tell.")
+    var offline = false
+    @Flag(help: "Also show the last deploy of every host.")
+    var all = false
+    @Flag(help: "Exit with status 2 if anything is not as it should be.")
+    var exitCode = false
+    @Flag(help: "Show how each host is: load, memory, disk and units.")
     var live = false
     @Option(
         defaultAsFlag: 2,
@@ -29,36 +45,61 @@ struct StatusCommand: AsyncParsableCommand {
     func validate() throws {
         guard live || watch == nil else { throw ValidationError("'--watch' goes with '--live'.") }
         guard (1...86400).contains(watch ?? 1) else { throw ValidationError("'--watch' takes a number from 1 to 86400.") }
+        guard !live || !drift && !offline && !all && !exitCode else {
+            throw ValidationError("'--live' goes with none of '--drift', '--offline', '--all' and '--exit-code'.")
+        }
+        guard !offline || !drift else { throw ValidationError("'--drift' asks the hosts: it does not go with '--offline'.") }
     }
 
     func run() async throws {
         let workspace = try cluster.workspace()
-        let root = try workspace.importTree()
-        let plan = try workspace.plan(root, limit.filter)
-        let statuses = try workspace.statuses(root, plan, limit.filter)
-        if live { return try await ask(statuses.map(\.host), storePath: workspace.store.path) }
+        let hosts = try workspace.knownHosts(limit.filter)
+        if live { return try await ask(hosts, storePath: workspace.store.path) }
+        var (statuses, mistake) = try workspace.statuses(hosts, limit.filter)
+        if !offline {
+            let answers = Dictionary(try await conditions(hosts, workspace)) { first, _ in first }
+            for index in statuses.indices { statuses[index].answer = answers[statuses[index].host] }
+        }
         output.write(
-            statusJSON(statuses, cluster: workspace.cluster),
-            or: StatusText(style: Terminal.style, time: localTime).render(statuses))
+            statusJSON(statuses, cluster: workspace.cluster, mistake: mistake.map { ($0.phrase, $0.explanation) }),
+            or: StatusText(style: Terminal.style, time: localTime).render(statuses, mistake: mistake?.description, all: all))
+        // A host that is held may be down.
+        if mistake != nil || statuses.contains(where: { $0.error != nil && $0.hold == nil }) { throw ExitCode(1) }
+        if exitCode, statuses.contains(where: { !$0.isWell }) { throw ExitCode(2) }
+    }
+
+    private func conditions(
+        _ hosts: [Hostname], _ workspace: Workspace
+    ) async throws -> [(Hostname, Result<HostCondition, HostError>)] {
+        do {
+            let task = try HostTask(hosts, access: ssh.access(ProgressScreen(hosts), asks: !output.json))
+            return await task.conditions(storePath: workspace.store.path, findsDrift: drift).map { ($0.host, $0.result) }
+        } catch {
+            throw CommandError(error.phrase)
+        }
     }
 }
 
 extension Workspace {
-    /// The hosts of the tree and those removed from it, ordered by name.
-    func statuses(_ root: ObjectID, _ plan: Plan, _ filter: HostFilter) throws -> [HostStatus] {
-        try complaining {
-            let hosts =
-                try ClusterReader(store).hosts(in: root).map(\.host).filter(filter.includes).map { ($0, true) }
-                + plan.orphans.map { ($0, false) }
+    /// What the store knows of these hosts, and the mistake of the config tree, without which changes would be known.
+    fileprivate func statuses(_ hosts: [Hostname], _ filter: HostFilter) throws -> ([HostStatus], mistake: CommandError?) {
+        var plan = Plan(hosts: [])
+        var mistake: CommandError?
+        do {
+            plan = try self.plan(try importTree(), filter)
+        } catch let error as CommandError {
+            mistake = error
+        }
+        return try complaining {
             let holds = Dictionary(try Holds(store: store).current().map { ($0.host, $0) }) { first, _ in first }
             let plans = Dictionary(plan.hosts.map { ($0.host, $0) }) { first, _ in first }
-            return try hosts.sorted { $0.0 < $1.0 }.map { host, isInTree in
-                let commit = try store.deployedCommit(host)
-                return HostStatus(
-                    host: host, deployed: try commit.map { try store.commitInfo($0) },
+            let statuses = try hosts.map { host in
+                HostStatus(
+                    host: host, deployed: try store.deployedCommit(host).map { try store.commitInfo($0) },
                     changed: plans[host]?.changes ?? [], hasNewOptions: plans[host]?.hasNewOptions ?? false,
-                    isInTree: isInTree, hold: holds[host])
+                    isInTree: hasDirectory(host.text), hold: holds[host])
             }
+            return (statuses, mistake)
         }
     }
 }

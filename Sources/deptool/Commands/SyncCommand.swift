@@ -45,17 +45,14 @@ struct SyncCommand: AsyncParsableCommand {
             return (workspace, file.hosts.map(\.host).filter(limit.filter.includes))
         }
         let workspace = try cluster.workspace()
-        let root = try workspace.importTree()
         let named = limit.limit.flatMap { $0.split(separator: ",") }.map { Hostname(String($0)) }
-        if !changed, try workspace.complaining({ try ClusterReader(workspace.store).hosts(in: root).isEmpty }), !named.isEmpty,
-            !named.contains(nil)
-        {
+        if !changed, !named.isEmpty, !named.contains(nil), workspace.hostDirectories().isEmpty {
+            _ = try workspace.importTree()
             return (workspace, Set(named.compactMap(\.self)).sorted())
         }
         // Query hosts whatever the store has for them: it may be wrong.
-        return (
-            workspace,
-            changed ? try workspace.plan(root, limit.filter).hosts.map(\.host) : try workspace.knownHosts(root, limit.filter)
-        )
+        let hosts =
+            try changed ? workspace.plan(workspace.importTree(), limit.filter).hosts.map(\.host) : workspace.knownHosts(limit.filter)
+        return (workspace, hosts)
     }
 }

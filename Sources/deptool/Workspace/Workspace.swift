@@ -164,22 +164,45 @@ struct Workspace {
     ) throws -> Plan {
         try complaining {
             let reader = ClusterReader(store, safety: safety, hostKeys: hostKeys)
-            try checkHosts(reader, root)
+            try checkHosts(try reader.hosts(in: root).map(\.host))
             let plan = try reader.plan(root: root, cluster: cluster, filter: filter, drift: drift, leavesFiles: leavesFiles)
             try remember()
             return plan
         }
     }
 
-    /// The known hosts, without planning. Makes the cluster the default.
-    func knownHosts(_ root: ObjectID, _ filter: HostFilter) throws -> [Hostname] {
-        try complaining {
-            let reader = ClusterReader(store)
-            try checkHosts(reader, root)
-            let hosts = try reader.knownHosts(root, cluster: cluster, filter: filter)
+    /// The hosts of the config tree by their directories, in which there may be mistakes, and deployed hosts of the cluster that are
+    /// no longer in it. Makes the cluster the default.
+    func knownHosts(_ filter: HostFilter) throws -> [Hostname] {
+        try checkPlace()
+        let present = hostDirectories()
+        try checkHosts(present)
+        return try complaining {
+            let hosts = try ClusterReader(store).knownHosts(present, cluster: cluster)
+            // The import says why there are none.
+            if hosts.isEmpty { _ = try importTree(quietly: true) }
+            try filter.check(hosts)
             try remember()
-            return hosts
+            return hosts.filter(filter.includes)
         }
+    }
+
+    /// The hosts that have a directory, ordered by name.
+    func hostDirectories() -> [Hostname] {
+        names(in: directory).compactMap { Hostname($0) }.filter { hasDirectory($0.text) }.sorted()
+    }
+
+    /// What there is in a directory; nothing if it cannot be read.
+    func names(in directory: String) -> [String] {
+        var (opened, names): (OpaquePointer?, [String]) = (nil, [])
+        guard csys_opendir(directory, &opened) == 0, let opened else { return [] }
+        defer { csys_closedir(opened) }
+        var name: UnsafePointer<CChar>?
+        var kind = csys_kind_other
+        while csys_readdir(opened, &name, &kind) == 1 {
+            if let name { names.append(String(cString: name)) }
+        }
+        return names
     }
 
     /// Checks that the host is in no other cluster of the store.
@@ -190,10 +213,14 @@ struct Workspace {
     }
 
     /// Checks that no host is also in another cluster of the store.
-    private func checkHosts(_ reader: ClusterReader, _ root: ObjectID) throws {
-        let others = try otherClusters()
-        for (host, _) in try reader.hosts(in: root) {
-            if let other = Self.cluster(of: host, among: others) { throw ClusterError.hostInTwoClusters(host, other: Self.shown(other)) }
+    private func checkHosts(_ hosts: [Hostname]) throws {
+        try complaining {
+            let others = try otherClusters()
+            for host in hosts {
+                if let other = Self.cluster(of: host, among: others) {
+                    throw ClusterError.hostInTwoClusters(host, other: Self.shown(other))
+                }
+            }
         }
     }
 

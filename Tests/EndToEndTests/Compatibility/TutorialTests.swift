@@ -244,7 +244,7 @@ extension EndToEnd {
             #expect(try host.run("systemctl show --value -p LoadState caddy") == "not-found\n")
             #expect(try host.run("systemctl is-system-running || true") == "running\n")
             #expect(try host.run("ls /var/lib/deptool") == "apps\nbin\nstore\n")
-            #expect(try cluster.deptool("status").text.contains("undeployed") == false)
+            #expect(try cluster.deptool("status", "--offline").text.contains("Undeployed") == false)
         }
     }
 }
