@@ -48,6 +48,12 @@ extension EndToEnd {
 
                 """
             #expect(plan.contains(leaving) && !plan.contains("nothing takes") && plan.contains("remove nginx\n"), "\(plan)")
+            #expect(try cluster.deptool("plan", "--leave-files").require(0).text == plan)
+            for more in ["--out x.plan", "all.plan"] {
+                try cluster.run(
+                    "'\(Tools.deptool)' plan --out all.plan >/dev/null; ! '\(Tools.deptool)' plan --leave-files \(more) 2>/dev/null; ! test -e x.plan"
+                )
+            }
             let deploy = try cluster.deploy("--leave-files").require(0)
             #expect(deploy.text.contains("web1\n    forget the files left there\n"), "\(deploy)")
             let listing = try host.run("cd / && find etc/nginx opt -type f -printf '%p %m %u:%g\\n' | sort; find etc/nginx opt -type l")
@@ -86,7 +92,7 @@ extension EndToEnd {
             try cluster.write("web2/app/conf", "conf\n")
             try cluster.deploy("--remove-host", "web1", "--leave-files").require(0)
             #expect(try host.run("readlink /etc/app.conf || cat /etc/app.conf") == "conf\n")
-            #expect(try !cluster.deptool("status").text.contains("web1"))
+            #expect(try !cluster.deptool("status", "--offline").text.contains("web1"))
             #expect(try host.run("ls /var/lib/deptool/apps 2>/dev/null || true") == "")
         }
     }

@@ -21,6 +21,8 @@ struct PlanCommand: ParsableCommand {
     @OptionGroup var rendering: RenderOption
     @OptionGroup var output: OutputOption
     @OptionGroup var exit: ExitCodeOption
+    @Flag(help: "Where links and copies go, leave files with the same content on the host, as `deploy --leave-files` does.")
+    var leaveFiles = false
     @Option(help: ArgumentHelp("Also write the plan to this file.", valueName: "file"), completion: .file())
     var out: String?
     @Option(
@@ -31,10 +33,13 @@ struct PlanCommand: ParsableCommand {
 
     func validate() throws {
         guard format == .text || !output.json else { throw ValidationError("'--format' and '--json' exclude each other.") }
+        guard !leaveFiles || out == nil else { throw ValidationError("'--leave-files' takes two deploys: it does not go with '--out'.") }
     }
 
     func run() throws {
-        var planned = try PreparedPlan(cluster.dir, limit, safety.safety) ?? fromTree()
+        let file = try PreparedPlan(cluster.dir, limit, safety.safety)
+        guard file == nil || !leaveFiles else { throw CommandError("`--leave-files` does not go with a plan file") }
+        var planned = try file ?? fromTree()
         if !held.held { planned = try planned.leavingOutHeld(limit) }
         let (plan, workspace) = (planned.plan, planned.workspace)
         if let out { try planned.write(to: out, safety.safety) }
@@ -56,7 +61,9 @@ struct PlanCommand: ParsableCommand {
         let root = try workspace.importTree()
         return try PreparedPlan(
             workspace: workspace,
-            plan: try workspace.plan(root, limit.filter, safety: safety.safety, hostKeys: HostKeys(configuration: sshConfig)), root: root)
+            plan: try workspace.plan(
+                root, limit.filter, safety: safety.safety, hostKeys: HostKeys(configuration: sshConfig), leavesFiles: leaveFiles),
+            root: root)
     }
 }
 
