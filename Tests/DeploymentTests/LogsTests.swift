@@ -79,6 +79,30 @@ import Testing
         #expect(merge.next() == nil)
     }
 
+    @Test func `what was shown before a loss is not shown after it, and everything else is`() {
+        var memory = LogMemory()
+        #expect(memory.start == nil)
+        let now: Int64 = 2_000_000_000_000_000
+        func isNew(_ second: Int64, _ text: String) -> Bool {
+            memory.add(LogLine(time: now + second * 1_000_000, text: text), now: now + 20_000_000)
+        }
+        for second in Int64(0)..<20 { #expect(isNew(second, "x")) }
+        // Twice the same, as a message of several equal lines, and one from the future.
+        #expect(isNew(19, "x") && isNew(1_000_000, "made up"))
+        for round in 0..<2 {
+            #expect(memory.start == now + 14_000_000)
+            memory.expectAgain()
+            for second in Int64(14)..<20 { #expect(!isNew(second, "x")) }
+            #expect(!isNew(19, "x") && isNew(18, "late \(round)"))
+        }
+        #expect(isNew(19, "x"))
+        // Of a flood, the last lines are remembered.
+        #expect((0..<100_000).allSatisfy { isNew(30, "\($0)") } && memory.start == now + 30_000_000)
+        #expect((0..<100_000).allSatisfy { isNew(1_000_000, "\($0)") } && memory.start == now + 30_000_000)
+        memory.expectAgain()
+        #expect(!isNew(1_000_000, "99999"))
+    }
+
     @Test func `nothing but names and times gets into the script`() throws {
         for text in ["", "a'b", "a\"b", "$x", "`x`", "a;b", "a!b", "a\nb", "a>b", "a|b", "é", String(repeating: "a", count: 301)] {
             #expect(LogRequest(units: [text], since: nil, lines: nil) == nil, "\(text)")

@@ -138,6 +138,68 @@ extension EndToEnd {
             for host in [one, other] { try host.wait(for: "[ \"$(\(nobody))\" = nobody ]") }
         }
 
+        @Test func `no line comes twice or is lost when the connection is, also of services that log through syslog`() throws {
+            let host = try site.boot()
+            try addTalker(on: "web1")
+            // Of a message to the socket of syslog, journald keeps the sender's time, too, which is a little earlier than its own.
+            try cluster.write("web1/talk/systemd/talk.service.d/syslog.conf", "[Service]\nSyslogIdentifier=speaker\n")
+            try cluster.edit(
+                "web1/talk/systemd/talk.service", replacing: "do cat /run/talk; done",
+                with: "do logger -t said -f /run/talk; cat /run/talk; done")
+            try cluster.deploy().require(0)
+            let follow = try logs("talk", "-f")
+            try say("zero", on: host)
+            try follow.expect("zero\n")
+            var number = 0
+            for _ in 0..<5 {
+                for _ in 0..<2 {
+                    number += 1
+                    try say("line-\(number)-", on: host)
+                    try follow.expect("line-\(number)-\n")
+                }
+                // Its sessions end, and it can be reached at once.
+                try host.run("pkill -KILL -f '^sshd(-session)?: root@notty'")
+                number += 1
+                try say("line-\(number)-", on: host)
+                try follow.expect("line-\(number)-\n", within: .seconds(60))
+            }
+            follow.signal(SIGINT)
+            let text = try follow.finish().require(0).text
+            let lines = text.split(separator: "\n").filter { $0.contains(": line-") }
+            #expect(lines.map { String($0.drop { $0 != "]" }.dropFirst(3)) } == (1...number).map { "line-\($0)-" }, "\(text)")
+            #expect(text.contains("said[") && text.contains("speaker["), "\(text)")
+        }
+
+        @Test func `for programs, each line is an object, and so is what happens to hosts`() throws {
+            let host = try site.boot("web1")
+            for name in ["web1", "web2"] { try addTalker(on: name) }
+            try cluster.deploy("--limit", "web1").require(0)
+            try say(#"a \"b\"\033[31m"#, on: host)
+            try host.wait(for: #"journalctl -u talk.service -o cat | grep -q 'a "b"'"#)
+            try cluster.configure(("Host *", "Host web2\n  HostName 127.0.0.1\n  Port 1\nHost *"))
+            let schema = try Schema()
+            let output = try logs("talk", "--json").finish().require(1)
+            let objects = try schema.objects(output.text)
+            let line = try #require(
+                objects.last { $0["type"] as? String == "log-line" && ($0["text"] as? String)?.contains("a \"b\"") == true })
+            let time = try #require(line["time"] as? Int)
+            #expect(line["host"] as? String == "web1" && abs(time - Int(Date().timeIntervalSince1970)) < 600 && output.errors == "")
+            #expect((line["time_us"] as? Int).map { $0 / 1_000_000 } == time)
+            #expect(objects.last?["type"] as? String == "log-state" && objects.last?["state"] as? String == "failed", "\(objects)")
+            // One that was never deployed to has no last deploy, which is told.
+            let since = try logs("talk", "--since", "deploy").finish().require(0)
+            #expect(since.errors == "web2: left out, since the store knows of no deploy to it\n" && since.text.contains("web1  20"))
+            let states = try schema.objects(logs("talk", "--since", "deploy", "--json").finish().require(0).text)
+            #expect(states.first?["state"] as? String == "left-out" && states.first?["host"] as? String == "web2", "\(states)")
+            let follow = try logs("web1", "talk", "-f", "--json")
+            try follow.expect("a \\\"b\\\"")
+            try host.run("pkill -KILL -f '^sshd(-session)?: root@notty'")
+            try follow.expect(#""state":"lost""#)
+            try follow.expect(#""state":"back""#, within: .seconds(60))
+            follow.signal(SIGINT)
+            #expect(try schema.objects(follow.finish().require(0).text).contains { $0["state"] as? String == "lost" })
+        }
+
         @Test(arguments: ["libssh2", "openssh"]) func `through sudo, with a password, and nothing stays behind`(transport: String) throws {
             let host = try site.boot()
             try addTalker(on: "web1")

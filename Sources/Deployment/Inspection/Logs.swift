@@ -137,7 +137,7 @@ extension HostTask {
             guard var request = requests[host] else { return (host, nil) }
             var isKnown = false
             var isLost = false
-            var latest: Int64 = 0
+            var memory = LogMemory()
             var pause = 1
             while true {
                 do throws(LogFailure) {
@@ -147,12 +147,7 @@ extension HostTask {
                         if isLost { report(host, .back) }
                         isLost = false
                     } report: { line in
-                        // After a loss, go on behind the last line. A service may have made up the time.
-                        let isPast = line.time < csys_realtime_ns() / 1000 + 3_600_000_000
-                        if line.time > latest, isPast {
-                            latest = line.time
-                            (request.since, request.lines) = (Self.moment(line.time + 1), nil)
-                        }
+                        guard memory.add(line, now: csys_realtime_ns() / 1000) else { return }
                         report(host, .line(line))
                     }
                     return (host, nil)
@@ -162,6 +157,8 @@ extension HostTask {
                     guard follows, isKnown, case .host = error else { return (host, error) }
                     if !isLost { report(host, .lost(error)) }
                     isLost = true
+                    if let start = memory.start { (request.since, request.lines) = (Self.moment(start), nil) }
+                    memory.expectAgain()
                 }
                 guard (try? interrupt.pause(.seconds(pause), deadline: .never)) != nil else { return (host, nil) }
                 pause = min(pause * 2, 10)

@@ -1,0 +1,39 @@
+/// The last lines of a journal that were shown. After a loss, the journal is read again from shortly before the last of them: journald
+/// gets a line later than the line's own time says, and by how much is not known.
+struct LogMemory {
+    /// In microseconds.
+    private static let overlap: Int64 = 5_000_000
+    private static let most = 20_000
+
+    private var lines: [(time: Int64, hash: Int)] = []
+    /// The times of the last line, and of the first one or the last forgotten one; nil if nothing was shown.
+    private var span: (earliest: Int64, latest: Int64)?
+    /// Lines that come once more: how often.
+    private var again: [Int: Int] = [:]
+
+    /// From when on to read again, in microseconds since the epoch; nil if nothing was shown.
+    var start: Int64? { span.map { max($0.earliest, $0.latest - Self.overlap) } }
+
+    /// Expects what was shown since ``start``.
+    mutating func expectAgain() {
+        again = [:]
+        for line in lines { again[line.hash, default: 0] += 1 }
+    }
+
+    /// False if the line was shown before. `now` limits what a host's clock can claim.
+    mutating func add(_ line: LogLine, now: Int64) -> Bool {
+        let hash = line.hashValue
+        if let count = again[hash] {
+            again[hash] = count > 1 ? count - 1 : nil
+            return false
+        }
+        lines.append((line.time, hash))
+        // A service may have made up the time.
+        if line.time < now + 3_600_000_000 { span = (span?.earliest ?? line.time, max(span?.latest ?? 0, line.time)) }
+        if lines.count > Self.most {
+            lines.removeFirst(Self.most / 2)
+            if let (earliest, latest) = span { span = (max(earliest, min(lines[0].time, latest)), latest) }
+        }
+        return true
+    }
+}
