@@ -185,11 +185,6 @@ extension EndToEnd {
                 (["--unit", "nginxx.service", "--list"], "Error: web1 has no unit 'nginxx.service'\n"),
                 (["--unit", "shop.service"], "Error: the config tree has shop.service of web1 already, in the app 'shop'\n"),
                 (
-                    ["--unit", "shop.service", "--app", "other"],
-                    "Error: the config tree has shop.service of web1 already, in the app 'shop'\n"
-                ),
-                (["--unit", "shop.service", "--list"], "Error: the config tree has shop.service of web1 already, in the app 'shop'\n"),
-                (
                     ["--unit", "systemd-journald.service"],
                     "Error: nothing to import for systemd-journald.service on web1: it has only what its package has\n"
                 ),

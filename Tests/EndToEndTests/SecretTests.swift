@@ -47,6 +47,34 @@ extension EndToEnd {
             )
         }
 
+        @Test func `a plan in any format has not one byte of what is private or sealed`() throws {
+            let host = try site.boot()
+            func write(_ version: String) throws {
+                for app in ["always", "before", "after", "gone"] {
+                    let isPrivate = app == "always" || app == "gone" || app == (version == "one" ? "before" : "after")
+                    if app == "gone", version == "two" {
+                        try cluster.remove("web1/gone")
+                        continue
+                    }
+                    try cluster.write("web1/\(app)/manifest.json", "{\"private\": \(isPrivate)}")
+                    try cluster.write("web1/\(app)/conf", "user=me\nmarker-\(app)-\(version)\nport=1\n")
+                }
+                try seal("marker-sealed-\(version)", for: host)
+                try cluster.write("web1/open/conf", "shown-\(version)\n")
+            }
+            try write("one")
+            try cluster.deploy().require(0)
+            try write("two")
+            let sealed = try Data(contentsOf: URL(filePath: "\(cluster.directory)/prod/web1/shop/secrets/password.age"))
+            for format in ["--format html", "--format markdown", "--json", "--format text"] {
+                let page = try cluster.run("'\(Tools.deptool)' plan --ssh-config '\(cluster.sshConfiguration)' \(format)")
+                #expect(page.contains("shown-two") == (format.hasSuffix("l") || format.hasSuffix("markdown")), "\(page)")
+                #expect(!page.contains("marker"), "\(format)\(page)")
+                // Nor of the sealed file, as it is or in Base64.
+                #expect(!page.contains(sealed.base64EncodedString().prefix(40)) && !page.contains("age-encryption"), "\(page)")
+            }
+        }
+
         @Test(arguments: Site.Flavour.debians)
         func `a secret is open for its units, changes with them, comes back with them, and goes`(flavour: Site.Flavour) throws {
             let host = try site.boot("web1", flavour)
