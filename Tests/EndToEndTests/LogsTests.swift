@@ -183,6 +183,14 @@ extension EndToEnd {
             let lines = text.split(separator: "\n").filter { $0.contains(": line-") }
             #expect(lines.map { $0.split(separator: " ").last.map(String.init) } == (1...number).map { "line-\($0)-" }, "\(text)")
             #expect(text.contains("  said[") && text.contains("  perl["), "\(text)")
+            // Also if there was no line before.
+            let quiet = try logs("talk", "-f", "-n", "0")
+            try host.wait(for: "pgrep -f '^journalctl .*-n 0 '")
+            try host.run("pkill -KILL -f '^sshd(-session)?: root@notty'")
+            try say("missed", on: host)
+            try quiet.expect("missed\n", within: .seconds(60))
+            quiet.signal(SIGINT)
+            #expect(try quiet.finish().require(0).text.contains(": line-15-") == false)
         }
 
         @Test func `for programs, each line is an object, and so is what happens to hosts`() throws {

@@ -113,6 +113,22 @@ extension EndToEnd {
             #expect(try cluster.deptool("logs", "clock", "--ssh-config", cluster.sshConfiguration).require(0).text.contains("web1  20"))
         }
 
+        @Test func `a program is asked nothing, also at a terminal`() throws {
+            try hosts[0].run("echo operator:letmein | chpasswd")
+            try hosts[0].write("/etc/sudoers.d/operator", "operator ALL=(ALL) ALL\n")
+            try cluster.configure(("User root", "User operator"))
+            for command in [
+                ["status", "--limit", "web1"], ["verify", "--limit", "web1"], ["import", "web1", "--list"], ["logs", "web1", "clock"],
+            ] {
+                let output = try Program(
+                    [Tools.deptool] + command + ["--json", "--ssh-config", cluster.sshConfiguration], in: cluster.directory,
+                    environment: cluster.environment, console: .terminal
+                ).finish().require(1)
+                #expect(!output.text.contains("Password of"), "\(output)")
+                #expect(try !Schema().objects(output.text).isEmpty)
+            }
+        }
+
         @Test func `what makes no sense is an error`() throws {
             for arguments in [
                 ["--live", "--drift"], ["--live", "--offline"], ["--live", "--all"], ["--live", "--exit-code"], ["--offline", "--drift"],

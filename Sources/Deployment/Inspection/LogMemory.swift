@@ -6,13 +6,17 @@ struct LogMemory {
     private static let most = 20_000
 
     private var lines: [(time: Int64, hash: Int)] = []
+    /// When the journal was read first.
+    private var begin: Int64?
     /// The times of the last line, and of the first one or the last forgotten one; nil if nothing was shown.
     private var span: (earliest: Int64, latest: Int64)?
     /// Lines that come once more: how often.
     private var again: [Int: Int] = [:]
 
-    /// From when on to read again, in microseconds since the epoch; nil if nothing was shown.
-    var start: Int64? { span.map { max($0.earliest, $0.latest - Self.overlap) } }
+    /// From when on to read again, in microseconds since the epoch; nil if nothing was read.
+    var start: Int64? { span.map { max($0.earliest, $0.latest - Self.overlap) } ?? begin }
+
+    mutating func noteBegin(_ time: Int64) { begin = begin ?? time }
 
     /// Expects what was shown since ``start``.
     mutating func expectAgain() {

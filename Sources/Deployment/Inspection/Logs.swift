@@ -42,7 +42,7 @@ package struct LogRequest: Hashable, Sendable {
         if follows { words.append(lines == nil ? "-f --no-tail" : "-f") }
         // All is in one process group. There is no variable for a child: it would have an exclamation mark.
         return [
-            "echo; echo \(Self.begin); read -r key; exec 3<&0",
+            "echo; date +%s; echo \(Self.begin); read -r key; exec 3<&0",
             "(while read -r x; do echo >&2; done; kill 0) <&3 3<&- & " + words.joined(separator: " ") + " </dev/null 3<&-",
             #"echo "\#(Self.end)$key $?"; kill 0"#,
         ].joined(separator: "; ")
@@ -77,6 +77,8 @@ struct LogParser {
     /// What the last line says before the status.
     let key: String
     private(set) var hasBegun = false
+    /// When it began, by the host's clock, in seconds since the epoch: what the line before says.
+    private(set) var hostTime: Int64?
     /// The status of journalctl, once it has ended.
     private(set) var status: Int32?
     private var rest: [UInt8] = []
@@ -92,6 +94,7 @@ struct LogParser {
             start = rest[end] == 10 ? end + 1 : end
             guard hasBegun else {
                 hasBegun = line.elementsEqual(LogRequest.begin.utf8)
+                if !hasBegun { hostTime = line.count <= 12 ? Int64(String(decoding: line, as: UTF8.self)) : nil }
                 continue
             }
             let end = "\(LogRequest.end)\(key) "
@@ -141,8 +144,10 @@ extension HostTask {
             var pause = 1
             while true {
                 do throws(LogFailure) {
-                    try access.readLogs(request, of: host, follows: follows, interrupt) {
+                    try access.readLogs(request, of: host, follows: follows, interrupt) { time in
                         isKnown = true
+                        // Others show their last lines again if there were none.
+                        if let time, request.lines == 0 { memory.noteBegin(time * 1_000_000) }
                         pause = 1
                         if isLost { report(host, .back) }
                         isLost = false
@@ -174,9 +179,9 @@ extension HostTask {
 }
 
 extension Access {
-    /// Returns when journalctl has ended. `begun` is called when it starts.
+    /// Returns when journalctl has ended. `begun` is called when it starts, with the host's time in seconds since the epoch.
     fileprivate func readLogs(
-        _ request: LogRequest, of host: Hostname, follows: Bool, _ interrupt: Interrupt, begun: () -> Void,
+        _ request: LogRequest, of host: Hostname, follows: Bool, _ interrupt: Interrupt, begun: (Int64?) -> Void,
         report: (LogLine) -> Void
     ) throws(LogFailure) {
         let end: (ExitStatus, String)?
@@ -190,7 +195,7 @@ extension Access {
 
     /// Returns the status and the last line of standard error if journalctl failed.
     private func run(
-        _ request: LogRequest, _ host: Hostname, _ follows: Bool, _ interrupt: Interrupt, _ begun: () -> Void,
+        _ request: LogRequest, _ host: Hostname, _ follows: Bool, _ interrupt: Interrupt, _ begun: (Int64?) -> Void,
         _ report: (LogLine) -> Void
     ) throws(HostError) -> (ExitStatus, String)? {
         let bootstrap = Bootstrap(agents: [])
@@ -220,15 +225,12 @@ extension Access {
             }
             let bytes = try overSSH(stream.read(max: 64 << 10, deadline: .after(Conversation.timeout)))
             if bytes.isEmpty { break }
-            parser.add(bytes) { line in
-                begun()
-                report(line)
-            }
+            parser.add(bytes, report)
             if parser.hasBegun, !hasKey {
                 try overSSH(stream.write(Array((parser.key + "\n").utf8), deadline: .after(Conversation.timeout)))
                 hasKey = true
             }
-            if parser.hasBegun { begun() }
+            if parser.hasBegun { begun(parser.hostTime) }
             if parser.status != nil { break }
         }
         let said = String(decoding: sudo.cleaned(stream.standardError), as: UTF8.self)

@@ -26,7 +26,7 @@ struct SSHOptions: ParsableArguments {
 
     var hostKeys: HostKeys { HostKeys(configuration: sshConfig) }
 
-    /// Prompts on the terminal, if there is one, below the lines of `screen`.
+    /// Prompts on the terminal, if there is one and `asks` allows it, below the lines of `screen`.
     func access(_ screen: ProgressScreen, asks: Bool = true) -> Access {
         // A connection takes three to six descriptors, and a deploy may have a thousand hosts. macOS allows no more
         // than these.
@@ -37,7 +37,7 @@ struct SSHOptions: ParsableArguments {
                 screen.remark("\(host.text): over the system's ssh: \(visible(reason.phrase))")
             }
         }
-        guard Terminal.isInput && Terminal.isOutput else { return access }
+        guard asks, Terminal.isInput && Terminal.isOutput else { return access }
         let passphrases = Passphrases(screen), passwords = SudoPasswords(screen)
         access.questions = Prompts(
             confirm: { question in Self.confirm(question, screen) },
