@@ -24,9 +24,16 @@ def verify():
             runs.append(Run([*command, *options], path))
             return runs[-1].seconds
 
+        def ask(*options):
+            run = Run([deptool, "status", "--ssh-config", str(farm.configuration), *options], path)
+            assert run.output.startswith(f"{HOSTS} hosts are well:"), run.output
+            return run
+
         rows = [
             [f"`verify` of {HOSTS} hosts, 1,000 files each", repeat(5, check).seconds()],
             ["`verify` of one of them", repeat(5, lambda: check("--limit", "host1")).seconds()],
+            [f"`status` of {HOSTS} hosts", repeat(5, lambda: ask().seconds).seconds()],
+            [f"`status --drift` of {HOSTS} hosts", repeat(5, lambda: ask("--drift").seconds).seconds()],
             [
                 f"`ssh HOST true` to {HOSTS}, 32 at once",
                 repeat(5, lambda: Run(f"seq {HOSTS} | xargs -n 1 -P 32 sh -c 'ssh -F {farm.configuration} host$0 true'").seconds).seconds(),

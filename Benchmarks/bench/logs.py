@@ -1,12 +1,12 @@
-"""How far the stream of `deptool logs -f` is behind eight hosts, beside that of `ssh HOST journalctl -f`."""
+"""How far the stream of `deptool logs -f` of eight hosts is behind the hosts' own `journalctl -f`, beside eight of those over ssh."""
 
 import os
 import select
 import subprocess
 import time
 
-from .lab import Cluster, Lab, deptool, directory
-from .measure import duration, table
+from .lab import Cluster, Lab, deptool, directory, top
+from .measure import Sample, duration, table
 
 HOSTS = [f"web{number}" for number in range(1, 9)]
 LINES = 1500
@@ -16,42 +16,41 @@ ExecStart=/bin/sh -c 'while :; do date +stamp-%%s.%%N-; sleep 0.2; done'
 [Install]
 WantedBy=multi-user.target
 """
+FOLLOW = ["journalctl", "-q", "-f", "-n", "0", "-o", "cat", "-u", "talk.service"]
 
 
-class Delays:
-    """Of each line, from the time at which its program writes it to the time at which it comes out of the commands here."""
+def arrivals(streams, cwd):
+    """When each line came out of each stream, by the time at which its program wrote it, which no two lines share. A stream is the
+    output of several commands."""
+    sources = {}
+    processes = []
+    for stream, commands in enumerate(streams):
+        for command in commands:
+            processes.append(subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
+            sources[processes[-1].stdout.fileno()] = [stream, b""]
+    seen = [{} for _ in streams]
+    try:
+        while len(set.intersection(*(set(lines) for lines in seen))) < LINES:
+            ready, _, _ = select.select(list(sources), [], [], 60)
+            now = time.time()
+            assert ready, "nothing more came"
+            for descriptor in ready:
+                source = sources[descriptor]
+                data = os.read(descriptor, 1 << 16)
+                assert data, "a stream ended"
+                *lines, source[1] = (source[1] + data).split(b"\n")
+                for line in lines:
+                    if b"stamp-" in line:
+                        seen[source[0]].setdefault(float(line.split(b"stamp-")[1].split(b"-")[0]), now)
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait()
+    return seen
 
-    def __init__(self, commands, cwd):
-        self.values, self.hosts = [], set()
-        processes = [subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for command in commands]
-        rest = {process.stdout.fileno(): b"" for process in processes}
-        began = None
-        try:
-            while len(self.values) < LINES:
-                ready, _, _ = select.select(list(rest), [], [], 60)
-                now = time.time()
-                assert ready, f"nothing more came after {len(self.values)} lines"
-                for descriptor in ready:
-                    data = os.read(descriptor, 1 << 16)
-                    assert data, "a stream ended"
-                    *lines, rest[descriptor] = (rest[descriptor] + data).split(b"\n")
-                    for line in lines:
-                        if b"stamp-" not in line:
-                            continue
-                        self.hosts.add(line.split()[0] if len(commands) == 1 else descriptor)
-                        # All hosts are there, and what was in the journal before has come.
-                        if len(self.hosts) == len(HOSTS) and began is None:
-                            began = now + 1
-                        if began and now > began:
-                            self.values.append(now - float(line.split(b"stamp-")[1].split(b"-")[0]))
-        finally:
-            for process in processes:
-                process.terminate()
-                process.wait()
-        self.values.sort()
 
-    def at(self, part):
-        return self.values[min(len(self.values) - 1, int(len(self.values) * part))]
+def high(sample):
+    return sample.values[len(sample.values) * 99 // 100]
 
 
 def measure():
@@ -64,16 +63,19 @@ def measure():
             (app / "manifest.json").write_text('{"systemd": {"units_enabled": ["talk.service"]}}')
         cluster.init()
         cluster.deploy(lab.configuration)
-        ssh = [["ssh", "-F", str(lab.configuration), host, "journalctl -q -f -n 0 -o cat -u talk.service"] for host in HOSTS]
+        seen = arrivals(
+            [
+                [[top / "Lab/lab", "exec", lab.path, host, *FOLLOW] for host in HOSTS],
+                [["ssh", "-F", lab.configuration, host, *FOLLOW] for host in HOSTS],
+                [[deptool, "logs", "--ssh-config", lab.configuration, "talk", "-f", "-n", "0"]],
+            ],
+            path,
+        )
+        common = set.intersection(*(set(lines) for lines in seen))
         rows = []
-        base = None
-        for name, commands in (
-            ("eight times `ssh HOST journalctl -f`", ssh),
-            ("`deptool logs talk -f`", [[deptool, "logs", "--ssh-config", str(lab.configuration), "talk", "-f"]]),
-        ):
-            delays = Delays(commands, path)
-            base = base or delays.at(0.5)
-            rows.append(
-                [name, duration(delays.at(0.5)), f"{delays.at(0.5) / base:.2f}", duration(delays.at(0.99)), duration(delays.values[-1])]
-            )
-        return table(["stream", "median", "ssh = 1", "99 of 100 lines", "worst"], rows) + f"\n{LINES:,} lines each, 40 a second.\n"
+        for name, lines in zip(("`journalctl -f` on each host", "`ssh HOST journalctl -f` to each", "`deptool logs talk -f -n 0`"), seen):
+            delay = Sample([lines[stamp] - stamp for stamp in common])
+            behind = Sample([lines[stamp] - seen[0][stamp] for stamp in common])
+            rows.append([name] + [duration(abs(value)) for sample in (delay, behind) for value in (sample.median, high(sample), sample.values[-1])])
+        header = ["stream", "behind the program, median", "99 of 100", "worst", "behind the host's `journalctl -f`, median", "99 of 100", "worst"]
+        return table(header, rows) + f"\n{len(common):,} lines, 40 a second.\n"

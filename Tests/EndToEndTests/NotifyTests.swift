@@ -150,6 +150,45 @@ extension EndToEnd {
             }
         }
 
+        @Test(arguments: ["cat >>ends; echo noise", "cat >>ends; echo noise; exit 7", "cat >>ends; echo noise; exec sleep 1000"])
+        func `every other way to deploy, several hosts, and programs`(script: String) throws {
+            try cluster.write(outside: "told", "#!/bin/sh\n\(script)\n")
+            chmod("\(cluster.directory)/told", 0o755)
+            let schema = try Schema()
+            let fails = script.hasSuffix("7") || script.hasSuffix("1000")
+            func check(_ code: Int32, _ kind: String, _ outcomes: [String], _ run: () throws -> Output) throws {
+                try? FileManager.default.removeItem(atPath: "\(cluster.directory)/ends")
+                let output = try run().require(code)
+                let ends = try schema.objects(String(contentsOfFile: "\(cluster.directory)/ends", encoding: .utf8))
+                #expect(ends.count == 1 && ends[0]["exit"] as? Int == Int(code) && ends[0]["kind"] as? String == kind, "\(ends)\(output)")
+                #expect((ends[0]["hosts"] as? [[String: Any]])?.map { $0["outcome"] as? String } == outcomes, "\(ends)")
+                #expect(output.errors.contains("noise\n") && output.errors.contains("warning: the notify command") == fails, "\(output)")
+                // What it prints is not among the objects.
+                if output.text.hasPrefix("{") { #expect(try !schema.objects(output.text).isEmpty) }
+            }
+            func deptool(_ command: String) throws -> Output {
+                try cluster.startScript("'\(Tools.deptool)' \(command) --no-confirm --ssh-config '\(cluster.sshConfiguration)'").finish()
+            }
+            cluster.environment["EDITOR"] = "sh -c 'echo edited >>\"$1\"' -"
+            try check(0, "deploy", ["done"]) { try deptool("edit web1/app/conf") }
+            try check(0, "restart", ["done"]) { try deptool("deploy --restart web --json") }
+            try cluster.write("web1/app/conf", "planned\n")
+            try cluster.deptool("plan", "--out", "a.plan").require(0)
+            try check(0, "deploy", ["done"]) { try deptool("deploy a.plan") }
+            // One host is done, one goes back, one cannot be reached.
+            let other = try site.boot("web2")
+            try cluster.write("web1/app/conf", "more\n")
+            for host in ["web2", "web3"] { try cluster.addService("web", on: host, run: host == "web2" ? "/bin/false" : "/bin/true") }
+            try cluster.configure(("Host *", "Host web3\n  HostName 127.0.0.1\n  Port 1\nHost *"))
+            try check(3, "deploy", ["done", "rolled-back", "failed"]) { try deptool("deploy --skip-unreachable --json") }
+            try cluster.remove("web3")
+            try cluster.remove("web2")
+            try cluster.remove("web1")
+            try cluster.write("web4/app/conf", "")
+            try check(0, "deploy", ["done"]) { try deptool("deploy --remove-host web1") }
+            withExtendedLifetime(other) {}
+        }
+
         @Test func `nothing is told before a deploy begins, and Ctrl-C ends the command alone`() throws {
             try cluster.write(outside: "told", "#!/bin/sh\ncat >>ends\n")
             chmod("\(cluster.directory)/told", 0o755)
