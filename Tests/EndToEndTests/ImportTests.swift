@@ -188,7 +188,7 @@ extension EndToEnd {
                     ["--unit", "systemd-journald.service"],
                     "Error: nothing to import for systemd-journald.service on web1: it has only what its package has\n"
                 ),
-                (["--json"], "Error: '--json' goes with '--list'."),
+                (["--json"], "'--json' goes with '--list'."),
                 (["/etc/../etc/hosts", "--app", "x"], "'/etc/../etc/hosts' is no path of a host"), (["/etc/hosts"], "Name the new app"),
                 (["/var/lib/deptool/store", "--app", "x"], "is Deptool's own"), (["--app", "x"], "'--app' needs paths or '--unit'."),
                 (["/etc/hosts", "--app", "a/b"], "'a/b' is not the name of an app"), (["--unit", "x"], "'x' is not the name of a unit"),

@@ -27,6 +27,8 @@ struct SurveyPieces {
 extension HostSurvey {
     /// The largest number of files that a look at a host may find.
     static let most = 200_000
+    /// Each is compared with each file.
+    private static let mostEnvironment = 1000
 
     /// Nil if there is anything that the script does not print.
     init?(_ pieces: SurveyPieces) {
@@ -51,7 +53,7 @@ extension HostSurvey {
                 if let link, let target { targets[Array(link)] = Target(path: target, status: status) }
             case "environment":
                 let lines = Self.lines(rest)
-                guard lines.count == 2, let unit = try? AbsolutePath(lines[0]) else { continue }
+                guard lines.count == 2, let unit = try? AbsolutePath(lines[0]), environment.count < Self.mostEnvironment else { continue }
                 environment.append(EnvironmentFile(unit: unit, value: lines[1]))
             case "package": readPackage(rest)
             case "conffiles": readConffiles(rest)

@@ -10,7 +10,8 @@ package struct Grouping {
     private let environment: [HostSurvey.EnvironmentFile]
 
     package init(_ paths: [AbsolutePath], _ environment: [HostSurvey.EnvironmentFile] = []) {
-        self.environment = environment.filter { paths.contains($0.unit) }
+        let files = Set(paths)
+        self.environment = environment.filter { files.contains($0.unit) }
         primary = Set(paths.filter { !Self.isShared($0) }.compactMap { Self.name($0, package: nil) })
     }
 

@@ -146,7 +146,8 @@ struct ImportCommand: AsyncParsableCommand {
 
     private func look(at host: Hostname, _ work: HostImport) async throws -> (HostSurvey, [FoundContent]) {
         let look: HostLook
-        do { look = try HostLook(host, access: ssh.access(ProgressScreen([host]), asks: !output.json)) } catch { throw CommandError(error.phrase) }
+        let access = ssh.access(ProgressScreen([host]), asks: !output.json)
+        do { look = try HostLook(host, access: access) } catch { throw CommandError(error.phrase) }
         Interruption.handle { count in
             guard count == 1 else { csys_exit(130) }
             look.cancel()
