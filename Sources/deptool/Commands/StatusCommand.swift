@@ -29,7 +29,7 @@ struct StatusCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOption
     @Flag(help: "Also compare the files of each host with what was deployed, as `deptool verify` does.")
     var drift = false
-    @Flag(help: "Ask no host: show what the store and the config tree tell.")
+    @Flag(help: "Ask no host: show only what is in the store and in the config tree.")
     var offline = false
     @Flag(help: "Also show the last deploy of every host.")
     var all = false
