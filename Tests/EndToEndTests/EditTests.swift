@@ -148,6 +148,7 @@ extension EndToEnd {
                 ("web9/app/conf", none + "'web9' in "), ("web1", "Error: web1 is no file of an app"),
                 ("web1/README", "Error: web1/README is no file of an app"),
                 ("web1/app", "Error: web1/app is no file of an app"), ("web1/a b/c", "Error: web1/a b/c is no file of an app"),
+                ("web1/app/conf/x/y", "Error: \(cluster.directory)/prod/web1/app/conf is not a directory\n"),
                 ("/etc/passwd", "Error: /etc/passwd is not in "), ("../../etc/passwd", "Error: ../../etc/passwd is not in "),
                 ("web1/app/../../../x", "Error: web1/app/../../../x is not in "), ("", "Error: "), ("-x y/\u{1b}[31m/z", "Error: "),
             ] {

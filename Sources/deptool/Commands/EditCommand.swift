@@ -121,7 +121,12 @@ private struct EditedFile {
         var missing: [String] = []
         for part in parts.dropLast() {
             directory += "/" + part
-            if !isDirectory(directory) { missing.append(directory) }
+            if isDirectory(directory) { continue }
+            var status = csys_stat()
+            guard csys_lstat(directory, &status) != 0 else {
+                throw CommandError("\(visible(directory)) is not a directory", "There can be no file in it.")
+            }
+            missing.append(directory)
         }
         self.missing = missing
     }
