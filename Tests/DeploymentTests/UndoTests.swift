@@ -113,6 +113,85 @@ import Testing
         #expect(throws: ClusterError.notInCommit([web1], foreign)) { try undo(to: foreign) }
     }
 
+    /// As if another store had brought the tree that is on disk to the host, and a sync had found it.
+    private func found(_ root: ObjectID, _ time: Int64) throws {
+        let web1 = try hostname("web1")
+        let before = try cluster.store.deployedCommit(web1)
+        let commit = try cluster.store.commit(
+            tree: root, parent: nil, author: Author(name: "B", email: ""),
+            message: DeployMessage.make(.restart, cluster: "prod", hosts: [web1]), time: time)
+        try cluster.store.setDeployed(web1, commit, reason: "deployed by another store")
+        try cluster.store.note([.found(time: time, web1, commit: commit, before: before)])
+    }
+
+    @Test func `another store's restarts are passed over, and what this store took back is known`() throws {
+        let web1 = try hostname("web1")
+        try cluster.write("web1/app/file", "one")
+        let first = try deploy(1)
+        try cluster.write("web1/app/file", "two")
+        let second = try deploy(2)
+        let root = try cluster.root()
+        try found(root, 3)
+        try found(root, 4)
+        for filter in [.all, HostFilter(["web1"]), HostFilter(places: ["web1/app"])] {
+            let (plan, root) = try undo(filter)
+            #expect(root == (try cluster.store.commitInfo(first).tree))
+            #expect(plan.hosts[0].base == (try cluster.store.deployedCommit(web1)))
+        }
+        let (plan, undone) = try undo()
+        let undo = try deploy(5, .undo, plan, root: undone)
+        try found(undone, 6)
+        #expect(try cluster.plan().hosts[0].changes[0].undoneIn == undo)
+        // Another store's change is in the way.
+        try found(cluster.store.writeRoot([(web1, empty)]), 7)
+        try found(root, 8)
+        #expect(throws: ClusterError.nothingToUndo) { try self.undo() }
+        #expect(throws: ClusterError.unknownBefore([web1])) { try self.undo(HostFilter(["web1"])) }
+        // A sync that finds this store's own deploy changes nothing.
+        try cluster.store.setDeployed(web1, second, reason: "test")
+        try cluster.store.note([.found(time: 9, web1, commit: second, before: first)])
+        #expect(try self.undo().root == (try cluster.store.commitInfo(first).tree))
+    }
+
+    /// As `--remove-host` does.
+    private func remove(_ host: String, _ time: Int64) throws {
+        try cluster.remove(host)
+        try deploy(time, .deploy, ClusterReader(cluster.store).removalPlan(hostname(host), root: cluster.root()))
+        try cluster.store.setDeployed(hostname(host), nil, reason: "deploy")
+    }
+
+    @Test func `a removed host comes back if that was the last deploy, or by its name`() throws {
+        try cluster.write("web1/app/file", "one")
+        try cluster.write("web2/app/file", "one")
+        let first = try deploy(1)
+        try remove("web1", 2)
+        for (filter, commit) in [(HostFilter.all, nil), (HostFilter(["web1"]), nil), (HostFilter(["web1"]), first)] {
+            let (plan, root) = try undo(filter, to: commit)
+            #expect(changes(plan) == ["web1/app/file"])
+            #expect(plan.hosts[0].base == nil)
+            #expect(root == (try cluster.store.commitInfo(first).tree))
+        }
+        // A pattern does not name it.
+        #expect(try undo(HostFilter(["web*"])).plan.hosts.map(\.host.text) == ["web2"])
+        #expect(try undo(.all, to: first).plan.hosts == [])
+        let (plan, root) = try undo()
+        try deploy(3, .undo, plan, root: root)
+        #expect(try undo().plan.hosts.map(\.changes).map { $0.map(\.kind) } == [[.remove]])
+        // Later deploys come first.
+        try cluster.write("web1/app/file", "one")
+        try remove("web1", 4)
+        try cluster.write("web2/app/file", "two")
+        try deploy(5)
+        #expect(changes(try undo().plan) == ["web2/app/file"])
+        #expect(changes(try undo(HostFilter(["web1"])).plan) == ["web1/app/file"])
+        // The last host as well.
+        try remove("web2", 6)
+        #expect(changes(try undo().plan) == ["web2/app/file"])
+        // What was forgotten may run anything.
+        try cluster.store.note([.forgotten(time: 7, try hostname("web1"), commit: first)])
+        #expect(throws: ClusterError.notDeployed(try hostname("web1"))) { try undo(HostFilter(["web1,web2"])) }
+    }
+
     @Test func `hosts of other clusters are left alone`() throws {
         try cluster.write("web1/app/file", "one")
         try deploy(1)

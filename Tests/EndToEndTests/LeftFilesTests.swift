@@ -73,26 +73,51 @@ extension EndToEnd {
             try host.run("echo edited >>/etc/nginx/nginx.conf")
             try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).require(0)
             try host.run("echo conf >/etc/nginx/nginx.conf")
-            // An undo passes over the forgetting, and takes them over again.
-            try host.run("mv /etc/nginx/sites /root")
+            // An undo passes over the forgetting, and takes them over again. A second one leaves them again, and so on.
+            for _ in 0..<2 {
+                try host.run("mv /etc/nginx/sites /root")
+                try undo()
+                #expect(try host.run("find /etc/nginx /opt -type l | sort") == "/etc/nginx/nginx.conf\n/etc/nginx/sites\n/opt/a \"b\"\n")
+                #expect(try host.run("systemctl is-active nginx.service || true") == "active\n")
+                try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).require(0)
+                let again = try undo()
+                #expect(again.text.contains(leaving) && again.text.contains("web1\n    forget the files left there\n"), "\(again)")
+                #expect(
+                    try host.run("cd / && find etc/nginx opt -type f -printf '%p %m %u:%g\\n' | sort; find etc/nginx opt -type l")
+                        == listing)
+                #expect(try host.run("ls /var/lib/deptool/apps") == "other\n")
+                try host.run("rm -r /root/sites")
+            }
+            #expect(try cluster.deptool("plan").require(0).text.hasPrefix("Nothing to do"))
+        }
+
+        @discardableResult
+        private func undo(_ arguments: String..., code: Int32 = 0) throws -> Output {
             try Program(
-                [Tools.deptool, "undo", "--no-confirm", "--ssh-config", cluster.sshConfiguration], in: cluster.directory,
+                [Tools.deptool, "undo", "--no-confirm", "--ssh-config", cluster.sshConfiguration] + arguments, in: cluster.directory,
                 environment: cluster.environment
-            ).finish().require(0)
-            #expect(try host.run("find /etc/nginx /opt -type l | sort") == "/etc/nginx/nginx.conf\n/etc/nginx/sites\n/opt/a \"b\"\n")
-            try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).require(0)
+            ).finish().require(code)
         }
 
         @Test func `a removed host keeps its files`() throws {
             let host = try site.boot()
             try cluster.write("web1/app/conf", "conf\n")
             try cluster.write("web1/app/manifest.json", #"{"symlinks": {"/etc/app.conf": "conf"}}"#)
+            try cluster.write("web1/host.json", #"{"hostname": "web1.example.com"}"#)
+            try host.run("echo web1.example.com >/etc/hostname; hostname web1.example.com")
             try cluster.deploy().require(0)
             try cluster.remove("web1")
             try cluster.write("web2/app/conf", "conf\n")
             try cluster.deploy("--remove-host", "web1", "--leave-files").require(0)
             #expect(try host.run("readlink /etc/app.conf || cat /etc/app.conf") == "conf\n")
             #expect(try !cluster.deptool("status", "--offline").text.contains("web1"))
+            #expect(try host.run("ls /var/lib/deptool/apps 2>/dev/null || true") == "")
+            // It comes back, and goes again with its files.
+            let back = try undo()
+            #expect(back.text.hasPrefix("web1 (new host)\n    add app\n"), "\(back)")
+            #expect(try host.run("readlink /etc/app.conf") == "/var/lib/deptool/apps/app/current/conf\n")
+            try undo("--limit", "web1")
+            #expect(try host.run("readlink /etc/app.conf || cat /etc/app.conf") == "conf\n")
             #expect(try host.run("ls /var/lib/deptool/apps 2>/dev/null || true") == "")
         }
     }

@@ -20,6 +20,8 @@ package enum ClusterError: Error, Hashable, Sendable {
     case noHosts
     /// Neither units nor apps with units: of this host, or of any. `known` are those that there are.
     case notRestartable([String], Hostname?, known: [String])
+    /// An app of this many files would have to be left on the host.
+    case leavesTooMuch(Hostname, files: Int)
     /// A host to remove is still in the config tree.
     case hostInTree(Hostname)
     /// The store has no deployed state for the host.

@@ -9,6 +9,8 @@ import Sealing
 package struct ClusterReader {
     /// Maximum bytes of a `manifest.json` or `host.json`.
     private static let manifestLimit = 1 << 20
+    /// The same for the app that Deptool makes up: it names each file that stays.
+    static let leftManifestLimit = 16 << 20
 
     let store: Store
     let safety: Safety
@@ -34,7 +36,7 @@ package struct ClusterReader {
     /// hosts that the filter excludes.
     package func plan(
         root: ObjectID, cluster: String, filter: HostFilter = .all, drift: [Hostname: [Drift]] = [:],
-        origin: HostTree.Origin = .configTree, leavesFiles: Bool = false
+        origin: HostTree.Origin = .configTree, leaves: LeavingFiles = .nothing
     ) throws(ClusterError) -> Plan {
         let hosts = try hosts(in: root)
         let deployed = Dictionary(
@@ -69,7 +71,7 @@ package struct ClusterReader {
                 }
                 continue
             }
-            if leavesFiles { wanted = try leavingFiles(known, wanted) }
+            wanted = try leavingFiles(leaves, known, wanted)
             var plan = try HostPlan(base: deployed[host], deployed: known, wanted: wanted, safety: safety, drift: drift, contents: unitFile)
             plan?.limit = part?.limit
             if let plan { plans.append(plan) }
@@ -213,7 +215,7 @@ package struct ClusterReader {
     }
 
     /// A plan that empties a host that is no longer in the tree.
-    package func removalPlan(_ host: Hostname, root: ObjectID, leavesFiles: Bool = false) throws(ClusterError) -> Plan {
+    package func removalPlan(_ host: Hostname, root: ObjectID, leaves: LeavingFiles = .nothing) throws(ClusterError) -> Plan {
         guard try !hosts(in: root).contains(where: { $0.host == host }) else { throw .hostInTree(host) }
         let base = try read(store.deployedCommit(host))
         guard let base else { throw .notDeployed(host) }
@@ -222,7 +224,7 @@ package struct ClusterReader {
         let known = try old.map { id throws(ClusterError) in try deployedTree(host, id) }
         // The name check uses the options that the host was deployed with.
         var wanted = HostTree(host: host, id: empty, options: known?.options ?? HostOptions(), apps: [])
-        if leavesFiles { wanted = try leavingFiles(known, wanted) }
+        wanted = try leavingFiles(leaves, known, wanted)
         let plan = try HostPlan(
             base: base, deployed: known, wanted: wanted, safety: safety, isRemoval: wanted.apps.isEmpty, contents: unitFile)
         return Plan(hosts: plan.map { [$0] } ?? [])
@@ -341,10 +343,11 @@ package struct ClusterReader {
     }
 
     private func contents(_ id: ObjectID, _ host: Hostname, _ app: AppName?, _ file: String) throws(ClusterError) -> [UInt8] {
+        let limit = app?.text == LeftFiles.app ? Self.leftManifestLimit : Self.manifestLimit
         do {
-            return try store.blob(id, limit: Self.manifestLimit)
+            return try store.blob(id, limit: limit)
         } catch .objectTooLarge {
-            throw .tree(TreeError(host: host, app: app, file: file, .tooLarge(limit: Self.manifestLimit)))
+            throw .tree(TreeError(host: host, app: app, file: file, .tooLarge(limit: limit)))
         } catch {
             throw .store(error)
         }

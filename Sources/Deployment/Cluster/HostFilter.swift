@@ -60,6 +60,9 @@ package struct HostFilter: Sendable {
     /// Whether the host is named, and not only matched by a pattern.
     package func names(_ host: Hostname) -> Bool { patterns.contains { $0.host == host.text } }
 
+    /// What it names that can be hosts.
+    var hosts: [Hostname] { patterns.compactMap { Hostname($0.host) } }
+
     /// Throws for names that match none of the hosts.
     package func check(_ known: [Hostname]) throws(ClusterError) {
         if known.isEmpty { throw .noHosts }

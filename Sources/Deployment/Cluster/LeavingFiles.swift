@@ -2,12 +2,28 @@ import Git
 import Model
 import Planning
 
+/// What stays on a host where links and copies go.
+package enum LeavingFiles: Sendable {
+    case nothing
+    /// A file with the content of each.
+    case everything
+    /// The files that an earlier deploy had left before the hosts ran these commits, nil for nothing.
+    case again([Hostname: ObjectID?])
+}
+
 extension ClusterReader {
     /// The wanted tree, and in it an app that places files where links and copies go.
-    func leavingFiles(_ known: HostTree?, _ wanted: HostTree) throws(ClusterError) -> HostTree {
-        let left = LeftFiles(old: known?.apps ?? [], new: wanted.apps).files
+    func leavingFiles(_ leaves: LeavingFiles, _ known: HostTree?, _ wanted: HostTree) throws(ClusterError) -> HostTree {
+        var left = LeftFiles(old: known?.apps ?? [], new: wanted.apps).files
+        switch leaves {
+        case .nothing: left = []
+        case .everything: break
+        case .again(let goals): if !left.isEmpty, let goal = goals[wanted.host] { left = try leftBefore(left, wanted.host, goal) }
+        }
         if left.isEmpty { return wanted }
-        let manifest = try read(store.write(RecordedObject(kind: .blob, bytes: Array(Self.manifest(left).utf8))))
+        let text = Array(Self.manifest(left).utf8)
+        guard text.count <= Self.leftManifestLimit else { throw .leavesTooMuch(wanted.host, files: left.count) }
+        let manifest = try read(store.write(RecordedObject(kind: .blob, bytes: text)))
         let files = left.map { file in
             (
                 path: file.source.split(separator: "/")[...], kind: TreeEntry.Kind.file(isExecutable: file.content.isExecutable),
@@ -15,12 +31,51 @@ extension ClusterReader {
             )
         }
         let app = try write([(path: [Substring(Manifest.fileName)][...], kind: .file(isExecutable: false), manifest)] + files)
-        let apps = try read(store.tree(wanted.id)).filter { $0.name != LeftFiles.app }
-        let id = try read(store.writeTree(apps + [TreeEntry(name: LeftFiles.app, kind: .directory, id: app)]))
-        var tree = try hostTree(wanted.host, id)
-        tree.options = wanted.options
+        var others = try read(store.tree(wanted.id)).filter { $0.name != LeftFiles.app }
+        // The name of an emptied host is still checked.
+        if wanted.apps.isEmpty, let known {
+            others.removeAll { $0.name == HostOptions.fileName }
+            others += try read(store.tree(known.id)).filter { $0.kind != .directory && $0.name == HostOptions.fileName }
+        }
+        let id = try read(store.writeTree(others + [TreeEntry(name: LeftFiles.app, kind: .directory, id: app)]))
+        let tree = try hostTree(wanted.host, id)
         do { try tree.validate(.history) } catch { throw .tree(error) }
         return tree
+    }
+
+    /// Of files that would stay, those that had been left at their paths before the host ran the commit, nil for nothing, and that
+    /// were no link or copy since: as they were then.
+    private func leftBefore(_ files: [LeftFiles.File], _ host: Hostname, _ goal: ObjectID?) throws(ClusterError) -> [LeftFiles.File] {
+        var start = goal
+        if start == nil { start = try read(store.deployedCommit(host)) }
+        var (steps, isThere): ([PastStep], Bool) = ([], goal != nil)
+        try read(
+            store.goBack(from: [host: start], most: Self.maximumDeploys) { _, step in
+                if isThere { steps.append(step) } else { isThere = step.before == nil }
+                return true
+            })
+        // The oldest deploy that left anything.
+        let oldest = steps.lastIndex { step in step.apps.contains { $0.name.text == LeftFiles.app && $0.change != .removed } }
+        var open = Set(files.map(\.path))
+        var left: [LeftFiles.File] = []
+        for step in steps.prefix(oldest.map { $0 + 1 } ?? 0) where !open.isEmpty {
+            guard let id = try hostTreeID(of: host, in: step.commit), store.contains(id) else { continue }
+            for app in try deployedTree(host, id).apps {
+                if app.isOfLeftFiles {
+                    let copies = Dictionary(app.manifest.copies.map { ($0.path, $0) }) { first, _ in first }
+                    for var file in files where open.contains(file.path) {
+                        guard let copy = copies[file.path], let content = app.file(copy.source) else { continue }
+                        (file.content, file.access) = (content, copy.access)
+                        left.append(file)
+                    }
+                    open.subtract(copies.keys)
+                    continue
+                }
+                let paths = app.links.map(\.path) + app.placed.map(\.path)
+                open = open.filter { path in !paths.contains { path == $0 || path.isInside($0) || $0.isInside(path) } }
+            }
+        }
+        return left.sorted { $0.path < $1.path }
     }
 
     /// A plan after which Deptool knows nothing of the files that it left on these hosts, and the root tree of everything that
@@ -35,8 +90,7 @@ extension ClusterReader {
             guard let id = try hostTreeID(of: host, in: commit) else { continue }
             let known = try hostTree(host, id)
             guard known.apps.contains(where: \.isOfLeftFiles) else { continue }
-            let entries = try read(store.tree(id)).filter { $0.name != LeftFiles.app }
-            let rest = try read(store.writeTree(entries))
+            let rest = try read(store.treeWithoutLeftFiles(id))
             targets[host] = .some(isRemoval ? nil : rest)
             var wanted = try hostTree(host, rest)
             wanted.options = known.options

@@ -12,16 +12,18 @@ extension ClusterReader {
         to commit: ObjectID?, cluster: String, filter: HostFilter
     ) throws(ClusterError) -> (plan: Plan, root: ObjectID) {
         let deployed = try deployed(cluster)
-        guard !deployed.isEmpty else { throw .nothingToUndo }
-        try filter.check(deployed.keys.sorted())
-        var targets = if let commit { try targets(in: commit, deployed, filter) } else { try targets(deployed, filter) }
-        try chooseApps(&targets, deployed, filter)
+        let goals = if let commit { try goals(in: commit, deployed, cluster, filter) } else { try goals(deployed, cluster, filter) }
+        var targets: [Hostname: ObjectID?] = [:]
+        for (host, goal) in goals {
+            let tree = try goal.map { commit throws(ClusterError) in try hostTreeID(of: host, in: commit) } ?? nil
+            targets[host] = .some(try tree.map { tree throws(ClusterError) in try read(store.treeWithoutLeftFiles(tree)) })
+        }
         let root = try runningRoot(deployed, except: targets)
-        var plan = try plan(root: root, cluster: cluster, filter: filter, origin: .history)
+        var plan = try plan(root: root, cluster: cluster, filter: filter, origin: .history, leaves: .again(goals))
         // Emptied hosts are in no tree, which is expected here.
         plan.orphans = []
         for index in plan.hosts.indices { try goBack(&plan.hosts[index], isUndo: commit == nil) }
-        return (plan, root)
+        return (plan, try runningRoot(deployed, except: Dictionary(plan.hosts.map { ($0.host, $0.wanted.id) }) { first, _ in first }))
     }
 
     /// The root tree of everything that the hosts run, except those that get another tree, or none.
@@ -29,30 +31,11 @@ extension ClusterReader {
         _ deployed: [Hostname: ObjectID], except targets: [Hostname: ObjectID?] = [:]
     ) throws(ClusterError) -> ObjectID {
         let empty = try read(store.write(RecordedObject(kind: .tree, bytes: [])))
-        var trees: [(host: Hostname, tree: ObjectID)] = []
-        for (host, running) in deployed {
-            if let target = targets[host] {
-                trees.append((host, target ?? empty))
-            } else if let tree = try hostTreeID(of: host, in: running) {
-                trees.append((host, tree))
-            }
+        var trees = targets.map { (host: $0.key, tree: $0.value ?? empty) }
+        for (host, running) in deployed where targets[host] == nil {
+            if let tree = try hostTreeID(of: host, in: running) { trees.append((host, tree)) }
         }
         return try read(store.writeRoot(trees))
-    }
-
-    /// Has only the chosen apps go back, where only apps were chosen.
-    private func chooseApps(
-        _ targets: inout [Hostname: ObjectID?], _ deployed: [Hostname: ObjectID], _ filter: HostFilter
-    ) throws(ClusterError) {
-        var running: [Hostname: ObjectID?] = [:]
-        for (host, commit) in deployed where filter.isPartial(host) { running[host] = .some(try hostTreeID(of: host, in: commit)) }
-        try filter.checkApps(targets.keys.sorted()) { host throws(ClusterError) in
-            try appNames([targets[host] ?? nil, running[host] ?? nil])
-        }
-        for (host, now) in running {
-            guard let target = targets[host] else { continue }
-            targets[host] = try partialHost(host, of: now, with: target, filter).tree
-        }
     }
 
     private func goBack(_ plan: inout HostPlan, isUndo: Bool) throws(ClusterError) {
@@ -60,6 +43,8 @@ extension ClusterReader {
         if plan.wanted.apps.isEmpty, let base = plan.base, let tree = try hostTreeID(of: plan.host, in: base) {
             plan.wanted.options = try deployedTree(plan.host, tree).options
         }
+        // What else the commit has is not what the operator leaves out.
+        plan.limit?.leftOut = []
         // The host keeps the version before the running one.
         guard isUndo else { return }
         for change in plan.changes where change.kind == .update { plan.present.formUnion(change.files.compactMap(\.new?.id)) }
@@ -79,40 +64,54 @@ extension ClusterReader {
         return deployed
     }
 
-    /// The trees of the hosts before their present ones; nil for none.
-    private func targets(
-        _ deployed: [Hostname: ObjectID], _ filter: HostFilter
+    /// The commits of the hosts before their present ones; nil for none.
+    private func goals(
+        _ deployed: [Hostname: ObjectID], _ cluster: String, _ filter: HostFilter
     ) throws(ClusterError) -> [Hostname: ObjectID?] {
+        let elsewhere = Set(try read(store.deployedCommits()).map(\.host)).subtracting(deployed.keys)
+        var running: [Hostname: ObjectID?] = [:]
+        for (host, commit) in deployed where filter.includes(host) { running[host] = .some(commit) }
+        // A removed host comes back if its removal was the last deploy, or by its name.
+        for host in filter.hosts where deployed[host] == nil && !elsewhere.contains(host) { running[host] = .some(nil) }
+        let isRemoved = { (host: Hostname) in !elsewhere.contains(host) }
         let replaced = try read(
-            store.replaced(by: deployed) { host, before throws(StoreError) in
+            store.replaced(by: running, cluster, removed: filter.isAll ? isRemoved : nil, isEnough: { filter.isAll && $0.newest != nil }) {
+                host, before throws(StoreError) in
                 guard let running = deployed[host], filter.isPartial(host) else { return false }
                 return try store.hasSameApps(host, running, before, filter)
             })
-        let known = filter.isAll ? replaced.deploys.filter { $0.value.commit == replaced.newest } : replaced.deploys
-        if filter.isAll, known.isEmpty { throw .nothingToUndo }
-        let unknown = filter.isAll ? [] : deployed.keys.filter { filter.includes($0) && known[$0] == nil }
-        guard unknown.isEmpty else { throw .unknownBefore(unknown.sorted()) }
-        var targets: [Hostname: ObjectID?] = [:]
-        for (host, deploy) in known where filter.includes(host) {
-            targets[host] = .some(try deploy.before.map { commit throws(ClusterError) in try hostTreeID(of: host, in: commit) } ?? nil)
+        if replaced.deploys.isEmpty, filter.isAll || deployed.isEmpty { throw .nothingToUndo }
+        for host in filter.hosts where running[host] == .some(nil) && replaced.deploys[host] == nil {
+            if try read(store.wasForgotten(host)) { throw .notDeployed(host) }
         }
-        return targets
+        if !filter.isAll { try filter.check(Set(deployed.keys).union(replaced.deploys.keys).sorted()) }
+        let unknown = filter.isAll ? [] : deployed.keys.filter { filter.includes($0) && replaced.deploys[$0] == nil }
+        guard unknown.isEmpty else { throw .unknownBefore(unknown.sorted()) }
+        return replaced.deploys.filter { $0.value.commit == replaced.newest || !filter.isAll }.mapValues(\.before)
     }
 
-    /// The hosts' trees in the commit.
-    private func targets(
-        in commit: ObjectID, _ deployed: [Hostname: ObjectID], _ filter: HostFilter
+    /// The commit, for the hosts that have a tree in it.
+    private func goals(
+        in commit: ObjectID, _ deployed: [Hostname: ObjectID], _ cluster: String, _ filter: HostFilter
     ) throws(ClusterError) -> [Hostname: ObjectID?] {
-        let root = try read(store.commitInfo(commit).tree)
-        var targets: [Hostname: ObjectID?] = [:]
-        for (host, tree) in try hosts(in: root) where deployed[host] != nil && filter.includes(host) { targets[host] = tree }
+        let info = try read(store.commitInfo(commit))
+        // A removed host comes back by its name.
+        let removed =
+            DeployMessage.cluster(of: info.message) == cluster
+            ? Set(filter.hosts).subtracting(try read(store.deployedCommits()).map(\.host)) : []
+        var trees: [Hostname: ObjectID] = [:]
+        for (host, tree) in try hosts(in: info.tree) where filter.includes(host) && (deployed[host] != nil || removed.contains(host)) {
+            trees[host] = tree
+        }
+        if deployed.isEmpty, trees.isEmpty { throw .nothingToUndo }
+        try filter.check(Set(deployed.keys).union(trees.keys).sorted())
         // For another store's commit, this store has only the trees of hosts that were seen to run it.
-        let absent = targets.filter { $0.value.map(store.contains) == false }.keys
-        let unnamed = filter.isAll ? [] : deployed.keys.filter { filter.includes($0) && targets[$0] == nil }
-        guard absent.isEmpty, unnamed.isEmpty, !targets.isEmpty else {
+        let absent = trees.filter { !store.contains($0.value) }.keys
+        let unnamed = filter.isAll ? [] : deployed.keys.filter { filter.includes($0) && trees[$0] == nil }
+        guard absent.isEmpty, unnamed.isEmpty, !trees.isEmpty else {
             throw .notInCommit((absent + unnamed).sorted(), commit)
         }
-        return targets
+        return trees.mapValues { _ in .some(commit) }
     }
 }
 
@@ -123,7 +122,8 @@ extension Store {
     ) throws(StoreError) -> Bool {
         func apps(_ commit: ObjectID) throws(StoreError) -> Set<TreeEntry> {
             guard let tree = try tree(of: host, in: commit) else { return [] }
-            return Set(try self.tree(tree).filter { $0.kind == .directory && filter.includes(app: $0.name, on: host) })
+            return Set(
+                try self.tree(tree).filter { $0.kind == .directory && $0.name != LeftFiles.app && filter.includes(app: $0.name, on: host) })
         }
         return try apps(one) == apps(other)
     }

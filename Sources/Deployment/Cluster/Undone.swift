@@ -5,26 +5,22 @@ import Planning
 extension ClusterReader {
     /// Finds the changes that an undo took back and that would come again: the config tree on disk is ahead of the undo.
     func noteUndone(_ plans: inout [HostPlan]) throws(ClusterError) {
-        // By host: what it ran, the changed apps that no deploy accounts for yet, and its place in the plans.
-        var sought: [Hostname: (commit: ObjectID, apps: Set<AppName>, index: Int)] = [:]
+        // By host: what it runs, and its place in the plans and the changed apps that no deploy accounts for yet.
+        var running: [Hostname: ObjectID?] = [:]
+        var sought: [Hostname: (index: Int, apps: Set<AppName>)] = [:]
         for (index, plan) in plans.enumerated() {
             guard let base = plan.base else { continue }
-            sought[plan.host] = (base, Set(plan.changes.map(\.app)), index)
+            running[plan.host] = .some(base)
+            sought[plan.host] = (index, Set(plan.changes.map(\.app)))
         }
         var undone: [(index: Int, app: AppName, undo: ObjectID, before: ObjectID?)] = []
-        var rest = Self.maximumDeploys
         try read(
-            store.readHistory { event in
-                guard case .begun(let note) = event else { return true }
-                for host in note.hosts {
-                    guard let one = sought[host.host], one.commit == note.commit else { continue }
-                    let changed = one.apps.intersection(host.apps.filter { $0.change != .restarted }.map(\.name))
-                    if note.kind == .undo { undone += changed.map { (one.index, $0, note.commit, host.before) } }
-                    sought[host.host] = host.before.map { ($0, one.apps.subtracting(changed), one.index) }
-                    if sought[host.host]?.apps.isEmpty == true { sought[host.host] = nil }
-                }
-                rest -= 1
-                return rest > 0 && !sought.isEmpty
+            store.goBack(from: running, most: Self.maximumDeploys) { host, step in
+                guard let (index, apps) = sought[host] else { return false }
+                let changed = apps.intersection(step.apps.filter { $0.change != .restarted }.map(\.name))
+                if step.kind == .undo { undone += changed.map { (index, $0, step.commit, step.before) } }
+                sought[host] = (index, apps.subtracting(changed))
+                return step.before != nil && changed.count < apps.count
             })
         var trees: [ObjectID: [Hostname: ObjectID]] = [:]
         for (index, app, undo, before) in undone {
@@ -43,5 +39,5 @@ extension ClusterReader {
     }
 
     /// Looks at this many of the last deploys, so that planning takes as long with a long history.
-    private static var maximumDeploys: Int { 1000 }
+    static var maximumDeploys: Int { 1000 }
 }

@@ -63,43 +63,42 @@ extension Store {
         return events
     }
 
-    /// The deploys of this store that made `deployed` what it is, and the commits that they replaced, by host; nil for none.
-    /// Passes over what changes nothing for the host, and over deploys for which `isSame` holds of the replaced commit. Omits hosts whose commit another
-    /// store deployed.
+    /// The deploys of this store that made hosts what they are, nil for nothing, and the commits that they replaced. Passes over what
+    /// changed nothing for the host, and over deploys for which `isSame` holds of the replaced commit. Omits hosts whose commit
+    /// another store deployed, and what ran nothing since it left another cluster.
     func replaced(
-        by deployed: [Hostname: ObjectID], isSame: (Hostname, ObjectID) throws(StoreError) -> Bool = { _, _ in false }
+        by running: [Hostname: ObjectID?], _ cluster: String, removed: ((Hostname) -> Bool)? = nil,
+        isEnough: (Replaced) -> Bool = { _ in false },
+        isSame: (Hostname, ObjectID) throws(StoreError) -> Bool = { _, _ in false }
     ) throws(StoreError) -> Replaced {
-        var sought = deployed
         var result = Replaced()
-        var failure: StoreError?
-        try readHistory { event in
-            guard case .begun(let note) = event else { return true }
-            do throws(StoreError) {
-                for host in note.hosts where sought[host.host] == note.commit && result.deploys[host.host] == nil {
-                    let isPassed = try host.before.map { before throws(StoreError) in
-                        if note.kind == .restart || note.kind == .leave { return true }
-                        return try isSame(host.host, before)
-                    }
-                    if let before = host.before, isPassed == true {
-                        sought[host.host] = before
-                    } else {
-                        result.deploys[host.host] = (note.commit, host.before)
-                        result.newest = result.newest ?? note.commit
-                    }
-                }
-            } catch {
-                failure = error
-            }
-            return failure == nil && result.deploys.count < deployed.count
+        try goBack(from: running, removed: removed, isEnough: { isEnough(result) }) { host, step throws(StoreError) in
+            if (running[host] ?? nil) == nil, step.cluster != cluster { return false }
+            if let before = step.before, try changesNothing(step, on: host) ? true : isSame(host, before) { return true }
+            result.deploys[host] = step
+            result.newest = result.newest ?? step.commit
+            return false
         }
-        if let failure { throw failure }
         return result
+    }
+
+    /// Whether the deploy restarted units, or made Deptool forget the files that it had left.
+    private func changesNothing(_ step: PastStep, on host: Hostname) throws(StoreError) -> Bool {
+        if step.kind == .restart || step.kind == .leave { return true }
+        guard step.apps.map(\.name.text) == [LeftFiles.app], step.apps[0].change == .removed, let before = step.before else { return false }
+        let (was, now) = (try tree(of: host, in: before), try tree(of: host, in: step.commit))
+        return try was.map(treeWithoutLeftFiles) == now
+    }
+
+    /// The tree of a host without the app of files that only stay there.
+    func treeWithoutLeftFiles(_ tree: ObjectID) throws(StoreError) -> ObjectID {
+        try writeTree(self.tree(tree).filter { $0.name != LeftFiles.app })
     }
 }
 
 /// Deploys, and what they replaced.
 struct Replaced {
-    var deploys: [Hostname: (commit: ObjectID, before: ObjectID?)] = [:]
+    var deploys: [Hostname: PastStep] = [:]
     /// The last of the deploys.
     var newest: ObjectID?
 }

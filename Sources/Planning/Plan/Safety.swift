@@ -94,11 +94,17 @@ package struct Safety: Hashable, Sendable {
         for step in steps { if let path = step.action.path { paths.updateValue(step.app, forKey: path) } }
         for change in changes {
             let versions = (old + new).filter { $0.name == change.app }
+            // A link may lead to a directory, a placed file has a single source.
+            let touched = change.touched
+            let files = Set(touched)
             let hasOtherReaders = versions.count == 2 && versions[0].manifest.readers != versions[1].manifest.readers
             for app in versions {
-                for (path, source) in app.links.map({ ($0.path, $0.source) }) + app.placed.map({ ($0.path, $0.source) })
-                where hasOtherReaders || change.touched.contains(where: { $0 == source || $0.below(source.text) != nil }) {
-                    paths.updateValue(change.app, forKey: path)
+                for link in app.links
+                where hasOtherReaders || touched.contains(where: { $0 == link.source || $0.below(link.source.text) != nil }) {
+                    paths.updateValue(change.app, forKey: link.path)
+                }
+                for file in app.placed where hasOtherReaders || files.contains(file.source) {
+                    paths.updateValue(change.app, forKey: file.path)
                 }
             }
         }

@@ -74,9 +74,19 @@ package struct AppTree: Hashable, Sendable {
 
     var sealedFiles: [FileEntry] { files.filter { $0.path.secretName != nil } }
 
-    func file(_ source: RelativePath) -> FileEntry? { files.first { $0.path == source } }
+    package func file(_ source: RelativePath) -> FileEntry? { firstFile(from: source.text).flatMap { $0.path == source ? $0 : nil } }
 
     func has(_ source: RelativePath) -> Bool {
-        files.contains { $0.path == source || $0.path.below(source.text) != nil }
+        file(source) != nil || firstFile(from: source.text + "/")?.path.below(source.text) != nil
+    }
+
+    /// The first file whose path does not come before a text. An app may have thousands.
+    private func firstFile(from text: String) -> FileEntry? {
+        var (low, high) = (0, files.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if files[middle].path.text.utf8.lexicographicallyPrecedes(text.utf8) { low = middle + 1 } else { high = middle }
+        }
+        return low < files.count ? files[low] : nil
     }
 }

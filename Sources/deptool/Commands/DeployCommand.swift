@@ -66,62 +66,20 @@ struct DeployCommand: AsyncParsableCommand {
         let workspace = try cluster.workspace()
         if !restart.isEmpty { return try await run.run { try restartPlan(workspace) } }
         try rendering.render(workspace)
-        if leaveFiles { return try await leaveFiles(workspace, run) }
         try await run.run(nothing: repair ? nothingToRepair : limit.nothingToDo) { try await plan(workspace) }
     }
 
     private func plan(_ workspace: Workspace) async throws -> PreparedPlan {
         let root = try workspace.importTree()
+        let leaves: LeavingFiles = leaveFiles ? .everything : .nothing
         if repair { return try await repairPlan(workspace, root) }
         guard let removeHost else {
-            let plan = try workspace.plan(
-                root, limit.filter, safety: safety.safety, hostKeys: ssh.hostKeys, leavesFiles: leaveFiles)
+            let plan = try workspace.plan(root, limit.filter, safety: safety.safety, hostKeys: ssh.hostKeys, leaves: leaves)
             return try PreparedPlan(workspace: workspace, plan: plan, root: root)
         }
         guard let host = Hostname(removeHost) else { throw CommandError("'\(visible(removeHost))' is no name for a host") }
-        let plan = try workspace.removalPlan(host, root, safety: safety.safety, leavesFiles: leaveFiles)
+        let plan = try workspace.removalPlan(host, root, safety: safety.safety, leaves: leaves)
         return try PreparedPlan(workspace: workspace, plan: plan, root: root)
-    }
-
-    /// Deploys with an app that places the files, then removes that app from the hosts: the files stay.
-    private func leaveFiles(_ workspace: Workspace, _ run: DeployRun) async throws {
-        var hosts: Set<Hostname> = [], exit = ExitCode(0)
-        do {
-            try await run.run(nothing: limit.nothingToDo) {
-                let ready = try await plan(workspace)
-                hosts = Set(ready.plan.hosts.map(\.host))
-                return ready
-            }
-            // Nothing to do, or only a plan.
-            return
-        } catch let code as ExitCode {
-            // Where it failed, nothing was left. Elsewhere, Deptool should not hold on to the files.
-            exit = code
-        }
-        func forgettingPlan() throws -> PreparedPlan {
-            try workspace.complaining {
-                let (plan, root) = try ClusterReader(workspace.store).forgettingPlan(
-                    hosts, cluster: workspace.cluster, isRemoval: removeHost != nil)
-                return try PreparedPlan(workspace: workspace, plan: plan, root: root)
-            }
-        }
-        guard try !forgettingPlan().plan.hosts.isEmpty else { throw exit }
-        if !flags.output.json { Terminal.write("\nDeptool forgets the files that it left:\n\n") }
-        var forgetting = DeployRun(ssh, limit, flags, kind: .leave, forgets: removeHost != nil, isPlanOnly: false)
-        forgetting.asks = false
-        // The deploy that changed something was confirmed.
-        forgetting.confirmWith = ""
-        do {
-            try await forgetting.run { try forgettingPlan() }
-        } catch let code as ExitCode where code.isSuccess {
-            throw exit
-        } catch {
-            Terminal.complain("The files were left. The next deploy of these hosts forgets them.\n")
-            throw error
-        }
-        // Nothing was to do, such as on hosts that are held by now.
-        Terminal.complain("The files were left. The next deploy of these hosts forgets them.\n")
-        throw exit
     }
 
     /// The config tree does not matter: the hosts keep what they have.

@@ -96,6 +96,10 @@ struct CommandError: Error, CustomStringConvertible {
             self.init(
                 "this store does not have what commit \(commit.short) has for \(hosts.isEmpty ? "any host" : hosts.map(\.text).joined(separator: ", "))",
                 "Choose the hosts with `--limit`, or another commit of `deptool log`.")
+        case .leavesTooMuch(let host, let files):
+            self.init(
+                "\(host.text): \(files) files are too many for `--leave-files`",
+                "Copy the directory on the host, remove the app without it, and put the copy in the place of the link.")
         case .hostInTree(let host):
             self.init(
                 "the host '\(host.text)' is in the config tree",

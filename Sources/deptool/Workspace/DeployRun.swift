@@ -25,7 +25,7 @@ struct DeployRun {
     var forgets = false
     var isPlanOnly = false
 
-    private var isJSON: Bool { output.json }
+    var isJSON: Bool { output.json }
 
     /// Plans with `plan`, and again whenever another operator has deployed meanwhile. Prints `nothing` if there is
     /// nothing to do.
@@ -44,7 +44,10 @@ struct DeployRun {
             if plan.hosts.isEmpty || isPlanOnly { return }
             if !isJSON { Terminal.write("\n") }
             let results = try await carryOut(ready, program)
-            guard replans(results, ready) else { throw ExitCode(Self.status(results)) }
+            guard replans(results, ready) else {
+                if !isRehearsal { try await forgetFiles(ready) }
+                throw ExitCode(Self.status(results))
+            }
             Terminal.write("The store now knows what is deployed there. The new plan:\n\n")
         }
     }

@@ -147,12 +147,12 @@ struct Workspace {
     }
 
     /// A plan that empties a host that is in no tree any more.
-    func removalPlan(_ host: Hostname, _ root: ObjectID, safety: Safety, leavesFiles: Bool) throws -> Plan {
+    func removalPlan(_ host: Hostname, _ root: ObjectID, safety: Safety, leaves: LeavingFiles) throws -> Plan {
         try complaining {
             if let other = Self.cluster(of: host, among: try otherClusters()) {
                 throw CommandError(.hostInTree(host), directory: Self.shown(other))
             }
-            return try ClusterReader(store, safety: safety).removalPlan(host, root: root, leavesFiles: leavesFiles)
+            return try ClusterReader(store, safety: safety).removalPlan(host, root: root, leaves: leaves)
         }
     }
 
@@ -160,12 +160,12 @@ struct Workspace {
     /// With keys of hosts, every host must be able to open its new secrets.
     func plan(
         _ root: ObjectID, _ filter: HostFilter = .all, safety: Safety = Safety(), drift: [Hostname: [Drift]] = [:],
-        hostKeys: HostKeys? = nil, leavesFiles: Bool = false
+        hostKeys: HostKeys? = nil, leaves: LeavingFiles = .nothing
     ) throws -> Plan {
         try complaining {
             let reader = ClusterReader(store, safety: safety, hostKeys: hostKeys)
             try checkHosts(try reader.hosts(in: root).map(\.host))
-            let plan = try reader.plan(root: root, cluster: cluster, filter: filter, drift: drift, leavesFiles: leavesFiles)
+            let plan = try reader.plan(root: root, cluster: cluster, filter: filter, drift: drift, leaves: leaves)
             try remember()
             return plan
         }
