@@ -42,6 +42,16 @@ import Testing
         }
     }
 
+    @Test func `the checks of the app run, also for a unit that nothing enables`() throws {
+        let text = manifest(units: ["shop.service", "shop.timer"]).dropFirst()
+        try cluster.write("web1/shop/manifest.json", #"{"checks": [["/bin/test"]], "# + text)
+        try cluster.carryOut(cluster.plan(), 2)
+        for unit in ["job.service", "shop.service"] {
+            let steps = try restart(unit).plan.hosts[0].steps
+            #expect(steps.first?.action == .validate(["/bin/test"], within: .seconds(30)), "\(unit)")
+        }
+    }
+
     @Test func `units and apps restart where they are, and nothing else happens`() throws {
         #expect(units(try restart("shop.service").plan) == ["web1/shop.service", "web2/shop.service"])
         #expect(units(try restart("shop").plan) == ["web1/shop.service", "web1/shop.timer", "web2/shop.service"])

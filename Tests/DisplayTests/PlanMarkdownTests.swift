@@ -107,6 +107,8 @@ import Testing
     }
 
     @Test func `nothing to do is said`() throws {
+        #expect(
+            try markdown([], orphans: ["d"]).hasPrefix("**No host in the config tree of cluster <code>prod</code> has changes**\n"))
         #expect(try markdown([]) == "Nothing to do: every host of cluster <code>prod</code> runs what the config tree says.\n")
     }
 }

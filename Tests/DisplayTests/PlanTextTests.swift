@@ -42,6 +42,25 @@ import Testing
                 """)
     }
 
+    @Test func `what apps check and ask that do not change is shown as well`() throws {
+        let manifest = """
+            {"systemd": {"units_enabled": ["web.service"], "on_change": {"web.service": {"reload": ["../sites/"]}}},
+             "checks": [["/usr/sbin/web", "-t"]], "health": [{"tcp": "127.0.0.1:80"}]}
+            """
+        func apps(_ page: String) -> Apps { ["sites": ["page": page], "web": ["manifest.json": manifest]] }
+        #expect(
+            try text(apps("1"), apps("2")) == """
+                web1
+                    update sites
+                        ~ page
+                        reload unit web.service (sites/page changed)
+                    leave web as it is
+                        check /usr/sbin/web -t before anything changes
+                        probe tcp 127.0.0.1:80
+
+                """)
+    }
+
     @Test func `a new host shows all that it gets`() throws {
         #expect(
             try text(nil, ["web": everything]) == """

@@ -47,9 +47,29 @@ extension EndToEnd {
             #expect(try cluster.deploy("all.plan").require(1).errors.hasPrefix("Error: web2 is held until "))
             try cluster.deploy().require(0)
             #expect(try hosts.map { try $0.read("/var/lib/deptool/apps/app/current/conf") } == ["new\n", "old\n"])
-            // Only held hosts differ: nothing to do, and it says which.
-            let rest = try cluster.deptool("plan", "--exit-code").require(0)
+            // Only held hosts differ: that is not nothing to do, in any form, and it says which.
+            try cluster.deptool("plan").require(0)
+            let rest = try cluster.deptool("plan", "--exit-code").require(2)
             #expect(rest.text == leftOut.dropFirst())
+            try cluster.deptool("plan", "--exit-code", "--json").require(2)
+            for (format, heading) in [
+                ("markdown", "**Only held hosts of cluster <code>prod</code> have changes**\n"),
+                ("html", "<h1>Only held hosts of cluster prod have changes</h1>"),
+            ] {
+                let text = try cluster.deptool("plan", "--exit-code", "--format", format).require(2).text
+                #expect(text.contains(heading) && text.contains("    web2, held until") && !text.contains("Nothing to do"), "\(text)")
+            }
+            try cluster.deploy("--plan-only").require(0)
+            let refusal = "Error: nothing was changed: every host with something to do is held\n"
+            for command in [["deploy", "--no-confirm"], ["deploy", "--no-confirm", "--json"], ["check"]] {
+                let output = try Program(
+                    [Tools.deptool] + command + ["--ssh-config", cluster.sshConfiguration], in: cluster.directory,
+                    environment: cluster.environment
+                ).finish().require(1)
+                #expect(
+                    output.errors.hasPrefix(refusal) || output.text.contains(#""message":"\#(refusal.dropFirst(7).dropLast())","#),
+                    "\(output)")
+            }
             let schema = try Schema()
             let object = try #require(schema.objects(cluster.deptool("plan", "--json").text).first)
             let rows = try #require(object["held"] as? [[String: Any]])
@@ -64,7 +84,8 @@ extension EndToEnd {
             #expect(repair.text.contains(leftOut), "\(repair)")
             #expect(try hosts[0].read("/var/lib/deptool/apps/app/current/conf") == "new\n")
             try site.start(hosts[1])
-            try cluster.deptool("undo", "--no-confirm", "--limit", "*", "--ssh-config", cluster.sshConfiguration).require(0)
+            let undo = try cluster.deptool("undo", "--no-confirm", "--limit", "*", "--ssh-config", cluster.sshConfiguration).require(1)
+            #expect(undo.errors.hasPrefix(refusal) && undo.text.contains("    web2, held until"), "\(undo)")
             #expect(try hosts[1].read("/var/lib/deptool/apps/app/current/conf") == "edited\n")
             try cluster.deploy("--held").require(0)
             #expect(try hosts[1].read("/var/lib/deptool/apps/app/current/conf") == "new\n")

@@ -217,6 +217,48 @@ extension EndToEnd {
 
     /// What is at the place of a link or file with the same content is taken over, if it means the same.
     @Suite struct AdoptionTests {
+        @Test func `a drop-in that a new app takes over restarts nothing, and a new one restarts`() throws {
+            let site = try Site()
+            let cluster = try Cluster(site)
+            let host = try site.boot()
+            try cluster.addService("web", on: "web1")
+            try cluster.write("web1/login/manifest.json", #"{"systemd": {"units_enabled": ["ssh.service"]}}"#)
+            try cluster.deploy().require(0)
+            let units = ["ssh.service", "web.service"], limits = "[Service]\nLimitNOFILE=4096\n"
+            for unit in units {
+                try host.run("mkdir -p /etc/systemd/system/\(unit).d")
+                try host.write("/etc/systemd/system/\(unit).d/limits.conf", limits)
+                try cluster.write("web1/limits/systemd/\(unit).d/limits.conf", limits)
+            }
+            try host.run("systemctl daemon-reload; systemctl restart \(units.joined(separator: " "))")
+            func invocations() throws -> [String] { try units.map { try host.run("systemctl show -P InvocationID \($0)") } }
+            let before = try invocations()
+            let adopted = try cluster.deploy().require(0)
+            for unit in units {
+                #expect(adopted.text.contains("        start unit \(unit) (restart it if it runs with other files)\n"), "\(adopted)")
+            }
+            #expect(try invocations() == before)
+            for unit in units { try cluster.write("web1/more/systemd/\(unit).d/more.conf", "[Service]\nLimitCORE=1\n") }
+            let added = try cluster.deploy().require(0)
+            for (now, old) in zip(try invocations(), before) { #expect(now != old, "\(added)") }
+        }
+
+        @Test func `a unit that an app takes over restarts for another app's new drop-in`() throws {
+            let site = try Site()
+            let cluster = try Cluster(site)
+            let host = try site.boot()
+            let unit = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
+            try host.write("/etc/systemd/system/web.service", unit)
+            try host.run("systemctl daemon-reload; systemctl enable --now web.service")
+            let before = try host.run("systemctl show -P MainPID web.service")
+            try cluster.write("web1/web/systemd/web.service", unit)
+            try cluster.write("web1/web/manifest.json", #"{"systemd": {"units_enabled": ["web.service"]}}"#)
+            try cluster.write("web1/limits/systemd/web.service.d/limits.conf", "[Service]\nLimitNOFILE=4096\n")
+            try cluster.deploy().require(0)
+            #expect(try host.run("systemctl show -P MainPID web.service") != before)
+            #expect(try host.run("systemctl show -P LimitNOFILE web.service") == "4096\n")
+        }
+
         @Test(arguments: Site.Flavour.debians)
         func `a file whose mode or owner would be lost is in the way, until the tree keeps it`(flavour: Site.Flavour) throws {
             let site = try Site()

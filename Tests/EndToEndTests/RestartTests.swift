@@ -50,6 +50,29 @@ extension EndToEnd {
             try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).require(0)
         }
 
+        @Test func `checks come before a restart, also of a unit that nothing enables, and held hosts do not restart`() throws {
+            let host = try site.boot()
+            try cluster.write("web1/app/systemd/job.service", "[Service]\nExecStart=/bin/sleep infinity\n")
+            try cluster.write("web1/app/check", "#!/bin/sh\ntest ! -e /etc/refuse\n")
+            try cluster.write("web1/app/manifest.json", #"{"checks": [["./check"]]}"#)
+            try cluster.run("chmod 755 prod/web1/app/check")
+            try cluster.deploy().require(0)
+            try host.run("systemctl start job.service; touch /etc/refuse")
+            let process = try host.run("systemctl show -P MainPID job.service")
+            let refused = try cluster.deploy("--restart", "job.service").require(1)
+            #expect(refused.text.contains("        check ./check before anything changes\n"), "\(refused)")
+            #expect(try host.run("systemctl show -P MainPID job.service") == process)
+            try host.run("rm /etc/refuse")
+            try Program(
+                [Tools.deptool, "hold", "web1", "--for", "1h", "--because", "x"], in: cluster.directory, environment: cluster.environment
+            ).finish().require(0)
+            let held = try cluster.deploy("--restart", "job.service").require(1)
+            #expect(
+                held.text.contains("    web1, held until") && held.errors.contains("every host with something to do is held"), "\(held)")
+            try cluster.deploy("--restart", "job.service", "--held").require(0)
+            #expect(try host.run("systemctl show -P MainPID job.service") != process)
+        }
+
         @Test func `a unit that does not come up again is rolled back, and the message says why`() throws {
             let host = try site.boot()
             try cluster.addService("app", on: "web1", before: "/bin/test ! -e /run/broken")

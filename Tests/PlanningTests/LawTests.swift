@@ -143,7 +143,8 @@ import Testing
             default: nil
             }
         }
-        #expect(judged.sorted() == touched.sorted(), comment)
+        // Several new apps can each tell the host to look at a unit.
+        #expect(Set(judged) == Set(touched), comment)
         #expect(Set(judged).count == judged.count, comment)
         let reloads = steps.contains(Step(nil, .daemonReload))
         if steps.contains(where: { if case .place(let path, _, _, _) = $0.action { isUnit(path) } else { false } }) {
@@ -170,7 +171,8 @@ import Testing
         for unit in ["x.service", "y.timer", "z.socket", "foreign.service"] {
             let owner = new.keys.first { manifest(new, $0).units.contains { $0.text == unit } }
             if let owner, !old.keys.contains(where: { manifest(old, $0).units.contains { $0.text == unit } }) {
-                #expect(did[unit] == "start", "\(comment), \(unit) of \(owner)")
+                // Files that another app changes may be of the unit, and it may run.
+                #expect(did[unit] == "start" || did[unit] == "restart" && old.count > 0, "\(comment), \(unit) of \(owner)")
                 continue
             }
             // What nobody lists concerns nobody but the authors of rules, and what is stopped stays so.
@@ -180,6 +182,7 @@ import Testing
                 continue
             }
             var strongest = 0
+            var restarting: Set<String> = []
             for app in Set(old.keys).union(new.keys) {
                 let (was, will) = (old[app] ?? [:], new[app] ?? [:])
                 var names = Set(was.keys).union(will.keys)
@@ -188,7 +191,7 @@ import Testing
                     guard was[name] != will[name] || was[name + "*"] != will[name + "*"] else { continue }
                     if name == "systemd/\(unit)" || name.hasPrefix("systemd/\(unit).d/") {
                         let isMoved = will[name] == nil && app != owner && owner.map { new[$0]?[name] != old[$0]?[name] } == true
-                        if !isMoved { strongest = 2 }
+                        if !isMoved { (strongest, _) = (2, restarting.insert(app)) }
                         continue
                     }
                     var isRuled = false
@@ -203,6 +206,7 @@ import Testing
                         guard let (_, word) = matching.max(by: { $0.0 == "./" ? true : $1.0 == "./" ? false : $0.0.count < $1.0.count })
                         else { continue }
                         strongest = max(strongest, words.firstIndex(of: word) ?? 0)
+                        if word == "restart" { restarting.insert(app) }
                         if author == owner, !self.rules(of: author, for: unit, in: new).isEmpty { isRuled = true }
                     }
                     guard app == owner, !isRuled else { continue }
@@ -210,10 +214,12 @@ import Testing
                         let (m, n) = (manifest(old, app), manifest(new, app))
                         guard old[app] == nil || m.symlinks != n.symlinks || m.copies != n.copies else { continue }
                     }
-                    strongest = 2
+                    (strongest, _) = (2, restarting.insert(app))
                 }
             }
-            let expected = strongest == 0 ? nil : words[strongest]
+            // New apps may only take over files with which the unit runs already.
+            let mayRun = owner != nil && strongest == 2 && restarting.allSatisfy { old[$0] == nil && $0 != owner }
+            let expected = strongest == 0 ? nil : mayRun ? "start" : words[strongest]
             #expect(did[unit] == expected, "\(comment), \(unit) of \(owner ?? "nobody")")
         }
     }
@@ -285,7 +291,7 @@ import Testing
                 state.secrets[app] = sealed.isEmpty ? nil : sealed
                 #expect(count == sealed.count)
             case (.disable(let unit, _), _), (.stop(let unit, _), _): state.units.remove(unit)
-            case (.start(let unit, _, _), _): state.units.insert(unit)
+            case (.start(let unit, _, _), _), (.restart(let unit, _, _), _): state.units.insert(unit)
             default: break
             }
         }

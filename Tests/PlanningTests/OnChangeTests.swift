@@ -96,6 +96,20 @@ import Testing
         #expect(try reactions(["tls": restart], ["tls": change(restart)]) == ["tls: restart nginx.service if up (cert.pem +0)"])
     }
 
+    @Test func `the checks of apps run whose units act, listed or not`() throws {
+        func app(_ units: [String], _ rules: [String: [String: [String]]] = [:]) -> [String: String] {
+            let text = manifest(units: units, onChange: rules)
+            return ["manifest.json": #"{"checks": [["/bin/test"]], "# + text.dropFirst(), "conf": "1"]
+        }
+        let site = ["manifest.json": manifest(), "page": "1"], changed = site.merging(["page": "2"]) { $1 }
+        let rules = ["web.service": ["reload": ["conf", "../site/"]]]
+        // A reader that lists the unit, and one that only has rules for it.
+        for reader in [app(["web.service"], rules), app([], rules)] {
+            let steps = try #require(try steps(from: ["site": site, "web": reader], to: ["site": changed, "web": reader]))
+            #expect(steps.contains("web: validate /bin/test 30.0 seconds"), "\(steps)")
+        }
+    }
+
     @Test func `old rules count until new ones take their place`() throws {
         let ruled = ["manifest.json": manifest(onChange: ["nginx.service": ["reload": ["site"]]]), "site": "1"]
         let plain = ["manifest.json": manifest(), "site": "0"]

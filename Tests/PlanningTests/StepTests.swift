@@ -128,6 +128,34 @@ import Testing
         #expect(try steps(from: site("1"), to: both)?.contains("app: restart web@1.service (file +1)") == true)
     }
 
+    @Test func `a new app's drop-in restarts a unit only if that runs with other files`() throws {
+        let web = ["manifest.json": manifest(units: ["web.service"])]
+        let limits = ["systemd/web.service.d/limits.conf": "1"], more = ["systemd/web.service.d/more.conf": "1"]
+        func units(_ old: [String: [String: String]], _ new: [String: [String: String]]) throws -> [String] {
+            try steps(from: old, to: new)?.filter { $0.contains("start web") || $0.contains("check web") } ?? []
+        }
+        // The host knows what each app takes over.
+        #expect(
+            try units(["web": web], ["limits": limits, "more": more, "web": web]) == [
+                "limits: start web.service, or restart it", "more: start web.service, or restart it", "limits: check web.service",
+            ])
+        #expect(
+            try units([:], ["limits": limits, "web": web]) == [
+                "web: start web.service", "limits: start web.service, or restart it", "web: check web.service",
+            ])
+        // What changes anyway is no question.
+        let file = "limits/systemd/web.service.d/limits.conf"
+        let changed = limits.merging(["systemd/web.service.d/limits.conf": "2"]) { $1 }
+        #expect(
+            try units(["limits": limits], ["limits": changed, "web": web]) == [
+                "web: restart web.service (manifest.json +1)", "web: check web.service",
+            ])
+        #expect(
+            try units(["limits": limits, "web": web], ["limits": changed, "more": more, "web": web]) == [
+                "limits: restart web.service (\(file) +1)", "limits: check web.service",
+            ])
+    }
+
     @Test func `a drop-in of another app for a prefix or a type restarts what it is for`() throws {
         func site(_ directory: String, _ content: String) -> [String: [String: String]] {
             [

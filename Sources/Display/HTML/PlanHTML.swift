@@ -31,9 +31,7 @@ package struct PlanHTML {
         _ plan: Plan, diff: (ChangedFile) throws(Problem) -> FileDiff
     ) throws(Problem) -> String {
         let groups = groups(of: plan)
-        let title =
-            plan.hosts.isEmpty
-            ? "Nothing to do for cluster \(cluster)" : "Deploy to \(count(plan.hosts.count, "host")) of cluster \(cluster)"
+        let title = plan.title(cluster: cluster)
         var text = HTML.head(title: title)
         text += "<h1>\(HTML.text(title))</h1>\n"
         let plain = PlanText(style: .plain)

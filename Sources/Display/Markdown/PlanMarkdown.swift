@@ -44,7 +44,7 @@ package struct PlanMarkdown {
                 groups.append(group)
             }
         }
-        let heading = "**Deploy to \(count(plan.hosts.count, "host")) of cluster \(code(cluster))**\n"
+        let heading = "**\(plan.title(cluster: code(cluster)))**\n"
         let orphans = PlanText(style: .plain).orphans(plan.orphans), hint = PlanText(style: .plain).hint(plan)
         for (hasLines, hasSteps) in [(true, true), (false, true), (false, false)] {
             var text = heading
@@ -124,6 +124,15 @@ package struct PlanMarkdown {
     }
 }
 
+extension Plan {
+    /// What the plan is for, in a line.
+    func title(cluster: String) -> String {
+        if !hosts.isEmpty { return "Deploy to \(count(hosts.count, "host")) of cluster \(cluster)" }
+        if !held.isEmpty { return "Only held hosts of cluster \(cluster) have changes" }
+        return orphans.isEmpty ? "Nothing to do for cluster \(cluster)" : "No host in the config tree of cluster \(cluster) has changes"
+    }
+}
+
 extension HostPlan {
     /// What happens, in a line: the apps, and the units that start, restart, reload or stop.
     var summary: String {
@@ -144,7 +153,7 @@ extension HostPlan {
                 }
             guard let (word, unit) = found else { continue }
             if let index = units.firstIndex(where: { $0.word == word }) {
-                units[index].names.append(unit.text)
+                if !units[index].names.contains(unit.text) { units[index].names.append(unit.text) }
             } else {
                 units.append((word, [unit.text]))
             }

@@ -57,10 +57,12 @@ package struct PlanText {
             for drift in change.drift { text += "        \(style.changed("! " + drift.phrase))\n" }
             // The drift above already lists the files.
             for file in change.kind == .repair || change.isOfLeftFiles ? [] : change.files { text += "        \(line(file))\n" }
-            for (index, step) in plan.steps.enumerated() where plan.owner(ofStep: index) == change.app {
-                let isHidden = hidesPrivate && plan.privateApps.contains(change.app)
-                if let phrase = isHidden ? step.publicPhrase ?? plan.phrase(step) : plan.phrase(step) { text += "        \(phrase)\n" }
-            }
+            text += steps(of: change.app, plan)
+        }
+        let changed = Set(plan.changes.map(\.app))
+        for app in Set(plan.steps.compactMap(\.app)).subtracting(changed).sorted() {
+            let steps = steps(of: app, plan)
+            if !steps.isEmpty { text += "    leave \(app.text) as it is\n" + steps }
         }
         for (index, step) in plan.steps.enumerated() where plan.owner(ofStep: index) == nil {
             if let phrase = step.phrase { text += "    \(phrase)\n" }
@@ -72,6 +74,14 @@ package struct PlanText {
             text += "    the login proves nothing about \(visible(path.text)), which is read at a restart or boot\n"
         }
         return text
+    }
+
+    private func steps(of app: AppName, _ plan: HostPlan) -> String {
+        let isHidden = hidesPrivate && plan.privateApps.contains(app)
+        return plan.steps.enumerated().compactMap { index, step -> String? in
+            guard plan.owner(ofStep: index) == app else { return nil }
+            return (isHidden ? step.publicPhrase ?? plan.phrase(step) : plan.phrase(step)).map { "        \($0)\n" }
+        }.joined()
     }
 
     private func heading(_ change: AppChange) -> String {

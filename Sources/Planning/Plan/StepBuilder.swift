@@ -77,9 +77,13 @@ struct StepBuilder {
         }.filter { !steps.contains($0) }
     }
 
-    /// Whether an app gets new files, or one of the units that it lists does something.
+    /// Whether an app gets new files, or something acts on one of its units: those that it lists or has rules for, or that act for it.
     private func needsChecks(_ app: AppTree, _ units: [Step]) -> Bool {
-        checkedOut.contains(app.name) || units.contains { step in step.action.actsOn.map(app.manifest.units.contains) ?? false }
+        checkedOut.contains(app.name)
+            || units.contains { step in
+                guard let unit = step.action.actsOn else { return false }
+                return step.app == app.name || app.manifest.units.contains(unit) || app.names(unit)
+            }
     }
 
     /// The probes of the apps of which units act.
@@ -271,7 +275,13 @@ struct StepBuilder {
                 return steps.addStart(Step(shown, .restart(unit, because: reason, within: limit)), check)
             }
             let hasOtherFiles = own?.touched.contains { $0.text != Manifest.fileName } == true || cause.map { $0.app != app.name } == true
-            return steps.addStart(Step(shown, .start(unit, ifUp: hasOtherFiles ? .restart : .leave, within: limit)), check)
+            let others = cause.map { $0.reaction == .restart ? $0.apps.filter { $0 != shown } : [] } ?? []
+            if let cause, others.contains(where: { !isAdded($0) }) {
+                return steps.addStart(Step(shown, .restart(unit, because: cause.reason, within: limit)), check)
+            }
+            steps.addStart(Step(shown, .start(unit, ifUp: hasOtherFiles ? .restart : .leave, within: limit)), check)
+            steps.start += others.map { Step($0, .start(unit, ifUp: .restart, within: limit)) }
+            return
         }
         let isDisabled = own?.drift.contains { $0.finding == .disabled(unit) } ?? false
         if !isGenerated {
@@ -284,6 +294,10 @@ struct StepBuilder {
             }
         }
         switch cause {
+        case let cause? where cause.reaction == .restart && cause.apps.allSatisfy { $0 != app.name && isAdded($0) }:
+            // New apps may only take over files with which the unit runs already: each tells the host to look.
+            steps.start += cause.apps.map { Step($0, .start(unit, ifUp: .restart, within: limit)) }
+            steps.check.append(check)
         case let cause? where cause.reaction == .restart:
             steps.addStart(Step(shown, .restart(unit, because: cause.reason, within: limit)), check)
         case let cause? where cause.reaction == .reload:
@@ -296,6 +310,8 @@ struct StepBuilder {
             }
         }
     }
+
+    private func isAdded(_ app: AppName) -> Bool { changes.contains { $0.app == app && $0.kind == .add } }
 
     /// Whether the unit restarts when a file of its own app changes. A service, and a unit that starts one, depends
     /// on all of them. Other units depend only on their own files, except that a target restarts the units that

@@ -54,6 +54,8 @@ extension StepBuilder {
         var reaction: Reaction
         /// The app whose change causes it; the unit's own if it changes.
         var app: AppName
+        /// All of them, each once.
+        var apps: [AppName]
         var reason: Step.Reason
     }
 
@@ -76,7 +78,8 @@ extension StepBuilder {
         guard let first = causes.first(where: { $0.app == owner?.name }) ?? causes.first else { return nil }
         let isOwn = owner == nil || first.app == owner?.name
         let path = isOwn ? first.file : (try? RelativePath("\(first.app.text)/\(first.file.text)")) ?? first.file
-        return Cause(reaction: strongest, app: first.app, reason: Step.Reason(path: path, others: causes.count - 1))
+        let apps = Set(causes.map(\.app)).sorted()
+        return Cause(reaction: strongest, app: first.app, apps: apps, reason: Step.Reason(path: path, others: causes.count - 1))
     }
 
     /// The strongest reaction to a changed file that anything asks of a unit; nil if nothing does.

@@ -69,9 +69,9 @@ struct PlanCommand: ParsableCommand {
 
 /// The plan for a person; what `nothing` says if there is nothing to do.
 func planText(_ workspace: Workspace, _ plan: Plan, orSay nothing: (Workspace, Plan) -> String) -> String {
-    let leftOut = HoldText(time: localTime).leftOut(plan.held)
-    if plan.isEmpty { return leftOut.isEmpty ? nothing(workspace, plan) : String(leftOut.dropFirst()) }
-    return PlanText(style: Terminal.style).render(plan) + leftOut
+    if plan.isEmpty { return nothing(workspace, plan) }
+    let text = PlanText(style: Terminal.style).render(plan), leftOut = HoldText(time: localTime).leftOut(plan.held)
+    return text.isEmpty ? String(leftOut.dropFirst()) : text + leftOut
 }
 
 extension LimitOption {
@@ -88,7 +88,8 @@ enum PlanFormat: String, CaseIterable, ExpressibleByArgument {
 }
 
 extension Plan {
-    var isEmpty: Bool { hosts.isEmpty && orphans.isEmpty }
+    /// Whether there is nothing to do, also on held hosts.
+    var isEmpty: Bool { hosts.isEmpty && orphans.isEmpty && held.isEmpty }
 
     /// Whether it restores drift.
     var isRepair: Bool { hosts.contains { !$0.drift.isEmpty } }

@@ -28,7 +28,7 @@ struct DeployRun {
     var isJSON: Bool { output.json }
 
     /// Plans with `plan`, and again whenever another operator has deployed meanwhile. Prints `nothing` if there is
-    /// nothing to do.
+    /// nothing to do, and throws if there is only on hosts that are held.
     func run(
         nothing: ((Workspace, Plan) -> String)? = nil, _ plan: () async throws -> PreparedPlan
     ) async throws {
@@ -41,7 +41,11 @@ struct DeployRun {
             output.write(
                 planJSON(plan, cluster: workspace.cluster),
                 or: planText(workspace, plan, orSay: nothing ?? limit.nothingToDo))
-            if plan.hosts.isEmpty || isPlanOnly { return }
+            if isPlanOnly { return }
+            if plan.hosts.isEmpty {
+                guard plan.held.isEmpty else { throw PreparedPlan.allHeld }
+                return
+            }
             if !isJSON { Terminal.write("\n") }
             let results = try await carryOut(ready, program)
             guard replans(results, ready) else {

@@ -80,6 +80,12 @@ extension PreparedPlan {
         if let hold = holds.first(where: { hold in plan.hosts.contains { $0.host == hold.host } }) { throw Self.isHeld(hold) }
     }
 
+    static var allHeld: CommandError {
+        CommandError(
+            "nothing was changed: every host with something to do is held",
+            "`--held` includes them, and `deptool hold --release HOST` ends a hold.")
+    }
+
     private static func isHeld(_ hold: Hold) -> CommandError {
         CommandError(
             "\(hold.host.text) is \(HoldText(time: localTime).phrase(hold))",
