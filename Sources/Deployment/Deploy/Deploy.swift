@@ -297,16 +297,32 @@ package final class Deploy: Sendable {
     }
 
     private func connect(
-        _ plan: HostPlan, _ questions: Prompts, _ interrupt: Interrupt,
+        _ plan: HostPlan, _ questions: Prompts, _ interrupt: Interrupt, asksForEdits: Bool = true,
         beforeInstall: () throws(HostError) -> Void = {}
     ) throws(HostError) -> HostSession {
-        let session = try HostSession(
+        var session = try HostSession(
             plan.host, access: access, questions: questions, interrupt: interrupt, report: { report(plan.host, $0) },
             beforeInstall: beforeInstall)
         try session.verify(hostname: plan.wanted.options.hostname ?? plan.host.text)
         try session.checkUnits(plan.steps)
         let commit = session.hello.commit
         report(plan.host, .connected(commit == plan.base ? .asPlanned : commit == nil ? .nothing : .other))
+        guard asksForEdits, commit == plan.base, plan.asksForEdits(try inStore(Store.open(at: storePath))) else { return session }
+        do throws(HostError) {
+            for warning in plan.warnings(of: try session.drift([])) { report(plan.host, .warning(warning)) }
+        } catch {
+            switch error {
+            // Whoever works on the host is met again.
+            case .busy: break
+            // The agent has ended. The deploy replaces what cannot be read.
+            case .refused:
+                session.close()
+                return try connect(plan, questions, interrupt, asksForEdits: false, beforeInstall: beforeInstall)
+            default:
+                session.close()
+                throw error
+            }
+        }
         return session
     }
 

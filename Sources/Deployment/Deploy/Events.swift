@@ -9,7 +9,7 @@ package enum HostEvent: Sendable {
     case installingAgent
     /// The agent has greeted. From now on it is known whether the host runs the plan's base.
     case connected(Deployed)
-    /// Follows `connected`, when the deploy goes on.
+    /// Follows `connected`: of edits at once, so that the operator can still say no, of all else when the deploy goes on.
     case warning(HostWarning)
     case locking
     /// Bytes sent, and the total to send.
@@ -36,6 +36,10 @@ package enum HostWarning: Hashable, Sendable {
     case readBeforeMount([AbsolutePath])
     /// The host rolls back an interrupted deploy at the next contact, not at the next boot.
     case noRecoveryAtBoot
+    /// Files that somebody edited on the host, as `app/path`. Ordered, never empty.
+    case replacesEdits([String])
+    /// The same in apps that go.
+    case removesEdits([String])
 
     /// The warnings for a plan and the host's greeting.
     static func all(_ plan: HostPlan, _ hello: Hello) -> [HostWarning] {

@@ -1,4 +1,5 @@
 import Deployment
+import Model
 import Wire
 
 /// A host's present activity, when it began, and how far it is.
@@ -134,7 +135,15 @@ extension HostWarning {
             return "early boot reads \(paths[0].text)\(more) before /var/lib/deptool is mounted: use \"copies\" instead of \"symlinks\""
         case .noRecoveryAtBoot:
             return "/etc/systemd/system cannot be written: if this deploy is cut off, no boot undoes it, but the next contact does"
+        case .replacesEdits(let files):
+            return
+                "edited on the host, and replaced by this deploy: \(list(files)). Until the app's next deploy, `previous` beside it has the edits"
+        case .removesEdits(let files): return "edited on the host, and removed by this deploy: \(list(files))"
         }
+    }
+
+    private func list(_ files: [String]) -> String {
+        files.prefix(3).map(visible).joined(separator: ", ") + (files.count > 3 ? " and \(count(files.count - 3, "other"))" : "")
     }
 }
 

@@ -1,0 +1,48 @@
+import Git
+import Model
+import Planning
+
+extension HostPlan {
+    /// Whether the host should look for what somebody edited below an app that the deploy replaces or removes. It hashes all files
+    /// of all apps, which must not slow down a deploy; the plan of a repair has the answer already.
+    func asksForEdits(_ store: Store) -> Bool {
+        guard base != nil, drift.isEmpty, changes.contains(where: \.replacesFiles) else { return false }
+        var rest = Self.mostHashed
+        for id in present {
+            guard let size = try? store.blobSize(id) else { continue }
+            guard size <= rest else { return false }
+            rest -= size
+        }
+        return true
+    }
+
+    /// In bytes, which take a fraction of a second.
+    private static var mostHashed: UInt64 { 256 << 20 }
+
+    /// Warnings of what the deploy takes away from somebody who edited files of an app on the host. What the deploy brings itself
+    /// is not lost.
+    func warnings(of drift: [Drift]) -> [HostWarning] {
+        var (replaced, removed): ([String], [String]) = ([], [])
+        for drift in drift {
+            guard let app = drift.app, let change = changes.first(where: { $0.app == app }), change.replacesFiles else { continue }
+            let name: String
+            switch drift.finding {
+            case .file(let path, let found):
+                let new = wanted.apps.first { $0.name == app }?.file(path)
+                switch found {
+                case .file(let id, _) where id == new?.id: continue
+                case .nothing where new == nil: continue
+                default: name = path.text
+                }
+            case .extra(let path): name = path
+            default: continue
+            }
+            if change.kind == .remove { removed.append("\(app.text)/\(name)") } else { replaced.append("\(app.text)/\(name)") }
+        }
+        return (replaced.isEmpty ? [] : [.replacesEdits(replaced.sorted())]) + (removed.isEmpty ? [] : [.removesEdits(removed.sorted())])
+    }
+}
+
+extension AppChange {
+    fileprivate var replacesFiles: Bool { (kind == .update || kind == .remove) && app.text != LeftFiles.app }
+}

@@ -1,0 +1,60 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// What somebody edited on a host, in the way of a deploy.
+    @Suite final class HandEditTests {
+        let site: Site
+        let cluster: Cluster
+
+        init() throws {
+            site = try Site()
+            cluster = try Cluster(site)
+        }
+
+        @Test func `a deploy tells what it replaces or removes that somebody edited, before it asks`() throws {
+            let host = try site.boot()
+            for app in ["app", "going", "kept"] {
+                try cluster.write("web1/\(app)/manifest.json", #"{"symlinks": {"/etc/\#(app)": "etc"}}"#)
+                for file in ["a", "b", "c", "d", "e"] { try cluster.write("web1/\(app)/etc/\(file)", "old\n") }
+            }
+            try cluster.deploy().require(0)
+            // As root does with an editor. The last is what the tree brings, too.
+            for file in ["a", "b", "new", "e"] { try host.run("echo edited >/etc/app/\(file)") }
+            try host.run("echo edited >/etc/kept/a; echo edited >/etc/going/a; rm /etc/going/b /etc/app/c")
+            try cluster.write("web1/app/etc/d", "new\n")
+            try cluster.write("web1/app/etc/e", "edited\n")
+            try cluster.remove("web1/going")
+            let before = try host.snapshot()
+            let replaced =
+                "  web1: warning: edited on the host, and replaced by this deploy: app/etc/a, app/etc/b, app/etc/c and 1 other. Until the app's next deploy, `previous` beside it has the edits"
+            let removed = "  web1: warning: edited on the host, and removed by this deploy: going/etc/a"
+            let asking = try cluster.startAsking()
+            try asking.expect("[y/N/d] ")
+            try asking.expect("going/etc/a")
+            asking.type(line: "n")
+            let output = try asking.finish().require(1)
+            #expect(output.text.contains("edited on the host, and replaced by this deploy: app/etc/a"), "\(output)")
+            #expect(try host.snapshot() == before)
+            // Who only asks what would happen is told as well.
+            let check = try cluster.deptool("check", "--ssh-config", cluster.sshConfiguration).require(0)
+            #expect(check.text.contains(replaced + "\n") && check.text.contains(removed + "\n"), "\(check)")
+            let deploy = try cluster.deploy().require(0)
+            #expect(deploy.text.contains(replaced + "\n") && deploy.text.contains(removed + "\n"), "\(deploy)")
+            #expect(!deploy.text.contains("app/etc/e") && !deploy.text.contains("kept"), "\(deploy)")
+            #expect(try host.read("/etc/app/a") == "old\n")
+            #expect(try host.run("cd /var/lib/deptool/apps/app/previous/etc && cat a new") == "edited\nedited\n")
+            // What a repair shows, and what nobody edited, is not told.
+            try cluster.write("web1/kept/etc/b", "new\n")
+            #expect(try !cluster.deploy("--repair").require(0).text.contains("warning"))
+            try cluster.write("web1/kept/etc/b", "newer\n")
+            #expect(try !cluster.deploy().require(0).text.contains("warning"))
+            // As an object, too.
+            try host.run("echo edited >/etc/kept/a")
+            try cluster.write("web1/kept/etc/b", "newest\n")
+            let json = try cluster.deploy("--json").require(0)
+            let warnings = try Schema().objects(json.text).filter { $0["state"] as? String == "warning" }
+            #expect(warnings.count == 1, "\(json)")
+        }
+    }
+}
