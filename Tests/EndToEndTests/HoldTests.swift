@@ -60,6 +60,8 @@ extension EndToEnd {
                 #expect(text.contains(heading) && text.contains("    web2, held until") && !text.contains("Nothing to do"), "\(text)")
             }
             try cluster.deploy("--plan-only").require(0)
+            try cluster.deptool("plan", "--out", "none.plan").require(0)
+            #expect(try cluster.deploy("none.plan").require(0).text == "Nothing to do: no host is in this plan.\n")
             let refusal = "Error: nothing was changed: every host with something to do is held\n"
             for command in [["deploy", "--no-confirm"], ["deploy", "--no-confirm", "--json"], ["check"]] {
                 let output = try Program(

@@ -47,7 +47,7 @@ struct PlanCommand: ParsableCommand {
             try workspace.store.fileDiff(old: file.old?.id, new: file.new?.id, path: file.path)
         }
         switch format {
-        case .text: output.write(planJSON(plan, cluster: workspace.cluster), or: planText(workspace, plan, orSay: limit.nothingToDo))
+        case .text: output.write(planJSON(plan, cluster: workspace.cluster), or: planText(workspace, plan, orSay: planned.nothingToDo(limit)))
         case .markdown:
             Terminal.write(try complaining { try PlanMarkdown(cluster: workspace.cluster, time: localTime).render(plan, diff: diff) })
         case .html: Terminal.write(try complaining { try PlanHTML(cluster: workspace.cluster, time: localTime).render(plan, diff: diff) })
@@ -72,6 +72,14 @@ func planText(_ workspace: Workspace, _ plan: Plan, orSay nothing: (Workspace, P
     if plan.isEmpty { return nothing(workspace, plan) }
     let text = PlanText(style: Terminal.style).render(plan), leftOut = HoldText(time: localTime).leftOut(plan.held)
     return text.isEmpty ? String(leftOut.dropFirst()) : text + leftOut
+}
+
+extension PreparedPlan {
+    /// What to say if there is nothing to do. A plan file does not tell which hosts it left out.
+    func nothingToDo(_ limit: LimitOption) -> (Workspace, Plan) -> String {
+        guard canBeRemade else { return { _, _ in "Nothing to do: no host is in this plan.\n" } }
+        return limit.nothingToDo
+    }
 }
 
 extension LimitOption {

@@ -40,7 +40,7 @@ struct DeployRun {
             let (plan, workspace) = (ready.plan, ready.workspace)
             output.write(
                 planJSON(plan, cluster: workspace.cluster),
-                or: planText(workspace, plan, orSay: nothing ?? limit.nothingToDo))
+                or: planText(workspace, plan, orSay: nothing ?? ready.nothingToDo(limit)))
             if isPlanOnly { return }
             if plan.hosts.isEmpty {
                 guard plan.held.isEmpty else { throw PreparedPlan.allHeld }
