@@ -56,5 +56,19 @@ extension EndToEnd {
             let warnings = try Schema().objects(json.text).filter { $0["state"] as? String == "warning" }
             #expect(warnings.count == 1, "\(json)")
         }
+
+        @Test func `a host that cannot compare itself is still deployed to`() throws {
+            let host = try site.boot()
+            try host.run("groupadd shop")
+            try cluster.write("web1/app/key", "one\n")
+            try cluster.write("web1/app/manifest.json", #"{"copies": {"/etc/key": {"source": "key", "group": "shop"}}}"#)
+            try cluster.deploy().require(0)
+            try host.run("groupdel shop")
+            #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).code == 1)
+            try cluster.write("web1/app/key", "two\n")
+            try cluster.write("web1/app/manifest.json", #"{"copies": {"/etc/key": "key"}}"#)
+            try cluster.deploy().require(0)
+            #expect(try host.run("cat /etc/key; stat -c %G /etc/key") == "two\nroot\n")
+        }
     }
 }
