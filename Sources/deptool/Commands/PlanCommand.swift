@@ -47,7 +47,8 @@ struct PlanCommand: ParsableCommand {
             try workspace.store.fileDiff(old: file.old?.id, new: file.new?.id, path: file.path)
         }
         switch format {
-        case .text: output.write(planJSON(plan, cluster: workspace.cluster), or: planText(workspace, plan, orSay: planned.nothingToDo(limit)))
+        case .text:
+            output.write(planJSON(plan, cluster: workspace.cluster), or: planText(workspace, plan, orSay: planned.nothingToDo(limit)))
         case .markdown:
             Terminal.write(try complaining { try PlanMarkdown(cluster: workspace.cluster, time: localTime).render(plan, diff: diff) })
         case .html: Terminal.write(try complaining { try PlanHTML(cluster: workspace.cluster, time: localTime).render(plan, diff: diff) })
