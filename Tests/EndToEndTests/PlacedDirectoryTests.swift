@@ -55,7 +55,7 @@ extension EndToEnd {
             let output = try cluster.deploy().require(0)
             #expect(
                 output.text.contains(
-                    "        place sysctl 50-app.conf\n        restart unit systemd-sysctl.service if it runs (sysctl/50-app.conf changed)\n"
+                    "        place sysctl 50-app.conf\n        start unit systemd-sysctl.service (restart it if it runs with other files)\n"
                 ))
             #expect(try host.run("cat /proc/sys/\(keys[0])") == "20000\t30000\n")
             #expect(try host.run("cat /proc/sys/\(keys[1]) /proc/sys/\(keys[2])") == "2\n1\n")
@@ -97,6 +97,7 @@ extension EndToEnd {
                 """
                 printf '#!/usr/sbin/nft -f\\nflush ruleset\\ninclude "/etc/nftables.d/*.nft"\\n' >/etc/nftables.conf
                 mkdir -p /etc/systemd/network
+                systemctl unmask systemd-modules-load.service
                 printf '[Match]\\nName=host0\\n[Link]\\nUnmanaged=yes\\n' >/etc/systemd/network/10-host0.network
                 systemctl start nftables.service systemd-networkd.service systemd-resolved.service
                 """)
@@ -128,8 +129,10 @@ extension EndToEnd {
                             + nftables/app.nft
                             + resolved/app.conf
                             + udev/70-app.rules
-                            check udevadm verify /etc/udev/rules.d/70-app.rules before anything changes
+                            check udevadm verify --no-style /etc/udev/rules.d/70-app.rules before anything changes
                             check logrotate --debug /etc/logrotate.d/app before anything changes
+                            check /usr/bin/grep --quiet /etc/nftables.d/ /etc/nftables.conf before anything changes
+                            check /usr/sbin/nft -c -f /etc/nftables.conf before anything changes
                             check apparmor_parser --skip-kernel-load --skip-cache /etc/apparmor.d/app before anything changes
                             place apparmor app
                             place apparmor local/app
@@ -144,13 +147,17 @@ extension EndToEnd {
                             place resolved app.conf
                             place udev 70-app.rules
                             restart unit systemd-journald.service if it runs (journald/app.conf changed)
-                            restart unit systemd-modules-load.service if it runs (modules-load/app.conf changed)
+                            start unit systemd-modules-load.service (restart it if it runs with other files)
                             restart unit systemd-networkd.service if it runs (networkd/50-app.network and 1 other file changed)
                             restart unit systemd-resolved.service if it runs (resolved/app.conf changed)
                             reload unit apparmor.service if it runs (apparmor/app and 1 other file changed)
                             reload unit nftables.service if it runs (nftables/app.nft changed)
                             reload unit systemd-udevd.service if it runs (udev/70-app.rules changed)
+                        test what nftables reads when it restarts
                         keep it only if a new login works (/etc/nftables.d/app.nft is touched)
+                        the login proves nothing about /etc/nftables.d/app.nft, which is read at a restart or boot
+                        the login proves nothing about /etc/systemd/network/50-app.network, which is read at a restart or boot
+                        the login proves nothing about /etc/systemd/network/50-app.network.d/more.conf, which is read at a restart or boot
 
                     """)
             #expect(try host.run(rules) == "table inet one\n")

@@ -20,7 +20,7 @@ import Testing
         ("cron", "/etc/cron.d", ["a", "A-b_9"], ["a.sh", "a~", ".a", "a b", "\u{e9}"]),
         ("cron.hourly", "/etc/cron.hourly", ["a"], ["a.sh"]), ("cron.daily", "/etc/cron.daily", ["a"], ["a.sh"]),
         ("cron.weekly", "/etc/cron.weekly", ["a"], ["a.sh"]), ("cron.monthly", "/etc/cron.monthly", ["a"], ["a.sh"]),
-        ("nftables", "/etc/nftables.d", ["a.nft", "a"], ["a.nft~", ".a.nft"]),
+        ("nftables", "/etc/nftables.d", ["a.nft"], ["a", "a.conf", "a.nft~", ".a.nft"]),
         ("apparmor", "/etc/apparmor.d", ["usr.bin.a", "local/usr.bin.a", "abstractions/a"], ["a.orig", "local/.a", "a.dpkg-new"]),
     ]
 
@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    private func reactions(_ steps: [String]) -> [String] { steps.filter { $0.contains(" if up (") } }
+    private func reactions(_ steps: [String]) -> [String] { steps.filter { $0.contains(" if up (") || $0.hasSuffix(", or restart it") } }
 
     @Test func `two apps with one path are told of, but not where an older version deployed them`() throws {
         let apps = ["a": ["cron/x": ""], "b": ["cron/x": ""]]
@@ -74,7 +74,7 @@ import Testing
                     from: ["a": ["manifest.json": manifest, "sysctl/a.conf": ""]],
                     to: ["a": ["manifest.json": manifest, "sysctl/a.conf": "1"]]) ?? [])
         }
-        #expect(try restarts(manifest()) == ["a: restart systemd-sysctl.service if up (sysctl/a.conf +0)"])
+        #expect(try restarts(manifest()) == ["a: start systemd-sysctl.service, or restart it"])
         #expect(try restarts(manifest(onChange: ["systemd-sysctl.service": ["nothing": ["./"]]])) == [])
         #expect(
             try restarts(manifest(onChange: ["systemd-sysctl.service": ["reload": ["sysctl/"]]]))
@@ -94,6 +94,70 @@ import Testing
         ] {
             let all = try steps(from: [:], to: ["a": [file: ""]], safety: Safety()) ?? []
             #expect(all.contains { $0.hasPrefix("confirm login") } == isGuarded, "\(file)")
+        }
+    }
+
+    @Test func `settings, modules and profiles are there before services start`() throws {
+        let files = [
+            "manifest.json": manifest(units: ["a.service"]), "systemd/a.service": "", "sysctl/a.conf": "", "apparmor/a": "",
+            "modules-load/a.conf": "",
+        ]
+        let steps = try steps(from: [:], to: ["a": files]) ?? []
+        let service = try #require(steps.firstIndex(of: "a: start a.service, or restart it"))
+        for line in [
+            "a: check systemd-sysctl.service", "a: check systemd-modules-load.service", "a: reload apparmor.service if up (apparmor/a +0)",
+        ] { #expect(try #require(steps.firstIndex(of: line), "\(steps)") < service) }
+    }
+
+    @Test func `a manifest's rules hold for the files they name, and the directory's for the others`() throws {
+        let manifest = manifest(onChange: ["nftables.service": ["restart": ["nftables/a.nft"]]])
+        func reactions(_ file: String) throws -> [String] {
+            let old = ["manifest.json": manifest, "nftables/a.nft": "", "nftables/b.nft": "", "main": ""]
+            return self.reactions(try steps(from: ["a": old], to: ["a": old.merging([file: "1"]) { $1 }]) ?? [])
+        }
+        #expect(try reactions("nftables/a.nft") == ["a: restart nftables.service if up (nftables/a.nft +0)"])
+        #expect(try reactions("nftables/b.nft") == ["a: reload nftables.service if up (nftables/b.nft +0)"])
+        #expect(try reactions("main") == [])
+    }
+
+    @Test func `what a manifest lists, or no program reads there, concerns no unit but the app's own`() throws {
+        func changes(_ files: [String: String], _ file: String) throws -> [String] {
+            (try steps(from: ["a": files], to: ["a": files.merging([file: "1"]) { $1 }]) ?? []).filter {
+                $0.contains("restart ") || $0.contains("reload ")
+            }
+        }
+        let listed = ["manifest.json": manifest(links: ["/etc/nftables.conf": "nftables/main.nft"]), "nftables/main.nft": ""]
+        #expect(try changes(listed, "nftables/main.nft") == [])
+        // Nor do such files concern the units of the app that has them.
+        let shop = ["manifest.json": manifest(units: ["shop.service"]), "systemd/shop.service": "", "logrotate/shop": "", "shop.conf": ""]
+        #expect(try changes(shop, "logrotate/shop") == [])
+        #expect(try changes(shop, "shop.conf") == ["a: restart shop.service (shop.conf +0)"])
+    }
+
+    @Test func `files of a private app are closed here, too`() throws {
+        func modes(_ keys: String) throws -> [String] {
+            (try steps(
+                from: [:], to: ["a": ["manifest.json": "{\(keys)}", "networkd/a.netdev": "", "cron.daily/a": "", "systemd/a.service": ""]])
+                ?? [])
+                .filter { $0.contains("place ") }
+        }
+        #expect(
+            try modes(#""private": true"#) == [
+                "a: place /etc/cron.daily/a <- cron.daily/a 700 root:root",
+                "a: place /etc/systemd/network/a.netdev <- networkd/a.netdev 600 root:root",
+                "a: place /etc/systemd/system/a.service <- systemd/a.service",
+            ])
+        #expect(
+            try modes(#""private": true, "group": "systemd-network""#).prefix(2) == [
+                "a: place /etc/cron.daily/a <- cron.daily/a 750 root:systemd-network",
+                "a: place /etc/systemd/network/a.netdev <- networkd/a.netdev 640 root:systemd-network",
+            ])
+    }
+
+    @Test func `the guard does not take a reader that may be down for a proof`() throws {
+        for file in ["nftables/a.nft", "networkd/a.network", "networkd/a.link"] {
+            let plan = try HostPlan(base: nil, deployed: nil, wanted: tree(["a": [file: ""]]), safety: Safety())
+            #expect(plan?.unproven.count == 1, "\(file)")
         }
     }
 }

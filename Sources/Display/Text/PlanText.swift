@@ -279,7 +279,8 @@ extension AbsolutePath {
     fileprivate func managed(of source: RelativePath? = nil) -> (PlacedDirectory, RelativePath)? {
         for directory in PlacedDirectory.all {
             guard let name = below(directory.target) else { continue }
-            return directory.isExclusive || source?.below(directory.name) == name ? (directory, name) : nil
+            let isIts = source.map { directory.isExclusive || $0.below(directory.name) == name } ?? directory.placesAll
+            return isIts ? (directory, name) : nil
         }
         return nil
     }

@@ -82,7 +82,8 @@ struct StepBuilder {
         checkedOut.contains(app.name)
             || units.contains { step in
                 guard let unit = step.action.actsOn else { return false }
-                return step.app == app.name || app.manifest.units.contains(unit) || app.names(unit)
+                return step.app == app.name || app.manifest.units.contains(unit)
+                    || rules[unit]?.contains { $0.app.name == app.name } == true
             }
     }
 

@@ -63,7 +63,8 @@ struct PlanCommand: ParsableCommand {
         return try PreparedPlan(
             workspace: workspace,
             plan: try workspace.plan(
-                root, limit.filter, safety: safety.safety, hostKeys: HostKeys(configuration: sshConfig), leaves: leaveFiles ? .everything : .nothing),
+                root, limit.filter, safety: safety.safety, hostKeys: HostKeys(configuration: sshConfig),
+                leaves: leaveFiles ? .everything : .nothing),
             root: root)
     }
 }
