@@ -66,7 +66,8 @@ extension EndToEnd {
             let found = try doctor()
             // busybox has a dpkg of its own.
             let package =
-                flavour == .busybox ? "the package nginx is not installed" : "there is no dpkg, which could tell of the package nginx"
+                flavour == .busybox
+                ? "the package nginx is not installed" : "the host has no dpkg, so nothing shows whether the package nginx is installed"
             for line in ["no program nosuch", package, "and has to be 9000 or later"] {
                 #expect(found.contains(line), "\(found)")
             }

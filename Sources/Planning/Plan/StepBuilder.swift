@@ -22,8 +22,8 @@ struct StepBuilder {
     let generated: GeneratedUnits
 
     /// The rules for each unit, with their app. An app that has them no more, or is gone, had the unit read its files by its old
-    /// ones.
-    let rules: [UnitName: [(app: AppTree, rule: OnChange)]]
+    /// ones, which are not present.
+    let rules: [UnitName: [(app: AppTree, rule: OnChange, isPresent: Bool)]]
 
     init(
         old: [AppTree], new: [AppTree], changes: [AppChange], unknown: Set<AppName> = [], unitFiles: UnitFileChanges = UnitFileChanges(),
@@ -31,12 +31,12 @@ struct StepBuilder {
     ) {
         (self.old, self.new, self.changes, self.unknown, self.unitFiles) = (old, new, changes, unknown, unitFiles)
         (self.generatedBefore, self.generated) = (generatedBefore, generated)
-        var rules: [UnitName: [(app: AppTree, rule: OnChange)]] = [:]
-        for app in new + old {
+        var rules: [UnitName: [(app: AppTree, rule: OnChange, isPresent: Bool)]] = [:]
+        for (app, isPresent) in new.map({ ($0, true) }) + old.map({ ($0, false) }) {
             for rule in app.rules
             where rules[rule.unit]?.contains(where: { $0.app.name == app.name && ($0.rule.ifDown == nil) == (rule.ifDown == nil) }) != true
             {
-                rules[rule.unit, default: []].append((app, rule))
+                rules[rule.unit, default: []].append((app, rule, isPresent))
             }
         }
         self.rules = rules

@@ -88,12 +88,15 @@ extension StepBuilder {
             return hasMoved(file, from: change, to: owner) ? nil : unitFiles.reaction(to: file, of: change.app)
         }
         var rulings: [AppName: Reaction] = [:]
+        var isRuled = false
         // A manifest's own rule comes before that of a directory with a meaning.
-        for (app, rule) in rules[unit] ?? [] where rulings[app.name] == nil {
-            rulings[app.name] = rule.reaction(to: file, of: change.app, owner: app.name)
+        for (app, rule, isPresent) in rules[unit] ?? [] where rulings[app.name] == nil {
+            guard let reaction = rule.reaction(to: file, of: change.app, owner: app.name) else { continue }
+            rulings[app.name] = reaction
+            if isPresent, app.name == owner?.name { isRuled = true }
         }
         var found = Array(rulings.values)
-        if let owner, owner.name == change.app, rulings[owner.name] == nil,
+        if let owner, owner.name == change.app, !isRuled,
             concerns(file, unit, of: owner),
             file.text != Manifest.fileName || hasOtherFiles(change.app)
         {
