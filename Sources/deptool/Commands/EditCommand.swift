@@ -96,7 +96,8 @@ private struct EditedFile {
         guard let host = parts.first.flatMap({ Hostname($0) }), workspace.hasDirectory(parts[0]) else {
             throw CommandError(
                 "there is no host '\(visible(parts.first ?? ""))' in \(visible(workspace.directory))",
-                "Make the directory of a new host first.")
+                "Name the file by a host that has it, also if hosts share it, as in 'web1/nginx/nginx.conf'. Make the directory of a new host first."
+            )
         }
         self.host = host
         place = parts.count > 2 ? "\(parts[0])/\(parts[1])" : parts[0]

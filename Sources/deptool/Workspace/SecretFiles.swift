@@ -74,6 +74,16 @@ struct SecretFiles {
                 .map { Place(host: host, app: $0, name: pattern.name) }
         }
         guard !places.isEmpty else {
+            let shared = hosts.flatMap { host in
+                entries("\(workspace.directory)/\(host.text)", csys_kind_symlink).filter { Self.matches($0, pattern.app) }.map {
+                    "\(host.text)/\($0)"
+                }
+            }
+            if let first = shared.first {
+                throw CommandError(
+                    "\(shown("\(workspace.directory)/\(first)")) is a symlink, and a secret belongs to one host",
+                    "Make it a directory of symlinks to the shared files: then the host has a place of its own for 'secrets/'.")
+            }
             throw CommandError(
                 "there is no app '\(visible(pattern.app))' on \(hosts.map(\.text).joined(separator: ", "))",
                 "Make its directory first, such as \(shown("\(workspace.directory)/\(hosts[0].text)/\(pattern.app)")).")
