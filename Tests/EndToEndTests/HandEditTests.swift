@@ -57,6 +57,27 @@ extension EndToEnd {
             #expect(warnings.count == 1, "\(json)")
         }
 
+        @Test func `a deploy tells where its files are not read, since somebody replaced the link`() throws {
+            let host = try site.boot()
+            let links = #"{"symlinks": {"/etc/one": "one", "/etc/two": "two", "/etc/three": "three"}}"#
+            try cluster.write("web1/app/manifest.json", links)
+            for file in ["one", "two", "three"] { try cluster.write("web1/app/\(file)", "old\n") }
+            try cluster.write("web1/other/file", "old\n")
+            try cluster.write("web1/other/manifest.json", #"{"symlinks": {"/etc/other": "file"}}"#)
+            try cluster.deploy().require(0)
+            // As `sed -i` does, and somebody who is tired of the link.
+            try host.run("sed -i s/old/mine/ /etc/one; ln -sfn /etc/hostname /etc/two; sed -i s/old/mine/ /etc/other")
+            try cluster.write("web1/app/one", "new\n")
+            let deploy = try cluster.deploy().require(0)
+            #expect(
+                deploy.text.contains(
+                    "  web1: warning: replaced on the host, and left so by this deploy: /etc/one, /etc/two. What reads that does not see the new files; "
+                        + "`deptool deploy --repair` restores it\n"), "\(deploy)")
+            #expect(try host.read("/etc/one") == "mine\n")
+            try cluster.deploy("--repair").require(0)
+            #expect(try host.read("/etc/one") == "new\n")
+        }
+
         @Test func `a host that cannot compare itself is still deployed to`() throws {
             let host = try site.boot()
             try host.run("groupadd shop")

@@ -40,6 +40,9 @@ package enum HostWarning: Hashable, Sendable {
     case replacesEdits([String])
     /// The same in apps that go.
     case removesEdits([String])
+    /// Links of changed apps that somebody has replaced or removed: what reads these paths does not see what the deploy brings.
+    /// Ordered, never empty.
+    case lostLinks([AbsolutePath])
 
     /// The warnings for a plan and the host's greeting.
     static func all(_ plan: HostPlan, _ hello: Hello) -> [HostWarning] {

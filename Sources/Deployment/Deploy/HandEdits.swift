@@ -20,9 +20,10 @@ extension HostPlan {
     private static var mostHashed: UInt64 { 256 << 20 }
 
     /// Warnings of what the deploy takes away from somebody who edited files of an app on the host. What the deploy brings itself
-    /// is not lost.
+    /// is not lost. And of links that are not there any more, so that nobody reads the new files through them.
     func warnings(of drift: [Drift]) -> [HostWarning] {
-        var (replaced, removed): ([String], [String]) = ([], [])
+        var (replaced, removed, lost): ([String], [String], [AbsolutePath]) = ([], [], [])
+        let made = steps.compactMap { step -> AbsolutePath? in if case .link(let path, _) = step.action { path } else { nil } }
         for drift in drift {
             guard let app = drift.app, let change = changes.first(where: { $0.app == app }), change.replacesFiles else { continue }
             let name: String
@@ -35,11 +36,15 @@ extension HostPlan {
                 default: name = path.text
                 }
             case .extra(let path): name = path
+            case .link(let path, _, _):
+                if wanted.apps.contains(where: { $0.links.contains { $0.path == path } }), !made.contains(path) { lost.append(path) }
+                continue
             default: continue
             }
             if change.kind == .remove { removed.append("\(app.text)/\(name)") } else { replaced.append("\(app.text)/\(name)") }
         }
         return (replaced.isEmpty ? [] : [.replacesEdits(replaced.sorted())]) + (removed.isEmpty ? [] : [.removesEdits(removed.sorted())])
+            + (lost.isEmpty ? [] : [.lostLinks(lost.sorted())])
     }
 }
 

@@ -139,6 +139,10 @@ extension HostWarning {
             return
                 "edited on the host, and replaced by this deploy: \(list(files)). Until the app's next deploy, `previous` beside it has the edits"
         case .removesEdits(let files): return "edited on the host, and removed by this deploy: \(list(files))"
+        case .lostLinks(let paths):
+            return
+                "replaced on the host, and left so by this deploy: \(list(paths.map(\.text))). What reads that does not see the new files; "
+                + "`deptool deploy --repair` restores it"
         }
     }
 
