@@ -142,6 +142,17 @@ extension HostPlan {
         }
     }
 
+    /// How many links and files go without anything in their place.
+    package var holes: Int {
+        steps.count { step in
+            switch step.action {
+            case .unplace(let path) where path.managed() != nil: false
+            case .unlink(let path), .unplace(let path): !isTaken(path)
+            default: false
+            }
+        }
+    }
+
     /// Whether a step makes something at the path, above it or below it.
     private func isTaken(_ path: AbsolutePath) -> Bool {
         steps.contains { step in

@@ -46,7 +46,7 @@ struct DeployRun {
                 guard plan.held.isEmpty else { throw PreparedPlan.allHeld }
                 return
             }
-            if !isJSON { Terminal.write("\n") }
+            if !isJSON { Terminal.write("\n" + (asks && kind == .deploy ? Self.hint(plan) : "")) }
             let results = try await carryOut(ready, program)
             guard replans(results, ready) else {
                 if !isRehearsal { try await forgetFiles(ready) }
@@ -54,6 +54,14 @@ struct DeployRun {
             }
             Terminal.write("The store now knows what is deployed there. The new plan:\n\n")
         }
+    }
+
+    /// What else there is than to leave programs without files that they read.
+    private static func hint(_ plan: Plan) -> String {
+        let holes = plan.hosts.reduce(0) { $0 + $1.holes }
+        if holes == 0 { return "" }
+        return (holes == 1 ? "1 path goes, and nothing takes its place" : "\(holes) paths go, and nothing takes their place")
+            + ": `deptool deploy --leave-files` leaves what is there.\n"
     }
 
     private func carryOut(_ ready: PreparedPlan, _ program: String?) async throws -> [HostResult] {
