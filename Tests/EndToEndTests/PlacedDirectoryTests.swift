@@ -246,5 +246,39 @@ extension EndToEnd {
             try cluster.deploy().require(0)
             #expect(try host.run("systemctl show -p InvocationID systemd-journald") != then)
         }
+
+        @Test func `a power loss brings back what the firewall and the kernel read at boot`() throws {
+            let host = try site.boot("web1", .services)
+            try host.run(
+                """
+                printf '#!/usr/sbin/nft -f\\nflush ruleset\\ninclude "/etc/nftables.d/*.nft"\\n' >/etc/nftables.conf
+                systemctl -q enable --now nftables.service
+                """)
+            func write(_ word: String, before: String = "") throws {
+                try cluster.write(
+                    "web1/app/nftables/app.nft",
+                    "table inet \(word) { chain input { type filter hook input priority 0; policy accept; }; }\n")
+                try cluster.write("web1/app/sysctl/app.conf", "# \(word)\nnet.ipv4.tcp_fin_timeout = \(word == "one" ? 50 : 40)\n")
+                try cluster.write("web1/app/manifest.json", #"{"systemd": {"units_enabled": ["app.service"]}}"#)
+                try cluster.write(
+                    "web1/app/systemd/app.service",
+                    "[Service]\n\(before)ExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n")
+            }
+            try write("one")
+            try cluster.deploy().require(0)
+            #expect(try host.run("nft list tables") == "table inet one\n")
+            try write("two", before: "ExecStartPre=/bin/sleep 600\n")
+            let deploy = try cluster.startDeploy()
+            try host.wait(for: "nft list tables | grep -q two", within: .seconds(300))
+            try host.wait(for: "systemctl show -p SubState --value app.service | grep -q start-pre", within: .seconds(300))
+            try site.kill(host)
+            deploy.signal(SIGKILL)
+            _ = try deploy.finish()
+            try site.start(host)
+            #expect(try host.run("nft list tables") == "table inet one\n")
+            #expect(try host.read("/etc/sysctl.d/app.conf").contains("# one\n"))
+            #expect(try host.run("journalctl -b -o cat | grep -i 'ordering cycle' || true") == "")
+            #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text == "1 host as deployed.\n")
+        }
     }
 }
