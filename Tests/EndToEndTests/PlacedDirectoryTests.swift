@@ -146,13 +146,13 @@ extension EndToEnd {
                             place networkd 50-app.network.d/more.conf
                             place resolved app.conf
                             place udev 70-app.rules
-                            restart unit systemd-journald.service if it runs (journald/app.conf changed)
+                            restart unit systemd-journald.service if it runs with other files (journald/app.conf changed)
                             start unit systemd-modules-load.service (restart it if it runs with other files)
-                            restart unit systemd-networkd.service if it runs (networkd/50-app.network and 1 other file changed)
-                            restart unit systemd-resolved.service if it runs (resolved/app.conf changed)
-                            reload unit apparmor.service if it runs (apparmor/app and 1 other file changed)
-                            reload unit nftables.service if it runs (nftables/app.nft changed)
-                            reload unit systemd-udevd.service if it runs (udev/70-app.rules changed)
+                            restart unit systemd-networkd.service if it runs with other files (networkd/50-app.network and 1 other file changed)
+                            restart unit systemd-resolved.service if it runs with other files (resolved/app.conf changed)
+                            reload unit apparmor.service if it runs with other files (apparmor/app and 1 other file changed)
+                            reload unit nftables.service if it runs with other files (nftables/app.nft changed)
+                            reload unit systemd-udevd.service if it runs with other files (udev/70-app.rules changed)
                         test what nftables reads when it restarts
                         keep it only if a new login works (/etc/nftables.d/app.nft is touched)
                         the login proves nothing about /etc/nftables.d/app.nft, which is read at a restart or boot

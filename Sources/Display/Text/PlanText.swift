@@ -129,6 +129,11 @@ extension HostPlan {
         case .unplace(let path) where path.managed() != nil: break
         case .unlink(let path), .unplace(let path):
             if !isTaken(path) { return step.phrase.map { $0 + " (nothing takes its place)" } }
+        // The files may be there already, and then the unit goes on as it is.
+        case .restartIfUp(let unit, let because, _) where !because.isAsked && changes.allSatisfy { $0.kind == .add }:
+            return "restart unit \(unit.text) if it runs with other files (\(because.phrase))"
+        case .reload(let unit, let because, .leave, _) where changes.allSatisfy { $0.kind == .add }:
+            return "reload unit \(unit.text) if it runs with other files (\(because.phrase))"
         case .enable(let enabled, _): unit = enabled
         case .disable(let disabled, _): unit = disabled
         default: break
