@@ -136,7 +136,7 @@ extension EndToEnd {
                 "/usr/bin/systemctl.new",
                 """
                 #!/bin/sh
-                case "$*" in *" restart "*) [ ! -e /run/broken ] || { cd /etc/systemd/system && rm -f web.service && mkdir -p web.service; };; esac
+                case "$*" in *"restart "*) [ ! -e /run/broken ] || { cd /etc/systemd/system && rm -f web.service && mkdir -p web.service; };; esac
                 exec /usr/bin/systemctl.real "$@"
                 """)
             try host.run("cd /usr/bin; chmod 755 systemctl.new; cp systemctl systemctl.real; mv systemctl.new systemctl")

@@ -138,7 +138,7 @@ extension EndToEnd {
                 "/usr/bin/systemctl.new",
                 """
                 #!/bin/sh
-                case "$*" in *" restart "*) [ ! -e /run/broken ] || { cd /etc/systemd/system && rm -f web.service && mkdir -p web.service; };; esac
+                case "$*" in *"restart "*) [ ! -e /run/broken ] || { cd /etc/systemd/system && rm -f web.service && mkdir -p web.service; };; esac
                 exec /usr/bin/systemctl.real "$@"
 
                 """)
@@ -232,6 +232,17 @@ extension EndToEnd {
                     Rolled back 1 host, in N s.
 
                     """)
+        }
+
+        @Test func `a unit file that a symlink brings is there`() throws {
+            try cluster.write("web1/app/x.service", "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n")
+            try cluster.write(
+                "web1/app/manifest.json",
+                #"{"systemd": {"units_enabled": ["x.service"]}, "symlinks": {"/usr/local/lib/systemd/system/x.service": "x.service"}}"#)
+            // systemd learns of it only by a daemon-reload, which a file in `systemd/` asks for.
+            try cluster.write("web1/app/systemd/y.service", "[Service]\nExecStart=/bin/true\n")
+            try cluster.deploy().require(0)
+            #expect(try host.state(of: "x") == "active")
         }
 
         @Test func `a full disk leaves the host as it was`() throws {

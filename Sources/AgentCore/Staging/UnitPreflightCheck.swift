@@ -81,7 +81,8 @@ final class UnitPreflightCheck {
                 guard let name = file.path.below("quadlets").map({ Quadlet.name(of: $0.text) }) ?? path?.text else { continue }
                 if isSameText(name, unit.text) || isSameText(name, unit.template) {
                     guard let bytes = try system.contents(of: whole, limit: 1 << 20) else { continue }
-                    for property in Self.foreseen { status.set(property, "no") }
+                    status.set("RefuseManualStart", "no")
+                    status.set("RefuseManualStop", "no")
                     read(bytes, status)
                 } else if let path, unit.consists(of: path) {
                     dropIns.append(whole)
@@ -91,8 +92,6 @@ final class UnitPreflightCheck {
         for path in dropIns { read(try system.contents(of: path, limit: 1 << 20) ?? [], status) }
     }
 
-    private static var foreseen: [String] { ["RefuseManualStart", "RefuseManualStop"] }
-
     private func read(_ bytes: [UInt8], _ status: UnitStatus) {
         for line in pieces(bytes[...], at: 10) {
             let parts = pieces(line, at: UInt8(ascii: "="), most: 2, withEmpty: true)
@@ -100,7 +99,7 @@ final class UnitPreflightCheck {
             let value = pieces(parts[1], at: UInt8(ascii: " ")).first ?? []
             let name = text(key)
             func names(_ one: String) -> Bool { isSameText(name, one) }
-            if names("RefuseManualStart") || names("RefuseManualStop") {
+            if begins(name, "RefuseManualSt") {
                 status.set(name, isTrue(text(value)) ? "yes" : "no")
             } else if names("ExecReload") || names("ReloadCmd") || names("ReloadSignal") {
                 // An empty value takes a command back.
@@ -112,8 +111,5 @@ final class UnitPreflightCheck {
     }
 
     /// Parses a boolean as systemd does (systemd.syntax(7)).
-    private func isTrue(_ value: String) -> Bool {
-        for word in ["yes", "true", "on", "1", "y", "t"] where isSameText(value, word) { return true }
-        return false
-    }
+    private func isTrue(_ value: String) -> Bool { has(["yes", "true", "on", "1", "y", "t"], value) }
 }
