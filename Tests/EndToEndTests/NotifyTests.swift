@@ -111,6 +111,9 @@ extension EndToEnd {
         @Test func `a host that is lost, or left by a second Ctrl-C`() throws {
             try cluster.addService("web", on: "web1", before: "/bin/sleep 30")
             func started() throws -> Program {
+                // What the one before left may still be at work.
+                try host.wait(
+                    for: "[ ! -e /var/lib/deptool/store/lock ] || flock --nonblock /var/lib/deptool/store/lock true", within: .seconds(300))
                 let deploy = try cluster.startDeploy()
                 try deploy.expect("restarting web.service\n")
                 return deploy

@@ -62,6 +62,25 @@ extension EndToEnd {
             #expect(try host.run("stat -c '%a %U %F' /etc/sysctl.d/50-app.conf") == "644 root regular file\n")
             #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text == "1 host as deployed.\n")
 
+            // A value that somebody set at run time comes back, not that of the files; and what a user has in a directory of
+            // his own is not looked at.
+            try host.run(
+                """
+                sysctl -q -w net.ipv4.tcp_fin_timeout=33 2>/dev/null || echo 33 >/proc/sys/net/ipv4/tcp_fin_timeout
+                echo 'net.ipv4.tcp_fin_timeout = 44' >/etc/sysctl.d/10-host.conf
+                mkdir -p /tmp/sysctl.d; printf '/tmp/evil = 1\\n/dev/zero = 1\\n' >/tmp/sysctl.d/x.conf; printf '1\\nnet.ipv4.tcp_fin_timeout = 22\\n' >/tmp/evil
+                mkfifo /tmp/sysctl.d/y.conf
+                printf '/tmp/evil = 1\\n../../tmp/evil = 1\\n/dev/zero = 1\\n' >/etc/sysctl.d/11-odd.conf
+                """)
+            try cluster.write("web1/app/sysctl/60-more.conf", "net.ipv4.conf.lo.rp_filter = 1\nnet.ipv4.tcp_fin_timeout = 55\n")
+            try breakService()
+            try cluster.deploy().require(3)
+            #expect(try host.run("cat /proc/sys/net/ipv4/tcp_fin_timeout /proc/sys/net/ipv4/conf/lo/rp_filter") == "33\n2\n")
+            try host.run("rm -r /tmp/sysctl.d /tmp/evil /etc/sysctl.d/10-host.conf /etc/sysctl.d/11-odd.conf")
+            try cluster.remove("web1/app/sysctl/60-more.conf")
+            try cluster.write("web1/app/manifest.json", "{}")
+            try cluster.remove("web1/app/systemd")
+
             // A change, and its undo: the value of before, which a file has.
             try cluster.write("web1/app/sysctl/50-app.conf", "net.ipv4.ip_local_port_range = 25000 30000\n")
             try cluster.deploy().require(0)

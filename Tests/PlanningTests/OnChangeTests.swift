@@ -66,6 +66,15 @@ import Testing
             ])
     }
 
+    @Test func `a restart for a new app does not take the place of one for a changed file`() throws {
+        let rules = ["nginx.service": ["reload": ["sites/"], "restart": ["../site/"]]]
+        let new = ["web": web(rules, ["sites/a": "1"]), "site": ["index.html": ""]]
+        // The rule of a file that is nowhere yet is none.
+        let old = ["web": web(["nginx.service": ["reload": ["sites/"]]])]
+        let did = try reactions(old, new)
+        #expect(did.contains { $0.contains(": restart nginx.service (") }, "\(did)")
+    }
+
     @Test func `the rules alone change nothing`() throws {
         #expect(try reactions(["web": web([:])], ["web": web(rules)]) == [])
         // But what the manifest puts in place does.

@@ -160,4 +160,13 @@ import Testing
             #expect(plan?.unproven.count == 1, "\(file)")
         }
     }
+
+    @Test func `each app that changes settings has the host look whether it only takes over files`() throws {
+        let steps = try steps(from: ["c": ["f": ""]], to: ["a": ["sysctl/a.conf": ""], "b": ["sysctl/b.conf": ""], "c": ["f": ""]]) ?? []
+        #expect(
+            steps.filter { $0.contains("systemd-sysctl") } == [
+                "a: start systemd-sysctl.service, or restart it", "b: start systemd-sysctl.service, or restart it",
+                "a: check systemd-sysctl.service",
+            ])
+    }
 }

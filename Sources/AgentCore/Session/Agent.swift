@@ -91,14 +91,8 @@ package final class Agent {
         let record = try Record.load(system)
         return Hello(
             hostname: hostname(), machineID: system.machineID, hasSystemd: hasSystemd,
-            isMountedLate: isMountedLate, recoversAtBoot: BootUnit(system: system).canBeMade, commit: record?.commit, recovery: recovery)
-    }
-
-    /// Whether Deptool's directory is on a different mount than `/` and `/etc`, whose files early boot reads.
-    private var isMountedLate: Bool {
-        let own = csys_mount_id(system.real(Layout.root))
-        // If the kernel reports no mount id, there is no warning.
-        return own != 0 && own != csys_mount_id(system.real(Layout.etc)) && own != csys_mount_id(system.real(nil))
+            isMountedLate: system.isMountedLate, recoversAtBoot: BootUnit(system: system).canBeMade, commit: record?.commit,
+            recovery: recovery)
     }
 
     private func hostname() -> String {

@@ -36,10 +36,12 @@ final class BootUnit {
             DefaultDependencies=no
             RequiresMountsFor=/var/lib/deptool /etc/systemd/system
             After=local-fs.target systemd-remount-fs.service
-            Before=sysinit.target shutdown.target systemd-sysctl.service nftables.service systemd-networkd.service
             Conflicts=shutdown.target
-
-            """ + (isRecovery ? "" : "After=deptool-recover.service\n")
+            Before=sysinit.target shutdown.target
+            """
+            // A mount may need the network.
+            + (system.isMountedLate ? "\n" : " systemd-sysctl.service nftables.service systemd-networkd.service\n")
+            + (isRecovery ? "" : "After=deptool-recover.service\n")
                 + """
 
                 [Service]
@@ -109,5 +111,14 @@ final class BootUnit {
             return Model.text(line.dropFirst(start.utf8.count))
         }
         return nil
+    }
+}
+
+extension System {
+    /// Whether Deptool's directory is on a different mount than `/` and `/etc`, whose files early boot reads.
+    @inline(never) var isMountedLate: Bool {
+        let own = csys_mount_id(real(Layout.root))
+        // If the kernel reports no mount id, there is no warning.
+        return own != 0 && own != csys_mount_id(real(Layout.etc)) && own != csys_mount_id(real(nil))
     }
 }

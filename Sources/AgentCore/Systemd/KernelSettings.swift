@@ -6,13 +6,14 @@ import Model
 enum KernelSettings {
     static var unit: String { "systemd-sysctl.service" }
 
-    /// Notes the present values of all that is in /etc, /run and /lib, before the unit sets it. Reads keys as sysctl.d(5) does: if the
-    /// first separator is a dot, dots and slashes change places. The last line of the last file may have no end.
+    /// Notes the present values, before the unit sets new ones. Reads keys as sysctl.d(5) does: if the first separator is a dot,
+    /// dots and slashes change places. No key leads out of `/proc/sys`. The last line of the last file may have no end.
     static var note: String {
         #"""
-        cd /proc/sys; { sed -n 's/^[[:space:]-]*\([^[:space:]=#;]*\)\s*=.*/\1/p' /etc/sysctl.conf /*/sysctl.d/*.conf; echo; } | while read -r k; do
+        cd /proc/sys; { sed -n 's/^[[:space:]-]*\([^[:space:]=#;]*\)\s*=.*/\1/p' /etc/sysctl.conf /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf; echo; } | while read -r k; do
         case ${k#"${k%%[./]*}"} in .*) k=$(echo "$k" | tr ./ /.); esac
-        for f in $k; do v=$(cat $f) && echo "$f=$v"; done
+        case $k in *..*) k=; esac
+        for f in ./$k; do [ -f $f ] && v=$(cat $f) && echo "${f#./}=$v"; done
         done >/var/lib/deptool/store/undo/sysctl
         """#
     }

@@ -46,19 +46,23 @@ struct Rollback {
         if journal.enablement == nil { attempt(&problems) { () throws(AgentError) in try enableOld(journal, gone) } }
         if journal.needsReload || isBooting { attempt(&problems) { () throws(AgentError) in try systemd?.daemonReload() } }
         // Old services may need the old values.
-        systemd?.output([KernelSettings.program, KernelSettings.noted])
+        restoreSettings()
         attempt(&problems) { () throws(AgentError) in
             if isBooting { try systemd?.continueBoot() } else { try restartOld(touched.filter { !gone.contains($0) }, journal) }
         }
         if !isBooting {
             reloadOld(journal, failure, &problems)
             attempt(&problems) { () throws(AgentError) in try raiseOthers(journal) }
+            // The unit has set those of the files meanwhile.
+            restoreSettings()
         }
         // If this fails, the journal remains and the next agent repeats the rollback. The host is already in its old state.
         if filesAreBack { try? close(journal) }
         return problems.isEmpty
             ? .rolledBack(failure) : .broken(failure, undoing: problems, filesAreBack ? .units : .files)
     }
+
+    @inline(never) private func restoreSettings() { systemd?.output([KernelSettings.program, KernelSettings.noted]) }
 
     private func attempt(_ problems: inout [AgentError], _ work: () throws(AgentError) -> Void) {
         do { try work() } catch { problems.append(error) }

@@ -18,7 +18,7 @@ package struct HostFilter: Sendable {
     package static let all = HostFilter([])
 
     /// Whether nothing was named.
-    var isAll: Bool { patterns.isEmpty }
+    package var isAll: Bool { patterns.isEmpty }
 
     /// Whether any app was named.
     package var namesApps: Bool { patterns.contains { $0.app != nil } }

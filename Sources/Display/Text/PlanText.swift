@@ -147,11 +147,11 @@ extension HostPlan {
         }
     }
 
-    /// How many links and files go without anything in their place.
+    /// How many links and copies of manifests go without anything in their place.
     package var holes: Int {
         steps.count { step in
             switch step.action {
-            case .unplace(let path) where path.managed() != nil: false
+            case .unplace(let path) where PlacedDirectory.all.contains { path.isInside($0.target) }: false
             case .unlink(let path), .unplace(let path): !isTaken(path)
             default: false
             }

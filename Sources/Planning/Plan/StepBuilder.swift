@@ -229,10 +229,13 @@ struct StepBuilder {
             case .nothing: continue
             case .reload: list.addReload(Step(cause.app, .reload(unit, because: cause.reason, ifDown: .leave, within: limit)), check)
             case .restart:
-                let action: Step.Action =
-                    ofDirectory == .start
-                    ? .start(unit, ifUp: .restart, within: limit) : .restartIfUp(unit, because: cause.reason, within: limit)
-                list.addStart(Step(cause.app, action), check)
+                if ofDirectory == .start {
+                    // Each app tells the host to look whether it only takes over files.
+                    list.start = cause.apps.map { Step($0, .start(unit, ifUp: .restart, within: limit)) }
+                    list.check = [check]
+                } else {
+                    list.addStart(Step(cause.app, .restartIfUp(unit, because: cause.reason, within: limit)), check)
+                }
             }
             if ofDirectory == nil { steps.add(list) } else { early.add(list) }
         }
@@ -295,7 +298,7 @@ struct StepBuilder {
             }
         }
         switch cause {
-        case let cause? where cause.reaction == .restart && cause.apps.allSatisfy { $0 != app.name && isAdded($0) }:
+        case let cause? where cause.reaction == .restart && cause.everyone.allSatisfy { $0 != app.name && isAdded($0) }:
             // New apps may only take over files with which the unit runs already: each tells the host to look.
             steps.start += cause.apps.map { Step($0, .start(unit, ifUp: .restart, within: limit)) }
             steps.check.append(check)

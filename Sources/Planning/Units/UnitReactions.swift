@@ -54,8 +54,10 @@ extension StepBuilder {
         var reaction: Reaction
         /// The app whose change causes it; the unit's own if it changes.
         var app: AppName
-        /// All of them, each once.
+        /// All apps with a change of that reaction, each once.
         var apps: [AppName]
+        /// And those with any that concerns the unit.
+        var everyone: Set<AppName>
         var reason: Step.Reason
     }
 
@@ -79,7 +81,9 @@ extension StepBuilder {
         let isOwn = owner == nil || first.app == owner?.name
         let path = isOwn ? first.file : (try? RelativePath("\(first.app.text)/\(first.file.text)")) ?? first.file
         let apps = Set(causes.map(\.app)).sorted()
-        return Cause(reaction: strongest, app: first.app, apps: apps, reason: Step.Reason(path: path, others: causes.count - 1))
+        return Cause(
+            reaction: strongest, app: first.app, apps: apps, everyone: Set(triggers.map(\.app)),
+            reason: Step.Reason(path: path, others: causes.count - 1))
     }
 
     /// The strongest reaction to a changed file that anything asks of a unit; nil if nothing does.

@@ -66,7 +66,9 @@ struct DeployCommand: AsyncParsableCommand {
         let workspace = try cluster.workspace()
         if !restart.isEmpty { return try await run.run { try restartPlan(workspace) } }
         try rendering.render(workspace)
-        try await run.run(nothing: repair ? nothingToRepair : limit.nothingToDo) { try await plan(workspace) }
+        var ordinary = run
+        ordinary.hintsAtLeaving = removeHost == nil && !leaveFiles && !repair && limit.filter.isAll
+        try await ordinary.run(nothing: repair ? nothingToRepair : limit.nothingToDo) { try await plan(workspace) }
     }
 
     private func plan(_ workspace: Workspace) async throws -> PreparedPlan {

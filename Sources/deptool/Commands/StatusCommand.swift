@@ -12,7 +12,7 @@ struct StatusCommand: AsyncParsableCommand {
         discussion: """
             Status asks every host, and shows in one screen: hosts that cannot be asked, units that are not well, services that do \
             not answer their probes, hosts that run something else than the store knows, held hosts, and undeployed changes. Then it \
-            names the hosts that are well. It changes nothing.
+            names the hosts that are well. It deploys nothing.
 
             With `--live`, it shows how each host is: load, memory, space on `/` and `/var`, uptime, whether a reboot is \
             required, failed units, and the state of every unit that an app enables.

@@ -24,6 +24,8 @@ struct DeployRun {
     /// Whether to forget hosts on which nothing remains.
     var forgets = false
     var isPlanOnly = false
+    /// Whether to name `--leave-files`.
+    var hintsAtLeaving = false
 
     var isJSON: Bool { output.json }
 
@@ -46,11 +48,17 @@ struct DeployRun {
                 guard plan.held.isEmpty else { throw PreparedPlan.allHeld }
                 return
             }
-            if !isJSON { Terminal.write("\n" + (asks && kind == .deploy ? Self.hint(plan) : "")) }
+            if !isJSON { Terminal.write("\n" + (asks && hintsAtLeaving ? Self.hint(plan) : "")) }
             let results = try await carryOut(ready, program)
             guard replans(results, ready) else {
-                if !isRehearsal { try await forgetFiles(ready) }
-                throw ExitCode(Self.status(results))
+                let status = Self.status(results)
+                do {
+                    if !isRehearsal { try await forgetFiles(ready) }
+                } catch {
+                    // What the deploy itself ended with counts more.
+                    if status == 0 { throw error }
+                }
+                throw ExitCode(status)
             }
             Terminal.write("The store now knows what is deployed there. The new plan:\n\n")
         }
