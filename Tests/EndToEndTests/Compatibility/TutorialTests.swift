@@ -21,11 +21,11 @@ extension EndToEnd {
 
         /// Deploys as the tutorial does, with a look at the difference, and expects the plan, and a word at the end.
         private func deploy(
-            _ plan: String, diff: String? = nil, sourceLocation: SourceLocation = #_sourceLocation
+            _ plan: String, hint: String = "", diff: String? = nil, sourceLocation: SourceLocation = #_sourceLocation
         ) throws {
             let deploy = try cluster.startAsking()
             try deploy.expect("? [y/N/d] ")
-            expect(deploy.text, is: plan + prompt, sourceLocation: sourceLocation)
+            expect(deploy.text, is: plan + "\n" + hint + prompt.dropFirst(), sourceLocation: sourceLocation)
             if let diff {
                 deploy.type(line: "d")
                 try deploy.expect(diff + prompt.dropFirst())
@@ -219,7 +219,7 @@ extension EndToEnd {
                         unlink /etc/tmpfiles.d/caddy.conf (nothing takes its place)
                         restart unit caddy.service (manifest.json and 1 other file changed)
 
-                """)
+                """, hint: "1 path goes, and nothing takes its place: `deptool deploy --leave-files` leaves what is there.\n")
             #expect(try host.attempt("test -L /etc/tmpfiles.d/caddy.conf").code == 1)
         }
 
