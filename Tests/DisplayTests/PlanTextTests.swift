@@ -42,7 +42,7 @@ import Testing
                 """)
     }
 
-    @Test func `what apps check and ask that do not change is shown as well`() throws {
+    @Test func `the plan shows checks and probes of unchanged apps`() throws {
         let manifest = """
             {"systemd": {"units_enabled": ["web.service"], "on_change": {"web.service": {"reload": ["../sites/"]}}},
              "checks": [["/usr/sbin/web", "-t"]], "health": [{"tcp": "127.0.0.1:80"}]}

@@ -34,7 +34,7 @@ import Testing
         .success(HostCondition(commit: commit.id, known: commit.id))
     }
 
-    @Test func `what is not as it should be comes first, by what it is, and then those that are well`() throws {
+    @Test func `problems come first, grouped by kind, then healthy hosts`() throws {
         let (ada, bob) = (commit("Ada", time: 7), commit("Bob Loblaw"))
         let web = try #require(AppName("web"))
         let ill = HostCondition(
@@ -135,7 +135,7 @@ import Testing
         #expect(text([try status("a", commit("A\u{202e}B"))], all: true).hasSuffix("  A\\u{202e}B\n"))
     }
 
-    @Test func `what changed has its colour, and what is urgent`() throws {
+    @Test func `changes and urgent problems have colours`() throws {
         #expect(
             text(
                 [

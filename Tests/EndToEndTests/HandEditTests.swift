@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// What somebody edited on a host, in the way of a deploy.
+    /// Deploys to hosts with files that somebody edited.
     @Suite final class HandEditTests {
         let site: Site
         let cluster: Cluster
@@ -12,7 +12,7 @@ extension EndToEnd {
             cluster = try Cluster(site)
         }
 
-        @Test func `a deploy tells what it replaces or removes that somebody edited, before it asks`() throws {
+        @Test func `a deploy warns of edited files that it replaces or removes, before it asks`() throws {
             let host = try site.boot()
             for app in ["app", "going", "kept"] {
                 try cluster.write("web1/\(app)/manifest.json", #"{"symlinks": {"/etc/\#(app)": "etc"}}"#)
@@ -36,7 +36,7 @@ extension EndToEnd {
             let output = try asking.finish().require(1)
             #expect(output.text.contains("edited on the host, and replaced by this deploy: app/etc/a"), "\(output)")
             #expect(try host.snapshot() == before)
-            // Who only asks what would happen is told as well.
+            // `check` warns, too.
             let check = try cluster.deptool("check", "--ssh-config", cluster.sshConfiguration).require(0)
             #expect(check.text.contains(replaced + "\n") && check.text.contains(removed + "\n"), "\(check)")
             let deploy = try cluster.deploy().require(0)
@@ -44,7 +44,7 @@ extension EndToEnd {
             #expect(!deploy.text.contains("app/etc/e") && !deploy.text.contains("kept"), "\(deploy)")
             #expect(try host.read("/etc/app/a") == "old\n")
             #expect(try host.run("cd /var/lib/deptool/apps/app/previous/etc && cat a new") == "edited\nedited\n")
-            // What a repair shows, and what nobody edited, is not told.
+            // Neither a repair, which shows the edits itself, nor a deploy of unedited files warns.
             try cluster.write("web1/kept/etc/b", "new\n")
             #expect(try !cluster.deploy("--repair").require(0).text.contains("warning"))
             try cluster.write("web1/kept/etc/b", "newer\n")
@@ -57,7 +57,7 @@ extension EndToEnd {
             #expect(warnings.count == 1, "\(json)")
         }
 
-        @Test func `a deploy tells where its files are not read, since somebody replaced the link`() throws {
+        @Test func `a deploy warns of replaced links, through which no program reads its files`() throws {
             let host = try site.boot()
             let links = #"{"symlinks": {"/etc/one": "one", "/etc/two": "two", "/etc/three": "three"}}"#
             try cluster.write("web1/app/manifest.json", links)
@@ -65,7 +65,7 @@ extension EndToEnd {
             try cluster.write("web1/other/file", "old\n")
             try cluster.write("web1/other/manifest.json", #"{"symlinks": {"/etc/other": "file"}}"#)
             try cluster.deploy().require(0)
-            // As `sed -i` does, and somebody who is tired of the link.
+            // `sed -i` replaces the link by a file; the second link leads elsewhere.
             try host.run("sed -i s/old/mine/ /etc/one; ln -sfn /etc/hostname /etc/two; sed -i s/old/mine/ /etc/other")
             try cluster.write("web1/app/one", "new\n")
             let deploy = try cluster.deploy().require(0)

@@ -209,7 +209,7 @@ extension EndToEnd {
             #expect(line["host"] as? String == "web1" && abs(time - Int(Date().timeIntervalSince1970)) < 600 && output.errors == "")
             #expect((line["time_us"] as? Int).map { $0 / 1_000_000 } == time)
             #expect(objects.last?["type"] as? String == "log-state" && objects.last?["state"] as? String == "failed", "\(objects)")
-            // One that was never deployed to has no last deploy, which is told.
+            // A host without a deploy is named and left out.
             let since = try logs("talk", "--since", "deploy").finish().require(0)
             #expect(since.errors == "web2: left out, since the store knows of no deploy to it\n" && since.text.contains("web1  20"))
             let states = try schema.objects(logs("talk", "--since", "deploy", "--json").finish().require(0).text)

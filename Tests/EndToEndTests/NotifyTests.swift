@@ -111,7 +111,7 @@ extension EndToEnd {
         @Test func `a host that is lost, or left by a second Ctrl-C`() throws {
             try cluster.addService("web", on: "web1", before: "/bin/sleep 30")
             func started() throws -> Program {
-                // What the one before left may still be at work.
+                // The agent of the previous deploy may still hold the lock.
                 try host.wait(
                     for: "[ ! -e /var/lib/deptool/store/lock ] || flock --nonblock /var/lib/deptool/store/lock true", within: .seconds(300))
                 let deploy = try cluster.startDeploy()
@@ -166,7 +166,7 @@ extension EndToEnd {
                 #expect(ends.count == 1 && ends[0]["exit"] as? Int == Int(code) && ends[0]["kind"] as? String == kind, "\(ends)\(output)")
                 #expect((ends[0]["hosts"] as? [[String: Any]])?.map { $0["outcome"] as? String } == outcomes, "\(ends)")
                 #expect(output.errors.contains("noise\n") && output.errors.contains("warning: the notify command") == fails, "\(output)")
-                // What it prints is not among the objects.
+                // The output of the hook is not among the objects.
                 if output.text.hasPrefix("{") { #expect(try !schema.objects(output.text).isEmpty) }
             }
             func deptool(_ command: String) throws -> Output {

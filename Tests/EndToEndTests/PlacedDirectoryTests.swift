@@ -203,7 +203,7 @@ extension EndToEnd {
             #expect(try host.run(rules) == "table inet one\n")
             #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text == "1 host as deployed.\n")
 
-            // What their programs refuse changes nothing.
+            // A file that its program rejects changes nothing.
             try cluster.write("web1/app/manifest.json", "{}")
             try cluster.remove("web1/app/systemd")
             try cluster.write("web1/app/logrotate/app", "/var/log/app/*.log {\n    rotate many\n}\n")

@@ -1,7 +1,7 @@
 import Testing
 
 extension EndToEnd {
-    /// What apps require of their host: found before anything changes, and by the doctor.
+    /// Requirements of apps, checked by a deploy before anything changes, and by `doctor`.
     @Suite final class RequirementTests {
         let site: Site
         let cluster: Cluster
@@ -21,7 +21,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: [Site.Flavour.debian12, .debian13])
-        func `what a Debian host lacks is told before anything changes`(flavour: Site.Flavour) throws {
+        func `a Debian host that lacks requirements is not changed, and the error lists them`(flavour: Site.Flavour) throws {
             let host = try site.boot("web1", flavour)
             let (version, other) = flavour == .debian12 ? ("252", "252") : ("257", "257")
             // Removed, but not its configuration files.

@@ -32,7 +32,7 @@ extension EndToEnd {
             try hosts[0].run("find /var/lib/deptool -not -path '*/bin*' -printf '%p %T@ %l\\n' | sort") + cluster.references()
         }
 
-        @Test func `everything that is not well is told, and the rest is well`() throws {
+        @Test func `status lists every problem and counts the healthy hosts`() throws {
             #expect(try status().require(0).text == "4 hosts are well:\n    web1, web2, web3, web4\n")
             try hosts[0].run(
                 "systemd-run --quiet --unit=broken /bin/false; until systemctl is-failed --quiet broken; do sleep 0.05; done; systemctl stop clock"
@@ -70,7 +70,7 @@ extension EndToEnd {
             #expect((rows[3]["changes"] as? [[String: Any]])?.count == 2)
         }
 
-        @Test func `a unit that has done its work is well, and one that somebody else deployed is told`() throws {
+        @Test func `a finished oneshot is healthy, and status names a deploy of another operator`() throws {
             try cluster.write("web1/job/manifest.json", #"{"systemd": {"units_enabled": ["job.service"]}}"#)
             try cluster.write(
                 "web1/job/systemd/job.service",

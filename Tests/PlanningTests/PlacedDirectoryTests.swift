@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test(arguments: rows.map(\.directory))
-    func `what is read is placed and judged, and what is not read is refused`(directory: String) throws {
+    func `files with a name that the program reads are placed, others are errors`(directory: String) throws {
         let row = try #require(Self.rows.first { $0.directory == directory })
         for name in row.read {
             let file = "\(directory)/\(name)"
@@ -61,7 +61,7 @@ import Testing
 
     private func reactions(_ steps: [String]) -> [String] { steps.filter { $0.contains(" if up (") || $0.hasSuffix(", or restart it") } }
 
-    @Test func `two apps with one path are told of, but not where an older version deployed them`() throws {
+    @Test func `two apps with one path are an error, except in a deployed tree`() throws {
         let apps = ["a": ["cron/x": ""], "b": ["cron/x": ""]]
         #expect(throws: TreeError.self) { try tree(apps).validate() }
         try tree(apps).validate(.history)
@@ -88,7 +88,7 @@ import Testing
         #expect((try steps(from: [:], to: ["a": files]) ?? []).filter { $0.contains("logrotate --debug") }.count == 3)
     }
 
-    @Test func `what the login depends on is guarded`() throws {
+    @Test func `changes of networks, firewall and kernel settings are guarded`() throws {
         for (file, isGuarded) in [
             ("networkd/a.network", true), ("nftables/a.nft", true), ("sysctl/a.conf", true), ("cron/a", false), ("journald/a.conf", false),
         ] {
@@ -120,7 +120,7 @@ import Testing
         #expect(try reactions("main") == [])
     }
 
-    @Test func `what a manifest lists, or no program reads there, concerns no unit but the app's own`() throws {
+    @Test func `listed files trigger no unit of the directory, and placed files none of the app`() throws {
         func changes(_ files: [String: String], _ file: String) throws -> [String] {
             (try steps(from: ["a": files], to: ["a": files.merging([file: "1"]) { $1 }]) ?? []).filter {
                 $0.contains("restart ") || $0.contains("reload ")

@@ -2,13 +2,13 @@ import Model
 import Planning
 import Testing
 
-/// What a manifest may require of a host.
+/// The key `requires` of a manifest.
 @Suite struct RequirementTests {
     private func requires(_ json: String) throws -> [String] {
         try Manifest(parsing: Array(#"{"requires": \#(json)}"#.utf8)).requires.map(\.phrase)
     }
 
-    @Test func `what is required is read`() throws {
+    @Test func `all kinds of requirements are read`() throws {
         #expect(
             try requires(
                 #"{"programs": ["rsync", "/usr/bin/rsync"], "packages": ["nginx", "libssl3 (>= 3.0.11-1~deb12u2)", "g++ (= 4:12)", "a1 (<<2)"], "systemd": 254}"#
@@ -32,11 +32,11 @@ import Testing
         #"{"systemd": 1.5}"#,
         #"{"kernel": 6}"#, "[]", #"{"programs": ["caf\#u{e9}"]}"#,
     ])
-    func `what makes no sense, or could be read by a shell, is refused`(json: String) {
+    func `invalid names, and characters that a shell interprets, are refused`(json: String) {
         #expect(throws: FormatError.self) { try requires(json) }
     }
 
-    @Test func `the command tells what it requires`() throws {
+    @Test func `requirements become one check, and other commands are none`() throws {
         let manifest = #"{"requires": {"programs": ["rsync"], "packages": ["nginx (>= 1.22)", "podman"], "systemd": 254}}"#
         let steps = try steps(from: [:], to: ["a": ["manifest.json": manifest]]) ?? []
         #expect(steps.count { $0.contains("validate /bin/sh -c r=0; ") } == 1)

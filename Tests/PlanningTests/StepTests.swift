@@ -134,7 +134,7 @@ import Testing
         func units(_ old: [String: [String: String]], _ new: [String: [String: String]]) throws -> [String] {
             try steps(from: old, to: new)?.filter { $0.contains("start web") || $0.contains("check web") } ?? []
         }
-        // The host knows what each app takes over.
+        // The host decides what each app takes over.
         #expect(
             try units(["web": web], ["limits": limits, "more": more, "web": web]) == [
                 "limits: start web.service, or restart it", "more: start web.service, or restart it", "limits: check web.service",

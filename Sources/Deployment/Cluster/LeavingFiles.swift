@@ -2,7 +2,7 @@ import Git
 import Model
 import Planning
 
-/// What stays on a host where links and copies go.
+/// How removed links and copies leave files on a host.
 package enum LeavingFiles: Sendable {
     case nothing
     /// A file with the content of each.

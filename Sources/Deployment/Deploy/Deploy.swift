@@ -312,7 +312,7 @@ package final class Deploy: Sendable {
             for warning in plan.warnings(of: try session.drift([])) { report(plan.host, .warning(warning)) }
         } catch {
             switch error {
-            // Whoever works on the host is met again.
+            // Another deploy holds the lock. This deploy meets it again when it asks for the lock itself.
             case .busy: break
             // The agent has ended. The deploy replaces what cannot be read.
             case .refused:

@@ -9,7 +9,7 @@ package enum HostEvent: Sendable {
     case installingAgent
     /// The agent has greeted. From now on it is known whether the host runs the plan's base.
     case connected(Deployed)
-    /// Follows `connected`: of edits at once, so that the operator can still say no, of all else when the deploy goes on.
+    /// Follows `connected`. Warnings of edits come at once, so that the operator can still refuse; the others when the deploy goes on.
     case warning(HostWarning)
     case locking
     /// Bytes sent, and the total to send.
@@ -40,7 +40,7 @@ package enum HostWarning: Hashable, Sendable {
     case replacesEdits([String])
     /// The same in apps that go.
     case removesEdits([String])
-    /// Links of changed apps that somebody has replaced or removed: what reads these paths does not see what the deploy brings.
+    /// Links of changed apps that somebody has replaced or removed. Programs that read these paths do not see the new files.
     /// Ordered, never empty.
     case lostLinks([AbsolutePath])
 

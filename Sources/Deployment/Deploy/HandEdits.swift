@@ -3,7 +3,7 @@ import Model
 import Planning
 
 extension HostPlan {
-    /// Whether the host should look for what somebody edited below an app that the deploy replaces or removes. It hashes all files
+    /// Whether to ask the host for edited files of apps that the deploy replaces or removes. The host hashes all files
     /// of all apps, which must not slow down a deploy; the plan of a repair has the answer already.
     func asksForEdits(_ store: Store) -> Bool {
         guard base != nil, drift.isEmpty, changes.contains(where: \.replacesFiles) else { return false }
@@ -19,8 +19,8 @@ extension HostPlan {
     /// In bytes, which take a fraction of a second.
     private static var mostHashed: UInt64 { 256 << 20 }
 
-    /// Warnings of what the deploy takes away from somebody who edited files of an app on the host. What the deploy brings itself
-    /// is not lost. And of links that are not there any more, so that nobody reads the new files through them.
+    /// Warnings of edited files that the deploy replaces or removes, unless it brings the same content, and of replaced links,
+    /// through which no program reads the new files.
     func warnings(of drift: [Drift]) -> [HostWarning] {
         var (replaced, removed, lost): ([String], [String], [AbsolutePath]) = ([], [], [])
         let made = steps.compactMap { step -> AbsolutePath? in if case .link(let path, _) = step.action { path } else { nil } }

@@ -13,7 +13,7 @@ package struct Doctor: Sendable {
         package var usesUnits: Bool
         /// Paths of symlinks that early boot reads.
         package var earlyLinks: [AbsolutePath]
-        /// What the manifests of its apps require, with the app.
+        /// The requirements in the manifests of its apps.
         package var requirements: [(app: AppName, needed: [Requirement])] = []
 
         /// The defaults fit a host that is in no config tree: no requirements.
@@ -39,7 +39,7 @@ package struct Doctor: Sendable {
         /// before anything is mounted.
         case boot(mount: String, earlyLinks: [AbsolutePath])
         case quadlets(present: Bool, isNeeded: Bool)
-        /// What the host lacks of its apps' requirements, a line each, beginning with the app; nil if there are none.
+        /// The requirements that the host does not meet, one a line, each beginning with the app; nil if its apps have none.
         case requirements([String]?)
         case failed(HostError)
     }

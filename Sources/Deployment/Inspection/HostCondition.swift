@@ -2,7 +2,7 @@ import Git
 import Model
 import Planning
 
-/// What is not on a host as it was deployed.
+/// The differences between a host and its deploy.
 package struct HostCondition: Hashable, Sendable {
     /// The commit that the host runs; nil for none.
     package var commit: ObjectID?

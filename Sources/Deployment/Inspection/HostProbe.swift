@@ -43,7 +43,7 @@ struct HostProbe {
     var systemd: String?
     var hasQuadlets = false
     var missing: [String] = []
-    /// What apps require and the host lacks.
+    /// Requirements of apps that the host does not meet.
     var lacks: [String] = []
 
     /// Nil if the output is incomplete.

@@ -3,7 +3,7 @@ import Git
 import Model
 import Planning
 
-/// The status of one host: what the store knows, and what the host says.
+/// The status of one host, from the store and from the host's answer.
 package struct HostStatus {
     package var host: Hostname
     /// The last deploy; nil for a new host.
@@ -73,7 +73,7 @@ package struct StatusText {
         return blocks.joined(separator: "\n")
     }
 
-    /// What can be the matter, in the order of urgency.
+    /// The kinds of problems, the most urgent first.
     private enum Kind: CaseIterable {
         case unasked, units, probes, moved, drift, held, changes, orphans
 

@@ -40,7 +40,7 @@ package struct Manifest: Hashable, Sendable {
     package var checks: [Check] = []
     /// The time that one of them may take.
     package var checkTimeout = Duration.seconds(30)
-    /// What has to be there on the host before anything changes.
+    /// Requirements on the host, checked before anything changes.
     package var requires: [Requirement] = []
     /// Questions that the services have to answer before a deploy is done, in order.
     package var health: [Health] = []

@@ -1,6 +1,6 @@
 import Model
 
-/// What an app needs of its host besides its own files: the key `requires` of a manifest.
+/// A requirement of an app on its host: an entry of the manifest's `requires`.
 package enum Requirement: Hashable, Sendable {
     /// A name that the shell finds in the PATH, or an absolute path.
     case program(String)

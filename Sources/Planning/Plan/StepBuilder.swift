@@ -230,7 +230,7 @@ struct StepBuilder {
             case .reload: list.addReload(Step(cause.app, .reload(unit, because: cause.reason, ifDown: .leave, within: limit)), check)
             case .restart:
                 if ofDirectory == .start {
-                    // Each app tells the host to look whether it only takes over files.
+                    // One step for each app: the host decides whether the app only takes over files.
                     list.start = cause.apps.map { Step($0, .start(unit, ifUp: .restart, within: limit)) }
                     list.check = [check]
                 } else {
@@ -299,7 +299,7 @@ struct StepBuilder {
         }
         switch cause {
         case let cause? where cause.reaction == .restart && cause.everyone.allSatisfy { $0 != app.name && isAdded($0) }:
-            // New apps may only take over files with which the unit runs already: each tells the host to look.
+            // New apps may only take over files with which the unit runs already. The host decides, by one step for each app.
             steps.start += cause.apps.map { Step($0, .start(unit, ifUp: .restart, within: limit)) }
             steps.check.append(check)
         case let cause? where cause.reaction == .restart:

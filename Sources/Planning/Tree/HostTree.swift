@@ -60,8 +60,8 @@ package struct AppTree: Hashable, Sendable {
         }
     }
 
-    /// Whether the manifest itself says where a file of a directory with a meaning, or a directory around it, belongs; or what
-    /// belongs where the file would.
+    /// Whether the manifest itself lists a file of a directory with a meaning, a directory around it, or the path of the file on the
+    /// host.
     func isListed(_ file: RelativePath, in directory: PlacedDirectory) -> Bool {
         if directory.placesAll { return false }
         let listed = manifest.symlinks.map { ($0.path, $0.source) } + manifest.copies.map { ($0.path, $0.source) }
@@ -69,7 +69,7 @@ package struct AppTree: Hashable, Sendable {
         return listed.contains { $0 == path || $1 == file || file.below($1.text) != nil }
     }
 
-    /// The rules of the manifest, and then those of directories with a meaning, which hold where the former say nothing.
+    /// The rules of the manifest, then those of directories with a meaning, which apply to files that no rule of the manifest matches.
     var rules: [OnChange] { manifest.onChange + Set(directoryFiles.map(\.directory)).compactMap { OnChange($0) } }
 
     var sealedFiles: [FileEntry] { files.filter { $0.path.secretName != nil } }

@@ -2,7 +2,7 @@ import Model
 
 /// A directory of an app whose files are placed in a directory of the host. To support another one, add a row to `all`.
 package struct PlacedDirectory: Hashable, Sendable {
-    /// What a change in such a directory does on the host.
+    /// The effect of a change in such a directory.
     package enum Effect: Hashable, Sendable {
         case daemonReload, sysusers, tmpfiles
         /// The unit of the distribution that reads the files reacts, as by a rule of `systemd.on_change`.

@@ -55,7 +55,7 @@ struct DeployRun {
                 do {
                     if !isRehearsal { try await forgetFiles(ready) }
                 } catch {
-                    // What the deploy itself ended with counts more.
+                    // The exit code of the deploy itself takes precedence.
                     if status == 0 { throw error }
                 }
                 throw ExitCode(status)
@@ -64,7 +64,7 @@ struct DeployRun {
         }
     }
 
-    /// What else there is than to leave programs without files that they read.
+    /// A pointer to `--leave-files` if the plan removes files without replacement.
     private static func hint(_ plan: Plan) -> String {
         let holes = plan.hosts.reduce(0) { $0 + $1.holes }
         if holes == 0 { return "" }
