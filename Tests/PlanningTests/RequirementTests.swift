@@ -1,5 +1,6 @@
 import Model
 import Planning
+import TestSupport
 import Testing
 
 /// The key `requires` of a manifest.
@@ -42,5 +43,27 @@ import Testing
         #expect(steps.count { $0.contains("validate /bin/sh -c r=0; ") } == 1)
         #expect(Requirement.parse(["/bin/sh", "-c", "r=0", "requires", "program", "x", "", ""]) == nil)
         #expect(Requirement.parse([]) == nil)
+    }
+
+    /// A manifest can have such commands as checks. No plan may show another command than the one that runs, nor raw control characters.
+    @Test func `a check that resembles a requirement or an optional check is shown as it is`() throws {
+        func validates(_ manifest: String, _ files: [String: String] = [:]) throws -> [[String]] {
+            let wanted = try tree(["a": ["manifest.json": manifest].merging(files) { $1 }])
+            let plan = HostPlan(base: nil, deployed: nil, wanted: wanted, safety: Safety(guard: .never))
+            return (plan?.steps ?? []).compactMap { if case .validate(let words, _) = $0.action { words } else { nil } }
+        }
+        let required = try #require(try validates(#"{"requires": {"programs": ["rsync"], "packages": ["nginx (>= 1.22)"]}}"#).first)
+        #expect(Requirement.parse(required) == [.program("rsync"), .package("nginx", relation: ">=", version: "1.22")])
+        for word in ["\u{1b}]0;x\u{7}", "a\nb", "a b", "", "\"; id; \""] {
+            var forged = required
+            forged[5] = word
+            #expect(Requirement.parse(forged) == nil, "\(word)")
+        }
+        #expect(Requirement.parse(Array(required.dropLast())) == nil)
+        let optional = try #require(try validates("{}", ["logrotate/a": ""]).first)
+        #expect(OptionalCheck.command(optional) == ["logrotate", "--debug", "/etc/logrotate.d/a"])
+        for forged in [["./evil", "x"] + optional.dropFirst(2), ["/bin/sh", "evil"] + optional.dropFirst(2)] {
+            #expect(OptionalCheck.command(forged) == forged)
+        }
     }
 }

@@ -48,20 +48,19 @@ package enum Requirement: Hashable, Sendable {
     /// The command of a check.
     static func arguments(_ requirements: [Requirement]) -> [String] { command + requirements.flatMap(\.words) }
 
-    /// The requirements of such a command; nil for other commands.
+    /// The requirements of such a command; nil for other commands, also if a manifest's check resembles one.
     package static func parse(_ arguments: [String]) -> [Requirement]? {
         let (words, count) = (Array(arguments.dropFirst(4)), arguments.count - 4)
         guard count > 0, count % 4 == 0, Array(arguments.prefix(4)) == command else { return nil }
-        return stride(from: 0, to: count, by: 4).compactMap { index in
-            switch words[index] {
-            case "program": .program(words[index + 1])
-            case "systemd": Int(words[index + 1]).map { .systemd($0) }
-            default:
-                .package(
-                    words[index + 1], relation: words[index + 2].isEmpty ? nil : words[index + 2],
-                    version: words[index + 3].isEmpty ? nil : words[index + 3])
+        let all = stride(from: 0, to: count, by: 4).compactMap { index -> Requirement? in
+            let (name, relation, version) = (words[index + 1], words[index + 2], words[index + 3])
+            return switch words[index] {
+            case "program": Requirement(program: name)
+            case "systemd": Int(name).map { .systemd($0) }
+            default: Requirement(package: relation.isEmpty ? name : "\(name) (\(relation) \(version))")
             }
         }
+        return self.arguments(all) == arguments ? all : nil
     }
 
     /// The same as a command for any login shell.

@@ -28,6 +28,6 @@ package enum OptionalCheck {
 
     /// The command that people know; other commands stay as they are.
     package static func command(_ arguments: [String]) -> [String] {
-        arguments.count > 3 && arguments[2] == script ? Array(arguments.dropFirst(3)) : arguments
+        arguments.count > 3 && Array(arguments.prefix(3)) == self.arguments([]) ? Array(arguments.dropFirst(3)) : arguments
     }
 }

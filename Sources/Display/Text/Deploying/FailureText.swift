@@ -143,7 +143,7 @@ extension UnitProblem {
 }
 
 private func commandLine(_ arguments: [String]) -> String {
-    if let needed = Requirement.parse(arguments) { return "'requires' (\(needed.map(\.phrase).joined(separator: ", ")))" }
+    if let needed = Requirement.parse(arguments) { return "'requires' (\(visible(needed.map(\.phrase).joined(separator: ", "))))" }
     return "`\(visible(OptionalCheck.command(arguments).joined(separator: " ")))`"
 }
 

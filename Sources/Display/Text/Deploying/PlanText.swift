@@ -233,7 +233,7 @@ extension Step {
         case .stop(let unit, _): "stop unit \(unit.text)"
         case .validate(let arguments, _):
             if let needed = Requirement.parse(arguments) {
-                "require \(needed.map(\.phrase).joined(separator: ", ")) before anything changes"
+                "require \(visible(needed.map(\.phrase).joined(separator: ", "))) before anything changes"
             } else {
                 "check \(visible(OptionalCheck.command(arguments).joined(separator: " "))) before anything changes"
             }
