@@ -29,9 +29,11 @@ extension System {
     }
 
     func hash(_ file: borrowing File) throws(AgentError) -> ObjectID {
-        var hasher = ObjectHasher(.blob, size: try file.status().size)
+        // A file that grows meanwhile must not keep the agent.
+        let size = try file.status().size
+        var hasher = ObjectHasher(.blob, size: size)
         var told = csys_monotonic_ns()
-        try file.read { piece throws(AgentError) in
+        try file.read(limit: size) { piece throws(AgentError) in
             hasher.update(piece)
             if csys_monotonic_ns() - told > 5_000_000_000 {
                 told = csys_monotonic_ns()

@@ -10,7 +10,7 @@ enum KernelSettings {
     /// dots and slashes change places. No key leads out of `/proc/sys`. The last line of the last file may have no end.
     static var note: String {
         #"""
-        cd /proc/sys; { sed -n 's/^[[:space:]-]*\([^[:space:]=#;]*\)\s*=.*/\1/p' /etc/sysctl.conf /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf; echo; } | while read -r k; do
+        cd /proc/sys; { sed -n 's/^[[:space:]-]*\([^[:space:]=#;]*\)\s*=.*/\1/p' /etc/sysctl.conf /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf; echo; } | while read -r k; do
         case ${k#"${k%%[./]*}"} in .*) k=$(echo "$k" | tr ./ /.); esac
         case $k in *..*) k=; esac
         for f in ./$k; do [ -f $f ] && v=$(cat $f) && echo "${f#./}=$v"; done
