@@ -150,7 +150,7 @@ extension EndToEnd {
                             + udev/70-app.rules
                             check udevadm verify --no-style /etc/udev/rules.d/70-app.rules before anything changes
                             check logrotate --debug /etc/logrotate.d/app before anything changes
-                            check /usr/bin/grep --quiet /etc/nftables.d/ /etc/nftables.conf before anything changes
+                            check /usr/bin/grep -qE ^[[:space:]]*include "/etc/nftables\\.d/\\*(\\.nft)?" /etc/nftables.conf before anything changes
                             check /usr/sbin/nft -c -f /etc/nftables.conf before anything changes
                             check apparmor_parser --skip-kernel-load --skip-cache /etc/apparmor.d/app before anything changes
                             place apparmor app

@@ -95,7 +95,7 @@ package struct PlacedDirectory: Hashable, Sendable {
                 "nftables", AbsolutePath(literal: "/etc/nftables.d"), reader: "nftables", .suffixes([".nft"]),
                 .unit("nftables.service", .reload)
             ).checked(
-                by: ["/usr/bin/grep", "--quiet", "/etc/nftables.d/", "/etc/nftables.conf"],
+                by: ["/usr/bin/grep", "-qE", #"^[[:space:]]*include "/etc/nftables\.d/\*(\.nft)?""#, "/etc/nftables.conf"],
                 ["/usr/sbin/nft", "-c", "-f", "/etc/nftables.conf"]),
             PlacedDirectory(
                 "apparmor", AbsolutePath(literal: "/etc/apparmor.d"), reader: "AppArmor", .noBackups,
