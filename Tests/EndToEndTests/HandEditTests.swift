@@ -78,6 +78,26 @@ extension EndToEnd {
             #expect(try host.read("/etc/one") == "new\n")
         }
 
+        @Test func `a user's huge or growing file at the place of a link keeps no deploy`() throws {
+            let host = try site.boot()
+            try host.run("useradd --create-home eve")
+            try cluster.write("web1/app/conf", "one\n")
+            try cluster.write("web1/app/manifest.json", #"{"symlinks": {"/home/eve/conf": "conf"}}"#)
+            try cluster.deploy().require(0)
+            try host.run("su eve -c 'rm ~/conf; truncate -s 8T ~/conf'")
+            try cluster.write("web1/app/conf", "two\n")
+            let deploy = try cluster.deploy().require(0)
+            #expect(deploy.text.contains("replaced on the host, and left so by this deploy: /home/eve/conf."), "\(deploy)")
+            // One that grows faster than anybody reads.
+            try host.run(
+                "su eve -c 'truncate -s 100M ~/conf; (while truncate -s +100M ~/conf && [ $(stat -c %s ~/conf) -lt 100000000000 ]; do :; done; truncate -s 100M ~/conf) >/dev/null 2>&1 &'"
+            )
+            try cluster.write("web1/app/conf", "three\n")
+            try cluster.deploy().require(0)
+            #expect(try host.agents() == [])
+            try host.run("pkill -u eve || true")
+        }
+
         @Test func `a host that cannot compare itself is still deployed to`() throws {
             let host = try site.boot()
             try host.run("groupadd shop")
