@@ -77,7 +77,7 @@ class Names:
         for host in self.hosts:
             self.lab.run(host, "systemctl disable --quiet --now nsd; rm -rf /var/lib/deptool /etc/systemd/system/nsd.service")
             self.lab.run(host, "systemctl daemon-reload")
-            # The store may not know of the host yet.
+            # The store may not have the host yet.
             Run(f"{deptool} forget {host} || true", self.cluster.path)
         self.change()
 
@@ -145,7 +145,7 @@ def two_hosts(lab, path, rtt):
         tar=(lambda: names.tar(configuration), names.change),
         rsync=(lambda: names.rsync(configuration), names.change),
     )
-    # What tar and rsync left is not what the tool put there.
+    # The files of tar and rsync are not those of the tool.
     names.change()
     names.deploy(configuration)
     row(5, pristine=(lambda: names.deploy(configuration), names.make_pristine))

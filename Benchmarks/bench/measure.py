@@ -8,7 +8,7 @@ import sys
 import time
 
 
-# What the kernel says of a process's memory begins with that of the one that started it: so a small one starts it, and takes the time.
+# The kernel's figure for a process's memory starts with that of its parent, so a small process starts it and takes the time.
 STARTER = """
 import os, sys, time
 report, times = int(sys.argv[1]), int(sys.argv[2])
