@@ -1,9 +1,12 @@
-# What SwiftPM alone does not do. Every target installs what it needs and is missing, and says so (Scripts/need).
+# Targets beyond those of SwiftPM. Every target installs missing packages that it needs, and reports this (Scripts/need).
 
 PREFIX ?= /usr/local
 agents := $(CURDIR)/build/agents
+machine := $(shell uname -m)
+# Those of a release. On aarch64, there is no runtime of Swift for others.
+cpus ?= $(machine) $(filter-out $(machine),aarch64)
 
-.PHONY: build agents libraries dist test-dist reproducible test check docs lint format examples torture races memory bench demo lab install clean
+.PHONY: build agents libraries dist test-dist reproducible compatible test check docs lint format examples torture races memory emulated bench demo lab install clean
 
 # The tool, with the agents of all CPUs inside, and the agents by themselves.
 build: agents
@@ -22,31 +25,39 @@ agents:
 # The libraries that a released tool has in itself, static.
 libraries:
 	@Scripts/need dist
-	@Scripts/build-libraries
+	@for cpu in $(cpus); do Scripts/build-libraries $$cpu || exit; done
 
-# What is released, into build/dist: the tool without other libraries than glibc's, for this machine's CPU, as a tarball and a Debian package.
+# The release, into build/dist: the tool without other libraries than glibc's, for x86_64 and aarch64 or the CPUs in `cpus`, as tarballs, Debian
+# packages and OCI images.
 dist: libraries
 	@Scripts/need build agents dist
-	@Scripts/build-agents x86_64 aarch64 riscv64
-	@Scripts/dist
+	@Scripts/build-agents x86_64 aarch64 riscv64 armv7l
+	@Scripts/dist $(cpus)
 
-# What is released, installed into root file systems of Debian 12, Debian 13 and busybox, and the end-to-end tests `filter` names with it.
+# Installs the release into root file systems of Debian 12, Debian 13 and busybox, runs its image, and runs the end-to-end tests of `filter`.
 test-dist: dist
 	@Scripts/need test
 	@Lab/lab images
 	DEPTOOL_DIST=$(CURDIR)/build/dist DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab \
-	    DEPTOOL=$(CURDIR)/.build-dist/release/deptool Scripts/test $(or $(filter),--filter 'InstallationTests|FlavourTests|LoginTests|TransportTests')
+	    DEPTOOL=$(CURDIR)/.build-dist-$(machine)/release/deptool Scripts/test $(or $(filter),--filter 'InstallationTests|EmulatedToolTests|FlavourTests|LoginTests|TransportTests')
 
-# Two builds of what is released, in different folders, have the same bytes. A quarter of an hour or more.
+# Verifies that two builds of the release, in different folders, have the same bytes. Takes a quarter of an hour or more.
 reproducible:
 	@Scripts/need dist
 	@Scripts/reproduce
 
-# Unit tests, and end-to-end tests against real hosts in containers.
+# The newest tagged release, or `revision`, and this tool on the same stores and hosts.
+compatible: build
+	@Scripts/need test
+	@Scripts/compatible $(revision)
+
+# Unit tests, and end-to-end tests against real hosts in containers. What a value owns must also end where code is optimized as the tool is.
 test: lint build
 	@Scripts/need test
 	@Lab/lab images
-	DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool Scripts/test $(filter)
+	@DEPTOOL_AGENTS=$(agents) swift build --quiet -c release --product ends --static-swift-stdlib
+	DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool \
+	    DEPTOOL_ENDS="$$(DEPTOOL_AGENTS=$(agents) swift build -c release --static-swift-stdlib --show-bin-path)/ends" Scripts/test $(filter)
 
 # Before every commit: a few minutes, and no root.
 check: lint
@@ -70,34 +81,47 @@ lint:
 format:
 	swift format --in-place --recursive --parallel Sources Tests Package.swift
 
-scripts := .ci/run Scripts/build-agents Scripts/build-libraries Scripts/build-notes Scripts/check-links Scripts/completions Scripts/demo Scripts/dist Scripts/dist-deb \
-    Scripts/docs Scripts/man-pages Scripts/need Scripts/release-sources Scripts/reproduce Scripts/soak Scripts/test install.sh \
-    ci/deptool-ci Lab/lab Lab/selftest Lab/slot.sh Lab/image.sh examples/generated/render.sh
+scripts := .ci/run Benchmarks/release Scripts/build-agents Scripts/build-libraries Scripts/build-notes Scripts/build-runtime Scripts/check-links Scripts/compatible Scripts/completions Scripts/demo Scripts/dist Scripts/dist-deb \
+    Scripts/dist-image Scripts/dist-tree Scripts/docs Scripts/fetch-debs Scripts/man-pages Scripts/need Scripts/release-sources Scripts/reproduce Scripts/soak Scripts/test install.sh \
+    ci/deptool-ci Lab/lab Lab/selftest Lab/slot.sh Lab/image.sh examples/app-release/build-release \
+    examples/containers/build-images examples/containers/make-password examples/containers/prod/box1/backup/copy \
+    examples/containers/prod/box1/db/ping examples/containers/prod/box1/db/start examples/dns/prod/ns1/nsd/check examples/dns/prod/ns2/nsd/check \
+    examples/generated/render.sh examples/generated/render-jsonnet examples/mesh/collect examples/mesh/generate examples/web/certificates \
+    examples/web/prod/web1/nginx/reload
 
 # Only what is in examples/, deployed to throwaway hosts and checked.
 examples: filter := --filter 'ExampleTests|DNSTests'
 examples: test
 
-# What `make test` tries a share of, as a whole: every operation fails, at every byte a connection is cut, processes and hosts
-# are killed at random moments, operators do this and that. Hours; DEPTOOL_SEED repeats a run's random choices.
+# The full sweeps of which `make test` runs a share: every operation fails, a connection is cut at every byte, processes and
+# hosts are killed at random moments, operators run random commands. Takes hours; DEPTOOL_SEED repeats a run's random choices.
 torture: build
 	@Scripts/need test
 	@Lab/lab images
 	DEPTOOL_TORTURE=1 DEPTOOL_AGENTS=$(agents) DEPTOOL_LAB=$(CURDIR)/Lab/lab DEPTOOL=$(CURDIR)/build/deptool Scripts/test \
 	    --filter 'EndingTests|FaultTests|PowerLoss|CutTests|SilenceTests|FuzzTests|EndToEnd.*(Kill|Operation|Disk|Network|RandomOperators|OtherUsers|Secret|Interruption|Safety|Reachability|Load)'
-	@$(MAKE) --no-print-directory races memory
+	@$(MAKE) --no-print-directory races memory emulated
 
 # Unit tests under ThreadSanitizer: two threads that use the same memory at once are a fault, whatever comes of it.
 races:
 	@Scripts/need test
 	swift test --sanitize=thread --scratch-path .build-tsan --filter '$(unit)'
 
-# The same under AddressSanitizer: what reads or writes beyond its memory, here or in a library, ends the run.
+# The same under AddressSanitizer: an access beyond allocated memory, here or in a library, ends the run.
 memory:
 	@Scripts/need test
 	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build-asan --filter '$(unit)'
 
-unit := ^(ModelTests|WireTests|AgeTests|SealingTests|SSHTests|GitTests|PlanningTests|DeploymentTests|DisplayTests)\.
+# The agents for other CPUs, under emulation: what they read and write, and every operation of a deploy fails once. An hour.
+emulated:
+	@Scripts/need build agents agents-riscv64 agents-armv7l test
+	@Scripts/build-agents --under-test aarch64 riscv64 armv7l
+	@for cpu in aarch64:aarch64 riscv64:riscv64 armv7l:arm; do \
+	    DEPTOOL_TORTURE=1 DEPTOOL_AGENT_UNDER_TEST="qemu-$${cpu#*:}-static $(CURDIR)/build/agents-under-test/linux-$${cpu%:*}" \
+	        Scripts/test --filter 'NumberTests|FaultTests.*(each|the.step)' || exit; \
+	done
+
+unit := ^(PlatformTests|ModelTests|WireTests|AgeTests|SealingTests|SSHTests|GitTests|PlanningTests|DeploymentTests|DisplayTests)\.
 
 # Times, as medians and ratios, on throwaway hosts: into Benchmarks/RESULTS.md. Half an hour, on a machine that is left alone.
 bench: build

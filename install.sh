@@ -42,10 +42,10 @@ done
 case $prefix in /*) ;; *) die "--prefix must be an absolute path" ;; esac
 prefix=${prefix%/}
 
-# What is installed is listed here: files below the prefix, and directories, with a slash behind them, that were not there before.
+# The list of installed files: files below the prefix, and directories, with a slash behind them, that were not there before.
 list=$prefix/share/doc/deptool/files
 
-# Prints a list, which may name only what a release has.
+# Prints a list, which may name only files of a release.
 listed() { # FILE
     [ -f "$1" ] || return 0
     while IFS= read -r path; do
@@ -57,7 +57,7 @@ listed() { # FILE
     done < "$1"
 }
 
-# Removes what standard input lists: files, then directories that are empty now, the inner ones first.
+# Removes the paths on standard input: files, then directories that are empty now, the inner ones first.
 remove_listed() {
     sort -r | while IFS= read -r path; do
         case $path in
@@ -138,7 +138,7 @@ while IFS= read -r path; do
     cp "$tree/$path" "$prefix/$path.new"
 done < "$work/new"
 while IFS= read -r path; do mv -f "$prefix/$path.new" "$prefix/$path"; done < "$work/new"
-# What only the earlier version had; directories go if they are empty now.
+# Files of the earlier version only; directories go if they are empty now.
 printf '%s\n' "$old" | while IFS= read -r path; do grep -qxF -e "$path" "$work/new" || printf '%s\n' "$path"; done | remove_listed
 sort -u "$work/files" > "$list.new"
 mv -f "$list.new" "$list"
