@@ -9,7 +9,7 @@ let embedded = Context.environment["DEPTOOL_EMBEDDED"] != nil
 // The folder whose agents the tool carries; unset, it carries none.
 let agents = Context.environment["DEPTOOL_AGENTS"]
 
-/// Sources that run on a host too: nothing in them may need what Embedded Swift lacks.
+/// Sources that run on a host too: they may use only features of Embedded Swift.
 let embeddable: [SwiftSetting] =
     embedded
     ? [.enableExperimentalFeature("Embedded")]
@@ -23,11 +23,21 @@ let core: [Target] = [
     .target(name: "Age", dependencies: ["CSystem", "Model"], swiftSettings: embeddable + [.strictMemorySafety()]),
     .target(
         name: "CBearSSL", cSettings: embedded ? [.define("DEPTOOL_EMBEDDED")] : [], linkerSettings: [.linkedLibrary("bearssl")]),
-    .target(name: "AgentCore", dependencies: ["Age", "CBearSSL", "CSystem", "Model", "Wire"], swiftSettings: embeddable),
+    .target(
+        name: "AgentCore", dependencies: ["Age", "CBearSSL", "CSystem", "Model", "Wire"],
+        swiftSettings: embeddable + [.strictMemorySafety()]),
     .executableTarget(name: "deptool-agent", dependencies: ["AgentCore"], swiftSettings: embeddable),
 ]
 
+/// An agent with injected faults, at any of its operations; for other CPUs, as Embedded Swift.
+let agentUnderTest: [Target] = [
+    .executableTarget(
+        name: "agent-under-test", dependencies: ["AgentCore", "CSystem", "Model", "Wire"], path: "Tests/AgentUnderTest",
+        swiftSettings: embeddable)
+]
+
 let client: [Target] = [
+    .target(name: "Platform", dependencies: ["CSystem"], swiftSettings: [.strictMemorySafety()]),
     .systemLibrary(
         name: "CGit2", pkgConfig: "libgit2", providers: [.apt(["libgit2-dev"]), .brew(["libgit2"])]),
     .systemLibrary(
@@ -39,27 +49,30 @@ let client: [Target] = [
         cSettings: agents.map {
             [.define("AGENTS_DIRECTORY", to: "\"\($0)\""), .unsafeFlags(["-I", $0])]
         } ?? []),
-    .target(name: "Git", dependencies: ["CGit2", "CSystem", "Model"], swiftSettings: [.strictMemorySafety()]),
+    .target(name: "Git", dependencies: ["CGit2", "CSystem", "Model", "Platform"], swiftSettings: [.strictMemorySafety()]),
     .target(
-        name: "SSH", dependencies: ["CSSH2", "CSystem", "Model"], swiftSettings: [.strictMemorySafety()]),
+        name: "SSH", dependencies: ["CSSH2", "CSystem", "Model", "Platform"], swiftSettings: [.strictMemorySafety()]),
     .target(
-        name: "Sealing", dependencies: ["Age", "CCrypto", "CSystem", "Model", "SSH"], swiftSettings: [.strictMemorySafety()]),
-    .target(name: "Planning", dependencies: ["Model"]),
-    .target(name: "Deployment", dependencies: ["Age", "CAgents", "CSystem", "Git", "Model", "Planning", "SSH", "Sealing", "Wire"]),
-    .target(name: "Display", dependencies: ["Deployment", "Git", "Model", "Planning", "SSH"]),
+        name: "Sealing", dependencies: ["Age", "CCrypto", "CSystem", "Model", "Platform", "SSH"], swiftSettings: [.strictMemorySafety()]),
+    .target(name: "Planning", dependencies: ["Model"], swiftSettings: [.strictMemorySafety()]),
+    .target(
+        name: "Deployment", dependencies: ["Age", "CAgents", "CSystem", "Git", "Model", "Planning", "Platform", "SSH", "Sealing", "Wire"],
+        swiftSettings: [.strictMemorySafety()]),
+    .target(name: "Display", dependencies: ["Deployment", "Git", "Model", "Planning", "SSH"], swiftSettings: [.strictMemorySafety()]),
     .executableTarget(
         name: "deptool",
         dependencies: [
-            "Age", "CSystem", "Deployment", "Display", "Git", "Model", "Planning", "SSH", "Sealing",
+            "Age", "CSystem", "Deployment", "Display", "Git", "Model", "Planning", "Platform", "SSH", "Sealing",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        ]),
+        ],
+        swiftSettings: [.strictMemorySafety()]),
 ]
 
 #if os(Linux)
 // Real hosts are containers of this machine.
 let endToEnd: [Target] = [
     .testTarget(name: "EndToEndTests", dependencies: ["CSystem", "Model", "TestSupport", "Wire", "agent-under-test"]),
-    // What feeds the parsers with damaged input, in a process of its own.
+    // Feeds the parsers with damaged input, in a process of its own.
     .executableTarget(
         name: "fuzz",
         dependencies: [
@@ -83,17 +96,18 @@ let endToEndProducts: [Product] = []
 
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["Model", "Planning", "Wire"], path: "Tests/TestSupport"),
+    // Ends what has a deinit in every way; optimized too.
+    .executableTarget(name: "ends", dependencies: ["Age", "CSystem", "Platform", "Sealing"], path: "Tests/Ends"),
+    .testTarget(name: "PlatformTests", dependencies: ["Platform", "ends"]),
     .testTarget(name: "ModelTests", dependencies: ["CSHA1", "Model", "TestSupport"]),
     .testTarget(name: "AgeTests", dependencies: ["Age", "Model", "Sealing", "TestSupport"], exclude: ["Vectors"]),
-    .testTarget(name: "SealingTests", dependencies: ["Age", "CSystem", "SSH", "Sealing", "TestSupport"]),
+    .testTarget(name: "SealingTests", dependencies: ["Age", "CSystem", "SSH", "Sealing", "TestSupport", "ends"]),
     .testTarget(name: "WireTests", dependencies: ["Model", "TestSupport", "Wire"]),
-    // The agent that a test can let fail at any of its operations.
-    .executableTarget(name: "agent-under-test", dependencies: ["AgentCore", "CSystem"], path: "Tests/AgentUnderTest"),
     .testTarget(
         name: "AgentCoreTests",
         dependencies: ["Age", "AgentCore", "CSystem", "Model", "Sealing", "TestSupport", "Wire", "agent-under-test"], exclude: ["Formats"]),
     .testTarget(name: "SSHTests", dependencies: ["SSH"]),
-    .testTarget(name: "GitTests", dependencies: ["Git", "Model"]),
+    .testTarget(name: "GitTests", dependencies: ["Git", "Model", "Platform", "TestSupport"]),
     .testTarget(name: "PlanningTests", dependencies: ["Model", "Planning", "TestSupport"]),
     .testTarget(
         name: "DeploymentTests",
@@ -115,5 +129,5 @@ let package = Package(
         : [
             .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
         ],
-    targets: core + (embedded ? [] : client + tests + endToEnd),
+    targets: core + agentUnderTest + (embedded ? [] : client + tests + endToEnd),
     swiftLanguageModes: [.v6])

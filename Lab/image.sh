@@ -1,10 +1,10 @@
-# The hosts' root file systems: cached images, and what each host has of its own on top. A flavour is one function.
+# The hosts' root file systems: cached images, with each host's own files on top. A flavour is one function.
 # shellcheck shell=bash disable=SC2154
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/deptool-lab
 packages=systemd,systemd-sysv,libpam-systemd,dbus,openssh-server,sudo,procps,iproute2,netbase,bash,zsh,fish,busybox-static,nsd${LAB_PACKAGES:+,$LAB_PACKAGES}
 
-# The flavours that tests boot, for `lab images`.
+# The flavours that tests boot, for `lab images`; without those of CPUs that only a release has agents for.
 # shellcheck disable=SC2034  # `lab` reads it
 flavours=(debian readonly var busybox aarch64 services programs podman)
 
@@ -56,13 +56,16 @@ discard() { # DIRECTORY: with what is mounted below it, /proc and /dev while pac
   rm -rf --one-file-system "$1"
 }
 
+# Further arguments of mmdebstrap.
+more=()
+
 # A mirror that is away for a moment costs a moment, not the image.
 patiently() { # DIRECTORY MMDEBSTRAP-ARGUMENT...: the last of them is the directory, too
   local pause
   for pause in 0 5 30 60; do
     sleep "$pause"
     discard "$1"
-    if mmdebstrap --mode=root "${@:2}"; then return; fi
+    if mmdebstrap --mode=root "${@:2}" "${more[@]}"; then return; fi
   done
   return 1
 }
@@ -71,7 +74,7 @@ image_debian() { # DIRECTORY
   patiently "$1" --variant=minbase --include="$packages" --aptopt='Acquire::Retries "3"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' "$suite" "$1"
-  # Nobody logs in on the console, the kernel is not theirs, and background jobs of the distribution only disturb measurements.
+  # A container needs no login on the console and no settings of the kernel, and background jobs of the distribution disturb measurements.
   chroot "$1" systemctl --quiet mask console-getty.service container-getty@.service \
     systemd-networkd-wait-online.service systemd-modules-load.service
   chroot "$1" systemctl --quiet disable getty@.service fstrim.timer e2scrub_all.timer e2scrub_reap.service \
@@ -81,26 +84,26 @@ image_debian() { # DIRECTORY
   printf '127.0.0.1 localhost\n::1 localhost\n' >"$1/etc/hosts"
   # Nothing is left to do after the update of /usr that a first boot would look for.
   touch "$1/etc/.updated" "$1/var/.updated"
-  # What makes a host itself is made when it is.
+  # The identity of a host is created with the host.
   rm -f "$1"/etc/ssh/ssh_host_* "$1/etc/machine-id" "$1/etc/hostname" "$1/etc/resolv.conf"
 }
 
-# What examples/web and examples/mesh configure, and programs that read directories of their own.
+# The programs of examples/web and examples/mesh, and programs that read directories of their own.
 image_services() { # DIRECTORY
   packages+=,nginx-light,logrotate,wireguard-tools,wireguard-go,nftables,systemd-resolved,apparmor
   image_debian "$1"
   chroot "$1" systemctl --quiet disable systemd-resolved apparmor
 }
 
-# What Manual/checks.md has examples for. Nothing of it runs before a deploy starts it.
+# The programs of Manual/checks.md. None of them runs before a deploy starts it.
 image_programs() { # DIRECTORY
   packages+=,nginx-light,haproxy,bind9,unbound,nftables,caddy,prometheus,postfix
   image_debian "$1"
   chroot "$1" systemctl --quiet disable nginx haproxy named unbound caddy prometheus postfix
 }
 
-# Hosts that run containers. What is set here makes up for their being containers themselves: no overlay file system on
-# another one, /proc/sys read-only, and a kernel that limits processes by the other kind of cgroup.
+# Hosts that run containers. These settings are needed since the hosts are containers themselves: no overlay file
+# system on another one, /proc/sys read-only, and a kernel that limits processes by the other kind of cgroup.
 image_podman() { # DIRECTORY
   packages+=,podman,crun,netavark,aardvark-dns,nftables
   image_debian "$1"
@@ -150,6 +153,20 @@ image_busybox() { small_root "$1" "$(dpkg --print-architecture)"; } # DIRECTORY
 image_aarch64() { # DIRECTORY
   emulate aarch64
   small_root "$1" arm64
+}
+
+# Debian has it from trixie on, where /bin is a symlink. Mirrors may lack the updates for such CPUs, which nothing here needs.
+image_riscv64() { # DIRECTORY
+  local more=("deb http://deb.debian.org/debian $suite main" --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr)
+  emulate riscv64
+  small_root "$1" riscv64
+}
+
+# With hardware floating-point numbers, which the agent does without. 64-bit CPUs run it, too, and call it armv8l.
+image_armv7l() { # DIRECTORY
+  local more=("deb http://deb.debian.org/debian $suite main")
+  emulate arm
+  small_root "$1" armhf
 }
 
 small_root() { # DIRECTORY ARCHITECTURE

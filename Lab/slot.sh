@@ -1,4 +1,4 @@
-# What a host takes up on this machine besides disk: addresses, an interface, a network namespace, a cgroup.
+# The resources of a host on this machine besides disk: addresses, an interface, a network namespace, a cgroup.
 # shellcheck shell=bash
 
 # A host holds a slot, a number unique on this machine from which the names of all these derive. The slot is a symlink
@@ -37,7 +37,7 @@ claim_slot() { # HOST-DIRECTORY
   for ((slot = 0; slot < 16384; slot++)); do
     # A machine that is a lab's host itself, or has such a network of its own, keeps it.
     [[ -z $(ip -4 route show exact "$(address "$slot" 0)/30") ]] || continue
-    # Whoever has another /run but the same kernel, in a chroot say, sees our cgroups and not our slots.
+    # A process with another /run and the same kernel, in a chroot for example, sees our cgroups and not our slots.
     mkdir "$(cgroup "$slot")" 2>/dev/null || continue
     ! ln -sT "$1" "$slots/$slot" 2>/dev/null || return 0
     rmdir "$(cgroup "$slot")"
@@ -89,7 +89,7 @@ leader_of() { # SLOT
   cut -d / -f 3 <<<"$pids"
 }
 
-# Also ends whatever is at work for the host here: a `lab up` that waits for it, say.
+# Also ends processes that work for the host here, such as a `lab up` that waits for it.
 power_off() { # SLOT
   local group leader root tries
   group=$(cgroup "$1")
@@ -116,7 +116,7 @@ power_off() { # SLOT
 }
 
 # The host's network namespace outlives its processes, so that its interface is there before it boots. Each boot gets
-# a fresh one, as a booting kernel knows no connections; moving the interface over keeps the route to it in place.
+# a fresh one, as a booting kernel has no connections; moving the interface over keeps the route to it in place.
 connect() { # HOST-DIRECTORY SLOT
   local next=$1/netns.next
   [[ -e $1/netns ]] || touch "$1/netns"

@@ -8,7 +8,7 @@ package enum AgeError: Error, Hashable, Sendable {
     case otherVersion
     /// More than ``SealedFile/limit`` bytes.
     case tooLarge
-    /// Sealed with a passphrase, which a host could not be asked for.
+    /// Sealed with a passphrase, which a host could not be reached for.
     case passphrase
     case damaged(Part)
     /// Sealed for other keys only.

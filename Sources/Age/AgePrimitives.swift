@@ -1,4 +1,4 @@
-/// What opens age files: BearSSL's algorithms on a host, libcrypto's on the operator's machine. Each is constant-time.
+/// The algorithms that open age files: BearSSL's on a host, libcrypto's on the operator's machine. Each is constant-time.
 package protocol AgePrimitives {
     /// 32 bytes.
     static func sha256(_ bytes: [UInt8]) -> [UInt8]
@@ -15,7 +15,7 @@ package protocol AgePrimitives {
     static func open(_ text: UnsafeMutableRawBufferPointer, tag: [UInt8], key: borrowing SecretBytes, nonce: [UInt8]) -> Bool
 }
 
-/// What seals, too; only the operator's machine does.
+/// The algorithms that also seal; only the operator's machine does.
 package protocol AgeSealingPrimitives: AgePrimitives {
     /// Encrypts in place and returns the tag.
     static func seal(_ text: UnsafeMutableRawBufferPointer, key: borrowing SecretBytes, nonce: [UInt8]) -> [UInt8]

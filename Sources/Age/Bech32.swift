@@ -28,7 +28,7 @@ enum Bech32 {
             bytes[filled] = UInt8(truncatingIfNeeded: bits >> UInt32(count))
             filled += 1
         }
-        // The last four bits stand for nothing.
+        // The last four bits are padding.
         guard sum.value == 1, bits & 0xF == 0 else { return nil }
         return bytes
     }

@@ -29,7 +29,7 @@ package struct OpenSSHKey: ~Copyable {
         let publicKey = reader.content.bytes(reader.string())
         let rest = reader.string()
         guard isOne, !reader.isShort else { throw .invalid }
-        // Of some ciphers, a tag follows.
+        // Some ciphers append a tag.
         guard reader.holds(cipher, "none"), reader.holds(method, "none") else { throw .encrypted }
         reader.position = rest.lowerBound
         // Two equal numbers, so that a wrong passphrase is seen.
@@ -40,7 +40,7 @@ package struct OpenSSHKey: ~Copyable {
         for _ in 0..<6 { values.append(reader.string()) }
         _ = reader.string()
         guard isSame, !reader.isShort, rest.upperBound == reader.content.count, rest.count % 8 == 0,
-            reader.content.endsInPadding(from: reader.position)
+            reader.content.endsInPadding(from: Int64(reader.position))
         else { throw .invalid }
         // The public key is there twice.
         let modulus = reader.content.bytes(values[0]), exponent = reader.content.bytes(values[1])
@@ -83,14 +83,14 @@ package struct OpenSSHKey: ~Copyable {
 
         init(content: consuming SecretBytes) { self.content = content }
 
-        @inline(never) mutating func number() -> Int {
+        @inline(never) mutating func number() -> Int64 {
             guard content.count - position >= 4 else {
                 isShort = true
                 return 0
             }
-            var number = 0
+            var number: Int64 = 0
             for _ in 0..<4 {
-                number = number << 8 | Int(content[position])
+                number = number << 8 | Int64(content[position])
                 position += 1
             }
             return number
@@ -98,12 +98,13 @@ package struct OpenSSHKey: ~Copyable {
 
         @inline(never) mutating func string() -> Range<Int> {
             let count = number()
-            guard count <= content.count - position else {
+            guard count <= Int64(content.count - position) else {
                 isShort = true
                 return 0..<0
             }
-            position += count
-            return position - count..<position
+            let start = position
+            position += Int(count)
+            return start..<position
         }
 
         func holds(_ range: Range<Int>, _ text: String) -> Bool {
@@ -114,7 +115,7 @@ package struct OpenSSHKey: ~Copyable {
 
 private let keyBegin = "-----BEGIN OPENSSH PRIVATE KEY-----", keyEnd = "-----END OPENSSH PRIVATE KEY-----"
 
-/// What is between the lines `BEGIN` and `END`. Nil if the file is not exactly that.
+/// The content between the lines `BEGIN` and `END`. Nil if the file is not exactly that.
 @inline(never) private func keyContent(of file: borrowing SecretBytes) -> SecretBytes? {
     let begin = keyBegin.bytes, end = keyEnd.bytes
     guard file.has(begin, at: 0) else { return nil }
@@ -158,22 +159,24 @@ extension SecretBytes {
             let start = "openssh-key-v1\0\0\0\0\u{4}none\0\0\0\u{4}none\0\0\0\0\0\0\0\u{1}\0\0\0\u{33}" + kind
             // Two equal numbers are there so that a wrong passphrase is seen. The public key is there three times.
             let key = bytes(62..<94)
-            return has(start.bytes, at: 0) && number(at: 94) == count - 98 && count % 8 == 98 % 8 && number(at: 98) == number(at: 102)
-                && has(kind.bytes + key + [0, 0, 0, 64], at: 106) && has(key, at: 193) && endsInPadding(from: 229 + number(at: 225))
+            return has(start.bytes, at: 0) && number(at: 94) == Int64(count) - 98 && count % 8 == 98 % 8
+                && number(at: 98) == number(at: 102) && has(kind.bytes + key + [0, 0, 0, 64], at: 106) && has(key, at: 193)
+                && endsInPadding(from: 229 + number(at: 225))
         }
     }
 
     /// Four bytes, big-endian; zero if they are not all there.
-    @inline(never) private func number(at place: Int) -> Int {
+    @inline(never) private func number(at place: Int) -> Int64 {
         guard count - place >= 4 else { return 0 }
-        var number = 0
-        for index in place..<place + 4 { number = number << 8 | Int(self[index]) }
+        var number: Int64 = 0
+        for index in place..<place + 4 { number = number << 8 | Int64(self[index]) }
         return number
     }
 
     /// Whether fewer than eight bytes are left, and they are 1, 2, 3 and so on.
-    @inline(never) fileprivate func endsInPadding(from start: Int) -> Bool {
-        guard start <= count, count - start < 8 else { return false }
+    @inline(never) fileprivate func endsInPadding(from place: Int64) -> Bool {
+        guard place <= Int64(count), Int64(count) - place < 8 else { return false }
+        let start = Int(place)
         for index in start..<count { guard Int(self[index]) == index - start + 1 else { return false } }
         return true
     }

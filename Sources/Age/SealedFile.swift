@@ -43,7 +43,7 @@ package struct SealedFile {
         guard contentCount != nil else { throw .damaged(.payload) }
     }
 
-    /// Whether a key of SSH could open the file, as far as the header says: the file is not secret, and neither is the answer.
+    /// Whether a key of SSH could open the file, by its header. The file is not secret, and neither is the answer.
     package func isSealed(forTag tag: [UInt8]) -> Bool {
         if tag.isEmpty { return false }
         for stanza in stanzas where stanza.tag == tag { return true }
@@ -59,7 +59,7 @@ package struct SealedFile {
             self.position = position
         }
 
-        /// Without its end, which every line has. A line of one NUL, which is nowhere valid, if there is none.
+        /// Without its line end, which every line has. If there is no line, a line of one NUL, which is valid nowhere.
         @inline(never) mutating func next() -> ArraySlice<UInt8> {
             let start = position
             while position < bytes.endIndex {
@@ -80,7 +80,7 @@ package struct SealedFile {
         package let body: [UInt8]
 
         package enum Kind: UInt8, Sendable {
-            /// Of a type that Deptool does not know: somebody else's.
+            /// Of a type that Deptool does not support: somebody else's.
             case other
             case age, ed25519, rsa, passphrase
 

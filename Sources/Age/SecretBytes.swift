@@ -3,17 +3,28 @@ import CSystem
 /// Bytes that must not stay in memory: the only copy, zeroed on deinit.
 ///
 /// There is no text, no hash, no `==` and no array of them: a copy could not be tracked.
-///
-/// It is public because Embedded Swift needs its deinit in every module that has one.
-@safe public struct SecretBytes: ~Copyable {
-    @usableFromInline let memory: UnsafeMutableRawBufferPointer
+@safe package struct SecretBytes: ~Copyable {
+    /// A class, since an optimized build may skip the deinit of a struct inside another (see Platform's `FileDescriptor`).
+    @safe private final class Memory {
+        let bytes: UnsafeMutableRawBufferPointer
+
+        init(_ bytes: UnsafeMutableRawBufferPointer) { unsafe self.bytes = unsafe bytes }
+
+        deinit {
+            unsafe csys_zero(bytes.baseAddress, bytes.count)
+            unsafe bytes.baseAddress?.deallocate()
+        }
+    }
+
+    private let owner: Memory
+    private var memory: UnsafeMutableRawBufferPointer { unsafe owner.bytes }
 
     /// That many zeros.
     @inline(never) package init(count: Int) {
         // Never empty, so that there is always an address for C.
         let all = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1), alignment: 8)
         unsafe all.initializeMemory(as: UInt8.self, repeating: 0)
-        unsafe memory = UnsafeMutableRawBufferPointer(rebasing: all[..<count])
+        owner = unsafe Memory(UnsafeMutableRawBufferPointer(rebasing: all[..<count]))
     }
 
     @inline(never) package init(copying bytes: ArraySlice<UInt8>) {
@@ -21,17 +32,11 @@ import CSystem
         unsafe bytes.withUnsafeBytes { unsafe memory.copyMemory(from: $0) }
     }
 
-    /// At most `most` bytes. `fill` writes them and returns their number; nil if there is no secret.
-    package init?(upTo most: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Int?) {
-        let all = SecretBytes(count: most)
-        guard let count = unsafe fill(all.memory), (0...most).contains(count) else { return nil }
+    /// At most `maximum` bytes. `fill` writes them and returns their number; nil if there is no secret.
+    package init?(upTo maximum: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Int?) {
+        let all = SecretBytes(count: maximum)
+        guard let count = unsafe fill(all.memory), (0...maximum).contains(count) else { return nil }
         self = all[0..<count]
-    }
-
-    // Embedded Swift needs to see it wherever the bytes end.
-    @inlinable deinit {
-        unsafe csys_zero(memory.baseAddress, memory.count)
-        unsafe memory.baseAddress?.deallocate()
     }
 
     package var count: Int { unsafe memory.count }
@@ -65,6 +70,19 @@ import CSystem
     /// Lends the bytes, to be changed.
     package mutating func withMutableBytes<Result: ~Copyable>(_ body: (UnsafeMutableRawBufferPointer) -> Result) -> Result {
         unsafe body(memory)
+    }
+
+    /// Lends the bytes.
+    package func withSpan<Result: ~Copyable, Failure>(_ body: (Span<UInt8>) throws(Failure) -> Result) throws(Failure) -> Result {
+        try unsafe body(UnsafeBufferPointer(memory.assumingMemoryBound(to: UInt8.self)).span)
+    }
+
+    /// Lends the bytes, to be changed.
+    package mutating func withMutableSpan<Result: ~Copyable, Failure>(
+        _ body: (inout MutableSpan<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        var span = unsafe memory.assumingMemoryBound(to: UInt8.self).mutableSpan
+        return try body(&span)
     }
 
     /// Compares in a time that depends on the lengths only.

@@ -35,7 +35,7 @@ void carried_sha256(const unsigned char *bytes, size_t size, char digits[65]) {
     uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     size_t whole = size / 64 * 64, rest = size - whole;
     for (size_t at = 0; at < whole; at += 64) compress(state, bytes + at);
-    // What is left, a bit, zeros, and the length in bits: one block or two.
+    // The rest, a bit, zeros, and the length in bits: one block or two.
     unsigned char end[128] = {0};
     if (rest) memcpy(end, bytes + whole, rest);
     end[rest] = 0x80;

@@ -3,7 +3,7 @@
 #include <bearssl.h>
 #include <string.h>
 
-// What a function leaves on the stack is part of a secret.
+// A function may leave parts of a secret on the stack.
 static void wipe(void *memory, size_t count)
 {
     memset(memory, 0, count);

@@ -1,7 +1,7 @@
 #include <git2.h>
 #include <git2/sys/mempack.h>
 
-// git_libgit2_opts(3) takes what Swift cannot give it: a variable number of arguments. How much of the packs is mapped at once, and
+// git_libgit2_opts(3) takes a variable number of arguments, which Swift cannot pass. How much of the packs is mapped at once, and
 // in pieces of which size, in bytes.
 static inline int cgit2_set_mapped_window(size_t window, size_t limit) {
     int result = git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, window);

@@ -68,7 +68,7 @@ __attribute__((target("sha,ssse3,sse4.1"))) static void compress_accelerated(
                 __m128i mixed = _mm_xor_si128(_mm_sha1msg1_epu32(w[g & 3], w[(g + 1) & 3]), w[(g + 2) & 3]);
                 w[g & 3] = _mm_sha1msg2_epu32(mixed, w[(g + 3) & 3]);
             }
-            // Only the very first group gets `e` as it is; after it, it is `a` of four rounds ago.
+            // Only the first group gets `e` directly; later, it is `a` of four rounds ago.
             __m128i input = g == 0 ? _mm_add_epi32(previous, w[0]) : _mm_sha1nexte_epu32(previous, w[g & 3]);
             previous = abcd;
             switch (g / 5) {
@@ -143,7 +143,7 @@ static void compress_accelerated(uint32_t state[5], const void *blocks, size_t c
 #endif
 
 void csha1_compress(uint32_t state[5], const void *blocks, size_t count) {
-    // Asking the CPU costs more than a block. Threads that find out at once find the same.
+    // Asking the CPU costs more than a block. Threads that ask concurrently get the same answer.
     static _Atomic signed char known = 0;
     if (known == 0) known = is_accelerated() ? 1 : -1;
     if (known > 0) {

@@ -1,7 +1,7 @@
 #include <libssh2.h>
 #include <stdlib.h>
 
-// What libssh2 frees with its default allocator, as the signature that a callback hands to it.
+// Memory that libssh2 frees with its default allocator, such as the signature that a callback returns.
 static inline void *csh2_allocate(size_t size) { return malloc(size); }
 
 // The function that receives from the socket. libssh2 1.11.1 deprecates what earlier versions have.

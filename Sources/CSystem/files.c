@@ -24,7 +24,7 @@
 #include <sys/vfs.h>
 #define FICLONE_REQUEST 0x40049409  // FICLONE of linux/fs.h, which musl's headers do not bring
 
-// struct statx of linux/stat.h, as far as it is looked at; nor that.
+// The used part of struct statx of linux/stat.h; nor that.
 struct attributes {
     uint32_t known, block;
     uint64_t attributes, others[5], mask, more[10], mount, rest[13];
@@ -103,10 +103,18 @@ int csys_create_new(const char *path, uint32_t mode) { return csys_create_new_at
 int csys_open_append(const char *path, uint32_t mode) { return csys_open_append_at(AT_FDCWD, path, mode); }
 int csys_reopen_directory(int directory) { return opened(openat(directory, ".", O_RDONLY | O_CLOEXEC | O_DIRECTORY)); }
 
-// Whether nobody but root, and this process's own user, can change what is in the directory.
-static bool is_private(const struct stat *st) {
-    return (st->st_uid == 0 || st->st_uid == geteuid()) && !(st->st_mode & S_IWOTH)
-           && (!(st->st_mode & S_IWGRP) || st->st_gid == 0 || st->st_gid == getegid());
+// Whether the directory may have an access control list. With one, the group bits are the upper limit for all its entries.
+static bool has_list(int directory) {
+    int fd = openat(directory, ".", O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+    bool has = fd < 0 || csys_fgetxattr(fd, "system.posix_acl_access", NULL, 0) > 0;
+    if (fd >= 0) close(fd);
+    return has;
+}
+
+// Whether only root and this process's own user can change the directory's entries.
+static bool is_private(int directory, const struct stat *st) {
+    if ((st->st_uid != 0 && st->st_uid != geteuid()) || st->st_mode & S_IWOTH) return false;
+    return !(st->st_mode & S_IWGRP) || ((st->st_gid == 0 || st->st_gid == getegid()) && !has_list(directory));
 }
 
 int csys_walk(const char *root, const char *path, bool *is_ours) {
@@ -118,7 +126,7 @@ int csys_walk(const char *root, const char *path, bool *is_ours) {
     if (start < 0) return -errno;
     struct stat first, st;
     if (fstat(start, &first) < 0) result = -errno;
-    bool ours = is_private(&first);
+    bool ours = is_private(start, &first);
     uid_t owner = 0;  // of the first directory that belongs to a user
     char *next = rest;
     while (!result) {
@@ -144,7 +152,7 @@ int csys_walk(const char *root, const char *path, bool *is_ours) {
             if (*rest != '/') continue;
             if (here != start) close(here);
             here = start;
-            ours = is_private(&first);
+            ours = is_private(start, &first);
             continue;
         }
         if (fstat(fd, &st) < 0) result = -errno;
@@ -157,7 +165,7 @@ int csys_walk(const char *root, const char *path, bool *is_ours) {
             close(fd);
             continue;
         }
-        ours = ours && is_private(&st);
+        ours = ours && is_private(fd, &st);
         if (here != start) close(here);
         here = fd;
         // `..` may lead back to the root.
@@ -184,7 +192,7 @@ int csys_hindrance(int directory, const char *name) {
         struct attributes of;
         if (syscall(SYS_statx, directory, names[i], AT_SYMLINK_NOFOLLOW, 0, &of) < 0) continue;
         if (of.attributes & (ATTRIBUTE_IMMUTABLE | ATTRIBUTE_APPEND)) return EPERM;
-        // Linux before 5.8 does not tell; a bind mount is not noticed there.
+        // Linux before 5.8 does not report this; a bind mount is not noticed there.
         if (i && of.attributes & of.mask & ATTRIBUTE_MOUNT_ROOT) return EBUSY;
     }
 #else
@@ -271,7 +279,7 @@ int csys_disk(const char *path, uint64_t *size, uint64_t *available) {
 int csys_room(const char *path, uint64_t *bytes, uint64_t *inodes) {
     struct statvfs disk;
     if (statvfs(path, &disk) < 0) return -errno;
-    // One that has no size, such as ramfs, has no known room.
+    // A file system without a size, such as ramfs, has no known room.
     if (!disk.f_blocks) return -ENOSYS;
     *bytes = (uint64_t)disk.f_bfree * disk.f_frsize;
     *inodes = disk.f_files ? (uint64_t)disk.f_ffree : UINT64_MAX;

@@ -36,9 +36,9 @@
 // File systems that an overlay can cover, and that do not wait for a server.
 #define LOCAL "ext4\0ext3\0ext2\0xfs\0btrfs\0f2fs\0zfs\0bcachefs\0tmpfs\0ramfs\0overlay\0squashfs\0erofs\0" \
     "iso9660\0vfat\0"
-// Those of the kernel that programs read.
+// File systems of the kernel that programs read.
 #define KERNEL "sysfs\0cgroup2\0cgroup\0securityfs\0selinuxfs\0"
-// Those that may wait forever for a server: nothing here looks inside.
+// File systems that may wait forever for a server: nothing here looks inside.
 #define REMOTE "nfs4\0nfs\0cifs\0smb3\0ceph\0fuse\0fuseblk\0virtiofs\0" "9p\0"
 // Mounts at these paths and below are left out.
 #define LEFT_OUT "/proc\0/dev\0/tmp\0/var/tmp\0/var/lib/docker\0/var/lib/containers\0/var/lib/containerd\0" \
@@ -172,41 +172,89 @@ static char *append_number(char *at, unsigned number) {
     return at + 1;
 }
 
-// Covers the directory `path` of the host, at `target`. The upper directory has the owner and the mode that are seen
+// Opens what is at the path below `root`. The path of a mount has no symlinks, so none is followed: a user of the host may just
+// have put one there, to bring the mount to another place of the copy.
+static int open_mount(const char *root, const char *path) {
+    int here = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    while (here >= 0 && *(path += strspn(path, "/"))) {
+        char name[NAME_MAX + 1] = "";
+        size_t length = strcspn(path, "/");
+        if (length > NAME_MAX) break;
+        memcpy(name, path, length);
+        path += length;
+        int next = openat(here, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        close(here);
+        here = next;
+    }
+    if (here >= 0 && *path) {
+        close(here);
+        here = -1;
+    }
+    return here;
+}
+
+// The path of an open file, which leads to this very file.
+static const char *path_of(int fd, char path[32]) {
+    append_number(stpcpy(path, "/proc/self/fd/"), (unsigned)fd);
+    return path;
+}
+
+// Covers the directory `from` of the host, at `target`. The upper directory has the owner and the mode that are seen
 // there.
-static int overlay(const char *path, const char *target, const struct stat *st, unsigned long flags, unsigned number) {
+static int overlay(int from, const char *target, const struct stat *st, unsigned long flags, unsigned number) {
     char upper[40], work[40], options[200];
     append_number(stpcpy(upper, SCRATCH "/upper"), number);
     append_number(stpcpy(work, SCRATCH "/work"), number);
     stpcpy(stpcpy(stpcpy(stpcpy(options, "lowerdir=.,redirect_dir=on,index=off,upperdir="), upper), ",workdir="), work);
-    // A path could have commas and colons, so the lower directory is the current one. Nobody can come between these calls:
-    // the scratch directory is a new file system that only this process can see.
+    // A path could have commas and colons, so the lower directory is the current one. No other process can interfere
+    // between these calls, since only this one sees the scratch directory's file system.
     if (mkdir(upper, st->st_mode & 07777) < 0 || chown(upper, st->st_uid, st->st_gid) < 0 || mkdir(work, 0700) < 0
-        || chdir(path) < 0)
+        || fchdir(from) < 0)
         return -1;
     return mount("deptool", target, "overlay", flags, options);
+}
+
+// Binds where no user can interfere, and moves the mount with its flags to `target`.
+static int bind_read_only(const char *from, const char *target, unsigned long flags) {
+    static const char *const places[] = {SCRATCH "/directory", SCRATCH "/file"};
+    for (int i = 0; i < 2; i++) {
+        if (bind(from, places[i], flags | MS_RDONLY) < 0) continue;
+        int result = mount(places[i], target, NULL, MS_MOVE, NULL);
+        if (result < 0) umount2(places[i], MNT_DETACH);
+        return result;
+    }
+    return -1;
+}
+
+static int lay_opened(const struct mount *mount, int from, const char *target, unsigned number) {
+    bool is_root = !mount->path[1];
+    unsigned long flags = MS_NODEV | MS_NOSUID | (mount->is_noexec ? MS_NOEXEC : 0);
+    if (mount->kind != remote) {
+        struct stat st;
+        if (fstat(from, &st) < 0) return 0;
+        if (S_ISDIR(st.st_mode) && mount->kind == local && !is_within(mount->path, "/sys")) {
+            int result = overlay(from, target, &st, flags, number);
+            if (!result || is_root || (errno != EINVAL && errno != ENOENT && errno != ENOTDIR)) return result;
+        }
+        // A socket that is a mount point leads to the host.
+        if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) return 0;
+    }
+    char path[32];
+    bind_read_only(path_of(from, path), target, flags);
+    return 0;
 }
 
 // Lays one mount of the host on the copy: writable through an overlay, or else read-only. It is left out if neither
 // works: the copy can lack the mount point.
 static int lay(const struct mount *mount, unsigned number) {
-    char target[sizeof ROOT + PATH_MAX];
-    if (strlen(mount->path) >= PATH_MAX) return 0;
-    stpcpy(stpcpy(target, ROOT), mount->path);
-    bool is_root = !mount->path[1];
-    unsigned long flags = MS_NODEV | MS_NOSUID | (mount->is_noexec ? MS_NOEXEC : 0);
-    if (mount->kind != remote) {
-        struct stat st;
-        if (lstat(mount->path, &st) < 0) return 0;
-        if (S_ISDIR(st.st_mode) && mount->kind == local && !is_within(mount->path, "/sys")) {
-            int result = overlay(mount->path, target, &st, flags, number);
-            if (!result || is_root || (errno != EINVAL && errno != ENOENT && errno != ENOTDIR)) return result;
-        }
-        // A socket that is mounted by itself leads to the host.
-        if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) return 0;
-    }
-    bind(mount->path, target, flags | MS_RDONLY);
-    return 0;
+    int from = open_mount("/", mount->path), to = open_mount(ROOT, mount->path), result = 0;
+    char target[32];
+    if (from >= 0 && to >= 0) result = lay_opened(mount, from, path_of(to, target), number);
+    int error = errno;
+    if (from >= 0) close(from);
+    if (to >= 0) close(to);
+    errno = error;
+    return result;
 }
 
 static int lay_all(const struct mounts *mounts, const char **failed) {
@@ -281,7 +329,9 @@ static int build(const char **failed) {
     char *text = read_text("/proc/self/mountinfo");
     if (!text || parse(text, &mounts) < 0) return -1;
     *failed = "mount a tmpfs on " SCRATCH;
-    if (mount("deptool", SCRATCH, "tmpfs", MS_NOSUID, SCRATCH_OPTIONS) < 0 || mkdir(ROOT, 0700) < 0) return -1;
+    if (mount("deptool", SCRATCH, "tmpfs", MS_NOSUID, SCRATCH_OPTIONS) < 0 || mkdir(ROOT, 0700) < 0
+        || mkdir(SCRATCH "/directory", 0700) < 0 || mknod(SCRATCH "/file", S_IFREG | 0600, 0) < 0)
+        return -1;
     if (lay_all(&mounts, failed) < 0) return -1;
     *failed = "make /dev and /tmp";
     if (lay_devices() < 0 || lay_empty(SCRATCH "/tmp", 01777, ROOT "/tmp") < 0
@@ -377,7 +427,7 @@ enum {
      | 1 << cap_setuid | 1 << cap_net_bind_service | 1 << cap_sys_chroot)
 
 static int drop_capabilities(uint32_t kept) {
-    // execve(2) gives root what is in the bounding set.
+    // execve(2) gives root the capabilities in the bounding set.
     for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; capability++)
         if (!((uint64_t)kept >> capability & 1) && prctl(PR_CAPBSET_DROP, capability) < 0) return -1;
     struct {
@@ -410,7 +460,7 @@ struct instruction {
 //   cannot read them; libraries use clone(2) if it is missing.
 // - The keyrings of root are those of the host.
 // - A core dump starts the host's handler, outside of the copy. RLIMIT_CORE prevents that when it is 1, but not when it
-//   is 0. So a program that sets it is told that it succeeded, and nothing happens.
+//   is 0. So setting it has no effect, and returns success to the program.
 #define RULES(architecture, clone, unshare, add_key, request_key, keyctl, setrlimit, prlimit) \
     /* 0 */ LOAD(4), IF_EQUAL(architecture, 0, 25), LOAD(0), IF_AT_LEAST(X32, 22, 0), IF_EQUAL(CLONE3, 21, 0), \
     /* 5 */ IF_EQUAL(add_key, 19, 0), IF_EQUAL(request_key, 18, 0), IF_EQUAL(keyctl, 17, 0), \
@@ -436,6 +486,7 @@ static const struct instruction filter[] = {
     RULES(0xc00000f3, SYS_clone, SYS_unshare, SYS_add_key, SYS_request_key, SYS_keyctl, 164, SYS_prlimit64),
 #elif defined(__arm__)
     OWN_RULES(0x40000028),
+    RULES(0xc00000b7, 220, 97, 217, 218, 219, 164, 261),  // aarch64, of a kernel with 64 bits
 #endif
     FAIL(ENOSYS),
 };
@@ -475,7 +526,7 @@ static int become(char **arguments, const char *directory, int in, int out, int 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     umask(022);
-    // Where a limit is lower already, it stays.
+    // A limit that is lower already stays.
     limit(RLIMIT_CORE, 1);
     limit(RLIMIT_FSIZE, 256 << 20);
     if (chdir(directory) < 0 || drop_capabilities(capabilities) < 0 || restrict_calls() < 0) return 3;

@@ -63,13 +63,10 @@ int csys_spawn(const void *arguments, size_t size, size_t count, int in, int out
     return start(arguments, size, count, in, out, err, POSIX_SPAWN_SETPGROUP);
 }
 
-int csys_spawn_foreground(const void *arguments, size_t size, size_t count, int in, int out, int err) {
-    return start(arguments, size, count, in, out, err, 0);
-}
-
 #ifndef DEPTOOL_EMBEDDED
-int csys_spawn_session(const void *arguments, size_t size, size_t count, int in, int out, int err) {
-    return start(arguments, size, count, in, out, err, POSIX_SPAWN_SETSID);
+int csys_spawn_in(csys_group group, const void *arguments, size_t size, size_t count, int in, int out, int err) {
+    static const short flags[] = {POSIX_SPAWN_SETPGROUP, 0, POSIX_SPAWN_SETSID};
+    return start(arguments, size, count, in, out, err, flags[group]);
 }
 #endif
 
@@ -95,7 +92,13 @@ int csys_setsid(void) { return RESULT(setsid()); }
 int csys_getpid(void) { return getpid(); }
 int csys_getuid(void) { return (int)getuid(); }
 int csys_getgid(void) { return (int)getgid(); }
-void csys_exit(int status) { _exit(status); }
+
+void csys_exit(int status) {
+#ifndef DEPTOOL_EMBEDDED
+    csys_remove_leftovers();
+#endif
+    _exit(status);
+}
 
 void csys_ignore_hangup_and_pipe(void) {
     signal(SIGHUP, SIG_IGN);
@@ -167,13 +170,6 @@ static int64_t now(clockid_t clock) {
 int64_t csys_monotonic_ns(void) { return now(CLOCK_MONOTONIC); }
 int64_t csys_realtime_ns(void) { return now(CLOCK_REALTIME); }
 
-int64_t csys_uname(char *buffer, size_t size) {
-    struct utsname name;
-    if (uname(&name) < 0) return -errno;
-    int n = snprintf(buffer, size, "%s %s", name.sysname, name.machine);
-    return n < 0 || (size_t)n >= size ? -ERANGE : n;
-}
-
 int64_t csys_nodename(void *buffer, size_t size) {
     struct utsname name;
     if (uname(&name) < 0) return -errno;
@@ -232,7 +228,7 @@ void csys_zero(void *buffer, size_t count) {
 #if defined(DEPTOOL_EMBEDDED)
 #include <sys/random.h>
 
-// What Embedded Swift's hashing seeds itself with; musl has no such function.
+// The seed of Embedded Swift's hashing; musl has no such function.
 void arc4random_buf(void *buffer, size_t count) {
     uint8_t *at = buffer;
     while (count) {

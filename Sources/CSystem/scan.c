@@ -1,5 +1,5 @@
-// Reading whole directory trees: one call and one piece of memory a tree, so that comparing it with what was there the
-// last time is one memcmp.
+// Reading whole directory trees: one call and one piece of memory a tree, so that one memcmp compares it with the last
+// read.
 #ifndef DEPTOOL_EMBEDDED
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -33,7 +33,7 @@ struct entry {
     int error;
 };
 
-// What one thread works with. Directories use `names` and `entries` as stacks.
+// The state of one thread. Directories use `names` and `entries` as stacks.
 struct worker {
     char *names;
     size_t names_size, names_capacity;
@@ -310,23 +310,22 @@ int csys_scan_directory_at(int directory, csys_scan *out) {
 }
 
 int csys_open_beneath(int root, const char *path, bool is_directory) {
-    int directory = dup_directory(root);
+    int directory = root;
     for (;;) {
         const char *slash = strchr(path, '/');
         size_t length = slash ? (size_t)(slash - path) : strlen(path);
-        char name[256];
-        if (length > 255) {
-            close(directory);
-            return -ENAMETOOLONG;
-        }
-        memcpy(name, path, length);
-        name[length] = 0;
         bool is_last = !slash;
-        if (directory < 0 || (is_last && length == 0)) return directory;
-        int flags = !is_last || is_directory ? O_DIRECTORY : O_NONBLOCK;
-        int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | flags);
-        int error = errno;
-        close(directory);
+        if (is_last && length == 0) return directory == root ? dup_directory(root) : directory;
+        char name[256];
+        int fd = -1, error = ENAMETOOLONG;
+        if (length < sizeof name) {
+            memcpy(name, path, length);
+            name[length] = 0;
+            int flags = !is_last || is_directory ? O_DIRECTORY : O_NONBLOCK;
+            fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | flags);
+            error = errno;
+        }
+        if (directory != root) close(directory);
         if (fd < 0) return -error;
         if (is_last) return fd;
         directory = fd;

@@ -76,7 +76,7 @@ int csys_connect_result(int fd) {
     socklen_t size = sizeof error;
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) return -errno;
     if (error) return -error;
-    // If nobody listens on a local port, the kernel may choose just that port for the connecting socket, which is then
+    // If a local port has no listener, the kernel may choose just that port for the connecting socket, which is then
     // connected to itself.
     struct sockaddr_in6 own, peer;
     socklen_t own_size = sizeof own, peer_size = sizeof peer;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,9 +45,11 @@ void csys_ignore_hangup(bool ignored) {
 }
 
 static int interrupts[2] = {-1, -1};
+static atomic_uint interrupt_count;
 
 static void note_interrupt(int signal) {
     (void)signal;
+    atomic_fetch_add(&interrupt_count, 1);
     int saved = errno;
     char byte = 1;
     if (write(interrupts[1], &byte, 1) < 0) { /* it is full of them already */ }
@@ -55,8 +58,8 @@ static void note_interrupt(int signal) {
 
 void csys_catch_interrupts(bool caught) {
     if (!caught) {
-        signal(SIGINT, SIG_DFL);
-        signal(SIGTERM, SIG_DFL);
+        csys_end_by_signal(SIGINT);
+        csys_end_by_signal(SIGTERM);
         return;
     }
     if (interrupts[0] < 0 && csys_pipe(&interrupts[0], &interrupts[1]) < 0) return;
@@ -64,6 +67,8 @@ void csys_catch_interrupts(bool caught) {
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
+
+uint32_t csys_interrupts(void) { return atomic_load(&interrupt_count); }
 
 int csys_wait_interrupt(void) {
     char byte;

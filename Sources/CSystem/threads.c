@@ -46,8 +46,6 @@ void csys_allow_descriptors(uint64_t count) {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-uint64_t csys_thread_id(void) { return (uint64_t)(uintptr_t)pthread_self(); }
-
 struct csys_monitor {
     pthread_mutex_t mutex;
     pthread_cond_t condition;
@@ -81,7 +79,7 @@ void csys_monitor_wait(csys_monitor *monitor, int64_t timeout_ms) {
         pthread_cond_wait(&monitor->condition, &monitor->mutex);
         return;
     }
-    // Whatever the wall clock is set to meanwhile.
+    // Independent of changes to the wall clock.
 #ifdef __APPLE__
     struct timespec duration = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000};
     pthread_cond_timedwait_relative_np(&monitor->condition, &monitor->mutex, &duration);

@@ -1,5 +1,6 @@
-// What Swift's String asks of the tables of Unicode. To the agent all text is bytes, as to Linux: `é` written in two ways
-// is two names. So these answer as for ASCII, and the tables, a tenth of the agent, need not be carried.
+// The functions by which Swift's String reads the tables of Unicode. To the agent all text is bytes, as to Linux: `é`
+// written in two ways is two names. So these answer as for ASCII, and the tables, a tenth of the agent, need not be
+// carried.
 #if defined(DEPTOOL_EMBEDDED)
 #include <stdbool.h>
 #include <stdint.h>

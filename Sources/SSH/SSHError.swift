@@ -1,4 +1,4 @@
-import CSystem
+import Platform
 
 /// Everything that can go wrong between here and a remote command.
 ///
@@ -14,8 +14,8 @@ package enum SSHError: Error, Hashable, Sendable {
     case unknownName(String)
     /// The resolver did not answer for this name.
     case resolverSilent(name: String)
-    case refused(Endpoint)
-    case unreachable(Endpoint, SystemErrorCode)
+    case refused(SSHEndpoint)
+    case unreachable(SSHEndpoint, Errno)
     case timedOut(Phase)
     /// The peer did not identify itself as an SSH server; its first bytes, at most 1024.
     case closedEarly(printed: String)
@@ -26,7 +26,7 @@ package enum SSHError: Error, Hashable, Sendable {
     case hostKeyDeclined(HostKeyQuestion)
     case hostKeyChanged(HostKeyQuestion, at: KnownHostsPlace)
     case hostKeyRevoked(HostKeyQuestion, at: KnownHostsPlace)
-    case knownHostsUnusable(path: String, SystemErrorCode)
+    case knownHostsUnusable(path: String, Errno)
 
     case loginFailed(LoginFailure)
 
@@ -40,7 +40,34 @@ package enum SSHError: Error, Hashable, Sendable {
     /// With libssh2's message.
     case protocolError(Phase, message: String)
     case interrupted
-    case system(operation: String, SystemErrorCode)
+    case system(operation: String, Errno)
+}
+
+extension SSHError {
+    /// The failure of a proxy that wrote this. An ssh behind it wrote that its proxy ended as well, in words that
+    /// depend on which of the two was faster: they are left out.
+    static func proxyFailed(command: String, output: String) -> SSHError {
+        var lines: [Substring] = []
+        for line in output.split(whereSeparator: \.isNewline) {
+            guard tellsOfEnd(line) else {
+                lines.append(line)
+                continue
+            }
+            if let last = lines.last, last.hasPrefix("kex_exchange_identification: "), ends.contains(where: last.hasSuffix) {
+                lines.removeLast()
+            }
+        }
+        return .proxyFailed(command: command, printed: lines.joined(separator: "\n"))
+    }
+
+    /// Whether ssh reports only the end of its proxy. It uses this name for the peer in other messages, too, if there is no socket.
+    private static func tellsOfEnd(_ line: Substring) -> Bool {
+        let peer = "UNKNOWN port 65535"
+        return line == "Connection closed by \(peer)" || line == "Connection reset by \(peer)"
+            || line.contains("Connection to \(peer): ") && ends.contains(where: line.hasSuffix)
+    }
+
+    private static let ends = ["Connection closed by remote host", ": Connection reset by peer", ": Broken pipe"]
 }
 
 /// The operation that failed.
@@ -48,20 +75,15 @@ package enum Phase: Hashable, Sendable {
     case readingSettings, resolving, connecting, handshake, login, askingAgent, starting, transferring, ending
 }
 
-/// An errno value.
-package struct SystemErrorCode: Hashable, Sendable {
-    package let number: Int32
-
-    package init(number: Int32) { self.number = number }
-
-    /// strerror(3).
-    package var text: String {
-        unsafe csys_strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"
-    }
+/// The result of system calls, whose error becomes one of the operation.
+func attempt<Result: ~Copyable>(
+    _ operation: String, _ body: @autoclosure () throws(Errno) -> Result
+) throws(SSHError) -> Result {
+    do throws(Errno) { return try body() } catch { throw .system(operation: operation, error) }
 }
 
 /// The destination of a connection: a name or numeric address, and a port.
-package struct Endpoint: Hashable, Sendable {
+package struct SSHEndpoint: Hashable, Sendable {
     package let address: String
     package let port: UInt16
 
@@ -77,11 +99,18 @@ package struct Endpoint: Hashable, Sendable {
 }
 
 extension SSHError {
+    /// The messages of ssh about a jump host whose answer will be the same half a minute later.
+    private static let lastingProblems = [
+        "Permission denied", "Too many authentication failures", "verification failed", "HOST IDENTIFICATION HAS CHANGED",
+        "Could not resolve hostname", "Connection refused", "open failed: ", "No route to host", "Network is unreachable", "timed out",
+        "no matching ", "invalid format", "invalid characters", "Bad configuration", "Bad owner", "terminating, ", "not found",
+    ]
+
     /// Whether the system's `ssh`, which supports more algorithms, keys and login methods than libssh2, may succeed
-    /// where libssh2 failed. `questions` are the prompts that it may use.
-    package func systemSSHMayWork(_ questions: Prompts) -> Bool {
+    /// where libssh2 failed. `prompts` are the prompts that it may use.
+    package func systemSSHMayWork(_ prompts: Prompts) -> Bool {
         switch self {
-        case .loginFailed(let failure): failure.systemSSHMayWork(questions)
+        case .loginFailed(let failure): failure.systemSSHMayWork(prompts)
         case .noCommonAlgorithm: true
         case .hostKeyUnknown(let question): !question.knownTypes.isEmpty
         case .settingInvalid: true
@@ -99,25 +128,32 @@ extension SSHError {
         case .closedEarly(let printed):
             ["", "Exceeded MaxStartups", "Not allowed at this time"].contains(
                 String(printed.prefix { !$0.isNewline }))
-        // A jump host that was too busy for `ssh -W`, or a busy host behind it.
-        case .proxyFailed(_, let printed):
-            printed.isEmpty
-                || ["kex_exchange_identification", "Exceeded MaxStartups", "Not allowed at this time"].contains(where: printed.contains)
+        case .proxyFailed(let command, let printed): Self.proxyMayBeBusy(command, printed)
         case .connectionLost(.handshake), .resolverSilent: true
         default: false
         }
     }
+
+    /// A jump host that was too busy for `ssh -W`, or a busy host behind one. ssh prints the jump host's banner and its own warnings
+    /// before.
+    private static func proxyMayBeBusy(_ command: String, _ printed: String) -> Bool {
+        if printed.isEmpty || ["Exceeded MaxStartups", "Not allowed at this time"].contains(where: printed.contains) { return true }
+        let isSSH =
+            command.hasPrefix("ssh ")
+            || ["kex_exchange_identification: ", "banner exchange: Connection to "].contains(where: printed.contains)
+        return isSSH && !lastingProblems.contains(where: printed.contains)
+    }
 }
 
 extension LoginFailure {
-    fileprivate func systemSSHMayWork(_ questions: Prompts) -> Bool {
+    fileprivate func systemSSHMayWork(_ prompts: Prompts) -> Bool {
         let isBeyondLibrary = offers.contains { offer in
             switch offer.outcome {
             case .refusedForSHA1, .unreadable, .unsupported: true
             case .refused, .agentWouldNotSign, .noPassphrase, .wrongPassphrase: false
             }
         }
-        let others = questions.secret == nil ? Self.silentMethods : Self.silentMethods + ["keyboard-interactive", "password"]
+        let others = prompts.secret == nil ? Self.silentMethods : Self.silentMethods + ["keyboard-interactive", "password"]
         return isBeyondLibrary || methods.contains(where: others.contains)
     }
 

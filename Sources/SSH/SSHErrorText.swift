@@ -64,23 +64,23 @@ extension SSHError {
             "\(host) did not answer in time while Deptool was \(phase.doing). Check your network, and that \(host) is up."
         case .closedEarly(let printed) where printed.isEmpty:
             """
-            \(host) closed the connection before it said anything. It may have too many connections (MaxStartups in \
+            \(host) closed the connection without a banner. It may have too many connections (MaxStartups in \
             sshd_config), or refuse your address.
             """
         case .closedEarly(let printed) where isWorthRetrying:
             """
-            \(host) takes no more connections for now. It said:
+            \(host) takes no more connections for now. Its output:
             \(indented(printed))
             """
         case .closedEarly(let printed):
             """
-            What answers at the address of \(host) is not an SSH server. It said:
+            The server at the address of \(host) is not an SSH server. It sent:
             \(indented(printed))
             Check HostName and Port in ~/.ssh/config.
             """
         case .proxyFailed(let command, let printed):
             """
-            The way to \(host) is closed. Deptool ran `\(visible(command))`\(printed.isEmpty ? ", which ended." : ", which said:")
+            The proxy of \(host) failed\(printed.isEmpty ? ": `\(visible(command))` ended." : ". Output of `\(visible(command))`:")
             \(indented(printed))
             """.trimmed
         case .hostKeyUnknown(let question): Self.unknownKey(question, host)
@@ -97,7 +97,7 @@ extension SSHError {
             """
             The \(visible(question.type)) key of \(visible(question.host)), \(visible(question.fingerprint)), is revoked in \
             \(visible(place.path)), line \
-            \(place.line). Whoever shows it must not be trusted.
+            \(place.line). Do not trust a server that presents it.
             """
         case .knownHostsUnusable(let path, let code):
             "\(visible(path)) cannot be used: \(code.text.lowercased()). Without it, no host key can be verified."
@@ -105,7 +105,7 @@ extension SSHError {
         case .noCommonAlgorithm(let said):
             """
             \(host) accepts none of the algorithms that this machine has\(said.isEmpty ? "" : ", or the other way round"). \
-            See KexAlgorithms, Ciphers and MACs in its sshd_config, and what `ssh \(host)` says.
+            See KexAlgorithms, Ciphers and MACs in its sshd_config, and the output of `ssh \(host)`.
             \(indented(said))
             """.trimmed
         case .connectionLost(let phase):
@@ -117,7 +117,7 @@ extension SSHError {
             """
         case .systemSSHFailed(let printed):
             """
-            ssh could not log in to \(host). It said:
+            ssh could not log in to \(host). Its output:
             \(indented(printed))
             Once `ssh \(host)` works, so will this.
             """
@@ -135,8 +135,8 @@ extension SSHError {
             question.knownTypes.isEmpty
             ? "" : " known_hosts has other keys for it: \(visible(question.knownTypes.joined(separator: ", ")))."
         return """
-            Nobody has confirmed the host key of \(visible(question.host)) yet.\(others)
-            It shows the \(question.key). If that is right, run `ssh \(host)` once and \
+            You have not accepted the host key of \(visible(question.host)) yet.\(others)
+            Its key is the \(question.key). If that is right, run `ssh \(host)` once and \
             accept it.
             """
     }

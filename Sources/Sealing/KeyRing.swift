@@ -1,5 +1,5 @@
 import Age
-import CSystem
+import Platform
 import SSH
 
 /// The operator's private keys, read as they are needed.
@@ -30,17 +30,17 @@ package final class KeyRing {
     }
 
     package enum Reason: Hashable, Sendable {
-        case missing, unreadable(Int32), publicOnly, securityKey, otherKind, invalid, noPassphrase
+        case missing, unreadable(Errno), publicOnly, securityKey, otherKind, invalid, noPassphrase
     }
 
-    package enum Failure: Error {
+    package enum OpenError: Error {
         case file(AgeError)
-        /// With what is the matter with each key; nil if it is a good one, for which the file is not sealed.
+        /// With the problem of each key; nil for a valid key for which the file is not sealed.
         case noKey([(path: String, reason: Reason?)])
     }
 
     /// - Parameters:
-    ///   - named: what the operator named; if empty, the keys of `home` that SSH uses.
+    ///   - named: the files that the operator named; if empty, the keys of `home` that SSH uses.
     package init(_ named: [String], home: String, unlock: @escaping (_ path: String, _ copy: String) -> Bool) {
         self.unlock = unlock
         let paths = named.isEmpty ? ["id_ed25519", "id_rsa"].map { "\(home)/.ssh/\($0)" } : named
@@ -53,7 +53,7 @@ package final class KeyRing {
     }
 
     /// Opens the file with the first key that can.
-    package func open(_ file: SealedFile) throws(Failure) -> SecretBytes {
+    package func open(_ file: SealedFile) throws(OpenError) -> SecretBytes {
         for key in keys {
             if let content = try open(file, with: key) { return content }
         }
@@ -71,7 +71,7 @@ package final class KeyRing {
             })
     }
 
-    private func open(_ file: SealedFile, with key: Key) throws(Failure) -> SecretBytes? {
+    private func open(_ file: SealedFile, with key: Key) throws(OpenError) -> SecretBytes? {
         do throws(AgeError) {
             switch key.state {
             case .ed25519, .age:
@@ -92,20 +92,14 @@ package final class KeyRing {
     }
 
     private func load(_ key: Key, from path: String) {
-        let descriptor = unsafe csys_open_followed(path)
-        guard descriptor >= 0 else {
-            key.state = .unusable(descriptor == -Int32(csys_enoent) ? .missing : .unreadable(-descriptor))
-            return
-        }
-        defer { _ = csys_close(descriptor) }
-        do throws(PrivateDirectory.Problem) {
-            guard let file = try readSecret(from: descriptor, limit: 64 << 10) else {
+        do throws(Errno) {
+            guard let file = try readSecret(from: FileDescriptor(following: path), limit: 64 << 10) else {
                 key.state = .unusable(.invalid)
                 return
             }
             interpret(file, key)
         } catch {
-            if case .system(let code) = error { key.state = .unusable(.unreadable(code)) }
+            key.state = .unusable(error == .noSuchFileOrDirectory ? .missing : .unreadable(error))
         }
     }
 
@@ -142,11 +136,9 @@ package final class KeyRing {
     private func unlock(_ key: Key) {
         let before = key.state
         key.state = .unusable(.noPassphrase)
-        let descriptor = unsafe csys_open_followed(key.path)
-        guard descriptor >= 0 else { return }
-        defer { _ = csys_close(descriptor) }
-        do throws(PrivateDirectory.Problem) {
-            guard let file = try readSecret(from: descriptor, limit: 64 << 10) else { return }
+        guard let opened = try? FileDescriptor(following: key.path) else { return }
+        do {
+            guard let file = try readSecret(from: opened, limit: 64 << 10) else { return }
             let directory = try PrivateDirectory()
             let copy = try directory.write(file, as: "key")
             if unlock(key.path, copy) {
@@ -155,8 +147,12 @@ package final class KeyRing {
             }
             if case .locked = key.state { key.state = .unusable(.noPassphrase) }
             withExtendedLifetime(directory) {}
+        } catch let error as Errno {
+            key.state = .unusable(.unreadable(error))
+        } catch PrivateDirectory.FileError.system(let error) {
+            key.state = .unusable(.unreadable(error))
         } catch {
-            if case .system(let code) = error { key.state = .unusable(.unreadable(code)) }
+            return
         }
     }
 

@@ -9,7 +9,7 @@ import Model
 
     private let key: OpaquePointer
 
-    /// From the public key in SSH's wire format. Nil if it is none.
+    /// From the public key in SSH's wire format. Nil if it is invalid.
     init?(publicKey: [UInt8]) {
         var numbers: [[UInt8]] = []
         var rest = publicKey[...]
@@ -75,12 +75,13 @@ import Model
     }
 
     private static func key(n: borrowing SecretBytes, e: borrowing SecretBytes, d: consuming SecretBytes?) -> OpaquePointer? {
-        func number(_ bytes: borrowing SecretBytes) -> OpaquePointer? {
-            unsafe bytes.withBytes { unsafe BN_bin2bn($0.baseAddress?.assumingMemoryBound(to: UInt8.self), Int32($0.count), nil) }
+        func number(_ bytes: borrowing SecretBytes, into place: OpaquePointer? = nil) -> OpaquePointer? {
+            unsafe bytes.withBytes { unsafe BN_bin2bn($0.baseAddress?.assumingMemoryBound(to: UInt8.self), Int32($0.count), place) }
         }
         let rsa = unsafe RSA_new(), key = unsafe EVP_PKEY_new()
         var secret: OpaquePointer?
-        if let d { unsafe secret = number(d) }
+        // The library leaves a copy of the other kind of numbers in freed memory.
+        if let d { unsafe secret = number(d, into: BN_secure_new()) }
         guard unsafe RSA_set0_key(rsa, number(n), number(e), secret) == 1,
             unsafe EVP_PKEY_assign(key, EVP_PKEY_RSA, UnsafeMutableRawPointer(rsa)) == 1
         else {

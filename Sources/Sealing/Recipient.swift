@@ -15,7 +15,7 @@ package struct Recipient: Sendable {
         case rsa([UInt8])
     }
 
-    package enum Problem: Error, Hashable, Sendable {
+    package enum ParseError: Error, Hashable, Sendable {
         case notAKey
         /// A type of SSH that age cannot seal for.
         case otherType(String)
@@ -28,7 +28,7 @@ package struct Recipient: Sendable {
     }
 
     /// A key of SSH.
-    package init(_ key: PublicKey, name: String) throws(Problem) {
+    package init(_ key: PublicKey, name: String) throws(ParseError) {
         let kind: Key
         switch key.type {
         case "ssh-ed25519":
@@ -45,7 +45,7 @@ package struct Recipient: Sendable {
     }
 
     /// A line as in authorized_keys (sshd(8)), or `age1…` with a comment.
-    package init(line: ArraySlice<UInt8>) throws(Problem) {
+    package init(line: ArraySlice<UInt8>) throws(ParseError) {
         let words = line.split(maxSplits: 1) { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }
         if let first = words.first, first.starts(with: "age1".utf8) {
             guard case .age(let point)? = AgeRecipient(age: Array(first)) else { throw .notAKey }
@@ -77,7 +77,7 @@ package struct Recipient: Sendable {
         return rest.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
     }
 
-    /// What tells in a sealed file that it is sealed for this key; nil for `age1…`, whose stanzas have nothing like it.
+    /// The tag by which a sealed file names this key; nil for `age1…`, whose stanzas have none.
     package var tag: [UInt8]? {
         switch key {
         case .age: nil
@@ -85,7 +85,7 @@ package struct Recipient: Sendable {
         }
     }
 
-    /// What tells it from others of the same name: as `ssh-keygen -l` prints it, or that it is a key of age.
+    /// The fingerprint that distinguishes it from others of the same name, as `ssh-keygen -l` prints it, or that it is a key of age.
     package var mark: String {
         switch key {
         case .age: "a key of age"
@@ -113,7 +113,7 @@ package func tag(of key: PublicKey) -> [UInt8] { tagBytes(key.blob) }
 /// As `ssh-keygen -l` prints it.
 package func fingerprint(of key: PublicKey) -> String { "SHA256:" + Base64.encode(Libcrypto.sha256(key.blob), .bare) }
 
-extension Recipient.Problem {
+extension Recipient.ParseError {
     package var phrase: String {
         switch self {
         case .notAKey: "not a public key: a line is as in authorized_keys, or 'age1…'"
@@ -129,20 +129,20 @@ package struct RecipientsFile {
     package static let name = "recipients"
     package var recipients: [Recipient] = []
 
-    package struct Mistake: Error {
+    package struct LineError: Error {
         package let line: Int
-        package let problem: Recipient.Problem
+        package let problem: Recipient.ParseError
     }
 
-    package init(parsing bytes: [UInt8]) throws(Mistake) {
+    package init(parsing bytes: [UInt8]) throws(LineError) {
         for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
             let line = line.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }
             guard let first = line.first, first != UInt8(ascii: "#") else { continue }
-            do throws(Recipient.Problem) {
+            do throws(Recipient.ParseError) {
                 let recipient = try Recipient(line: line)
                 if !recipients.contains(where: { $0.key == recipient.key }) { recipients.append(recipient) }
             } catch {
-                throw Mistake(line: index + 1, problem: error)
+                throw LineError(line: index + 1, problem: error)
             }
         }
     }
@@ -151,12 +151,12 @@ package struct RecipientsFile {
 extension SealedFile {
     /// Seals the content for each of the recipients. Nil if a key is one that nothing can be sealed for.
     package static func seal(_ content: borrowing SecretBytes, for recipients: [Recipient]) -> [UInt8]? {
-        struct Unusable: Error {}
-        do throws(Unusable) {
-            return try seal(content, Libcrypto.self) { key throws(Unusable) in
+        struct HeaderError: Error {}
+        do throws(HeaderError) {
+            return try seal(content, Libcrypto.self) { key throws(HeaderError) in
                 var stanzas: [SealedStanza] = []
                 for recipient in recipients {
-                    guard let stanza = recipient.seal(key) else { throw Unusable() }
+                    guard let stanza = recipient.seal(key) else { throw HeaderError() }
                     stanzas.append(stanza)
                 }
                 return stanzas

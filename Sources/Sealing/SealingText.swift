@@ -1,13 +1,12 @@
 import Age
-import CSystem
 
 extension AgeError {
-    /// What is the matter with a sealed file, after its name.
+    /// The problem of a sealed file, after its name.
     package var phrase: String {
         switch self {
         case .notAge: "not a file of age"
         case .armored: "in the text form of age, which is for mail; write it without `-a`"
-        case .otherVersion: "in a version of age that Deptool does not know"
+        case .otherVersion: "in an unsupported version of age"
         case .tooLarge: "larger than \(SealedFile.limit >> 20) MiB"
         case .passphrase: "sealed with a passphrase, which its host does not have"
         case .damaged(.header): "damaged: its header is not one that age writes"
@@ -24,7 +23,7 @@ extension KeyRing.Reason {
     package var phrase: String {
         switch self {
         case .missing: "there is no such file"
-        case .unreadable(let code): "it cannot be read: \(unsafe String(cString: csys_strerror(code)))"
+        case .unreadable(let error): "it cannot be read: \(error.text)"
         case .publicOnly: "it is a public key; if ssh-agent holds the private one, that cannot open"
         case .securityKey: "a security key (FIDO) cannot open"
         case .otherKind: "only ed25519 and RSA keys of SSH, and identities of age, can open"

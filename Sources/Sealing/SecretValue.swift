@@ -19,7 +19,7 @@ extension SecretBytes {
     }
 }
 
-/// What was typed at a prompt.
+/// The text typed at a prompt.
 package func secretBytes(_ secret: Secret) -> SecretBytes {
     let count = secret.count
     var bytes = SecretBytes(count: count)

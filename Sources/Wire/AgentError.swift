@@ -2,7 +2,7 @@ import Model
 
 /// An error on a host.
 package struct AgentError: Error, Hashable, Sendable {
-    /// The largest number of errors that a host reports; nobody reads more.
+    /// The largest number of errors that a host reports.
     package static var maximumTold: Int { 100 }
 
     private indirect enum Box: Hashable, Sendable {
@@ -64,7 +64,7 @@ package indirect enum Problem: Hashable, Sendable {
     case protocolViolation
     /// The agent cannot read the journal or record on disk.
     case unreadable(path: String, WireError)
-    /// The journal or record on disk has a format that only a newer agent can read; with as much of that agent's name as is known.
+    /// The journal or record on disk has a format that only a newer agent can read; with as much of that agent's name as could be read.
     case newerFormat(path: String, writer: String)
     /// `/etc/passwd` has no such user, or its entry cannot be parsed.
     case noUser(UserName)
@@ -84,19 +84,19 @@ package indirect enum Problem: Hashable, Sendable {
     case noRoom(in: AbsolutePath, needed: UInt64, available: UInt64)
     /// A check of an app failed, or could not run.
     case check(of: AppName, Problem)
-    /// A service did not answer a probe as it should; with the last lines that its unit logged. The agent sends no probe: the
-    /// client knows that of the step, and the code that writes one would be a large part of the agent.
+    /// A service did not answer a probe as it should; with the last lines that its unit logged. The error does not contain
+    /// the probe: the client has it from the step, and encoding one would be a large part of the agent.
     case probe(Probe?, ProbeAnswer, journal: String)
     /// The host cannot be shown to checks as it will be: a system call failed with this Linux errno.
     case noFuture(operation: String, code: Int)
     /// A sealed file does not open.
-    case sealed(path: String, SealProblem)
+    case sealed(path: String, SealError)
     /// Deptool's directory has too few free inodes.
     case noInodes(needed: UInt64, available: UInt64)
 }
 
 /// Why a sealed file does not open on a host.
-package enum SealProblem: UInt8, Error, Hashable, Sendable, CaseIterable {
+package enum SealError: UInt8, Error, Hashable, Sendable, CaseIterable {
     /// The host has no ed25519 key.
     case noKey
     /// The host's key cannot be used: it has a passphrase or is damaged.

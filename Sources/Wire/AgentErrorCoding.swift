@@ -211,7 +211,7 @@ extension Problem: WireCodable {
             self = .programRefused(status: status == -1 ? nil : status)
         case 47:
             let path = try reader.text()
-            guard let problem = SealProblem(rawValue: try reader.byte()) else { throw .unknownCase }
+            guard let problem = SealError(rawValue: try reader.byte()) else { throw .unknownCase }
             self = .sealed(path: path, problem)
         case 14: self = .noGroup(try GroupName(from: &reader))
         default: throw .unknownCase

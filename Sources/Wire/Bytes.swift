@@ -21,7 +21,7 @@ package enum WireError: Error, Hashable, Sendable {
         case .badNumber: "it holds an impossible number"
         case .tooLong: "something in it is too long"
         case .notUTF8: "it holds text that is not UTF-8"
-        case .unknownCase: "it holds something this version does not know"
+        case .unknownCase: "it holds a value that this version does not support"
         case .badValue: "it holds an invalid name, path or id"
         }
     }

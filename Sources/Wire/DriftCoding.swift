@@ -144,5 +144,8 @@ extension PrivateApp: WireCodable {
 
 extension ByteReader {
     /// A mode, or the number of a user or group.
-    package mutating func word() throws(WireError) -> UInt32 { UInt32(try count(limit: Int(UInt32.max))) }
+    package mutating func word() throws(WireError) -> UInt32 {
+        guard let word = UInt32(exactly: try number()) else { throw .tooLong }
+        return word
+    }
 }

@@ -79,7 +79,8 @@ package struct FrameDecoder {
         guard end - start >= 4 else { return nil }
         var length = 0
         for index in start..<start + 4 { length = length << 8 | Int(buffer[index]) }
-        guard length <= Frame.limit else { throw .tooLong }
+        // The length can be negative if an Int has 32 bits.
+        guard 0...Frame.limit ~= length else { throw .tooLong }
         guard end - start - 4 >= length else { return nil }
         let body = start + 4
         start = body + length

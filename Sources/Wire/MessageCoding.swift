@@ -212,7 +212,7 @@ extension Reply: WireCodable {
         case .hello: self = .hello(try Hello(from: &reader))
         case .locked: self = .locked
         case .staged: self = .staged(missing: try reader.list(of: ObjectID.self))
-        case .busy: self = .busy(try Holder(from: &reader))
+        case .busy: self = .busy(try LockHolder(from: &reader))
         case .stale: self = .stale(try reader.optional(Record.self))
         case .refused: self = .refused(try AgentError(from: &reader))
         case .record: self = .record(try reader.optional(Record.self))
@@ -243,7 +243,7 @@ extension Waiting: WireCodable {
     }
 }
 
-extension Holder: WireCodable {
+extension LockHolder: WireCodable {
     package func encode(to writer: inout ByteWriter) {
         writer.text(name)
         writer.signed(since)

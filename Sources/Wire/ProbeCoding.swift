@@ -30,7 +30,7 @@ extension Probe: WireCodable {
         let successes = try reader.count(limit: Self.maximumSuccesses)
         let first = try reader.text()
         let second = try reader.text()
-        guard let target = Target(tag, endpoint, first, second, number) else { throw .badValue }
+        guard let target = Target(tag: tag, endpoint, first: first, second: second, number: number) else { throw .badValue }
         self.init(target)
         within = try reader.duration()
         timeout = try reader.duration()
@@ -40,9 +40,9 @@ extension Probe: WireCodable {
 
 extension Probe.Target {
     /// Nil if the members do not fit.
-    fileprivate init?(_ tag: UInt8, _ endpoint: Endpoint, _ first: String, _ second: String, _ number: Int) {
+    fileprivate init?(tag: UInt8, _ endpoint: Endpoint, first: String, second: String, number: Int) {
         guard [0, 4, 16].contains(endpoint.address.count) else { return nil }
-        // What a target has no use for is empty.
+        // Fields that a target does not use are empty.
         let isPlain = second.utf8.isEmpty && number == 0
         if tag == 2 || tag == 4, !isPlain || endpoint != Endpoint(address: [], port: 0) { return nil }
         switch tag {
@@ -71,7 +71,7 @@ extension Probe.Target {
 extension ProbeAnswer: WireCodable {
     /// As for probes: a tag, two numbers and some bytes. The second number is one more than the length in `cutOff`.
     package func encode(to writer: inout ByteWriter) {
-        var (first, second, bytes): (Int, Int, [UInt8]) = (0, 0, [])
+        var (first, second, bytes): (Int, Int64, [UInt8]) = (0, 0, [])
         let tag: UInt8
         switch self {
         case .passed: tag = 0
@@ -91,16 +91,16 @@ extension ProbeAnswer: WireCodable {
         }
         writer.byte(tag)
         writer.signed(Int64(first))
-        writer.signed(Int64(second))
+        writer.signed(second)
         writer.blob(bytes)
     }
 
     package init(from reader: inout ByteReader) throws(WireError) {
         let tag = try reader.byte()
-        let first = Int(try reader.signed())
-        let second = Int(try reader.signed())
+        guard let first = Int(exactly: try reader.signed()) else { throw .badNumber }
+        let second = try reader.signed()
         let bytes = try reader.blob(limit: 64)
-        // What an answer has no use for is empty.
+        // Fields that an answer does not use are empty.
         guard [1, 3, 4, 5, 8, 9].contains(tag) || first == 0, tag == 8 || second == 0, tag == 6 || bytes.isEmpty else { throw .badValue }
         switch tag {
         case 0: self = .passed

@@ -11,7 +11,7 @@ package indirect enum Reply: Hashable, Sendable {
     /// All announced contents are on disk, and so is everything else but `missing`. If that is empty, the host is ready to apply.
     case staged(missing: [ObjectID])
     /// Another deploy holds the lock; nothing was done.
-    case busy(Holder)
+    case busy(LockHolder)
     /// The host runs a different commit than expected; nothing was done.
     case stale(Record?)
     /// All obstacles to the deploy, at most `AgentError.maximumTold`, and the number of further ones; nothing was done.
@@ -86,95 +86,4 @@ package struct RelayedReply: WireCodable {
     package var isLast: Bool { bytes[0] == Reply.Tag.finished.rawValue && bytes.count > 1 }
     /// How the transaction ended; nil unless it is `finished`.
     package var ending: Outcome.Ending? { isLast ? Outcome.Ending(rawValue: bytes[1]) : nil }
-}
-
-/// The state that a host waits for: the end of a systemd job, or of the time that a unit has to stay healthy.
-package struct Waiting: Hashable, Sendable {
-    package enum Goal: UInt8, Hashable, Sendable {
-        case ready, stopped, settled, reloaded
-    }
-
-    package var unit: UnitName
-    package var goal: Goal
-    /// In seconds.
-    package var elapsed: Int
-    /// The time when the wait fails or ends; in seconds.
-    package var limit: Int
-
-    package init(_ unit: UnitName, _ goal: Goal, elapsed: Int, limit: Int) {
-        self.unit = unit
-        self.goal = goal
-        self.elapsed = elapsed
-        self.limit = limit
-    }
-}
-
-/// The holder of a host's lock.
-package struct Holder: Hashable, Sendable {
-    /// The name given by the operator's client.
-    package var name: String
-    /// The start of the lock, in seconds since the epoch, by the host's clock.
-    package var since: Int64
-
-    package init(name: String, since: Int64) {
-        self.name = name
-        self.since = since
-    }
-}
-
-/// The agent's description of its host at the start of a session.
-package struct Hello: Hashable, Sendable {
-    /// The content of `/etc/hostname`, or else the kernel's node name.
-    package var hostname: String
-    /// The content of `/etc/machine-id`; empty if there is none.
-    package var machineID: String
-    /// Whether systemd is the running init.
-    package var hasSystemd: Bool
-    /// Whether Deptool's directory is on a separate mount, which is mounted after early boot.
-    package var isMountedLate: Bool
-    /// Whether the next boot undoes an interrupted deploy. Not if no unit can be put in place for it.
-    package var recoversAtBoot: Bool
-    /// The deployed commit; nil if there is none.
-    package var commit: ObjectID?
-    /// The result of a transaction that an earlier agent left open; nil if there was none.
-    package var recovery: Outcome?
-
-    package init(
-        hostname: String, machineID: String, hasSystemd: Bool, isMountedLate: Bool = false, recoversAtBoot: Bool = true, commit: ObjectID?,
-        recovery: Outcome?
-    ) {
-        self.hostname = hostname
-        self.machineID = machineID
-        self.hasSystemd = hasSystemd
-        self.isMountedLate = isMountedLate
-        self.recoversAtBoot = recoversAtBoot
-        self.commit = commit
-        self.recovery = recovery
-    }
-}
-
-/// The result of a transaction.
-package indirect enum Outcome: Hashable, Sendable {
-    /// The host is in the new state.
-    case deployed
-    /// Nothing was changed, because of an error found beforehand.
-    case unchanged(AgentError)
-    /// The host is back in its old state after a failure.
-    case rolledBack(AgentError)
-    /// The rollback failed as well. The host is in neither state and needs manual repair.
-    case broken(AgentError, undoing: [AgentError], Remainder)
-
-    /// The outcome in a word, as the wire has it.
-    package enum Ending: UInt8, Sendable {
-        case deployed = 0
-        case rolledBack, broken, unchanged
-    }
-
-    /// The part of the host that was not restored.
-    package enum Remainder: UInt8, Hashable, Sendable {
-        /// Files or links: the next agent tries again to restore them.
-        case files
-        /// Only units. Nothing tries again, so that deploys to the host remain possible.
-        case units
-    }
 }

@@ -9,5 +9,5 @@ csys_hide_memory()
 // All requests arrive on standard input, but for that of the unit that runs at boot.
 if csys_was_told("secrets") { csys_exit(Agent.openSecrets()) }
 Agent(
-    system: System(), port: Port(input: 0, output: 1), executor: DetachedExecutor(), ownName: String(cString: csys_own_name())
+    system: System(), port: ClientChannel(input: 0, output: 1), executor: DetachedExecutor(), ownName: String(cString: csys_own_name())
 ).run()

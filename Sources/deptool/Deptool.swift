@@ -3,6 +3,7 @@ import CSystem
 import Deployment
 import Display
 import Model
+import Platform
 import SSH
 
 struct Deptool: AsyncParsableCommand {
@@ -34,35 +35,36 @@ struct Deptool: AsyncParsableCommand {
 enum Main {
     /// Ends the program without the handlers of exit(3): a thread that cannot be joined, such as one waiting for a
     /// resolver, would use data that OpenSSL's handler frees. All output has been written by then.
-    static func main() async {
+    static func main() {
         csys_prepare_standard_descriptors()
+        csys_end_by_signals()
         // An ssh started by this program runs it again for each prompt.
         if let socket = environment(Askpass.variable), CommandLine.arguments.count == 2 {
             csys_exit(Askpass.relay(CommandLine.arguments[1], to: socket))
         }
-        let (status, isDeploy) = await run(Array(CommandLine.arguments.dropFirst()))
+        let (status, isDeploy) = run(Array(CommandLine.arguments.dropFirst()))
         guard let problem = Terminal.finish() else { csys_exit(status) }
-        Terminal.complain("Error: \(problem)\n")
+        Terminal.writeError("Error: \(problem)\n")
         Terminal.flush()
         // A deploy's status does not depend on its output being read.
         csys_exit(isDeploy || status != 0 && status != 2 ? status : 1)
     }
 
     /// Runs the command. Returns the exit status, and whether the command changes hosts.
-    private static func run(_ arguments: [String]) async -> (status: Int32, isDeploy: Bool) {
+    private static func run(_ arguments: [String]) -> (status: Int32, isDeploy: Bool) {
         let isJSON = arguments.contains("--json")
         var isDeploy = false
         do {
             try checkCommand(arguments)
             var command = try Deptool.parseAsRoot(arguments)
             isDeploy = command is DeployCommand || command is EditCommand || command is UndoCommand
-            if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+            if let command = command as? any AsyncParsableCommand { try wait(for: command) } else { try command.run() }
             return (0, isDeploy)
-        } catch let complaint as CommandError {
+        } catch let error as CommandError {
             if isJSON {
-                Terminal.write(errorJSON(complaint.phrase, help: complaint.explanation, exit: 1).text + "\n")
+                Terminal.write(errorJSON(error.phrase, help: error.explanation, exit: 1).text + "\n")
             } else {
-                Terminal.complain("Error: \(complaint)\n")
+                Terminal.writeError("Error: \(error)\n")
             }
             return (1, isDeploy)
         } catch {
@@ -79,12 +81,40 @@ enum Main {
         }
     }
 
+    /// Runs a command on Swift's pool of threads. Starting them takes a tenth of the time of a small plan, which needs none.
+    private static func wait(for command: any AsyncParsableCommand) throws {
+        let result = Monitor<Result<Void, any Error>?>(nil)
+        // Only the task has it from now on.
+        nonisolated(unsafe) var command = command
+        Task.detached {
+            do {
+                try unsafe await command.run()
+                result.update { $0 = .success(()) }
+            } catch {
+                result.update { $0 = .failure(error) }
+            }
+        }
+        try result.wait { $0 }.get()
+    }
+
+    /// Words of other tools.
+    private static let meantCommands = ["apply": "deploy", "rollback": "undo", "revert": "undo", "version": "--version"]
+    private static let meantOptions = [
+        "--yes": noQuestion, "-y": noQuestion, "--force": noQuestion, "--dry-run": "`--plan-only` shows the plan and stops.",
+    ]
+    private static let noQuestion = "`--no-confirm` skips the question."
+
     /// The parser itself would report a misspelt command as an unexpected argument.
     private static func checkCommand(_ arguments: [String]) throws(CommandError) {
         let commands = Deptool.configuration.subcommands.compactMap { $0.configuration.commandName }
-        guard let word = arguments.first(where: { $0 != "help" }), !word.hasPrefix("-"), !commands.contains(word) else { return }
+        guard let word = arguments.first(where: { $0 != "help" }), !word.hasPrefix("-") else { return }
+        if ["deploy", "edit", "undo"].contains(word), let option = arguments.first(where: { meantOptions[$0] != nil }) {
+            throw CommandError("Unknown option '\(option)'", meantOptions[option])
+        }
+        guard !commands.contains(word) else { return }
         throw CommandError(
             "there is no command '\(visible(word))'",
-            (near(word, among: commands).map { "Did you mean '\($0)'? " } ?? "") + "`deptool --help` lists the commands.")
+            ((meantCommands[word] ?? near(word, among: commands)).map { "Did you mean '\($0)'? " } ?? "")
+                + "`deptool --help` lists the commands.")
     }
 }

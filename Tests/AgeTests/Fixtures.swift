@@ -36,7 +36,7 @@ struct Failed: Error, CustomStringConvertible {
     var description: String
 }
 
-/// What a program prints. Its input comes from a file, so that it cannot wait for us.
+/// The output of a program. Its input comes from a file, so that it cannot wait for us.
 func run(_ command: [String], input: String? = nil) throws -> [UInt8] {
     let process = Process(), output = Pipe(), errors = Pipe()
     process.executableURL = URL(filePath: "/usr/bin/env")
@@ -57,7 +57,7 @@ func secret(_ bytes: [UInt8]) -> SecretBytes { SecretBytes(copying: bytes[...]) 
 
 func identity(_ file: [UInt8]) throws(KeyFileError) -> AgeIdentity { try AgeIdentity(file: secret(file), Libcrypto.self) }
 
-/// What is in a sealed file, or why not.
+/// The content of a sealed file, or why it does not open.
 func opened(_ file: [UInt8], _ identity: borrowing AgeIdentity) -> Result<[UInt8], AgeError> {
     do throws(AgeError) {
         return .success(bytes(try SealedFile(file).open(with: identity, Libcrypto.self)))
@@ -75,7 +75,7 @@ func seal(_ content: [UInt8], for recipients: [AgeRecipient], others: [SealedSta
 }
 
 extension AgeIdentity {
-    /// Who seals for it.
+    /// The recipient of this key.
     var recipient: AgeRecipient { sshKey.isEmpty ? .age(point) : .ssh(key: sshKey, point: point) }
 }
 

@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test func `what a host cannot open has an error of its own`() throws {
+    @Test func `each kind of unreadable file has an error of its own`() throws {
         let scratch = try Scratch()
         let path = try scratch.key("key"), plain = try scratch.write(Array("value".utf8), to: "plain")
         let key = try identity(try scratch.read("key"))
@@ -66,7 +66,7 @@ import Testing
     }
 
     /// From the public key alone, as for a recipient.
-    @Test func `an ed25519 key has the same place on the other curve, whether from its public or private half`() throws {
+    @Test func `both halves of an ed25519 key convert to the same point`() throws {
         let scratch = try Scratch()
         for index in 0..<20 {
             _ = try scratch.key("key\(index)")
@@ -82,7 +82,7 @@ import Testing
 
 /// The vectors of C2SP's CCTV.
 @Suite struct VectorTests {
-    @Test func `every vector is opened or refused as it says`() throws {
+    @Test func `every test vector is opened or refused as it requires`() throws {
         let directory = URL(filePath: #filePath).deletingLastPathComponent().path + "/Vectors"
         var checked = 0
         for name in try FileManager.default.contentsOfDirectory(atPath: directory).sorted() where name != "README.md" {

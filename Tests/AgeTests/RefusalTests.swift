@@ -4,7 +4,7 @@ import Testing
 @testable import Age
 @testable import Sealing
 
-/// Whatever is not exactly what was sealed does not open.
+/// A file that differs in anything from a sealed one does not open.
 @Suite struct RefusalTests {
     private let content = Array("the database's password".utf8)
 
@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test func `no part can be missing`() {
+    @Test func `no part may be missing`() {
         let key = identity(7)
         for file in files(key) {
             for place in places(file) {
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func `nothing can be added`() {
+    @Test func `nothing may be added`() {
         let key = identity(7)
         for file in files(key) {
             for place in places(file) + [file.count] {
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func `chunks cannot be left out, repeated or exchanged`() {
+    @Test func `chunks may not be left out, repeated or exchanged`() {
         let key = identity(7)
         var random = Seeded(2)
         let file = seal(random.bytes(3 * 65536), for: [key.recipient])
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    /// Lines of a header, each wrong in one way. The MAC is right for it, so only the form can be what is refused.
+    /// Lines of a header, each wrong in one way. The MAC matches, so only the form can cause the refusal.
     @Test(arguments: [
         // A body that is not base64, not in its one form, or padded.
         "-> x\nA\n", "-> x\nAB\n", "-> x\nAAB\n", "-> x\nAA==\n", "-> x\nAA=\n", "-> x\nA-\n", "-> x\n AAAA\n", "-> x\nAAAA \n",
@@ -110,14 +110,14 @@ import Testing
         #expect(opened(sealed(2, long), key) == .failure(.damaged(.header)))
     }
 
-    @Test func `a passphrase is recognised alone`() {
+    @Test func `a passphrase has an error of its own`() {
         let key = identity(7)
         let passphrase = SealedStanza(verbatim: "-> scrypt AAAAAAAAAAAAAAAAAAAAAA 18\n\(String(repeating: "A", count: 43))\n")
         #expect(opened(seal(content, for: [], others: [passphrase]), key) == .failure(.passphrase))
         #expect(opened(seal(content, for: [], others: []), key) == .failure(.damaged(.header)))
     }
 
-    @Test func `a share that makes every key the same is refused`() {
+    @Test func `a share of low order is refused`() {
         let key = identity(7)
         for share in [[UInt8](repeating: 0, count: 32), [1] + [UInt8](repeating: 0, count: 31)] {
             let line = "-> X25519 \(String(decoding: BareBase64.encode(share), as: UTF8.self))\n\(String(repeating: "A", count: 43))\n"
@@ -126,7 +126,7 @@ import Testing
         #expect(AgeRecipient.age([UInt8](repeating: 0, count: 32)).seal(secret([UInt8](repeating: 1, count: 16)), Libcrypto.self) == nil)
     }
 
-    @Test func `an unknown key and a damaged one are told apart`() {
+    @Test func `an unknown key and a damaged one have different errors`() {
         let other = identity(8), key = identity(7)
         let file = seal(content, for: [other.recipient])
         #expect(opened(file, key) == .failure(.noStanzaForKey))

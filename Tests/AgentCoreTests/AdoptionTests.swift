@@ -14,7 +14,7 @@ import Wire
 
     private let other = Wanted(["other": .init(["x": .init("x")])])
 
-    /// Deploys to a host with Deptool's own directories; what is in the way, which has to leave the host as it is.
+    /// Deploys to a host with Deptool's own directories, and returns the obstacles; the host must stay unchanged.
     private func obstacles(_ host: TestHost, _ wanted: Wanted) throws -> [Problem] {
         if !host.exists("/var/lib/deptool/store/record") { try host.deploy(other, 1) }
         let before = try host.listing()
@@ -38,7 +38,7 @@ import Wire
 
     // MARK: Modes and owners
 
-    /// What somebody may do with a file: root, who may always read and write, can run what anybody can.
+    /// The access that a user has to a file. Root may always read and write, and can run a file that anybody can run.
     private func rights(_ file: Drift.Attributes, uid: UInt32, group: UInt32?) -> UInt32 {
         file.uid == uid ? file.mode >> 6 & 6 : file.gid == group ? file.mode >> 3 & 6 : file.mode & 6
     }
@@ -46,7 +46,7 @@ import Wire
     @Test(
         arguments: [(0o444, 0, 0), (0o555, 0, 0), (0o440, 0, 0), (0o440, 0, 5), (0o4755, 0, 0), (0o640, 0, 5), (0o400, 5, 5)]
             as [(UInt32, UInt32, UInt32)])
-    func `two modes mean the same when everybody may do the same, and it can be run or not`(mode: UInt32, uid: UInt32, gid: UInt32) {
+    func `two modes are equivalent when they give everybody the same access`(mode: UInt32, uid: UInt32, gid: UInt32) {
         let wanted = Drift.Attributes(mode: mode, uid: uid, gid: gid)
         for mode in UInt32(0)...0o7777 {
             for (uid, gid) in [(0, 0), (0, 5), (5, 0), (5, 5)] as [(UInt32, UInt32)] {
@@ -62,7 +62,7 @@ import Wire
     }
 
     @Test(arguments: [0o644, 0o444, 0o664, 0o600, 0o640, 0o666, 0o755, 0o4644, 0o604])
-    func `a file becomes a link if that changes nothing for anybody`(mode: Int) throws {
+    func `a file becomes a link if nobody's access changes`(mode: Int) throws {
         let host = try TestHost()
         try host.write("/etc/a", "one", mode: mode)
         let isSame = [0o644, 0o444, 0o664, 0o604].contains(mode)
@@ -107,7 +107,7 @@ import Wire
         #expect(try obstacles(host, app(executable: true)) == [])
     }
 
-    @Test func `owners have their names, or numbers`() throws {
+    @Test func `owners have names, or numbers`() throws {
         let host = try TestHost()
         try host.write("/etc/passwd", "root:x:0:0::/:/bin/sh\nwww-data:x:33:34::/:/bin/sh\n")
         try host.write("/etc/group", "root:x:0:\nweb:x:34:\n")
@@ -139,7 +139,7 @@ import Wire
     // MARK: Symlinks
 
     @Test(arguments: ["../srv/real", "/srv/real", "../srv/second", "../srv/dir/../real"])
-    func `a symlink to a file with the same content is taken over, and comes back`(target: String) throws {
+    func `a symlink to a file with the same content is taken over, and a rollback restores it`(target: String) throws {
         let host = try TestHost()
         try host.write("/srv/real", "one")
         try host.makeDirectory("/srv/dir")
@@ -168,7 +168,7 @@ import Wire
     }
 
     @Test(arguments: ["other", "fifo", "directory", "loop", "itself", "/proc/self/mem", "sparse", "secret", "missing/", "real/"])
-    func `a symlink to anything else is in the way`(target: String) throws {
+    func `a symlink to anything else is an obstacle`(target: String) throws {
         let host = try TestHost()
         try host.write("/etc/real", "one")
         try host.write("/etc/other", "two")
@@ -190,7 +190,7 @@ import Wire
     }
 
     @Test(arguments: [[0xff], Array("real\u{fffd}".utf8), Array("é".utf8)] as [[UInt8]])
-    func `a symlink that could not come back is in the way`(name: [UInt8]) throws {
+    func `a symlink that could not be restored is an obstacle`(name: [UInt8]) throws {
         let host = try TestHost()
         let target = name.map { CChar(bitPattern: $0) } + [0]
         try host.write("/etc/real", "one")
@@ -224,9 +224,9 @@ import Wire
         #expect(try obstacles(host, app()).count == 1)
     }
 
-    // MARK: Told together
+    // MARK: Reported together
 
-    @Test func `all that is in the way is told at once, up to a hundred`() throws {
+    @Test func `up to a hundred obstacles are reported at once`() throws {
         let host = try TestHost()
         for number in 0..<103 { try host.write("/etc/many/\(number)", "foreign") }
         try host.deploy(other, 1)
@@ -243,7 +243,7 @@ import Wire
         try host.expect(unchangedSince: before)
     }
 
-    @Test func `what is in the way of several links is told of each of them`() throws {
+    @Test func `an obstacle is reported for every link that it blocks`() throws {
         let host = try TestHost()
         try host.write("/etc/file", "x")
         let obstacle = Problem.occupied(try AbsolutePath("/etc/file"), by: .file, for: nil)

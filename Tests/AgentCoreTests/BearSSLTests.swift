@@ -4,7 +4,7 @@ import Sealing
 import TestSupport
 import Testing
 
-/// The host's primitives say what those of the operator's machine say.
+/// The host's primitives give the same results as those of the operator's machine.
 @Suite struct BearSSLTests {
     private func secret(_ count: Int, _ random: inout Seeded) -> SecretBytes { SecretBytes(copying: random.bytes(count)[...]) }
 
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func `points are the same, also those that nobody may use`() {
+    @Test func `points are the same, including those that must not be used`() {
         var random = Seeded()
         // Of small order, not reduced, and at the ends (RFC 7748, 5 and 6.1).
         var points: [[UInt8]] = []
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test func `what one seals the other opens, and no other text`() {
+    @Test func `each implementation opens what the other sealed, and no other text`() {
         var random = Seeded()
         for count in [0, 1, 15, 16, 17, 63, 64, 65, 255, 1000, 65536] {
             let (text, key, nonce) = (random.bytes(count), random.bytes(32), random.bytes(12))

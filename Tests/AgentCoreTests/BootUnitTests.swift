@@ -3,7 +3,7 @@ import Testing
 @testable import AgentCore
 
 @Suite struct BootUnitTests {
-    @Test func `whichever operation is the last, nothing of it is linked afterwards`() throws {
+    @Test func `no link to the boot unit stays after an interruption at any operation`() throws {
         for number in 1... {
             let host = try TestHost()
             try host.makeDirectory("/etc/systemd/system/sysinit.target.wants")

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 import Wire
 
-/// An agent in a process of its own, which may be told to meet a fault (see `agent-under-test`).
+/// An agent in a process of its own, in which a fault can be injected (see `agent-under-test`).
 final class ChildAgent {
     struct Fault: CustomStringConvertible {
         var number: Int
@@ -15,11 +15,19 @@ final class ChildAgent {
     let client: Client
     private let pid: Int32
 
-    /// The path of what is built beside the tests.
+    /// The path of a product built beside the tests.
     private static func built(_ name: String) throws -> String {
         let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         return URL(filePath: tests).deletingLastPathComponent().path + "/" + name
     }
+
+    /// The words of DEPTOOL_AGENT_UNDER_TEST: an emulator, and the agent for another CPU.
+    private static let emulated = ProcessInfo.processInfo.environment["DEPTOOL_AGENT_UNDER_TEST"]?.split(separator: " ").map(String.init)
+
+    static let isEmulated = emulated != nil
+
+    /// What runs the agent.
+    static func program() throws -> [String] { try emulated ?? [built("agent-under-test")] }
 
     /// `timeout` is in milliseconds, `clock` in how many seconds the agent's clock is ahead.
     init(
@@ -29,8 +37,8 @@ final class ChildAgent {
         try #require(csys_socketpair(&ours, &theirs) == 0)
         let null = csys_open_null()
         defer { for descriptor in [theirs, null] { _ = csys_close(descriptor) } }
-        var arguments = [try Self.built("agent-under-test"), host.root, executor]
-        if let timeout { arguments = ["env", "DEPTOOL_PATIENCE=\(timeout)"] + arguments }
+        var arguments = try Self.program() + [host.root, executor]
+        if let timeout { arguments = ["env", "DEPTOOL_TIMEOUT_MS=\(timeout)"] + arguments }
         if let clock {
             arguments = ["env", "DEPTOOL_CLOCK=\(clock)", "LD_PRELOAD=\(try Self.built("libwrong-clock.so"))"] + arguments
         }
@@ -51,6 +59,12 @@ final class ChildAgent {
         while try client.receive() != nil {}
         client.close()
         return csys_wait(pid, true)
+    }
+
+    /// Ends the agent, whatever it does.
+    func kill() {
+        _ = csys_kill(pid, 9)
+        _ = csys_wait(pid, true)
     }
 
     /// Leaves, and waits for the agent to see it; the exit status.

@@ -8,7 +8,7 @@ final class Client {
     private let descriptor: Int32
     private var decoder = FrameDecoder()
     private var isOpen = true
-    /// All that the agent said.
+    /// All replies of the agent.
     private(set) var replies: [Reply] = []
 
     init(_ descriptor: Int32) { self.descriptor = descriptor }
@@ -82,15 +82,15 @@ final class Client {
     /// How a deploy ended.
     enum Ending: Equatable {
         case finished(Outcome)
-        case busy(Holder)
+        case busy(LockHolder)
         case stale(Record?)
         case refused(AgentError)
         case obstructed([AgentError], more: Int)
-        /// The agent is gone, or has heard a `ping` after all.
+        /// The agent is gone, or has received a `ping` after all.
         case gone
     }
 
-    /// Says all that a deploy takes, and supplies what turns out to be missing.
+    /// Sends all messages of a deploy, and supplies the missing contents.
     func deploy(_ plan: Plan) throws -> Ending {
         send(.prepare(plan.preparation))
         send(plan.preparation.contents.map { .content(plan.contents[$0.id]![...]) })

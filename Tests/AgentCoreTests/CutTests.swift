@@ -24,7 +24,7 @@ import Wire
         return Array(stride(from: Int.random(in: 0..<share), to: count, by: share))
     }
 
-    @Test func `after any byte of the client's it is the old one`() throws {
+    @Test func `a connection cut after any byte of the client leaves the old state`() throws {
         let (host, before, plan) = try host()
         let bytes = plan.script.flatMap { Frame.encode($0) }
         let offsets = offsets(bytes.count)
@@ -38,7 +38,7 @@ import Wire
         #expect(try host.deploy(plan) == .finished(.deployed))
     }
 
-    @Test func `after any byte of the agent's it is either`() throws {
+    @Test func `a connection cut after any byte of the agent leaves the old or the new state`() throws {
         let (host, before, plan) = try host()
         let whole = try TestHost(copyOf: host)
         let client = try whole.session().client

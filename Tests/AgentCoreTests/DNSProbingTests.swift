@@ -32,13 +32,13 @@ private func respond(_ query: [UInt8], flags: UInt16 = 0x8180, _ answers: [Answe
         #expect(try probe { [respond($0)] } == .passed)
     }
 
-    @Test func `a server that does not`() throws {
+    @Test func `a server that does not know the name fails`() throws {
         #expect(try probe { [respond($0, flags: 0x8183, [])] } == .responseCode(3))
         #expect(try probe { [respond($0, flags: 0x8182, [])] } == .responseCode(2))
         #expect(try probe { [respond($0, [])] } == .noRecord)
     }
 
-    @Test func `the answer to another query is none, and the right one may follow`() throws {
+    @Test func `the answer to another query is ignored, and the right one may follow`() throws {
         #expect(try probe { [[$0[0] ^ 1] + respond($0).dropFirst(), [], $0, respond($0)] } == .passed)
         #expect(try probe(timeout: .seconds(2)) { [[$0[0] ^ 1] + respond($0).dropFirst()] } == .unrelated)
         #expect(try probe(timeout: .seconds(2)) { _ in [Array("not a name server".utf8)] } == .unrelated)
@@ -54,11 +54,11 @@ private func respond(_ query: [UInt8], flags: UInt16 = 0x8180, _ answers: [Answe
         #expect(ids.value.count > 10)
     }
 
-    @Test func `a server that is silent is late`() throws {
+    @Test func `a silent server times out`() throws {
         #expect(try probe(timeout: .milliseconds(300)) { _ in [] } == .late(received: 0))
     }
 
-    @Test func `a port where no server is refuses`() throws {
+    @Test func `a port without a server refuses`() throws {
         // It takes datagrams only from another port, so the kernel refuses those of a probe.
         let (socket, other) = (try BoundSocket(isDatagram: true), try BoundSocket(isDatagram: true))
         #expect(socket.connect(to: other.port) == 0)
@@ -80,12 +80,12 @@ private final class Locked<Value: Sendable>: @unchecked Sendable {
 @Suite struct DNSQueryTests {
     private let query = DNSQuery(id: 0xabcd, name: DomainName("Example.com")!, type: .soa)
 
-    private func judge(_ bytes: [UInt8]) -> ProbeAnswer { query.judge(bytes, count: bytes.count) }
-    private func judge(flags: UInt16 = 0x8180, _ answers: [Answer], count: Int? = nil) -> ProbeAnswer {
-        judge(respond(query.message, flags: flags, answers, count: count))
+    private func check(_ bytes: [UInt8]) -> ProbeAnswer { query.check(bytes, count: bytes.count) }
+    private func check(flags: UInt16 = 0x8180, _ answers: [Answer], count: Int? = nil) -> ProbeAnswer {
+        check(respond(query.message, flags: flags, answers, count: count))
     }
 
-    @Test func `a query`() throws {
+    @Test func `a query has the form of RFC 1035`() throws {
         #expect(
             query.message
                 == [0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7] + Array("Example".utf8) + [3] + Array("com".utf8) + [0, 0, 6, 0, 1])
@@ -94,45 +94,45 @@ private final class Locked<Value: Sendable>: @unchecked Sendable {
     }
 
     @Test func `one record of the type is enough`() {
-        #expect(judge([Answer()]) == .passed)
+        #expect(check([Answer()]) == .passed)
         let alias = Answer(type: RecordType.cname.rawValue, data: [1, 97, 0])
-        #expect(judge([alias, Answer(owner: [1, 97, 0])]) == .passed)
-        #expect(judge([alias]) == .noRecord)
-        #expect(judge([Answer(recordClass: 3)]) == .noRecord)
-        #expect(judge([Answer(data: [])]) == .passed)
+        #expect(check([alias, Answer(owner: [1, 97, 0])]) == .passed)
+        #expect(check([alias]) == .noRecord)
+        #expect(check([Answer(recordClass: 3)]) == .noRecord)
+        #expect(check([Answer(data: [])]) == .passed)
         // An answer from the server's own zones, and without recursion.
-        #expect(judge(flags: 0x8400, [Answer()]) == .passed)
+        #expect(check(flags: 0x8400, [Answer()]) == .passed)
     }
 
-    @Test func `a question in other case is the same`() {
+    @Test func `a question matches in any case`() {
         var answer = respond(query.message)
         answer[13] ^= 0x20
-        #expect(judge(answer) == .passed)
+        #expect(check(answer) == .passed)
         answer[13] ^= 1
-        #expect(judge(answer) == .unrelated)
+        #expect(check(answer) == .unrelated)
         // Numbers have no case, even if they are letters.
         let https = DNSQuery(id: 0xabcd, name: DomainName("a")!, type: .https)
         var other = respond(https.message)
         other[https.message.count - 3] ^= 0x20
-        #expect(https.judge(other, count: other.count) == .unrelated)
+        #expect(https.check(other, count: other.count) == .unrelated)
     }
 
-    @Test func `what is no response to the query is unrelated`() {
-        #expect(judge([]) == .unrelated)
-        #expect(judge(query.message) == .unrelated)
-        #expect(judge(flags: 0x0180, [Answer()]) == .unrelated)
-        #expect(judge(flags: 0xa980, [Answer()]) == .unrelated)
+    @Test func `a message that does not answer the query is unrelated`() {
+        #expect(check([]) == .unrelated)
+        #expect(check(query.message) == .unrelated)
+        #expect(check(flags: 0x0180, [Answer()]) == .unrelated)
+        #expect(check(flags: 0xa980, [Answer()]) == .unrelated)
         var noQuestion = respond(query.message)
         noQuestion[5] = 0
-        #expect(judge(noQuestion) == .unrelated)
+        #expect(check(noQuestion) == .unrelated)
         noQuestion[5] = 2
-        #expect(judge(noQuestion) == .unrelated)
+        #expect(check(noQuestion) == .unrelated)
     }
 
     @Test func `a response code counts, with the question or without it`() {
-        #expect(judge(flags: 0x8185, []) == .responseCode(5))
-        #expect(judge([0xab, 0xcd, 0x81, 1, 0, 0, 0, 0, 0, 0, 0, 0]) == .responseCode(1))
-        #expect(judge([0xab, 0xce, 0x81, 1, 0, 0, 0, 0, 0, 0, 0, 0]) == .unrelated)
+        #expect(check(flags: 0x8185, []) == .responseCode(5))
+        #expect(check([0xab, 0xcd, 0x81, 1, 0, 0, 0, 0, 0, 0, 0, 0]) == .responseCode(1))
+        #expect(check([0xab, 0xce, 0x81, 1, 0, 0, 0, 0, 0, 0, 0, 0]) == .unrelated)
     }
 
     @Test func `a cut answer is malformed, unless its TC bit is set`() {
@@ -143,36 +143,36 @@ private final class Locked<Value: Sendable>: @unchecked Sendable {
                     count < query.message.count
                     ? .unrelated
                     : flags == 0x8180 ? .malformed : count < query.message.count + Answer().bytes.count ? .truncated : .passed
-                #expect(judge(Array(whole[..<count])) == expected)
+                #expect(check(Array(whole[..<count])) == expected)
                 // The rest of the buffer does not count.
-                #expect(query.judge(whole, count: count) == expected)
+                #expect(query.check(whole, count: count) == expected)
             }
-            #expect(judge(whole) == .passed)
+            #expect(check(whole) == .passed)
         }
-        #expect(judge([Answer()], count: 2) == .malformed)
-        #expect(judge([Answer()], count: 65535) == .malformed)
-        #expect(judge(flags: 0x8380, []) == .truncated)
+        #expect(check([Answer()], count: 2) == .malformed)
+        #expect(check([Answer()], count: 65535) == .malformed)
+        #expect(check(flags: 0x8380, []) == .truncated)
     }
 
-    @Test func `a pointer leads back`() {
+    @Test func `a compression pointer leads only backwards`() {
         let at = UInt8(query.message.count)
         for owner in [
             [0xc0, at], [0xc0, at + 2], [0xc0, 0], [0xc0, 11], [0xff, 0xff], [1, 97, 0xc0, at], [0x40], [0x80, 0], [63, 97],
             Array(repeating: [63] + [UInt8](repeating: 97, count: 63), count: 4).flatMap { $0 } + [0],
         ] as [[UInt8]] {
-            #expect(judge([Answer(owner: owner)]) == .malformed, "\(owner)")
+            #expect(check([Answer(owner: owner)]) == .malformed, "\(owner)")
         }
-        #expect(judge([Answer(owner: [1, 97, 0xc0, 20])]) == .passed)
+        #expect(check([Answer(owner: [1, 97, 0xc0, 20])]) == .passed)
         // The data of the first record holds names for the second: a chain, and a loop.
         let data = at + 12
-        #expect(judge([Answer(data: [0xc0, 12, 0xc0, data]), Answer(owner: [0xc0, data + 2])]) == .passed)
-        #expect(judge([Answer(data: [0xc0, data + 2, 0xc0, data]), Answer(owner: [0xc0, data + 2])]) == .malformed)
+        #expect(check([Answer(data: [0xc0, 12, 0xc0, data]), Answer(owner: [0xc0, data + 2])]) == .passed)
+        #expect(check([Answer(data: [0xc0, data + 2, 0xc0, data]), Answer(owner: [0xc0, data + 2])]) == .malformed)
         // A label that reaches over the pointer to it does not move the record's end.
         let alias = Answer(type: RecordType.cname.rawValue, data: [4])
-        #expect(judge([alias, Answer(owner: [0xc0, data])]) == .passed)
+        #expect(check([alias, Answer(owner: [0xc0, data])]) == .passed)
     }
 
-    @Test func `no answer traps, and none passes that does not repeat the query`() {
+    @Test func `no answer traps, and none passes without repeating the query`() {
         var random = Seeded()
         let alias = Answer(type: RecordType.cname.rawValue, data: [3, 119, 119, 119, 0xc0, 12])
         let samples = [
@@ -183,8 +183,8 @@ private final class Locked<Value: Sendable>: @unchecked Sendable {
         for _ in 0..<100_000 {
             // Past the header, most of the time: an answer to something else is soon recognized.
             let bytes = random.mutated(samples, after: Int.random(in: 0...3, using: &random) == 0 ? 0 : query.message.count)
-            let result = judge(bytes)
-            #expect(query.judge(bytes + random.bytes(20), count: bytes.count) == result, "seed \(random.seed): \(bytes)")
+            let result = check(bytes)
+            #expect(query.check(bytes + random.bytes(20), count: bytes.count) == result, "seed \(random.seed): \(bytes)")
             switch result {
             case .passed: #expect(bytes.starts(with: [0xab, 0xcd]) && bytes.count > query.message.count)
             case .responseCode(let code): #expect(1...15 ~= code)
@@ -201,7 +201,7 @@ private final class Locked<Value: Sendable>: @unchecked Sendable {
         let start = UInt16(query.message.count)
         let others = Array(repeating: Answer(owner: word(0xc000 | start), data: []), count: 5000)
         let begun = ContinuousClock.now
-        #expect(judge([first] + others) == .passed)
+        #expect(check([first] + others) == .passed)
         #expect(ContinuousClock.now - begun < .seconds(30))
     }
 }

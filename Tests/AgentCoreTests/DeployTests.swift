@@ -13,7 +13,7 @@ import Wire
             links: ["/etc/nsd/nsd.conf": "nsd.conf"])
     ])
 
-    @Test func `the first deploy makes everything`() throws {
+    @Test func `a first deploy creates everything`() throws {
         let host = try TestHost()
         let (client, hello) = try host.session()
         #expect(hello == Hello(hostname: "web1", machineID: "", hasSystemd: false, commit: nil, recovery: nil))
@@ -38,7 +38,7 @@ import Wire
         #expect(host.mode("/etc/nsd") == "755")
     }
 
-    @Test func `an update keeps the version before, and only that`() throws {
+    @Test func `an update keeps only the previous version`() throws {
         let host = try TestHost()
         try host.deploy(first, 1)
         var second = first
@@ -55,7 +55,7 @@ import Wire
         #expect(host.target("/var/lib/deptool/apps/dns/current") == versions[1])
     }
 
-    @Test func `content of the version before is taken from there, if it is there as it was`() throws {
+    @Test func `unchanged content is copied from the previous version if it is intact there`() throws {
         let host = try TestHost()
         try host.deploy(first, 1)
         var second = first
@@ -73,7 +73,7 @@ import Wire
         try host.expect(running: first, 3)
     }
 
-    @Test func `an app that did not change is left alone`() throws {
+    @Test func `an unchanged app is left alone`() throws {
         let host = try TestHost()
         try host.deploy(first, 1)
         var second = first
@@ -84,7 +84,7 @@ import Wire
         #expect(host.target("/var/lib/deptool/apps/dns/previous") == nil)
     }
 
-    @Test func `an app that is removed leaves nothing`() throws {
+    @Test func `a removed app leaves nothing`() throws {
         let host = try TestHost()
         var both = first
         both.apps["web"] = .init(["index": .init("hello")], links: ["/srv/www/index": "index"])
@@ -97,7 +97,7 @@ import Wire
         #expect(host.names("/var/lib/deptool/apps") == [])
     }
 
-    @Test func `an app may be called as anything that Deptool keeps`() throws {
+    @Test func `an app may have the name of any of Deptool's own files`() throws {
         let host = try TestHost()
         var names = Wanted()
         for name in ["record", "lock", "journal", "undo", "file-0", "file-1", "current", "previous", "log", "bin"] {
@@ -114,7 +114,7 @@ import Wire
         try host.expect(running: last, 2)
     }
 
-    @Test func `a host may run nothing`() throws {
+    @Test func `a host may have no apps`() throws {
         let host = try TestHost()
         try host.deploy(Wanted(), 1)
         try host.expect(running: Wanted(), 1)
@@ -160,7 +160,7 @@ import Wire
     }
 
     @Test(arguments: ["edited", ""])
-    func `a file that somebody edited on the host is sent again`(text: String) throws {
+    func `a file edited on the host is sent again`(text: String) throws {
         let host = try TestHost()
         try host.deploy(first, 1)
         try host.write("/var/lib/deptool/apps/dns/current/nsd.conf", text)
@@ -174,7 +174,7 @@ import Wire
     }
 
     @Test(arguments: ["remove", "directory", "symlink"])
-    func `a file that is gone from the host is sent again`(how: String) throws {
+    func `a file deleted on the host is sent again`(how: String) throws {
         let host = try TestHost()
         try host.deploy(first, 1)
         let path = "/var/lib/deptool/apps/dns/current/nsd.conf"
@@ -187,7 +187,7 @@ import Wire
         try host.expect(running: second, 2)
     }
 
-    @Test func `content larger than a message comes whole`() throws {
+    @Test func `content larger than a message arrives whole`() throws {
         let host = try TestHost()
         var random = Seeded()
         let big = random.bytes(3 * Frame.contentLimit + 17)
@@ -209,7 +209,7 @@ import Wire
         try host.expect(running: wanted, 1)
     }
 
-    @Test func `leftovers of deploys that were killed go with the next`() throws {
+    @Test func `a deploy removes the leftovers of killed ones`() throws {
         let host = try TestHost()
         try host.deploy(first, 1)
         let apps = "/var/lib/deptool/apps"
@@ -226,7 +226,7 @@ import Wire
         try host.expect(running: second, 2)
     }
 
-    @Test func `what is not Deptool's in the directory of apps stays and does no harm`() throws {
+    @Test func `foreign files in the directory of apps stay and do no harm`() throws {
         let host = try TestHost()
         try host.write("/srv/precious/aaaaaaaaaa/file", "precious")
         try host.write("/var/lib/deptool/apps/README", "do not touch")
@@ -250,7 +250,7 @@ import Wire
         #expect(host.names("/data/deptool/store") == ["lock", "log", "record"])
     }
 
-    @Test func `of agents other than the one that runs, the newest two stay after a deploy`() throws {
+    @Test func `a deploy keeps its own agent and the two newest others`() throws {
         let host = try TestHost()
         let bin = "/var/lib/deptool/bin/"
         for (age, name) in [
@@ -286,7 +286,7 @@ import Wire
         #expect(host.target("/etc/nsd/nsd.conf") != nil)
     }
 
-    @Test func `a log grows to its limit and starts anew`() throws {
+    @Test func `a log that reaches its limit starts over`() throws {
         let host = try TestHost()
         try host.write("/var/lib/deptool/store/log", String(repeating: "x", count: 300 << 10))
         try host.deploy(first, 1)

@@ -20,7 +20,7 @@ import Testing
         return host
     }
 
-    /// What `systemctl enable`, `disable` and an administrator may do between the snapshot and its restoration.
+    /// The changes that `systemctl enable`, `disable` and an administrator may make between the snapshot and its restoration.
     private func change(_ host: TestHost, _ random: inout Seeded) throws {
         let links =
             [
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func `whatever was enabled and disabled since, the links are as they were`() throws {
+    @Test func `a restoration brings back all links after random changes`() throws {
         var random = Seeded()
         for _ in 0..<100 {
             let host = try host()
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func `a restoration that is killed anywhere can be done again`() throws {
+    @Test func `a restoration can run again after a kill at any operation`() throws {
         var random = Seeded()
         for number in 1... {
             let host = try host()
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test func `a file that somebody made of a link stays`() throws {
+    @Test func `a file in the place of a link stays`() throws {
         let host = try host()
         let enablement = EnabledLinks(system: System(root: host.root))
         let snapshot = try enablement.snapshot()
@@ -72,7 +72,7 @@ import Testing
         #expect(host.read(units + "/masked.service") == "[Service]")
     }
 
-    @Test func `a host without such directories has none`() throws {
+    @Test func `a host without unit directories has no links`() throws {
         let host = try TestHost()
         let snapshot = try EnabledLinks(system: System(root: host.root)).snapshot()
         #expect(snapshot.directories == [] && snapshot.links == [])
@@ -86,7 +86,7 @@ import Testing
         ("x.target.wants/myweb.service", "/etc/systemd/system/myweb.service", false),
         ("x.target.wants/web@a.service", "/etc/systemd/system/web@.service", false),
     ])
-    func `a link is a unit's by its name or by what it leads to`(path: String, target: String, enables: Bool) throws {
+    func `a link belongs to a unit by its name or its target`(path: String, target: String, enables: Bool) throws {
         let link = EnabledLinks.Symlink(path: try AbsolutePath(units + "/" + path), target: target)
         #expect(link.enables(try #require(UnitName("web.service"))) == enables)
     }

@@ -5,7 +5,8 @@ import Testing
 import Wire
 
 /// Every operation of a deploy fails once, in every way: afterwards the host is exactly in
-/// the old or exactly in the new state. The whole sweep runs with DEPTOOL_TORTURE=1, else a share of it.
+/// the old or exactly in the new state. The whole sweep runs with DEPTOOL_TORTURE=1, else a share of it; with
+/// DEPTOOL_AGENT_UNDER_TEST, that of an agent for another CPU.
 @Suite(.serialized) struct FaultTests {
     private static let isWhole = ProcessInfo.processInfo.environment["DEPTOOL_TORTURE"] != nil
 
@@ -54,7 +55,7 @@ import Wire
             ["index": .init("hello"), "empty": .init(""), "web.container": .init("[Container]")],
             links: ["/etc/motd": "index", "/etc/containers/systemd/web.container": "web.container"]),
     ])
-    /// What somebody put in the place of links.
+    /// The files put in the place of links.
     private let found: [String: Drift.Found] = [
         "/srv/y": .symlink(to: "/dev/null"), "/srv/z": .file(.of(.blob, Array("theirs".utf8)), size: 6),
     ]
@@ -91,7 +92,7 @@ import Wire
             host: host, plan: plan, old: try host.listing(), new: try whole.listing(), operations: counter.count)
     }
 
-    /// What is wrong with a host after a recovery; nothing when it is in one of the two states.
+    /// The problems of a host after a recovery; none when it is in one of the two states.
     private func problems(_ host: TestHost, _ scenario: Scenario, outcome: Outcome? = nil) throws -> [String] {
         let now = try host.listing()
         let toOld = difference(scenario.old, now)
@@ -117,7 +118,7 @@ import Wire
     }
 
     @Test(arguments: ["kill", "tear", "short", "5", "28", "30"])
-    func `once`(kind: String) throws {
+    func `each operation fails once`(kind: String) throws {
         let scenario = try scenario()
         var hits = 0
         for number in numbers(scenario, oneIn: kind == "kill" ? 5 : 12) {
@@ -147,7 +148,7 @@ import Wire
     }
 
     @Test(arguments: ["28+", "30+", "5+"])
-    func `and everything after it`(kind: String) throws {
+    func `each operation and all after it fail`(kind: String) throws {
         let scenario = try scenario()
         var hits = 0
         for number in numbers(scenario, oneIn: 12) {
@@ -174,7 +175,7 @@ import Wire
         print("faults \"\(kind)\": \(hits) points hit, of \(scenario.operations) operations")
     }
 
-    @Test func `and the process that runs the steps is killed`() throws {
+    @Test func `an operation fails and the process that runs the steps is killed`() throws {
         let scenario = try scenario()
         var hits = 0
         for number in numbers(scenario, oneIn: 4) {
@@ -198,7 +199,7 @@ import Wire
         print("the process of the steps killed: \(hits) points hit")
     }
 
-    @Test func `and the session is killed while the steps run`() throws {
+    @Test func `the session is killed while the steps run`() throws {
         let scenario = try scenario()
         var (undone, done) = (0, 0)
         for number in numbers(scenario, oneIn: 4) {
@@ -223,7 +224,7 @@ import Wire
     }
 
     @Test(arguments: ["kill", "5", "28"])
-    func `and recovering from it fails as well`(kind: String) throws {
+    func `the agent is killed, and an operation of the recovery fails`(kind: String) throws {
         let scenario = try scenario()
         var hits = 0
         for number in numbers(scenario, oneIn: kind == "kill" ? 120 : 300) {

@@ -6,7 +6,7 @@ import Wire
 
 @testable import AgentCore
 
-/// What earlier versions wrote is read; what later ones write is named. `Formats` holds files that released agents left on a
+/// Files of earlier versions are read; files of later ones are named. `Formats` holds files that released agents left on a
 /// host.
 @Suite struct FormatTests {
     private func kept(_ name: String) throws -> [UInt8] {
@@ -14,7 +14,7 @@ import Wire
         return Array(try Data(contentsOf: directory.appending(path: name)))
     }
 
-    @Test func `a record of version 1 has links where files are placed now`() throws {
+    @Test func `a record of version 1 has links in the place of placed files`() throws {
         let stored = try StoredRecord(decoding: try kept("record-1"))
         #expect(stored.record.links.map(\.path.text) == ["/etc/one.conf", "/etc/systemd/system/one.service"])
         #expect(stored.record.placed == [])
@@ -22,7 +22,7 @@ import Wire
         #expect(stored.record.isConsistent)
         #expect(!stored.knowsEnablement)
         #expect(stored.writer == "")
-        // Once written again, it says the same.
+        // Written again, it has the same content.
         let again = try StoredRecord(decoding: stored.encoded)
         #expect(again.record == stored.record)
         #expect(again.machineID == stored.machineID)
@@ -62,7 +62,7 @@ import Wire
         #expect(try Journal(decoding: journal.encoded) == journal)
     }
 
-    @Test func `a journal says what is placed with its size, and on which host`() throws {
+    @Test func `a journal has the sizes of placed files and the host's machine id`() throws {
         let content = Content(id: .of(.blob, []), size: 7)
         var journal = Journal(writer: "w", machineID: "", commit: nil, priors: [], units: [], needsReload: false)
         journal.priors = [.placed(try AbsolutePath("/etc/x"), .nothing, content: content)]
@@ -72,7 +72,7 @@ import Wire
         #expect(!Content(id: content.id, size: Content.unknownSize).canHave(8 << 40))
     }
 
-    @Test(arguments: [3, 4, 5]) func `older journals reload and open less`(version: UInt8) throws {
+    @Test(arguments: [3, 4, 5]) func `older journals lack reloads and secrets`(version: UInt8) throws {
         var journal = Journal(writer: "w", machineID: "m", commit: nil, priors: [], units: [], needsReload: true)
         // The version is behind the magic and the kind, and the newest list at the end.
         var bytes = journal.encoded
@@ -85,7 +85,7 @@ import Wire
         #expect(try Journal(decoding: journal.encoded) == journal)
     }
 
-    @Test(arguments: ["record", "journal"]) func `what a newer agent wrote is named and left alone`(name: String) throws {
+    @Test(arguments: ["record", "journal"]) func `a file of a newer agent is named and left alone`(name: String) throws {
         let host = try TestHost()
         try host.makeDirectory("/var/lib/deptool/store")
         var writer = ByteWriter()

@@ -17,7 +17,7 @@ extension HTTPAnswer.Ending: CaseIterable {
         for piece in pieces + [bytes.count] {
             let taken = rest.prefix(piece)
             rest = rest.dropFirst(piece)
-            // What is behind the count in a buffer does not matter.
+            // Bytes behind the count in a buffer do not matter.
             if let verdict = answer.take(Array(taken) + [13, 10, 13, 10], count: taken.count) { return verdict }
         }
         return answer.end(ending)
@@ -27,7 +27,7 @@ extension HTTPAnswer.Ending: CaseIterable {
         judge(Array(text.utf8), status: status, ending)
     }
 
-    @Test func `a status line`() {
+    @Test func `a status line is read strictly`() {
         for line in ["HTTP/1.1 200 OK", "HTTP/1.0 200 OK", "HTTP/1.1 200", "HTTP/1.1 299 ", "HTTP/1.1 200\r", "HTTP/1.1 200 \u{e9}"] {
             #expect(judge(line + "\r\n\r\n") == .passed)
             #expect(judge(line + "\n\n") == .passed)
@@ -49,7 +49,7 @@ extension HTTPAnswer.Ending: CaseIterable {
         #expect(judge("HTX", .timeout) == .notHTTP(Array("HTX".utf8)))
     }
 
-    @Test func `any status can be the expected one`() {
+    @Test func `any status can be expected`() {
         #expect(judge("HTTP/1.1 404 Not Found\r\n\r\n", status: 404) == .passed)
         #expect(judge("HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n", status: 304) == .passed)
         #expect(judge("HTTP/1.1 101 Switching Protocols\r\n\r\n\u{1}", status: 101) == .passed)
@@ -58,7 +58,7 @@ extension HTTPAnswer.Ending: CaseIterable {
         #expect(judge("HTTP/1.1 301 Moved\r\n\r\n") == .status(301))
     }
 
-    @Test func `interim answers come before the actual one`() {
+    @Test func `interim responses precede the final one`() {
         let interim = "HTTP/1.1 103 Early Hints\r\nContent-Length: x\r\nTransfer-Encoding: chunked\r\n\r\n"
         #expect(judge(interim + good) == .passed)
         #expect(judge(interim + "HTTP/1.1 500 No\r\n\r\n") == .status(500))
@@ -66,7 +66,7 @@ extension HTTPAnswer.Ending: CaseIterable {
         #expect(judge(String(repeating: interim, count: HTTPAnswer.interimLimit + 1) + good) == .status(103))
     }
 
-    @Test func `the length of a body`() {
+    @Test func `a body ends after its Content-Length`() {
         let start = "HTTP/1.1 200 OK\r\n"
         #expect(judge(start + "content-LENGTH:2\n\nok", .timeout) == .passed)
         #expect(judge(start + "Content-Length: 2\r\nContent-Length: 2\r\n\r\nok", .timeout) == .passed)
@@ -82,7 +82,7 @@ extension HTTPAnswer.Ending: CaseIterable {
         #expect(judge(start + "X:\r\n Content-Type: x\r\n\r\nok") == .passed)
     }
 
-    @Test func `the chunks of a body`() {
+    @Test func `a body ends after its last chunk`() {
         let start = "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\nContent-Length: x\r\n\r\n"
         #expect(judge(start + "A;x=y\r\n0123456789\r\n0\r\n\r\n", .timeout) == .passed)
         #expect(judge(start + "a \n0123456789\n000", .closed) == .cutOff(received: 17, of: nil))
@@ -98,13 +98,13 @@ extension HTTPAnswer.Ending: CaseIterable {
         #expect(judge("HTTP/1.1 200 OK\r\nTransfer-Encoding:\r\n\r\nx\r\n") == .passed)
     }
 
-    @Test func `a body until the end of the connection`() {
+    @Test func `a body without a length ends with the connection`() {
         #expect(judge("HTTP/1.0 200 OK\r\n\r\nok", .closed) == .passed)
         #expect(judge("HTTP/1.0 200 OK\r\n\r\nok", .timeout) == .passed)
         #expect(judge("HTTP/1.0 200 OK\r\n\r\nok", .reset) == .cutOff(received: 2, of: nil))
     }
 
-    @Test func `a header has a limit in all its parts`() {
+    @Test func `every part of a header counts towards its limit`() {
         let start = "HTTP/1.1 200 OK\r\nX: "
         let filling = String(repeating: "a", count: HTTPAnswer.headerLimit - start.utf8.count - 4)
         #expect(judge(start + filling + "\r\n\r\n") == .passed)
@@ -122,7 +122,7 @@ extension HTTPAnswer.Ending: CaseIterable {
             "HTTP/1.1 200 OK\r\nContent-Length: 9223372036854775807\r\nContent-Type: text/plain\r\n folded\r\n\r\nx",
         ].map { Array($0.utf8) }
 
-    @Test func `the verdict does not depend on how the bytes are split, and nothing traps`() {
+    @Test func `the verdict does not depend on how bytes are split, and no bytes trap`() {
         var random = Seeded()
         for _ in 0..<20_000 {
             let bytes = random.mutated(Self.samples)
@@ -135,7 +135,7 @@ extension HTTPAnswer.Ending: CaseIterable {
                 switch whole {
                 case .passed: #expect(bytes.starts(with: "HTTP/1.".utf8))
                 case .notHTTP(let shown): #expect(shown.count <= HTTPAnswer.shownLimit)
-                case .cutOff(let received, let length): #expect(received < length ?? .max)
+                case .cutOff(let received, let length): #expect(Int64(received) < length ?? .max)
                 case .unreachable, .notAccepted, .responseCode, .noRecord, .truncated, .unrelated:
                     Issue.record("seed \(random.seed): \(whole) for \(bytes)")
                 default: break

@@ -28,7 +28,7 @@ import Wire
         return replies
     }
 
-    /// What drifted, sorted by what is said of it.
+    /// The drift, sorted by its description.
     private func drift(_ host: TestHost, _ privateApps: [PrivateApp] = []) throws -> [String] {
         var all: [Drift] = []
         let replies = try verify(host, privateApps)
@@ -71,7 +71,7 @@ import Wire
         return host
     }
 
-    @Test func `a host that nobody touched has nothing to tell, and is not touched`() throws {
+    @Test func `an untouched host has no drift, and a comparison changes nothing`() throws {
         let host = try deployed()
         let before = try host.listing()
         #expect(try drift(host) == [])
@@ -79,7 +79,7 @@ import Wire
         #expect(try drift(try TestHost()) == [])
     }
 
-    @Test func `every kind of change to a version is told`() throws {
+    @Test func `every kind of change to a version is found`() throws {
         let host = try deployed()
         let version = "/var/lib/deptool/apps/dns/" + (try #require(host.target(current)))
         try host.write(version + "/a", "edited", mode: 0o444)
@@ -101,7 +101,7 @@ import Wire
         #expect(found.contains("dns dir/b: nothing"))
     }
 
-    @Test func `names that are no text are told, escaped, and go with their version`() throws {
+    @Test func `names that are not text are found, escaped, and removed with their version`() throws {
         let host = try deployed()
         let version = "/var/lib/deptool/apps/dns/" + (try #require(host.target(current)))
         try host.write(version + "/dir/\u{1b}[2J", "")
@@ -119,7 +119,7 @@ import Wire
         #expect(!host.exists(version))
     }
 
-    @Test func `who may read a version is told`() throws {
+    @Test func `changed access to a version is found`() throws {
         let host = try deployed()
         let version = "/var/lib/deptool/apps/dns/" + (try #require(host.target(current)))
         try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: host.real(version))
@@ -131,13 +131,13 @@ import Wire
         #expect(try drift(host, [PrivateApp(app, group: GroupName("www"))]).contains { $0.hasPrefix("web . 755 not 750 owner ") })
     }
 
-    @Test(.enabled(if: getuid() == 0)) func `another owner is told`() throws {
+    @Test(.enabled(if: getuid() == 0)) func `a changed owner is found`() throws {
         let host = try deployed()
         try #require(lchown(host.real(current) + "/a", 65534, 65534) == 0)
         #expect(try drift(host) == ["dns a 444 not 444 owner 65534:65534"])
     }
 
-    @Test func `links that are gone or lead elsewhere are told`() throws {
+    @Test func `links that are gone or lead elsewhere are found`() throws {
         let host = try deployed()
         try host.remove("/etc/motd")
         try host.write("/etc/motd", "hello")
@@ -153,7 +153,7 @@ import Wire
         #expect(try drift(host).filter { $0.contains("current:") } == ["dns current: -> elsewhere", "web current: nothing"])
     }
 
-    @Test func `leftovers are told, and go with the next deploy`() throws {
+    @Test func `leftovers are found, and removed by the next deploy`() throws {
         let host = try deployed()
         for path in ["apps/dns/0123456789.staging/x", "apps/dns/0123456789/x", "apps/old/0123456789/x", "store/record.new", "store/undo/x"]
         {
@@ -171,25 +171,41 @@ import Wire
         try host.deploy(wanted, 2, after: (wanted, 1))
         #expect(try drift(host) == [])
         try host.expect(running: wanted, 2)
-        // Of an app that is none, somebody made up the rest as well.
+        // Other leftovers of an unknown app are forged as well.
         try host.symlink("/var/lib/deptool/apps/other/current", to: "0123456789")
         #expect(try drift(host) == ["- leftover /var/lib/deptool/apps/other"])
     }
 
-    @Test func `what many differences there are, only so many are told`() throws {
+    @Test func `the number of reported differences is limited`() throws {
         let host = try deployed()
         for number in 0..<10_050 { try host.symlink("\(current)/more\(number)", to: "x") }
-        #expect(try drift(host).count == Drift.most)
+        #expect(try drift(host).count == Drift.maximumFindings)
     }
 
-    @Test func `while somebody deploys, nothing is compared`() throws {
+    @Test(.enabled(if: csys_getuid() == 0)) func `a user's symlink hides nothing but what it is in the way of`() throws {
+        let host = try TestHost()
+        try host.makeDirectory("/home/alice", owner: 4711)
+        var wanted = wanted
+        wanted.apps["dns"]?.links["/home/alice/conf/motd"] = "a"
+        wanted.apps["web"]?.placed = ["/home/alice/conf/x": .init(source: "x")]
+        try host.deploy(wanted, 1)
+        try host.remove("/etc/motd")
+        try FileManager.default.moveItem(atPath: host.real("/home/alice/conf"), toPath: host.real("/home/alice/away"))
+        try host.symlink("/home/alice/conf", to: "/root")
+        #expect(
+            try drift(host) == [
+                "dns /etc/motd to a: nothing", "dns /home/alice/conf/motd to a: nothing", "web /home/alice/conf/x with x: nothing",
+            ])
+    }
+
+    @Test func `nothing is compared while a deploy is under way`() throws {
         let host = try deployed()
         let other = try host.session().client
         other.send(.prepare(Plan(from: (wanted, 1), to: Wanted(), 2).preparation))
         #expect(try other.receive() == .locked)
         let client = try host.session().client
         client.send(.verify([]))
-        #expect(try client.receive() == .busy(Holder(name: "Ada <ada@example.com>", since: holderSince(host))))
+        #expect(try client.receive() == .busy(LockHolder(name: "Ada <ada@example.com>", since: holderSince(host))))
         client.hangUp()
         other.send(.cancel)
         try host.end(other)
@@ -198,7 +214,7 @@ import Wire
 
     private func holderSince(_ host: TestHost) throws -> Int64 {
         let bytes = try #require(FileManager.default.contents(atPath: host.real("/var/lib/deptool/store/lock")))
-        return try Holder(decoding: Array(bytes)).since
+        return try LockHolder(decoding: Array(bytes)).since
     }
 
     @Test func `small files can be read, and nothing else`() throws {
@@ -249,7 +265,7 @@ import Wire
         try host.expect(running: wanted, 2)
     }
 
-    @Test func `only what was shown is displaced`() throws {
+    @Test func `a file is displaced only if it is the one that the plan showed`() throws {
         let host = try deployed()
         try host.remove("/etc/motd")
         try host.write("/etc/motd", "hello")
@@ -261,13 +277,13 @@ import Wire
             }
         }
         try host.expect(unchangedSince: before)
-        // A step for a link of nobody makes no sense.
+        // A step for an unknown link is refused.
         var plan = try repair(found("hello"))
         plan.preparation.steps = [Step(AppName("dns"), .displace(path: try AbsolutePath("/etc/hostname"), found("web1\n")))]
         #expect(try host.deploy(plan) == .refused(AgentError(.protocolViolation)))
     }
 
-    @Test func `whatever fails, the file is at its place or kept`() throws {
+    @Test func `after any failure the file is in its place or kept`() throws {
         var number = 0
         while true {
             number += 1

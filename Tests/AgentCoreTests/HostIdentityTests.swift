@@ -26,6 +26,22 @@ import Wire
         try host.expect(running: wanted, 3)
     }
 
+    /// The agent keeps directories open for a second, and looks them up again at each request.
+    @Test(arguments: ["/var/lib/deptool", "/var/lib/deptool/store", "/var/lib"])
+    func `a host that is emptied while a client is silent is another one`(removed: String) throws {
+        let host = try TestHost()
+        try host.deploy(wanted, 1)
+        let (client, hello) = try host.session()
+        #expect(hello.commit == wanted.record(1).commit)
+        client.send(.record)
+        #expect(try client.receive() == .record(wanted.record(1)))
+        try FileManager.default.removeItem(atPath: host.real(removed))
+        #expect(try client.deploy(Plan(from: (wanted, 1), to: wanted, 2)) == .stale(nil))
+        try host.end(client)
+        try host.deploy(wanted, 3)
+        try host.expect(running: wanted, 3)
+    }
+
     @Test func `a host that had no machine id then keeps its record`() throws {
         let host = try TestHost()
         try host.deploy(wanted, 1)
@@ -33,7 +49,7 @@ import Wire
         #expect(try host.session().hello.commit == wanted.record(1).commit)
     }
 
-    @Test func `a machine id that is good for one boot is none`() throws {
+    @Test func `a transient machine id does not count`() throws {
         let host = try TestHost()
         for id in ["0123456789abcdef0123456789abcdef\n", "fedcba9876543210fedcba9876543210\n"] {
             try host.write("/run/machine-id", id)
@@ -50,7 +66,7 @@ import Wire
     }
 
     /// As with `/etc` read-only, or before systemd has written the id that it made up.
-    @Test func `a machine id that is good for one boot may be the one that lasts`() throws {
+    @Test func `a transient machine id may equal the permanent one`() throws {
         let host = try TestHost()
         try host.write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n")
         try host.deploy(wanted, 1)
@@ -87,7 +103,7 @@ import Wire
         return try record.map { try StoredRecord(decoding: Array($0)).record.commit }
     }
 
-    @Test func `a deploy that is committed stays so when the machine id changes`() throws {
+    @Test func `a committed deploy stays committed when the machine id changes`() throws {
         let new = Wanted(["dns": .init(["a": .init("2")], links: ["/etc/a": "a"])])
         let (host, _) = try cut(Plan(from: (wanted, 1), to: new, 2)) { try commit(on: $0) == new.record(2).commit }
         let (client, hello) = try host.session()
@@ -98,7 +114,7 @@ import Wire
         #expect(!host.exists("/etc/dns"))
     }
 
-    @Test func `a host is not taken for emptied because its machine id changes`() throws {
+    @Test func `a changed machine id does not make a host count as emptied`() throws {
         let (host, before) = try cut(removal()) { host in try commit(on: host) != nil && !host.exists("/etc/a") }
         let (client, hello) = try host.session()
         try host.end(client)
@@ -106,7 +122,7 @@ import Wire
         try host.expect(unchangedSince: before)
     }
 
-    @Test func `a host that is emptied is so whatever its machine id`() throws {
+    @Test func `an emptied host stays emptied with any machine id`() throws {
         let (host, _) = try cut(removal()) { try commit(on: $0) == nil }
         let (client, hello) = try host.session()
         try host.end(client)
@@ -114,7 +130,7 @@ import Wire
         #expect(!host.exists("/etc/a"))
     }
 
-    @Test func `a host that was wiped is taken over again`() throws {
+    @Test func `a wiped host is taken over again`() throws {
         let host = try TestHost()
         try host.deploy(wanted, 1)
         try host.remove("/var/lib/deptool")
@@ -129,7 +145,7 @@ import Wire
         return plan
     }
 
-    @Test func `a host that is emptied keeps no record`() throws {
+    @Test func `an emptied host keeps no record`() throws {
         let host = try TestHost()
         try host.deploy(wanted, 1)
         #expect(try host.deploy(removal()) == .finished(.deployed))
@@ -140,7 +156,7 @@ import Wire
         try host.expect(running: wanted, 3)
     }
 
-    @Test func `whatever fails while a host is emptied, it is as before or empty`() throws {
+    @Test func `after any failure while it is emptied, a host is as before or empty`() throws {
         let counting = Breaker(at: .max)
         let whole = try TestHost()
         try whole.deploy(wanted, 1)

@@ -3,7 +3,7 @@ import Foundation
 import Sealing
 import Testing
 
-/// The SSH key of all test hosts, made for this run, and what was sealed for it.
+/// The SSH key of all test hosts, made for this run, and files sealed for it.
 final class HostKey: @unchecked Sendable {
     static let shared = HostKey()
 
@@ -38,6 +38,6 @@ final class HostKey: @unchecked Sendable {
         return sealed
     }
 
-    /// What was sealed in a file.
+    /// The sealed content of a file.
     func content(of sealed: [UInt8]) -> String? { lock.withLock { contents[sealed] } }
 }

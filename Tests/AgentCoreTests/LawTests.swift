@@ -6,9 +6,9 @@ import Wire
 
 @testable import AgentCore
 
-/// What has to hold for whatever trees, by the seed that a failure names.
+/// Laws that hold for any trees. A failure names its seed.
 @Suite struct LawTests {
-    @Test func `after a deploy the host is as wanted, and its record says so`() throws {
+    @Test func `a deploy brings the host and its record to the wanted state`() throws {
         var random = Seeded()
         for _ in 0..<15 {
             let host = try TestHost()
@@ -22,7 +22,7 @@ import Wire
         }
     }
 
-    @Test func `a deploy that is undone leaves everything as it was`() throws {
+    @Test func `an undone deploy leaves everything as it was`() throws {
         var random = Seeded()
         for _ in 0..<30 {
             let host = try TestHost()
@@ -81,7 +81,7 @@ import Wire
         }
     }
 
-    @Test func `deploying the same again changes nothing but the commit`() throws {
+    @Test func `a second deploy of the same changes only the commit`() throws {
         var random = Seeded()
         for _ in 0..<20 {
             let host = try TestHost()
@@ -98,7 +98,7 @@ import Wire
         }
     }
 
-    @Test func `a host that was deployed in steps is as one that was deployed at once`() throws {
+    @Test func `deploys in steps and at once lead to the same host`() throws {
         var random = Seeded()
         for _ in 0..<15 {
             let (one, two) = (try TestHost(), try TestHost())

@@ -57,7 +57,7 @@ import Wire
         try host.expect(running: Wanted(), 4)
     }
 
-    @Test func `directories that were made for links go with the last of them`() throws {
+    @Test func `directories made for links go with the last of them`() throws {
         let host = try TestHost()
         try host.makeDirectory("/srv/theirs")
         let links = ["/srv/theirs/made/deep/one": "a", "/srv/theirs/made/two": "b"]
@@ -78,7 +78,7 @@ import Wire
         #expect(host.names("/srv") == ["theirs"])
     }
 
-    @Test func `a directory that went with its last link comes back when that is undone`() throws {
+    @Test func `a rollback brings back a directory that went with its last link`() throws {
         let host = try TestHost()
         let first = app("one", at: "/srv/made/deep/link")
         try host.deploy(first, 1)
@@ -128,7 +128,7 @@ import Wire
         try expectRefusal(host, app("one", at: "/etc/a"), try occupied("/etc/a", by: .other), step: 2)
     }
 
-    @Test func `a symlink of Deptool's own is taken over, even if nobody remembers it`() throws {
+    @Test func `a symlink to an app is taken over, even if no record has it`() throws {
         let host = try TestHost()
         try host.symlink("/etc/a", to: "/var/lib/deptool/apps/gone/current/x")
         try host.deploy(app("one", at: "/etc/a"), 1)
@@ -136,7 +136,7 @@ import Wire
     }
 
     @Test(arguments: ["file", "symlink", "directory", "nothing"])
-    func `what somebody put at the place of a link that goes is left there`(how: String) throws {
+    func `a file that replaced a link stays when the link is removed`(how: String) throws {
         let host = try TestHost()
         let first = app("one", at: "/etc/a")
         try host.deploy(first, 1)
@@ -189,7 +189,7 @@ import Wire
         try host.expect(unchangedSince: before)
     }
 
-    @Test func `a displaced file comes back as it was: content, owner, mode, times and extended attributes`() throws {
+    @Test func `a displaced file is restored with content, owner, mode, times and extended attributes`() throws {
         let host = try TestHost()
         try host.write("/etc/a", "one", mode: 0o4640)
         #expect(lchown(host.real("/etc/a"), 12, 34) == 0 && chmod(host.real("/etc/a"), 0o4640) == 0)

@@ -47,7 +47,7 @@ struct PowerLossTests {
         return (old, try host.listing(), counter.count)
     }
 
-    /// Loses power after each event of `recorder`, and looks at what agents make of what is left, unless that was `seen`.
+    /// Loses power after each event of `recorder`, and lets agents recover from the remaining disk, unless that was `seen`.
     private func replay(
         _ recorder: Recorder, _ plan: Plan, _ states: (old: [String: String], new: [String: String]), _ what: String,
         share: Int, _ seen: inout Set<Int>
@@ -66,7 +66,7 @@ struct PowerLossTests {
                     Issue.record(comment)
                     continue
                 }
-                // What was staged may be left until the next deploy begins.
+                // Staged files may stay until the next deploy begins.
                 client.send(.prepare(plan.preparation), .cancel, .ping)
                 while let reply = try client.receive(), reply != .pong {}
                 try host.end(client)
@@ -84,14 +84,14 @@ struct PowerLossTests {
         return hits
     }
 
-    @Test func `and nothing else happens`() throws {
+    @Test func `a power loss during a deploy leaves the old or the new state`() throws {
         let states = try states()
         let (host, plan) = try host()
         let recorder = try Recorder(host)
         #expect(try host.deploy(plan, gate: recorder) == .finished(.deployed))
         recorder.look()
         var random = Seeded()
-        // When the client has heard that it is done, it is.
+        // A deploy that was reported as done is durable.
         let last = try TestHost(recorder.disk(after: recorder.events.count, .nothing, &random))
         #expect(try last.deploy(plan) == .stale(new.record(2)))
         try last.expect(running: new, 2)
@@ -102,7 +102,7 @@ struct PowerLossTests {
         print("power loss: \(hits) points hit in \(recorder.events.count) events, \(seen.count) different disks")
     }
 
-    @Test func `and the agent was killed before, or its deploy undone`() throws {
+    @Test func `a power loss after a kill or during a rollback leaves the old or the new state`() throws {
         let states = try states()
         var random = Seeded()
         var seen: Set<Int> = []

@@ -5,7 +5,7 @@ import Model
 import TestSupport
 import Testing
 
-/// What is on a disk, by inode.
+/// The content of a disk, by inode.
 struct Disk {
     struct Attributes: Equatable {
         var mode: UInt32
@@ -57,7 +57,7 @@ struct Disk {
         return here
     }
 
-    /// What there is, equal for disks that no agent can tell apart: inode numbers are left out, and times of ours.
+    /// The content, equal for disks that no agent can distinguish: without inode numbers and our own times.
     var fingerprint: Int {
         var hasher = Hasher()
         func visit(_ id: UInt64, _ path: String) {
@@ -67,7 +67,7 @@ struct Disk {
             hasher.combine([inode.attributes.mode, inode.attributes.uid, inode.attributes.gid])
             if !isOurs { hasher.combine(inode.attributes.mtime) }
             hasher.combine(inode.target)
-            // These two say when they were written.
+            // These two contain the time when they were written.
             if ["/var/lib/deptool/store/lock", "/var/lib/deptool/store/log"].contains(path) {
                 hasher.combine(inode.content.count)
             } else {
@@ -79,7 +79,7 @@ struct Disk {
         return hasher.finalize()
     }
 
-    /// Makes all of it anew in a directory that does not exist.
+    /// Recreates all of it in a directory that does not exist.
     func write(to path: String) throws {
         func make(_ id: UInt64, _ path: String) throws {
             let inode = try #require(inodes[id])
@@ -105,7 +105,7 @@ struct Disk {
     }
 }
 
-/// Stands before the operations of agents, and keeps what each did to the disk, and which made it durable.
+/// Intercepts the operations of agents, and records the changes of each to the disk, and which made them durable.
 final class Recorder: OperationGate {
     enum Event {
         /// Directory entries that change together: a rename is one event.
@@ -158,7 +158,7 @@ final class Recorder: OperationGate {
     /// Counts from one again.
     func restart() { count = 0 }
 
-    /// Finds out what the operation before did.
+    /// Determines the effect of the operation before.
     func look() {
         guard let now = try? Disk(reading: path) else {
             Issue.record("the disk cannot be read")
@@ -187,12 +187,12 @@ final class Recorder: OperationGate {
         last = now
     }
 
-    /// How much of what is not durable a power loss leaves.
+    /// The part of non-durable changes that a power loss leaves.
     enum Mercy: CaseIterable {
         case nothing, everything, some
     }
 
-    /// What may be on the disk when power is lost after `count` events.
+    /// One possible content of the disk after a power loss behind `count` events.
     func disk(after count: Int, _ mercy: Mercy, _ random: inout Seeded) -> Disk {
         let past = events[..<count]
         var disk = start

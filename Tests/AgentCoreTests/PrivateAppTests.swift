@@ -54,7 +54,7 @@ import Wire
         return drift
     }
 
-    @Test func `the files of a private app are for nobody else either`() throws {
+    @Test func `nobody else can read the files of a private app`() throws {
         #expect(try host.deploy(plan(nil, first, 1)) == .finished(.deployed))
         #expect(try files() == ["400 0", "500 0", "400 0"])
         #expect(try drift() == [])
@@ -66,7 +66,7 @@ import Wire
         #expect(try files() == ["444 0", "555 0", "444 0"])
     }
 
-    @Test func `what an older agent made is as it should be, and goes with the next change`() throws {
+    @Test func `the modes that an older agent set count as correct until the next change`() throws {
         #expect(try host.deploy(plan(nil, first, 1, group: "nsd")) == .finished(.deployed))
         for (name, mode) in [("key", 0o444), ("run", 0o555), ("conf/zone", 0o444)] as [(String, UInt32)] {
             let path = host.real("/var/lib/deptool/apps/dns/current/" + name)
@@ -89,11 +89,11 @@ import Wire
         #expect(try access("current") == "755 0")
     }
 
-    @Test func `the version before is closed too, and open again after a rollback`() throws {
+    @Test func `the previous version is closed too, and opens again after a rollback`() throws {
         try host.deploy(first, 1)
         let before = try host.listing()
         var failing = try plan((first, 1), second, 2, group: "nsd")
-        // Nobody confirms.
+        // No confirmation comes.
         failing.preparation.steps.append(Step(nil, .confirm(within: .zero, because: .everyHost)))
         let ending = try host.deploy(failing)
         guard case .finished(.rolledBack) = ending else {
@@ -125,7 +125,7 @@ import Wire
         try host.expect(unchangedSince: before)
     }
 
-    @Test func `a group without a private app makes no sense`() throws {
+    @Test func `a group without a private app is refused`() throws {
         var plan = Plan(from: nil, to: first, 1)
         plan.preparation.steps.insert(Step(AppName("dns"), .grant(try #require(GroupName("nsd")))), at: 0)
         #expect(try host.deploy(plan) == .refused(AgentError(.protocolViolation)))

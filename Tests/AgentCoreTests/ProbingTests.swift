@@ -8,7 +8,7 @@ import Wire
 @testable import AgentCore
 
 @Suite struct HTTPProbeTests {
-    @Test func `a service that answers well passes, and gets a plain request`() throws {
+    @Test func `a correct answer passes, and the request is plain`() throws {
         let service = try ProbedService { visitor in
             let isExpected =
                 visitor.request()
@@ -42,7 +42,7 @@ import Wire
         }
     }
 
-    @Test func `an unexpected status is the answer, whatever follows it`() throws {
+    @Test func `an unexpected status decides, regardless of the body`() throws {
         let service = try ProbedService { visitor in
             visitor.send("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 1000\r\n\r\n")
             visitor.waitForEnd()
@@ -52,12 +52,12 @@ import Wire
         #expect(try ProbedService(answering: good).probe(status: 204) == .status(200))
     }
 
-    @Test func `a service that accepts and is silent is late`() throws {
+    @Test func `a service that accepts and stays silent times out`() throws {
         let service = try ProbedService { $0.waitForEnd() }
         #expect(try service.probe(timeout: .milliseconds(300)) == .late(received: 0))
     }
 
-    @Test func `a byte now and then does not stretch an attempt`() throws {
+    @Test func `a slow trickle of bytes does not prolong an attempt`() throws {
         let service = try ProbedService { visitor in
             visitor.send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
             _ = visitor.request()
@@ -70,7 +70,7 @@ import Wire
         #expect(received < 100_000)
     }
 
-    @Test func `a header without an end is too long`() throws {
+    @Test func `an endless header is too long`() throws {
         let service = try ProbedService { visitor in
             visitor.send("HTTP/1.1 200 OK\r\n")
             while visitor.send(String(repeating: "X: a\r\n", count: 1000)) {}
@@ -78,7 +78,7 @@ import Wire
         #expect(try service.probe() == .headerTooLong)
     }
 
-    @Test func `a connection that ends without an answer`() throws {
+    @Test func `a connection that closes without an answer fails`() throws {
         #expect(try ProbedService(answering: "").probe() == .closed(received: 0))
         let resetting = try ProbedService { visitor in
             _ = visitor.request()
@@ -88,7 +88,7 @@ import Wire
         #expect(try ProbedService(answering: "HTTP/1.1 200 OK\r\n").probe() == .closed(received: 17))
     }
 
-    @Test func `a body that breaks off fails`() throws {
+    @Test func `a truncated body fails`() throws {
         let header = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
         #expect(try ProbedService(answering: header + "four").probe() == .cutOff(received: 4, of: 10))
         let resetting = try ProbedService { visitor in
@@ -101,7 +101,7 @@ import Wire
         #expect(try ProbedService(answering: chunked).probe() == .cutOff(received: 9, of: nil))
     }
 
-    @Test func `a stream of events without an end passes`() throws {
+    @Test func `an endless event stream passes`() throws {
         let service = try ProbedService { visitor in
             _ = visitor.request()
             visitor.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -120,7 +120,7 @@ import Wire
         }
     }
 
-    @Test func `something else than HTTP is shown`() throws {
+    @Test func `an answer that is not HTTP is shown`() throws {
         #expect(try ProbedService(answering: "SSH-2.0-x\r\nHTTP/1.1 200 OK\r\n\r\n").probe() == .notHTTP(Array("SSH-2.0-x".utf8)))
         // A TLS alert.
         #expect(try ProbedService(answering: [21, 3, 1, 0, 2, 2, 70]).probe() == .notHTTP([21, 3, 1, 0, 2, 2, 70]))
@@ -143,7 +143,7 @@ import Wire
 }
 
 @Suite struct ConnectionProbeTests {
-    @Test func `a port where something listens passes, one where nothing does is refused`() throws {
+    @Test func `a port with a listener passes, and one without is refused`() throws {
         let socket = try BoundSocket()
         let endpoint = Endpoint(address: loopback, port: socket.port)
         #expect(try attempt(.tcp(endpoint)) == .unreachable(code: Int(csys_econnrefused())))
@@ -175,7 +175,7 @@ import Wire
     /// Whether the machine has IPv6.
     static let hasIPv6 = (try? BoundSocket(AF_INET6)) != nil
 
-    @Test(.enabled(if: hasIPv6)) func `localhost is either loopback address`() throws {
+    @Test(.enabled(if: hasIPv6)) func `localhost stands for both loopback addresses`() throws {
         // Holds the port in both families, so that no other test gets it.
         var pair: (BoundSocket, BoundSocket)?
         while pair == nil {
@@ -188,14 +188,14 @@ import Wire
         #expect(try attempt(target) == .unreachable(code: Int(csys_econnrefused())))
         #expect(listen(inet6.descriptor, 1) == 0)
         #expect(try attempt(target) == .passed)
-        // Of the two, the one that listens has the say.
+        // The one that listens decides.
         let request = Probe.Target.http(Endpoint(address: [], port: inet.port), HTTPRequest(path: "/", host: "a"))
         #expect(try attempt(request, timeout: .milliseconds(300)) == .late(received: 0))
         #expect(listen(inet.descriptor, 1) == 0)
         #expect(try attempt(target) == .passed)
     }
 
-    @Test(.enabled(if: hasIPv6)) func `an answer of localhost over IPv4 counts, also a wrong one`() throws {
+    @Test(.enabled(if: hasIPv6)) func `an answer over IPv4 counts for localhost, also a wrong one`() throws {
         for (first, second) in [(good, "HTTP/1.1 503 No\r\n\r\n"), ("HTTP/1.1 503 No\r\n\r\n", good)] {
             var pair: (ProbedService, ProbedService)?
             while pair == nil {
@@ -216,7 +216,7 @@ import Wire
         try body(AbsolutePath(directory.path + "/s"))
     }
 
-    @Test func `a socket in the file system`() throws {
+    @Test func `a Unix socket can be probed`() throws {
         try withSocketPath { path throws in
             #expect(try attempt(.unix(path)) == .unreachable(code: Int(csys_enoent)))
             let listener = csys_listen_unix(path.text)
@@ -234,7 +234,7 @@ import Wire
     }
 
     #if os(Linux)
-    @Test func `a socket in the file system with a full backlog is tried again`() throws {
+    @Test func `a Unix socket with a full backlog is tried again`() throws {
         try withSocketPath { path throws in
             let listener = csys_listen_unix(path.text)
             #expect(listener >= 0 && listen(listener, 0) == 0)
@@ -249,7 +249,7 @@ import Wire
     }
     #endif
 
-    @Test func `a unit is no service`() throws {
+    @Test func `a unit is not a target for an attempt`() throws {
         let unit = try #require(UnitName("a.service"))
         #expect(throws: AgentError(.protocolViolation)) { try attempt(.unit(unit)) }
     }

@@ -20,7 +20,7 @@ import Wire
         return (host, Plan(from: (old, 1), to: wanted, 2), try host.listing())
     }
 
-    @Test func `the record is told, when there is one`() throws {
+    @Test func `the record is sent on request, if there is one`() throws {
         let host = try TestHost()
         var client = try host.session().client
         client.send(.record, .ping, .cancel, .content([1]), .fetch([]), .ping)
@@ -36,7 +36,7 @@ import Wire
         #expect(try client.receive() == .record(wanted.record(1)))
     }
 
-    @Test func `files are told as they are recorded, others not`() throws {
+    @Test func `recorded files are sent, and no others`() throws {
         let host = try TestHost()
         try host.deploy(wanted, 1)
         try host.write("/var/lib/deptool/apps/dns/current/b", "edited")
@@ -53,7 +53,7 @@ import Wire
         #expect(try client.receive() == .file(size: nil))
     }
 
-    @Test func `the host's own log is told, its end if it is long`() throws {
+    @Test func `the end of the host's own log is sent on request`() throws {
         let host = try TestHost()
         var client = try host.session().client
         client.send(.log)
@@ -72,7 +72,7 @@ import Wire
         #expect(tail.suffix(bytes.count) == bytes[...])
     }
 
-    @Test func `a host that runs something else than expected says what, and nothing happens`() throws {
+    @Test func `a host that does not run the expected commit reports its record and changes nothing`() throws {
         let (host, plan, before) = try prepared()
         var other = plan
         for expected in [nil, ObjectID.of(.blob, [])] as [ObjectID?] {
@@ -91,7 +91,7 @@ import Wire
         #expect(try client.deploy(plan) == .finished(.deployed))
     }
 
-    @Test func `a host that runs nothing is not what somebody else deployed`() throws {
+    @Test func `an empty host makes a plan for a deployed host stale`() throws {
         let host = try TestHost()
         var plan = Plan(from: nil, to: wanted, 1)
         plan.preparation.expected = .of(.blob, [])
@@ -107,7 +107,7 @@ import Wire
         #expect(difference(after, try host.listing()) == [])
     }
 
-    @Test func `while one deploy is under way another learns who holds the lock`() throws {
+    @Test func `a second deploy gets the holder of the lock`() throws {
         let (host, plan, before) = try prepared()
         let first = try host.session().client
         var named = plan.preparation
@@ -134,7 +134,7 @@ import Wire
     enum Exit: CaseIterable { case cancel, hangUp, vanish, halfMessage, malformed, violation, tooLong }
 
     @Test(arguments: Exit.allCases)
-    func `whoever leaves before the word to apply leaves nothing behind`(exit: Exit) throws {
+    func `a client that leaves before apply leaves nothing behind`(exit: Exit) throws {
         let (host, plan, before) = try prepared()
         let script = plan.script.dropLast()
         for count in 1...script.count {
@@ -170,7 +170,7 @@ import Wire
         try host.expect(running: wanted, 2)
     }
 
-    /// Lets the transaction go on to a certain operation, and says something there.
+    /// Runs the transaction up to a certain operation, and sends something there.
     private final class Interrupter: OperationGate {
         var count = 0
         let number: Int
@@ -191,7 +191,7 @@ import Wire
     }
 
     @Test(arguments: ["cancel", "hang up", "violation"])
-    func `whoever leaves while the steps run gets the old state or the new`(how: String) throws {
+    func `a client that leaves during the steps gets the old state or the new`(how: String) throws {
         let (host, plan, before) = try prepared()
         var (undone, done) = (0, 0)
         var number = 0
@@ -246,7 +246,7 @@ import Wire
         try expectRefusal { $0.record.objects[0].kind = .tree }
     }
 
-    @Test func `a deploy of the commit that is deployed is refused`() throws {
+    @Test func `a deploy of the current commit is refused`() throws {
         try expectRefusal { preparation in
             let old = Wanted().record(1)
             preparation.record.commit = old.commit
@@ -273,7 +273,7 @@ import Wire
     @Test(arguments: [
         "/var/lib/deptool", "/var/lib/deptool/store/record", "/var/lib/deptool/apps/dns/current", "/var/lib", "/var",
     ])
-    func `a link in the place of Deptool's own files is refused`(path: String) throws {
+    func `a link at the path of Deptool's own files is refused`(path: String) throws {
         let link = Link(path: try AbsolutePath(path), app: AppName("dns")!, source: try RelativePath("a"))
         try expectRefusal {
             $0.record.links.append(link)
@@ -292,7 +292,7 @@ import Wire
         try expectRefusal { $0.contents[0].size = UInt64(Int64.max) }
     }
 
-    /// A host on which two taken-over files turn out to be edited, and a session that knows so.
+    /// A host on which two adopted files turn out to be edited, and a session that found this.
     private func lacking() throws -> (host: TestHost, client: Client, contents: [Content]) {
         let host = try TestHost()
         let old = Wanted(["dns": .init(["a": .init("aaa"), "b": .init("bb")])])
@@ -309,7 +309,7 @@ import Wire
         return (host, client, contents)
     }
 
-    @Test func `what is missing may be supplied bit by bit`() throws {
+    @Test func `missing contents may be supplied in parts`() throws {
         let (host, client, contents) = try lacking()
         client.send(.supply([contents[0]]), .content(Array("aa".utf8)[...]), .content(Array("a".utf8)[...]))
         #expect(try client.receive() == .staged(missing: [contents[1].id]))
@@ -324,7 +324,7 @@ import Wire
     }
 
     @Test(arguments: ["apply", "unasked", "twice", "wrong", "too much", "content"])
-    func `what is missing must be supplied, and nothing else`(how: String) throws {
+    func `only missing contents may be supplied, and all of them must be`(how: String) throws {
         let (host, client, contents) = try lacking()
         switch how {
         case "apply": client.send(.apply)
@@ -342,7 +342,7 @@ import Wire
         #expect(host.names("/var/lib/deptool/apps/dns").count == 2)
     }
 
-    @Test func `files that cannot be together are refused`() throws {
+    @Test func `files that exclude each other are refused`() throws {
         try expectRefusal { preparation in
             let file = preparation.record.apps[0].files[0]
             preparation.record.apps[0].files.append(file)
@@ -355,10 +355,10 @@ import Wire
         try expectRefusal { $0.record.apps.append($0.record.apps[0]) }
     }
 
-    @Test func `a version that is there already is not written over`() throws {
+    @Test func `an existing version is not overwritten`() throws {
         let (host, plan, _) = try prepared()
         let version = "/var/lib/deptool/apps/dns/" + plan.preparation.version.text
-        // Somebody keeps it in use, so that it is not swept away.
+        // A process keeps it in use, so that it is not removed.
         try host.write(version + "/a", "mine")
         try host.remove("/var/lib/deptool/apps/dns/current")
         try host.symlink("/var/lib/deptool/apps/dns/current", to: plan.preparation.version.text)
@@ -369,7 +369,7 @@ import Wire
         #expect(host.read(version + "/a") == "mine")
     }
 
-    @Test func `noise instead of a request ends the session, and harms nothing`() throws {
+    @Test func `noise in place of a request ends the session and does no harm`() throws {
         let (host, _, before) = try prepared()
         var random = Seeded()
         for _ in 0..<100 {
@@ -382,7 +382,7 @@ import Wire
         }
     }
 
-    @Test func `a preparation damaged at any byte harms nothing`() throws {
+    @Test func `a preparation damaged at any byte does no harm`() throws {
         let (host, plan, before) = try prepared()
         let bytes = Request.prepare(plan.preparation).encoded
         var random = Seeded()

@@ -44,7 +44,7 @@ import Wire
         return host
     }
 
-    /// Deploys, sending only what the host says it lacks; returns the replies up to `locked` and what was missing then.
+    /// Deploys, sending only the contents that the host lacks; returns the replies up to `locked` and the missing contents.
     private func deploy(_ plan: Plan, to host: TestHost) throws -> (resumed: [Content], missing: [[ObjectID]]) {
         let client = try host.session().client
         client.send(.prepare(plan.preparation))
@@ -80,7 +80,7 @@ import Wire
     private struct Unexpected: Error { var reply: Reply }
 
     @Test(arguments: [1, 700_000, 3 << 19])
-    func `goes on where it stopped`(count: Int) throws {
+    func `an interrupted transfer resumes where it stopped`(count: Int) throws {
         let host = try host(after: count)
         let (resumed, missing) = try deploy(plan(2), to: host)
         #expect(resumed == [Content(id: id, size: UInt64(count))])
@@ -88,7 +88,7 @@ import Wire
         try host.expect(running: wanted, 2)
     }
 
-    @Test func `is sent as a whole when the part that is there was damaged`() throws {
+    @Test func `a file is sent whole when its partial copy is damaged`() throws {
         let host = try host(after: 700_000)
         try host.write(Self.partial + "/" + id.hex, String(repeating: "x", count: 700_000))
         let (resumed, missing) = try deploy(plan(2), to: host)
@@ -98,7 +98,7 @@ import Wire
     }
 
     @Test(arguments: ["too long", "symlink", "directory"])
-    func `is sent as a whole when something else is there`(what: String) throws {
+    func `a file is sent whole when something else is in the place of its partial copy`(what: String) throws {
         let host = try host(after: 700_000)
         let path = Self.partial + "/" + id.hex
         try host.remove(path)
@@ -113,7 +113,7 @@ import Wire
         #expect(host.read("/etc/precious")?.count == 1000)
     }
 
-    @Test func `is not sent when the version before has it`() throws {
+    @Test func `a file of the previous version is not sent`() throws {
         let host = try TestHost()
         let other = Wanted(["app": .init(["small": .init("small")])])
         try host.deploy(wanted, 1)
@@ -124,14 +124,14 @@ import Wire
         try host.expect(running: wanted, 3)
     }
 
-    @Test func `goes when the next deploy does not want it`() throws {
+    @Test func `a partial file is removed when the next deploy does not need it`() throws {
         let host = try host(after: 700_000)
         let other = Wanted(["app": .init(["small": .init("small")])])
         try host.deploy(other, 2)
         #expect(!host.exists(Self.partial))
     }
 
-    @Test func `goes when the disk is full`() throws {
+    @Test func `a partial file is removed when the disk is full`() throws {
         let host = try TestHost()
         // ENOSPC
         let client = try host.session(gate: Breaker(error: 28) { $0 == .write && $1.hasPrefix(Self.partial) }).client

@@ -17,12 +17,12 @@ import Wire
         return (host, try host.listing(), plan)
     }
 
-    @Test func `after too long a silence while files are brought, nothing was changed`() throws {
+    @Test func `a silent client during the transfer changes nothing`() throws {
         let (host, before, plan) = try host()
         let child = try ChildAgent(host, timeout: 200)
         _ = try child.client.greet()
         child.client.send(.prepare(plan.preparation))
-        // The connection stands: the agent leaves by itself.
+        // The connection stays open: the agent leaves by itself.
         while try child.client.receive() != nil {}
         #expect(child.client.replies.last == .refused(AgentError(.disconnected)))
         #expect(try child.finish() == 0)
@@ -30,7 +30,7 @@ import Wire
         #expect(try host.isLockFree())
     }
 
-    @Test func `after too long a silence while steps run, they are undone`() throws {
+    @Test func `a silent client during the steps causes a rollback`() throws {
         let (host, before, plan) = try host()
         let child = try ChildAgent(host, executor: "detached", timeout: 200)
         _ = try child.client.greet()
@@ -40,7 +40,7 @@ import Wire
         try host.expect(unchangedSince: before)
     }
 
-    @Test func `signs of life keep a deploy going for as long as it takes`() throws {
+    @Test func `keepalives keep a deploy going for as long as it takes`() throws {
         let (host, _, plan) = try host()
         let child = try ChildAgent(host, executor: "detached", timeout: 2000)
         let client = child.client

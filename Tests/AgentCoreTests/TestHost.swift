@@ -25,7 +25,7 @@ final class TestHost {
         try #require(csys_set_mtime(root + "/etc/hostname", 1_700_000_000_000_000_000) == 0)
     }
 
-    /// A copy of `other`, as it is now.
+    /// A copy of `other` in its present state.
     init(copyOf other: TestHost) throws {
         root = Self.temporary + "/deptool-test-\(UUID())"
         try run(["cp", "-a", other.root, root])
@@ -49,8 +49,8 @@ final class TestHost {
         nonisolated(unsafe) let gate = gate
         let (root, end) = (root, theirs)
         Thread.detachNewThread {
-            // These laptops give no signs of life, and a disk may take its time.
-            let port = Port(input: end, output: end, timeout: .seconds(600))
+            // These clients send no keepalives, and a disk may be slow.
+            let port = ClientChannel(input: end, output: end, timeout: .seconds(600))
             Agent(system: System(root: root, gate: gate), port: port, executor: InlineExecutor(), ownName: TestHost.ownName).run()
             _ = csys_close(end)
         }
@@ -67,7 +67,7 @@ final class TestHost {
 
     struct Refused: Error { var reply: Reply }
 
-    /// Waits until the agent's last word, so that it does nothing to the host afterwards.
+    /// Waits for the agent's end, so that it does nothing to the host afterwards.
     func end(_ client: Client) throws {
         client.hangUp()
         while try client.receive() != nil {}
@@ -138,10 +138,10 @@ final class TestHost {
 
     // MARK: Listing
 
-    /// Everything on the host: kind, mode, owner and content of each path, the log and what the lock says left out.
+    /// Everything on the host: kind, mode, owner and content of each path, without the log and the lock's content.
     func listing() throws -> [String: String] {
         var listing: [String: String] = [:]
-        // Their time is that of the version's file, which says when it was deployed.
+        // Their time is that of the version's file, which is the time of its deploy.
         let stored = FileManager.default.contents(atPath: real("/var/lib/deptool/store/record"))
         let record = try? stored.map { try StoredRecord(decoding: Array($0)).record }
         let placed = Set((record?.placed ?? []).map(\.path.text))
@@ -157,7 +157,7 @@ final class TestHost {
             case csys_kind_regular where path == "/var/lib/deptool/store/lock": listing[path] = "lock \(owner)"
             case csys_kind_regular:
                 let content = try #require(FileManager.default.contents(atPath: real(path)))
-                // What somebody else made keeps its times as well.
+                // Foreign files keep their times as well.
                 let time =
                     path.hasPrefix("/var/lib/deptool/") || path.hasPrefix("/run/deptool/") || placed.contains(path)
                     ? "" : " \(status.mtime_ns)"
@@ -170,8 +170,8 @@ final class TestHost {
         return listing
     }
 
-    /// What is wrong with a host that should run `wanted` by deploy `number`, but for the links that somebody replaced; empty
-    /// when all is right.
+    /// The problems of a host that should run `wanted` by deploy `number`, without the links that somebody replaced; empty if
+    /// there are none.
     func problems(running wanted: Wanted, _ number: Int, replaced: Set<String> = []) throws -> [String] {
         var problems: [String] = []
         func expect(_ condition: Bool, _ text: @autoclosure () -> String) { if !condition { problems.append(text()) } }
@@ -250,7 +250,7 @@ final class TestHost {
         #expect(changes == [], comment, sourceLocation: sourceLocation)
     }
 
-    /// Whether nobody holds the lock, as the kernel lists them (proc_locks(5)): trying it would be to hold it.
+    /// Whether the lock is free, as the kernel lists them (proc_locks(5)): a try would hold it.
     ///
     /// A program that another test starts in this moment has it too, until its exec(3), so this waits a little.
     func isLockFree(within milliseconds: Int = 2000) throws -> Bool {
@@ -265,7 +265,7 @@ final class TestHost {
     }
 }
 
-/// What differs, one line a path.
+/// The differences, one line a path.
 func difference(_ old: [String: String], _ new: [String: String]) -> [String] {
     Set(old.keys).union(new.keys).sorted().filter { old[$0] != new[$0] }.map {
         "\($0): \(old[$0] ?? "nothing") -> \(new[$0] ?? "nothing")"

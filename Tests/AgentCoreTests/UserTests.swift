@@ -5,6 +5,8 @@ import TestSupport
 import Testing
 import Wire
 
+@testable import AgentCore
+
 /// The uids of two users of a host who are not root.
 private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
 
@@ -32,7 +34,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
     }
 
     @Test(arguments: ["/root/.ssh", "../../root/.ssh", "/home/alice/real"])
-    func `a symlink that a user has put on the way is not followed`(target: String) throws {
+    func `a user's symlink on the way is not followed`(target: String) throws {
         let host = try host()
         try host.makeDirectory("/home/alice/real", owner: alice)
         try host.symlink("/home/alice/.ssh", to: target)
@@ -56,7 +58,27 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
         try expectRefusal(host, refusal("/home/all/here", "/etc"), wanted)
     }
 
-    @Test func `a directory of one user in that of another is none to change something in`() throws {
+    /// user::rwx user:alice:rwx group::r-x mask::rwx other::r-x (acl(5)), as the kernel keeps it. The mode then says 775.
+    private static let list: [UInt8] =
+        [2, 0, 0, 0, 1, 0, 7, 0, 255, 255, 255, 255, 2, 0, 7, 0] + [UInt8(alice & 255), UInt8(alice >> 8), 0, 0]
+        + [4, 0, 5, 0, 255, 255, 255, 255, 16, 0, 7, 0, 255, 255, 255, 255, 32, 0, 5, 0, 255, 255, 255, 255]
+
+    @Test func `a symlink in a directory where an access control list lets a user write is not followed`() throws {
+        let host = try host()
+        try host.makeDirectory("/srv/www")
+        let descriptor = open(host.real("/srv/www"), O_RDONLY)
+        defer { close(descriptor) }
+        let result = csys_fsetxattr(descriptor, "system.posix_acl_access", Self.list, Self.list.count)
+        if result == -EOPNOTSUPP { return }
+        try #require(result == 0)
+        try host.symlink("/srv/www/conf", to: "/etc/cron.d")
+        try #require(lchown(host.real("/srv/www/conf"), alice, alice) == 0)
+        var wanted = key
+        wanted.apps["keys"]?.links = ["/srv/www/conf/key": "key"]
+        try expectRefusal(host, refusal("/srv/www/conf", "/etc/cron.d"), wanted)
+    }
+
+    @Test func `one user's directory inside another's is refused`() throws {
         let host = try host()
         try host.makeDirectory("/home/alice/.ssh", owner: bob)
         let problem = Problem.system(operation: "look at", path: "/home/alice/.ssh", code: 67)
@@ -64,7 +86,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
     }
 
     @Test(arguments: ["/srv/homes", "../srv/homes", "/srv/../srv/./homes/"])
-    func `a symlink that only root can have put there is followed, into a home directory too`(target: String) throws {
+    func `a symlink that only root can have made is followed, also into a home directory`(target: String) throws {
         let host = try TestHost()
         try host.makeDirectory("/srv/homes")
         try host.symlink("/home", to: target)
@@ -78,7 +100,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
         #expect(host.names("/srv/homes/alice") == [])
     }
 
-    @Test func `directories on the way belong to the owner of the directory above, who may do no more in them`() throws {
+    @Test func `created directories get the owner of the parent, and no wider permissions`() throws {
         let host = try TestHost()
         try host.makeDirectory("/home/alice", owner: alice)
         try #require(chmod(host.real("/home/alice"), 0o710) == 0)
@@ -98,14 +120,14 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
     }
 }
 
-/// A user puts a symlink in the way at every moment of a deploy and of its undoing.
+/// A user puts a symlink on the path at every moment of a deploy and of its rollback.
 @Suite(.enabled(if: csys_getuid() == 0)) struct UserLinkRaceTests {
     private func keys(_ content: String, _ links: [String: String]) -> Wanted {
         Wanted(["keys": .init(["key": .init(content)], links: links)])
     }
 
     @Test(arguments: [false, true], ["/home/alice/.ssh", "/home/alice/.ssh/deep", "/home/alice/.ssh/deep/key"])
-    func `nothing of root's changes, and nothing stays half done`(isUndone: Bool, place: String) throws {
+    func `a user who swaps directories during a deploy changes nothing of root's`(isUndone: Bool, place: String) throws {
         let old = keys("one", ["/home/alice/.ssh/deep/key": "key", "/home/alice/.ssh/other": "key"])
         let new = keys("two", ["/home/alice/.ssh/other": "key", "/home/alice/.ssh/more/key": "key"])
         for number in 1... {
@@ -137,7 +159,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
     }
 }
 
-/// What somebody does in the moment between a look and an act.
+/// Changes made in the moment between a check and an action.
 @Suite struct FileRaceTests {
     private func app(_ content: String, links: [String: String] = ["/etc/a": "a"]) -> Wanted {
         Wanted(["dns": .init(["a": .init(content), "b": .init("b")], links: links)])
@@ -148,7 +170,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
         #expect(ending == .finished(.rolledBack(AgentError(step: step, problem))))
     }
 
-    @Test func `where there was nothing, what appears stays`() throws {
+    @Test func `a file that appears in a free place stays`() throws {
         let host = try TestHost()
         let gate = Intruder { operation, path in
             if operation == .symlink && path == "/etc/a" { try host.write("/etc/a", "theirs") }
@@ -159,7 +181,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
     }
 
     @Test(arguments: ["file", "symlink", "directory", "nothing"])
-    func `where a file was that the link may replace, what replaced it stays`(what: String) throws {
+    func `a file is not displaced once it has been replaced`(what: String) throws {
         let host = try TestHost()
         try host.write("/etc/a", "one")
         try host.deploy(Wanted(), 1)
@@ -187,7 +209,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
         #expect(host.names("/etc") == ["a", "hostname"])
     }
 
-    @Test func `where a link was that goes, what replaced it stays`() throws {
+    @Test func `a link is not removed once it has been replaced`() throws {
         let host = try TestHost()
         try host.deploy(app("one"), 1)
         let gate = Intruder { operation, path in
@@ -218,7 +240,7 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
         return host
     }
 
-    @Test func `cannot keep names occupied that Deptool needs`() throws {
+    @Test func `a user who occupies Deptool's temporary names blocks no deploy`() throws {
         let host = try host()
         try host.makeDirectory("/home/alice/.ssh/.deptool-new/full", owner: alice)
         try host.deploy(one, 1)
@@ -232,8 +254,78 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
         #expect(host.exists("/home/alice/.ssh/.deptool-new/full"))
     }
 
+    @Test func `a file that a user lets grow keeps no agent, and fills no disk`() throws {
+        let host = try host()
+        let path = try AbsolutePath("/home/alice/key")
+        try host.write(path.text, "one")
+        let system = System(root: host.root)
+        #expect(try system.hash(path, limit: 3) == .of(.blob, Array("one".utf8)))
+        // A sparse file, which takes years to read.
+        try #require(truncate(host.real(path.text), 1 << 62) == 0 || truncate(host.real(path.text), 1 << 43) == 0)
+        #expect(throws: AgentError(.read, path.text, code: 27)) { try system.hash(path, limit: 3) }
+
+        try host.write(path.text, "one")
+        try host.deploy(Wanted(), 1)
+        var sizes: [UInt64] = []
+        let gate = Intruder { operation, changed in
+            guard changed.hasPrefix("/var/lib/deptool/store/undo/") else { return 0 }
+            if operation == .create { try #require(truncate(host.real(path.text), 100_000) == 0) }
+            if operation == .setAttributes { sizes.append(UInt64(try Data(contentsOf: URL(filePath: host.real(changed))).count)) }
+            return 0
+        }
+        var wanted = one
+        wanted.apps["keys"]?.links = [path.text: "key"]
+        let before = try host.listing().filter { !$0.key.hasPrefix("/home") }
+        _ = try host.deploy(Plan(from: (Wanted(), 1), to: wanted, 2), gate: gate)
+        #expect(!sizes.isEmpty && sizes.allSatisfy { $0 == 3 })
+        #expect(try host.listing().filter { !$0.key.hasPrefix("/home") } == before)
+    }
+
+    @Test func `a user's symlink makes no deploy of other apps fail`() throws {
+        let host = try host()
+        var one = one
+        one.apps["keys"]?.links = ["/home/alice/.ssh/deep/key": "key"]
+        try host.deploy(one, 1)
+        try run(["mv", host.real("/home/alice/.ssh"), host.real("/home/alice/away")])
+        try host.symlink("/home/alice/.ssh", to: "/root/.ssh")
+        var both = one
+        both.apps["other"] = .init(["x": .init("x")])
+        try host.deploy(both, 2, after: (one, 1))
+        try host.remove("/home/alice/.ssh")
+        try run(["mv", host.real("/home/alice/away"), host.real("/home/alice/.ssh")])
+        // The directory still goes with its last link.
+        try host.deploy(Wanted(), 3, after: (both, 2))
+        #expect(host.names("/home/alice/.ssh") == [])
+    }
+
+    @Test func `a user who holds a lease on a file cannot prevent a rollback`() throws {
+        let host = try host()
+        func copy(_ content: String) -> Wanted {
+            Wanted(["keys": .init(["key": .init(content)], placed: ["/home/alice/key": .init(source: "key")])])
+        }
+        try host.deploy(copy("one"), 1)
+        // The kernel sends it to the holder of a lease when somebody else opens the file.
+        signal(SIGIO, SIG_IGN)
+        var lease: Int32 = -1
+        defer { close(lease) }
+        let gate = Intruder { operation, path in
+            guard operation == .write && path.hasSuffix("/record.new") else { return 0 }
+            lease = open(host.real("/home/alice/key"), O_RDWR)
+            #expect(fcntl(lease, 1024, Int32(F_WRLCK)) == 0)  // F_SETLEASE
+            return 5
+        }
+        let ending = try host.deploy(Plan(from: (copy("one"), 1), to: copy("two"), 2), gate: gate)
+        guard case .finished(.rolledBack) = ending else {
+            Issue.record("\(ending)")
+            return
+        }
+        #expect(!host.exists("/var/lib/deptool/store/journal"))
+        let kept = "/var/lib/deptool/store/kept/\(host.names("/var/lib/deptool/store/kept").first ?? "")/home/alice/key"
+        #expect(host.read(kept) == "one")
+    }
+
     @Test(arguments: ["symlink", "file", "nothing", "other"], [false, true])
-    func `cannot keep a deploy from being undone`(what: String, isLater: Bool) throws {
+    func `a user who moves a directory away cannot prevent a rollback`(what: String, isLater: Bool) throws {
         let host = try host()
         try host.makeDirectory("/home/alice/.ssh", owner: alice)
         try host.write("/home/alice/.ssh/authorized_keys", "one")
@@ -258,12 +350,12 @@ private let (alice, bob): (UInt32, UInt32) = (4711, 4712)
         }
         #expect(host.read("/root/.ssh/authorized_keys") == "root's" && host.names("/root/.ssh") == ["authorized_keys"])
         #expect(!host.exists("/var/lib/deptool/store/journal"))
-        // What the link had displaced is where it was, whatever that is called now, or kept.
+        // The file that the link had displaced is back in its directory, even a renamed one, or kept.
         let kept =
             isLater
             ? "/var/lib/deptool/store/kept/\(host.names("/var/lib/deptool/store/kept").first ?? "")/home/alice/.ssh" : "/home/alice/away"
         #expect(host.read(kept + "/authorized_keys") == "one")
-        // Nobody else has to wait for the user.
+        // No other deploy is blocked by the user.
         let other = Wanted(["other": .init(["x": .init("x")])])
         try host.deploy(other, 3, after: (Wanted(), 1))
     }

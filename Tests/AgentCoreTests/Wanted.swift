@@ -2,7 +2,7 @@ import Model
 import TestSupport
 import Wire
 
-/// What a host should run: a small stand-in for a config tree.
+/// The wanted state of a host: a small stand-in for a config tree.
 struct Wanted: Equatable, CustomStringConvertible {
     struct File: Equatable {
         var content: [UInt8]
@@ -27,7 +27,7 @@ struct Wanted: Equatable, CustomStringConvertible {
         var links: [String: String] = [:]
         /// Sources and modes by the paths of placed files.
         var placed: [String: Placed] = [:]
-        /// What is open of the app: texts by the names of the secrets.
+        /// The app's open secrets: texts by the names of the secrets.
         var secrets: [String: String] {
             var secrets: [String: String] = [:]
             for (path, file) in files {
@@ -36,7 +36,7 @@ struct Wanted: Equatable, CustomStringConvertible {
             return secrets
         }
 
-        /// The group that can read a private app; nil for an app that is none.
+        /// The group that can read a private app; nil for an app that is not private.
         var group: String?
 
         struct Placed: Equatable {
@@ -121,8 +121,8 @@ struct Plan {
     var preparation: Preparation
     var contents: [ObjectID: [UInt8]]
 
-    /// From what the host runs, by its deploy, to what it should run by deploy `number`. What was found in the place of
-    /// links of both is displaced.
+    /// From the state that the host runs, with its deploy, to the wanted one by deploy `number`. Files found in the
+    /// place of links of both are displaced.
     init(
         from old: (wanted: Wanted, number: Int)?, to wanted: Wanted, _ number: Int, displacing found: [String: Drift.Found] = [:]
     ) {
@@ -152,7 +152,7 @@ struct Plan {
         for file in record.placed {
             let was = oldPlaced.first { $0.path == file.path }
             let isSame = was == file && oldRecord?.content(of: file.source, in: file.app) == record.content(of: file.source, in: file.app)
-            // What an earlier version linked is converted without a step.
+            // Links of an earlier version are converted without a step.
             let wasLinked = oldLinks.contains { $0.path == file.path && $0.app == file.app && $0.source == file.source }
             if isSame && found[file.path.text] == nil || wasLinked && !changed.contains(file.app) { continue }
             if let found = found[file.path.text] { steps.append(Step(file.app, .displace(path: file.path, found))) }
@@ -174,7 +174,7 @@ struct Plan {
             contents: sent.map { [contents] in Content(id: $0, size: UInt64(contents[$0]!.count)) }, steps: steps)
     }
 
-    /// All that the client says when nothing goes wrong, in one go.
+    /// All messages of the client when nothing goes wrong, in one piece.
     var script: [Request] {
         [.prepare(preparation)] + preparation.contents.map { .content(contents[$0.id]![...]) } + [.apply]
     }

@@ -1,6 +1,9 @@
 import AgentCore
 import CSystem
+import Model
 
+// agent-under-test codec: reads messages and writes them again (Codec.swift).
+//
 // agent-under-test ROOT EXECUTOR [NUMBER FAULT]: an agent whose host is the directory ROOT. EXECUTOR is `inline` or
 // `detached`. Its operation NUMBER, counted from one, meets FAULT:
 //   kill         the process ends
@@ -12,11 +15,11 @@ import CSystem
 //   kill-child   that process ends
 //   kill-parent  the other one ends
 //
-// DEPTOOL_AGENT_NAME is the file name by which a host knows it.
+// DEPTOOL_AGENT_NAME is its file name on a host.
 //
 // DEPTOOL_HIT is a file that is made when it comes to the fault.
 //
-// DEPTOOL_PATIENCE, in milliseconds, is how long the client may say nothing while a deploy is under way.
+// DEPTOOL_TIMEOUT_MS, in milliseconds, is how long the client may be silent during a deploy.
 
 final class Fault: OperationGate {
     private enum Kind {
@@ -40,10 +43,12 @@ final class Fault: OperationGate {
             case "tear": .tear
             case "short": .short
             case "kill-parent": .killParent
-            case let code where code.hasSuffix("+"): .errors(Int32(code.dropLast()) ?? 5)
-            case let code: .error(Int32(code) ?? 5)
+            case let code where ends(code, "+"): .errors(Self.code(code.bytes.dropLast()))
+            case let code: .error(Self.code(code.bytes[...]))
             }
     }
+
+    private static func code(_ text: ArraySlice<UInt8>) -> Int32 { Int32(clamping: decimal(text) ?? 5) }
 
     func pass(_ operation: Operation, _ path: String) -> Int32 {
         if csys_getpid() == spared { return 0 }
@@ -73,16 +78,33 @@ final class Fault: OperationGate {
     }
 }
 
+/// The name of the program, and what follows it.
+func programArguments() -> [String] {
+    #if hasFeature(Embedded)
+    // Embedded Swift does not have them.
+    var bytes = [UInt8](repeating: 0, count: 64 << 10)
+    let file = csys_open_read("/proc/self/cmdline")
+    let count = csys_read(file, &bytes, bytes.count)
+    return pieces(bytes[..<max(0, Int(count) - 1)], at: 0, withEmpty: true).map { text($0) }
+    #else
+    return CommandLine.arguments
+    #endif
+}
+
+func fault(_ arguments: [String]) -> Fault? {
+    guard arguments.count == 5, let number = decimal(arguments[3].bytes[...]) else { return nil }
+    return Fault(number: Int(number), fault: arguments[4])
+}
+
 csys_ignore_hangup_and_pipe()
 csys_set_umask(0o022)
-let arguments = CommandLine.arguments
-var gate: Fault?
-if arguments.count == 5, let number = Int(arguments[3]) { gate = Fault(number: number, fault: arguments[4]) }
-// Most laptops of the tests give no signs of life, and a disk may take its time.
-let timeout = csys_getenv("DEPTOOL_PATIENCE").flatMap { Int(String(cString: $0)) }
+let arguments = programArguments()
+if arguments.count == 2, isSameText(arguments[1], "codec") { runCodec() }
+// Most clients of the tests send no keepalives, and a disk may be slow.
+let timeout = csys_getenv("DEPTOOL_TIMEOUT_MS").flatMap { decimal(String(cString: $0).bytes[...]) }
 Agent(
-    system: System(root: arguments[1], gate: gate),
-    port: Port(input: 0, output: 1, timeout: timeout.map { .milliseconds($0) } ?? .seconds(600)),
-    executor: arguments[2] == "detached" ? DetachedExecutor() : InlineExecutor(),
+    system: System(root: arguments[1], gate: fault(arguments)),
+    port: ClientChannel(input: 0, output: 1, timeout: timeout.map { .milliseconds($0) } ?? .seconds(600)),
+    executor: isSameText(arguments[2], "detached") ? DetachedExecutor() : InlineExecutor(),
     ownName: csys_getenv("DEPTOOL_AGENT_NAME").map { String(cString: $0) } ?? "deptool-agent-1-aaaaaaaaaa"
 ).run()

@@ -5,7 +5,7 @@ import Testing
 
 /// The command that a login runs, run for real by every shell that is here, with another directory for the agent.
 @Suite final class BootstrapTests {
-    /// What a shell may be called, and the words that run a command with it.
+    /// The possible names of a shell, and the words that run a command with it.
     static let shells: [[String]] = [
         ["sh", "-c"], ["dash", "-c"], ["bash", "-c"], ["zsh", "-c"], ["fish", "-c"], ["busybox", "sh", "-c"],
     ]
@@ -69,20 +69,21 @@ import Testing
 
     private var need: String { get throws { "DEPTOOL-NEED \(try output(["uname", "-m"]))" } }
 
-    @Test func `the script has nothing that a login shell would take for its own`() throws {
+    @Test func `the script has no characters that a login shell interprets`() throws {
         let command = Bootstrap(agents: [
             BundledAgent(cpu: "x86_64", sha256: "ab", bytes: .init(start: nil, count: 0)),
-            BundledAgent(cpu: "aarch64", sha256: "cd", bytes: .init(start: nil, count: 0)),
+            BundledAgent(cpu: "armv7l", sha256: "cd", bytes: .init(start: nil, count: 0)),
         ]).command
         let parts = command.split(separator: "'", omittingEmptySubsequences: false)
         #expect(parts.count == 5)
         #expect(parts[0] == "sh -c ")
         #expect(parts[2] == " ")
         #expect(parts[4] == "")
+        #expect(command.contains(#" "Linux armv7l"|"Linux armv8l") c=armv7l "#))
         #expect(!command.contains("\\") && !command.contains("!") && !command.contains("\n"))
     }
 
-    @Test(arguments: shells) func `an agent that is there is run at once, with all of the input`(shell: [String]) throws {
+    @Test(arguments: shells) func `an installed agent runs at once, with all of the input`(shell: [String]) throws {
         guard isHere(shell) else { try Test.cancel("there is no \(shell[0]) here") }
         let (name, command) = try bootstrap()
         try FileManager.default.createDirectory(atPath: bin, withIntermediateDirectories: true)
@@ -94,7 +95,7 @@ import Testing
         #expect(files() == [name])
     }
 
-    @Test(arguments: shells) func `an agent that was changed is not run, but replaced`(shell: [String]) throws {
+    @Test(arguments: shells) func `a changed agent is replaced, not run`(shell: [String]) throws {
         guard isHere(shell) else { try Test.cancel("there is no \(shell[0]) here") }
         let (name, command) = try bootstrap()
         try FileManager.default.createDirectory(atPath: bin, withIntermediateDirectories: true)
@@ -108,7 +109,7 @@ import Testing
     }
 
     @Test(.enabled(if: getuid() == 0, "only root gives files away"))
-    func `a directory that somebody else owns is not used`() throws {
+    func `a directory of another user is not used`() throws {
         let (name, command) = try bootstrap()
         try FileManager.default.createDirectory(atPath: bin, withIntermediateDirectories: true)
         try Data(agent).write(to: URL(fileURLWithPath: bin + "/" + name))
@@ -119,7 +120,7 @@ import Testing
         #expect(result.status == 1)
     }
 
-    @Test(arguments: shells) func `an agent that is missing is taken from the input, and gets the rest`(shell: [String]) throws {
+    @Test(arguments: shells) func `a missing agent is read from the input, and gets the rest`(shell: [String]) throws {
         guard isHere(shell) else { try Test.cancel("there is no \(shell[0]) here") }
         let (name, command) = try bootstrap()
         let result = try run(shell + [command], input: Array("go\n".utf8) + agent + Array("message\nand more".utf8))
@@ -141,7 +142,7 @@ import Testing
         }
     }
 
-    @Test(arguments: shells) func `what is not the agent leaves nothing`(shell: [String]) throws {
+    @Test(arguments: shells) func `an upload that is not the agent leaves nothing`(shell: [String]) throws {
         guard isHere(shell) else { try Test.cancel("there is no \(shell[0]) here") }
         let (_, command) = try bootstrap(hash: String(repeating: "0", count: 64))
         let result = try run(shell + [command], input: Array("go\n".utf8) + agent + Array("message".utf8))
@@ -158,7 +159,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: bin))
     }
 
-    @Test func `a CPU without an agent and a directory that cannot be made are told`() throws {
+    @Test func `a CPU without an agent and a failed mkdir are reported`() throws {
         let none = withoutSudo(Bootstrap(agents: []))
         #expect(try run(["sh", "-c", none], input: []).output == "DEPTOOL-FAILED cpu \(try output(["uname", "-sm"]))")
         try Data().write(to: URL(fileURLWithPath: bin))

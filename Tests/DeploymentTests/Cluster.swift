@@ -40,7 +40,7 @@ final class Cluster {
         try ClusterReader(store, safety: Safety(guard: .never)).plan(root: root(), cluster: "prod", filter: filter)
     }
 
-    /// A commit of the tree as it is; what the hosts run is not noted.
+    /// A commit of the present tree, without a record of the hosts' state.
     func commit(cluster: String = "prod") throws -> ObjectID {
         try store.commit(
             tree: root(), parent: nil, author: Author(name: "Ada", email: "ada@example.com"),
@@ -55,7 +55,7 @@ final class Cluster {
         return commit
     }
 
-    /// As if this store had deployed a plan of `root`, or of the tree as it is.
+    /// As if this store had deployed a plan of `root`, or of the present tree.
     @discardableResult
     func carryOut(_ plan: Plan, _ time: Int64 = 1, _ kind: HistoryEntry.Kind = .deploy, root: ObjectID? = nil) throws -> ObjectID {
         let commit = try store.commit(

@@ -27,19 +27,19 @@ import Testing
 
     private func error(_ body: () throws -> Void) -> ClusterError? { #expect(throws: ClusterError.self) { try body() } }
 
-    @Test func `new hosts are planned as such, ordered by name`() throws {
+    @Test func `new hosts are planned as new, in order of name`() throws {
         let plan = try cluster.plan()
         #expect(summary(plan) == ["web1 new: add nginx [nginx.conf]", "web2 new: add nginx [nginx.conf]"])
         #expect(plan.hosts.map(\.wanted.options.hostname) == ["web1.example.com", nil])
         #expect(plan.orphans == [])
     }
 
-    @Test func `what is deployed needs no plan`() throws {
+    @Test func `a deployed host needs no plan`() throws {
         try cluster.deploy(to: "web1", "web2")
         #expect(try cluster.plan() == Plan(hosts: []))
     }
 
-    @Test func `a change concerns its host alone`() throws {
+    @Test func `a change affects only its host`() throws {
         let commit = try cluster.deploy(to: "web1", "web2")
         try cluster.write("web2/nginx/nginx.conf", "changed\n")
         try cluster.write("web2/nginx/more.conf", "")
@@ -49,14 +49,14 @@ import Testing
         #expect(plan.hosts.first?.present == [.of(.blob, Array("two\n".utf8))])
     }
 
-    @Test func `hosts at different commits are each compared with their own`() throws {
+    @Test func `each host is compared with its own commit`() throws {
         try cluster.deploy(to: "web1")
         try cluster.write("web1/nginx/nginx.conf", "changed\n")
         try cluster.deploy(to: "web2")
         #expect(summary(try cluster.plan()) == ["web1: update nginx [nginx.conf]"])
     }
 
-    /// What is deployed on web1 is that tree, which no deptool would have taken.
+    /// That tree is deployed on web1, although deptool would have refused it.
     private func deployed(_ tree: ObjectID) throws {
         let commit = try cluster.store.commit(
             tree: try cluster.store.writeRoot([(try hostname("web1"), tree)]), parent: nil, author: Author(name: "Eve", email: ""),
@@ -71,7 +71,7 @@ import Testing
     private func file(_ text: String) throws -> ObjectID { try cluster.store.write(RecordedObject(kind: .blob, bytes: Array(text.utf8))) }
 
     @Test(arguments: ["no such object", "{", #"{"unknown": 1}"#, String(repeating: " ", count: 2 << 20)])
-    func `a host whose manifest cannot be read is deployed as a whole, and the others as always`(text: String) throws {
+    func `a host with an unreadable manifest is deployed as a whole, and the others as usual`(text: String) throws {
         try cluster.deploy(to: "web2")
         try cluster.write("web1/nginx/manifest.json", manifest(units: ["nginx.service"], links: ["/etc/nginx.conf": "nginx.conf"]))
         try cluster.write("web1/nginx/systemd/nginx.service", "")
@@ -86,14 +86,14 @@ import Testing
         #expect(plan.hosts.first?.gap?.isEmpty == false && plan.hosts.last?.gap == nil)
         let steps = plan.hosts.first?.steps.map(\.action) ?? []
         let unit = try #require(UnitName("nginx.service"))
-        // It may be running what was there before.
+        // It may run with the earlier files.
         #expect(steps.contains { if case .restart(unit, _, _) = $0 { true } else { false } })
         #expect(steps.contains { if case .enable(unit, .new) = $0 { true } else { false } })
         #expect(steps.contains { if case .link(let path, _) = $0 { path.text == "/etc/nginx.conf" } else { false } })
         #expect(try ClusterReader(cluster.store).knownHosts([try hostname("web1")], cluster: "prod").map(\.text) == ["web1", "web2"])
     }
 
-    @Test func `a host whose trees cannot be read is deployed as a whole`() throws {
+    @Test func `a host with unreadable trees is deployed as a whole`() throws {
         let missing = ObjectID.of(.tree, Array("never written".utf8))
         let symlink = try tree([("120000", "link", try file("x"))])
         let trees = [
@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    @Test func `an app and a directory of a host that went are removed`() throws {
+    @Test func `apps and directories removed from the tree are removed from the host`() throws {
         try cluster.deploy(to: "web1", "web2")
         try cluster.remove("web1/nginx")
         #expect(summary(try cluster.plan()) == ["web1: remove nginx [nginx.conf]"])
@@ -116,7 +116,7 @@ import Testing
 
     @Test func `only the chosen hosts are planned`() throws {
         #expect(summary(try cluster.plan(HostFilter(["*2"]))) == ["web2 new: add nginx [nginx.conf]"])
-        // What is wrong elsewhere does not matter.
+        // Errors elsewhere do not matter.
         try cluster.write("web1/nginx/manifest.json", "{")
         #expect(summary(try cluster.plan(HostFilter(["web2"]))) == ["web2 new: add nginx [nginx.conf]"])
         #expect(
@@ -124,7 +124,7 @@ import Testing
                 == .unknownHosts(["web3", "db*"], known: [try hostname("web1"), try hostname("web2")]))
     }
 
-    @Test func `a host that left the tree is named, with its plan to be emptied`() throws {
+    @Test func `a host removed from the tree is named, with a plan that empties it`() throws {
         let commit = try cluster.deploy(to: "web1", "web2")
         try cluster.write("other/app/f", "")
         try cluster.deploy(to: "other", cluster: "staging")
@@ -161,13 +161,13 @@ import Testing
         return cluster.store.treeEntriesRead - before
     }
 
-    @Test func `planning for hosts at as many commits reads no more than for hosts at one`() throws {
+    @Test func `planning reads no more for hosts at many commits than at one`() throws {
         // The root of the config tree itself, with an entry for each host.
         #expect(try work(hosts: 10) == 10)
         #expect(try work(hosts: 40) == 40)
     }
 
-    @Test func `what is remembered of a host counts for its commit only`() throws {
+    @Test func `a host's cached tree counts for its commit only`() throws {
         let first = try cluster.deploy(to: "web1", "web2")
         try cluster.write("web1/nginx/nginx.conf", "changed\n")
         let second = try cluster.commit()
@@ -188,7 +188,7 @@ import Testing
         #expect(error { _ = try cluster.plan() } == .noHosts)
     }
 
-    @Test func `what is wrong with a tree is said with its place`() throws {
+    @Test func `an error in a tree has its place`() throws {
         func problem() -> String? {
             guard case .tree(let problem) = error({ _ = try cluster.plan() }) else { return nil }
             return "\(problem.place): \(problem.phrase)"
@@ -206,7 +206,7 @@ import Testing
         #expect(problem() == "web1/host.json:1: the file must be an object, not a list")
     }
 
-    @Test func `every app with a mistake is named at once, and no other`() throws {
+    @Test func `all apps with mistakes are named at once, and no others`() throws {
         let mistakes: [[String: String]] = [
             ["manifest.json": "{"], ["manifest.json": #"{"symlinks": {"/etc/x": "none"}}"#], ["systemd/README": ""],
             ["manifest.json": #"{"systemd": {"on_change": {"x.service": {"reload": ["none"]}}}}"#],

@@ -4,7 +4,7 @@ import Wire
 
 @testable import Deployment
 
-/// What a host prints, in pieces; then nothing.
+/// The output of a host, in pieces; then nothing.
 private final class Printed: RemoteStream {
     private var pieces: [[UInt8]]
     private(set) var written: [UInt8] = []
@@ -38,7 +38,7 @@ private final class Printed: RemoteStream {
     private let greeting = Frame.magic + Frame.encode(Reply.pong)
 
     @Test(arguments: ["", "Welcome!\n", "no newline"])
-    func `what a login prints first is skipped`(motd: String) throws {
+    func `output before the magic is skipped`(motd: String) throws {
         let (reply, installed) = try begin(Printed([Array(motd.utf8) + greeting]))
         #expect(reply == .pong)
         #expect(!installed)
@@ -47,6 +47,13 @@ private final class Printed: RemoteStream {
     @Test func `the magic may come in any pieces`() throws {
         let bytes = Array("hi\n".utf8) + greeting
         #expect(try begin(Printed(bytes.map { [$0] })).reply == .pong)
+    }
+
+    @Test func `a host that prints now and then, and starts no agent, is given up`() throws {
+        let stream = Printed([[UInt8]](repeating: [10], count: 1000))
+        #expect(throws: HostError.ssh(.timedOut(.login))) {
+            _ = try Conversation(stream, bootstrap: Bootstrap(agents: agents), limit: .zero) {}
+        }
     }
 
     @Test(arguments: ["", "Welcome!\n", "a profile that ends without a newline "])
@@ -58,7 +65,7 @@ private final class Printed: RemoteStream {
         #expect(stream.written == Array("go\n".utf8) + [1, 2, 3])
     }
 
-    @Test func `what goes wrong before the agent speaks is told`() {
+    @Test func `a failure before the agent's greeting is reported`() {
         func error(_ printed: String, _ standardError: String = "") -> HostError? {
             do throws(HostError) {
                 _ = try begin(Printed([Array(printed.utf8)], standardError: standardError))
@@ -76,12 +83,12 @@ private final class Printed: RemoteStream {
         #expect(error("DEPTOOL-NEED x86_6") == .noAgentSpoke(.code(1), printed: Array("DEPTOOL-NEED x86_6".utf8)))
     }
 
-    @Test func `a host that prints without end is given up`() {
+    @Test func `a host that prints endlessly is given up`() {
         let printed = Array(repeating: Array(repeating: UInt8(ascii: "y"), count: 64 << 10), count: 100)
         #expect(throws: HostError.self) { try begin(Printed(printed)) }
     }
 
-    @Test func `what is no message is told`() {
+    @Test func `data that is not a message is reported`() {
         #expect(throws: HostError.malformed(.tooLong)) { try begin(Printed([Frame.magic + [0xff, 0xff, 0xff, 0xff]])) }
         #expect(throws: HostError.ssh(.connectionLost(.transferring))) { try begin(Printed([Frame.magic + [0, 0, 0, 1]])) }
     }

@@ -63,7 +63,7 @@ import Testing
         #expect(DeployMessage.make(.deploy, cluster: cluster, hosts: [hosts[0]]).hasPrefix("Deploy to 1 host\n"))
     }
 
-    @Test func `a message of something else names no cluster`() {
+    @Test func `other messages name no cluster`() {
         #expect(DeployMessage.cluster(of: "") == nil)
         #expect(DeployMessage.cluster(of: "Fix things\n\nSigned-off-by: me\n") == nil)
     }

@@ -8,7 +8,7 @@ import Testing
     private let one = ObjectID.of(.commit, [1])
     private let two = ObjectID.of(.commit, [2])
 
-    @Test func `the lines of a host's log, the newest first`() {
+    @Test func `a host's log is read newest first`() {
         let log = "1 none \(one.hex) deployed Ada <a@b>\n2 \(one.hex) \(two.hex) rolled-back Bob the  Builder <b@c>\n"
         #expect(
             HostLogEntry.parse(Array(log.utf8)) == [
@@ -17,14 +17,14 @@ import Testing
             ])
     }
 
-    @Test func `a first line that is cut, and junk, are left out`() {
+    @Test func `a truncated first line and junk are skipped`() {
         let log =
             "\(one.hex) deployed Ada\n\n1\nx none \(one.hex) deployed Ada\n1 other \(one.hex) deployed Ada\n"
             + "9 none \(one.hex) deployed Ada\n1 none \(one.hex)"
         #expect(HostLogEntry.parse(Array(log.utf8)).map(\.time) == [9])
     }
 
-    @Test func `junk between lines hides none of them`() {
+    @Test func `junk between lines hides no line`() {
         var random = Seeded()
         for _ in 0..<500 {
             var (log, entries): ([UInt8], [HostLogEntry]) = ([], [])

@@ -33,7 +33,7 @@ import Testing
         return apps
     }
 
-    @Test func `whatever goes, its content stays, and is forgotten without being touched`() throws {
+    @Test func `removed paths keep their content, and are forgotten without a change`() throws {
         var random = Seeded()
         var left = 0
         for round in 0..<40 {
@@ -72,7 +72,7 @@ import Testing
                 wanted.map(\.name.text)
                     == (try reader.hostTree(web1, try #require(try reader.hosts(in: cluster.root()).first).tree)).apps.map(\.name.text),
                 note)
-            // What was there is there, unless something of the new tree takes its place.
+            // Earlier content is still there, unless something of the new tree replaces it.
             let (before, after, own) = (visible(first.wanted.apps), visible(host.wanted.apps), visible(wanted))
             let taken = wanted.flatMap { $0.links.map(\.path) + $0.placed.map(\.path) }.map(\.text)
             for (path, content) in before
@@ -118,7 +118,7 @@ import Testing
         return (first, reader)
     }
 
-    @Test func `an undo passes over a deploy that only forgets what an interrupted one left`() throws {
+    @Test func `an undo skips a deploy that only forgets the rest of an interrupted one`() throws {
         let cluster = try Cluster()
         let (first, reader) = try left(cluster)
         // As soon as nothing is forgotten yet.
@@ -127,7 +127,7 @@ import Testing
         #expect(try reader.undoPlan(to: nil, cluster: "prod", filter: .all).plan.hosts.map(\.wanted.id) == first.hosts.map(\.wanted.id))
     }
 
-    @Test func `an undo does not go back to where files are only left for a moment`() throws {
+    @Test func `an undo does not stop at the intermediate state of a removal`() throws {
         let cluster = try Cluster()
         let (_, reader) = try left(cluster)
         try cluster.write("web1/other/file", "two")
@@ -147,7 +147,7 @@ import Testing
         #expect(back.hosts[0].steps.contains { $0.action == .unlink(path: new) })
     }
 
-    @Test func `a directory of thousands of files is left`() throws {
+    @Test func `a directory of thousands of files stays`() throws {
         let cluster = try Cluster()
         // Their names in a manifest take more than a megabyte.
         let name = String(repeating: "n", count: 200)
@@ -161,7 +161,7 @@ import Testing
         #expect(plan.hosts[0].wanted.apps.flatMap(\.placed).count == 2500)
     }
 
-    @Test func `a removed host is first left with its files, then emptied`() throws {
+    @Test func `a removed host first keeps its files, then is emptied`() throws {
         let cluster = try Cluster()
         let web1 = try hostname("web1")
         try cluster.write("web1/app/conf", "x")

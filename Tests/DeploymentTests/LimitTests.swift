@@ -86,7 +86,7 @@ import Testing
         #expect(changes(try undo("web1/b").plan) == ["-web1/b"])
     }
 
-    @Test func `names of apps that no host has are an error`() throws {
+    @Test func `names of unknown apps are an error`() throws {
         try cluster.write("web1/a/file", "one")
         try cluster.write("web1/old/file", "one")
         try cluster.write("web2/b/file", "one")
@@ -101,7 +101,7 @@ import Testing
         #expect(throws: ClusterError.self) { try cluster.plan(HostFilter(["web1/a"])) }
     }
 
-    @Test func `mistakes in other apps do not matter, and those in the chosen one do`() throws {
+    @Test func `only mistakes in the chosen app count`() throws {
         try write(["a": ["file": "one"], "b": ["file": "one"]])
         try cluster.carryOut(cluster.plan())
         try write(["a": ["file": "two"], "b": ["manifest.json": "{"]])
@@ -114,7 +114,7 @@ import Testing
 
     // MARK: Apps that depend on one another
 
-    @Test func `a link or unit that another deployed app has is an error that names what was left out`() throws {
+    @Test func `a link or unit of another deployed app is an error that names the app left out`() throws {
         let link = manifest(links: ["/etc/x": "file"]), unit = manifest(units: ["x.service"])
         for (owned, problem) in [(link, "the link '/etc/x'"), (unit, "the unit 'x.service'")] {
             // Moves from a to b, then both exchange.
@@ -158,7 +158,7 @@ import Testing
 
     // MARK: Undo
 
-    @Test func `an app goes back to what it was before its last change, twice is back`() throws {
+    @Test func `an undo takes an app back before its last change, and a second one restores it`() throws {
         try write(["a": ["file": "1"], "b": ["file": "1"]])
         try cluster.carryOut(cluster.plan(), 1)
         try write(["a": ["file": "2"], "b": ["file": "1"]])
@@ -173,7 +173,7 @@ import Testing
         #expect(contents == ["1", "2"])
         #expect(back.hosts[0].base == third)
         try cluster.carryOut(back, 4, .undo, root: root)
-        // The tree on disk is ahead by what was undone.
+        // The tree on disk is ahead by the undone changes.
         #expect(changes(try plan()) == ["~web1/a"])
         #expect(try plan().hosts[0].changes[0].undoneIn == cluster.store.deployedCommit(web1))
         #expect(try undo("web1/a").root == (try cluster.store.commitInfo(third).tree))
@@ -183,7 +183,7 @@ import Testing
         #expect(changes(try undo("web1/b", to: third).plan) == [])
     }
 
-    @Test func `an undo that another app's state forbids is an error`() throws {
+    @Test func `an undo that conflicts with another app is an error`() throws {
         let link = manifest(links: ["/etc/x": "file"])
         try write(["a": ["file": "1", "manifest.json": link], "b": ["file": "1"]])
         try cluster.carryOut(cluster.plan(), 1)
@@ -231,7 +231,7 @@ import Testing
         return Dictionary(try cluster.store.tree(tree).map { ($0.name, $0.id) }) { first, _ in first }
     }
 
-    @Test func `whatever apps are chosen, exactly they change, are known elsewhere, and go back`() throws {
+    @Test func `exactly the chosen apps change, are known to other operators, and go back`() throws {
         var random = Seeded()
         var (carriedOut, refused) = (0, 0)
         for round in 0..<60 {
@@ -275,7 +275,7 @@ import Testing
                     Plan(hosts: [whole]), root: cluster.root(), cluster: "prod", safety: Safety(guard: .never), store: cluster.store)
                 var spliced = file
                 (spliced.root, spliced.objects) = (all.root, all.objects)
-                #expect(throws: PlanFile.Problem.otherPlan(web1), "\(note)") { try spliced.plan(store: cluster.store, tree: nil) }
+                #expect(throws: PlanFile.ReadError.otherPlan(web1), "\(note)") { try spliced.plan(store: cluster.store, tree: nil) }
             }
 
             let commit = try cluster.carryOut(limited, Int64(round * 4 + 1))

@@ -22,7 +22,7 @@ import Wire
         return try #require(parse(parts))
     }
 
-    @Test func `what a host says is understood`() throws {
+    @Test func `the output of a host is parsed`() throws {
         let web = try #require(AppName("web"))
         #expect(
             parse(parts)
@@ -36,7 +36,7 @@ import Wire
                     ], failed: ["x.service"]))
     }
 
-    @Test func `what a host does not say is not known`() throws {
+    @Test func `facts that a host does not send are unknown`() throws {
         let status = try #require(parse(Array(repeating: "", count: 10)))
         #expect(
             status
@@ -46,7 +46,7 @@ import Wire
         #expect(try parse(replacing: .states, with: "").units.map(\.state) == [nil, nil])
     }
 
-    @Test func `lies are not believed`() throws {
+    @Test func `false values are rejected`() throws {
         #expect(parse(Array(repeating: "", count: 9)) == nil)
         #expect(parse(Array(repeating: "", count: 11)) == nil)
         #expect(try parse(replacing: .load, with: "\u{1b}[2J 1 2").load == [])
@@ -56,7 +56,7 @@ import Wire
         #expect(try parse(replacing: .uptime, with: "99999999999999999999.0").uptime == nil)
         #expect(try parse(replacing: .root, with: "10 20").root == nil)
         #expect(try parse(replacing: .root, with: "18446744073709551615 1").root == nil)
-        // A unit that changes in the future, and names that are none.
+        // A unit that changes in the future, and invalid names.
         #expect(try parse(replacing: .uptime, with: "1.0").units.map(\.age) == [nil, nil])
         #expect(try parse(replacing: .units, with: "../x a.service\nweb /etc\nweb\n").units == [])
     }

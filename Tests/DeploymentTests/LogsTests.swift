@@ -4,7 +4,7 @@ import Testing
 @testable import Deployment
 
 @Suite struct LogsTests {
-    @Test func `the same lines come of whatever pieces the host sends`() {
+    @Test func `lines do not depend on how the host's output is split`() {
         let sent = Array(
             "noise\nDEPTOOL-LOGSX\n1764455554\nDEPTOOL-LOGS\n1764455555.000001 a[1]: one\n    two\n1764455555.12 b: x\n\u{1}\n99999999999999.000000 c\n1764455556.000000 d\nDEPTOOL-END 0\nDEPTOOL-END other 0\nDEPTOOL-END key 3\nrest\n"
                 .utf8)
@@ -12,7 +12,7 @@ import Testing
             LogLine(time: 1_764_455_555_000_001, text: "a[1]: one"), LogLine(time: 1_764_455_555_000_001, text: "    two"),
             LogLine(time: 1_764_455_555_000_001, text: "1764455555.12 b: x"), LogLine(time: 1_764_455_555_000_001, text: "\u{1}"),
             LogLine(time: 1_764_455_555_000_001, text: "99999999999999.000000 c"), LogLine(time: 1_764_455_556_000_000, text: "d"),
-            // Not with the key that only this side and the script know.
+            // Without the key, which only this side and the script have.
             LogLine(time: 1_764_455_556_000_000, text: "DEPTOOL-END 0"), LogLine(time: 1_764_455_556_000_000, text: "DEPTOOL-END other 0"),
         ]
         for size in 1...sent.count {
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test func `a line without an end takes little memory, and random bytes do no harm`() {
+    @Test func `an endless line takes little memory, and random bytes do no harm`() {
         var parser = LogParser(key: "key")
         parser.add(Array("DEPTOOL-LOGS\n".utf8)) { _ in }
         var count = 0
@@ -79,7 +79,7 @@ import Testing
         #expect(merge.next() == nil)
     }
 
-    @Test func `what was shown before a loss is not shown after it, and everything else is`() {
+    @Test func `after a lost connection every line is shown exactly once`() {
         var memory = LogMemory()
         #expect(memory.start == nil)
         memory.noteBegin(7)
@@ -99,14 +99,14 @@ import Testing
             #expect(!isNew(19, "x") && isNew(18, "late \(round)"))
         }
         #expect(isNew(19, "x"))
-        // Of a flood, the last lines are remembered.
+        // It remembers the last lines of a flood.
         #expect((0..<100_000).allSatisfy { isNew(30, "\($0)") } && memory.start == now + 30_000_000)
         #expect((0..<100_000).allSatisfy { isNew(1_000_000, "\($0)") } && memory.start == now + 30_000_000)
         memory.expectAgain()
         #expect(!isNew(1_000_000, "99999"))
     }
 
-    @Test func `nothing but names and times gets into the script`() throws {
+    @Test func `only names and times get into the script`() throws {
         for text in ["", "a'b", "a\"b", "$x", "`x`", "a;b", "a!b", "a\nb", "a>b", "a|b", "é", String(repeating: "a", count: 301)] {
             #expect(LogRequest(units: [text], since: nil, lines: nil) == nil, "\(text)")
             #expect(LogRequest(units: ["a.service"], since: text, lines: nil) == nil, "\(text)")

@@ -5,7 +5,7 @@ import Wire
 @testable import Deployment
 
 @Suite struct ObstacleTests {
-    @Test func `what several steps meet is told once, in the order in which they meet it`() throws {
+    @Test func `an obstacle of several steps is reported once, in order`() throws {
         let (a, b) = (try AbsolutePath("/etc/a"), try AbsolutePath("/etc/b"))
         let failures = [
             AgentError(step: 1, .occupied(a, by: .file, for: nil)), AgentError(step: 2, .fixed(b, code: 16)),

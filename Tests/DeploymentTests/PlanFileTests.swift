@@ -27,7 +27,7 @@ import Wire
         return try PlanFile(plan, root: cluster.root(), cluster: "prod", safety: safety, store: cluster.store)
     }
 
-    /// A store that has heard of what web1 runs, as by a sync.
+    /// A store with the state of web1, as after a sync.
     private func otherStore() throws -> Store {
         let store = try cluster.otherStore()
         let commit = try #require(try cluster.store.deployedCommit(web1))
@@ -41,7 +41,7 @@ import Wire
     }
 
     @Test(arguments: [Safety(), Safety(guard: .always, isAtomic: true)])
-    func `another store makes the very same plan of it`(safety: Safety) throws {
+    func `another store reads the same plan from the file`(safety: Safety) throws {
         let file = try file(safety)
         let read = try PlanFile(reading: file.bytes)
         let store = try otherStore()
@@ -49,71 +49,71 @@ import Wire
         #expect(plan == (try ClusterReader(cluster.store, safety: safety).plan(root: cluster.root(), cluster: "prod")))
         let root = try cluster.root()
         let commit = try store.commit(tree: root, parent: nil, author: Author(name: "B", email: ""), message: "", time: 2)
-        // All that the host will be sent is there.
+        // It has everything that Deptool sends to the host.
         let preparation = try store.preparation(for: plan.hosts[0], commit: commit, holder: "B")
         #expect(preparation.contents.map(\.id) == [ObjectID.of(.blob, Array("two\n".utf8))])
         #expect(try store.blob(preparation.contents[0].id, limit: 100) == Array("two\n".utf8))
     }
 
-    @Test func `it holds nothing of other hosts, and no content that the host has`() throws {
+    @Test func `the file holds nothing of other hosts, and no content that the host has`() throws {
         let objects = try file().objects
         #expect(objects.filter { $0.kind == .blob }.map { String(decoding: $0.bytes, as: UTF8.self) } == ["two\n"])
         #expect(!objects.contains { String(decoding: $0.bytes, as: UTF8.self).contains("secret") })
     }
 
-    @Test func `it is refused when the host runs something else`() throws {
+    @Test func `the file is refused when the host runs something else`() throws {
         let file = try file()
         let base = try cluster.store.deployedCommit(web1)
-        #expect(throws: PlanFile.Problem.hostMoved(web1, base: base, deployed: nil)) {
+        #expect(throws: PlanFile.ReadError.hostMoved(web1, base: base, deployed: nil)) {
             try file.plan(store: cluster.otherStore(), tree: nil)
         }
         let commit = try cluster.deploy(to: "web1")
-        #expect(throws: PlanFile.Problem.hostMoved(web1, base: base, deployed: commit)) { try file.plan(store: cluster.store, tree: nil) }
+        #expect(throws: PlanFile.ReadError.hostMoved(web1, base: base, deployed: commit)) { try file.plan(store: cluster.store, tree: nil) }
     }
 
-    @Test func `it is refused when the tree here is another`() throws {
+    @Test func `the file is refused when the config tree differs`() throws {
         let file = try file()
         #expect(try file.plan(store: cluster.store, tree: cluster.root()).hosts.count == 1)
         // Another host's part does not matter.
         try cluster.write("web2/secret/file", "changed\n")
         #expect(try file.plan(store: cluster.store, tree: cluster.root()).hosts.count == 1)
         try cluster.write("web1/app/conf/deep/file", "three\n")
-        #expect(throws: PlanFile.Problem.treeMoved(web1)) { try file.plan(store: cluster.store, tree: cluster.root()) }
+        #expect(throws: PlanFile.ReadError.treeMoved(web1)) { try file.plan(store: cluster.store, tree: cluster.root()) }
         try cluster.remove("web1")
-        #expect(throws: PlanFile.Problem.treeMoved(web1)) { try file.plan(store: cluster.store, tree: cluster.root()) }
+        #expect(throws: PlanFile.ReadError.treeMoved(web1)) { try file.plan(store: cluster.store, tree: cluster.root()) }
     }
 
     @Test func `steps that do not follow from the trees are refused`() throws {
         var file = try file()
         file.hosts[0].steps.removeLast()
-        #expect(throws: PlanFile.Problem.otherPlan(web1)) { try file.plan(store: cluster.store, tree: nil) }
+        #expect(throws: PlanFile.ReadError.otherPlan(web1)) { try file.plan(store: cluster.store, tree: nil) }
         file = try self.file()
         file.safety.guard = .always
-        #expect(throws: PlanFile.Problem.otherPlan(web1)) { try file.plan(store: cluster.store, tree: nil) }
+        #expect(throws: PlanFile.ReadError.otherPlan(web1)) { try file.plan(store: cluster.store, tree: nil) }
         // A host that has nothing to do.
         file = try self.file()
         file.hosts.append(.init(host: try hostname("web2"), base: try cluster.store.deployedCommit(hostname("web2")), steps: []))
         let extra = file
-        #expect(throws: PlanFile.Problem.self) { try extra.plan(store: cluster.store, tree: nil) }
+        #expect(throws: PlanFile.ReadError.self) { try extra.plan(store: cluster.store, tree: nil) }
     }
 
-    @Test func `a file without all of its objects is refused, whichever is missing`() throws {
+    @Test func `a file that lacks any of its objects is refused`() throws {
         let whole = try file()
         for index in whole.objects.indices {
             var file = whole
             file.objects.remove(at: index)
-            #expect(throws: PlanFile.Problem.incomplete) { try file.plan(store: otherStore(), tree: nil) }
+            #expect(throws: PlanFile.ReadError.incomplete) { try file.plan(store: otherStore(), tree: nil) }
         }
         var file = whole
         file.root = .of(.tree, [1])
         let other = file
-        #expect(throws: PlanFile.Problem.incomplete) { try other.plan(store: otherStore(), tree: nil) }
+        #expect(throws: PlanFile.ReadError.incomplete) { try other.plan(store: otherStore(), tree: nil) }
     }
 
     @Test func `damaged bytes never make another plan`() throws {
         let bytes = try file().bytes
-        #expect(throws: PlanFile.Problem.notAPlan) { try PlanFile(reading: Array("prod\n".utf8)) }
-        #expect(throws: PlanFile.Problem.notAPlan) { try PlanFile(reading: []) }
+        #expect(throws: PlanFile.ReadError.notAPlan) { try PlanFile(reading: Array("prod\n".utf8)) }
+        #expect(throws: PlanFile.ReadError.notAPlan) { try PlanFile(reading: []) }
         let store = try otherStore()
         let expected = try PlanFile(reading: bytes).plan(store: store, tree: nil)
         var generator = Seeded()
@@ -127,18 +127,18 @@ import Wire
             }
         }
         for length in 0..<bytes.count {
-            #expect(throws: PlanFile.Problem.self) { try PlanFile(reading: Array(bytes.prefix(length))) }
+            #expect(throws: PlanFile.ReadError.self) { try PlanFile(reading: Array(bytes.prefix(length))) }
         }
     }
 
-    @Test(arguments: ["", "a/b", "a\nCluster: b"]) func `a cluster's name is one`(name: String) throws {
+    @Test(arguments: ["", "a/b", "a\nCluster: b"]) func `an invalid cluster name is refused`(name: String) throws {
         var file = try file()
         file.cluster = name
         let bytes = file.bytes
-        #expect(throws: PlanFile.Problem.malformed(.badValue)) { try PlanFile(reading: bytes) }
+        #expect(throws: PlanFile.ReadError.malformed(.badValue)) { try PlanFile(reading: bytes) }
     }
 
-    @Test func `a plan with nothing to do is one, too`() throws {
+    @Test func `a plan without changes can be saved`() throws {
         let file = try PlanFile(Plan(hosts: []), root: cluster.root(), cluster: "prod", safety: Safety(), store: cluster.store)
         #expect(try PlanFile(reading: file.bytes).plan(store: cluster.otherStore(), tree: nil).hosts == [])
     }

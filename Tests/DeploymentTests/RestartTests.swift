@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test func `the checks of the app run, also for a unit that nothing enables`() throws {
+    @Test func `the checks of the app run, even for a unit that is not enabled`() throws {
         let text = manifest(units: ["shop.service", "shop.timer"]).dropFirst()
         try cluster.write("web1/shop/manifest.json", #"{"checks": [["/bin/test"]], "# + text)
         try cluster.carryOut(cluster.plan(), 2)
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func `units and apps restart where they are, and nothing else happens`() throws {
+    @Test func `units and apps restart on the hosts that have them, and nothing else happens`() throws {
         #expect(units(try restart("shop.service").plan) == ["web1/shop.service", "web2/shop.service"])
         #expect(units(try restart("shop").plan) == ["web1/shop.service", "web1/shop.timer", "web2/shop.service"])
         #expect(units(try restart("shop.timer").plan) == ["web1/shop.timer"])
@@ -75,7 +75,7 @@ import Testing
         #expect(plan.hosts[0].wanted.id == (try cluster.store.tree(of: web1, in: commit)))
     }
 
-    @Test func `names that are nowhere are an error that lists what there is`() throws {
+    @Test func `unknown names are an error that lists the known ones`() throws {
         let all = ["job.service", "shop", "shop.service", "shop.timer"]
         for name in ["shopp", "motd", "nginx.service", "work@.service", "work@1.service", "web1", "", "*", "shop*"] {
             #expect(throws: ClusterError.notRestartable([name], nil, known: all)) { try restart(name) }
@@ -91,7 +91,7 @@ import Testing
         #expect(throws: ClusterError.notRestartable(["shop"], nil, known: [])) { try restart("shop") }
     }
 
-    @Test func `an undo passes over restarts, however many`() throws {
+    @Test func `an undo skips any number of restarts`() throws {
         try cluster.write("web1/motd/file", "two")
         try cluster.carryOut(cluster.plan(), 2)
         let root = try cluster.store.commitInfo(try #require(try cluster.store.deployedCommit(web1))).tree

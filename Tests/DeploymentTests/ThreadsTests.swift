@@ -1,3 +1,4 @@
+import Platform
 import Testing
 import Wire
 
@@ -14,14 +15,14 @@ import Wire
         #expect(sum.update { $0 } == 8000)
     }
 
-    @Test func `who waits on a monitor is woken by the update`() async {
+    @Test func `an update wakes a thread that waits on a monitor`() async {
         let value = Monitor(0)
         async let waiting = onOwnThread { value.wait { $0 == 3 ? "three" : nil } }
         for _ in 0..<3 { value.update { $0 += 1 } }
         #expect(await waiting == "three")
     }
 
-    @Test func `more blocking work than cores runs at once`() async {
+    @Test func `more blocking tasks than cores run at the same time`() async {
         let count = 64
         let here = Monitor(0)
         // Each waits for all the others: on the pool's few threads this would never end.
@@ -42,7 +43,7 @@ import Wire
         ([Barrier.Vote.ready, .ready, .ready], true), ([.ready, .absent, .ready], true), ([.absent, .absent, .absent], true),
         ([.ready, .against, .ready], false), ([.absent, .ready, .against], false),
     ])
-    func `all go on, or none`(votes: [Barrier.Vote], goesOn: Bool) async {
+    func `all hosts commit, or none`(votes: [Barrier.Vote], goesOn: Bool) async {
         let meeting = Barrier(votes.count)
         let decisions = await withTaskGroup { group in
             for vote in votes {
@@ -58,7 +59,7 @@ import Wire
         #expect(decisions == Array(repeating: goesOn, count: votes.count))
     }
 
-    @Test func `nobody goes on before all have voted`() async {
+    @Test func `no participant proceeds before all have voted`() async {
         let meeting = Barrier(2)
         let isDecided = Monitor(false)
         meeting.vote(.ready)
@@ -73,7 +74,7 @@ import Wire
         #expect(Barrier(0).decision())
     }
 
-    @Test func `one that cannot prove to be there is not ready any more`() async {
+    @Test func `a participant that fails its liveness check withdraws its vote`() async {
         struct Gone: Error {}
         let meeting = Barrier(2, pause: .milliseconds(1))
         meeting.vote(.ready)
@@ -96,7 +97,7 @@ import Wire
     }
 
     @Test(arguments: [(Barrier.Vote?.none, false), (.absent, true)])
-    func `a participant that leaves votes where it did not arrive`(vote: Barrier.Vote?, goesOn: Bool) {
+    func `a participant that leaves votes at every barrier it did not reach`(vote: Barrier.Vote?, goesOn: Bool) {
         struct Undecided: Error {}
         let (first, second, third) = (Barrier(1), Barrier(2), Barrier(1, pause: .zero))
         func visit() {
@@ -126,7 +127,7 @@ import Wire
         #expect(try ProgramVote(nil).objection { () throws(HostError) in } == .programRefused(status: nil))
     }
 
-    @Test func `a deploy that is cancelled ends the program`() throws {
+    @Test func `a cancelled deploy ends the program`() throws {
         let vote = ProgramVote { isCancelled in
             while !isCancelled() {}
             return nil
@@ -135,7 +136,7 @@ import Wire
         #expect(try vote.objection { () throws(HostError) in } == .cancelled)
     }
 
-    @Test func `what all have voted for stays decided`() async {
+    @Test func `a decision stays once all have voted`() async {
         struct Gone: Error {}
         let meeting = Barrier(1, pause: .zero)
         meeting.vote(.ready)
@@ -143,7 +144,7 @@ import Wire
         #expect((try? decision.get()) == true)
     }
 
-    @Test func `a semaphore lets only so many through`() async {
+    @Test func `a semaphore limits the threads inside`() async {
         struct Full: Error {}
         let semaphore = Semaphore(3, atDoor: 3)
         let places = Monitor((inside: 0, most: 0))
@@ -168,11 +169,11 @@ import Wire
         #expect(semaphore.enter(by: []) { true })
     }
 
-    @Test func `each door of a semaphore has its own limit, and nobody waits with a place in hand`() async {
+    @Test func `each door of a semaphore has its own limit, and no thread waits while it holds a place`() async {
         let semaphore = Semaphore(100, atDoor: 2)
         let places = Monitor((inside: 0, most: 0))
         await withTaskGroup { group in
-            // Two doors in either order: whoever took one and waited for the other would wait for ever.
+            // Two doors in either order: a thread that took one and waited for the other would wait forever.
             for round in 0..<40 {
                 group.addTask {
                     await onOwnThread {
@@ -188,7 +189,7 @@ import Wire
             }
         }
         #expect((1...2).contains(places.update { $0.most }))
-        // Who goes by another door is not held up.
+        // A thread at another door does not wait.
         #expect(semaphore.enter(by: ["a"]) { semaphore.enter(by: ["a"]) { semaphore.enter(by: ["d"]) { true } } })
     }
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Deployment
 
-/// What `undo` plans, without hosts: deploys are noted as if they had been done.
+/// The plans of `undo`, without hosts: deploys are recorded as if they had been done.
 @Suite struct UndoTests {
     private let cluster: Cluster
     private let empty: ObjectID
@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test func `the last deploy is undone on its hosts, twice is back`() throws {
+    @Test func `the last deploy is undone on its hosts, and a second undo restores it`() throws {
         try cluster.write("web1/app/file", "one")
         try cluster.write("web2/app/file", "one")
         let first = try deploy(1)
@@ -42,7 +42,7 @@ import Testing
         let (plan, root) = try undo()
         #expect(changes(plan) == ["web1/app/file"])
         #expect(plan.hosts[0].base == second)
-        // All that is deployed then, which is what the first commit had.
+        // Everything deployed then is the content of the first commit.
         #expect(root == (try cluster.store.commitInfo(first).tree))
         // The host has the content in the version before.
         #expect(plan.hosts[0].present.isSuperset(of: plan.hosts[0].wanted.apps.flatMap { $0.files.map(\.id) }))
@@ -53,7 +53,7 @@ import Testing
         #expect(newRoot == (try cluster.store.commitInfo(second).tree))
     }
 
-    @Test func `hosts that are named go back each to what they ran`() throws {
+    @Test func `named hosts go back to their own previous states`() throws {
         try cluster.write("web1/app/file", "one")
         try cluster.write("web2/app/file", "one")
         let first = try deploy(1)
@@ -68,7 +68,7 @@ import Testing
         #expect(changes(try undo(HostFilter(["web2"]), to: first).plan) == ["web2/app/file"])
     }
 
-    @Test func `a first deploy is undone by removing all, and that is undone as well`() throws {
+    @Test func `an undo of a first deploy removes everything, and can be undone`() throws {
         try cluster.write("web1/app/manifest.json", manifest(units: ["a.service"]))
         try cluster.write("web1/app/systemd/a.service", "[Service]")
         try cluster.write("web1/host.json", #"{"hostname": "other"}"#)
@@ -81,7 +81,7 @@ import Testing
         #expect(try undo().plan.hosts[0].changes.map(\.kind) == [.add])
     }
 
-    @Test func `a deploy that was rolled back is nothing to undo`() throws {
+    @Test func `a rolled back deploy is not undone again`() throws {
         try cluster.write("web1/app/file", "one")
         try deploy(1)
         try cluster.write("web1/app/file", "two")
@@ -93,11 +93,11 @@ import Testing
                 HistoryEntry(time: 2, commit: commit, kind: .deploy, cluster: "prod", author: "A", hosts: plan.hosts.map(HostNote.init))),
             .ended(time: 2, commit: commit, try hostname("web1"), .rolledBack, "rolled back"),
         ])
-        // What is undone is what runs.
+        // An undo changes the running state.
         #expect(try undo().plan.hosts[0].changes.map(\.kind) == [.remove])
     }
 
-    @Test func `what another store deployed is not guessed at`() throws {
+    @Test func `the state before another store's deploy is not guessed`() throws {
         let web1 = try hostname("web1")
         #expect(throws: ClusterError.nothingToUndo) { try undo() }
         try cluster.write("web1/app/file", "one")
@@ -124,7 +124,7 @@ import Testing
         try cluster.store.note([.found(time: time, web1, commit: commit, before: before)])
     }
 
-    @Test func `another store's restarts are passed over, and what this store took back is known`() throws {
+    @Test func `an undo skips another store's restarts, and recognizes this store's undo`() throws {
         let web1 = try hostname("web1")
         try cluster.write("web1/app/file", "one")
         let first = try deploy(1)
@@ -142,7 +142,7 @@ import Testing
         let undo = try deploy(5, .undo, plan, root: undone)
         try found(undone, 6)
         #expect(try cluster.plan().hosts[0].changes[0].undoneIn == undo)
-        // Another store's change is in the way.
+        // Another store's change prevents it.
         try found(cluster.store.writeRoot([(web1, empty)]), 7)
         try found(root, 8)
         #expect(throws: ClusterError.nothingToUndo) { try self.undo() }
@@ -160,7 +160,7 @@ import Testing
         try cluster.store.setDeployed(hostname(host), nil, reason: "deploy")
     }
 
-    @Test func `a removed host comes back if that was the last deploy, or by its name`() throws {
+    @Test func `a removed host comes back after its last deploy, or by its name`() throws {
         try cluster.write("web1/app/file", "one")
         try cluster.write("web2/app/file", "one")
         let first = try deploy(1)
@@ -187,7 +187,7 @@ import Testing
         // The last host as well.
         try remove("web2", 6)
         #expect(changes(try undo().plan) == ["web2/app/file"])
-        // What was forgotten may run anything.
+        // A forgotten host may run anything.
         try cluster.store.note([.forgotten(time: 7, try hostname("web1"), commit: first)])
         #expect(throws: ClusterError.notDeployed(try hostname("web1"))) { try undo(HostFilter(["web1,web2"])) }
     }
@@ -219,7 +219,39 @@ import Testing
         #expect(throws: ClusterError.unknownHosts(["db"], known: [try hostname("web1"), try hostname("web2")])) { try files("db") }
     }
 
-    @Test func `past events know how deploys ended, also when that was found out later`() throws {
+    @Test func `a sync finds the outcome of a deploy that only the host knew, and no other`() throws {
+        try cluster.write("web1/app/file", "one")
+        let (web1, web2, store) = (try hostname("web1"), try hostname("web2"), cluster.store)
+        let commits = (1...5).map { ObjectID.of(.commit, [$0]) }
+        func begin(_ commit: ObjectID, from before: ObjectID?, _ ends: (ObjectID, DeployEnd)...) throws {
+            let note = HistoryEntry(
+                time: 1, commit: commit, kind: .deploy, cluster: "prod", author: "A",
+                hosts: [HostNote(host: web1, before: before, apps: [])])
+            try store.note([.begun(note)] + ends.map { .ended(time: 2, commit: $0, web1, $1, "x") })
+            try store.note([.ended(time: 3, commit: commit, web2, .unknown, "of another host")])
+        }
+        func end(running: ObjectID?) throws -> DeployEnd? {
+            try store.settle(web1, running: running)
+            guard case .deploy(let deploy)? = try store.pastEvents(1).first else { return nil }
+            return deploy.ends[web1]?.end
+        }
+        try begin(commits[0], from: nil, (commits[0], .unknown))
+        #expect(try end(running: nil) == .rolledBack)
+        // It stays, whatever the host runs later.
+        #expect(try end(running: commits[0]) == .rolledBack)
+        try begin(commits[1], from: nil)
+        #expect(try end(running: commits[4]) == nil)
+        #expect(try end(running: commits[1]) == .done)
+        try begin(commits[2], from: commits[1], (commits[2], .broken))
+        #expect(try end(running: commits[1]) == .broken)
+        try begin(commits[3], from: commits[1])
+        try store.note([.found(time: 4, web1, commit: commits[4], before: commits[1])])
+        try store.settle(web1, running: commits[1])
+        guard case .deploy(let deploy)? = try store.pastEvents(2).last else { throw ClusterError.nothingToUndo }
+        #expect(deploy.ends[web1] == nil)
+    }
+
+    @Test func `past events have the ends of deploys, even those found out later`() throws {
         try cluster.write("web1/app/file", "one")
         let (web1, web2) = (try hostname("web1"), try hostname("web2"))
         let hosts = [HostNote(host: web1, before: nil, apps: []), HostNote(host: web2, before: nil, apps: [])]

@@ -4,7 +4,7 @@ import Testing
 @testable import Display
 
 @Suite struct CanvasTests {
-    @Test func `only what differs is written`() {
+    @Test func `only changed lines are written`() {
         var canvas = Canvas()
         #expect(canvas.draw(["a", "b", "c"], columns: 80, rows: 24) == "a\nb\nc\n")
         #expect(canvas.draw(["a", "b", "c"], columns: 80, rows: 24).isEmpty)
@@ -15,7 +15,7 @@ import Testing
         #expect(canvas.draw(["x"], columns: 80, rows: 24) == "x\n")
     }
 
-    @Test func `after a change of size, lines that were broken are counted as often`() {
+    @Test func `after a change of size, wrapped lines count as several`() {
         var canvas = Canvas()
         _ = canvas.draw(["12345", "\u{1b}[32m1234\u{1b}[0m", "123456789"], columns: 10, rows: 24)
         #expect(canvas.draw(["1"], columns: 4, rows: 24) == "\u{1b}[6A\r\u{1b}[J1\n")
@@ -28,7 +28,7 @@ import Testing
         #expect(Canvas.cut("a漢", to: 2) == "a")
     }
 
-    @Test(.enabled(if: Pane.isThere, "tmux is not installed")) func `a terminal shows the last lines, whatever came before`() throws {
+    @Test(.enabled(if: Pane.isThere, "tmux is not installed")) func `a terminal shows the last lines after any updates`() throws {
         var random = Seeded()
         let pane = try Pane(columns: 80, rows: 24)
         var canvas = Canvas()
@@ -37,7 +37,7 @@ import Testing
         for _ in 0..<100 {
             if Int.random(in: 0..<6, using: &random) == 0 {
                 try pane.resize(columns: .random(in: 20...120, using: &random), rows: .random(in: 5...40, using: &random))
-                // What has left a terminal at its top cannot be changed any more.
+                // Lines that have scrolled off a terminal cannot be changed any more.
                 hasLeft = try hasLeft || pane.hasHistory
             }
             lines = (0..<Int.random(in: 1..<pane.rows, using: &random)).map { row in

@@ -75,7 +75,7 @@ import Testing
         #expect(text(.color).contains("\u{1b}[31m-one\u{1b}[0m\n"))
     }
 
-    @Test func `a new binary file was absent`() throws {
+    @Test func `a new binary file has no old size`() throws {
         let change = ChangedFile(path: "h/a/x", old: nil, new: .init(id: .of(.blob, []), isExecutable: false))
         #expect(
             DiffText(style: .plain).render(change, .binary(oldSize: nil, newSize: 7))
@@ -95,7 +95,7 @@ import Testing
                 """)
     }
 
-    @Test func `a diff that cannot be made says so`() {
+    @Test func `a failed diff is an error`() {
         struct Broken: Error {}
         #expect(throws: Broken.self) {
             try DiffText(style: .plain).render(plan.changedFiles, diff: { _ throws(Broken) in throw Broken() }, print: { _ in })

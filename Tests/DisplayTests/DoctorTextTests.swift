@@ -7,7 +7,7 @@ import Testing
 @testable import Display
 
 @Suite struct DoctorTextTests {
-    @Test func `findings are grouped by hosts, with what to do`() throws {
+    @Test func `findings are grouped by hosts, with remedies`() throws {
         let host = try hostname("web1")
         let findings =
             [Diagnosis("store", .ok, "/s, 1 host deployed")]
@@ -15,7 +15,7 @@ import Testing
                 host,
                 [
                     .settings(user: "root", endpoint: "10.0.0.1:22", over: nil),
-                    .failed(.ssh(.refused(Endpoint(address: "10.0.0.1", port: 22)))),
+                    .failed(.ssh(.refused(SSHEndpoint(address: "10.0.0.1", port: 22)))),
                 ])
         #expect(
             DoctorText(style: .plain).render(findings) == """
@@ -34,7 +34,7 @@ import Testing
         #expect(DoctorText(style: .plain).render([findings[0]]).hasSuffix("\nAll is well.\n"))
     }
 
-    @Test func `what a host says cannot draw`() throws {
+    @Test func `no finding has control characters`() throws {
         let host = try hostname("web1")
         let steps: [Doctor.Observation] = [
             .noise("a\u{1b}[2J"), .cpu("\u{1b}x", isCarried: false), .hostname("\u{7}", expected: "web1"),

@@ -65,16 +65,16 @@ import Testing
 
                 1 host as deployed, 1 not.
 
-                `deptool deploy --repair` shows what restores them, and does so.
+                `deptool deploy --repair` shows the plan that restores them, and applies it.
 
                 """)
     }
 
-    @Test func `hosts that are as they were take no line`() throws {
+    @Test func `unchanged hosts take no line`() throws {
         #expect(render([(try hostname("ns1"), found([])), (try hostname("ns2"), found([]))]) == "2 hosts as deployed.\n")
     }
 
-    @Test func `what another operator deployed, and who could not be asked, is told`() throws {
+    @Test func `deploys of other operators and unreachable hosts are reported`() throws {
         let (old, new) = (ObjectID.of(.commit, [1]), ObjectID.of(.commit, []))
         let error = HostError.ssh(.interrupted)
         #expect(
@@ -96,12 +96,12 @@ import Testing
                     \(error.phrase)
                 \(error.explanation(try hostname("ns4")) ?? "")
 
-                0 hosts as deployed, 3 not, 1 could not be asked.
+                0 hosts as deployed, 3 not, 1 could not be reached.
 
                 """)
     }
 
-    @Test func `a plan shows what drifted in front of what restores it`() throws {
+    @Test func `a plan shows drift before the steps that repair it`() throws {
         let apps = [
             "nsd": [
                 "manifest.json": manifest(units: ["nsd.service"], links: ["/etc/a": "conf/a", "/etc/b": "conf/a"]),
@@ -135,7 +135,7 @@ import Testing
         #expect(Plan(hosts: [plan]).changedFiles.map(\.path) == ["web1/nsd/conf/a", "web1/etc/a"])
     }
 
-    @Test func `edited files are compared from what they should be`() throws {
+    @Test func `edited files are compared with the deployed ones`() throws {
         let (path, other) = (try RelativePath("conf/a"), try RelativePath("conf/b"))
         let files = try [file("conf/a", "1"), file("conf/b", "2")]
         let app = try #require(AppName("nsd"))

@@ -50,7 +50,7 @@ import Wire
         (.tooSlow(state: "activating (start)", seconds: 90), "did not become ready within 90 s: it is activating (start)"),
         (.tooSlow(state: "deactivating (stop-sigterm)", seconds: 5), "did not stop within 5 s: it is deactivating (stop-sigterm)"),
     ])
-    func `a unit that is unwell has a phrase`(problem: UnitProblem, phrase: String) throws {
+    func `an unhealthy unit has a phrase`(problem: UnitProblem, phrase: String) throws {
         #expect(self.phrase(.unit(try unitName("a.service"), problem, journal: "line")) == "unit a.service " + phrase)
     }
 
@@ -60,7 +60,7 @@ import Wire
                 == "unit a.target did not become active, or did not stay so")
     }
 
-    @Test func `what is in the way of a link is named`() throws {
+    @Test func `an obstacle to a link is named`() throws {
         let path = try AbsolutePath("/etc/x")
         #expect(
             [Occupant.file, .directory, .symlink(to: "/y\n"), .other].map { phrase(.occupied(path, by: $0, for: nil)) } == [
@@ -85,7 +85,7 @@ import Wire
                 """)
     }
 
-    @Test func `explanations have the words of the programs involved`() throws {
+    @Test func `explanations quote the programs involved`() throws {
         let unit = try unitName("a.service")
         #expect(
             AgentError(.unit(unit, .restarting(times: 0), journal: "one\n\u{1b}[31mtwo")).explanation == """
@@ -97,7 +97,7 @@ import Wire
             AgentError(.unit(unit, .tooSlow(state: "activating (start)", seconds: 90), journal: "one")).explanation == """
                 unit a.service did not become ready within 90 s: it is activating (start); its last journal lines:
                     | one
-                If it needs that long, say so in its app's manifest.json: "timeout": 180
+                If it needs more time, set it in the app's manifest.json: "timeout": 180
                 """)
         #expect(AgentError(.unit(unit, .restarting(times: 0), journal: "")).explanation == "unit a.service crashed and is being restarted")
         #expect(AgentError(.command(arguments: ["x"], status: 1, output: "no")).explanation == "`x` failed with status 1:\n    | no")

@@ -12,12 +12,12 @@ import Testing
         #expect(value.text == #"{"z":[1,-2,true,null],"a":{"nested":"text"},"empty":{},"none":[]}"#)
     }
 
-    @Test func `what a terminal would obey is escaped`() {
+    @Test func `characters that control a terminal are escaped`() {
         let text = "\"\\/\n\t\r\u{0}\u{1b}[2J\u{7f}\u{9b}\u{202e}\u{2028}é😀"
         #expect(JSONValue.string(text).text == #""\"\\/\n\t\u000d\u0000\u001b[2J\u007f\u009b\u202e\u2028é😀""#)
     }
 
-    @Test func `any text comes back as it was`() throws {
+    @Test func `any text survives encoding and decoding`() throws {
         var generator = Seeded()
         for _ in 0..<300 {
             let text = String(decoding: generator.bytes(Int.random(in: 0...60, using: &generator)), as: UTF8.self)
@@ -29,11 +29,11 @@ import Testing
     @Test(arguments: [
         ("paln", "plan"), ("dploy", "deploy"), ("statsu", "status"), ("web11", "web1"), ("Plan", "plan"), ("undoo", "undo"),
     ])
-    func `a misspelt word is near the right one`(word: String, meant: String) {
+    func `a misspelt word suggests the right one`(word: String, meant: String) {
         #expect(near(word, among: ["deploy", "plan", "status", "undo", "web1", "log"]) == meant)
     }
 
-    @Test(arguments: ["", "x", "something", "verylongwordthatisnothing", "dlp"]) func `other words are near none`(word: String) {
+    @Test(arguments: ["", "x", "something", "verylongwordthatisnothing", "dlp"]) func `other words suggest none`(word: String) {
         #expect(near(word, among: ["deploy", "plan", "status", "undo"]) == nil)
     }
 }

@@ -22,7 +22,7 @@ import Testing
         return status
     }
 
-    @Test func `a host that answers, one that does not, and one that has not yet`() throws {
+    @Test func `hosts that answer, fail or have not answered yet each have a line`() throws {
         let hosts: [(Hostname, Result<LiveStatus, HostError>?)] = [
             (try hostname("web1"), .success(try status())), (try hostname("web2"), .failure(.ssh(.interrupted))),
             (try hostname("web3"), nil),
@@ -53,7 +53,7 @@ import Testing
                 """)
     }
 
-    @Test func `on a terminal, it is neither too wide nor too high`() {
+    @Test func `the display is cut to the terminal`() {
         let lines = (1...20).map { "\u{1b}[1mweb\($0)\u{1b}[0m and so on" }
         #expect(
             LiveStatusText.cut(lines, columns: 11, rows: 4) == [

@@ -9,7 +9,7 @@ import Testing
 @Suite struct LogTextTests {
     private func id(_ number: UInt8) -> ObjectID { .of(.commit, [number]) }
 
-    @Test func `hosts to which the same happened share a line`() throws {
+    @Test func `hosts with the same outcome share a line`() throws {
         let hosts = try ["a", "b", "c", "d", "e"].map(hostname)
         let notes = try hosts.enumerated().map { index, host in
             HostNote(host: host, before: nil, apps: [.init(index < 3 ? .updated : .added, try #require(AppName("nsd")))])
@@ -28,18 +28,18 @@ import Testing
         #expect(
             text == """
                 time 9  \(id(2).short)  forgotten on a
-                time 8  \(id(3).short)  found on b, deployed by another store, instead of \(id(2).short)
+                time 8  \(id(3).short)  found on b, instead of \(id(2).short)
                 time 7  nothing     found nothing on b
                 time 5  \(id(1).short)  Ada  L  deploy prod
                     a, b  ~ nsd: done
                     c  ~ nsd: rolled back: x
                     d  + nsd: not changed: no ^[
-                    e  + nsd: not known to have ended
+                    e  + nsd: outcome unknown
 
                 """)
     }
 
-    @Test func `what a host wrote is shown, not obeyed`() throws {
+    @Test func `control characters of a host are shown, not obeyed`() throws {
         let entries = [
             HostLogEntry(time: 2, before: id(1), commit: id(2), outcome: "de\u{1b}[2J", operatorName: "Ada\u{202e}"),
             HostLogEntry(time: 1, before: nil, commit: id(1), outcome: "deployed", operatorName: "Ada"),

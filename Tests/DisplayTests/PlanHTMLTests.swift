@@ -45,18 +45,25 @@ import Testing
         #expect(page.contains("<details class=file open><summary>web/conf <i>changed</i></summary>"))
     }
 
-    @Test func `a unit that nothing tells to be ready is named, here as in Markdown`() throws {
-        let unit = "[Service]\nExecStart=/bin/true\n", hint = "Deptool cannot tell whether web.service is ready"
+    @Test func `a unit without a readiness check is named, in HTML and Markdown`() throws {
+        let hint = "Deptool cannot determine whether web.service is ready"
+        try expectRemark(hint, unit: "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=a.target\n")
+        let install = "web.service has no [Install] section, so systemd does not start it at boot.\n"
+        try expectRemark(install, unit: "[Service]\nType=oneshot\nExecStart=/bin/true\n")
+        try expectRemark(install + "\n" + hint, unit: "[Service]\nExecStart=/bin/true\n")
+    }
+
+    private func expectRemark(_ text: String, unit: String) throws {
         let new = try tree(["web": ["manifest.json": manifest(units: ["web.service"]), "systemd/web.service": unit]], host: "web1")
         let host = try #require(HostPlan(base: nil, deployed: nil, wanted: new) { _ in Array(unit.utf8) })
-        #expect(try html([host]).contains(hint))
+        #expect(try html([host]).contains(text))
         let markdown = PlanMarkdown(cluster: "prod", time: { "\($0)" }).render(Plan(hosts: [host], orphans: [])) { _ in
             FileDiff.binary(oldSize: nil, newSize: nil)
         }
-        #expect(markdown.contains("\n```text\n" + hint))
+        #expect(markdown.contains("\n```text\n" + text))
     }
 
-    @Test func `hosts on which the same happens share a section`() throws {
+    @Test func `hosts with the same changes share a section`() throws {
         let (old, new) = (["web": ["conf": "1"]], ["web": ["conf": "2"]])
         let page = try html([
             plan(old, new, on: "a"), plan(old, new, on: "b"), plan(nil, new, on: "c"), plan(old, ["web": ["conf": "3"]], on: "d"),
@@ -66,7 +73,7 @@ import Testing
     }
 
     /// Names, lines and the cluster come from anybody.
-    @Test func `nothing of a plan is taken for HTML, and nothing is loaded`() throws {
+    @Test func `text of a plan is escaped, and nothing is loaded`() throws {
         let hostile = [
             "<script>alert(1)</script>", "\"><img src=x onerror=y>", "</pre></style>", "&lt;", "' onclick='z", "\u{1b}[2J\u{202e}",
         ]
@@ -75,7 +82,7 @@ import Testing
                 [plan(["web": ["a": "1"]], ["web": ["a": "2", text.filter { $0 != "/" && $0 >= " " && $0 != "\u{202e}" }: "x"]])],
                 cluster: text,
                 lines: [TextDiff.Line(.added, text), TextDiff.Line(.removed, text), TextDiff.Line(.context, text)])
-            // What is left without the escaped characters is the page's own.
+            // The rest, without escaped characters, is the page's own.
             for tag in page.matches(of: /<[^>]*>/).map({ String($0.output) }) {
                 #expect(
                     tag.wholeMatch(
@@ -87,7 +94,7 @@ import Testing
         }
     }
 
-    @Test func `of private apps and sealed files, nothing is shown`() throws {
+    @Test func `no content of private apps or sealed files is shown`() throws {
         let secret = "a value that nobody sees"
         let page = try html(
             [
@@ -99,7 +106,7 @@ import Testing
         #expect(page.contains("vault is private: its lines are not shown.") && page.contains("<p>sealed</p>"))
     }
 
-    @Test func `a page has a limit, and says what it leaves out`() throws {
+    @Test func `a page has a limit, and lists what it leaves out`() throws {
         let files = Dictionary(uniqueKeysWithValues: (0..<200).map { ("file\($0)", "1") })
         let plans = try (0..<10).map { host in
             try plan(["web": files], ["web": files.mapValues { _ in "changed on \(host)" }], on: "host\(host)")
@@ -111,7 +118,7 @@ import Testing
             let page = try html(plans, limit: limit, lines: lines)
             #expect(page.utf8.count < limit + 60_000)
             #expect(page.contains("the page is too long"))
-            // What happens is never left out.
+            // Steps are never left out.
             for plan in plans { #expect(page.contains("<h2>\(plan.host.text)</h2>")) }
         }
     }

@@ -28,7 +28,7 @@ import Testing
         TextDiff.Hunk(header: "@@ -0,0 +1 @@", lines: lines.map { TextDiff.Line(.added, $0) })
     }
 
-    @Test func `a host folds what happens there and the changed lines`() throws {
+    @Test func `steps and changed lines of a host are folded`() throws {
         let old = ["web": ["manifest.json": manifest(units: ["web.service"]), "systemd/web.service": "", "conf": "1"]]
         let new = ["web": ["manifest.json": manifest(units: ["web.service"]), "systemd/web.service": "", "conf": "2"]]
         #expect(
@@ -55,7 +55,7 @@ import Testing
                 """)
     }
 
-    @Test func `hosts on which the same happens share a section`() throws {
+    @Test func `hosts with the same changes share a section`() throws {
         let (old, new) = (["web": ["conf": "1"]], ["web": ["conf": "2"]])
         let text = try markdown([plan(old, new, on: "a"), plan(old, new, on: "b"), plan(nil, new, on: "c")], orphans: ["d"])
         #expect(text.contains("<details><summary><b>a, b</b>: update web</summary>"))
@@ -63,7 +63,7 @@ import Testing
         #expect(text.contains("```text\nNot in the config tree any more, but still deployed:\n    d\n"))
     }
 
-    @Test func `the lines of a private app are left out, before and after`() throws {
+    @Test func `lines of a private app are left out, old and new`() throws {
         let open = ["app": ["conf": "1"]]
         let closed = ["app": ["conf": "2", "manifest.json": #"{"private": true, "checks": [["/bin/x", "/token"]]}"#]]
         for (old, new) in [(open, closed), (closed, open), (closed, [:]), ([:], closed)] as [(Apps, Apps)] {
@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test func `no name and no line leaves its place`() throws {
+    @Test func `no name and no line breaks the Markdown`() throws {
         let line = "``` \u{202e}</details>\u{1b}[2J<script>alert(1)</script>````"
         let text = try markdown([plan([:], ["app": ["a`b<c>": "1", "```": ""]])], lines: [line])
         #expect(text.contains("\n`````diff\n") && text.contains("\n`````\n\n</details>"), "\(text)")
@@ -94,7 +94,7 @@ import Testing
         #expect(outside.count == 3 && !outside.contains { $0.contains("script") }, "\(outside)")
     }
 
-    @Test func `a plan that is too long leaves out lines first, then what happens`() throws {
+    @Test func `a plan that is too long omits lines first, then steps`() throws {
         let hosts = try (0..<100).map { try plan([:], ["app\($0)": ["conf": "1"]], on: "web\($0)") }
         let long = [String(repeating: "x", count: 10_000)]
         let full = try markdown(hosts, lines: long, limit: 10_000_000)
@@ -106,9 +106,9 @@ import Testing
         #expect(try markdown(hosts, lines: long, limit: 300).utf8.count <= 300)
     }
 
-    @Test func `nothing to do is said`() throws {
+    @Test func `a plan without changes has a sentence`() throws {
         #expect(
             try markdown([], orphans: ["d"]).hasPrefix("**No host in the config tree of cluster <code>prod</code> has changes**\n"))
-        #expect(try markdown([]) == "Nothing to do: every host of cluster <code>prod</code> runs what the config tree says.\n")
+        #expect(try markdown([]) == "Nothing to do: every host of cluster <code>prod</code> matches the config tree.\n")
     }
 }

@@ -22,7 +22,7 @@ import Testing
         "run*": "",
     ]
 
-    @Test func `what is deployed and cannot be read is told`() throws {
+    @Test func `a deployed tree that cannot be read is reported`() throws {
         var old = try tree(["web": ["conf": "1"]])
         old.apps[0].isManifestKnown = false
         old.gap = "web1/web/manifest.json:1: \u{1b}"
@@ -32,7 +32,7 @@ import Testing
             PlanText(style: .plain).render(Plan(hosts: [plan])) == """
                 web1
                     ! what is deployed cannot be read (web1/web/manifest.json:1: ^[)
-                      Links and units that only that has stay.
+                      Links and units that only the deployed manifest names stay.
                     update web
                         ~ conf
                         + manifest.json
@@ -61,7 +61,7 @@ import Testing
                 """)
     }
 
-    @Test func `a new host shows all that it gets`() throws {
+    @Test func `a new host shows everything it gets`() throws {
         #expect(
             try text(nil, ["web": everything]) == """
                 web1 (new host)
@@ -89,7 +89,7 @@ import Testing
                 """)
     }
 
-    @Test func `an app that goes shows what leaves with it`() throws {
+    @Test func `a removed app shows all that is removed with it`() throws {
         #expect(
             try text(["web": everything, "base": [:]], ["base": [:]]) == """
                 web1
@@ -115,7 +115,7 @@ import Testing
                 """)
     }
 
-    @Test func `a changed file restarts units, and the plan says why`() throws {
+    @Test func `a changed file restarts units, and the plan has the reason`() throws {
         #expect(
             try text(["web": everything], ["web": everything.merging(["conf/a": "2"]) { $1 }]) == """
                 web1
@@ -138,7 +138,7 @@ import Testing
                 .hasSuffix("        restart unit web.service (conf/a and 2 other files changed)\n"))
     }
 
-    @Test func `a changed mode is said`() throws {
+    @Test func `a changed mode is shown`() throws {
         #expect(
             try text(["a": ["run": "", "stop*": ""]], ["a": ["run*": "", "stop": "new"]]) == """
                 web1
@@ -149,7 +149,7 @@ import Testing
                 """)
     }
 
-    @Test func `a guarded plan says what it takes to keep it`() throws {
+    @Test func `a guarded plan lists its conditions`() throws {
         let old = ["a": ["f": "1", "manifest.json": manifest(links: ["/etc/ssh/sshd_config": "f"])]]
         let new = ["a": ["f": "2", "manifest.json": manifest(links: ["/etc/ssh/sshd_config": "f"])]]
         #expect(
@@ -183,7 +183,7 @@ import Testing
                 """)
     }
 
-    @Test func `hosts are set apart, and those that left the tree named`() throws {
+    @Test func `hosts are separated, and those removed from the tree are named`() throws {
         let plans = try ["web1", "web2"].map {
             try #require(HostPlan(base: nil, deployed: nil, wanted: try tree(["a": ["f": ""]], host: $0)))
         }
@@ -205,7 +205,7 @@ import Testing
                 """)
     }
 
-    @Test func `file names cannot play with the terminal`() throws {
+    @Test func `file names cannot control the terminal`() throws {
         #expect(
             try text(nil, ["a": ["\u{202e}fdp": "", "x\u{9b}31m": ""]]) == """
                 web1 (new host)
@@ -239,7 +239,7 @@ import Testing
         (.confirm(within: .seconds(1), because: .login(touched: nil)), "trying a new login"),
         (.confirm(within: .seconds(1), because: .everyHost), "waiting for the other hosts"),
     ])
-    func `a step says what is being done`(action: Step.Action, phrase: String) {
+    func `a step has a phrase for its progress`(action: Step.Action, phrase: String) {
         #expect(Step(nil, action).progress == phrase)
     }
 

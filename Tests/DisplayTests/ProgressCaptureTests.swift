@@ -8,10 +8,10 @@ import Wire
 
 @testable import Display
 
-/// What a deploy to 1, 5 and 50 hosts looks like on a real terminal, moment by moment, against the files in `Captures`.
-/// With DEPTOOL_RECORD=1 they are written anew, and the test fails.
+/// The display of a deploy to 1, 5 and 50 hosts on a real terminal, moment by moment, compared with the files in
+/// `Captures`. With DEPTOOL_RECORD=1 the test rewrites them and fails.
 @Suite(.serialized, .enabled(if: Pane.isThere, "tmux is not installed")) struct ProgressCaptureTests {
-    /// What happens when, in seconds.
+    /// The events by their times, in seconds.
     private typealias Script = [(time: Double, host: Hostname, event: HostEvent)]
 
     private static let steps: [Step] = {
@@ -48,7 +48,7 @@ import Wire
         return script.sorted { $0.time < $1.time }
     }
 
-    /// Plays the script, and returns what is to be seen at these times.
+    /// Plays the script, and returns the visible text at these times.
     private func play(
         _ count: Int, columns: Int, rows: Int = 24, at times: [Double], resizing sizes: [Double: (Int, Int)] = [:]
     ) throws -> String {
@@ -89,11 +89,11 @@ import Wire
 
     private let moments = [0.2, 1.5, 4.0, 12.1, 14.5, 18.0, 22.0]
 
-    @Test(arguments: [1, 5, 50], [80, 40]) func `a deploy`(_ hosts: Int, _ columns: Int) throws {
+    @Test(arguments: [1, 5, 50], [80, 40]) func `the progress of a deploy looks as recorded`(_ hosts: Int, _ columns: Int) throws {
         try check(play(hosts, columns: columns, at: moments), "\(hosts)-hosts-\(columns)-columns")
     }
 
-    @Test func `a terminal that changes its size`() throws {
+    @Test func `a terminal can change its size`() throws {
         try check(
             play(
                 50, columns: 80, at: [3.9, 4.0, 5.0, 6.0, 22.0],

@@ -28,16 +28,16 @@ import Wire
         #expect(board.render(columns: 12, rows: 2, at: .zero) == ["  2 ho: at "])
     }
 
-    @Test func `a step that takes its time says so`() throws {
+    @Test func `a slow step shows its time`() throws {
         let step = Step(nil, .start(try unitName("a.service"), ifUp: .leave, within: .zero))
         let board = board([short], [(short, .applying(step), .seconds(10))])
         #expect(board.line(short, at: .seconds(11)) == "  ns1: starting a.service")
         #expect(board.line(short, at: .milliseconds(13_900)) == "  ns1: starting a.service (3 s)")
-        // Where there is little room, the time is what stays.
+        // If there is little room, only the time stays.
         #expect(board.render(columns: 20, rows: 24, at: .seconds(71)) == ["  ns1: startin 61 s"])
     }
 
-    @Test func `a large upload tells how much there is, and how fast it goes of late`() {
+    @Test func `a large upload shows its size and its recent speed`() {
         var board = board([short], [(short, .staging(bytes: 0, of: 30_000_000), .seconds(10))])
         #expect(board.line(short, at: .seconds(10)) == "  ns1: staging, 0 B of 30.0 MB")
         _ = board.update(short, .staging(bytes: 10_000_000, of: 30_000_000), at: .milliseconds(10_100))
@@ -53,7 +53,7 @@ import Wire
         #expect(board.line(short, at: .seconds(31)) == "  ns1: staging, 30.0 MB")
     }
 
-    @Test func `what is worth a line of its own in a file`() throws {
+    @Test func `events that matter get a line of their own in a file`() throws {
         var board = board([short])
         let unit = try unitName("a.service")
         var told: [String] = []
@@ -109,7 +109,7 @@ import Wire
         return Array(lines[(mark + 3)...].prefix { $0 != "```" })
     }
 
-    @Test func `what the manual shows of a deploy that goes on is what there is to see`() throws {
+    @Test func `the manual shows the progress of a deploy as it appears`() throws {
         let nginx = try unitName("nginx.service")
         let waiting = HostEvent.waiting(Waiting(nginx, .ready, elapsed: 5, limit: 90))
         let restarting = HostEvent.applying(
@@ -133,12 +133,12 @@ import Wire
     }
 
     @Test func `a host cannot write the lines of others`() {
-        let holder = Holder(name: "eve\n  web2: done\u{1b}[A", since: 0)
+        let holder = LockHolder(name: "eve\n  web2: done\u{1b}[A", since: 0)
         let board = board([short], [(short, .ended(.failed(.busy(holder))), .zero)])
         #expect(board.render(columns: 200, rows: 24, at: .zero) == ["  ns1: locked by eve^J  web2: done^[[A"])
     }
 
-    @Test func `whatever happens, the lines are fewer than the rows and no wider than the columns`() throws {
+    @Test func `lines fit the terminal after any events`() throws {
         var random = Seeded()
         let unit = try unitName("a-unit-with-a-name.service")
         let hosts = try (1...60).map { try hostname("web\($0).example.com") }

@@ -14,15 +14,15 @@ import Wire
         SummaryText(style: style).render(try results.map { (host: try hostname($0.0), result: $0.1) }, took: .milliseconds(1430))
     }
 
-    private let refused = SSHError.refused(Endpoint(address: "10.0.0.1", port: 22))
+    private let refused = SSHError.refused(SSHEndpoint(address: "10.0.0.1", port: 22))
     private let commit = ObjectID.of(.commit, [])
 
-    @Test func `a deploy that worked takes one line`() throws {
+    @Test func `a successful deploy takes one line`() throws {
         #expect(try summary([("a", .deployed)]) == "\nDeployed to 1 host in 1.43 s.\n")
         #expect(try summary([("a", .deployed), ("b", .deployed)]) == "\nDeployed to 2 hosts in 1.43 s.\n")
     }
 
-    @Test func `hosts that share an explanation are named together`() throws {
+    @Test func `hosts with the same explanation are named together`() throws {
         let failure = AgentError(step: 1, .unit(try unitName("x.service"), .failed(result: "exit-code", status: 1), journal: "bad zone"))
         #expect(
             try summary([("a", .rolledBack(failure)), ("b", .deployed), ("c", .rolledBack(failure))]) == """
@@ -36,7 +36,7 @@ import Wire
                 """)
     }
 
-    @Test func `a host that rolled back says whether its previous state answers`() throws {
+    @Test func `a rollback reports whether the previous state passes its probes`() throws {
         let failure = AgentError(step: 1, .cancelled)
         let up = try Manifest(parsing: Array(#"{"health": [{"tcp": "127.0.0.1:80"}, {"http": "http://127.0.0.1:8080/up"}]}"#.utf8)).probes
         func told(_ answers: ProbeAnswer...) throws -> String {
@@ -56,13 +56,13 @@ import Wire
                 """))
     }
 
-    @Test func `a stale plan says to run again, unless the new plan follows`() throws {
+    @Test func `a stale plan asks for another run, unless the new plan follows`() throws {
         let results = [(host: try hostname("a"), result: HostResult.stale(commit))]
         let text = SummaryText(style: .plain)
         #expect(
             text.render(results, took: .zero) == """
 
-                a: It runs \(commit.short), which the store did not know. Run `deptool deploy` again for the new plan.
+                a: It runs \(commit.short), which is not in the store. Run `deptool deploy` again for the new plan.
 
                 Nothing was changed.
 
@@ -70,20 +70,20 @@ import Wire
         #expect(
             text.render(results, took: .zero, next: .newPlan) == """
 
-                a: It runs \(commit.short), which the store did not know.
+                a: It runs \(commit.short), which is not in the store.
 
                 Nothing was changed.
 
                 """)
     }
 
-    @Test func `every way to end is counted`() throws {
+    @Test func `every kind of result is counted`() throws {
         let failure = AgentError(.cancelled)
         let undoing = [AgentError(.system(operation: "rename", path: "/x", code: 5))]
         let text = try summary([
             ("a", .deployed), ("b", .rolledBack(failure)), ("c", .broken(failure, undoing: undoing, .files)),
             ("d", .unknown(.ssh(refused))),
-            ("e", .failed(.calledOff)), ("f", .failed(.otherHostNotReady)), ("g", .stale(commit)), ("h", .stale(nil)),
+            ("e", .failed(.cancelled)), ("f", .failed(.otherHostNotReady)), ("g", .stale(commit)), ("h", .stale(nil)),
         ])
         #expect(
             text == """
@@ -94,13 +94,13 @@ import Wire
                 c: cancelled by the operator
                 Rolling back failed:
                 cannot rename /x: input/output error
-                The host is in neither its old nor its new state. Remove what is in the way on it; whenever Deptool connects next \
+                The host is in neither its old nor its new state. Remove the obstacle there; when Deptool next connects \
                 (`deptool deploy`, `sync` or `ping`), it tries again to undo this.
 
                 d: 10.0.0.1:22 refuses connections. Either sshd does not run on d, or it listens on another port: give d a Port in ~/.ssh/config.
                 The host rolls back by itself unless the deploy was complete. `deptool deploy` finds out which it was.
 
-                g: It runs \(commit.short), which the store did not know. Run `deptool deploy` again for the new plan.
+                g: It runs \(commit.short), which is not in the store. Run `deptool deploy` again for the new plan.
 
                 h: Nothing is deployed on it any more: it has been wiped or reinstalled. Run `deptool deploy` again for the new plan.
 
@@ -109,7 +109,7 @@ import Wire
                 """)
     }
 
-    @Test func `a new login that did not work says why`() throws {
+    @Test func `a failed new login has a reason`() throws {
         #expect(
             try summary([("a", .lockedOut(.ssh(refused)))]) == """
 
@@ -122,7 +122,7 @@ import Wire
                 """)
     }
 
-    @Test func `a deploy that changed nothing says so`() throws {
+    @Test func `a deploy that changed nothing is reported as such`() throws {
         #expect(
             try summary([("a", .failed(.noAgents)), ("b", .failed(.otherHostNotReady))]) == """
 
@@ -154,7 +154,7 @@ import Wire
         #expect(
             [
                 HostResult.deployed, .rolledBack(failure), .lockedOut(.ssh(refused)), .broken(failure, undoing: [], .units),
-                .failed(.calledOff),
+                .failed(.cancelled),
                 .stale(nil), .stale(.of(.blob, [])), .unknown(.ssh(refused)), .unknown(.malformed(.unknownCase)),
             ].map(\.phrase) == [
                 "done", "rolled back: cancelled by the operator",
@@ -162,7 +162,7 @@ import Wire
                 "BROKEN: cancelled by the operator, and rolling back failed",
                 "not changed: you cancelled", "has been wiped or reinstalled", "somebody else deployed to it since",
                 "connection lost (connection refused); unknown whether it was deployed",
-                "sent an invalid message: it holds something this version does not know; unknown whether it was deployed",
+                "sent an invalid message: it holds a value that this version does not support; unknown whether it was deployed",
             ])
     }
 
@@ -182,9 +182,9 @@ import Wire
             (.store(.notAStore(path: "/x")), "/x is not a store"),
             (.inconsistentRecord, "its record contradicts itself"),
             (.unreadable("web1/a\u{1b}: x"), "what is deployed there cannot be read: web1/a^[: x"),
-            (.busy(Holder(name: "Ada", since: 0)), "locked by Ada"),
+            (.busy(LockHolder(name: "Ada", since: 0)), "locked by Ada"),
             (.otherHostNotReady, "not changed, since another host is not ready"),
-            (.calledOff, "not changed: you cancelled"),
+            (.cancelled, "not changed: you cancelled"),
         ] as [(HostError, String)])
     func `every error of a host has a phrase`(error: HostError, phrase: String) {
         #expect(error.phrase == phrase)
@@ -195,7 +195,7 @@ import Wire
             (HostError.unknownCPU("Linux riscv64", carried: ["x86_64", "aarch64"]), "Deptool has agents for Linux on x86_64 and aarch64."),
             (
                 .bootstrap(stage: "mkdir", printed: Array("mkdir: no\n".utf8)),
-                "Creating its directory below /var/lib/deptool failed. The host says:\n    | mkdir: no"
+                "Creating its directory below /var/lib/deptool failed. Output of the host:\n    | mkdir: no"
             ),
             (
                 .bootstrap(stage: "write", printed: []),
@@ -205,12 +205,12 @@ import Wire
             (.bootstrap(stage: "mv", printed: []), "Putting it into place in /var/lib/deptool failed."),
             (
                 .noAgentSpoke(.code(1), printed: Array("sudo: a password is required\r\n".utf8)),
-                "The login worked, but instead of the agent a command ended with status 1; Deptool needs a login as root, or sudo without a password. What was printed:\n    | sudo: a password is required"
+                "The login worked, but instead of the agent a command ended with status 1; Deptool needs a login as root, or sudo without a password. Output:\n    | sudo: a password is required"
             ),
             (.noAgentSpoke(.signal("KILL"), printed: []), "The login worked, but instead of the agent a command was killed by SIGKILL."),
             (
                 .noAgentSpoke(nil, printed: Array("hi".utf8)),
-                "The login worked, but instead of the agent something else answered. What was printed:\n    | hi"
+                "The login worked, but instead of the agent something else answered. Output:\n    | hi"
             ),
             (
                 .wrongHostname(expected: "a", found: "b"),
@@ -220,26 +220,26 @@ import Wire
                 .broken(AgentError(.agentDied), undoing: [AgentError(.cancelled)], .units),
                 "the agent was killed\ncancelled by the operator\n"
                     + "All files on the host are as they were before, but not all units. Deptool does not retry that: log in and repair them, "
-                    + "or deploy what mends them."
+                    + "or deploy a fix."
             ),
             (.unexpected, "The agent on the host may have been tampered with, or something else answers there."),
             (.inconsistentRecord, "The host's record of what is deployed cannot be verified. The host was left alone."),
             (.unreadable("x"), "The next `deptool deploy` of a change deploys it as a whole."),
-            (.busy(Holder(name: "Ada", since: 0)), "Ada is deploying to it. Wait until that is done, then run `deptool deploy` again."),
-            (.otherHostNotReady, nil), (.calledOff, nil),
+            (.busy(LockHolder(name: "Ada", since: 0)), "Ada is deploying to it. Wait until that is done, then run `deptool deploy` again."),
+            (.otherHostNotReady, nil), (.cancelled, nil),
         ] as [(HostError, String?)])
     func `an error explains what to do`(error: HostError, explanation: String?) throws {
         #expect(error.explanation(try hostname("a")) == explanation)
     }
 
-    @Test func `of much that a host printed, the end is shown`() throws {
+    @Test func `only the end of a long output is shown`() throws {
         let printed = Array((1...100).map { "line \($0)\r\n" }.joined().utf8)
         let text = try #require(HostError.noAgentSpoke(nil, printed: printed).explanation(try hostname("a")))
         #expect(text.hasSuffix("\n    | line 99\n    | line 100"))
         #expect(text.split(separator: "\n").count == 13)
     }
 
-    @Test func `a look at the hosts is told line by line`() throws {
+    @Test func `a sync has a line for each host`() throws {
         let host = try hostname("web1")
         let (one, two) = (ObjectID.of(.commit, [1]), ObjectID.of(.commit, [2]))
         let results: [Result<SyncResult, HostError>] = [
@@ -250,20 +250,21 @@ import Wire
         #expect(
             results.map { SyncText(style: .plain).line(host, $0) } == [
                 "  web1: runs \(one.short), as known\n", "  web1: nothing is deployed, as known\n",
-                "  web1: nothing is deployed any more, it was \(one.short)\n", "  web1: runs \(two.short), which was not known\n",
+                "  web1: nothing is deployed any more, it was \(one.short)\n",
+                "  web1: runs \(two.short), which the store had no record of\n",
                 "  web1: runs \(two.short), not \(one.short) as was known\n", "  web1: connection refused\n",
             ])
     }
 
-    @Test func `a look at the hosts ends with a count`() throws {
+    @Test func `a sync ends with a count`() throws {
         let (a, b) = (try hostname("a"), try hostname("b"))
-        #expect(SyncText(style: .plain).summary([(a, .success(.unchanged(nil)))]) == "\nThe store knows what runs on 1 host.\n")
+        #expect(SyncText(style: .plain).summary([(a, .success(.unchanged(nil)))]) == "\nThe store is up to date for 1 host.\n")
         #expect(
             SyncText(style: .plain).summary([(a, .failure(.noAgents)), (b, .success(.unchanged(nil)))]) == """
 
                 a: It was built by a plain `swift build`. `make build` makes one that contains them.
 
-                The store knows what runs on 1 host; 1 host could not be asked.
+                The store is up to date for 1 host; 1 host could not be reached.
 
                 """)
     }

@@ -87,14 +87,14 @@ import Testing
                 """)
     }
 
-    @Test func `without asking, no host is said to be well`() throws {
+    @Test func `with --offline, no host is called healthy`() throws {
         let ada = commit("Ada", time: 7)
         #expect(
             text([try status("a", ada), try status("long", commit("Bob")), try status("new", nil)], all: true) == """
                 Undeployed changes:
                     new: new host
 
-                2 hosts run what the config tree says:
+                2 hosts match the config tree:
                     a, long
 
                 Last deploys:
@@ -110,7 +110,7 @@ import Testing
                     Correct it.
 
                 """)
-        #expect(text([try status("a", ada)]) == "1 host runs what the config tree says:\n    a\n")
+        #expect(text([try status("a", ada)]) == "1 host matches the config tree:\n    a\n")
         #expect(text([try status("a", ada, says: well(ada))]) == "1 host is well:\n    a\n")
         #expect(text([]) == "")
     }
@@ -131,7 +131,7 @@ import Testing
         #expect(changed.split(separator: "\n").count <= 8, "\(changed)")
     }
 
-    @Test func `names of authors are harmless`() throws {
+    @Test func `names of authors are escaped`() throws {
         #expect(text([try status("a", commit("A\u{202e}B"))], all: true).hasSuffix("  A\\u{202e}B\n"))
     }
 

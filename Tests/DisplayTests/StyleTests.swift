@@ -18,11 +18,11 @@ import Testing
         ("\u{2066}\u{2069}\u{200e}\u{200f}\u{61c}\u{feff}", "\\u{2066}\\u{2069}\\u{200e}\\u{200f}\\u{61c}\\u{feff}"),
         ("\u{2028}\u{2029}\u{85}", "\\u{2028}\\u{2029}\\u{85}"),
     ])
-    func `what would play with a terminal is shown instead`(text: String, shown: String) {
+    func `characters that control a terminal are shown escaped`(text: String, shown: String) {
         #expect(Array(visible(text).utf8) == Array(shown.utf8))
     }
 
-    @Test func `no control character of any kind gets through`() {
+    @Test func `no control character gets through`() {
         for value in 0...UInt32(0x2fff) {
             guard let scalar = Unicode.Scalar(value) else { continue }
             let shown = visible(String(scalar))
@@ -35,7 +35,7 @@ import Testing
         #expect(quoted("one\n\n\u{1b}[2Jtwo\r\nthree") == "    | one\n    | \n    | ^[[2Jtwo\n    | three")
     }
 
-    @Test func `numbers are as people write them`() {
+    @Test func `numbers and durations are written for people`() {
         #expect([0, 1, 2].map { count($0, "host") } == ["0 hosts", "1 host", "2 hosts"])
         #expect(
             [Duration.zero, .milliseconds(9), .milliseconds(430), .milliseconds(1999), .seconds(75)].map(seconds) == [

@@ -17,7 +17,7 @@ extension EndToEnd {
             try cluster.run("deptool secret generate app1/shop/db-password")
         }
 
-        @Test func `releases come and go, and every request is answered`() throws {
+        @Test func `releases are deployed and removed, and every request is answered`() throws {
             try cluster.deploy().require(0)
             #expect(try ask() == "Good morning, this is release 1\n")
             let password = try cluster.run("deptool secret show app1/shop/db-password")
@@ -34,7 +34,7 @@ extension EndToEnd {
                 """)
             try client.expect("release 1\n")
 
-            // A release, and an instant way back: what the host has already is not sent again.
+            // A release, and a fast undo: files that the host has are not sent again.
             try cluster.run("./build-release 2")
             let first = try app1.received()
             try cluster.deploy().require(0)

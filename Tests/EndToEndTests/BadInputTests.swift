@@ -15,8 +15,8 @@ private let keys =
         cluster = try Cluster(site)
     }
 
-    /// Does to the tree what is wrong with it, and expects the message, from a plan and from a deploy. `PROD` in it stands
-    /// for the tree's directory.
+    /// Applies a mistake to the tree, and expects the message from a plan and from a deploy. `PROD` in it stands for the
+    /// tree's directory.
     @Test func `all mistakes are shown at once, with paths as they were typed`() throws {
         try cluster.write("web1/a/manifest.json", "{")
         try cluster.write("web1/b/manifest.json", #"{"symlinks": {"/etc/x": "none"}}"#)
@@ -44,7 +44,7 @@ private let keys =
             ).finish().require(1)
             expect(output.errors, is: mistakes(prefix))
         }
-        // What cannot be imported, likewise.
+        // Likewise for files that cannot be imported.
         try cluster.run("mkfifo prod/web1/a/pipe prod/web1/b/pipe prod/web2/app/pipe; mkdir 'prod/web1/c d'")
         expect(
             try cluster.deptool("plan").require(1).errors,
@@ -90,7 +90,7 @@ private let keys =
         (#"{"systemd": {"units_enabled": "a.service"}}"#, "1: 'systemd.units_enabled' must be a list, not a string"),
         (#"{"systemd": {"units_enabled": [1]}}"#, "1: 'systemd.units_enabled' must be unit names, not a number"),
         (#"{"systemd": {"units_enabled": ["web"]}}"#, "1: 'web' is not the name of a systemd unit, such as 'nginx.service'"),
-        (#"{"systemd": {"units_enabled": ["a.path", "a.path"]}}"#, "1: the unit a.path is there twice"),
+        (#"{"systemd": {"units_enabled": ["a.path", "a.path"]}}"#, "1: the unit a.path is listed twice"),
         (#"{"symlinks": {"/etc/x": true}}"#, "1: 'symlinks./etc/x' must be a path in the app, not true or false"),
         ("[]", "1: the file must be an object, not a list"),
         ("systemd: {}", "1: not valid JSON: expected a value"),
@@ -101,7 +101,7 @@ private let keys =
             "1: unknown key '^[[2J'; \(keys)"
         ),
     ])
-    func `a manifest that is none is refused, with the line`(manifest: String, message: String) throws {
+    func `an invalid manifest is refused, with the line`(manifest: String, message: String) throws {
         try addApp("web1/nginx", manifest: manifest)
         try expectRefusal("prod/web1/nginx/manifest.json:" + message)
     }
@@ -163,7 +163,7 @@ private let keys =
             "prod/web1/nginx/systemd/web.service: the link '/etc/systemd/system/web.service' is also claimed by the app 'caddy'")
     }
 
-    @Test func `directories in systemd that are no drop-ins are refused`() throws {
+    @Test func `directories in systemd that are not drop-ins are refused`() throws {
         try cluster.write("web1/nginx/systemd/units/web.service", "")
         try expectRefusal(
             "prod/web1/nginx/systemd/units/web.service: 'systemd/' holds files, and directories 'NAME.d' with files; nothing deeper")
@@ -189,7 +189,7 @@ private let keys =
         ("web1/nginx/.git/config", "prod/web1/nginx/.git cannot be deployed: Git cannot store that name\n" + fileRule),
         ("web1/nginx/a\nb", "prod/web1/nginx/a\\x0ab cannot be deployed: it has a control character\n" + fileRule),
     ])
-    func `names that are none are refused`(path: String, message: String) throws {
+    func `invalid names are refused`(path: String, message: String) throws {
         try cluster.write(path, "")
         try expectRefusal(message)
     }
@@ -215,7 +215,7 @@ private let keys =
     @Test(arguments: [
         ("mkfifo web1/nginx/pipe", "prod/web1/nginx/pipe is a FIFO\n" + fileRule)
     ])
-    func `what is neither a file nor a directory is refused`(command: String, message: String) throws {
+    func `an entry that is neither a file nor a directory is refused`(command: String, message: String) throws {
         try addApp("web1/nginx")
         try Program(
             ["sh", "-c", command], in: "\(cluster.directory)/prod", environment: cluster.environment
@@ -234,7 +234,7 @@ private let keys =
         (#"{"host": "x"}"#, "unknown key 'host'; there are 'hostname' and 'identity'"),
         (#"{"hostname": 1}"#, "'hostname' must be a string, not a number"),
     ])
-    func `a host file that is none is refused`(content: String, message: String) throws {
+    func `an invalid host file is refused`(content: String, message: String) throws {
         try addApp("web1/nginx")
         try cluster.write("web1/host.json", content)
         try expectRefusal("prod/web1/host.json:1: " + message)
@@ -245,12 +245,12 @@ private let keys =
             "there are no hosts in PROD\nMake a directory per host, and in it one per app, such as PROD/web1/nginx/nginx.conf.")
     }
 
-    @Test func `a tree that is not there is refused`() throws {
+    @Test func `a missing tree is refused`() throws {
         try cluster.remove("")
         try expectRefusal("there is no directory PROD\nName the cluster's directory, which holds one directory per host.")
     }
 
-    @Test func `one bad host keeps the others from being deployed`() throws {
+    @Test func `one invalid host prevents the deploy of the others`() throws {
         try addApp("web1/nginx")
         try addApp("web2/nginx", manifest: "[]")
         try expectRefusal("prod/web2/nginx/manifest.json:1: the file must be an object, not a list")
@@ -258,7 +258,7 @@ private let keys =
 
     // MARK: The store
 
-    @Test func `without a store there is a word about init`() throws {
+    @Test func `without a store, the message points to init`() throws {
         let cluster = try Cluster(site, of: "Bob", isInitialized: false)
         let output = try cluster.deptool("plan")
         expect(
@@ -271,7 +271,7 @@ private let keys =
         #expect(output.code == 1)
     }
 
-    @Test func `without a default cluster there is a word about both ways to name one`() throws {
+    @Test func `without a default cluster, the message has both ways to name one`() throws {
         let cluster = try Cluster(site, of: "Bob", isInitialized: false)
         try cluster.deptool("init").require(0)
         let output = try cluster.deptool("plan")
@@ -285,7 +285,7 @@ private let keys =
         #expect(output.code == 1)
     }
 
-    @Test func `what is no store is not used as one, nor overwritten`() throws {
+    @Test func `a directory that is not a store is neither used nor overwritten`() throws {
         let cluster = try Cluster(site, of: "Bob", isInitialized: false)
         try cluster.write(outside: ".deptool/notes", "mine\n")
         for command in ["plan", "init"] {
@@ -302,7 +302,7 @@ private let keys =
         #expect(try FileManager.default.contentsOfDirectory(atPath: "\(cluster.directory)/.deptool") == ["notes"])
     }
 
-    @Test func `a store that DEPTOOL_STORE names has to be there`() throws {
+    @Test func `a store named by DEPTOOL_STORE must exist`() throws {
         cluster.environment["DEPTOOL_STORE"] = "\(cluster.directory)/gone"
         let output = try cluster.deptool("plan")
         expect(

@@ -22,7 +22,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: Site.Flavour.debians + [.busybox])
-        func `a check sees the host as it will be, and the host stays as it is`(flavour: Site.Flavour) throws {
+        func `a check sees the future host, and changes nothing on it`(flavour: Site.Flavour) throws {
             let host = try site.boot("web1", flavour)
             try host.write("/etc/own", "of the host\n")
             try cluster.write("web1/base/motd", "hi\n")
@@ -51,13 +51,38 @@ extension EndToEnd {
             #expect(try host.read("/etc/own") == "of the host\n")
             #expect(try host.read("/etc/app") == "good\n")
             #expect(try host.attempt("[ -e /var/lib/deptool/here ]").code == 1)
-            // What goes is gone there.
+            // Removed files are gone there.
             try app(#"[ ! -e /etc/copied ] && [ "$(cat /etc/app)" = better ]"#)
             try cluster.write("web1/app/conf", "better\n")
             try cluster.deploy().require(0)
         }
 
-        @Test func `one failed check on one of eight hosts leaves all as they are`() throws {
+        @Test func `a user who swaps directories brings no mount to another place of the copy`() throws {
+            let host = try site.boot("web1")
+            try host.run(
+                """
+                useradd -m alice
+                mkdir -p /srv/programs /home/alice/x/programs
+                printf '#!/bin/sh\n' >/srv/programs/check
+                mount -t tmpfs -o mode=755,uid=alice none /home/alice/x/programs
+                printf '#!/bin/sh\necho hers; exit 1\n' >/home/alice/x/programs/check
+                chmod 755 /srv/programs/check /home/alice/x/programs/check
+                ln -s /tmp/root/srv /home/alice/y
+                chown -h alice /home/alice/x /home/alice/y
+                """)
+            try host.write(
+                "/srv/swap",
+                """
+                import ctypes
+                while True: ctypes.CDLL(None).renameat2(-100, b"/home/alice/x", -100, b"/home/alice/y", 2)
+                """)
+            try host.run("systemd-run -q -u swap --uid=alice python3 /srv/swap")
+            try cluster.write("web1/app/manifest.json", #"{"checks": [["/srv/programs/check"]]}"#)
+            for _ in 0..<16 { try cluster.deptool("check", "--ssh-config", cluster.sshConfiguration).require(0) }
+            #expect(try host.attempt("systemctl is-active swap").code == 0)
+        }
+
+        @Test func `one failed check on one of eight hosts leaves all unchanged`() throws {
             let hosts = try site.boot((1...8).map { "web\($0)" })
             for host in hosts {
                 try app("grep -q good /etc/app || { echo 'line 1: no good'; echo 'see conf' >&2; exit 3; }", on: host.name)
@@ -84,7 +109,7 @@ extension EndToEnd {
             #expect(try hosts[1].read("/etc/app") == "bad\n")
         }
 
-        @Test func `whatever a check does, nothing comes of it`() throws {
+        @Test func `a hostile check has no effect on its host`() throws {
             let host = try site.boot("web1", .debian13)
             try cluster.addService("service", on: "web1")
             try app("exit 0")
@@ -119,7 +144,7 @@ extension EndToEnd {
             #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text == "1 host as deployed.\n")
         }
 
-        @Test func `checks that hang, are not there, cannot run or are given up`() throws {
+        @Test func `checks that hang, are missing, cannot run or are cancelled fail the deploy`() throws {
             let host = try site.boot("web1", .debian12)
             try app("exit 0")
             try cluster.deploy().require(0)
@@ -135,19 +160,19 @@ extension EndToEnd {
             try fails("check `./check` of app was killed by signal 11")
             try cluster.write("web1/app/manifest.json", #"{"checks": [["/usr/sbin/nginx", "-t"]], "symlinks": {"/etc/app": "conf"}}"#)
             try fails("a check of app did not run: cannot run /usr/sbin/nginx: no such file or directory")
-            // All of them are told.
+            // All of them are reported.
             try cluster.write(
                 "web1/app/manifest.json", #"{"checks": [["/bin/false"], ["/bin/sh", "-c", "exit 2"]], "symlinks": {"/etc/app": "conf"}}"#)
             let output = try cluster.deploy().require(1)
             #expect(
                 output.text.contains(
                     """
-                    web1: 2 things are in the way:
+                    web1: 2 obstacles:
                         check `/bin/false` of app failed (status 1)
                         check `/bin/sh -c exit 2` of app failed (status 2)
 
                     """), "\(output)")
-            // What one leaves running is gone for the next.
+            // A process left by one check is gone before the next.
             try cluster.write("web1/app/leave", "#!/bin/sh\n(exec >/dev/null 2>&1; sleep 1000) &\n")
             try cluster.write("web1/app/look", "#!/bin/sh\nfor one in /proc/[0-9]*; do ! grep -q 1000 $one/cmdline || exit 1; done\n")
             try cluster.run("chmod 755 prod/web1/app/leave prod/web1/app/look")
@@ -165,7 +190,7 @@ extension EndToEnd {
             try cluster.deploy().require(0)
         }
 
-        @Test func `programs of the host judge the files that come, with what they include`() throws {
+        @Test func `programs of the host check the new files with their includes`() throws {
             let host = try site.boot("web1", .debian13)
             try cluster.write(
                 "web1/base/manifest.json",

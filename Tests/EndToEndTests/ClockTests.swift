@@ -7,7 +7,7 @@ extension EndToEnd {
         private static let decade = 10 * 365 * 86400
 
         @Test(arguments: [-4 * decade, 6 * decade])
-        func `an operator's clock that is decades off`(ahead: Int) throws {
+        func `a deploy works with an operator's clock that is decades off`(ahead: Int) throws {
             let site = try Site()
             let cluster = try Cluster(site)
             let host = try site.boot()

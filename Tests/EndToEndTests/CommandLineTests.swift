@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What makes life at a shell easier: completions, manual pages, hints at the right word, the render hook.
+/// Help for the shell: completions, manual pages, suggestions for misspelt words, the render hook.
 @Suite(.enabled(if: Tools.hasDeptool, Tools.whyNoDeptool)) final class CommandLineTests {
     private let site: Site
     private let cluster: Cluster
@@ -22,9 +22,9 @@ import Testing
         try FileManager.default.createSymbolicLink(atPath: "\(cluster.directory)/bin/deptool", withDestinationPath: Tools.deptool)
         cluster.environment["PATH"] = "\(cluster.directory)/bin:/usr/local/bin:/usr/bin:/bin"
         cluster.environment["TERM"] = "dumb"
-        // A deploy that reached nobody is in the log as well.
+        // A deploy that reached no host is in the log as well.
         cluster.environment["NO_COLOR"] = "1"
-        // One that says nothing would be tried again and again, as if the server were busy.
+        // A silent one would be tried again and again, like a busy server.
         try cluster.write(outside: "ssh_config", "Host *\n  ProxyCommand sh -c 'echo closed >&2; exit 1'\n")
         #expect(try cluster.deptool("deploy", "--no-confirm", "--ssh-config", "ssh_config").code == 1)
     }
@@ -46,7 +46,7 @@ import Testing
         let program = try Program(shell.arguments, in: cluster.directory, environment: cluster.environment, console: .terminal)
         program.type(line: shell.setup + "; echo re''ady")
         try program.expect("ready")
-        // What is typed, and what is there after Tab. Ctrl-U clears the line.
+        // The typed text, and the line after Tab. Ctrl-U clears the line.
         for (typed, completed) in [
             ("deptool und", "deptool undo"), ("deptool log w", "deptool log web1"),
             ("deptool plan --limit web1,d", "deptool plan --limit web1,db1"),
@@ -66,7 +66,7 @@ import Testing
         #expect(try program.finish().code == 0)
     }
 
-    @Test func `the version comes with what the program was made of`() throws {
+    @Test func `the version lists the agents and libraries`() throws {
         let lines = try cluster.deptool("--version").require(0).text.split(separator: "\n").map(String.init)
         #expect(lines[0].wholeMatch(of: /[0-9]+\.[0-9]+\.[0-9]+/) != nil)
         #expect(lines[1].wholeMatch(of: /commit (unknown|[0-9a-f]{12}(-dirty)?)/) != nil)
@@ -91,7 +91,7 @@ import Testing
         #expect(output.text.contains("This program is damaged. Install it again."), "\(output)")
     }
 
-    @Test func `every command has a manual page without mistakes, and a help with an example`() throws {
+    @Test func `every command has a valid manual page, and an example in its help`() throws {
         let pages = try FileManager.default.contentsOfDirectory(atPath: "\(cluster.directory)/man").sorted()
         #expect(pages.contains("deptool.1") && pages.contains("deptool-plan.1") && pages.contains("deptool-undo.1"))
         let lint = try Program(
@@ -113,7 +113,7 @@ import Testing
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardizedFileURL.path
 
     @Test(.enabled(if: FileManager.default.fileExists(atPath: "\(root)/build/deptool"), "`make build` makes what is installed"))
-    func `make install puts all of it where shells and man look`() throws {
+    func `make install installs completions and manual pages`() throws {
         try cluster.run("make", "-s", "-C", Self.root, "-o", "build", "install", "DESTDIR=\(cluster.directory)/installed", "PREFIX=/usr")
         let files = Set(try cluster.run("find", "installed/usr", "-type", "f", "-printf", "%P\n").split(separator: "\n").map(String.init))
         let help = try Program(["installed/usr/bin/deptool", "--help"], in: cluster.directory, environment: cluster.environment).finish()
@@ -130,7 +130,7 @@ import Testing
                     ] + pages.map { "share/man/man1/\($0)" }))
     }
 
-    @Test func `what is misspelt is met with what was meant`() throws {
+    @Test func `a misspelt word suggests the right one`() throws {
         func complaint(_ arguments: String...) throws -> Output {
             try Program([Tools.deptool] + arguments, in: cluster.directory, environment: cluster.environment).finish()
         }
@@ -148,9 +148,22 @@ import Testing
         let option = try complaint("plan", "--limti", "web1")
         #expect(option.code == 1)
         #expect(option.errors.hasPrefix("Error: Unknown option '--limti'. Did you mean '--limit'?\n"))
+        // Words of other tools.
+        #expect(try complaint("rollback").errors.contains("Did you mean 'undo'?"))
+        for word in ["--yes", "-y"] {
+            #expect(try complaint("deploy", word).errors == "Error: Unknown option '\(word)'\n`--no-confirm` skips the question.\n")
+        }
+        // A host in the place of a directory.
+        for command in [["plan"], ["verify"], ["undo"], ["status", "--offline"], ["verify", "--exit-code"]] {
+            let output = try Program(
+                [Tools.deptool] + command + ["nosuch"], in: cluster.directory, environment: cluster.environment
+            ).finish()
+            let help = "Name the cluster's directory, which holds one directory per host."
+            #expect(output == Output(code: 1, text: "", errors: "Error: there is no directory nosuch\n\(help)\n"), "\(command)")
+        }
     }
 
-    @Test func `the render hook makes the tree first, and stops all if it fails`() throws {
+    @Test func `the render hook runs first, and a failure stops the command`() throws {
         func configure(_ hook: String) throws {
             try cluster.deptool("init", "prod", "--render", hook).require(0)
         }
@@ -174,13 +187,13 @@ import Testing
                             """))
             #expect(try cluster.deptool(command, "--no-render", command == "deploy" ? "--plan-only" : "--limit=web1").code == 0)
         }
-        // Another cluster's hook is none of this one's business.
+        // Another cluster's hook does not run for this one.
         try cluster.deptool("init", "staging").require(0)
         try cluster.write(outside: "staging/other/app/file", "")
         try cluster.deptool("plan", "staging").require(0)
     }
 
-    @Test func `exit codes are told by --help and the manual alike`() throws {
+    @Test func `--help and the manual list the same exit codes`() throws {
         let help = try cluster.deptool("--help").require(0).text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         let manual = try String(
             contentsOf: URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Manual/commands.md"), encoding: .utf8)
@@ -193,11 +206,11 @@ import Testing
         #expect(try cluster.deptool("diff", "--exit-code").code == 2)
     }
 
-    @Test func `a file that is no plan is refused, whatever it is`() throws {
+    @Test func `a file that is not a plan is refused`() throws {
         try cluster.write(outside: "notes.txt", "hello\n")
         #expect(
             try cluster.deptool("deploy", "notes.txt").errors
-                == "Error: notes.txt is a file, but not a plan\nName a cluster's directory, or what `deptool plan --out` wrote.\n")
+                == "Error: notes.txt is a file, but not a plan\nName a cluster's directory, or a file that `deptool plan --out` wrote.\n")
         #expect(try cluster.deptool("plan", "--out", "p").code == 0)
         let plan = try Data(contentsOf: URL(filePath: "\(cluster.directory)/p"))
         #expect(try FileManager.default.attributesOfItem(atPath: "\(cluster.directory)/p")[.posixPermissions] as? Int == 0o600)

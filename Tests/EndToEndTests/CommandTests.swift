@@ -11,7 +11,7 @@ import Testing
         cluster = try Cluster(site, isInitialized: false)
     }
 
-    @Test func `init makes the store and the default cluster, also twice`() throws {
+    @Test func `init creates the store and the default cluster, also twice`() throws {
         for _ in 1...2 {
             let output = try cluster.deptool("init", "prod")
             #expect(output.code == 0)
@@ -25,12 +25,12 @@ import Testing
         }
     }
 
-    @Test func `init makes the cluster's directory if need be`() throws {
+    @Test func `init creates the cluster's directory if it is missing`() throws {
         try cluster.deptool("init", "staging").require(0)
         #expect(try FileManager.default.contentsOfDirectory(atPath: "\(cluster.directory)/staging") == [])
     }
 
-    @Test func `plan keeps in memory what is in the files neither while it reads them, nor because the store has them together`() throws {
+    @Test func `plan does not keep the contents of files in memory`() throws {
         try cluster.deptool("init", "prod").require(0)
         try cluster.run(
             """
@@ -119,7 +119,7 @@ import Testing
         #expect(try hosts("--limit", "web?", "--limit", "db*") == ["db1", "web1", "web2"])
     }
 
-    @Test func `diff shows every line, and names what is binary`() throws {
+    @Test func `diff shows every line, and names binary files`() throws {
         try cluster.deptool("init", "prod").require(0)
         try cluster.write("web1/app/list", "one\ntwo")
         try cluster.write("web1/app/logo", "\u{0}\u{1}\u{2}")
@@ -155,7 +155,7 @@ import Testing
                 """)
     }
 
-    @Test func `diff goes through the pager on a terminal, and only there`() throws {
+    @Test func `diff uses the pager on a terminal, and only there`() throws {
         try cluster.deptool("init", "prod").require(0)
         try cluster.write("web1/app/list", "one\n")
         cluster.environment["PAGER"] = "sed s/^/paged:/"

@@ -18,7 +18,7 @@ extension EndToEnd {
             try cluster.run("./make-password")
         }
 
-        @Test func `containers come, change and go like any unit`() throws {
+        @Test func `containers start, change and stop like any unit`() throws {
             try cluster.deploy().require(0)
             #expect(try ask() == "Good morning. Visits: 1. This is release 1.\n")
             #expect(
@@ -50,7 +50,7 @@ extension EndToEnd {
                 #expect(found.text == "")
             }
 
-            // A release of the application touches nothing else, and the count goes on.
+            // A release of the application changes nothing else, and the count continues.
             let others = try [box1.invocation(of: "db"), box1.invocation(of: "proxy")]
             try buildImages("2")
             expect(
@@ -101,7 +101,7 @@ extension EndToEnd {
             try box1.wait(for: "systemctl --quiet is-active proxy.service", within: .seconds(60))
             #expect(try ask().hasSuffix("This is release 2.\n"))
 
-            // What people entrusted to it outlives it.
+            // The users' data outlives the container.
             try cluster.remove("box1")
             try cluster.deploy("--remove-host", "box1").require(0)
             #expect(try box1.links() == "")

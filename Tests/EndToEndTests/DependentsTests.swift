@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// What a step does to units that the plan does not name.
+    /// Effects of a step on units that the plan does not name.
     @Suite struct DependentsTests {
         /// A database that does not start with a bad configuration, a web app that cannot do without it, and a unit of the host's
         /// own that cannot either, or is dragged along by it in another way.
@@ -34,7 +34,7 @@ extension EndToEnd {
         ]
 
         @Test(arguments: Site.Flavour.debians, relations)
-        func `what goes down with a unit that does not start is up again`(flavour: Site.Flavour, relation: String) throws {
+        func `units that stopped with a failed unit are running again`(flavour: Site.Flavour, relation: String) throws {
             let scene = try Database(flavour, own: relation)
             let (cluster, host) = (scene.cluster, scene.host)
             let before = try host.units()
@@ -50,7 +50,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: Site.Flavour.debians)
-        func `a dependent that does not come up again fails the deploy and is named`(flavour: Site.Flavour) throws {
+        func `a dependent that does not start again fails the deploy and is named`(flavour: Site.Flavour) throws {
             let scene = try Database(flavour, own: "Requires=db.service\nAfter=db.service")
             let (cluster, host) = (scene.cluster, scene.host)
             // It starts as long as the configuration has the number 1.
@@ -88,7 +88,7 @@ extension EndToEnd {
             try cluster.deploy().require(3)
             expect(try host.units(), is: before)
 
-            // By itself: the plan does not say that it stops.
+            // By itself: the plan does not name it.
             try cluster.remove("web1/zfails")
             let output = try cluster.deploy().require(3)
             expect(
@@ -129,7 +129,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: Site.Flavour.debians)
-        func `what a new unit pulls in goes with it`(flavour: Site.Flavour) throws {
+        func `units pulled in by a new unit stop with it`(flavour: Site.Flavour) throws {
             let scene = try OneHost(flavour)
             let (cluster, host) = (scene.cluster, scene.host)
             try host.write("/etc/systemd/system/idle.service", "[Service]\nExecStart=/bin/sleep infinity\n")
@@ -151,7 +151,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: Site.Flavour.debians)
-        func `what ends by itself or goes with its unit file fails no deploy`(flavour: Site.Flavour) throws {
+        func `units that end by themselves or lose their file fail no deploy`(flavour: Site.Flavour) throws {
             let scene = try OneHost(flavour)
             let (cluster, host) = (scene.cluster, scene.host)
             // Jobs that end while the deploy waits for db; one is started by a timer.
@@ -198,7 +198,7 @@ extension EndToEnd {
             return scene
         }
 
-        /// Where the deploy fails, so that what is undone has met the ailing unit in different ways.
+        /// The step at which the deploy fails, so that the rollback finds the failing unit in different states.
         enum Failing: CaseIterable { case itself, another, anotherWhileItIsWell }
 
         @Test(arguments: Site.Flavour.debians, Failing.allCases)
@@ -236,7 +236,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: Site.Flavour.debians)
-        func `a unit that had failed and leaves the plan is no alarm any more`(flavour: Site.Flavour) throws {
+        func `a removed unit that had failed is no alarm any more`(flavour: Site.Flavour) throws {
             let scene = try scene(flavour, "")
             try scene.host.wait(for: "systemctl is-failed --quiet app")
             try scene.cluster.remove("web1/app")

@@ -1,8 +1,9 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// `doctor`: what is amiss here, and on the way to hosts.
+    /// `doctor` finds problems of this machine, of hosts, and on the route to them.
     @Suite struct DoctorTests {
         let site: Site
         let cluster: Cluster
@@ -29,7 +30,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a host that is well`() throws {
+        @Test func `a healthy host passes every check`() throws {
             let host = try site.boot()
             try cluster.addService("clock", on: "web1")
             let output = try doctor("web1").require(0)
@@ -50,7 +51,7 @@ extension EndToEnd {
                 rows.contains { $0["host"] as? String == "web1" && $0["check"] as? String == "login" && $0["verdict"] as? String == "ok" })
         }
 
-        @Test func `what is amiss on a host is told with what to do`() throws {
+        @Test func `findings on a host come with remedies`() throws {
             let host = try site.boot()
             try cluster.write("web1/pod/quadlets/a.container", "[Container]\nImage=x\n")
             try host.run(
@@ -68,7 +69,7 @@ extension EndToEnd {
             #expect(output.text.contains("\n4 failures, "), "\(output)")
         }
 
-        @Test func `a symlink that is read before /var is mounted is told`() throws {
+        @Test func `a symlink that is read before /var is mounted is a finding`() throws {
             let host = try site.boot(["web1"], .separateVar)[0]
             try cluster.write("web1/app/sysctl.conf", "# one\n")
             try cluster.write(
@@ -81,10 +82,10 @@ extension EndToEnd {
             try cluster.write("web1/app/manifest.json", #"{"copies": {"/etc/sysctl.d/app.conf": "sysctl.conf"}}"#)
             #expect(
                 findings(try doctor(host.name).require(0), of: "web1")
-                    .contains("ok boot /var is mounted during the boot; what is placed is there before"))
+                    .contains("ok boot /var is mounted during the boot; placed files are available before"))
         }
 
-        @Test func `the way to a host ends where it is closed`() throws {
+        @Test func `the route to a host is followed to the point of failure`() throws {
             let host = try site.boot()
             try cluster.configure(
                 (
@@ -103,7 +104,7 @@ extension EndToEnd {
             #expect(try last("locked").suffix(2) == ["ok host key works", "fail login login failed"])
         }
 
-        @Test func `sudo that wants a password is told`() throws {
+        @Test func `sudo with a password is a finding`() throws {
             let host = try site.boot()
             try host.write("/etc/sudoers.d/operator", "operator ALL=(ALL) ALL\n")
             try cluster.configure(("User root", "User operator"))
@@ -113,13 +114,13 @@ extension EndToEnd {
             try doctor("web1").require(0)
         }
 
-        @Test func `a host of busybox alone`() throws {
+        @Test func `a host with only busybox is examined`() throws {
             let host = try site.boot(["box1"], .busybox)[0]
             let output = try doctor(host.name).require(0)
             #expect(findings(output, of: "box1").contains("warn systemd systemd does not run there"), "\(output)")
         }
 
-        @Test func `this machine by itself`() throws {
+        @Test func `this machine is examined without hosts`() throws {
             try cluster.write("web1/app/file", "one\n")
             try cluster.write(outside: "ssh_config", "")
             cluster.sshConfiguration = "\(cluster.directory)/ssh_config"

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-/// What the documents quote is there.
+/// Tests of the documents: quoted messages and linked files exist.
 @Suite struct DocumentTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardizedFileURL.path
 
@@ -12,7 +12,7 @@ import Testing
         return all.compactMap { $0 as? String }.filter { $0.hasSuffix(suffix) && !$0.hasPrefix(".") && !$0.hasPrefix("build/") }
     }
 
-    @Test func `whatever a document shows is compared by a test`() throws {
+    @Test func `every block in a document is compared by a test`() throws {
         let documents = try files(".md")
         #expect(documents.contains("Manual/tutorial.md") && documents.contains("examples/dns/README.md"))
         var run: [String] = []
@@ -24,7 +24,7 @@ import Testing
         #expect(Set(run) == Set(Page.all.map(\.path)))
     }
 
-    @Test func `a block that nobody compares is found`() throws {
+    @Test func `a block that no test compares is found`() throws {
         let path = FileManager.default.temporaryDirectory.appending(path: "deptool-test-\(UUID()).md").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         func untested(_ text: String) throws -> Int {
@@ -55,6 +55,37 @@ import Testing
         #expect(output.code == 0 && output.errors == "", "\(output)")
     }
 
+    @Test func `every path and every member that CONTRIBUTING names exists`() throws {
+        let text = try String(contentsOfFile: "\(Self.root)/CONTRIBUTING.md", encoding: .utf8).replacing(
+            #/```.*?```/#.dotMatchesNewlines(), with: "")
+        let names = text.matches(of: /`([A-Za-z][^`\s]*)`/).map { String($0.output.1) }
+        let paths = names.filter { $0.contains("/") && $0.contains(/^[A-Z].*[A-Za-z]$/) && !$0.contains(/[*|:]|TARGET|MODULE/) }
+        #expect(paths.count > 30)
+        let manager = FileManager.default
+        #expect(paths.filter { path in !["", "/Sources"].contains { manager.fileExists(atPath: "\(Self.root)\($0)/\(path)") } } == [])
+        let sources = try files(".swift", below: "\(Self.root)/Sources")
+        let fileNames = names.filter { $0.hasSuffix(".swift") }.map { URL(filePath: $0).lastPathComponent }
+        let known = try (sources + files(".swift", below: "\(Self.root)/Tests")).map { URL(filePath: $0).lastPathComponent }
+        #expect(Set(fileNames).subtracting(known + ["Deptool.swift"]) == [])
+        let code = try sources.map { try String(contentsOfFile: "\(Self.root)/Sources/\($0)", encoding: .utf8) }.joined()
+        let members = names.filter { $0.contains(/^[A-Z][A-Za-z]+\.[a-z][A-Za-z]+$/) && !$0.hasSuffix(".swift") && !$0.hasSuffix(".md") }
+        #expect(members.count > 5)
+        for member in members {
+            let parts = member.split(separator: ".")
+            let (type, name) = (try Regex("\\b\(parts[0])\\b"), try Regex("(let|var|func|case) `?\(parts[1])\\b"))
+            #expect(code.contains(type) && code.contains(name), "\(member)")
+        }
+    }
+
+    @Test func `packages of other systems are of this version`() throws {
+        let source = try String(contentsOfFile: "\(Self.root)/Sources/Deployment/ToolVersion.swift", encoding: .utf8)
+        let version = try #require(source.firstMatch(of: /toolVersion = "(.*)"/)?.output.1)
+        for path in ["flake.nix", "packaging/deptool.rb"] {
+            let versions = try String(contentsOfFile: "\(Self.root)/\(path)", encoding: .utf8).matches(of: /\d+\.\d+\.\d+/).map(\.output)
+            #expect(versions.count >= 2 && versions.allSatisfy { $0 == version }, "\(path)")
+        }
+    }
+
     @Test func `the sources have every message that troubleshooting explains`() throws {
         let messages = try quotations("Manual/troubleshooting.md")
         #expect(messages.count > 90)
@@ -67,7 +98,7 @@ import Testing
         #expect(["no stork in … or a parent directory", "unit … did not become steady within 90 s"].filter(phrases.make) == [])
     }
 
-    /// What is bold or in italics, outside of blocks and comments.
+    /// Text in bold or italics, outside of blocks and comments.
     private func quotations(_ path: String) throws -> [String] {
         let text = try String(contentsOfFile: "\(Self.root)/\(path)", encoding: .utf8)
             .replacing(#/```.*?```|<!--.*?-->/#.dotMatchesNewlines(), with: "")
@@ -78,8 +109,7 @@ import Testing
         }
     }
 
-    /// What stands between quotation marks in a source file, without what is interpolated. That the rest of the code comes
-    /// along does no harm.
+    /// The string literals of a source file, without interpolations. Other code between quotation marks does no harm.
     private func literals(_ source: String) -> [String] {
         source.replacing(/\/\/.*/, with: "").replacing(/\\\n\ */, with: "").split(separator: "\"").flatMap {
             $0.split(separator: /\\\([^()]*(?:\([^()]*\)[^()]*)*\)?/).map(String.init)
@@ -105,8 +135,8 @@ private struct Phrases {
         }
     }
 
-    /// Whether a message can be put together. What differs from case to case (`…`, numbers, paths) comes from anywhere; the
-    /// rest are phrases: a whole one, or of two words at least, or of one beside what differs.
+    /// Whether a message can be put together. Variable parts (`…`, numbers, paths) match anything. The rest must be phrases
+    /// of the sources: a whole literal, two words at least, or one word beside a variable part.
     func make(_ message: String) -> Bool {
         let parts = message.split(separator: " ").split { $0.contains(/[…0-9\/]/) }
         return parts.allSatisfy { part in

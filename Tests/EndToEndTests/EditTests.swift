@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// Editing a file of the tree and deploying it at once.
+    /// Editing a file of the tree and deploying it.
     @Suite final class EditTests {
         let site: Site
         let cluster: Cluster
@@ -43,7 +43,7 @@ extension EndToEnd {
             #expect(try cluster.deptool("plan", "--limit", "web1").text == "web1\n    update other\n        ~ conf\n")
         }
 
-        @Test func `paths are as typed, with the cluster or without, from anywhere`() throws {
+        @Test func `paths may be typed from any directory, with or without the cluster`() throws {
             for (path, directory) in [
                 ("web1/app/conf", ""), ("prod/web1/app/conf", ""), ("./prod/../prod/web1/app/conf", ""), ("conf", "/prod/web1/app"),
                 ("../app/conf", "/prod/web1/app"), ("\(cluster.directory)/prod/web1/app/conf", "/prod"), ("web1/app/conf", "/prod"),
@@ -64,7 +64,7 @@ extension EndToEnd {
             #expect(try !cluster.run("ls").contains("edited"))
         }
 
-        @Test func `an unchanged file and a failing editor plan nothing`() throws {
+        @Test func `an unchanged file or a failing editor makes no plan`() throws {
             #expect(try edit("prod/web1/app/conf", "touch \"$1\"").finish().require(0).text == "prod/web1/app/conf is unchanged.\n")
             #expect(
                 try edit("web1/app/conf", "exit 1").finish().require(1)
@@ -80,6 +80,11 @@ extension EndToEnd {
                 _ = try edit("web1/new/deep/er/conf", script).finish()
                 #expect(try cluster.run("ls prod/web1") == "app\n")
             }
+            let left = try edit("web1/new/deep/er/conf", "echo edits; exec sleep 20", on: .terminal)
+            try left.expect("edits")
+            #expect(try cluster.run("ls prod/web1") == "app\nnew\n")
+            _ = try left.hangUp(within: .seconds(60))
+            #expect(try cluster.run("ls prod/web1") == "app\n")
             let missing = try Program(
                 [Tools.deptool, "edit", "web1/app/conf"], in: cluster.directory,
                 environment: cluster.environment.merging(["VISUAL": "/none/editor", "EDITOR": "true"]) { $1 }
@@ -109,7 +114,7 @@ extension EndToEnd {
             #expect(try cluster.run("cat shared/conf; readlink prod/web2/app/shared") == "new\n../../../shared/conf\n")
         }
 
-        @Test func `a symlink that a deploy would not follow is an error before the editor runs, and nothing is made`() throws {
+        @Test func `a symlink that a deploy would not follow is an error before the editor runs`() throws {
             try cluster.write(outside: "secret", "elsewhere\n")
             try cluster.run(
                 """
@@ -142,7 +147,7 @@ extension EndToEnd {
             #expect(try output.text.contains("+ dir/new") && cluster.run("cat shared/dir/new") == "new\n", "\(output)")
         }
 
-        @Test func `what is no file of a host is an error before the editor runs`() throws {
+        @Test func `a path that is not a file of a host is an error before the editor runs`() throws {
             let none = "Error: there is no host "
             for (path, problem) in [
                 ("web9/app/conf", none + "'web9' in "), ("web1", "Error: web1 is no file of an app"),

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// What enables units is what their `[Install]` sections say, no more and no less.
+    /// The links that enable units are exactly those of their `[Install]` sections.
     @Suite final class EnablementTests {
         private static let flavours = [Site.Flavour.debian12, .debian13]
 
@@ -21,7 +21,7 @@ extension EndToEnd {
             )
         }
 
-        @Test(arguments: flavours) func `links that a section no longer names go, and undo brings them back`(flavour: Site.Flavour) throws {
+        @Test(arguments: flavours) func `links no longer named are removed, and undo restores them`(flavour: Site.Flavour) throws {
             let site = try Site()
             let (host, cluster) = (try site.boot("web1", flavour), try Cluster(site))
             try cluster.write("web1/app/manifest.json", manifest("x-app.service"))
@@ -48,7 +48,7 @@ extension EndToEnd {
             #expect(try wants(host) == "")
         }
 
-        @Test(arguments: flavours) func `what is listed stays enabled when a unit with Also= leaves`(flavour: Site.Flavour) throws {
+        @Test(arguments: flavours) func `a listed unit stays enabled when a unit with Also= is removed`(flavour: Site.Flavour) throws {
             let site = try Site()
             let (host, cluster) = (try site.boot("web1", flavour), try Cluster(site))
             try cluster.write("web1/app/manifest.json", manifest("x-main.service", "x-helper.service"))
@@ -75,7 +75,7 @@ extension EndToEnd {
             #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text == "1 host as deployed.\n")
         }
 
-        @Test(arguments: flavours) func `what comes along through others comes and goes as the plan says`(flavour: Site.Flavour) throws {
+        @Test(arguments: flavours) func `units enabled through Also= come and go as the plan shows`(flavour: Site.Flavour) throws {
             let site = try Site()
             let (host, cluster) = (try site.boot("web1", flavour), try Cluster(site))
             let before = try host.units()
@@ -106,7 +106,7 @@ extension EndToEnd {
             expect(try host.units(), is: before)
         }
 
-        @Test(arguments: flavours) func `links that others make during a deploy are theirs`(flavour: Site.Flavour) throws {
+        @Test(arguments: flavours) func `links made by others during a deploy stay`(flavour: Site.Flavour) throws {
             let site = try Site()
             let (host, cluster) = (try site.boot("web1", flavour), try Cluster(site))
             try host.write("/etc/systemd/system/x-theirs.service", service("WantedBy=multi-user.target"))
@@ -116,7 +116,7 @@ extension EndToEnd {
             try cluster.write("web1/app/systemd/x-other.service", service("WantedBy=multi-user.target"))
             try cluster.deploy().require(0)
             #expect(try ["x-main", "x-other", "x-theirs"].map { try host.enablement(of: $0) } == ["enabled", "enabled", "enabled"])
-            // Enabled again, and then gone: what the app brought goes with it, and nothing else.
+            // Enabled again, then removed: only links of the app go with it.
             try cluster.edit(
                 "web1/app/systemd/x-main.service", replacing: "ExecStart=/bin/systemctl enable x-theirs.service",
                 with: "ExecStart=/bin/true")
@@ -130,7 +130,7 @@ extension EndToEnd {
         @Test(arguments: flavours) func `a rollback asks the disk, not systemd's memory`(flavour: Site.Flavour) throws {
             let site = try Site()
             let (host, cluster) = (try site.boot("web1", flavour), try Cluster(site))
-            // A disabled unit of the distribution that a running one orders itself after, so that systemd knows it.
+            // A disabled unit of the distribution, loaded by systemd since a running one is ordered after it.
             try host.run(
                 """
                 printf '[Service]\\nExecStart=/bin/sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n' >/usr/lib/systemd/system/x-theirs.service
@@ -146,7 +146,7 @@ extension EndToEnd {
             #expect(try host.run("find /etc/rc?.d | sort") == links)
         }
 
-        @Test func `a System V script that somebody disables is found`() throws {
+        @Test func `a disabled System V script is found`() throws {
             let site = try Site()
             let (host, cluster) = (try site.boot(), try Cluster(site))
             try host.write(

@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-/// However a run ends, it ends with its own status, although what libraries do for a thread that ends, and at the end of the
-/// program, takes its time (`Tests/SlowEnd`).
+/// Every run ends with its own status, even if the libraries' teardown of threads and of the program is slow
+/// (`Tests/SlowEnd`).
 @Suite(.serialized, .enabled(if: Tools.hasDeptool, Tools.whyNoDeptool)) final class EndingTests {
     private let site: Site
     private let cluster: Cluster
@@ -17,7 +17,7 @@ import Testing
         let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         cluster.environment["SLOW_END"] = URL(filePath: tests).deletingLastPathComponent().path + "/libslow-end.so"
         cluster.environment["DEPTOOL"] = Tools.deptool
-        // Servers that say who they are and go, or wait. By then OpenSSL keeps something for each host's thread.
+        // Servers that send their banner and hang up, or wait. By then OpenSSL keeps something for each host's thread.
         let greeting = #"printf 'SSH-2.0-Test\r\n'"#
         try cluster.write(outside: "ssh_config", "Host *\n  ProxyCommand \(greeting)\n")
         try cluster.write(outside: "waiting", "Host *\n  ProxyCommand \(greeting); exec sleep 20\n")
@@ -34,19 +34,33 @@ import Testing
         return try cluster.startScript("set +e\n" + script).finish(within: .seconds(60 + Self.rounds * 20)).require(0).text
     }
 
-    @Test(arguments: ["sync", "deploy --no-confirm", "ping"]) func `a run that reaches no host`(command: String) throws {
+    @Test(arguments: ["sync", "deploy --no-confirm", "ping"]) func `a run that reaches no host ends cleanly`(command: String) throws {
         let endings = try endings("$DEPTOOL \(command) --ssh-config ssh_config")
         #expect(endings.split(separator: " ") == ["\(Self.rounds * 4)", "1\n"], "\(endings)")
     }
 
-    @Test(arguments: ["deploy --no-confirm", "ping"]) func `a run that is interrupted`(command: String) throws {
+    @Test(arguments: ["deploy --no-confirm", "ping"]) func `an interrupted run ends cleanly`(command: String) throws {
         let endings = try endings("timeout --preserve-status -s INT 0.3 env $DEPTOOL \(command) --ssh-config waiting")
         // Left before there was a handler, or by it.
         let statuses = Set(endings.split(separator: "\n").map { $0.split(separator: " ").last })
         #expect(statuses.isSubset(of: ["1", "130"]), "\(endings)")
     }
 
-    @Test func `a wrong command line, help, versions and completions`() throws {
+    /// Or the tool would not notice that the command ends. Only an optimized build ever kept one (see Platform's `FileDescriptor`).
+    @Test func `no copy of a proxy command's streams stays in the tool`() throws {
+        try cluster.write(
+            outside: "proxy", "for end in 0 2; do readlink /proc/$$/fd/$end; done >given; ls -l /proc/$PPID/fd >kept; echo no >&2; exit 1\n"
+        )
+        try cluster.write(outside: "looking", "Host *\n  ProxyCommand sh \(cluster.directory)/proxy\n")
+        _ = try cluster.deptool("ping", "--limit", "host1", "--transport", "libssh2", "--ssh-config", "looking")
+        let given = try cluster.run("cat given").split(separator: "\n"), kept = try cluster.run("cat kept").split(separator: "\n")
+        #expect(given.count == 2 && given[0].hasPrefix("socket:") && given[1].hasPrefix("pipe:"), "\(given)")
+        #expect(!kept.contains { $0.hasSuffix(" \(given[0])") }, "\(kept)")
+        // It reads from the other end of the pipe.
+        #expect(kept.filter { $0.hasSuffix(" \(given[1])") }.map { $0.prefix(4) } == ["lr-x"], "\(kept)")
+    }
+
+    @Test func `help, versions, completions and usage errors end cleanly`() throws {
         for (arguments, code, beginning) in [
             ("--help", 0, "OVERVIEW: "), ("plan --help", 0, "OVERVIEW: "), ("help plan", 0, "OVERVIEW: "),
             ("--generate-completion-script bash", 0, "#!/bin/bash"),

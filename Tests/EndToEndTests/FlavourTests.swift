@@ -7,7 +7,12 @@ extension EndToEnd {
 
         init() throws { site = try Site() }
 
-        @Test(arguments: [Site.Flavour.debian12, .debian13, .readonly, .busybox, .aarch64])
+        /// Those of the CPUs that there are agents for.
+        static let flavours =
+            [Site.Flavour.debian12, .debian13, .readonly, .busybox, .aarch64]
+            + [(Site.Flavour.riscv64, "riscv64"), (.armv7l, "armv7l")].filter { AgentTests.cpus.contains($0.1) }.map(\.0)
+
+        @Test(arguments: flavours)
         func `first contact, update, rollback and removal`(flavour: Site.Flavour) throws {
             let host = try site.boot("web1", flavour)
             let cluster = try Cluster(site)

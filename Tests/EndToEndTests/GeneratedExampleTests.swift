@@ -5,7 +5,7 @@ extension EndToEnd {
     @Suite final class GeneratedExampleTests: NameServers {
         init() throws { try super.init("generated") }
 
-        @Test func `whatever renders the inventory, the hosts get the same`() throws {
+        @Test func `every renderer of the inventory gives the hosts the same files`() throws {
             try renderWith("./render.sh")
             try cluster.deploy().require(0)
             for host in [ns1, ns2] {
@@ -39,7 +39,7 @@ extension EndToEnd {
             try cluster.deploy().require(0)
             for host in [ns1, ns2] { #expect(try host.dig("db1.home.arpa", "mail1.home.arpa") == "192.0.2.21\n192.0.2.25\n") }
 
-            // What cannot be rendered is not deployed, and what NSD does not take rolls back.
+            // A tree that cannot be rendered is not deployed, and one that NSD rejects rolls back.
             try cluster.run("sed -i 's/^mail1.*/mail1/' inventory")
             #expect(try cluster.deploy().require(1).text == "")
             try cluster.run("sed -i 's/^mail1.*/mail1 192.0.2.256/' inventory")

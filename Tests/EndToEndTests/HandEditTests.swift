@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -19,7 +20,7 @@ extension EndToEnd {
                 for file in ["a", "b", "c", "d", "e"] { try cluster.write("web1/\(app)/etc/\(file)", "old\n") }
             }
             try cluster.deploy().require(0)
-            // As root does with an editor. The last is what the tree brings, too.
+            // As root does with an editor. The last edit equals the tree's change.
             for file in ["a", "b", "new", "e"] { try host.run("echo edited >/etc/app/\(file)") }
             try host.run("echo edited >/etc/kept/a; echo edited >/etc/going/a; rm /etc/going/b /etc/app/c")
             try cluster.write("web1/app/etc/d", "new\n")
@@ -71,14 +72,14 @@ extension EndToEnd {
             let deploy = try cluster.deploy().require(0)
             #expect(
                 deploy.text.contains(
-                    "  web1: warning: replaced on the host, and left so by this deploy: /etc/one, /etc/two. What reads that does not see the new files; "
+                    "  web1: warning: replaced on the host, and left so by this deploy: /etc/one, /etc/two. Programs that read it do not see the new files; "
                         + "`deptool deploy --repair` restores it\n"), "\(deploy)")
             #expect(try host.read("/etc/one") == "mine\n")
             try cluster.deploy("--repair").require(0)
             #expect(try host.read("/etc/one") == "new\n")
         }
 
-        @Test func `a user's huge or growing file at the place of a link keeps no deploy`() throws {
+        @Test func `a user's huge or growing file in the place of a link blocks no deploy`() throws {
             let host = try site.boot()
             try host.run("useradd --create-home eve")
             try cluster.write("web1/app/conf", "one\n")

@@ -1,8 +1,9 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// What is called done answers: probes of the host's agent, and a program of the operator.
+    /// A deploy is done when its services answer the agent's probes and the operator's program.
     @Suite final class HealthTests {
         let site: Site
         let cluster: Cluster
@@ -43,7 +44,7 @@ extension EndToEnd {
 
         private let http = #"{"http": "http://127.0.0.1:8080/up", "within": 2, "timeout": 1}"#
 
-        @Test func `a rollback says whether the previous state answers`() throws {
+        @Test func `a rollback reports whether the previous state passes its probes`() throws {
             let host = try site.boot()
             try service("if (-e '/run/down') { \(answer("503 Service Unavailable")) } else { \(answer("200 OK")) }", health: http)
             try cluster.deploy().require(0)
@@ -62,7 +63,7 @@ extension EndToEnd {
             #expect(json.text.contains(#""probes":[{"app":"shop","probe":"http://127.0.0.1:8080/up","#), "\(json)")
         }
 
-        @Test func `ten services that misbehave end as they should, and the old one answers`() throws {
+        @Test func `ten kinds of misbehaving services fail their probes, and the old one answers`() throws {
             let host = try site.boot("web1", .debian12)
             try service(answer("200 OK", "old"), health: http)
             let first = try cluster.deploy().require(0)
@@ -99,7 +100,7 @@ extension EndToEnd {
                 #expect(try ask().hasSuffix("\r\n\r\nold"), "\(behaviour)")
                 expect(try host.snapshot(), is: before)
             }
-            // One that needs a moment is waited for, and the plan passes by itself.
+            // A service that needs a moment is waited for, and the deploy passes.
             try service(
                 "if (time - $began < 3) { \(answer("503 Wait")) } else { \(answer("200 OK", "new")) }",
                 health: http.replacing(": 2", with: ": 60"))
@@ -108,7 +109,7 @@ extension EndToEnd {
             #expect(try ask().hasSuffix("new"))
         }
 
-        @Test func `a rejection shows what the unit said`() throws {
+        @Test func `a rejection shows the unit's journal`() throws {
             _ = try site.boot("web1", .debian13)
             try service(answer("500 Oops") + #"print "cannot find the database\n";"#, health: http)
             let output = try cluster.deploy().require(3)
@@ -116,7 +117,7 @@ extension EndToEnd {
             #expect(output.text.contains("    | cannot find the database\n"), "\(output)")
         }
 
-        @Test func `sockets, names, connections and units are asked, too`() throws {
+        @Test func `sockets, names, connections and units are probed, too`() throws {
             let host = try site.boot("web1", .debian13)
             try cluster.write(
                 "web1/smoke/systemd/smoke.service",
@@ -148,7 +149,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a unit that ends while others are probed is not done`() throws {
+        @Test func `a unit that ends during other probes fails the deploy`() throws {
             let host = try site.boot("web1", .debian12)
             try cluster.write("web1/smoke/systemd/smoke.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 3\n")
             try cluster.write("web1/smoke/notes", "")
@@ -166,7 +167,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a unit that ends while other hosts are waited for takes all of them back`() throws {
+        @Test func `a unit that ends during the wait for other hosts or a program rolls all back`() throws {
             let hosts = try site.boot("web1", "web2")
             func services(_ first: String, _ second: String) throws {
                 for (host, run) in [("web1", first), ("web2", second)] {
@@ -189,7 +190,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `verify and status ask, too`() throws {
+        @Test func `verify and status run probes, too`() throws {
             let host = try site.boot("web1", .debian13)
             try service("if (-e '/run/sick') { \(answer("503 Sick")) } else { \(answer("200 OK")) }", health: http)
             try cluster.deploy().require(0)
@@ -242,11 +243,23 @@ extension EndToEnd {
             let lost = try cluster.startDeploy(["--confirm-with", "echo $$ > pid; exec sleep 1000"])
             try lost.expect("web2: waiting for the other hosts and your confirmation program")
             try cluster.run("until [ -s pid ]; do sleep 0.05; done")
-            for host in [one, other] { try host.run("kill -9 \(try host.agents().map(String.init).joined(separator: " "))") }
+            for host in [one, other] { try host.killAgents() }
             try lost.finish().require(5)
             #expect(try cluster.run("kill -0 $(cat pid) 2>/dev/null || echo gone") == "gone\n")
             try cluster.deptool("sync", "--ssh-config", cluster.sshConfiguration).require(0)
             #expect([try one.snapshot(), try other.snapshot()] == before)
+            // Its output stays on a terminal.
+            try cluster.write(outside: "answer", "echo one line; sleep 1; echo another >&2; exit 1\n")
+            let variables = cluster.environment.filter { $0.key != "TERM" }.map { "\($0)=\"\($1)\"" }.joined(separator: " ")
+            let pane = try Pane(
+                columns: 100, rows: 60,
+                running: """
+                    cd \(cluster.directory); env -i TERM=$TERM \(variables) \(Tools.deptool) deploy --no-confirm \
+                    --ssh-config \(cluster.sshConfiguration) --confirm-with "sh answer"; exec sleep 1000
+                    """)
+            try pane.wait(for: "Rolled back 2 hosts")
+            let screen = try pane.look()
+            #expect(screen.contains("\none line\nanother\n"), "\(screen)")
             // From the store's configuration, once allowed.
             try cluster.deptool("init", "--confirm-with", "rm confirmed").require(0)
             output = try cluster.deploy().require(0)
@@ -255,7 +268,7 @@ extension EndToEnd {
             try cluster.run("git config --file .deptool/config deptool.prod.confirm 'touch stolen'")
             try cluster.write("web1/app/conf", "newer\n")
             output = try cluster.deploy().require(1)
-            #expect("\(output)".contains("you did not allow the command `touch stolen` to confirm deploys of"))
+            #expect("\(output)".contains("this machine does not allow the command `touch stolen` to confirm deploys of"))
             try cluster.deploy("--confirm-with", "").require(0)
             #expect(try cluster.run("ls").contains("stolen") == false)
         }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -29,7 +30,7 @@ extension EndToEnd {
                 .finish().require(0).stable.replacing(/[0-9]{4}-[0-9-]{5} [0-9:]{5}/, with: "TIME")
         }
 
-        @Test func `undo goes back and forth, sends nothing again, and the log tells it all`() throws {
+        @Test func `undo goes back and forth, sends nothing twice, and appears in the log`() throws {
             expect(try log(), is: "Nothing was deployed yet.\n")
             try cluster.deploy().require(0)
             try cluster.write("web1/clock/conf", "two\n")
@@ -87,7 +88,7 @@ extension EndToEnd {
                 [Tools.deptool, "log", "web1", "--remote"] + ssh, in: cluster.directory, environment: cluster.environment
             ).finish().require(0).text
             #expect(own.split(separator: "\n").dropFirst().map { String($0.split(separator: " ")[4]) } == (try commits()))
-            // A host with junk in its log, by whoever could write there, says the rest.
+            // A host with junk in its log reports the other lines.
             try host.run("printf '\\033[2J junk\\n\\0\\377' >>/var/lib/deptool/store/log")
             let junk = try Program(
                 [Tools.deptool, "log", "--host", "web1", "--remote"] + ssh, in: cluster.directory, environment: cluster.environment
@@ -95,7 +96,7 @@ extension EndToEnd {
             #expect(junk == Output(code: 0, text: own, errors: ""))
         }
 
-        @Test func `an undo sends no content that the version before has`() throws {
+        @Test func `an undo sends no content that the previous version has`() throws {
             let content = String(repeating: "0123456789\n", count: 10_000)
             try cluster.write("web1/clock/large", content)
             try cluster.deploy().require(0)
@@ -104,13 +105,13 @@ extension EndToEnd {
             let output = try undo("--json").require(0)
             let sent = try Schema().objects(output.text).compactMap { $0["total"] as? Int }
             #expect(sent == [0])
-            // What was changed there by hand is brought all the same.
+            // Content that was edited there is sent again.
             try host.run("cd /var/lib/deptool/apps/clock/previous && chmod u+w large && echo edited >large")
             try undo().require(0)
             #expect(try host.read("/var/lib/deptool/apps/clock/current/large") == content + "more\n")
         }
 
-        @Test func `a first deploy can be undone, and that too`() throws {
+        @Test func `the undo of a first deploy can be undone`() throws {
             try cluster.deploy().require(0)
             try undo().require(0)
             #expect(try host.apps() == "")
@@ -119,7 +120,7 @@ extension EndToEnd {
             #expect(try host.state(of: "clock.service") == "active")
         }
 
-        @Test func `the log knows what was rolled back, and what the host found out`() throws {
+        @Test func `the log has rollbacks, including those that the host made alone`() throws {
             try cluster.deploy().require(0)
             try cluster.addService("clock", on: "web1", run: "/bin/false")
             try cluster.deploy().require(3)
@@ -138,9 +139,9 @@ extension EndToEnd {
             try bob.deploy().require(1)
             try bob.deploy().require(0)
             try Program([Tools.deptool, "sync"] + ssh, in: cluster.directory, environment: cluster.environment).finish().require(0)
-            #expect(try log("-n", "1", "web1") == "TIME  COMMIT  found on web1, deployed by another store, instead of COMMIT\n")
+            #expect(try log("-n", "1", "web1") == "TIME  COMMIT  found on web1, instead of COMMIT\n")
             let refused = try undo("--limit", "web1").require(1)
-            #expect(refused.errors.hasPrefix("Error: not known what ran before on web1, since another store deployed to it\n"))
+            #expect(refused.errors.hasPrefix("Error: the previous state of web1 is unknown, because another store deployed to it\n"))
         }
 
         @Test func `deployed commits are compared, also by host and app`() throws {
@@ -194,7 +195,7 @@ extension EndToEnd {
             try bob.write("web1/clock/conf", "")
             try sync().require(0)
             // His tree is another.
-            #expect(try bob.deptool("deploy", plan).require(1).errors.contains("the config tree has something else for web1"))
+            #expect(try bob.deptool("deploy", plan).require(1).errors.contains(" differ for web1"))
             try FileManager.default.removeItem(atPath: "\(bob.directory)/prod")
             #expect(try bob.deptool("plan", plan).text == (try cluster.deptool("plan").text))
 
@@ -208,7 +209,7 @@ extension EndToEnd {
                 [Tools.deptool, "deploy", plan, "--no-confirm"] + ssh, in: bob.directory, environment: bob.environment
             ).finish()
             #expect(again.code == 1)
-            // Where the store does not know yet, the host says so.
+            // If the store is out of date, the host reports it.
             let stale = try Program(
                 [Tools.deptool, "deploy", plan, "--no-confirm"] + ssh, in: cluster.directory, environment: cluster.environment
             ).finish()
@@ -217,7 +218,7 @@ extension EndToEnd {
             #expect(try host.outcomes() == ["deployed", "deployed"])
         }
 
-        @Test func `everything that prints JSON keeps to its schema`() throws {
+        @Test func `all JSON output follows the schema`() throws {
             let schema = try Schema()
             func types(_ code: Int32, _ arguments: String...) throws -> [String] {
                 let output = try Program(

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -17,7 +18,7 @@ extension EndToEnd {
             try Program([Tools.deptool, "hold"] + arguments, in: cluster.directory, environment: cluster.environment).finish().require(code)
         }
 
-        @Test func `a held host is left out of everything, until it is released or included`() throws {
+        @Test func `a held host is skipped until it is released or included`() throws {
             let hosts = try site.boot(["web1", "web2"])
             try cluster.deploy().require(0)
             for host in ["web1", "web2"] { try cluster.write("\(host)/app/conf", "new\n") }
@@ -38,7 +39,8 @@ extension EndToEnd {
                     [Tools.deptool] + command + ["--limit", "web2"], in: cluster.directory, environment: cluster.environment
                 ).finish().require(1)
                 #expect(
-                    output.errors == "Error: web2 is \(phrase)\n`--held` goes on, and `deptool hold --release web2` ends it.\n", "\(output)"
+                    output.errors == "Error: web2 is \(phrase)\n`--held` includes it, and `deptool hold --release web2` ends it.\n",
+                    "\(output)"
                 )
             }
             #expect(try cluster.deptool("plan", "--limit", "web2", "--held").require(0).text == "web2\n    update app\n        ~ conf\n")
@@ -96,7 +98,7 @@ extension EndToEnd {
             #expect(try cluster.run("git config --file .deptool/config --get deptool.holds || echo none") == "none\n")
         }
 
-        @Test func `a hold that comes while somebody reads the plan counts`() throws {
+        @Test func `a hold placed while the operator reads the plan counts`() throws {
             let host = try site.boot()
             try cluster.remove("web2")
             try cluster.deploy().require(0)
@@ -110,7 +112,7 @@ extension EndToEnd {
             #expect(try host.snapshot() == before)
         }
 
-        @Test func `a hold ends by itself, and the last one of a host counts`() throws {
+        @Test func `a hold expires, and the last one of a host counts`() throws {
             _ = try hold("web1,web2", "--for", "1m", "--because", "first")
             _ = try hold("web1", "--for", "52w", "--because", "second")
             #expect(try hold().text.split(separator: "\n").map { $0.suffix(6) } == ["second", ": first"].map { $0.suffix(6) })
@@ -120,7 +122,7 @@ extension EndToEnd {
             #expect(try cluster.deptool("plan").require(0).text.contains("Left out") == false)
         }
 
-        @Test func `hold works with a mistake in the config tree, and without a tree`() throws {
+        @Test func `hold works with an invalid config tree, and without one`() throws {
             let host = try site.boot(["web1"])
             try cluster.deploy("--limit", "web1").require(0)
             for mistake in [
@@ -136,7 +138,7 @@ extension EndToEnd {
             withExtendedLifetime(host) {}
         }
 
-        @Test func `the list is there for programs, too`() throws {
+        @Test func `the list of holds is also JSON`() throws {
             let schema = try Schema()
             func holds(_ arguments: String...) throws -> [[String: Any]] {
                 let output = try Program(
@@ -155,7 +157,7 @@ extension EndToEnd {
             #expect(try schema.objects(hold("web1", "--json", code: 1).text).first?["type"] as? String == "error")
         }
 
-        @Test func `what makes no sense is an error, and holds nothing`() throws {
+        @Test func `invalid arguments are errors and hold nothing`() throws {
             for period in ["", "8", "h", "0h", "-1h", "8x", "1.5h", "999999999999999999999h", "366d", "53w", "8 h", "٣h"] {
                 _ = try hold("web1", "--for", period, "--because", "x", code: 1)
             }
@@ -171,7 +173,7 @@ extension EndToEnd {
                     .require(1)
             }
             #expect(try hold().text == "No host is held.\n")
-            // A hold that cannot be understood lets nobody deploy.
+            // A malformed hold prevents every deploy.
             for text in ["web1", "web1\\tsoon\\tAnn\\tx", "we b\\t1\\tAnn\\tx", "web1\\t1\\tAnn"] {
                 try cluster.run("git config --file .deptool/config deptool.holds \"$(printf '\(text)')\"")
                 #expect(try cluster.deploy().require(1).errors.hasPrefix("Error: cannot understand which hosts are held: '"))

@@ -23,7 +23,7 @@ extension EndToEnd {
             return parts.drop { !$0.hasPrefix("  web") }.dropFirst().joined(separator: "\n\n")
         }
 
-        @Test func `a host whose machine id is another at each boot is known again`() throws {
+        @Test func `a host with a new machine id at each boot is recognized`() throws {
             let host = try site.boot()
             try cluster.addService("app", on: "web1")
             // As systemd does it where /etc cannot be written.
@@ -71,11 +71,11 @@ extension EndToEnd {
             try asking.expect("[y/N/d] ")
             try asking.expect("\n  web2: no answer while connecting\nApply to 2 hosts in cluster 'prod'? [y/N/d] ")
             // And asked about before any other is locked.
-            let question = "\nGo on without it? [y/N] "
+            let question = "\nDeploy without web2? [y/N] "
             asking.type(line: "y")
             try asking.expect(question)
-            #expect(asking.text.contains(#/\n\n  web2: (no answer while connecting|no route to host)\nGo on/#))
-            // Nobody is locked out of the others while you think.
+            #expect(asking.text.contains(#/\n\n  web2: (no answer while connecting|no route to host)\nDeploy without/#))
+            // The other hosts are not locked during the question.
             #expect(try web1.isLocked == false)
             asking.type(line: "n")
             #expect(try asking.finish().code == 1)
@@ -113,7 +113,7 @@ extension EndToEnd {
             #expect(try web2.state(of: "app") == "active")
         }
 
-        @Test func `a host that refuses connections is told apart from one that is down`() throws {
+        @Test func `a host that refuses connections is distinguished from one that is down`() throws {
             let host = try site.boot()
             try cluster.addService("app", on: "web1")
             try cluster.configure(("Port 22", "Port 23"))
@@ -155,7 +155,7 @@ extension EndToEnd {
             #expect(try host.state(of: "app") == "active")
         }
 
-        @Test func `an unknown host key is refused where nobody can be asked`() throws {
+        @Test func `an unknown host key is refused without a terminal`() throws {
             let host = try site.boot()
             try cluster.addService("app", on: "web1")
             try cluster.configure(("\(site.lab)/known_hosts", "\(cluster.directory)/known_hosts"), ("Checking yes", "Checking ask"))
@@ -166,8 +166,8 @@ extension EndToEnd {
             expect(
                 summary(output),
                 is: """
-                    web1: Nobody has confirmed the host key of \(host.address) yet.
-                    It shows the ssh-ed25519 key \(try fingerprint(of: host)). If that is right, run `ssh web1` once and \
+                    web1: You have not accepted the host key of \(host.address) yet.
+                    Its key is the ssh-ed25519 key \(try fingerprint(of: host)). If that is right, run `ssh web1` once and \
                     accept it.
 
                     Nothing was changed.
@@ -218,7 +218,7 @@ extension EndToEnd {
             let known = try String(contentsOfFile: "\(cluster.directory)/known_hosts", encoding: .utf8)
             #expect(known == "\(host.address) " + (try host.run("cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub")))
 
-            // Now it is known.
+            // It is in known_hosts now.
             try cluster.write("web1/app/more", "")
             try cluster.deploy().require(0)
         }
@@ -253,7 +253,7 @@ extension EndToEnd {
             #expect(try host.attempt("test -e /var/lib/deptool").code == 1)
         }
 
-        @Test func `a user with sudo will do`() throws {
+        @Test func `a user with sudo can deploy`() throws {
             let host = try site.boot()
             try cluster.addService("app", on: "web1")
             try cluster.configure(("User root", "User operator"))
@@ -267,7 +267,7 @@ extension EndToEnd {
             #expect(try host.agents() == [])
         }
 
-        @Test func `a user without sudo is told what is needed`() throws {
+        @Test func `the error for a user without sudo names the remedy`() throws {
             let host = try site.boot()
             try host.run("rm /etc/sudoers.d/operator")
             try cluster.addService("app", on: "web1")
@@ -277,7 +277,7 @@ extension EndToEnd {
             expect(
                 summary(output),
                 is: """
-                    web1: The login is not root's, and sudo needs a password, for which nobody could be asked.
+                    web1: The login is not root's, and sudo needs a password. Deptool could not ask you for it.
                     Deploy from a terminal, log in as root, or allow the user to run `sh` without: `NOPASSWD:` in sudoers.
 
                     Nothing was changed.
@@ -286,7 +286,7 @@ extension EndToEnd {
             #expect(try host.attempt("test -e /var/lib/deptool").code == 1)
         }
 
-        @Test func `a login that prints, and whose shell is not sh, will do`() throws {
+        @Test func `a login that prints and has another shell than sh can deploy`() throws {
             let host = try site.boot()
             try host.run("echo 'echo Welcome to web1; echo DEPTOOL-NOT' >>/root/.bashrc; chsh -s /bin/dash operator")
             try host.run("sed -i '1i echo Welcome; echo to web1 >&2' /root/.bashrc")
@@ -297,7 +297,7 @@ extension EndToEnd {
             try cluster.deploy().require(0)
         }
 
-        @Test func `a key that the host does not take is named`() throws {
+        @Test func `a key that the host rejects is named`() throws {
             let host = try site.boot()
             try host.run("rm /root/.ssh/authorized_keys")
             try cluster.addService("app", on: "web1")

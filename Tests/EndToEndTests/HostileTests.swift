@@ -4,7 +4,7 @@ import Testing
 import Wire
 
 extension EndToEnd {
-    /// A host that lies: each login is answered by what a test wrote, in place of an agent.
+    /// A lying host: each login gets the answer that a test wrote, in place of an agent.
     @Suite final class HostileTests: OneHost {
         override init() throws {
             try super.init()
@@ -22,7 +22,7 @@ extension EndToEnd {
             try put(Array(script.utf8), "/srv/answer")
         }
 
-        /// Lets the host answer with these bytes, keep what it is sent, and do nothing more.
+        /// Lets the host answer with these bytes, keep its input, and do nothing more.
         private func answer(with bytes: [UInt8], then script: String = "exec cat >/tmp/sent") throws {
             try put(bytes, "/srv/bytes")
             try answer(with: "cat /srv/bytes; \(script)")
@@ -34,7 +34,7 @@ extension EndToEnd {
             try host.copy(file, to: path)
         }
 
-        /// Deploys to the host, which must fail within bounds, and returns what was said, without control characters.
+        /// Deploys to the host, which must fail within bounds, and returns the output, which must have no control characters.
         private func deploy(code: Int32 = 1, within limit: Duration = .seconds(60)) throws -> String {
             let deploy = try cluster.start("deploy", "--no-confirm", "--limit", "web1", "--ssh-config", cluster.sshConfiguration)
             let output = try deploy.finish(within: limit)
@@ -47,7 +47,7 @@ extension EndToEnd {
             return text
         }
 
-        /// What is in the operator's directory.
+        /// The content of the operator's directory.
         private func outside() throws -> [String] {
             try FileManager.default.contentsOfDirectory(atPath: cluster.directory).sorted()
         }
@@ -58,7 +58,7 @@ extension EndToEnd {
                     Reply.hello(Hello(hostname: hostname, machineID: "", hasSystemd: true, commit: commit, recovery: nil)))
         }
 
-        @Test func `no agent: noise, escape sequences, output without end`() throws {
+        @Test func `noise, escape sequences and endless output in place of an agent are errors`() throws {
             try answer(with: "printf '\\033]0;title\\007\\033[2J\\nDEPTOOL-FAILED \\033[31mmkdir\\n'; printf '\\233\\033[H' >&2")
             #expect(try deploy().contains("cannot install the agent"))
             try answer(with: "yes")
@@ -72,7 +72,7 @@ extension EndToEnd {
             #expect(try deploy().contains("| no room"))
         }
 
-        @Test func `messages that are none, too long, or make no sense`() throws {
+        @Test func `malformed, oversized and senseless messages are rejected`() throws {
             try answer(with: Frame.magic + [0xff, 0xff, 0xff, 0xff])
             #expect(try deploy().contains("sent an invalid message: something in it is too long"))
             // A length within the limit, and then bytes without end.
@@ -86,13 +86,13 @@ extension EndToEnd {
             #expect(try deploy().contains("is another host: its name is 'web1^[[2J^G'"))
             try answer(with: hello() + Frame.encode(Reply.locked) + Frame.encode(Reply.finished(.deployed)))
             #expect(try deploy().contains("sent an unexpected message"))
-            // Once it was asked to apply, it may have done so, whatever it says.
+            // Once asked to apply, it may have done so, regardless of its answer.
             let steps = (0..<50).flatMap { _ in Frame.encode(Reply.began(step: 0)) }
             try answer(with: hello() + Frame.encode(Reply.staged(missing: [])) + steps)
             #expect(try deploy(code: 5).contains("web1: sent an unexpected message; unknown whether it was deployed\n"))
             try answer(with: hello() + Frame.encode(Reply.staged(missing: [])) + frame([255]))
-            #expect(try deploy(code: 5).contains("something this version does not know; unknown whether it was deployed\n"))
-            // A number that is doubled in what is said of it.
+            #expect(try deploy(code: 5).contains("a value that this version does not support; unknown whether it was deployed\n"))
+            // A number that would be doubled in a message.
             let slow = Problem.unit(try #require(UnitName("a.service")), .tooSlow(state: "x", seconds: 7777), journal: "")
             var bytes = Reply.finished(.rolledBack(AgentError(step: 0, slow))).encoded
             var (written, extreme) = (ByteWriter(), ByteWriter())
@@ -101,7 +101,7 @@ extension EndToEnd {
             bytes.replaceSubrange(try #require(bytes.firstRange(of: written.bytes)), with: extreme.bytes)
             try answer(with: hello() + Frame.encode(Reply.staged(missing: [])) + frame(bytes))
             #expect(try deploy(code: 5).contains("an impossible number; unknown whether it was deployed\n"))
-            // It has gone before it was all said.
+            // It has gone before the whole message was sent.
             try answer(with: Array(hello().dropLast(3)), then: "true")
             #expect(try deploy().contains("connection lost"))
         }
@@ -118,7 +118,7 @@ extension EndToEnd {
             #expect(try deploy().contains("sent an unexpected message"))
         }
 
-        @Test func `a record that lies stays out of the store`() throws {
+        @Test func `a false record stays out of the store`() throws {
             let blob = ObjectID.of(.blob, Array("evil\n".utf8))
             for (name, kind) in [("../../evil", "100644"), ("x", "120000"), ("evil", "100644")] {
                 let app = tree(kind, name, blob), host = tree("40000", "app", app.id), root = tree("40000", "web1", host.id)
@@ -128,7 +128,7 @@ extension EndToEnd {
                 )
                 var record = Record(
                     commit: commit.id, author: "E\u{1b}[2J", time: 1, objects: [commit, root, host, app], apps: [], links: [], units: [])
-                // The file it is asked for then has another content, more of it than was said, or no end.
+                // The requested file then has another content, more of it than announced, or no end.
                 let file = Frame.encode(Reply.file(size: 5)) + Frame.encode(Reply.content(Array("EVIL\n".utf8)))
                 try answer(with: hello(commit: commit.id) + Frame.encode(Reply.stale(record)) + file)
                 #expect(try deploy().contains("its record contradicts itself"))

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -20,7 +21,7 @@ extension EndToEnd {
             ).finish(within: .seconds(120))
         }
 
-        /// What a person does to a host in some years.
+        /// Typical manual changes to a host over some years.
         private static let years = #"""
             set -e
             printf '# by hand\n' >>/etc/nginx/nginx.conf
@@ -55,14 +56,14 @@ extension EndToEnd {
 
         private static let units = ["nginx", "postfix", "shop", "report.timer", "worker@1", "linked", "ssh"]
 
-        /// What programs see: every file below /etc behind all symlinks.
+        /// The view of programs: every file below /etc behind all symlinks.
         private func seen(_ host: Host) throws -> String {
             try host.run(
                 "find -L /etc -type f -not -name mtab -exec sha256sum {} + 2>/dev/null | LC_ALL=C sort -k 2; systemctl cat \(Self.units.joined(separator: " "))"
             )
         }
 
-        /// All of the operator's files, with what is in them.
+        /// All of the operator's files, with their contents.
         private func tree() throws -> String { try cluster.run("find prod -type f -exec sha256sum {} + | sort -k 2") }
 
         @Test(arguments: [Site.Flavour.programs, .programs13])
@@ -88,12 +89,12 @@ extension EndToEnd {
                 "    left out /etc/shop/fifo: neither a file nor a symlink to one\n",
                 "    left out /etc/shop/huge: too large (52.4 MB of at most 4.1 MB)\n",
                 "    left out /etc/shop/password: not everybody may read it (0600 root:root); if it is a secret: deptool secret set web1/shop/password\n",
-                "    left out /etc/shop/same: a Mac could not tell it from /etc/shop/Same\n",
+                "    left out /etc/shop/same: a Mac cannot distinguish it from /etc/shop/Same\n",
                 "    left out /etc/shop/\u{fffd}: Deptool has no such names: it is not UTF-8\n",
                 "    left out /etc/systemd/system/report.service: a deploy places files of systemd/ with mode 0644 for root, and this one has 0755 root:root; change it on the host first\n",
             ] {
                 #expect(output.text.contains(line), "\(line)\(output)")
-                // Which of two clashes is the one that is left out, a list tells, too.
+                // A list also shows which of two conflicting files is left out.
                 #expect(list.text.contains(line), "\(line)\(list)")
             }
             for text in ["hidden", "hidden, too"] {
@@ -159,7 +160,7 @@ extension EndToEnd {
             #expect(try Self.units.map(host.invocation) == runs)
         }
 
-        @Test func `a unit, and files by name, become an app each`() throws {
+        @Test func `a unit and named files each become an app`() throws {
             let host = try site.boot("web1", .programs)
             try host.run(Self.years)
             try take("web1", "--unit", "shop.service").require(0)
@@ -173,11 +174,11 @@ extension EndToEnd {
                 (["/etc/none", "--app", "x"], "web1 has no file /etc/none"),
                 (
                     ["/etc/hosts", "--app", "x"],
-                    "nothing to import: all that is there is left out\nx\n    left out /etc/hosts: the config tree has it already\n"
+                    "nothing to import: every file there is left out\nx\n    left out /etc/hosts: the config tree has it already\n"
                 ),
                 (
                     ["/etc/shop/huge", "--app", "x"],
-                    "nothing to import: all that is there is left out\nx\n    left out /etc/shop/huge: too large (52.4 MB of at most 4.1 MB)\n"
+                    "nothing to import: every file there is left out\nx\n    left out /etc/shop/huge: too large (52.4 MB of at most 4.1 MB)\n"
                 ),
                 (["/etc/opt", "--app", "x"], "web1 has no file /etc/opt, nor any below it"),
                 (["--unit", "nosuch.service"], "Error: web1 has no unit 'nosuch.service'\n"),
@@ -188,7 +189,7 @@ extension EndToEnd {
                     ["--unit", "systemd-journald.service"],
                     "Error: nothing to import for systemd-journald.service on web1: it has only what its package has\n"
                 ),
-                (["--json"], "'--json' goes with '--list'."),
+                (["--json"], "'--json' needs '--list'."),
                 (["/etc/../etc/hosts", "--app", "x"], "'/etc/../etc/hosts' is no path of a host"), (["/etc/hosts"], "Name the new app"),
                 (["/var/lib/deptool/store", "--app", "x"], "is Deptool's own"), (["--app", "x"], "'--app' needs paths or '--unit'."),
                 (["/etc/hosts", "--app", "a/b"], "'a/b' is not the name of an app"), (["--unit", "x"], "'x' is not the name of a unit"),
@@ -208,7 +209,7 @@ extension EndToEnd {
             #expect(try cluster.run("ls -A other") == "")
         }
 
-        @Test func `the environment of a unit belongs to it, and the list is there for programs, too`() throws {
+        @Test func `an environment file belongs to its unit, and the list is also JSON`() throws {
             let host = try site.boot()
             try host.run(
                 #"""
@@ -242,7 +243,7 @@ extension EndToEnd {
                     == "error")
         }
 
-        @Test func `files of any mode and owner are taken over as they are, or left out`() throws {
+        @Test func `files of any mode and owner are taken over unchanged, or left out`() throws {
             let host = try site.boot()
             // All permissions for root, and some of them, with the special bits, for others.
             try host.run(
@@ -258,7 +259,7 @@ extension EndToEnd {
                     make $mode $owner "/etc/systemd/system/kind-$mode-${owner#*:}.service"
                 done; done
                 """#)
-            // What each kind of user can do with each file.
+            // The access of each kind of user to each file.
             let allowed = #"""
                 for user in nobody daemon mail; do setpriv --reuid=$user --regid=$user --clear-groups sh -c 'cd /etc/kinds; for f in * /etc/systemd/system/kind-*; do
                     s="$1 $f"; for t in r w x; do test -$t "$f" && s="$s $t"; done; [ ! -r "$f" ] || s="$s $(cat "$f")"; echo "$s"; done' - $user; done
@@ -273,7 +274,7 @@ extension EndToEnd {
             #expect(try Int(host.run("find /etc/kinds -type l | wc -l").trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0 > 20)
         }
 
-        @Test func `a container goes on running`() throws {
+        @Test func `a taken over container keeps running`() throws {
             let host = try site.boot("web1", .podman)
             try host.run(
                 #"""
@@ -295,7 +296,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: [Site.Flavour.busybox, .readonly])
-        func `files of a host without dpkg`(flavour: Site.Flavour) throws {
+        func `files of a host without dpkg are taken over`(flavour: Site.Flavour) throws {
             let host = try site.boot("web1", flavour)
             try host.run(
                 "mkdir -p /etc/shop && printf 'one\\n' >/etc/shop/shop.conf && printf 's' >/etc/shop/key && chmod 600 /etc/shop/key && ln -s shop.conf /etc/shop/link"
@@ -321,7 +322,7 @@ extension EndToEnd {
             #expect(!all.text.contains("/etc/") || all.text.contains("masked"), "\(all)")
         }
 
-        @Test func `over sudo, and to a host with another name`() throws {
+        @Test func `import works over sudo, and to a host with another name`() throws {
             let host = try site.boot()
             try host.run("printf 'one\\n' >/etc/own.conf; echo other >/etc/hostname; hostname other")
             try cluster.configure(("User root", "User operator"))
@@ -347,10 +348,10 @@ extension EndToEnd {
         }
 
         @Test(arguments: [Int32(SIGINT), SIGTERM, SIGKILL])
-        func `an import that is left early leaves nothing in the config tree`(signal: Int32) throws {
+        func `an interrupted import leaves nothing in the config tree`(signal: Int32) throws {
             let host = try site.boot()
             try host.run("mkdir /etc/own; echo one >/etc/own/file; mv /usr/bin/stat /usr/bin/stat.real")
-            // Waits until it is told to go on, which is never.
+            // Waits for a signal that never comes.
             try host.run("printf '#!/bin/sh\\ntouch /run/reached\\nexec sleep 1000\\n' >/usr/bin/stat; chmod 755 /usr/bin/stat")
             let program = try Program(
                 [Tools.deptool, "import", "--ssh-config", cluster.sshConfiguration, "web1", "/etc/own", "--app", "own"],
@@ -365,14 +366,14 @@ extension EndToEnd {
         private static let lies = [
             // Endless, and with many pieces.
             (#"yes "$k file 81a4 1 root root /etc/x""#, 1), ("yes", 1), (#"echo "$k file 81a4""#, 1), (#"echo "$k word x""#, 1),
-            // Names that lead elsewhere, and sizes that lie.
+            // Names that lead elsewhere, and false sizes.
             (#"echo "$k file 81a4 1 root root /etc/own/../../../../tmp/evil""#, 0), (#"echo "$k file 81a4 1 root root ../evil""#, 0),
             (#"echo "$k file 81a4 99999999999999999999 root root /etc/own/x""#, 1), (#"echo "$k file 81a4 7 root root /etc/own/x""#, 0),
             (#"printf "$k file 81a4 1 root root /etc/own/\033[2J\n""#, 0), (#"echo "$k end""#, 1),
             (#"echo "$k file 81a4 1 ../root root /etc/own/x""#, 0), (#"echo "$k file 81a4 1 root root /etc/own/file/x""#, 0),
         ]
 
-        @Test func `a file that is another one when it is read, or never ends, is not written`() throws {
+        @Test func `a file with other content than announced, or endless, is not written`() throws {
             let host = try site.boot()
             try host.run("mkdir /etc/own; echo one >/etc/own/file; mv /usr/bin/head /usr/bin/head.real")
             for (lie, message) in [
@@ -387,12 +388,12 @@ extension EndToEnd {
             }
         }
 
-        @Test func `whatever the host claims, nothing is written but new apps`() throws {
+        @Test func `a lying host can add only new apps to the tree`() throws {
             let host = try site.boot()
             try host.run("mkdir /etc/own; echo one >/etc/own/file; mv /usr/bin/stat /usr/bin/stat.real")
             for (lie, code) in Self.lies {
                 try host.run(
-                    "cat >/usr/bin/stat <<'END'\n#!/bin/sh\nk=${2%% *}\nk=${k:-x}\n/usr/bin/stat.real \"$@\"\n[ \"$1\" = -c ] && case $2 in *file*) \(lie);; esac\nEND\nchmod 755 /usr/bin/stat"
+                    "cat >/usr/bin/stat <<'END'\n#!/bin/sh\nk=$K\n/usr/bin/stat.real \"$@\"\n[ \"$1\" = -c ] && case $* in */etc/own/file*) \(lie);; esac\nEND\nchmod 755 /usr/bin/stat"
                 )
                 let output = try take("web1", "/etc/own", "--app", "own")
                 #expect(output.code == code, "\(lie): \(output)")

@@ -45,7 +45,7 @@ import Testing
     static let shells = [["sh"], ["busybox", "sh"]]
 
     @Test(arguments: shells)
-    func `an installation, an upgrade and a removal leave nothing`(shell: [String]) throws {
+    func `installation, upgrade and removal leave nothing behind`(shell: [String]) throws {
         let before = try tree()
         #expect(try install(shell, "--from", "1.0.0").require(0).text == "Deptool 1.0.0 is installed: \(directory)/prefix/bin/deptool\n")
         #expect(try self.shell("prefix/bin/deptool | head -n 1; cat prefix/share/doc/deptool/old/notes") == "1.0.0\n1.0.0\n")
@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test(arguments: shells)
-    func `a file that is not what SHA256SUMS lists changes nothing`(shell: [String]) throws {
+    func `a file with another hash than in SHA256SUMS changes nothing`(shell: [String]) throws {
         try install(shell, "--from", "1.0.0").require(0)
         let before = try tree()
         try self.shell("echo more >>1.1.0/deptool-1.1.0-linux-$(uname -m).tar.gz")
@@ -90,7 +90,7 @@ import Testing
         #expect(try shell("cat victim; prefix/bin/deptool | head -n 1") == "1\n1.0.0\n")
     }
 
-    @Test func `a program that does not run here replaces none`() throws {
+    @Test func `a program that does not run on this machine is not installed`() throws {
         try install(["sh"], "--from", "1.0.0").require(0)
         try shell(
             """

@@ -10,7 +10,7 @@ extension EndToEnd {
         let before: String
         let references: String
 
-        /// With a first version deployed, and one in the tree whose unit takes its time.
+        /// With a first version deployed, and one with a slow unit in the tree.
         init() throws {
             site = try Site()
             cluster = try Cluster(site)
@@ -58,7 +58,7 @@ extension EndToEnd {
 
         private let hostIsFree = "flock --nonblock /var/lib/deptool/store/lock true"
 
-        /// What an agent does first: it undoes what another left. The other operator changes nothing.
+        /// An agent first undoes an interrupted deploy. The other operator changes nothing.
         private func recover() throws {
             let other = try Cluster(site, of: "Bob")
             try other.write("web1/other/file", "")
@@ -67,7 +67,7 @@ extension EndToEnd {
 
         @Test func `after the agent was killed, the next one recovers before anything else`() throws {
             let deploy = try startDeploy()
-            try host.run("kill -9 \(try host.agents().map(String.init).joined(separator: " "))")
+            try host.killAgents()
             let output = try deploy.finish()
             #expect(output.code == 5)
             expect(
@@ -90,7 +90,7 @@ extension EndToEnd {
             try expectDeployable()
         }
 
-        @Test func `when the process that runs the steps is killed, the other undoes them`() throws {
+        @Test func `the listening process undoes the steps after the other is killed`() throws {
             let deploy = try startDeploy()
             try host.run("kill -9 \(try #require(host.agents().last))")
             let output = try deploy.finish()
@@ -100,7 +100,7 @@ extension EndToEnd {
             try expectDeployable()
         }
 
-        @Test func `when the process that listens is killed, the steps are undone`() throws {
+        @Test func `the steps are undone after the listening process is killed`() throws {
             let deploy = try startDeploy()
             try host.run("kill -9 \(try #require(host.agents().first))")
             #expect(try deploy.finish().code == 5)
@@ -112,7 +112,7 @@ extension EndToEnd {
             try expectOldState()
         }
 
-        @Test func `when the tool is killed, the host rolls back by itself`() throws {
+        @Test func `the host rolls back by itself after the tool is killed`() throws {
             let deploy = try startDeploy()
             deploy.signal(SIGKILL)
             #expect(try deploy.finish().code == 137)
@@ -122,7 +122,7 @@ extension EndToEnd {
             try expectDeployable()
         }
 
-        @Test func `when the connection is cut, the host rolls back by itself`() throws {
+        @Test func `the host rolls back by itself after the connection is cut`() throws {
             let deploy = try startDeploy()
             try host.run("pkill -KILL -f '^sshd(-session)?: root@notty'")
             #expect(try deploy.finish().code == 5)
@@ -138,7 +138,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: Torture.isWhole ? EndOfLogin.allCases : [.scope, .user], Torture.isWhole ? ["root", "operator"] : ["operator"])
-        func `when the login ends, the host rolls back by itself`(end: EndOfLogin, login: String) throws {
+        func `the host rolls back by itself after the login ends`(end: EndOfLogin, login: String) throws {
             try cluster.write(outside: "ssh_config", "User \(login)\nInclude \(site.lab)/ssh_config\n")
             cluster.sshConfiguration = "\(cluster.directory)/ssh_config"
             let deploy = try startDeploy()
@@ -154,7 +154,7 @@ extension EndToEnd {
             try expectDeployable()
         }
 
-        @Test func `Ctrl-C rolls back and says so`() throws {
+        @Test func `Ctrl-C rolls back and reports it`() throws {
             cluster.environment["NO_COLOR"] = "1"
             let deploy = try cluster.startAsking()
             try deploy.expect("[y/N/d] ")
@@ -181,16 +181,16 @@ extension EndToEnd {
             try expectOldState()
         }
 
-        /// A client that sleeps: its connection stands, and nothing comes over it.
+        /// A sleeping client: its connection is open and silent.
         @Test(.enabled(if: Torture.isWhole, "the host waits for a minute"))
-        func `when the tool is frozen, the host rolls back by itself`() throws {
+        func `the host rolls back by itself while the tool is frozen`() throws {
             try cluster.addService("web", on: "web1", before: "/bin/sleep 85")
             let deploy = try startDeploy()
             deploy.signal(SIGSTOP)
             try host.wait(for: hostIsFree, within: .seconds(120))
             try expectOldState()
             #expect(try host.outcomes() == ["deployed", "rolled-back"])
-            // Awake again, it hears of it.
+            // Awake again, it gets the report.
             deploy.signal(SIGCONT)
             let output = try deploy.finish()
             #expect(output.code == 3, "\(output)")
@@ -198,7 +198,7 @@ extension EndToEnd {
             try expectDeployable()
         }
 
-        @Test func `a host that is gone without a word is given up`() throws {
+        @Test func `a host that vanishes is given up`() throws {
             let deploy = try startDeploy()
             try site.kill(host)
             let output = try deploy.finish(within: .seconds(60))

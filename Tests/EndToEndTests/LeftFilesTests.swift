@@ -12,7 +12,7 @@ extension EndToEnd {
             cluster = try Cluster(site)
         }
 
-        @Test func `a removed app leaves files where its links and copies were, and Deptool forgets them`() throws {
+        @Test func `a removed app leaves files in the place of its links and copies, and Deptool forgets them`() throws {
             let host = try site.boot()
             try host.run("mkdir -p /etc/nginx/old && echo conf >/etc/nginx/nginx.conf && rmdir /etc/nginx/old")
             try cluster.write("web1/nginx/nginx.conf", "conf\n")

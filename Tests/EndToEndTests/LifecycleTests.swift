@@ -2,16 +2,16 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// What comes, changes and goes with the config tree.
+    /// Apps, units, links and files follow the config tree.
     @Suite final class LifecycleTests {
         let site: Site
 
         init() throws { site = try Site() }
 
-        @Test func `apps, units, links and files come, change and go`() throws {
+        @Test func `apps, units, links and files are added, changed and removed`() throws {
             let host = try site.boot()
             let cluster = try Cluster(site)
-            // What keeps the host in the tree when it has no app any more.
+            // A file that keeps the host in the tree when it has no app any more.
             try cluster.write("web1/host.json", "{}")
             try cluster.addService("web", on: "web1")
             try cluster.write("web1/web/site.conf", "one\n")
@@ -211,7 +211,7 @@ extension EndToEnd {
             #expect(theirs == ours)
         }
 
-        @Test func `an unchanged cluster connects to nobody`() throws {
+        @Test func `an unchanged cluster needs no connection`() throws {
             let host = try site.boot()
             let cluster = try Cluster(site)
             try cluster.addService("web", on: "web1")
@@ -222,7 +222,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `what is deployed shows in status, with what is not yet`() throws {
+        @Test func `status shows deployed and undeployed changes`() throws {
             _ = try site.boot()
             let cluster = try Cluster(site)
             try cluster.addService("web", on: "web1")
@@ -232,7 +232,7 @@ extension EndToEnd {
                 try cluster.deptool("status", "--offline", "--all").require(0).stable
                     .replacing(/\b[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}\b/, with: "TIME")
             }
-            expect(try status(), is: "1 host runs what the config tree says:\n    web1\n\nLast deploys:\n    web1  TIME  COMMIT  Ann\n")
+            expect(try status(), is: "1 host matches the config tree:\n    web1\n\nLast deploys:\n    web1  TIME  COMMIT  Ann\n")
             try cluster.write("web1/web/new", "")
             try cluster.write("web1/cache/new", "")
             try cluster.remove("web1/db")

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -23,7 +24,7 @@ extension EndToEnd {
             try host.read("/var/lib/deptool/apps/\(app)/current/conf")
         }
 
-        @Test func `one app is deployed, undone and known to others, and the rest stays`() throws {
+        @Test func `one app is deployed, undone and synced to others, and the rest stays`() throws {
             let host = try site.boot()
             for app in ["blog", "nginx"] {
                 try cluster.write("web1/\(app)/conf", "one\n")
@@ -51,13 +52,13 @@ extension EndToEnd {
             #expect(try host.run("systemctl show -P InvocationID blog.service") == blogID)
             #expect(try !host.run("ls /var/lib/deptool/apps").contains("shop"))
 
-            // What is not deployed is known, here and elsewhere, and the host is what its record says.
+            // The undeployed changes are known, here and elsewhere, and the host matches its record.
             let undeployed = "Undeployed changes:\n    web1: ~ blog, + shop\n"
             #expect(try cluster.deptool("status", "--offline").text.hasPrefix(undeployed))
             try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).require(0)
             #expect(
                 try cluster.deptool("plan", "--limit", "web1/nginx").require(0).text
-                    == "Nothing to do: web1/nginx in cluster 'prod' is what the config tree says.\n")
+                    == "Nothing to do: web1/nginx in cluster 'prod' matches the config tree.\n")
             let other = try Cluster(site, of: "Bea")
             try other.run("cp -r '\(cluster.directory)/prod/.' prod/")
             try other.deptool("sync", "--ssh-config", other.sshConfiguration).require(0)
@@ -80,7 +81,7 @@ extension EndToEnd {
             try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).require(0)
         }
 
-        @Test func `an app goes back to content that the host keeps no more`() throws {
+        @Test func `an app goes back to content that the host no longer keeps`() throws {
             let host = try site.boot()
             try cluster.write("web1/app/conf", "one\n")
             try cluster.write("web1/rest/conf", "1\n")
@@ -105,7 +106,7 @@ extension EndToEnd {
             let other = try Cluster(site, of: "Bea")
             try other.run("cp '\(cluster.directory)/a.plan' .")
             try other.deptool("sync", "a.plan", "--ssh-config", other.sshConfiguration).require(0)
-            // Without the tree, nobody knows what else differs there.
+            // Without the tree, other differences are unknown.
             #expect(plan.hasPrefix(try other.deptool("plan", "a.plan").require(0).text))
             try other.run("cp -r '\(cluster.directory)/prod/.' prod/")
             #expect(try other.deptool("plan", "a.plan").require(0).text == plan)
@@ -117,7 +118,7 @@ extension EndToEnd {
             #expect(late.text.contains("  web1: somebody else deployed to it since\n"), "\(late)")
         }
 
-        @Test func `what depends on another app is an error that says what to add`() throws {
+        @Test func `a dependency on another app is an error that names it`() throws {
             let host = try site.boot()
             try cluster.write("web1/a/file", "a\n")
             try cluster.write("web1/a/manifest.json", #"{"symlinks": {"/etc/moved": "file"}}"#)
@@ -128,8 +129,8 @@ extension EndToEnd {
             #expect(
                 try cluster.deploy("--limit", "web1/b").require(1).errors == """
                     Error: prod/web1/b/manifest.json: the link '/etc/moved' is also claimed by the app 'a'
-                    `--limit` leaves the other apps of web1 as they are deployed. What depends on one another has to go together. \
-                    Left out are changes to: web1/a
+                    `--limit` leaves the other apps of web1 as they are deployed. Deploy apps that depend on each other together. \
+                    Changes left out: web1/a
 
                     """)
             try cluster.deploy("--limit", "web1/b,web1/a").require(0)

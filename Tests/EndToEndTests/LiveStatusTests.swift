@@ -19,7 +19,7 @@ extension EndToEnd {
             ).finish()
         }
 
-        @Test func `a host says how it is, and what it runs`() throws {
+        @Test func `a host reports its load, its units and its commit`() throws {
             try host.run("systemd-run --unit=broken /bin/false; touch /run/reboot-required; systemctl stop clock")
             try host.wait(for: "systemctl is-failed broken")
 
@@ -43,7 +43,7 @@ extension EndToEnd {
             #expect(((row["memory"] as? [String: Any])?["total_bytes"] as? Int ?? 0) > 1 << 20)
         }
 
-        @Test func `a host that cannot be reached is told beside the others`() throws {
+        @Test func `an unreachable host is reported beside the others`() throws {
             try cluster.write("web2/app/file", "one\n")
             try cluster.configure(("Host web1\n", "Host web2\n  HostName 127.0.0.1\n  Port 1\nHost web1\n"))
             let output = try live().require(1)
@@ -52,7 +52,7 @@ extension EndToEnd {
             #expect((rows[1]["error"] as? [String: Any])?["message"] as? String == "connection refused")
         }
 
-        @Test func `watching goes on over one login until Ctrl-C, which is no error`() throws {
+        @Test func `watching uses one login until Ctrl-C, which is no error`() throws {
             let watch = try cluster.start("status", "--live", "--watch", "1", "--ssh-config", cluster.sshConfiguration, on: .terminal)
             try watch.expect("active (exited)")
             let logins = "journalctl -u ssh | grep -c Accepted"
@@ -68,7 +68,7 @@ extension EndToEnd {
             #expect(try watch.finish().code == 0)
         }
 
-        @Test func `on a terminal, it changes in place and stays within the size`() throws {
+        @Test func `on a terminal, the display is redrawn in place and fits`() throws {
             cluster.environment["NO_COLOR"] = nil
             let variables = cluster.environment.filter { $0.key != "TERM" }.map { "\($0)=\"\($1)\"" }.joined(separator: " ")
             let pane = try Pane(
@@ -84,7 +84,7 @@ extension EndToEnd {
             #expect(try pane.look().split(separator: "\n").count == 3)
         }
 
-        @Test func `a host without systemd says what it can`() throws {
+        @Test func `a host without systemd reports the rest`() throws {
             let host = try site.boot(["box1"], .busybox)[0]
             try cluster.write("box1/app/file", "one\n")
             let output = try live("--limit", host.name).require(0)

@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// Many hosts at once.
-    @Suite(.timeLimit(.minutes(15))) final class LoadTests: OneHost {
+    /// Many hosts.
+    @Suite(.timeLimit(.minutes(60))) final class LoadTests: OneHost {
         static let isTorture = ProcessInfo.processInfo.environment["DEPTOOL_TORTURE"] != nil
 
         /// Makes hosts h1 to hN of the one that runs: each a sshd on a port of its own, with a name, an /etc and a
@@ -46,7 +46,7 @@ extension EndToEnd {
             #expect(Set(files.split(separator: "\n")) == Set((1...count).map { "\(text) \($0)" }))
         }
 
-        @Test func `twelve hosts behind a jump host that takes few logins at a time`() throws {
+        @Test func `twelve hosts are deployed through a jump host that takes few logins at a time`() throws {
             try startHosts(12, sshd: "-o MaxStartups=1:50:3")
             try host.run("echo MaxStartups 2:50:4 >/etc/ssh/sshd_config.d/lab.conf && systemctl reload ssh")
             try expectDeployed(12, "direct")
@@ -66,7 +66,7 @@ extension EndToEnd {
         }
 
         @Test(.enabled(if: isTorture, "only with DEPTOOL_TORTURE"))
-        func `sixty hosts, also behind one jump host, with what sshd does by default`() throws {
+        func `sixty hosts are deployed, also through one jump host with sshd's defaults`() throws {
             try startHosts(60, sshd: "-o MaxStartups=10:30:100")
             try expectDeployed(60, "direct")
             try cluster.write(outside: "ssh_config", try configuration(60, proxy: "ProxyJump jump"))

@@ -56,7 +56,7 @@ extension EndToEnd {
             #expect(try reason() == "  web1: over the system's ssh: it has a connection already")
             master.signal(SIGTERM)
 
-            // Whoever insists on libssh2 gets it, and its errors.
+            // `--transport libssh2` uses libssh2, with its errors.
             cluster.transport = "libssh2"
             let refused = try cluster.deploy("--guard", "always")
             try cluster.write("web1/app/version", "last")
@@ -79,13 +79,13 @@ extension EndToEnd {
                 let deploy = try cluster.startAsking("--no-confirm")
                 try deploy.expect("\nPassphrase of \(cluster.directory)/id: ")
                 deploy.type(line: "wrong")
-                try deploy.expect("\nThat was not it. Passphrase of \(cluster.directory)/id: ")
+                try deploy.expect("\nWrong, try again. Passphrase of \(cluster.directory)/id: ")
                 deploy.type(line: "opensesame")
                 let output = try deploy.finish().require(0)
                 #expect(output.text.split(separator: "Passphrase of").count == 3, "\(output)")
                 #expect(!output.text.contains("opensesame"))
             }
-            // Where nobody can be asked, the key is named.
+            // Without a terminal, the key is named.
             for transport in ["libssh2", "auto"] {
                 cluster.transport = transport
                 try cluster.write("web1/app/file", "none")
@@ -94,7 +94,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `no host is locked, and all are heard, while a question about another is open`() throws {
+        @Test func `no host is locked, and all stay connected, while a question about another is open`() throws {
             let (web1, web2) = try site.boot("web1", "web2")
             for host in ["web1", "web2"] { try cluster.write("\(host)/app/file", "1") }
             try cluster.deploy().require(0)
@@ -125,7 +125,7 @@ extension EndToEnd {
             #expect(try web2.read("/var/lib/deptool/apps/app/current/file") == "1")
         }
 
-        @Test func `passwords, unknown keys and what else ssh asks come to the operator`() throws {
+        @Test func `passwords, unknown keys and other prompts of ssh reach the operator`() throws {
             let host = try site.boot()
             try cluster.write("web1/app/file", "one")
             try host.run("echo operator:letmein | chpasswd; rm /home/operator/.ssh/authorized_keys")
@@ -150,7 +150,7 @@ extension EndToEnd {
             #expect(!output.text.contains("letmein"))
             #expect(try host.apps().hasPrefix("app/\n"))
 
-            // By itself, once libssh2 has got nowhere.
+            // By itself, after libssh2 has failed.
             cluster.transport = "auto"
             try cluster.write("web1/app/file", "two")
             let again = try cluster.startAsking("--no-confirm")
@@ -160,7 +160,7 @@ extension EndToEnd {
             again.type(line: "letmein")
             try again.finish().require(0)
 
-            // Without a terminal, it is said what the server would take.
+            // Without a terminal, the error names the methods that the server accepts.
             try cluster.write("web1/app/file", "three")
             let refused = try cluster.deploy().require(1)
             #expect(refused.text.contains("\nThe server offers: publickey, password, keyboard-interactive.\n"), "\(refused)")

@@ -95,7 +95,7 @@ extension EndToEnd {
             #expect(try bern.run("nft list table inet mesh").contains("tcp dport 22 accept"))
             #expect(try cluster.run("ssh -F '\(cluster.sshConfiguration)' bern echo in") == "in\n")
 
-            // From the same inventory comes the same tree: the mended rules are what is deployed.
+            // The same inventory gives the same tree: the corrected rules are deployed.
             try cluster.run("./generate")
             #expect(try cluster.deptool("plan").text == nothingToDo)
 
@@ -107,7 +107,7 @@ extension EndToEnd {
             }
         }
 
-        /// The first eight bytes that a server says, or nothing if it cannot be reached.
+        /// The first eight bytes of a server, or nothing if it cannot be reached.
         private func greeting(of name: String, port: Int, from host: Host) throws -> String {
             try host.attempt("timeout 10 bash -c 'head -c 8 </dev/tcp/\(name)/\(port)'").text
         }

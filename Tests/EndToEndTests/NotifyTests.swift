@@ -1,8 +1,9 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// The operator's command is told of every end of a deploy, once, and changes nothing about it.
+    /// The operator's command is notified once of every end of a deploy, and does not affect it.
     @Suite final class NotifyTests {
         let site: Site
         let cluster: Cluster
@@ -19,7 +20,7 @@ extension EndToEnd {
             try cluster.deptool("init", "--notify", "./told").require(0)
         }
 
-        /// What the command does, and the warning it leads to.
+        /// The command's action, and the warning that it causes.
         private static let behaviours: [(script: String?, mode: Int, warning: String?)] = [
             ("cat >>ends; echo \"$DEPTOOL_CLUSTER\" >>clusters", 0o755, nil),
             ("cat >>ends; exit 7", 0o755, "the notify command `./told` failed with status 7"),
@@ -72,7 +73,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a deploy that is done, and its undo`() throws {
+        @Test func `the command is notified of a deploy and its undo`() throws {
             try check(0, "deploy", "done") { number in
                 try cluster.write("web1/app/conf", "\(number)\n")
                 return try cluster.deploy()
@@ -80,7 +81,7 @@ extension EndToEnd {
             try check(0, "undo", "done") { _ in try cluster.deptool("undo", "--no-confirm", "--ssh-config", cluster.sshConfiguration) }
         }
 
-        @Test func `a repair`() throws {
+        @Test func `the command is notified of a repair`() throws {
             try cluster.deploy("--repair").require(0)
             try check(0, "repair", "done") { _ in
                 try host.run("systemctl stop web")
@@ -88,7 +89,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a host that is not changed, or not reached`() throws {
+        @Test func `the command is notified of an unchanged or unreachable host`() throws {
             try host.write("/etc/welcome", "mine\n")
             try cluster.write("web1/motd/text", "Welcome.\n")
             try cluster.write("web1/motd/manifest.json", #"{"symlinks": {"/etc/welcome": "text"}}"#)
@@ -97,7 +98,7 @@ extension EndToEnd {
             try check(1, "deploy", "failed") { _ in try cluster.deploy() }
         }
 
-        @Test func `a host that is rolled back, by itself or by Ctrl-C`() throws {
+        @Test func `the command is notified of a rollback, also after Ctrl-C`() throws {
             try cluster.write("web1/app/conf", "new\n")
             try check(3, "deploy", "rolled-back") { _ in try cluster.deploy("--confirm-with", "false") }
             try check(3, "deploy", "rolled-back") { _ in
@@ -108,7 +109,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a host that is lost, or left by a second Ctrl-C`() throws {
+        @Test func `the command is notified of an unknown outcome`() throws {
             try cluster.addService("web", on: "web1", before: "/bin/sleep 30")
             func started() throws -> Program {
                 // The agent of the previous deploy may still hold the lock.
@@ -120,7 +121,7 @@ extension EndToEnd {
             }
             try check(5, "deploy", "unknown") { _ in
                 let deploy = try started()
-                try host.run("kill -9 \(try host.agents().map(String.init).joined(separator: " "))")
+                try host.killAgents()
                 return try deploy.finish()
             }
             try check(130, "deploy", "unknown") { _ in
@@ -134,7 +135,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a host that is broken`() throws {
+        @Test func `the command is notified of a broken host`() throws {
             try host.write(
                 "/usr/bin/systemctl.new",
                 """
@@ -154,7 +155,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: ["cat >>ends; echo noise", "cat >>ends; echo noise; exit 7", "cat >>ends; echo noise; exec sleep 1000"])
-        func `every other way to deploy, several hosts, and programs`(script: String) throws {
+        func `the command is notified of every other way to deploy`(script: String) throws {
             try cluster.write(outside: "told", "#!/bin/sh\n\(script)\n")
             chmod("\(cluster.directory)/told", 0o755)
             let schema = try Schema()
@@ -192,7 +193,7 @@ extension EndToEnd {
             withExtendedLifetime(other) {}
         }
 
-        @Test func `nothing is told before a deploy begins, and Ctrl-C ends the command alone`() throws {
+        @Test func `no notification is sent before a deploy begins, and Ctrl-C ends the command alone`() throws {
             try cluster.write(outside: "told", "#!/bin/sh\ncat >>ends\n")
             chmod("\(cluster.directory)/told", 0o755)
             let there = "\(cluster.directory)/ends"
@@ -220,13 +221,13 @@ extension EndToEnd {
             #expect(try Schema().objects(String(contentsOfFile: there, encoding: .utf8)).count == 1)
         }
 
-        @Test func `a command that was not allowed does not run, and stops no deploy`() throws {
+        @Test func `a command without permission does not run, and blocks no deploy`() throws {
             try cluster.run("git config --file .deptool/config deptool.prod.notify 'touch stolen'")
             try cluster.write("web1/app/conf", "new\n")
             let output = try cluster.deploy().require(0)
             #expect(
                 output.errors
-                    == "warning: you did not allow the command `touch stolen` to be told of deploys; `deptool init --notify COMMAND` allows it\n"
+                    == "warning: this machine does not allow the command `touch stolen` to be run after deploys; `deptool init --notify COMMAND` allows it\n"
             )
             #expect(try cluster.run("ls").contains("stolen") == false)
             try cluster.deptool("init", "--notify", "").require(0)

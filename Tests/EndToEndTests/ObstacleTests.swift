@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// All that can be in the way on a host is found before any host changes, and told together.
+    /// All obstacles on a host are found before any host changes, and reported together.
     @Suite final class ObstacleTests {
         let site: Site
         let cluster: Cluster
@@ -12,7 +12,7 @@ extension EndToEnd {
             cluster = try Cluster(site)
         }
 
-        /// A deploy that changes nothing on any of the hosts; what it says.
+        /// The output of a deploy that changes nothing on any host.
         private func refused(_ hosts: [Host], _ arguments: String...) throws -> Output {
             let before = try hosts.map { (try $0.snapshot(), try units($0)) }
             let output = try cluster.deploy(arguments).require(1)
@@ -43,7 +43,7 @@ extension EndToEnd {
             try cluster.deploy().require(0)
         }
 
-        @Test func `nine foreign files, a mount point and a missing group are told at once, of all hosts`() throws {
+        @Test func `nine foreign files, a mount point and a missing group are reported at once, for all hosts`() throws {
             let (one, other) = try site.boot("web1", "web2")
             try introduce(["web1", "web2"])
             let names = (1...9).map { "file\($0)" }
@@ -64,11 +64,11 @@ extension EndToEnd {
                 output.text.hasSuffix(
                     """
 
-                    web1: 9 things are in the way:
+                    web1: 9 obstacles:
                     \(lines)Compare each with the config tree. Move them away on the host, or copy their content into the \
                     config tree.
 
-                    web2: 4 things are in the way:
+                    web2: 4 obstacles:
                         /etc/app/file1 is a mount point
                     Unmount /etc/app/file1, or take it out of the config tree. Container software writes the files that it mounts.
                         /etc/app/file2 is a directory that is not Deptool's, where the config tree's app/file2 would be linked
@@ -92,7 +92,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: Site.Flavour.debians)
-        func `what nobody can replace or write is found before any host changes`(flavour: Site.Flavour) throws {
+        func `immutable and read-only paths are found before any host changes`(flavour: Site.Flavour) throws {
             let host = try site.boot("web1", flavour)
             // Placed, linked, and of both kinds there already.
             try cluster.write(
@@ -141,7 +141,7 @@ extension EndToEnd {
             #expect(output.text.contains("/etc/systemd/system/deptool-recover.service cannot be changed"), "\(output)")
             try host.run("umount /etc/systemd/system")
 
-            // What is immutable, where the file system knows that.
+            // Immutable files, if the file system supports them.
             if try host.attempt("chattr +i /etc/places/old").code == 0 {
                 try write("{}")
                 #expect(try refused([host]).text.contains("/etc/places/old cannot be changed: it or its directory is immutable"))
@@ -152,7 +152,7 @@ extension EndToEnd {
             #expect(try host.attempt("ls /etc/places/old /etc/links/old").text == "")
         }
 
-        @Test func `a disk with too little room is told before anything is sent`() throws {
+        @Test func `a disk with too little room is reported before anything is sent`() throws {
             let host = try site.boot()
             func mount(_ options: String) throws {
                 try host.run(
@@ -215,7 +215,7 @@ extension EndToEnd {
         }
     }
 
-    /// What is at the place of a link or file with the same content is taken over, if it means the same.
+    /// An existing file with the same content is adopted, if it has the same meaning.
     @Suite struct AdoptionTests {
         @Test func `a drop-in that a new app takes over restarts nothing, and a new one restarts`() throws {
             let site = try Site()
@@ -260,7 +260,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: Site.Flavour.debians)
-        func `a file whose mode or owner would be lost is in the way, until the tree keeps it`(flavour: Site.Flavour) throws {
+        func `a file whose mode or owner would be lost is an obstacle, until the tree keeps it`(flavour: Site.Flavour) throws {
             let site = try Site()
             let cluster = try Cluster(site)
             let host = try site.boot("web1", flavour)
@@ -281,7 +281,7 @@ extension EndToEnd {
                 output.text.hasSuffix(
                     #"""
 
-                    web1: 2 things are in the way:
+                    web1: 2 obstacles:
                         /etc/app/secret is 0640, root:mail on the host, and would be 0444, root:root as the config tree's app/secret
                     This line in "copies" of app/manifest.json keeps that; or change it on the host:
                         "/etc/app/secret": {"source": "secret", "mode": "0640", "group": "mail"}
@@ -294,7 +294,7 @@ extension EndToEnd {
             let left = try host.snapshot().split(separator: "\n").filter { !$0.contains("/var/lib/deptool") }
             #expect(left == before.split(separator: "\n").filter { !$0.contains("/var/lib/deptool") })
 
-            // As it says.
+            // As the message advises.
             try cluster.run("chmod +x prod/web1/app/backup")
             try cluster.write(
                 "web1/app/manifest.json",
@@ -306,7 +306,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: Site.Flavour.debians)
-        func `a symlink to a file with the same content is taken over, and a rollback brings it back`(flavour: Site.Flavour) throws {
+        func `a symlink to a file with the same content is taken over, and a rollback restores it`(flavour: Site.Flavour) throws {
             let site = try Site()
             let cluster = try Cluster(site)
             let host = try site.boot("web1", flavour)
@@ -337,7 +337,7 @@ extension EndToEnd {
             #expect(try host.read("/etc/nginx/sites-available/blog") == "server {}\n")
             #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text == "1 host as deployed.\n")
 
-            // One that leads to something else is nobody's to read.
+            // A symlink to something else is not read.
             try host.run("ln -s fifo /etc/pipe; ln -s /etc/nginx/sites-available/blog /etc/other")
             try cluster.write(
                 "web1/app/manifest.json",

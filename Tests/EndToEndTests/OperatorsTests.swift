@@ -14,7 +14,7 @@ extension EndToEnd {
             host = try site.boot()
         }
 
-        @Test func `of two deploys at once one gets the lock, and the other names its holder`() throws {
+        @Test func `one of two concurrent deploys gets the lock, and the other names its holder`() throws {
             try ann.addService("slow", on: "web1", before: "/bin/sleep 2")
             try bob.addService("other", on: "web1")
             let deploy = try ann.startDeploy()
@@ -62,7 +62,7 @@ extension EndToEnd {
             #expect(try host.isLocked == false)
         }
 
-        @Test func `a manifest that somebody edited on the host is known from its record`() throws {
+        @Test func `a manifest edited on the host is read from its record`() throws {
             try ann.addService("app", on: "web1")
             try ann.deploy().require(0)
             try host.run("echo '{' >/var/lib/deptool/apps/app/current/manifest.json")
@@ -73,7 +73,7 @@ extension EndToEnd {
             #expect(try bob.deploy("--repair").require(0).text.contains("! manifest.json was edited"))
         }
 
-        @Test func `what cannot be read of a host's past is deployed as a whole`() throws {
+        @Test func `an app with an unreadable past is deployed as a whole`() throws {
             try ann.addService("app", on: "web1", run: "/bin/true")
             try ann.deploy().require(0)
             let before = try host.invocation(of: "app.service")
@@ -92,7 +92,7 @@ extension EndToEnd {
             #expect(try ann.deptool("plan").text == nothingToDo)
         }
 
-        @Test func `a stale store finds out, learns what is deployed, and changes nothing`() throws {
+        @Test func `a stale store is updated by a deploy, which changes nothing`() throws {
             try ann.write("web1/app/file", "one\n")
             try ann.deploy().require(0)
             try bob.write("web1/app/file", "one\n")
@@ -129,7 +129,7 @@ extension EndToEnd {
             #expect(try host.read("/var/lib/deptool/apps/app/current/file") == "three\n")
         }
 
-        @Test func `at a terminal the new plan is shown and asked about`() throws {
+        @Test func `at a terminal, the new plan is shown, with a new question`() throws {
             try ann.write("web1/app/file", "one\n")
             try ann.deploy().require(0)
             try bob.write("web1/app/file", "one\n")
@@ -145,7 +145,7 @@ extension EndToEnd {
             deploy.type(line: "y")
             try deploy.expect(
                 """
-                The store now knows what is deployed there. The new plan:
+                The store is updated. The new plan:
 
                 web1
                     update app
@@ -193,7 +193,7 @@ extension EndToEnd {
             cluster = try Cluster(site)
         }
 
-        @Test func `deploys to different hosts at once know nothing of each other`() throws {
+        @Test func `concurrent deploys to different hosts do not affect each other`() throws {
             let hosts = try site.boot(["web1", "web2"])
             for round in 1...12 {
                 for host in hosts { try cluster.write("\(host.name)/app/file", "\(round)\n") }
@@ -208,7 +208,7 @@ extension EndToEnd {
             #expect(try cluster.deptool("log", "-n", "100").text.split(separator: "\n").count { $0.hasSuffix(": done") } == 24)
         }
 
-        @Test func `of deploys to one host at once, one at least succeeds, and the others change nothing`() throws {
+        @Test func `at least one of several concurrent deploys to a host succeeds, and the others change nothing`() throws {
             let host = try site.boot()
             for round in 1...8 {
                 try cluster.write("web1/app/file", "\(round)\n")

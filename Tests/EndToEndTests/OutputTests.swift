@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What becomes of a run whose output nobody takes: programs that are started by a shell get SIGPIPE as it is by default.
+/// Runs whose output is not read. Programs started by a shell have the default action for SIGPIPE.
 @Suite(.serialized, .enabled(if: Tools.hasDeptool, Tools.whyNoDeptool)) final class OutputTests {
     private let site: Site
     private let cluster: Cluster
@@ -11,7 +11,7 @@ import Testing
         cluster = try Cluster(site)
         // More than a pipe holds.
         for file in 0..<400 { try cluster.write("web1/app/\(file)" + String(repeating: "x", count: 200), "") }
-        // A server that says who it is and goes: that is not tried again.
+        // A server that sends its banner and hangs up, which is not tried again.
         try cluster.write(outside: "ssh_config", "Host *\n  ProxyCommand printf 'SSH-2.0-Test\\r\\n'\n")
         cluster.environment["DEPTOOL"] = Tools.deptool
     }
@@ -26,20 +26,20 @@ import Testing
 
     private static let whole = ["plan", "plan --json", "diff", "status --offline", "status --offline --json", "--help"]
 
-    @Test(arguments: whole) func `a reader that has seen enough`(command: String) throws {
+    @Test(arguments: whole) func `a reader may stop early`(command: String) throws {
         for reader in ["head -n 1", "true", "head -c 1"] {
             #expect(try run(command, "{} | \(reader) >/dev/null") == ("0\n", ""), "\(reader)")
         }
     }
 
-    @Test(arguments: whole) func `a closed standard output`(command: String) throws {
+    @Test(arguments: whole) func `a closed standard output is no error`(command: String) throws {
         #expect(try run(command, "{} >&-") == ("0\n", ""))
         #expect(try run(command, "{} >&- <&-") == ("0\n", ""))
-        // What was opened meanwhile did not get its number.
+        // No file opened meanwhile got the number of standard output.
         try cluster.run("git -C .deptool fsck --strict --no-dangling")
     }
 
-    @Test(arguments: whole + ["plan --exit-code"]) func `a full disk`(command: String) throws {
+    @Test(arguments: whole + ["plan --exit-code"]) func `a full disk under standard output is reported`(command: String) throws {
         #expect(
             try run(command, "{} >/dev/full")
                 == ("1\n", "Error: cannot write to standard output: No space left on device\n"))
@@ -54,7 +54,7 @@ import Testing
         #expect(json == ("1\n", ""))
     }
 
-    @Test func `a watch ends when nobody watches`() throws {
+    @Test func `a watch ends with its reader`() throws {
         for json in ["", "--json"] {
             let (status, errors) = try run("status --live --watch 1 \(json) --ssh-config ssh_config", "{} | head -n 1")
             #expect((status, errors) == ("0\n", ""))
@@ -63,7 +63,7 @@ import Testing
 }
 
 extension EndToEnd {
-    /// A deploy whose output nobody takes any more goes on.
+    /// A deploy continues when its output is no longer read.
     @Suite final class UnseenDeployTests {
         private let site: Site
         private let cluster: Cluster
@@ -86,25 +86,25 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a reader goes`() throws {
+        @Test func `a deploy completes when its reader ends`() throws {
             let script = "set +e; { $DEPTOOL deploy --no-confirm --ssh-config $SSH_CONFIG; echo $? >status; } | head -n 1"
             try cluster.startScript(script).finish().require(0)
             #expect(try cluster.run("cat status") == "0\n")
             #expect(try isDeployed)
         }
 
-        @Test func `a reader does not read`() throws {
+        @Test func `a deploy completes when its reader does not read`() throws {
             for file in 0..<400 { try cluster.write("web1/app/\(file)" + String(repeating: "x", count: 200), "") }
             let script = """
                 set +e; mkfifo pipe; exec 3<>pipe
-                $DEPTOOL deploy --no-confirm --ssh-config $SSH_CONFIG >pipe & tool=$!
+                $DEPTOOL deploy --no-confirm --ssh-config $SSH_CONFIG >pipe 3>&- & tool=$!
                 until test -e read; do sleep 0.1; done
-                cat <&3 >output & reader=$!
+                exec 4<pipe 3>&-
+                cat <&4 >output
                 wait $tool; echo $? >status
-                kill $reader
                 """
             let program = try cluster.startScript(script)
-            // It has more to say than the pipe holds, and is done with the host all the same.
+            // Its output does not fit into the pipe, and it completes the deploy to the host.
             let limit = ContinuousClock.now + .seconds(120)
             while try !isDeployed, .now < limit {}
             #expect(try isDeployed)
@@ -115,7 +115,7 @@ extension EndToEnd {
             #expect(try cluster.run("tail -n 1 output").hasPrefix("Deployed to 1 host in "))
         }
 
-        @Test func `the pager of the differences is left`() throws {
+        @Test func `the question returns when the pager is left`() throws {
             for line in 0..<2 { try cluster.write("web1/app/file\(line)", String(repeating: "a line of its own\n", count: 20_000)) }
             cluster.environment["PAGER"] = "head -n 1"
             let program = try cluster.startAsking()
@@ -129,12 +129,12 @@ extension EndToEnd {
             #expect(try isDeployed)
         }
 
-        @Test func `the terminal goes away`() throws {
+        @Test func `a deploy completes when the terminal goes away`() throws {
             let program = try cluster.startAsking()
             try program.expect("[y/N/d] ")
             program.type(line: "y")
             try program.expect("starting web.service")
-            // What was said yes to is done all the same.
+            // The confirmed deploy completes.
             #expect(try program.hangUp(within: .seconds(120)) == 0)
             #expect(try isDeployed)
             #expect(try cluster.deptool("log").text.contains("done"))

@@ -69,7 +69,7 @@ import Testing
         expect(
             output.errors,
             is: """
-                Error: \(site.directory)/home-4711/work belongs to user with the number 4711, so no store is looked for there
+                Error: \(site.directory)/home-4711/work belongs to user with the number 4711, so Deptool does not look for a store there
                 Run deptool in a directory of yours, or name a store of yours with DEPTOOL_STORE.
 
                 """)
@@ -78,7 +78,7 @@ import Testing
         #expect(named.errors.hasPrefix("Error: \(site.directory)/home-4711 belongs to user with the number 4711\n"), "\(named)")
     }
 
-    @Test func `a store that a checkout brought is neither used nor adopted without a word`() throws {
+    @Test func `a store from a checkout is neither used nor adopted without consent`() throws {
         let checkout = "\(cluster.directory)/checkout"
         try plant(at: "checkout/.deptool")
         try cluster.run("mkdir -p checkout/prod/web1/app && touch checkout/prod/web1/app/file")
@@ -119,7 +119,7 @@ import Testing
         #expect(sprung)
     }
 
-    @Test func `a hook that changed, or is to run elsewhere, has to be allowed again`() throws {
+    @Test func `a changed or moved hook must be allowed again`() throws {
         try cluster.deptool("init", "prod", "--render", "true").require(0)
         try cluster.deptool("plan").require(0)
         // A checkout can overwrite what Git ignores.
@@ -142,19 +142,19 @@ import Testing
         try Program([Tools.deptool, "plan", "prod"], in: "\(cluster.directory)/new", environment: cluster.environment).finish().require(0)
     }
 
-    @Test func `a home of somebody else, or none, is no reason to stop`() throws {
+    @Test func `XDG_STATE_HOME replaces a missing or foreign home directory`() throws {
         guard isRoot else { return }
         try cluster.run(
             "mkdir -m 755 ../work && mkdir ../work/prod && chown -R 4711 ../work && mkdir -m 700 ../closed && touch ../closed/.gitconfig")
         let work = "\(site.directory)/work"
-        // root's, where nobody else may look.
+        // Root's, closed to others.
         for home in ["\(site.directory)/closed", "/nonexistent"] {
             let output = try deptool(as: 4711, in: work, "init", "prod", home: home).require(1)
             expect(
                 output.errors,
                 is: """
                     Error: you have no home directory
-                    Neither HOME nor the home of your account is a directory of yours. Name one with XDG_STATE_HOME: Deptool keeps there which stores are yours.
+                    Neither HOME nor the home of your account is a directory of yours. Name one with XDG_STATE_HOME: Deptool keeps the list of your stores there.
 
                     """)
             #expect(!FileManager.default.fileExists(atPath: "\(work)/.deptool"))
@@ -167,7 +167,7 @@ import Testing
         }
     }
 
-    @Test func `a broken configuration of Git takes no more than the name`() throws {
+    @Test func `a broken configuration of Git loses only the author's name`() throws {
         try cluster.write(outside: ".gitconfig", "[user\nname = x\n")
         try cluster.deptool("plan").require(0)
         try cluster.deptool("init", "prod").require(0)

@@ -1,10 +1,10 @@
 import Testing
 
 extension EndToEnd {
-    /// What the manual says of watching files.
+    /// The manual's advice on watching files.
     @Suite struct PathUnitTests {
         @Test(arguments: Site.Flavour.debians)
-        func `a path unit sees that a copy changes; what is behind a link does not`(flavour: Site.Flavour) throws {
+        func `a path unit notices a changed copy, but not a changed link target`(flavour: Site.Flavour) throws {
             let site = try Site()
             let cluster = try Cluster(site)
             let host = try site.boot("web1", flavour)

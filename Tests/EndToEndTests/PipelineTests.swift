@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     /// `ci/deptool-ci`, which jobs of a forge run.
     @Suite struct PipelineTests {
-        @Test func `jobs plan, check, deploy exactly that plan, and find what is different`() throws {
+        @Test func `jobs plan, check, deploy exactly that plan, and find drift`() throws {
             let site = try Site()
             let host = try site.boot("web1")
             let cluster = try Cluster(site)
@@ -25,7 +25,7 @@ extension EndToEnd {
             #expect(try cluster.run("cat deptool-plan.md").contains("+well\n"))
             try job("check prod").require(0)
             try cluster.write("web1/app/conf", "well, and later\n")
-            // What was approved is not what is there.
+            // The approved plan is out of date.
             try job("deploy prod").require(1)
             try cluster.write("web1/app/conf", "well\n")
             try job("deploy prod").require(0)
@@ -51,7 +51,7 @@ extension EndToEnd {
             try host.run("rm /etc/app")
             try job("verify prod").require(1)
 
-            // A key that is none, another host's key, and a task that there is not.
+            // An invalid key, another host's key, and an unknown task.
             #expect(try cluster.startScript(setting + "DEPTOOL_KEY=x \(Cluster.examples)/../ci/deptool-ci plan prod").finish().code != 0)
             let other = setting.replacing("$(cat \(site.lab)/known_hosts)", with: "\(host.address) ssh-ed25519 AAAA")
             #expect(try cluster.startScript(other + "\(Cluster.examples)/../ci/deptool-ci plan prod").finish().code != 0)

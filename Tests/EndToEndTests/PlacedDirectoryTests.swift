@@ -2,8 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// The directories of an app whose files the host's own programs read: what takes effect, what a rollback and an undo bring
-    /// back, and what is refused.
+    /// The directories of an app whose files the host's own programs read: their effects, rollback, undo and errors.
     @Suite final class PlacedDirectoryTests {
         let site: Site
         let cluster: Cluster
@@ -23,7 +22,7 @@ extension EndToEnd {
         private func mendService() throws { try cluster.remove("web1/app") }
 
         @Test(arguments: [Site.Flavour.debian12, .debian13])
-        func `settings of the kernel apply at once, and a rollback brings the values back`(flavour: Site.Flavour) throws {
+        func `settings of the kernel apply immediately, and a rollback restores the values`(flavour: Site.Flavour) throws {
             let host = try site.boot("web1", flavour)
             // As on a machine of its own.
             try host.run("mount -o remount,rw,bind /proc/sys && systemctl start systemd-sysctl.service")
@@ -62,8 +61,7 @@ extension EndToEnd {
             #expect(try host.run("stat -c '%a %U %F' /etc/sysctl.d/50-app.conf") == "644 root regular file\n")
             #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text == "1 host as deployed.\n")
 
-            // A value that somebody set at run time comes back, not that of the files; and what a user has in a directory of
-            // his own is not looked at.
+            // A value set at run time is restored, not that of the files; and files in a user's own directory are not read.
             try host.run(
                 """
                 sysctl -q -w net.ipv4.tcp_fin_timeout=33 2>/dev/null || echo 33 >/proc/sys/net/ipv4/tcp_fin_timeout
@@ -89,7 +87,7 @@ extension EndToEnd {
             #expect(try host.run("cat /proc/sys/\(keys[0])") == "20000\t30000\n")
         }
 
-        /// All that the host's programs know besides.
+        /// Other resources of the host's programs.
         private func writeFiles(_ word: String) throws {
             for (path, text) in [
                 ("journald/app.conf", "[Journal]\nMaxLevelConsole=\(word == "one" ? "err" : "crit")\n"),
@@ -110,7 +108,7 @@ extension EndToEnd {
             ] { try cluster.write("web1/app/\(path)", text) }
         }
 
-        @Test func `files of the host's programs take effect, and go`() throws {
+        @Test func `files of the host's programs take effect and are removed`() throws {
             let host = try site.boot("web1", .services)
             try host.run(
                 """
@@ -228,7 +226,7 @@ extension EndToEnd {
             #expect(try host.run(rules) == "")
         }
 
-        @Test func `files that are there already restart and reload nothing`() throws {
+        @Test func `adopted files restart and reload nothing`() throws {
             let host = try site.boot("web1", .services)
             let units = ["systemd-journald", "systemd-networkd", "nftables", "systemd-sysctl"]
             try host.run(
@@ -266,7 +264,7 @@ extension EndToEnd {
             #expect(try host.run("systemctl show -p InvocationID systemd-journald") != then)
         }
 
-        @Test func `a power loss brings back what the firewall and the kernel read at boot`() throws {
+        @Test func `a power loss restores the files that the firewall and the kernel read at boot`() throws {
             let host = try site.boot("web1", .services)
             try host.run(
                 """

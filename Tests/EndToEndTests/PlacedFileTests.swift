@@ -25,7 +25,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: [Site.Flavour.separateVar, .separateVar13])
-        func `units run after a boot of a host whose /var is mounted late`(flavour: Site.Flavour) throws {
+        func `units run after a boot with a late /var`(flavour: Site.Flavour) throws {
             let host = try site.boot("web1", flavour)
             try writeApp()
             try cluster.deploy().require(0)
@@ -39,7 +39,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: [Site.Flavour.debian12, .separateVar])
-        func `links that early boot reads are warned of where they lead nowhere then`(flavour: Site.Flavour) throws {
+        func `a link that early boot reads before /var is mounted is reported`(flavour: Site.Flavour) throws {
             _ = try site.boot("web1", flavour)
             func deploy(_ manifest: String) throws -> Output {
                 try cluster.write("web1/app/file", "# \(manifest)\n")
@@ -54,13 +54,13 @@ extension EndToEnd {
 
                 """
             #expect(try deploy(links).text.contains(warning) == (flavour == .separateVar))
-            // Those that stay as they are were told of, and what is placed is there.
+            // Unchanged links cause no second warning, and placed files cause none.
             #expect(try !deploy(links + " ").text.contains("warning"))
             #expect(try !deploy(#"{"copies": {"/etc/sysctl.d/app.conf": "file"}}"#).text.contains("warning"))
         }
 
         @Test(arguments: [Site.Flavour.separateVar, .separateVar13])
-        func `a deploy that loses power on such a host is undone at boot`(flavour: Site.Flavour) throws {
+        func `a deploy that loses power is undone at boot with a late /var`(flavour: Site.Flavour) throws {
             let host = try site.boot("web1", flavour)
             try writeApp()
             try cluster.deploy().require(0)
@@ -82,9 +82,9 @@ extension EndToEnd {
         }
 
         @Test(arguments: [Site.Flavour.debian12, .debian13])
-        func `what others have said of users and directories fails no deploy`(flavour: Site.Flavour) throws {
+        func `foreign errors in sysusers.d and tmpfiles.d fail no deploy`(flavour: Site.Flavour) throws {
             let host = try site.boot("web1", flavour)
-            // Below a directory of an unprivileged user, which systemd-tmpfiles refuses to follow (73); and lines that are none (65).
+            // Below a directory of an unprivileged user, which systemd-tmpfiles refuses to follow (73); and invalid lines (65).
             try host.run("install -d -o operator /srv/theirs")
             try host.write(
                 "/etc/tmpfiles.d/a-theirs.conf", "d /srv/theirs/a 0755 root root -\nd /srv/theirs/a/b 0755 root root -\nnonsense\n")
@@ -94,7 +94,7 @@ extension EndToEnd {
             try cluster.write("web1/other/tmpfiles/other.conf", "d /srv/other 0700 root root -\n")
             try cluster.deploy().require(0)
             #expect(try host.run("stat -c '%U %a' /srv/shop /srv/other") == "shop 750\nroot 700\n")
-            // What somebody did to the file of an app that does not change is that app's drift.
+            // A manual change to a file of an unchanged app is that app's drift.
             try host.run("rm /etc/tmpfiles.d/other.conf; echo nonsense >/etc/sysusers.d/app.conf")
             try cluster.write("web1/app/tmpfiles/app.conf", "d /srv/shop 0755 shop shop -\n")
             try cluster.deploy().require(0)
@@ -105,7 +105,7 @@ extension EndToEnd {
             #expect(failed.text.contains("`systemd-tmpfiles --create /etc/tmpfiles.d/app.conf` failed"), "\(failed)")
         }
 
-        @Test func `a copy has its mode and owner, changes with its file, and goes with its line`() throws {
+        @Test func `a copy has its mode and owner, changes with its file, and is removed with its line`() throws {
             let host = try site.boot()
             let before = try host.snapshot()
             func write(_ copies: String) throws {
@@ -119,7 +119,7 @@ extension EndToEnd {
             let stat = "stat -c '%F %a %U:%G' /etc/sudoers.d/app"
             #expect(try host.run(stat) == "regular file 440 operator:users\n")
             #expect(try host.read("/etc/sudoers.d/app") == "operator ALL=(ALL) ALL\n")
-            // What somebody made of it is shown.
+            // The manual change is shown.
             try cluster.write("web1/app/systemd/app.service", "[Service]\nExecStart=/bin/true\n")
             try cluster.deploy("--guard", "never").require(0)
             try host.run("echo '# mine' >>/etc/sudoers.d/app; echo '# mine, too' >>/etc/systemd/system/app.service")
@@ -132,7 +132,7 @@ extension EndToEnd {
             try cluster.deploy("--guard", "never").require(0)
             #expect(try host.run(stat) == "regular file 400 root:root\n")
 
-            // What somebody edits is not lost.
+            // A manual edit is not lost.
             try host.run("echo mine >>/etc/sudoers.d/app")
             try cluster.write("web1/app/rules", "# none\n")
             let refused = try cluster.deploy("--guard", "never").require(1)
@@ -142,7 +142,7 @@ extension EndToEnd {
             #expect(try host.read("/etc/sudoers.d/app") == "# none\n")
             #expect(try host.run("cat /var/lib/deptool/store/kept/*/etc/sudoers.d/app") == "operator ALL=(ALL) ALL\nmine\n")
 
-            // Neither is what a failed deploy replaced.
+            // Neither is a file replaced by a failed deploy.
             let good = try host.snapshot()
             try cluster.write("web1/app/rules", "# other\n")
             try cluster.addService("failing", on: "web1", run: "/bin/false")
@@ -160,7 +160,7 @@ extension EndToEnd {
         }
 
         /// As NixOS has it.
-        @Test func `where units cannot be written, files are deployed, and units are refused before anything changes`() throws {
+        @Test func `without a writable unit directory, files are deployed and units are refused`() throws {
             let host = try site.boot()
             try host.run("mount --bind /etc/systemd/system /etc/systemd/system && mount -o remount,ro,bind /etc/systemd/system")
             try cluster.write("web1/app/manifest.json", #"{"copies": {"/etc/app.conf": "conf"}}"#)
@@ -168,7 +168,7 @@ extension EndToEnd {
             let output = try cluster.deploy().require(0)
             #expect(
                 output.text.contains(
-                    "  web1: warning: /etc/systemd/system cannot be written: if this deploy is cut off, no boot undoes it, but the next contact does\n"
+                    "  web1: warning: /etc/systemd/system cannot be written: if this deploy is cut off, the host rolls back at the next contact, not at boot\n"
                 ))
             #expect(try host.read("/etc/app.conf") == "one\n")
             try cluster.write("web1/app/conf", "two\n")
@@ -181,7 +181,7 @@ extension EndToEnd {
             expect(try host.snapshot(), is: before)
         }
 
-        @Test func `somebody's own file by the name of the unit for the boot is left alone`() throws {
+        @Test func `a foreign file with the name of the boot unit is left alone`() throws {
             let host = try site.boot()
             try host.run("echo '[Service]' >/etc/systemd/system/deptool-recover.service")
             try cluster.addService("web", on: "web1")

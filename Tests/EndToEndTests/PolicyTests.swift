@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// Units do what the plan says and no more: reload, restart or nothing, whether they ran, were stopped or had failed.
+    /// Units do exactly what the plan shows: reload, restart or nothing, whether they ran, were stopped or had failed.
     @Suite final class PolicyTests {
         let site: Site
         var host: Host
@@ -14,7 +14,7 @@ extension EndToEnd {
             cluster = try Cluster(site)
         }
 
-        /// Runs for ever, and counts its reloads.
+        /// Runs forever, and counts its reloads.
         private func service(_ more: String = "") -> String {
             """
             [Unit]
@@ -51,13 +51,13 @@ extension EndToEnd {
                 process: properties["MainPID"] ?? "", restarts: properties["NRestarts"] ?? "", reloads: lines.last ?? "")
         }
 
-        /// One kind of change: the file, the unit that it is about, and what the plan says about that; nil for nothing.
+        /// One kind of change: the file, its unit, and the plan's line for the unit; nil for none.
         private struct Change {
             var name, file: String
             var unit = "svc.service"
             var content: (Int) -> String
             var plan: String?
-            /// What lets the unit fail; a timer has nothing of that kind.
+            /// A line that makes the unit fail; a timer has none.
             var failing: String? = "systemctl kill --kill-whom=main --signal=KILL svc.service"
         }
 
@@ -137,14 +137,14 @@ extension EndToEnd {
             try cluster.write("web1/cron/systemd/job.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")
         }
 
-        @Test func `every change does what the plan says, whatever the unit did before`() throws {
+        @Test func `every change does what the plan shows, in any state of the unit`() throws {
             try write()
             try cluster.deploy().require(0)
             try expectPolicy(of: changes)
             #expect(try host.enablement(of: "svc.service") == "enabled")
         }
 
-        @Test func `every change of a quadlet does what the plan says, whatever its unit did before`() throws {
+        @Test func `every change of a quadlet does what the plan shows, in any state of its unit`() throws {
             host = try site.boot("box1", .podman)
             try host.run(
                 """
@@ -223,7 +223,7 @@ extension EndToEnd {
                     let output = try cluster.deploy().require(0)
                     let lines = output.text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
                         .filter { $0.hasPrefix("restart unit") || $0.hasPrefix("reload unit") || $0.hasPrefix("start unit") }
-                    // What concerns all services concerns the job's as well.
+                    // A drop-in for all services applies to the job's service as well.
                     #expect(lines.filter { change.plan == nil || $0.contains(change.unit) } == (change.plan.map { [$0] } ?? []), place)
                     let now = try state(of: change.unit)
                     guard let plan = change.plan else {
@@ -259,7 +259,7 @@ extension EndToEnd {
             #expect(try state(of: "srv-x.mount").invocation == was)
         }
 
-        @Test func `a reload that fails is taken back, and the old files are loaded again`() throws {
+        @Test func `a failed reload rolls back and loads the old files again`() throws {
             try write()
             try cluster.deploy().require(0)
             let (was, snapshot) = (try state(of: "svc.service"), try host.snapshot())
@@ -292,7 +292,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a reload that is undone with another app's failure loads the old files`() throws {
+        @Test func `a reload undone by another app's failure loads the old files`() throws {
             try write()
             try cluster.deploy().require(0)
             let was = try state(of: "svc.service")
@@ -315,7 +315,7 @@ extension EndToEnd {
             #expect(Int(now.reloads) == (Int(loaded.reloads) ?? 0) + 2)
         }
 
-        @Test func `a reload that fails on the way back keeps none of the others from it`() throws {
+        @Test func `a failed reload during a rollback prevents none of the others`() throws {
             for name in ["a", "b", "c"] {
                 let loaded = "/run/\(name).loaded"
                 let load = "/bin/cp /var/lib/deptool/apps/\(name)/current/conf \(loaded)"

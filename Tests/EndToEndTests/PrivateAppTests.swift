@@ -39,7 +39,7 @@ extension EndToEnd {
             expect(try host.snapshot(), is: before)
             #expect(try places(readBy: "dns") == "key")
 
-            // The same files, for root only, and what they were before too.
+            // The same files, for root only, and their previous version, too.
             try cluster.remove("web1/failing")
             try cluster.deploy().require(0)
             #expect(try places(readBy: "operator") == "")
@@ -60,7 +60,7 @@ extension EndToEnd {
 
         private func attributes() throws -> String { try host.run("stat -L -c '%a %U:%G' /etc/dns.key") }
 
-        @Test func `a program that looks at who can read its key takes that of a private app`() throws {
+        @Test func `a program that rejects readable keys accepts the key of a private app`() throws {
             try cluster.run("ssh-keygen -q -t ed25519 -N '' -f key && mkdir -p prod/web1/sshd && mv key prod/web1/sshd/")
             func deploy(_ manifest: String) throws -> Output {
                 try cluster.write("web1/sshd/manifest.json", manifest)
@@ -70,7 +70,7 @@ extension EndToEnd {
             #expect(try deploy("{}").text.contains("UNPROTECTED PRIVATE KEY FILE"))
             #expect(try deploy(#"{"private": true}"#) == Output(code: 0, text: "", errors: ""))
 
-            // What an agent before left is no drift, and undone like anything else.
+            // Modes set by an earlier agent are no drift, and an undo corrects them.
             try host.run("chmod 444 /var/lib/deptool/apps/sshd/current/*")
             #expect(try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).text == "1 host as deployed.\n")
             try cluster.write("web1/sshd/note", "")
@@ -79,7 +79,7 @@ extension EndToEnd {
             #expect(try host.run("stat -c '%a' /var/lib/deptool/apps/sshd/current/*") == "400\n400\n")
         }
 
-        @Test func `a group that is nowhere is named, and nothing changes`() throws {
+        @Test func `a missing group is named, and nothing changes`() throws {
             try cluster.write("web1/dns/manifest.json", #"{"private": true, "group": "nobody-has-it"}"#)
             let output = try cluster.deploy()
             #expect(output.code == 1)

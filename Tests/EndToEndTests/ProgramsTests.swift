@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// The programs of `Manual/checks.md`, with the manifests that stand there.
+    /// The programs of `Manual/checks.md`, with its manifests.
     @Suite final class ProgramsTests {
         let site: Site
         let cluster: Cluster
@@ -13,11 +13,11 @@ extension EndToEnd {
         }
 
         @Test(arguments: [Site.Flavour.programs, .programs13])
-        func `each takes valid files, and finds a mistake in a file that it includes`(flavour: Site.Flavour) throws {
+        func `each check accepts valid files, and finds a mistake in an included file`(flavour: Site.Flavour) throws {
             let manifests = try Self.manifests()
             #expect(Set(manifests.keys) == Set(Example.all.map(\.name)))
             let host = try site.boot("web1", flavour)
-            // What the packages bring where the apps have a file of their own. Unbound's unit makes its key when it first starts.
+            // Removes package files in the place of the apps' own. Unbound's unit makes its key when it first starts.
             try host.run(
                 """
                 rm /etc/bind/named.conf.local /etc/caddy/Caddyfile /etc/haproxy/haproxy.cfg /etc/nftables.conf
@@ -94,7 +94,7 @@ private struct Example {
     /// A valid content, which is another one for each `NUMBER`.
     var valid: String
     var broken: String
-    /// What the program says of the broken one.
+    /// The program's message about the broken file.
     var complaint: String
 
     /// The app's name.

@@ -42,7 +42,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `nothing is installed on a pristine host while the operator reads`() throws {
+        @Test func `nothing is installed on a new host while the operator reads`() throws {
             let deploy = try cluster.startAsking()
             try deploy.expect(prompt)
             // By then, it is logged in.
@@ -55,7 +55,7 @@ extension EndToEnd {
             try host.wait(for: "! pgrep -f [D]EPTOOL-NEED")
         }
 
-        @Test func `with --no-preconnect nobody is logged in to before the answer`() throws {
+        @Test func `with --no-preconnect no host is connected before the answer`() throws {
             let logins = "journalctl --unit ssh | grep -c Accepted || true"
             let before = try host.run(logins)
             let deploy = try cluster.startAsking("--no-preconnect")
@@ -70,12 +70,12 @@ extension EndToEnd {
             #expect(try host.run(logins) != before)
         }
 
-        @Test func `what is wrong with a host is shown while the operator reads`() throws {
+        @Test func `problems of a host are shown while the operator reads`() throws {
             try cluster.deploy().require(0)
             try cluster.write("web1/app/file", "two\n")
             let bob = try Cluster(site, of: "Bob")
             try bob.write("web1/app/file", "three\n")
-            // He learns what is deployed, and deploys.
+            // He fetches the deployed state, and deploys.
             try bob.deploy().require(1)
             try bob.deploy().require(0)
             let stale = try cluster.startAsking()
@@ -138,7 +138,7 @@ extension EndToEnd {
             #expect(output.text.contains("\u{1b}[32m+ file\u{1b}[0m"))
         }
 
-        @Test func `a slow step tells its time on a real terminal, which is made narrow meanwhile`() throws {
+        @Test func `a slow step shows its time on a terminal that becomes narrow`() throws {
             cluster.environment["NO_COLOR"] = nil
             try cluster.addService("app", on: "web1", before: "/bin/sleep 4")
             let variables = cluster.environment.filter { $0.key != "TERM" }.map { "\($0)=\"\($1)\"" }.joined(separator: " ")

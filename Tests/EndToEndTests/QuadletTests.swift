@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     /// Files of which Podman makes units.
     @Suite struct QuadletTests {
-        @Test func `a quadlet that Podman turns down fails the deploy, with what Podman says`() throws {
+        @Test func `a quadlet that Podman rejects fails the deploy, with Podman's message`() throws {
             let scene = try OneHost(.podman)
             let (cluster, host) = (scene.cluster, scene.host)
             try cluster.write("web1/web/quadlets/web.network", "[Network]\n")

@@ -3,7 +3,7 @@ import Testing
 
 extension EndToEnd {
     /// Addresses, and hosts that fall silent.
-    @Suite(.timeLimit(.minutes(10))) final class ReachabilityTests {
+    @Suite(.timeLimit(.minutes(60))) final class ReachabilityTests {
         let site: Site
         let cluster: Cluster
         let host: Host, other: Host
@@ -15,7 +15,7 @@ extension EndToEnd {
             try cluster.write("web1/app/file", "1\n")
         }
 
-        /// Writes what ssh is to know, before what it knows of the lab.
+        /// Writes ssh settings before those of the lab.
         private func configure(_ text: String) throws {
             let lab = try String(contentsOfFile: "\(site.lab)/ssh_config", encoding: .utf8)
             try cluster.write(outside: "ssh_config", text + "\n" + lab)
@@ -53,8 +53,8 @@ extension EndToEnd {
             #expect(try cluster.deploy().require(1).text.contains("unknown name"))
         }
 
-        @Test func `a name whose first address is dead`() throws {
-            // It gets what is sent to it, and no answer finds a way back.
+        @Test func `a name whose first address is dead is reached at the next`() throws {
+            // It receives packets, and no answer returns.
             try other.run("ip route add blackhole \(try client(of: other))/32")
             try cluster.write(outside: "hosts", "\(other.address) both.test\n\(host.address) both.test\n127.0.0.1 localhost\n")
             try configure("Host web1\n  HostName both.test\n  HostKeyAlias \(host.address)\n  ConnectTimeout 4\n")
@@ -75,7 +75,7 @@ extension EndToEnd {
             return parts.map(String.init).joined(separator: ".")
         }
 
-        @Test func `a host that says nothing is given up after the connect timeout, and the others go on`() throws {
+        @Test func `a silent host is given up after the connect timeout, and the others go on`() throws {
             try cluster.write("web2/app/file", "2\n")
             try configure("Host web2\n  ConnectTimeout 1\n")
             try site.pause(other)
@@ -114,7 +114,7 @@ extension EndToEnd {
             #expect(output.text.contains("  web1: done\n") == (moment == "applies"), "\(output)")
         }
 
-        /// As long as its sshd answers, a host may take its time.
+        /// A host may be slow as long as its sshd answers.
         @Test(.enabled(if: LoadTests.isTorture, "only with DEPTOOL_TORTURE"))
         func `a host that is busy for longer is waited for`() throws {
             try cluster.addService("slow", on: "web1", before: "/bin/sleep 45")

@@ -58,7 +58,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: [Site.Flavour.busybox, .readonly])
-        func `a host without dpkg`(flavour: Site.Flavour) throws {
+        func `requirements are checked without Debian's dpkg`(flavour: Site.Flavour) throws {
             _ = try site.boot("web1", flavour)
             try require(#"{"programs": ["sh", "dd"]}"#)
             #expect(try doctor().contains("everything that the apps require is there"))

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -50,7 +51,7 @@ extension EndToEnd {
             try cluster.deptool("verify", "--ssh-config", cluster.sshConfiguration).require(0)
         }
 
-        @Test func `checks come before a restart, also of a unit that nothing enables, and held hosts do not restart`() throws {
+        @Test func `checks run before a restart, also of a unit that is not enabled, and held hosts do not restart`() throws {
             let host = try site.boot()
             try cluster.write("web1/app/systemd/job.service", "[Service]\nExecStart=/bin/sleep infinity\n")
             try cluster.write("web1/app/check", "#!/bin/sh\ntest ! -e /etc/refuse\n")
@@ -73,7 +74,7 @@ extension EndToEnd {
             #expect(try host.run("systemctl show -P MainPID job.service") != process)
         }
 
-        @Test func `a unit that does not come up again is rolled back, and the message says why`() throws {
+        @Test func `a unit that does not start again is rolled back, with the reason`() throws {
             let host = try site.boot()
             try cluster.addService("app", on: "web1", before: "/bin/test ! -e /run/broken")
             try cluster.deploy().require(0)
@@ -86,7 +87,7 @@ extension EndToEnd {
             #expect(try host.run("systemctl is-active app.service") == "active\n")
         }
 
-        @Test func `sshd does not restart with settings that it refuses`() throws {
+        @Test func `sshd does not restart with invalid settings`() throws {
             let host = try site.boot()
             try cluster.write("web1/login/manifest.json", #"{"systemd": {"units_enabled": ["ssh.service"]}}"#)
             try cluster.deploy().require(0)
@@ -101,25 +102,25 @@ extension EndToEnd {
             #expect(try host.run("systemctl show --value -p MainPID ssh") != process)
         }
 
-        @Test func `wrong names list what there is, and change nothing`() throws {
+        @Test func `unknown names list the known ones, and change nothing`() throws {
             _ = try site.boot()
             try cluster.addService("app", on: "web1")
             let none = try cluster.deploy("--restart", "app").require(1)
             #expect(
                 none.errors
-                    == "Error: there is no unit 'app' of an app, and no app of that name that enables units\nNothing that is deployed there has units.\n",
+                    == "Error: there is no unit 'app' of an app, and no app of this name with units\nNothing that is deployed there has units.\n",
                 "\(none)")
             try cluster.deploy().require(0)
             let typo = try cluster.deploy("--restart", "ap.service").require(1)
             #expect(
                 typo.errors
-                    == "Error: there is no unit 'ap.service' of an app, and no app of that name that enables units\nDid you mean 'app.service'? You can restart: app, app.service\n",
+                    == "Error: there is no unit 'ap.service' of an app, and no app of this name with units\nDid you mean 'app.service'? You can restart: app, app.service\n",
                 "\(typo)")
             let limited = try cluster.deploy("--restart", "app", "--limit", "web1/app").require(1)
             #expect(limited.errors.hasPrefix("Error: `--restart` takes apps, `--limit` then takes hosts\n"), "\(limited)")
             try cluster.deptool("plan", "--out", "some.plan").require(0)
             let file = try cluster.deploy("some.plan", "--restart", "app").require(1)
-            #expect(file.errors == "Error: `--restart` does not go with a plan file\n", "\(file)")
+            #expect(file.errors == "Error: `--restart` cannot be used with a plan file\n", "\(file)")
         }
     }
 }

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// Hosts that are not what the store believes: wiped, copied, emptied, forgotten.
+    /// Hosts that differ from the store's record: wiped, copied, emptied, forgotten.
     @Suite final class ReturningHostTests: OneHost {
         override init() throws {
             try super.init()
@@ -14,7 +14,7 @@ extension EndToEnd {
             try cluster.deploy().require(0)
         }
 
-        /// Deploys a change to a host that turns out to run nothing, as far as it knows.
+        /// Deploys a change to a host that has no record.
         private func expectNew() throws {
             try cluster.write("web1/app/conf/a", "two\n")
             let output = try cluster.deploy()
@@ -49,9 +49,9 @@ extension EndToEnd {
             try expectNew()
         }
 
-        /// Whenever that happens, nobody else is blamed.
+        /// No message blames another operator.
         @Test(arguments: ["rm -rf /var/lib/deptool", "echo 0123456789abcdef0123456789abcdef >/etc/machine-id"])
-        func `a host that is emptied while the plan is read or kept is told from one that was deployed to`(script: String) throws {
+        func `a host emptied since the plan is distinguished from one deployed to`(script: String) throws {
             try cluster.write("web1/app/conf/a", "two\n")
             try cluster.deptool("plan", "--out", "kept").require(0)
             let asked = try cluster.startAsking()
@@ -75,12 +75,12 @@ extension EndToEnd {
             #expect(try cluster.deptool("plan").text.hasPrefix("web1 (new host)\n"))
         }
 
-        @Test func `a host that was emptied is a new one when it comes back`() throws {
+        @Test func `an emptied host is new when it comes back`() throws {
             try FileManager.default.moveItem(atPath: "\(cluster.directory)/prod/web1", toPath: "\(cluster.directory)/away")
             try cluster.write("web2/app/file", "")
             try cluster.deploy("--remove-host", "web1").require(0)
             #expect(try host.links() == "")
-            // What was made for links is gone with them.
+            // Directories made for links are removed with them.
             #expect(try host.attempt("ls -d /srv/made").code != 0)
             #expect(try host.run("ls /var/lib/deptool/store") == "lock\nlog\n")
             #expect(try cluster.references() == "")
@@ -90,7 +90,7 @@ extension EndToEnd {
             #expect(try host.state(of: "app") == "active")
         }
 
-        @Test func `a new host.json is taken note of, and counts when the host is emptied`() throws {
+        @Test func `a new host.json is recorded, and applies when the host is emptied`() throws {
             try host.write("/etc/hostname", "web9\n")
             try cluster.write("web1/host.json", #"{"hostname": "web9"}"#)
             #expect(try cluster.deptool("plan").text == "web1\n    ~ host.json\n")
@@ -105,7 +105,7 @@ extension EndToEnd {
             #expect(try host.links() == "")
         }
 
-        @Test func `an empty directory is warned of`() throws {
+        @Test func `an empty directory is reported`() throws {
             try FileManager.default.createDirectory(
                 atPath: "\(cluster.directory)/prod/web1/empty", withIntermediateDirectories: true)
             let plan = try cluster.deptool("plan").require(0)
@@ -113,7 +113,7 @@ extension EndToEnd {
             #expect(plan.errors == "warning: prod/web1/empty has no files, so there is no such app\n")
         }
 
-        @Test func `commits are by whom Git says`() throws {
+        @Test func `commits have Git's author`() throws {
             func author() throws -> String {
                 let log = ["git", "-C", "\(cluster.directory)/.deptool", "log", "-1", "--format=%an <%ae>", "main"]
                 return try Program(log, environment: cluster.environment).finish().text
@@ -132,9 +132,9 @@ extension EndToEnd {
         }
     }
 
-    /// What is in the way on one host keeps all hosts as they are.
+    /// An obstacle on one host prevents changes on all hosts.
     @Suite final class OtherHostsTests {
-        @Test func `a file at the place of a link is found before any host changes`() throws {
+        @Test func `a file in the place of a link is found before any host changes`() throws {
             let site = try Site()
             let cluster = try Cluster(site)
             let (one, other) = try site.boot("web1", "web2")
@@ -168,7 +168,7 @@ extension EndToEnd {
             #expect(try other.read("/etc/greeting") == "hello\n")
         }
 
-        @Test func `an agent whose upload was cut leaves nothing for long`() throws {
+        @Test func `the rest of a truncated upload of an agent is removed`() throws {
             let site = try Site()
             let cluster = try Cluster(site)
             let host = try site.boot()

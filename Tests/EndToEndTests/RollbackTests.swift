@@ -2,9 +2,9 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// What fails is undone, all of it.
+    /// A failed deploy is undone completely.
     @Suite final class RollbackTests: OneHost {
-        @Test func `a first deploy that fails leaves the host as it was`() throws {
+        @Test func `a failed first deploy leaves the host unchanged`() throws {
             try host.write("/etc/app.conf", "same\n")
             try host.run("chgrp users /etc/app.conf && chmod 444 /etc/app.conf && touch -d 2001-02-03 /etc/app.conf")
             let before = try host.snapshot()
@@ -22,7 +22,7 @@ extension EndToEnd {
 
             #expect(output.code == 3)
             #expect(output.errors == "")
-            // What the unit says may come anywhere among what systemd says of it.
+            // The unit's own lines may come anywhere among systemd's.
             #expect(output.text.contains("\n    | no such zone\n"))
             let end = output.stable.split(separator: "\n\n").suffix(3).joined(separator: "\n\n")
                 .replacing("    | no such zone\n", with: "")
@@ -68,7 +68,7 @@ extension EndToEnd {
             #expect(try host.state(of: "app") == "active")
         }
 
-        @Test func `new links and units, changed and removed apps all return`() throws {
+        @Test func `new links and units, and changed and removed apps are undone`() throws {
             try cluster.addService("changed", on: "web1")
             try cluster.write("web1/changed/a.conf", "a\n")
             try cluster.write("web1/changed/b.conf", "b\n")
@@ -130,7 +130,7 @@ extension EndToEnd {
             #expect(try host.enablement(of: "nsd") == "enabled")
         }
 
-        @Test func `what cannot be undone is told, and undone as soon as it can be`() throws {
+        @Test func `a failed rollback is reported, and completed as soon as it can be`() throws {
             try cluster.addService("web", on: "web1")
             try cluster.deploy().require(0)
             // With this systemctl, somebody has made a directory of a unit's file when the unit restarts.
@@ -157,8 +157,8 @@ extension EndToEnd {
                     /etc/systemd/system/web.service is a directory that is not Deptool's, and is in the way of a link.
                     Move /etc/systemd/system/web.service away on the host.
                     unit web.service does not exist
-                    The host is in neither its old nor its new state. Remove what is in the way on it; whenever Deptool \
-                    connects next (`deptool deploy`, `sync` or `ping`), it tries again to undo this.
+                    The host is in neither its old nor its new state. Remove the obstacle there; when Deptool next \
+                    connects (`deptool deploy`, `sync` or `ping`), it tries again to undo this.
 
                     1 host left broken, in N s.
 
@@ -221,7 +221,7 @@ extension EndToEnd {
             let output = try cluster.deploy()
             #expect(output.code == 3)
             expect(
-                // As systemd 252 says it.
+                // systemd 252's words.
                 output.stable.replacing("Unit file gone.service does not exist.", with: "Unit gone.service does not exist")
                     .split(separator: "\n\n").suffix(2).joined(separator: "\n\n"),
                 is: """
@@ -234,7 +234,7 @@ extension EndToEnd {
                     """)
         }
 
-        @Test func `a unit file that a symlink brings is there`() throws {
+        @Test func `a unit file may come by a symlink of the manifest`() throws {
             try cluster.write("web1/app/x.service", "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n")
             try cluster.write(
                 "web1/app/manifest.json",
@@ -245,7 +245,7 @@ extension EndToEnd {
             #expect(try host.state(of: "x") == "active")
         }
 
-        @Test func `a full disk leaves the host as it was`() throws {
+        @Test func `a full disk leaves the host unchanged`() throws {
             try cluster.addService("app", on: "web1")
             try cluster.deploy().require(0)
             // Room for the checkout of one app, not of the other.

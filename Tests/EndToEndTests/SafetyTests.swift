@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// What has to be sure before hosts keep their new state.
+    /// Conditions under which hosts keep their new state.
     @Suite final class SafetyTests {
         let site: Site
         let cluster: Cluster
@@ -46,7 +46,7 @@ extension EndToEnd {
             #expect(try host.state(of: "ssh") == "active")
             #expect(try cluster.references() == "")
 
-            // The same without the guard does what it says; the next login fails.
+            // The same without the guard is kept; the next login fails.
             try cluster.deploy("--guard", "never").require(0)
             try cluster.edit("web1/sshd/deny.conf", replacing: "root", with: "nobody")
             let refused = try cluster.deploy()
@@ -68,7 +68,7 @@ extension EndToEnd {
 
             #expect(output.code == 3)
             #expect(
-                output.text.contains("The login is not root's, and sudo needs a password, for which nobody could be asked."), "\(output)")
+                output.text.contains("The login is not root's, and sudo needs a password. Deptool could not ask you for it."), "\(output)")
             #expect(try host.run("ls /etc/sudoers.d") == "README\noperator\n")
             #expect(try host.isLocked == false)
             try cluster.edit("web1/sudo/rules", replacing: "PASSWD", with: "NOPASSWD")
@@ -112,7 +112,7 @@ extension EndToEnd {
             #expect(try cluster.deptool("ping", "--count", "1", "--ssh-config", cluster.sshConfiguration).code == 0)
         }
 
-        @Test func `a harmless change of what the login depends on is kept`() throws {
+        @Test func `a harmless change of sshd's settings is kept`() throws {
             let host = try site.boot()
             try cluster.write("web1/sshd/banner.conf", "PrintMotd no\n")
             try cluster.write(
@@ -129,7 +129,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: Site.Flavour.debians)
-        func `what sshd would read at its next restart lets the operator in, or goes`(flavour: Site.Flavour) throws {
+        func `a change that sshd reads at its next restart is kept only if it lets the operator in`(flavour: Site.Flavour) throws {
             let host = try site.boot("web1", flavour)
             // A first deploy makes it.
             try host.run("mkdir -p /var/lib/deptool/apps")
@@ -160,7 +160,7 @@ extension EndToEnd {
                     """), "\(output)")
             expect(try host.snapshot(), is: before)
 
-            // A mistake, and what nobody can judge.
+            // A mistake, and a change that Deptool cannot judge.
             try link("/etc/ssh/sshd_config.d/x.conf", "AllowUser root\n")
             let mistake = try cluster.deploy()
             #expect(mistake.code == 3)
@@ -173,7 +173,7 @@ extension EndToEnd {
             try link("/etc/ssh/sshd_config.d/x.conf", "Match Address 10.0.0.0/8,fd00::/8\n  DenyUsers root\n")
             #expect(try cluster.deploy().text.contains("(denyusers root)"))
 
-            // What does no harm is kept, and still does none when sshd restarts.
+            // A harmless change is kept, and stays harmless when sshd restarts.
             try link("/etc/ssh/sshd_config.d/x.conf", "AllowUsers root nobody\nPasswordAuthentication no\nX11Forwarding no\n")
             try cluster.deploy().require(0)
             #expect(try host.invocation(of: "ssh") == invocation)
@@ -183,7 +183,7 @@ extension EndToEnd {
             #expect(try host.read("/etc/ssh/sshd_config.d/x.conf").hasPrefix("AllowUsers root\n"))
         }
 
-        @Test func `a file that Deptool placed and that changes is read before the login is tried`() throws {
+        @Test func `a changed placed file is loaded before the login is tried`() throws {
             let host = try site.boot()
             func place(_ content: String, units: String) throws {
                 try cluster.write("web1/sshd/x.conf", content)
@@ -210,7 +210,7 @@ extension EndToEnd {
             #expect(try host.invocation(of: "ssh") != restarted)
         }
 
-        @Test func `a file that is taken over with another mode is read before the login is tried`() throws {
+        @Test func `an adopted file with another mode is loaded before the login is tried`() throws {
             let host = try site.boot()
             try host.write("/etc/ssh/sshd_config.d/x.conf", "PrintMotd no\n")
             try host.run("chmod 600 /etc/ssh/sshd_config.d/x.conf")
@@ -234,7 +234,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a file of a program that goes is not tested`() throws {
+        @Test func `a file of a removed program is not tested`() throws {
             let host = try site.boot("web1", .services)
             let origin = try host.read("/etc/nftables.conf")
             try host.run("rm /etc/nftables.conf")
@@ -246,7 +246,7 @@ extension EndToEnd {
             #expect(try host.run("test -e /etc/nftables.conf || echo gone") == "gone\n")
         }
 
-        @Test func `rules of sudo are tested, and the login of somebody else than root`() throws {
+        @Test func `rules of sudo are tested, also for a login other than root`() throws {
             let host = try site.boot()
             try host.run("mkdir -p /var/lib/deptool/apps")
             let before = try host.snapshot()
@@ -271,7 +271,7 @@ extension EndToEnd {
             try cluster.deploy().require(0)
         }
 
-        @Test func `rules of a firewall are tested, and what they do is not known`() throws {
+        @Test func `rules of a firewall are tested for syntax, and their effect is unknown`() throws {
             let host = try site.boot("web1", .services)
             try host.run("mkdir -p /var/lib/deptool/apps")
             let before = try host.snapshot()
@@ -313,7 +313,7 @@ extension EndToEnd {
             for host in [one, other] { #expect(try host.enablement(of: "app") == "enabled") }
         }
 
-        @Test func `a host that left the tree is emptied or forgotten`() throws {
+        @Test func `a host removed from the tree is emptied or forgotten`() throws {
             let (one, other) = try site.boot("web1", "web2")
             for name in ["web1", "web2"] { try cluster.addService("app", on: name) }
             try cluster.deploy().require(0)
@@ -333,7 +333,7 @@ extension EndToEnd {
             #expect(try cluster.deptool("forget", "web2").code == 1)
         }
 
-        @Test func `a lost store becomes whole again with sync, and ping reaches every host`() throws {
+        @Test func `sync rebuilds a lost store, and ping reaches every host`() throws {
             let host = try site.boot()
             try cluster.addService("app", on: "web1")
             try cluster.deploy().require(0)
@@ -342,7 +342,7 @@ extension EndToEnd {
             #expect(try cluster.deptool("status", "--offline").text == "Undeployed changes:\n    web1: new host\n")
 
             let sync = try cluster.deptool("sync", "--ssh-config", cluster.sshConfiguration).require(0)
-            #expect(sync.text.contains(", which was not known\n"))
+            #expect(sync.text.contains(", which the store had no record of\n"))
             #expect(try cluster.deptool("plan").text.hasPrefix("Nothing to do"))
 
             let ping = try cluster.deptool("ping", "--count", "5", "--ssh-config", cluster.sshConfiguration).require(0)

@@ -1,17 +1,17 @@
 import Foundation
 import Testing
 
-/// Values and config trees of somebody else's, and programs that keep what they see.
+/// Hostile values and config trees, and programs that keep copies.
 extension SecretCommandTests {
-    @Test func `whoever changes the config tree cannot choose whom secrets are sealed for without a word`() throws {
+    @Test func `a changed config tree cannot add a reader of secrets without consent`() throws {
         try shell("printf \(marker) | secret set 'web*/shop/x'; cp -R prod saved").require(0)
         let bob = try cluster.run("cut -d ' ' -f 1,2 bob.pub").trimmingCharacters(in: .newlines)
-        let unconfirmed = "nobody confirmed that web1 opens secrets with the key in prod/web1/host.json"
+        let unconfirmed = "you have not confirmed that web1 opens secrets with the key in prod/web1/host.json"
         let foreign = "prod/web2/shop/secrets/x.age is not sealed for web2, and was never deployed there"
         let copy = "cp prod/web1/shop/secrets/x.age prod/web2/shop/secrets/; "
         let identity = "echo '{\"identity\": \"\(bob)\"}' >prod/HOST/host.json"
         for (change, command, expected) in [
-            // A key for a host, and for one that nobody has heard of.
+            // A key for a host, and for an unknown one.
             (identity.replacing("HOST", with: "web1"), "printf y | secret set web1/shop/y", unconfirmed),
             (identity.replacing("HOST", with: "web1"), "secret generate --replace web1/shop/x", unconfirmed),
             (identity.replacing("HOST", with: "web1"), "secret rekey", unconfirmed),
@@ -26,7 +26,7 @@ extension SecretCommandTests {
                 "mkdir -p prod/web2/blog/secrets; cp prod/web1/shop/secrets/x.age prod/web2/blog/secrets/token.age", "secret rekey",
                 """
                 Error: prod/web2/blog/secrets/token.age is not sealed for web2, and was never deployed there
-                It is sealed for web1. If web2 may know the value, run `deptool secret rekey --trust web2/blog/token`.
+                It is sealed for web1. If web2 may read the value, run `deptool secret rekey --trust web2/blog/token`.
 
                 """
             ),
@@ -45,7 +45,7 @@ extension SecretCommandTests {
             try cluster.run(change)
             let output = try shell(command)
             #expect(output.code == 1 && output.errors.contains(expected), "\(change); \(command): \(output)")
-            // Nobody can open what they could not open before.
+            // No one can open more than before.
             let files = try shell(
                 """
                 for key in bob web2; do
@@ -88,9 +88,9 @@ extension SecretCommandTests {
         #expect(both.errors.contains("warning: your known_hosts has several keys of web1, and each of them opens it"), "\(both)")
     }
 
-    @Test func `a file that nobody could open for its many recipients is not written`() throws {
+    @Test func `a file with too many recipients is not written`() throws {
         try shell("printf \(marker) | secret set web1/shop/x").require(0)
-        // Nobody has the private halves of these.
+        // The private keys of these do not exist.
         func line(_ number: Int) -> String {
             func part(_ bytes: [UInt8]) -> [UInt8] { [0, 0, UInt8(bytes.count >> 8), UInt8(bytes.count & 255)] + bytes }
             let modulus = [0, 0x80] + (0..<510).map { _ in UInt8.random(in: 0...255) } + [UInt8(1)]
@@ -108,7 +108,7 @@ extension SecretCommandTests {
         #expect(written == 3)
     }
 
-    @Test func `vim keeps nothing, by whatever name it is started`() throws {
+    @Test func `vim keeps no copy under any of its names`() throws {
         try shell("printf \(marker) | secret set web1/shop/x").require(0)
         for name in ["vi", "editor", "vim.basic", "nvim"] {
             let real = name == "nvim" ? "nvim-0.9" : "vim.basic"
@@ -127,7 +127,7 @@ extension SecretCommandTests {
     }
 
     @Test(arguments: ["\u{9b}31m", "\u{202e}abc", "\u{1b}[2J", "\u{7f}", "a\u{0}b"])
-    func `a value that could harm the terminal is not shown there`(value: String) throws {
+    func `a value with control characters is not shown on a terminal`(value: String) throws {
         try cluster.write(outside: "value", value)
         try shell("secret set web1/shop/x <value").require(0)
         let shown = try Program(

@@ -1,15 +1,15 @@
 import Foundation
 import Testing
 
-/// The operator's side of secrets, with hosts that nobody connects to.
+/// The operator's side of secrets, without connections to hosts.
 @Suite(.enabled(if: Tools.hasDeptool, Tools.whyNoDeptool)) final class SecretCommandTests {
     let site: Site
     let cluster: Cluster
     /// In nothing that anybody but the host and the operators may see.
     let marker = "MARKER-\(UInt64.random(in: 0...(.max)))"
 
-    /// Ann operates web1 and web2. Whatever connects to a host leaves a file `contacted`, and each query of ssh's settings a line
-    /// in `queries`.
+    /// Ann operates web1 and web2. A connection to a host leaves a file `contacted`, and each query of ssh's settings a line in
+    /// `queries`.
     init() throws {
         site = try Site()
         cluster = try Cluster(site)
@@ -85,7 +85,7 @@ import Testing
         #expect(!exists("contacted"))
     }
 
-    @Test func `names, patterns and values that cannot be meant are refused`() throws {
+    @Test func `invalid names, patterns and values are refused`() throws {
         for (script, expected) in [
             ("secret set web1", "'web1' does not name a secret"), ("secret set web9/shop/x", "no host matches 'web9'"),
             ("secret set web1/shopp/x", "there is no app 'shopp' on web1"),
@@ -125,7 +125,7 @@ import Testing
         #expect(exists("prod/web1/shop/secrets/x.age") && !exists("shared/shop/secrets"))
     }
 
-    @Test func `a value that was edited is sealed again, and one that was not stays`() throws {
+    @Test func `an edited value is sealed again, and an unedited one stays`() throws {
         try shell("printf '%s\\n' \(marker) | secret set web1/shop/environment").require(0)
         let before = try shell("sha256sum prod/web1/shop/secrets/environment.age").text
         #expect(try shell("EDITOR=true secret edit web1/shop/environment").require(0).text == "Unchanged.\n")
@@ -147,7 +147,7 @@ import Testing
         #expect(shown.count == 33)
     }
 
-    @Test func `typed twice without a difference, or not at all`() throws {
+    @Test func `a typed value must be typed twice`() throws {
         for (second, expected) in [(marker, "Sealed "), ("another", "the two values differ")] {
             let program = try cluster.start("secret", "set", "web1/shop/typed", "--ssh-config", "ssh_config", on: .terminal)
             try program.expect("Value: ")
@@ -160,7 +160,7 @@ import Testing
         #expect(try shell("secret show web1/shop/typed").text == marker)
     }
 
-    @Test func `a key with a passphrase opens once ssh-keygen has asked for that`() throws {
+    @Test func `a key with a passphrase opens after ssh-keygen's prompt`() throws {
         try shell("printf \(marker) | secret set web1/shop/x").require(0)
         try cluster.run("ssh-keygen -q -p -N 'the passphrase' -f .ssh/id_ed25519")
         let program = try cluster.start("secret", "show", "web1/shop/x", on: .terminal)
@@ -173,7 +173,7 @@ import Testing
         wrong.type(line: "another")
         try wrong.expect("it needs its passphrase")
         #expect(try wrong.finish().code == 1)
-        // Ctrl-C at the question: the copy is gone all the same.
+        // Ctrl-C at the question: the copy is gone, too.
         let left = try cluster.start("secret", "show", "web1/shop/x", on: .terminal)
         try left.expect("passphrase: ")
         // The line is for ssh-keygen, which may not read yet and miss the signal.
@@ -182,7 +182,7 @@ import Testing
         #expect(try shell("ls -d /dev/shm/deptool-secret-* 2>/dev/null | grep -c -- -\(left.pid)- || true").text == "0\n")
     }
 
-    @Test func `a host that was never seen is asked for its key`() throws {
+    @Test func `a new host is asked for its key`() throws {
         let server = try #require(["/usr/sbin/sshd"].first(where: FileManager.default.isExecutableFile))
         try cluster.write("new/shop/shop.conf", "port 80\n")
         try cluster.run(
@@ -203,7 +203,7 @@ import Testing
 
     // MARK: Operators who come and go
 
-    @Test func `an operator comes, and another one leaves`() throws {
+    @Test func `operators can be added and removed`() throws {
         try shell("printf one | secret set web1/shop/one; printf two | secret set web2/shop/two").require(0)
         // Bob comes: Ann adds his key, and seals again.
         try cluster.run("cat bob.pub >>prod/recipients")
@@ -245,8 +245,8 @@ import Testing
 
     // MARK: The plan
 
-    /// What a host could not open, each with the name of its file.
-    @Test func `a plan finds what its host cannot open, and contacts nobody`() throws {
+    /// Files that a host could not open, each with its name.
+    @Test func `a plan finds files that its host cannot open, and contacts no host`() throws {
         try shell("printf value | secret set 'web*/shop/x'").require(0)
         try cluster.run("deptool plan --ssh-config ssh_config")
         let file = "prod/web1/shop/secrets/x.age"
@@ -258,7 +258,7 @@ import Testing
             ("truncate -s 100 \(file)", "web1/shop/secrets/x.age: damaged: its header"),
             ("truncate -s -1 \(file); truncate -s -20 \(file)", "web1/shop/secrets/x.age: damaged: its content"),
             ("sed -i 's/^-> ssh-ed25519 /-> ssh-ed25519  /' \(file)", "web1/shop/secrets/x.age: damaged: its header"),
-            ("sed -i '1s/v1/v2/' \(file)", "web1/shop/secrets/x.age: in a version of age"),
+            ("sed -i '1s/v1/v2/' \(file)", "web1/shop/secrets/x.age: in an unsupported version of age"),
             (
                 "printf 'age-encryption.org/v1\\n-> scrypt AAAAAAAAAAAAAAAAAAAAAA 18\\n%043d\\n--- %043d\\n%032d' 0 0 0 >\(file)",
                 "sealed with a passphrase"
@@ -303,7 +303,7 @@ import Testing
         #expect(try shell("deptool plan --ssh-config ssh_config --limit nobody").code == 1)
     }
 
-    @Test func `a plan without new secrets asks ssh for nothing`() throws {
+    @Test func `a plan without new secrets does not run ssh`() throws {
         try cluster.run("deptool plan --ssh-config ssh_config")
         #expect(queries == 0)
         try shell("printf value | secret set web1/shop/x; printf value | secret set web1/shop/y; rm queries").require(0)
@@ -344,7 +344,7 @@ import Testing
 
     // MARK: Leaks
 
-    /// Each command runs with a program that looks at what other programs of this user can see.
+    /// Each command runs beside a program that reads everything visible to other programs of this user.
     @Test func `the value is in no argument, environment, output, error, file or core`() throws {
         try cluster.run(
             """
@@ -376,11 +376,11 @@ import Testing
         let output = try shell(script, within: .seconds(120)).require(0)
         #expect(output.text.contains("(sealed)") && output.errors.contains("is not a sealed file"))
         #expect(!(output.text + output.errors).contains(marker))
-        // It was there, and is what was edited.
+        // It was there, and has the edited content.
         #expect(try String(contentsOfFile: "\(site.directory)/shown", encoding: .utf8) == "new-\(marker)")
         #expect(try Set(shell("cat limits").text.split(separator: "\n")) == ["0"])
         #expect(try shell("wc -l <seen").text != "0\n")
-        // The tree, the store with all of its objects, the home, the plan file, and what others saw.
+        // The tree, the store with all of its objects, the home, the plan file, and the copies of the others.
         let found = try shell(
             """
             grep -rla \(marker) . || true

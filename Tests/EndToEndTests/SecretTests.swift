@@ -19,7 +19,7 @@ extension EndToEnd {
             try cluster.run("printf %s '\(value)' | age -r '\(key.split(separator: " ").prefix(2).joined(separator: " "))' -o prod/\(path)")
         }
 
-        /// A service that writes what it finds to a file.
+        /// A service that writes its secrets to a file.
         private func service(_ more: String = "", manifest: String = "") throws {
             try cluster.write("web1/shop/manifest.json", #"{"systemd": {"units_enabled": ["shop.service"]}\#(manifest)}"#)
             try cluster.write(
@@ -47,7 +47,7 @@ extension EndToEnd {
             )
         }
 
-        @Test func `a plan in any format has not one byte of what is private or sealed`() throws {
+        @Test func `a plan in any format has no byte of private or sealed files`() throws {
             let host = try site.boot()
             func write(_ version: String) throws {
                 for app in ["always", "before", "after", "gone"] {
@@ -70,13 +70,13 @@ extension EndToEnd {
                 let page = try cluster.run("'\(Tools.deptool)' plan --ssh-config '\(cluster.sshConfiguration)' \(format)")
                 #expect(page.contains("shown-two") == (format.hasSuffix("l") || format.hasSuffix("markdown")), "\(page)")
                 #expect(!page.contains("marker"), "\(format)\(page)")
-                // Nor of the sealed file, as it is or in Base64.
+                // Nor of the sealed file, in binary or in Base64.
                 #expect(!page.contains(sealed.base64EncodedString().prefix(40)) && !page.contains("age-encryption"), "\(page)")
             }
         }
 
         @Test(arguments: Site.Flavour.debians)
-        func `a secret is open for its units, changes with them, comes back with them, and goes`(flavour: Site.Flavour) throws {
+        func `a secret is open for its units, changes, rolls back and is removed with them`(flavour: Site.Flavour) throws {
             let host = try site.boot("web1", flavour)
             try cluster.addService("other", on: "web1")
             try cluster.deploy().require(0)
@@ -124,8 +124,8 @@ extension EndToEnd {
             try cluster.deploy().require(0)
             for (script, message) in [
                 ("rm /run/deptool/secrets/shop/password", "secrets/password.age is not unsealed"),
-                ("printf x >> /run/deptool/secrets/shop/password", "secrets/password.age is not what its units read"),
-                ("chmod 444 /run/deptool/secrets/shop/password", "secrets/password.age is not what its units read"),
+                ("printf x >> /run/deptool/secrets/shop/password", "secrets/password.age is different from its sealed content"),
+                ("chmod 444 /run/deptool/secrets/shop/password", "secrets/password.age is different from its sealed content"),
                 ("umount /run/deptool/secrets", "secrets/password.age is not unsealed"),
                 ("printf x >> $(readlink -f /var/lib/deptool/apps/shop/current)/secrets/password.age", "secrets/password.age was edited"),
                 ("rm -r /run/deptool/secrets/shop /var/lib/deptool/apps/shop/current", "current is missing"),
@@ -139,7 +139,7 @@ extension EndToEnd {
                 #expect(try host.read("/run/deptool/secrets/shop/password") == "marker-two")
             }
 
-            // A boot, however sudden: the secrets are there before the services, and nobody retries.
+            // After a sudden reboot, the secrets are there before the services start, without a retry.
             for round in 0..<(Torture.isWhole ? 20 : 2) {
                 if round % 2 == 0 { try site.kill(host) } else { try site.powerOff(host) }
                 try site.start(host)
@@ -171,7 +171,7 @@ extension EndToEnd {
             #expect(try host.run("runuser -u member cat /run/deptool/secrets/shop/password") == "marker")
             #expect(try host.attempt("runuser -u stranger cat /run/deptool/secrets/shop/password").code != 0)
             #expect(try verify() == "1 host as deployed.\n")
-            // The group is made anew, and its number is another's.
+            // The group is created again with another number.
             let gid = try host.run("getent group shop | cut -d : -f 3").trimmingCharacters(in: .newlines)
             try host.run(
                 "groupdel shop; groupadd -g \(gid) strangers; usermod -aG strangers stranger; groupadd shop; usermod -aG shop member")
@@ -186,7 +186,7 @@ extension EndToEnd {
             #expect(try host.attempt("runuser -u member cat /run/deptool/secrets/shop/password").code != 0)
         }
 
-        @Test func `a host that cannot open a secret stays as it is`() throws {
+        @Test func `a host that cannot open a secret is not changed`() throws {
             let host = try site.boot()
             try service()
             try seal("marker-one", for: host)
@@ -217,7 +217,7 @@ extension EndToEnd {
             #expect(try host.read("/run/seen") == "marker-two")
         }
 
-        @Test func `a host with a new key goes back to the values that it had opened`() throws {
+        @Test func `a host with a new key rolls back to the values it had opened`() throws {
             let host = try site.boot()
             try service()
             try seal("marker-one", for: host)
@@ -230,28 +230,28 @@ extension EndToEnd {
             let key = try publicKey()
             let known = try String(contentsOfFile: "\(site.lab)/known_hosts", encoding: .utf8)
             try known.replacing(old, with: key).write(toFile: "\(site.lab)/known_hosts", atomically: true, encoding: .utf8)
-            // What only the old key opens cannot come back from the file.
+            // A value sealed for the old key alone cannot be restored from the file.
             try seal("marker-two", for: host)
             try service("ExecStartPre=/bin/false")
             let output = try cluster.deploy().require(3)
             #expect(output.text.contains("\nThe previous state is back.\n"), "\(output)")
             #expect(try host.read("/run/deptool/secrets/shop/password") == "marker-one")
             #expect(try host.state(of: "shop") == "active" && host.read("/run/seen") == "marker-one")
-            // At the latest moment: the service runs with the new value by then, and somebody says no.
+            // At the latest moment: the service already runs with the new value when the program refuses.
             try service()
             let rejected = try cluster.deploy("--confirm-with", "false").require(3)
             #expect(rejected.text.contains("\nThe previous state is back.\n"), "\(rejected)")
             #expect(try host.read("/run/deptool/secrets/shop/password") == "marker-one")
             #expect(try host.state(of: "shop") == "active" && host.read("/run/seen") == "marker-one")
-            // Nobody can tell whether it is right, and a repair says why before anything changes.
-            #expect(try verify().contains("secrets/password.age is not what its units read"))
+            // Its content cannot be verified, and a repair gives the reason before anything changes.
+            #expect(try verify().contains("secrets/password.age is different from its sealed content"))
             try service()
             try cluster.deploy().require(0)
             #expect(try host.read("/run/seen") == "marker-two")
             #expect(try verify() == "1 host as deployed.\n")
         }
 
-        @Test func `a check sees the secrets that come, and those that stay`() throws {
+        @Test func `a check sees the new and the unchanged secrets`() throws {
             let host = try site.boot()
             try cluster.write("web1/shop/manifest.json", #"{"checks": [["./check"]]}"#)
             try cluster.write(
@@ -301,7 +301,7 @@ extension EndToEnd {
             let inside = "podman exec box /bin/busybox cat /run/secrets/environment"
             #expect(try host.run(inside) == "PASSWORD=marker-one")
             #expect(try traces("marker-one", on: host) == "")
-            // The container starts anew, so that it has the new directory entry.
+            // The container restarts, so that it has the new directory entry.
             try seal("PASSWORD=marker-two", for: host, "web1/shop/secrets/environment.age")
             try cluster.deploy().require(0)
             #expect(try host.run(inside) == "PASSWORD=marker-two")
@@ -361,9 +361,10 @@ extension EndToEnd {
             try cluster.run("mv .local hidden; \(Tools.deptool) init --adopt")
             let refused = try secret("generate web1/shop/other")
             #expect(
-                refused.code == 1 && refused.errors.contains("nobody confirmed that web1 opens secrets with the key in prod/web1/host.json")
+                refused.code == 1
+                    && refused.errors.contains("you have not confirmed that web1 opens secrets with the key in prod/web1/host.json")
             )
-            #expect(try secret("list").text.contains("nobody confirmed the key in its host.json: deptool secret enroll web1"))
+            #expect(try secret("list").text.contains("you have not confirmed the key in its host.json: deptool secret enroll web1"))
             try enroll("web1 opens secrets with the key in prod/web1/host.json.\n")
             try secret("generate web1/shop/other").require(0)
             try cluster.run("rm prod/web1/shop/secrets/other.age")
@@ -373,7 +374,7 @@ extension EndToEnd {
             #expect(try secret("enroll web1").errors.contains("web1 has the key of web2"))
             try cluster.remove("web2")
 
-            // The host is made anew, and its settings have more than the key.
+            // The host is reinstalled, and its settings have more than the key.
             try cluster.write("web1/host.json", options.replacing("\n}", with: ",\n  \"hostname\": \"web1\"\n}"))
             try host.run("rm -r /etc/deptool")
             try host.run("ln -s nowhere /etc/ssh/ssh_host_ed25519_key")
@@ -384,6 +385,23 @@ extension EndToEnd {
             try cluster.deploy().require(0)
             #expect(try host.read("/run/deptool/secrets/shop/password") == value)
             #expect(try verify() == "1 host as deployed.\n")
+
+            // A signal while a key is made here leaves no key in memory.
+            guard !makesIt else { return }
+            try host.run("rm -r /etc/deptool")
+            try cluster.run(
+                #"mkdir slow; printf '#!/bin/sh\nPATH=/usr/bin:/bin ssh-keygen "$@"; echo made >&2; while ! test -e go; do sleep 0.1; done\n' >slow/ssh-keygen; chmod +x slow/*"#
+            )
+            cluster.environment["PATH", default: ""] = "\(cluster.directory)/slow:\(cluster.environment["PATH"] ?? "")"
+            let left = try cluster.start("secret", "enroll", "web1", "--ssh-config", cluster.sshConfiguration, on: .terminal)
+            try left.expect("made")
+            let keys = "cat /dev/shm/deptool-secret-*-\(left.pid)-*/identity 2>/dev/null | grep -c BEGIN || true"
+            #expect(try cluster.run(keys) == "1\n")
+            left.signal(SIGTERM)
+            try cluster.run("touch go")
+            #expect(try left.finish().code == 130)
+            #expect(try host.run("test -e /etc/deptool || echo none") == "none\n")
+            #expect(try cluster.run(keys) == "0\n")
         }
 
         @Test(.enabled(if: Site.hasDisks, "there are no loop devices"))
@@ -453,7 +471,7 @@ extension EndToEnd {
             try site.powerOff(host)
 
             for value in values { #expect(!output.contains(value)) }
-            // What was on it for a moment is found.
+            // Content that was on it for a moment is found.
             try cluster.run("printf 'canary'-%s on-disk >canary; sync; rm canary")
             #expect(try site.traces(values + ["canary-on-disk"]) == ["canary-on-disk"])
         }

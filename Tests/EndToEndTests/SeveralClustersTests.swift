@@ -13,7 +13,7 @@ import Testing
         try cluster.write(outside: "staging/test1/app/file", "")
     }
 
-    @Test func `the default is the one that was named last, by whatever command`() throws {
+    @Test func `the default is the cluster named last with any command`() throws {
         #expect(try cluster.deptool("status", "--offline").text == "Undeployed changes:\n    web1: new host\n")
         for command in [["plan"], ["status", "--offline"], ["diff"]] {
             for (name, host) in [("staging", "test1"), ("prod", "web1")] {
@@ -21,14 +21,14 @@ import Testing
                 #expect(try cluster.deptool("status", "--offline").text == "Undeployed changes:\n    \(host): new host\n")
             }
         }
-        // One that cannot be read is nobody's default.
+        // An unreadable one does not become the default.
         try cluster.deptool("plan", "nowhere").require(1)
         #expect(try cluster.deptool("status", "--offline").text == "Undeployed changes:\n    web1: new host\n")
         try cluster.deptool("init", "staging").require(0)
         #expect(try cluster.deptool("status", "--offline").text == "Undeployed changes:\n    test1: new host\n")
     }
 
-    @Test func `a host in two of them is an error, for both`() throws {
+    @Test func `a host in two clusters is an error in both`() throws {
         try cluster.deptool("plan", "staging").require(0)
         try cluster.deptool("plan", "prod").require(0)
         try cluster.write(outside: "staging/web1/app/file", "")
@@ -49,10 +49,10 @@ import Testing
         try cluster.deptool("plan", "prod").require(0)
     }
 
-    @Test func `a directory of one is none itself`() throws {
+    @Test func `a directory inside or around a cluster is not a cluster`() throws {
         try cluster.deptool("plan", "prod").require(0)
         let rule = "\nName the directory that holds one directory per host."
-        let hint = " Was the other one a mistake, take it out of deptool.clusters in \(cluster.directory)/.deptool/config."
+        let hint = " If the other one was a mistake, remove it from deptool.clusters in \(cluster.directory)/.deptool/config."
         for (name, complaint) in [
             ("prod/web1", "\(cluster.directory)/prod/web1 is inside the cluster \(cluster.directory)/prod\(rule)"),
             (".", "\(cluster.directory) is around the cluster \(cluster.directory)/prod\(rule)\(hint)"),
@@ -65,7 +65,7 @@ import Testing
         #expect(try cluster.deptool("status", "--offline").text == "Undeployed changes:\n    web1: new host\n")
     }
 
-    @Test func `a host of another one is not removed`() throws {
+    @Test func `a host of another cluster is not removed`() throws {
         try cluster.deptool("plan", "prod").require(0)
         try pretendDeploy()
         #expect(try cluster.deptool("status", "--offline").text.contains("new host") == false)
@@ -80,7 +80,7 @@ import Testing
                 """)
     }
 
-    @Test func `the last host that leaves the tree is still named`() throws {
+    @Test func `the last host removed from the tree is still named`() throws {
         try cluster.deptool("plan", "prod").require(0)
         try pretendDeploy()
         try cluster.remove("web1")
@@ -94,7 +94,7 @@ import Testing
         #expect(try cluster.deptool("plan").errors.hasPrefix("Error: there are no hosts in "))
     }
 
-    /// Lets the store believe that all of `prod` was deployed to `web1`.
+    /// Records in the store that all of `prod` was deployed to `web1`.
     private func pretendDeploy() throws {
         try Program(
             [

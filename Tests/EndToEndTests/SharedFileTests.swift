@@ -16,7 +16,7 @@ extension EndToEnd {
             try cluster.run("mkdir -p \"$(dirname prod/\(path))\"; ln -s \(target) prod/\(path)")
         }
 
-        @Test func `an edit of a shared app reaches all hosts, and is undone on all`() throws {
+        @Test func `an edit of a shared app reaches all hosts, and can be undone on all`() throws {
             let hosts = try site.boot(["web1", "web2"])
             try cluster.write(outside: "shared/motd/manifest.json", #"{"symlinks": {"/etc/welcome": "text"}}"#)
             try cluster.write(outside: "shared/motd/text", "Welcome.\n")
@@ -34,10 +34,10 @@ extension EndToEnd {
             // A copy in place of the symlink changes nothing.
             try cluster.write(outside: "shared/motd/text", "Welcome.\n")
             try cluster.run("rm prod/web2/motd; cp -R shared/motd prod/web2/motd")
-            #expect(try cluster.deploy().require(0).text == "Nothing to do: every host of cluster 'prod' runs what the config tree says.\n")
+            #expect(try cluster.deploy().require(0).text == "Nothing to do: every host of cluster 'prod' matches the config tree.\n")
         }
 
-        @Test func `a symlink out of the repository is an error before anything is contacted`() throws {
+        @Test func `a symlink out of the repository is an error before any connection`() throws {
             try cluster.write("web1/site/index.html", "")
             try link("web1/site/key", to: "../../../../secret")
             let output = try cluster.deptool("plan").require(1)

@@ -20,9 +20,9 @@ extension EndToEnd {
             cluster.sshConfiguration = "\(cluster.directory)/ssh_config"
         }
 
-        @Test func `every login shell will do, and profiles may print`() throws {
+        @Test func `every login shell works, and profiles may print`() throws {
             let host = try site.boot()
-            // By name: the shell, the file that it reads at every login, and what is in that.
+            // By name: the shell, the file that it reads at every login, and its content.
             let shells = [
                 ("dash", "/bin/dash", ".profile", "echo hello"), ("bash", "/bin/bash", ".bashrc", "echo hello; echo to you >&2"),
                 ("zsh", "/bin/zsh", ".zshenv", "printf 'no newline'; echo to you >&2"),
@@ -53,7 +53,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a host that cannot take or run the agent says why, and what to do`() throws {
+        @Test func `the error of a host that cannot run the agent has a reason and a remedy`() throws {
             let host = try site.boot()
             func deploy() throws -> String {
                 let output = try cluster.deploy().require(1)
@@ -70,7 +70,7 @@ extension EndToEnd {
                 is: """
                     web1: Programs in /var/lib/deptool cannot run, probably because /var is mounted with noexec. Allow it there with
                         mount --bind /var/lib/deptool /var/lib/deptool && mount -o remount,bind,exec /var/lib/deptool
-                    and make that permanent in /etc/fstab. The host says:
+                    and make that permanent in /etc/fstab. Output of the host:
                         | sh: 1: /var/lib/deptool/bin/new.N: Permission denied
                     """)
             #expect(try host.run("find /var/lib/deptool -type f") == "")
@@ -94,7 +94,7 @@ extension EndToEnd {
             #expect(output.contains("  web1: no agent for NetBSD s390x\n"), "\(output)")
             #expect(output.contains("\nweb1: Deptool has agents for Linux on \(AgentTests.listed).\n"), "\(output)")
 
-            // What the message about noexec says helps.
+            // The remedy of the message about noexec works.
             try host.run("rm /usr/local/bin/uname")
             try mount("noexec")
             #expect(try deploy().contains("mount --bind /var/lib/deptool /var/lib/deptool"))

@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     /// The tests leave nothing behind, however they end.
     @Suite struct SiteTests {
-        /// In a process of its own: boots a host, starts a program, says where and which, and ends by a signal.
+        /// In a process of its own: boots a host, starts a program, prints the place and the program, and ends by a signal.
         private static func bootAndDie(of signal: Int32) throws {
             let site = try Site()
             _ = try site.boot()

@@ -4,8 +4,8 @@ import Testing
 extension EndToEnd {
     /// Units that take their time, or never get there.
     @Suite final class SlowUnitTests: OneHost {
-        /// Gives the app `slow` a unit that is up at once, or one that never says that it is ready, which systemd would wait
-        /// for for ever.
+        /// Gives the app `slow` a unit that is up at once, or one that never signals readiness, for which systemd would wait
+        /// forever.
         private func addUnit(isReady: Bool, _ settings: String = "") throws {
             try cluster.write("web1/slow/manifest.json", #"{"systemd": {"units_enabled": ["slow.service"]}\#(settings)}"#)
             try cluster.write(
@@ -26,7 +26,7 @@ extension EndToEnd {
 
         private func jobs() throws -> String { try host.run("systemctl list-jobs --no-legend") }
 
-        @Test func `a unit that never becomes ready is given up after the app's timeout`() throws {
+        @Test func `a unit that never becomes ready fails after the app's timeout`() throws {
             try addUnit(isReady: false, #", "timeout": 2"#)
             let output = try cluster.deploy()
             #expect(output.code == 3)
@@ -35,7 +35,7 @@ extension EndToEnd {
             #expect(output.text.contains("\nweb1: \(problem); its last journal lines:\n    | "), "\(output)")
             #expect(
                 output.text.contains(
-                    "\nIf it needs that long, say so in its app's manifest.json: \"timeout\": 4\nThe previous state is back.\n"),
+                    "\nIf it needs more time, set it in the app's manifest.json: \"timeout\": 4\nThe previous state is back.\n"),
                 "\(output)")
             #expect(try host.links() == "")
             #expect(try host.state(of: "slow") == "inactive")
@@ -52,7 +52,7 @@ extension EndToEnd {
             #expect(try jobs() == "")
         }
 
-        @Test func `the operator sees what is waited for, and can give up`() throws {
+        @Test func `the operator sees which unit Deptool waits for, and can give up`() throws {
             try addUnit(isReady: false)
             let deploy = try cluster.startAsking()
             try deploy.expect("[y/N/d] ")
@@ -68,7 +68,7 @@ extension EndToEnd {
             #expect(try jobs() == "")
         }
 
-        @Test func `when the operator is killed, the lock does not wait for systemd`() throws {
+        @Test func `the lock does not wait for systemd after the tool is killed`() throws {
             try addUnit(isReady: true)
             try cluster.deploy().require(0)
             let before = try host.snapshot()
@@ -83,7 +83,7 @@ extension EndToEnd {
             #expect(try jobs() == "")
         }
 
-        @Test func `what a killed agent asked of systemd is given up by the next one`() throws {
+        @Test func `the next agent cancels the systemd jobs of a killed one`() throws {
             try addUnit(isReady: true)
             try cluster.addService("waits", on: "web1")
             try cluster.edit("web1/waits/systemd/waits.service", replacing: "[Service]", with: "[Unit]\nAfter=slow.service\n[Service]")
@@ -93,7 +93,7 @@ extension EndToEnd {
             try cluster.write("web1/waits/file", "")
             let deploy = try cluster.startDeploy()
             try host.wait(for: "systemctl is-active slow | grep -q activating")
-            try host.run("kill -9 \(try host.agents().map(String.init).joined(separator: " "))")
+            try host.killAgents()
             try deploy.finish().require(5)
             #expect(try jobs() != "")
             try cluster.deptool("ping", "--count", "1", "--ssh-config", cluster.sshConfiguration).require(0)
@@ -121,8 +121,8 @@ extension EndToEnd {
             #expect(try host.state(of: "slow") == "active")
         }
 
-        @Test func `a unit is watched for as long as its app has to settle`() throws {
-            // Up for longer than a unit is watched that asks for nothing, and restarted by systemd.
+        @Test func `a unit is watched for the settle time of its app`() throws {
+            // Up for longer than the default watch, then restarted by systemd.
             try addUnit(isReady: true, #", "settle": 3"#)
             try cluster.edit(
                 "web1/slow/systemd/slow.service", replacing: "ExecStart=/bin/sleep infinity",
@@ -132,7 +132,7 @@ extension EndToEnd {
             #expect(output.text.contains("\n  web1: rolled back: unit slow.service crashed and is being restarted\n"), "\(output)")
             #expect(try host.links() == "")
 
-            // One that stays up is well in the end, also if it says itself when it is ready.
+            // One that stays up passes in the end, also with its own readiness signal.
             try addUnit(isReady: true, #", "settle": 1"#)
             try cluster.deploy().require(0)
         }

@@ -32,7 +32,7 @@ extension EndToEnd {
             try host.wait(for: "systemctl list-units --plain --no-legend 'echo*.service' | grep -q running")
         }
 
-        @Test func `a service that its socket starts again, and that fails again, is named`() throws {
+        @Test func `a socket-activated service that fails again is named`() throws {
             let scene = try OneHost(.debian13)
             let (cluster, host) = (scene.cluster, scene.host)
             func write(_ service: String) throws {
@@ -47,7 +47,7 @@ extension EndToEnd {
             try cluster.deploy().require(0)
             let client = "while (1) { push @s, IO::Socket::UNIX->new(Peer => \"/run/echo.sock\"); select undef, undef, undef, 0.1 }"
             try host.run("systemd-run --quiet perl -MIO::Socket::UNIX -e '\(client)'")
-            // Its end takes so long that it is still ending when systemd has told of the failure, and the socket has started it.
+            // It is still ending when systemd has reported the failure and the socket has started it.
             try write("Type=notify\nExecStart=/bin/sh -c 'echo I will not'\nExecStopPost=/bin/sleep 1")
             let output = try cluster.deploy().require(3)
             #expect(output.text.contains("web1: rolled back: unit echo.service "), "\(output)")
@@ -55,7 +55,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: Site.Flavour.debians, Kind.allCases.map(\.rawValue))
-        func `a socket whose service runs is deployed to, again and again`(flavour: Site.Flavour, kind: String) throws {
+        func `a socket whose service runs can be deployed repeatedly`(flavour: Site.Flavour, kind: String) throws {
             let kind = try #require(Kind(rawValue: kind))
             let scene = try OneHost(flavour)
             let (cluster, host) = (scene.cluster, scene.host)
@@ -69,7 +69,7 @@ extension EndToEnd {
                 #expect(output.text.contains("restart unit echo.socket and its service (echo.conf changed)"), "\(output)")
                 expect(try host.units(), is: before)
             }
-            // What fails takes nothing with it.
+            // A failed unit stops no other.
             try write(cluster, kind, 7)
             try cluster.addService("zfails", on: "web1", run: "/bin/false")
             let output = try cluster.deploy().require(3)
@@ -81,7 +81,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: Site.Flavour.debians)
-        func `a service that its new socket started goes with it`(flavour: Site.Flavour) throws {
+        func `a service started by a new socket stops with it`(flavour: Site.Flavour) throws {
             let scene = try OneHost(flavour)
             let (cluster, host) = (scene.cluster, scene.host)
             let before = try host.units()
@@ -153,7 +153,7 @@ extension EndToEnd {
     /// Units that run already when they become listed.
     @Suite struct AdoptedUnitTests {
         @Test(arguments: Site.Flavour.debians)
-        func `a unit that runs goes on if nothing of it changes, else it restarts`(flavour: Site.Flavour) throws {
+        func `an unchanged unit keeps running, and a changed one restarts`(flavour: Site.Flavour) throws {
             let scene = try OneHost(flavour)
             let (cluster, host) = (scene.cluster, scene.host)
             let unit = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"

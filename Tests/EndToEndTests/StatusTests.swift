@@ -1,8 +1,9 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// `status`: what is not as it should be.
+    /// `status`: the problems of hosts.
     @Suite final class StatusTests {
         let site: Site
         let cluster: Cluster
@@ -27,7 +28,7 @@ extension EndToEnd {
             ).finish()
         }
 
-        /// What the host has, below Deptool's directory and in the store.
+        /// The host's files, below Deptool's directory and in the store.
         private func state() throws -> String {
             try hosts[0].run("find /var/lib/deptool -not -path '*/bin*' -printf '%p %T@ %l\\n' | sort") + cluster.references()
         }
@@ -93,7 +94,7 @@ extension EndToEnd {
                 try status().text == "Undeployed changes:\n    web2: ~ clock\n    web3: new host\n\n2 hosts are well:\n    web1, web4\n")
         }
 
-        @Test func `a mistake in the config tree hides nothing else`() throws {
+        @Test func `a mistake in the config tree hides no other finding`() throws {
             try hosts[0].run("systemctl stop clock")
             try cluster.write("web4/clock/manifest.json", "{")
             let mistake = "The config tree has a mistake, so changes are not known:\n    prod/web4/clock/manifest.json:1: "
@@ -113,7 +114,7 @@ extension EndToEnd {
             #expect(try cluster.deptool("logs", "clock", "--ssh-config", cluster.sshConfiguration).require(0).text.contains("web1  20"))
         }
 
-        @Test func `a program is asked nothing, also at a terminal`() throws {
+        @Test func `no command with --json asks a question, even at a terminal`() throws {
             try hosts[0].run("echo operator:letmein | chpasswd")
             try hosts[0].write("/etc/sudoers.d/operator", "operator ALL=(ALL) ALL\n")
             try cluster.configure(("User root", "User operator"))
@@ -129,7 +130,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `what makes no sense is an error`() throws {
+        @Test func `invalid combinations of options are errors`() throws {
             for arguments in [
                 ["--live", "--drift"], ["--live", "--offline"], ["--live", "--all"], ["--live", "--exit-code"], ["--offline", "--drift"],
                 ["--watch", "2"], ["--limit", "web9"],

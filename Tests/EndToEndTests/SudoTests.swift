@@ -25,7 +25,7 @@ extension EndToEnd {
             for host in hosts { try cluster.write("\(host)/app/file", "\(version)") }
         }
 
-        @Test func `a password for sudo goes to other hosts only if the operator says so, and stays nowhere`() throws {
+        @Test func `a password for sudo goes to other hosts only with consent, and is stored nowhere`() throws {
             let (web1, web2) = try site.boot("web1", "web2")
             for host in [web1, web2] { try protect(host) }
             try cluster.configure(("User root", "User operator"))
@@ -56,7 +56,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a wrong password, no password and other trouble with sudo`() throws {
+        @Test func `a wrong or missing password and other failures of sudo are explained`() throws {
             let host = try site.boot()
             try protect(host)
             try cluster.configure(("User root", "User operator"))

@@ -5,7 +5,7 @@ import Testing
 struct Page: CustomTestStringConvertible {
     let path: String
     let hosts: [String]
-    /// Run beside the tree, where `deptool` is and `ssh` knows the hosts.
+    /// Run beside the tree, with `deptool` in PATH and the hosts in ssh's configuration.
     let scene: String
     var hasStore = true
 
@@ -105,7 +105,7 @@ struct Page: CustomTestStringConvertible {
 }
 
 extension EndToEnd {
-    /// What the documents show is what happens. With DEPTOOL_TRANSCRIPTS=write, what happens is written into them.
+    /// The documents show the real output. With DEPTOOL_TRANSCRIPTS=write, the test writes it into them.
     @Suite final class TranscriptTests {
         let site: Site
         let cluster: Cluster
@@ -116,11 +116,11 @@ extension EndToEnd {
             cluster = try Cluster(site, of: "Ada", isInitialized: false)
         }
 
-        @Test(arguments: Page.all) func `every command of a document shows what stands below it`(page: Page) throws {
+        @Test(arguments: Page.all) func `every command of a document prints the text below it`(page: Page) throws {
             _ = try site.boot(page.hosts)
             let tools = "\(site.directory)/bin"
             try cluster.write(outside: "../bin/ssh", "#!/bin/sh\nPATH=${PATH#*:}\nexec ssh -F \(site.directory)/ssh_config \"$@\"\n")
-            // What is said of hosts in general must not be this machine's.
+            // The settings for all hosts must not come from this machine.
             try cluster.write(
                 outside: "../ssh_config",
                 """
@@ -159,9 +159,9 @@ extension EndToEnd {
             if ProcessInfo.processInfo.environment["DEPTOOL_TRANSCRIPTS"] == "write" { try transcript.replace(differences) }
         }
 
-        /// Runs a script that nobody sees. In it, `heartbeat HOST INTERVAL` writes the app of the tutorial, and `grace COMMAND` has
-        /// another operator do something, `inside HOST SCRIPT` runs a script there as root without SSH, and `name ID` says what
-        /// the document calls the last commit.
+        /// Runs an invisible script. In it, `heartbeat HOST INTERVAL` writes the app of the tutorial, and `grace COMMAND` has
+        /// another operator do something, `inside HOST SCRIPT` runs a script there as root without SSH, and `name ID` gives the
+        /// last commit the document's name.
         private func run(_ script: String) throws {
             try cluster.run(
                 """
@@ -182,13 +182,13 @@ extension EndToEnd {
                 """ + script)
         }
 
-        /// What the document calls commits, and what they are here.
+        /// The document's names of commits, and their ids here.
         private var names: [(name: String, commit: String)] {
             let text = (try? String(contentsOfFile: "\(site.directory)/names", encoding: .utf8)) ?? ""
             return text.split(separator: "\n").map { ($0.prefix { $0 != " " }.description, $0.suffix(40).description) }
         }
 
-        /// Runs a command on a terminal, as the operator Ada in /home/ada/servers, and returns what is on the screen then.
+        /// Runs a command on a terminal, as the operator Ada in /home/ada/servers, and returns the content of the screen.
         private func show(_ command: String, like expected: String) throws -> String {
             let names = self.names
             let command = command.replacing(#/\b[0-9a-f]{4,40}\b/#) { word in
@@ -215,7 +215,7 @@ extension EndToEnd {
             status = result.code
             var lines = screen(result.text, typed)
             if let interrupted {
-                // A terminal shows what was typed, and the tool ends that line.
+                // A terminal shows the typed text, and the tool ends that line.
                 let same = zip(lines, interrupted).prefix { $0 == $1 }.count
                 lines.replaceSubrange(same...same, with: interrupted[same...] + ["^C" + lines[same]])
             }
@@ -226,7 +226,7 @@ extension EndToEnd {
             return text
         }
 
-        /// What is on the screen, with what was typed.
+        /// The content of the screen, with the typed text.
         private func screen(_ text: String, _ typed: [(after: Int, text: String)]) -> [String] {
             var text = text
             for (after, answer) in typed.reversed() {

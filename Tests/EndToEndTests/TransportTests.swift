@@ -24,7 +24,7 @@ extension EndToEnd {
             ).finish().text
         }
 
-        @Test func `a first deploy, an update, a rollback, a guarded one and an adoption`() throws {
+        @Test func `first deploy, update, rollback, guard and adoption work over ssh`() throws {
             try cluster.addService("app", on: "web1")
             let first = try cluster.deploy("--verbose").require(0)
             #expect(first.text.contains("\n  web1: over the system's ssh: as you said\n  web1: installing the agent\n"), "\(first)")
@@ -44,7 +44,7 @@ extension EndToEnd {
             expect(try host.snapshot(), is: before)
             #expect(try host.state(of: "app") == "active")
 
-            // Whatever is shared, the guard wants a new login.
+            // The guard needs a new login, even with a shared connection.
             try cluster.addService("app", on: "web1")
             try cluster.write("web1/sshd/deny.conf", "DenyUsers root\n")
             try cluster.write(
@@ -68,7 +68,7 @@ extension EndToEnd {
             #expect(try children() == "")
         }
 
-        @Test func `a deploy that is cut off, by whatever, ends in the old state`() throws {
+        @Test func `an interrupted deploy ends in the old state`() throws {
             try cluster.addService("web", on: "web1")
             try cluster.deploy().require(0)
             let before = try host.snapshot()

@@ -3,7 +3,7 @@ import Model
 import Testing
 
 extension EndToEnd {
-    /// What belongs to a unit, as systemd has it.
+    /// The files of a unit, as in systemd.
     @Suite final class UnitFileTests {
         let site: Site
         let cluster: Cluster
@@ -57,7 +57,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: [Site.Flavour.debian12, .debian13])
-        func `a drop-in for a prefix of another app reaches the process, and goes with an undo`(flavour: Site.Flavour) throws {
+        func `a drop-in for a prefix of another app reaches the process, and an undo removes it`(flavour: Site.Flavour) throws {
             let host = try site.boot("web1", flavour)
             try cluster.write("web1/shop/manifest.json", #"{"systemd": {"units_enabled": ["shop-web.service"]}}"#)
             try cluster.write(
@@ -88,7 +88,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: [Site.Flavour.debian12, .debian13])
-        func `a mount, slice or path is left alone by a README`(flavour: Site.Flavour) throws {
+        func `a change of a README leaves a mount, slice or path alone`(flavour: Site.Flavour) throws {
             let host = try site.boot("web1", flavour)
             let units = ["mnt-data.mount", "data.slice", "data.path", "data.target"]
             try cluster.write(

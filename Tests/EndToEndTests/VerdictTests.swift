@@ -11,8 +11,8 @@ extension EndToEnd {
             var problem: String?
         }
 
-        /// Units by their type, when they end and how, what they make of that, and whether their conditions hold. Those that end
-        /// do so at once or within a moment; what ends later counts as well.
+        /// Units by their type, when and how they end, their resulting state, and whether their conditions hold. They end
+        /// immediately, within a moment, or later.
         private static let cases: [Case] = {
             var cases: [Case] = []
             func add(_ name: String, _ lines: String, _ problem: String? = nil) {
@@ -52,13 +52,13 @@ extension EndToEnd {
         }
 
         @Test(arguments: Site.Flavour.debians)
-        func `a unit that ends is judged by how, and when its conditions hold`(flavour: Site.Flavour) throws {
+        func `a unit that ends is judged by its result and its conditions`(flavour: Site.Flavour) throws {
             let scene = try OneHost(flavour)
             let (cluster, host) = (scene.cluster, scene.host)
             try cluster.addService("keep", on: "web1")
             try cluster.deploy().require(0)
             let before = try host.units()
-            // All that is well at once, and with it what is unwell, one by one.
+            // Each unhealthy unit alone, and the healthy ones together.
             let well = Self.cases.filter { $0.problem == nil }
             for one in Self.cases where one.problem != nil {
                 try write(cluster, one)
@@ -82,7 +82,7 @@ extension EndToEnd {
                 #expect(output.code == 0, "\(output)")
             }
             try verify()
-            // systemd knows more of its units now.
+            // systemd has loaded more units now.
             try host.run("systemctl daemon-reload")
             try verify()
             // The same verdict for the old state, when something else fails.
@@ -99,7 +99,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: Site.Flavour.debians)
-        func `a unit that ended since, or was stopped, is drift`(flavour: Site.Flavour) throws {
+        func `a unit that has ended or was stopped is drift`(flavour: Site.Flavour) throws {
             let scene = try OneHost(flavour)
             let (cluster, host) = (scene.cluster, scene.host)
             try cluster.write("web1/app/manifest.json", #"{"systemd": {"units_enabled": ["app.service"]}}"#)

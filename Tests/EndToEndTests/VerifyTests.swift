@@ -1,8 +1,9 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// What somebody changed on a host is found, shown and restored.
+    /// Manual changes on a host are found, shown and restored.
     @Suite final class VerifyTests {
         let site: Site
         let cluster: Cluster
@@ -25,7 +26,7 @@ extension EndToEnd {
         private func repair(_ arguments: String...) throws -> Output { try run(["deploy", "--repair", "--no-confirm"] + arguments) }
 
         private let clean = "1 host as deployed.\n"
-        private let nothing = "Nothing to do: every host of cluster 'prod' is what the config tree says.\n"
+        private let nothing = "Nothing to do: every host of cluster 'prod' matches the config tree.\n"
 
         private func deployed() throws -> Host {
             let host = try site.boot()
@@ -39,7 +40,7 @@ extension EndToEnd {
             return host
         }
 
-        /// Finds what the script changes, restores it, and finds nothing any more.
+        /// Finds the script's change, restores it, and then finds nothing.
         private func check(
             _ host: Host, _ script: String, finds expected: String, _ arguments: String..., plan: String? = nil,
             sourceLocation: SourceLocation = #_sourceLocation
@@ -49,7 +50,7 @@ extension EndToEnd {
             expect(
                 found.stable,
                 is: "web1\n" + expected
-                    + "\n0 hosts as deployed, 1 not.\n\n`deptool deploy --repair` shows what restores them, and does so.\n",
+                    + "\n0 hosts as deployed, 1 not.\n\n`deptool deploy --repair` shows the plan that restores them, and applies it.\n",
                 sourceLocation: sourceLocation)
             let repaired = try repair().require(0)
             if let plan { expect(repaired.stable.components(separatedBy: "\n\n")[0] + "\n", is: plan, sourceLocation: sourceLocation) }
@@ -59,10 +60,10 @@ extension EndToEnd {
             #expect(try host.enablement(of: "clock.service") == "enabled", sourceLocation: sourceLocation)
         }
 
-        @Test func `whatever is changed on a host is found and restored`() throws {
+        @Test func `any change on a host is found and restored`() throws {
             #expect(try cluster.deptool("verify").text == "Nothing was deployed to cluster 'prod' yet.\n")
             let host = try deployed()
-            // Nobody touched it, so nobody does.
+            // An untouched host stays untouched.
             let before = try host.snapshot()
             #expect(try verify("--exit-code") == Output(code: 0, text: clean, errors: ""))
             #expect(try repair() == Output(code: 0, text: nothing, errors: ""))
@@ -125,7 +126,7 @@ extension EndToEnd {
                     """)
             #expect(try host.run("cat /var/lib/deptool/store/kept/*/etc/motd.d/20-deptool") == "mine\n")
             #expect(try host.read("/etc/motd.d/20-deptool") == "Hello\n")
-            // What an administrator disables is enabled again, and its file was never away.
+            // A unit disabled by an administrator is enabled again, and its file was always there.
             try check(
                 host, "systemctl --quiet disable --now clock.service && test -f /etc/systemd/system/clock.service",
                 finds: """
@@ -181,7 +182,7 @@ extension EndToEnd {
             #expect(try cluster.deptool("log", "-n", "1").stable.contains("  Ann  repair prod\n"))
         }
 
-        @Test func `a repair that fails leaves everything as somebody made it`() throws {
+        @Test func `a failed repair leaves the manual changes in place`() throws {
             let host = try deployed()
             try host.run("cd /etc/motd.d && rm 10-deptool && echo mine >10-deptool; rm /etc/systemd/system/clock.service")
             try host.run("cd /var/lib/deptool/apps/clock/current && echo edited >conf")
@@ -190,7 +191,7 @@ extension EndToEnd {
             #expect(try repair().require(3).text.contains("unit failing.service failed"))
             expect(try host.snapshot(), is: before)
             #expect(try host.attempt("ls /var/lib/deptool/store/kept").code != 0)
-            // A directory in the way is named before any host changes.
+            // A directory in the place of a link is named before any host changes.
             try cluster.remove("web1/failing")
             try host.run("rm /etc/motd.d/10-deptool && mkdir /etc/motd.d/10-deptool")
             #expect(try repair().require(1).text.contains("/etc/motd.d/10-deptool is a directory that is not Deptool's"))
@@ -199,7 +200,7 @@ extension EndToEnd {
             #expect(try verify().text == clean)
         }
 
-        @Test func `a host that nobody changed and that has no change is left alone`() throws {
+        @Test func `an unchanged host is left alone`() throws {
             let (web, db) = try site.boot("web1", "db1")
             for host in ["web1", "db1"] { try cluster.write("\(host)/app/file", "content of \(host)\n") }
             try cluster.deploy().require(0)
@@ -216,15 +217,15 @@ extension EndToEnd {
             let both = try repair().require(0)
             #expect(both.stable.hasSuffix("Deployed to 2 hosts in N s.\n"))
             #expect(try verify().text == "2 hosts as deployed.\n")
-            // One that is not there: what is known is told.
+            // An unreachable host is reported, and a repair refuses.
             try cluster.configure(("HostName \(db.address)", "HostName 127.0.0.1"), ("Port 22", "Port 1"))
             let partly = try verify("--exit-code", "--limit", "db1").require(1)
             #expect(partly.text.hasPrefix("db1\n    "))
-            #expect(partly.text.hasSuffix("\n0 hosts as deployed, 1 could not be asked.\n"))
-            #expect(try repair().require(1).errors.hasPrefix("Error: not known what drifted, so nothing was changed: db1: "))
+            #expect(partly.text.hasSuffix("\n0 hosts as deployed, 1 could not be reached.\n"))
+            #expect(try repair().require(1).errors.hasPrefix("Error: the drift is unknown, so nothing was changed: db1: "))
         }
 
-        @Test func `what another operator deployed is told, and known from then on`() throws {
+        @Test func `another operator's deploy is reported and recorded`() throws {
             let host = try deployed()
             let bob = try Cluster(site, of: "Bob")
             try bob.write("web1/other/file", "")
@@ -242,7 +243,7 @@ extension EndToEnd {
 
                     0 hosts as deployed, 1 not.
 
-                    `deptool deploy --repair` shows what restores them, and does so.
+                    `deptool deploy --repair` shows the plan that restores them, and applies it.
 
                     """)
             try host.run("rm -r /var/lib/deptool/store")
@@ -250,7 +251,7 @@ extension EndToEnd {
             #expect(try cluster.deptool("verify").text == "Nothing was deployed to cluster 'prod' yet.\n")
         }
 
-        @Test func `private apps are compared with who may read them`() throws {
+        @Test func `private apps are compared with their readers`() throws {
             let host = try site.boot()
             try cluster.write("web1/dns/manifest.json", #"{"private": true, "group": "dns"}"#)
             try cluster.write("web1/dns/sysusers/dns.conf", "u dns - \"Name server\"\n")
@@ -265,7 +266,7 @@ extension EndToEnd {
             #expect(try verify().text == clean)
         }
 
-        @Test func `on a host without systemd, too`() throws {
+        @Test func `verify and repair work without systemd`() throws {
             let host = try site.boot("web1", .busybox)
             try cluster.write("web1/app/file", "content\n")
             try cluster.deploy().require(0)
@@ -276,7 +277,7 @@ extension EndToEnd {
             #expect(try verify().text == clean)
         }
 
-        @Test func `JSON keeps to its schema`() throws {
+        @Test func `the JSON of verify follows its schema`() throws {
             let host = try deployed()
             let schema = try Schema()
             try host.run(

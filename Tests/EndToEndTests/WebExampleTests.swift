@@ -14,7 +14,7 @@ extension EndToEnd {
             web1 = try site.boot("web1", .services)
         }
 
-        @Test func `a web server is taken over, configured, and answers all the while`() throws {
+        @Test func `a web server is taken over and configured, and always answers`() throws {
             // The file as the distribution has it, and then ours in its place.
             let distribution = try web1.read("/etc/nginx/nginx.conf")
             try cluster.write("web1/nginx/nginx.conf", distribution)
@@ -33,9 +33,8 @@ extension EndToEnd {
             try waitFor("301 Moved Permanently", from: "http://shop.example.com/")
             #expect(try curl("https://other.example.com/").code == 35)
 
-            // Neither a good change nor a bad one lets a client go without an answer. A worker of nginx that has to go can close
-            // an HTTP/2 connection that has asked nothing yet, by a GOAWAY that tells the client to ask again. Browsers do; curl
-            // ends with 16.
+            // Neither a good change nor a bad one leaves a client without an answer. A worker of nginx that ends can close an
+            // idle HTTP/2 connection with a GOAWAY, after which the client asks again. Browsers do; curl ends with 16.
             let client = try cluster.startScript(
                 """
                 ask() {
@@ -67,7 +66,7 @@ extension EndToEnd {
             #expect(try curl("https://shop.example.com/", "--include").text.contains("x-change: good"))
             try client.expect("200 0\n")
 
-            // What `nginx -t` finds changes nothing.
+            // A mistake that `nginx -t` finds changes nothing.
             let before = try web1.snapshot()
             try cluster.edit("web1/nginx/nginx.conf", replacing: "x-change good", with: "x-change bad; listen nowhere")
             var output = try cluster.deploy().require(1)
@@ -78,7 +77,7 @@ extension EndToEnd {
             try cluster.edit("web1/nginx/nginx.conf", replacing: "x-change bad; listen nowhere", with: "x-change good")
             try client.expect("200 0\n")
 
-            // What only nginx itself finds, since sshd has the port, rolls back.
+            // A mistake that only nginx finds, a port that sshd has, rolls back.
             let site = "web1/nginx/sites/shop.example.com.conf"
             try cluster.edit(site, replacing: "listen 443 ssl http2;", with: "listen 22 ssl;")
             output = try cluster.deploy().require(3)
@@ -95,7 +94,7 @@ extension EndToEnd {
             #expect(try web1.run("systemctl show --value -p MainPID nginx") == process)
             #expect(try web1.state(of: "nginx") == "active")
 
-            // What nginx takes, and the host itself finds by asking, rolls back as well.
+            // A mistake that nginx accepts and a probe finds rolls back as well.
             try cluster.edit(site, replacing: "server_name shop.example.com;", with: "server_name shop.example.con;")
             output = try cluster.deploy().require(3)
             let answer = "http://127.0.0.1:80/ as shop.example.com gave the wrong answer: closed without an answer"
@@ -111,7 +110,7 @@ extension EndToEnd {
             try cluster.deploy("--repair").require(0)
             try waitFor("Three kinds of tea.", from: "https://shop.example.com/")
 
-            // Pages are an app of their own: new ones are there at once, and nothing is restarted for them.
+            // Pages are an app of their own: new ones appear immediately, without a restart.
             let invocation = try web1.invocation(of: "nginx")
             try cluster.edit("web1/pages/shop/index.html", replacing: "Three", with: "Four")
             try cluster.deploy().require(0)
@@ -141,7 +140,7 @@ extension EndToEnd {
         /// A reload is over before the last request is answered the old way.
         private func waitFor(_ text: String, from url: String, _ options: String...) throws {
             try cluster.startScript("until \(try command(for: url, options)) | grep -F '\(text)'; do sleep 0.05; done")
-                .finish(within: .seconds(20)).require(0)
+                .finish().require(0)
         }
 
         private func command(for url: String, _ options: [String]) throws -> String {

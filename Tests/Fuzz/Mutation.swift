@@ -8,7 +8,7 @@ extension Seeded {
         return bytes
     }
 
-    /// What decoders trip over: extremes, ends of lines and strings, separators, escapes, beginnings of wide characters.
+    /// Bytes that decoders often get wrong: extremes, ends of lines and strings, separators, escapes, beginnings of wide characters.
     private static var interesting: [[UInt8]] {
         [
             [0], [0xff], [0x7f], [0x80], [10], [13], [27], [0xff, 0xff, 0xff, 0xff], [0x7f, 0xff, 0xff, 0xff], [0x80, 0, 0, 0],

@@ -84,7 +84,7 @@ let sessions: [[UInt8]] = {
     return [first.requests, first.requests + second.requests, [.record, .ping, .cancel]].map { $0.flatMap { Frame.encode($0) } }
 }()
 
-/// A session of an agent, in a directory of its own that stands for the host.
+/// A session of an agent, in a directory of its own that represents the host.
 @Sendable func serve(_ input: [UInt8]) throws {
     let root = "/dev/shm/deptool-fuzz-\(getpid())"
     try? FileManager.default.removeItem(atPath: root)
@@ -95,7 +95,7 @@ let sessions: [[UInt8]] = {
     guard csys_socketpair(&ours, &theirs) == 0 else { throw Broken("no sockets") }
     let end = theirs
     let agent = Thread {
-        Agent(system: System(root: root), port: Port(input: end, output: end), executor: InlineExecutor(), ownName: "agent").run()
+        Agent(system: System(root: root), port: ClientChannel(input: end, output: end), executor: InlineExecutor(), ownName: "agent").run()
         _ = csys_close(end)
     }
     agent.start()
@@ -108,7 +108,7 @@ let sessions: [[UInt8]] = {
         }
         shutdown(client, Int32(SHUT_WR))
     }
-    // Its replies must be what a client understands, to the last.
+    // A client must be able to decode all of its replies.
     var said: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while case let count = csys_read(ours, &buffer, buffer.count), count > 0 { said += buffer[..<Int(count)] }

@@ -12,11 +12,11 @@ import Wire
 @testable import SSH
 @testable import TestSupport
 
-/// Something that parses what somebody else made.
+/// A parser of foreign data.
 struct Target: Sendable {
     /// Valid input, or nearly so.
     var samples: [[UInt8]]
-    /// Throws ``Broken`` when what is promised of any input does not hold. A refusal is no error.
+    /// Throws ``Broken`` when a property promised for any input does not hold. A refusal is no error.
     var run: @Sendable ([UInt8]) throws -> Void
 }
 
@@ -66,7 +66,7 @@ private func samples<Value: WireCodable>(_ make: (inout Seeded) -> Value) -> [[U
     return (0..<200).map { _ in make(&random).encoded }
 }
 
-/// Decodes, and expects that a value has one form in bytes. What is kept on disk has one for each version of its format.
+/// Decodes, and expects that a value has one form in bytes. A file on disk has one for each version of its format.
 private func decode<Value: WireCodable>(_ type: Value.Type, _ input: [UInt8], _ kept: FormatHeader.Kind? = nil) throws -> Value? {
     guard let value = try? Value(decoding: input) else { return nil }
     var reader = ByteReader(input)
@@ -75,7 +75,7 @@ private func decode<Value: WireCodable>(_ type: Value.Type, _ input: [UInt8], _ 
     return value
 }
 
-/// What a person reads has no control characters but ends of lines.
+/// Text for people has no control characters but ends of lines.
 func expectHarmless(_ text: String) throws {
     let harmful = text.unicodeScalars.first { $0 != "\n" && ($0.properties.generalCategory == .control || $0 == "\u{202e}") }
     if let harmful { throw Broken("U+\(String(harmful.value, radix: 16)) gets to the terminal in: \(visible(text))") }
@@ -109,7 +109,7 @@ func render(_ reply: Reply) throws {
         guard let host = Hostname("web1") else { return }
         try expectHarmless(VerifyText(style: .plain).render([(host, .success(found))]))
         _ = (verifyJSON([(host, .success(found))]).text, found.editedFiles(host))
-        // What a host makes up becomes no step.
+        // A host cannot make up steps.
         if drift.contains(where: DriftPlaces(HostTree(host: host, id: .of(.tree, []), apps: [])).has) { throw Broken("it is believed") }
     default: break
     }
@@ -217,14 +217,14 @@ private let ageKeys = [
 ].map { Array($0.utf8) }
 
 let targets: [String: Target] = [
-    // Nothing opens but what was sealed.
+    // Only the sealed content opens.
     "age": Target(samples: ageFiles) { input in
         let key = ageIdentity()
         guard let file = try? SealedFile(input), let content = try? file.open(with: key, Libcrypto.self) else { return }
         guard ageFiles.contains(input), content.withBytes({ $0.elementsEqual(ageContent[..<$0.count]) }) else { throw Broken("it opens") }
     },
     "recipients": Target(samples: recipients) { input in
-        do throws(RecipientsFile.Mistake) {
+        do throws(RecipientsFile.LineError) {
             _ = try RecipientsFile(parsing: input)
         } catch {
             try expectHarmless(error.problem.phrase)
@@ -237,7 +237,7 @@ let targets: [String: Target] = [
     "probe": Target(samples: [
         Array("DEPTOOL-PROBE-BEGIN\ncpu Linux x86_64\nhostname a\nspace a 1 2 3 4 /\noptions rw\nsystemd s\nDEPTOOL-PROBE-END\n".utf8)
     ]) { input in
-        guard let probe = HostProbe(input), let host = Hostname("web1") else { return }
+        guard let probe = HostFacts(input), let host = Hostname("web1") else { return }
         try expectHarmless(
             DoctorText(style: .plain).render(Diagnosis.about(host, Doctor.steps(probe, .init(hostname: "a", usesQuadlets: true)))))
     },
@@ -254,9 +254,15 @@ let targets: [String: Target] = [
         }
     },
     "survey-contents": Target(samples: [
-        Array("KEY content\nabc\nKEY whole\nKEY content\nKEY acl\nKEY content\n\nKEY unreadable\nKEY end\n".utf8)
+        Array(
+            ("KEY file\n/etc/x\n81a4 3 root root /proc/self/fd/0\n41ed 9 root root /etc\nKEY content\nabc\nKEY whole\n"
+                + "KEY file\n/etc/x\nKEY acl\nKEY file\nKEY unreadable\nKEY end\n").utf8)
     ]) { input in
-        for case .whole(let bytes)? in FoundContent.read(SurveyPieces(input, key: "KEY"), sizes: [3, 0, 0]) ?? []
+        let files = try [3, 0, 0].map { (size: UInt64) in
+            let status = HostSurvey.Status(mode: 0o100644, size: size, owner: "root", group: "root")
+            return FoundFile(path: try AbsolutePath("/etc/x"), status: status, origin: .own)
+        }
+        for case .whole(let bytes)? in FoundContent.read(SurveyPieces(input, key: "KEY"), of: files) ?? []
         where ![0, 3].contains(bytes.count) {
             throw Broken("a file has another size than its status")
         }
@@ -273,7 +279,9 @@ let targets: [String: Target] = [
             StoredRecord(machineID: "ab", record: random.record(), madeDirectories: [])
         }
     ) { input in _ = try decode(StoredRecord.self, input, .record)?.record.isConsistent },
-    "holder": Target(samples: samples { Holder(name: "Ann", since: Int64($0.int(0...9))) }) { input in _ = try decode(Holder.self, input) },
+    "holder": Target(samples: samples { LockHolder(name: "Ann", since: Int64($0.int(0...9))) }) { input in
+        _ = try decode(LockHolder.self, input)
+    },
     "host-log": Target(samples: hostLogs, run: readHostLog),
     "plan-file": Target(samples: plans, run: readPlan),
     "prompt": Target(samples: prompts, run: readPrompt),
@@ -281,7 +289,7 @@ let targets: [String: Target] = [
     "guard": Target(samples: guardTests) { input in
         let parts = input.split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false).map(Array.init)
         guard parts.count == 3, let login = OwnLogin(parts[0]) else { return }
-        let tests: GuardTests = [.sshdBefore: (0, parts[1]), .sshd: (0, parts[2]), .sudo: (1, parts[1]), .nftables: (2, parts[2])]
+        let tests: GuardResults = [.sshdBefore: (0, parts[1]), .sshd: (0, parts[2]), .sudo: (1, parts[1]), .nftables: (2, parts[2])]
         guard !login.specification.contains("\n") else { throw Broken("an argument has two lines") }
         for mistake in [Step.Test.sudo, .nftables].compactMap(tests.mistake) { try render(.rolledBack(AgentError(mistake))) }
         if let objection = tests.objection(to: login) { try render(.lockedOut(objection)) }
@@ -308,7 +316,7 @@ let targets: [String: Target] = [
     },
     "dns-answer": Target(samples: dnsAnswers) { input in
         guard let name = DomainName("a.example") else { return }
-        let answer = DNSQuery(id: 0x1234, name: name, type: .a).judge(input, count: input.count)
+        let answer = DNSQuery(id: 0x1234, name: name, type: .a).check(input, count: input.count)
         try expectHarmless(answer.phrase)
     },
     "manifest-probes": Target(samples: probes) { input in
@@ -367,7 +375,7 @@ let targets: [String: Target] = [
         do throws(FormatError) { _ = try Manifest(parsing: input) } catch { _ = "\(error)" }
         do throws(FormatError) { _ = try HostOptions(parsing: input) } catch { _ = "\(error)" }
     },
-    // What a login, sshd, sudo or ssh prints.
+    // The output of a login, sshd, sudo or ssh.
     "output": Target(samples: [Array("motd\r\n\u{1b}]0;title\u{7}\u{9b}2J \u{202e}ä€😀".utf8)]) { input in
         let text = String(decoding: input, as: UTF8.self)
         try expectHarmless(visible(text))

@@ -9,7 +9,7 @@ import Wire
 @testable import SSH
 @testable import TestSupport
 
-// Texts: what ssh says of a server, what hosts keep and tell of themselves, what programs of a host print.
+// Texts: the output of ssh about a server, the files and reports of hosts, and the output of a host's programs.
 
 private func bytes(_ texts: String...) -> [[UInt8]] { texts.map { Array($0.utf8) } }
 
@@ -36,7 +36,7 @@ let sshOutputs: [[UInt8]] = bytes(
     "Unable to negotiate with 10.0.0.1 port 22: no matching cipher found. Their offer: aes128-cbc\n",
     "channel 0: open failed: administratively prohibited: no\n")
 
-/// What ssh prints is largely what the server sent.
+/// Most of ssh's output comes from the server.
 @Sendable func readSSHOutput(_ input: [UInt8]) throws {
     var log = SystemSSHLog()
     var rest = input[...]

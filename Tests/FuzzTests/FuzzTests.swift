@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Everything that parses what the other side sent, fed with damaged input for a short while; with DEPTOOL_TORTURE=1 for
-/// two minutes each. Inputs that once broke something are in `Kept`, by target.
+/// All parsers of data from the other side, with damaged input for a short while; with DEPTOOL_TORTURE=1 for two minutes
+/// each. Inputs that once broke something are in `Kept`, by target.
 @Suite struct FuzzTests {
     private static let milliseconds = ProcessInfo.processInfo.environment["DEPTOOL_TORTURE"] == nil ? 400 : 120_000
 
@@ -39,7 +39,7 @@ import Testing
         try process.run()
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
-        // What it could not remove itself when a signal ended it.
+        // The files that it could not remove itself when a signal ended it.
         for name in ["deptool-fuzz", "deptool-fuzz-store"] {
             try? FileManager.default.removeItem(atPath: "/dev/shm/\(name)-\(process.processIdentifier)")
         }

@@ -76,8 +76,8 @@ import Testing
         return result + old[at...]
     }
 
-    /// What takes Git minutes, since every line has thousands of counterparts.
-    @Test(arguments: [2, 1000, 1 << 20]) func `large files of much the same lines are compared soon`(variety: Int) throws {
+    /// This takes Git minutes, since every line has thousands of counterparts.
+    @Test(arguments: [2, 1000, 1 << 20]) func `large files of similar lines are compared quickly`(variety: Int) throws {
         var random = SeededGenerator(state: UInt64(variety))
         func lines() -> [String] { (0..<110_000).map { _ in "\(UInt64.random(in: 0..<UInt64(variety), using: &random))" } }
         let ends = ["first", "second", "third", "fourth"]
@@ -87,11 +87,11 @@ import Testing
         #expect(try applied(diff, to: old) == new)
         #expect(diff.added == diff.hunks.flatMap(\.lines).count { $0.kind == .added } && diff.removed > 0)
         #expect(diff.hunks.first?.lines.first?.kind == .context)
-        // Where it would take long, no shortest difference is looked for.
+        // It looks for no shortest difference if that would take long.
         if variety <= 1000 { #expect(diff.hunks.count == 1) }
     }
 
-    @Test func `few changes of a large file are shown as such`() throws {
+    @Test func `a few changes of a large file are shown line by line`() throws {
         let old = (0..<110_000).map { "\($0 % 7)" }
         var new = old
         for at in stride(from: 1000, to: 110_000, by: 1000) { new[at] = "changed" }
@@ -100,7 +100,7 @@ import Testing
         #expect(diff.hunks.count == 109 && diff.added == 109 && diff.removed == 109)
     }
 
-    @Test func `compared trees list what changed`() throws {
+    @Test func `compared trees list their changes`() throws {
         let workshop = try Workshop()
         try workshop.fill()
         let store = try workshop.store()

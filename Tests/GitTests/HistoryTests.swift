@@ -34,11 +34,11 @@ import Testing
         return events
     }
 
-    @Test func `a line that nobody could have written is left out`() throws {
+    @Test func `an overlong line is skipped`() throws {
         try store.note([.begun(try note(2))])
         let handle = try #require(FileHandle(forWritingAtPath: path))
         try handle.seekToEnd()
-        // Longer than what is read at once, and than a line may be.
+        // Longer than one read, and than the limit of a line.
         for length in [200_000, 5 << 20] {
             try handle.write(contentsOf: Data("end\t9\t\(id(2).hex)\tweb1\tdone\t".utf8))
             try handle.write(contentsOf: Data(repeating: UInt8(ascii: "x"), count: length) + Data([10]))
@@ -52,7 +52,7 @@ import Testing
             ])
     }
 
-    @Test func `what is noted is read, the newest first`() throws {
+    @Test func `noted events are read, newest first`() throws {
         #expect(try events() == [])
         let written: [HistoryEvent] = [
             .begun(try note(2)), .ended(time: 3, commit: id(2), try host("web1"), .rolledBack, "rolled back: x failed"),
@@ -64,7 +64,7 @@ import Testing
         #expect(try events() == written.reversed())
     }
 
-    @Test func `what somebody else wrote about themselves stays in its field`() throws {
+    @Test func `text from another operator stays in its field`() throws {
         try store.note([.begun(try note(2, cluster: "a\tb\nc", author: "E\u{1b}vil\n<x>\t\r"))])
         guard case .begun(let note)? = try events().first else { throw Missing() }
         #expect(note.cluster == "a b c")
@@ -74,7 +74,7 @@ import Testing
 
     private struct Missing: Error {}
 
-    @Test func `a line that a power cut left half written is no event, and harms none`() throws {
+    @Test func `a half written line is no event, and damages no other`() throws {
         try store.note([.begun(try note(2))])
         let whole = try Data(contentsOf: URL(filePath: path))
         for length in 1..<whole.count {
@@ -83,14 +83,14 @@ import Testing
             let read = try events()
             // All but the last byte is the newline alone.
             let expected = length == whole.count - 1 ? 3 : 2
-            // A cut last field is a shorter one, which cannot be told from a whole one.
+            // A truncated last field looks like a shorter one.
             #expect(read.count == expected || length > whole.count - 120, "\(length)")
             #expect(read.first == .forgotten(time: 4, try host("web1"), commit: id(2)), "\(length)")
             #expect(read.last == .begun(try note(2)), "\(length)")
         }
     }
 
-    @Test func `bytes that are no events are skipped`() throws {
+    @Test func `other bytes are skipped`() throws {
         var generator = SeededGenerator(state: 7)
         for _ in 0..<200 {
             let junk = Data((0..<Int.random(in: 0...300, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) })
@@ -101,7 +101,7 @@ import Testing
     }
 
     @Test func `reading ends when enough is read, at any length of the lines`() throws {
-        // Longer than a piece that is read at once, too.
+        // Also longer than one read.
         for length in [1, 1000, 70_000, 200_000] {
             try? FileManager.default.removeItem(atPath: path)
             for number in 0..<20 {
@@ -118,7 +118,7 @@ import Testing
         }
     }
 
-    @Test func `writers do not tear each other's lines`() async throws {
+    @Test func `concurrent writers keep each other's lines whole`() async throws {
         let path = workshop.storePath
         await withTaskGroup { group in
             for writer in 0..<4 {
@@ -133,7 +133,7 @@ import Testing
         #expect(try events().count == 200)
     }
 
-    @Test func `commits are found by the beginning of their ids`() throws {
+    @Test func `commits are found by the start of their ids`() throws {
         let root = try store.writeRoot([])
         let commit = try store.commit(tree: root, parent: nil, author: Author(name: "A", email: ""), message: "x", time: 1)
         #expect(try store.commit(named: commit.short) == commit)
@@ -144,7 +144,7 @@ import Testing
         }
     }
 
-    @Test func `a root tree of hosts is what Git makes`() throws {
+    @Test func `a root tree of hosts has the id that Git gives it`() throws {
         try workshop.fill()
         let imported = try store.importCluster(at: workshop.cluster)
         let hosts = try store.tree(imported).map { (host: try host($0.name), tree: $0.id) }

@@ -4,7 +4,7 @@ import Model
 import Testing
 
 @Suite struct ImportTests {
-    @Test func `an import gives the tree that Git gives`() throws {
+    @Test func `an import gives the same tree as Git`() throws {
         let workshop = try Workshop()
         try workshop.fill()
         let store = try workshop.store()
@@ -113,7 +113,7 @@ import Testing
         try step { try workshop.remove("web1") }
     }
 
-    @Test func `only the owner's right to execute counts`() throws {
+    @Test func `only the owner's execute bit counts`() throws {
         let workshop = try Workshop()
         let store = try workshop.store()
         try workshop.write("web1/app/file", "x", mode: 0o645)
@@ -183,7 +183,7 @@ import Testing
         }
     }
 
-    @Test func `what is no file is named`() throws {
+    @Test func `a FIFO, socket or device is named`() throws {
         #expect(
             try phrase {
                 try $0.directory("web1/nginx/d")
@@ -204,7 +204,7 @@ import Testing
         #expect(socketPhrase == "web1/nginx/sock is a socket")
     }
 
-    @Test func `a symlink where a host's directory should be is named, others beside hosts and apps are left out`() throws {
+    @Test func `a symlink in the place of a host is named, and others beside hosts and apps are left out`() throws {
         #expect(try phrase { try $0.link("web2", to: "web1") } == "web2 is a symlink to a directory")
         #expect(
             try phrase {
@@ -240,7 +240,7 @@ import Testing
         ("web1/nginx/caf\u{e9}", "web1/nginx/cafe\u{301}"), ("web1/nginx/D/x", "web1/nginx/d/y"), ("web1/Nginx/x", "web1/nginx/x"),
         ("WEB1/app/x", "web1/nginx/x"), ("web1/nginx/\u{c9}T\u{c9}", "web1/nginx/e\u{301}te\u{301}"),
     ])
-    func `names that some file systems take for one are refused`(one: String, other: String) throws {
+    func `names that some file systems treat as the same are refused`(one: String, other: String) throws {
         for (first, second) in [(one, other), (other, one)] {
             let problem = try phrase {
                 try $0.write(first, "")
@@ -258,7 +258,7 @@ import Testing
             } == "imported")
     }
 
-    @Test func `what macOS leaves in directories is left out`() throws {
+    @Test func `files of macOS are left out`() throws {
         let workshop = try Workshop()
         try workshop.write("web1/nginx/nginx.conf", "")
         try workshop.write("web1/nginx/d/x", "")
@@ -283,7 +283,7 @@ import Testing
             } == "PATH/cluster is not a directory")
     }
 
-    @Test func `what is empty is warned of, also the next time`() throws {
+    @Test func `an empty directory is reported, also the next time`() throws {
         let workshop = try Workshop()
         try workshop.write("web1/nginx/nginx.conf", "")
         try workshop.directory("web1/empty")

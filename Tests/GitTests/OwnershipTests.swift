@@ -73,11 +73,11 @@ private struct Tampering: CustomTestStringConvertible {
         #expect(throws: StoreError.exposed(path: place, tampering.exposure)) { try Store.open(at: path) }
     }
 
-    @Test func `a store in a directory of everybody's is fine, if others cannot replace it there`() throws {
+    @Test func `a store in a shared directory is accepted if others cannot replace it`() throws {
         let workshop = try yard()
         try workshop.run("chmod 1777 \(workshop.path)/yard")
         _ = try Store.open(at: workshop.path + "/yard/store")
-        // What is behind a closed door may have any mode.
+        // Below a directory that others cannot enter, any mode is safe.
         try workshop.run("cd \(workshop.path)/yard/store && chmod 700 . && chmod 777 refs objects && chmod 666 HEAD config")
         _ = try Store.open(at: workshop.path + "/yard/store")
     }
@@ -123,7 +123,7 @@ private struct Tampering: CustomTestStringConvertible {
         ["config", "extensions.objectformat", "sha256"], ["config", "extensions.refstorage", "reftable"],
         ["config", "extensions.somethingNew", "true"], ["config", "core.repositoryformatversion", "2"],
     ])
-    func `a repository of a format that it would damage is left alone`(setting: [String]) throws {
+    func `a repository of an unknown format is left alone`(setting: [String]) throws {
         let workshop = try Workshop()
         try workshop.git("init", "-q", "--bare", workshop.storePath)
         try workshop.git(["-C", workshop.storePath] + setting)
@@ -142,7 +142,7 @@ private struct Tampering: CustomTestStringConvertible {
         }
     }
 
-    @Test func `a repository with a work tree is no store`() throws {
+    @Test func `a repository with a work tree is not a store`() throws {
         let workshop = try Workshop()
         try workshop.git("init", "-q", workshop.cluster)
         #expect(throws: StoreError.notAStore(path: workshop.cluster + "/.git")) { try Store.open(at: workshop.cluster + "/.git") }
@@ -152,7 +152,7 @@ private struct Tampering: CustomTestStringConvertible {
 @Suite struct KnownStoresTests {
     private func known(_ workshop: Workshop) -> KnownStores { KnownStores(in: workshop.path + "/state/deptool/stores") }
 
-    @Test func `a store is known once it was added, also where it moved to`() throws {
+    @Test func `an added store is known, also after a move`() throws {
         let workshop = try Workshop()
         let (known, store) = (known(workshop), try workshop.store())
         #expect(try !known.contains(store.place))
@@ -160,7 +160,7 @@ private struct Tampering: CustomTestStringConvertible {
         #expect(try known.contains(store.place))
         try workshop.run("mv \(store.path) \(workshop.path)/elsewhere")
         #expect(try known.contains(try StorePath(workshop.path + "/elsewhere")))
-        // For another account, it is unknown, and that one's word does not take it from the first.
+        // It is unknown to another account, and adding it there does not remove it here.
         let others = KnownStores(in: workshop.path + "/other/stores")
         let moved = try StorePath(workshop.path + "/elsewhere")
         #expect(try !others.contains(moved))
@@ -168,7 +168,7 @@ private struct Tampering: CustomTestStringConvertible {
         #expect(try others.contains(moved) && known.contains(moved))
     }
 
-    @Test func `another store in the same place is another store`() throws {
+    @Test func `another store in the same place is unknown`() throws {
         let workshop = try Workshop()
         let (known, store) = (known(workshop), try workshop.store())
         try known.add(store.place)
@@ -184,11 +184,11 @@ private struct Tampering: CustomTestStringConvertible {
         let new = try workshop.store()
         try known.add(new.place)
         #expect(try !known.allows("true", for: "k", of: "/d", in: new.place))
-        // Nothing piles up.
+        // No entries pile up.
         #expect(try FileManager.default.contentsOfDirectory(atPath: workshop.path + "/state/deptool/stores").count == 1)
     }
 
-    @Test func `a command is allowed as it is, for one setting and one directory`() throws {
+    @Test func `a command is allowed for one setting and one directory`() throws {
         let workshop = try Workshop()
         let (known, store) = (known(workshop), try workshop.store())
         try known.add(store.place)
@@ -206,7 +206,7 @@ private struct Tampering: CustomTestStringConvertible {
     }
 
     @Test(.enabled(if: isRoot, "only root gives files away"))
-    func `what others could have written is not believed`() throws {
+    func `a file that others can write is not trusted`() throws {
         let workshop = try Workshop()
         let (known, store) = (known(workshop), try workshop.store())
         try known.add(store.place)

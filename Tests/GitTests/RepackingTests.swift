@@ -39,14 +39,14 @@ import Testing
         #expect(try workshop.git("-C", store.path, "rev-list", "--objects", "--all") == objects)
         try workshop.git("-C", store.path, "fsck", "--strict")
         for store in [store, other] { #expect(try store.tree(try store.commitInfo(first).tree).count == 1) }
-        // What is in the store is not written again.
+        // Objects in the store are not written again.
         try workshop.write("web1/app/1", "1 1\n")
         let before = try files(store, "-type f -path '*/??/*'", workshop)
         _ = try store.importCluster(at: workshop.cluster)
         #expect(try files(store, "-type f -path '*/??/*'", workshop) - before == 3)
     }
 
-    @Test func `a few packs, and one that is to be kept, stay`() throws {
+    @Test func `a few packs, and one with a .keep, stay`() throws {
         let workshop = try Workshop()
         let store = try importing(1...52, files: 70, workshop)
         try workshop.run("cd \(store.path)/objects/pack && for pack in $(ls *.pack | head -2); do touch ${pack%.pack}.keep; done")
@@ -58,7 +58,7 @@ import Testing
         try workshop.git("-C", store.path, "fsck", "--strict")
     }
 
-    @Test func `no pack becomes so large that it would not be found through its index`() throws {
+    @Test func `no pack outgrows its index`() throws {
         let workshop = try Workshop()
         let store = try importing(1...52, files: 70, of: 30_000, workshop)
         let objects = try workshop.git("-C", store.path, "rev-list", "--objects", "--all")
@@ -70,7 +70,7 @@ import Testing
         try workshop.git("-C", store.path, "fsck", "--strict")
     }
 
-    @Test func `many loose objects become a pack, large files stay as they are`() throws {
+    @Test func `many loose objects become a pack, and large files stay loose`() throws {
         let workshop = try Workshop()
         try workshop.write("web1/large/file", [UInt8](repeating: 7, count: 2 << 20))
         let store = try importing(1...120, files: 50, workshop)
@@ -83,7 +83,7 @@ import Testing
         try workshop.git("-C", store.path, "fsck", "--strict")
     }
 
-    @Test func `what cannot be copied leaves no copies of the rest`() throws {
+    @Test func `an object that cannot be copied leaves no partial pack`() throws {
         let workshop = try Workshop()
         let store = try importing(1...52, files: 70, of: 30_000, workshop)
         try workshop.run("cd \(store.path)/objects/pack && chmod u+w *.pack && truncate -s -1000 $(ls *.pack | tail -1)")
@@ -91,7 +91,7 @@ import Testing
         #expect(try files(store, "-name '*.pack' -o -name 'tmp*'", workshop) == 52)
     }
 
-    @Test func `a damaged index is told, and nothing goes`() throws {
+    @Test func `a damaged index is an error, and nothing is deleted`() throws {
         let workshop = try Workshop()
         let store = try importing(1...51, files: 70, workshop)
         try workshop.run("cd \(store.path)/objects/pack && chmod u+w *.idx && truncate -s 1000 $(ls *.idx | tail -1)")

@@ -5,7 +5,7 @@ import Testing
 
 /// Symlinks of a config tree to what hosts share.
 @Suite struct SharedFileTests {
-    @Test func `what a symlink leads to is imported as if it were there`() throws {
+    @Test func `a symlink is imported as its target`() throws {
         let workshop = try Workshop()
         try workshop.write("../shared/motd/text", "Welcome.\n")
         try workshop.write("../shared/motd/systemd/motd.service", "[Service]\n")
@@ -31,7 +31,7 @@ import Testing
         try workshop.git("-C", workshop.storePath, "fsck", "--strict", "--full")
     }
 
-    @Test func `every edit of a shared file is noticed by every host`() throws {
+    @Test func `every host notices every edit of a shared file`() throws {
         let workshop = try Workshop()
         try workshop.write("../shared/nginx/conf.d/a", "one")
         try workshop.write("../shared/b", "one")
@@ -67,7 +67,7 @@ import Testing
         #expect(Set(try workshop.store().tree(tree).map(\.id)).count == 1)
     }
 
-    @Test func `random symlinks import the same as copies, or nothing at all`() throws {
+    @Test func `random symlinks import as copies would, or are refused`() throws {
         let seed = UInt64.random(in: 0 ... .max)
         var random = SeededGenerator(state: seed)
         var imported = 0
@@ -136,6 +136,13 @@ import Testing
                 try workshop.write("../.git/config", "token")
                 try workshop.link("web1/nginx/x", to: "../../../.git/config")
             } == "web1/nginx/x is a symlink that leads into .git")
+        // Also after a symlink that leads to what remains of its path.
+        #expect(
+            try phrase { workshop in
+                try workshop.write("../shared/x", "")
+                try workshop.link("web1/nginx/a", to: "../../../shared/x")
+                try workshop.link("web1/nginx/b", to: "../../../../shared/x")
+            } == "web1/nginx/b is a symlink that leads out of PATH")
         #expect(
             try phrase { workshop in
                 try workshop.write("../shared/x", "")
@@ -143,7 +150,7 @@ import Testing
             } == "web1/nginx/x is a symlink that leads to nothing")
     }
 
-    @Test func `what is shared as a plain file is not taken for a sealed one`() throws {
+    @Test func `a shared plain file does not count as sealed`() throws {
         for isDirectory in [false, true] {
             let problem = try phrase { workshop in
                 try workshop.write("../shared/token.age", "plain")
@@ -159,7 +166,7 @@ import Testing
         }
     }
 
-    @Test func `symlinks to symlinks cannot grow without end`() throws {
+    @Test func `chains of symlinks have a limit`() throws {
         // Each directory has ten symlinks to the next: ten billion files.
         let many = try phrase { workshop in
             try workshop.write("../shared/10/file", "")
@@ -177,7 +184,7 @@ import Testing
         #expect(deep.hasSuffix("is a symlink that leads to directories that are too deep"), "\(deep)")
     }
 
-    @Test func `the repository is the work tree or the directory around the cluster's, never the home`() throws {
+    @Test func `the repository is the work tree or the cluster's parent, never the home`() throws {
         let workshop = try Workshop()
         func place(_ directory: String, home: String = "/root") -> [String] {
             let place = RepositoryPlace(of: workshop.path + directory, home: home)
@@ -255,12 +262,12 @@ private final class RandomRepository {
 
     deinit { try? FileManager.default.removeItem(atPath: workshop.path + ".outside") }
 
-    /// What is wrong with the symlinks.
+    /// The error of the symlinks.
     private enum Problem: Error {
         case leaves, other
     }
 
-    /// Copies the tree with what the symlinks lead to; the problem if that is not possible.
+    /// Copies the tree with the targets of symlinks; the problem if that is not possible.
     func materialize(into copy: Workshop) -> (any Error)? {
         do {
             for host in ["web1", "web2"] {
@@ -315,7 +322,7 @@ private final class RandomRepository {
         }
     }
 
-    /// What a symlink in a directory leads to, one component after the other.
+    /// The target of a symlink in a directory, resolved component by component.
     private func resolve(_ directory: String, _ name: String, _ way: [String]) throws -> String {
         var done = directory.split(separator: "/").map(String.init)
         var rest = [name]

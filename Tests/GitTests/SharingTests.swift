@@ -4,7 +4,7 @@ import Model
 import Synchronization
 import Testing
 
-/// Several at once in one store. A thread with a handle of its own is as good as a process: the locks belong to open files.
+/// Concurrent users of one store. A thread with a handle of its own counts as a process, since the locks belong to open files.
 @Suite struct SharingTests {
     private static let parties = 8
     private static let rounds = 12
@@ -22,7 +22,7 @@ import Testing
         return errors.withLock { $0 }
     }
 
-    @Test func `every commit is a child of the last one, and none gets lost`() throws {
+    @Test func `every commit is a child of the last one, and none is lost`() throws {
         let workshop = try Workshop()
         let store = try workshop.store()
         let tree = try store.importCluster(at: workshop.cluster)
@@ -57,7 +57,7 @@ import Testing
         try workshop.git("-C", store.path, "fsck", "--strict")
     }
 
-    @Test func `one who heard of a host earlier does not overwrite what came later`() throws {
+    @Test func `an update based on an older state of a host is refused`() throws {
         let workshop = try Workshop()
         let store = try workshop.store()
         let tree = try store.importCluster(at: workshop.cluster)
@@ -72,7 +72,7 @@ import Testing
         #expect(try store.deployedCommit(web) == nil)
     }
 
-    @Test func `what git has locked for a moment is waited for`() throws {
+    @Test func `a short lock of git is waited for`() throws {
         let workshop = try Workshop()
         let store = try workshop.store()
         let commit = try store.commit(
@@ -87,7 +87,7 @@ import Testing
         #expect(try store.lastCommit() == commit)
     }
 
-    @Test func `several tidy at once`() throws {
+    @Test func `several processes repack at once`() throws {
         let workshop = try Workshop()
         let store = try workshop.store()
         for number in 0..<52 {

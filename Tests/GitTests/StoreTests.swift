@@ -6,7 +6,7 @@ import Testing
 @Suite struct StoreTests {
     private let author = Author(name: "Ada", email: "ada@example.com")
 
-    @Test func `a store is private and is opened when it is there`() throws {
+    @Test func `a new store is private, and an existing one is opened`() throws {
         let workshop = try Workshop()
         let store = try workshop.store()
         #expect(try FileManager.default.attributesOfItem(atPath: store.path)[.posixPermissions] as? Int == 0o700)
@@ -16,7 +16,15 @@ import Testing
         #expect(try workshop.git("-C", store.path, "symbolic-ref", "HEAD") == "refs/heads/main")
     }
 
-    @Test func `a store is found from below`() throws {
+    @Test func `a store in a repository of the operator stays out of its commits`() throws {
+        let workshop = try Workshop()
+        let store = try workshop.store()
+        let repository = URL(filePath: store.path).deletingLastPathComponent().path
+        _ = try workshop.git("-C", repository, "init", "-q")
+        #expect(try workshop.git("-C", repository, "status", "--porcelain", "--untracked-files=all", "--", store.path) == "")
+    }
+
+    @Test func `a store is found from a directory below`() throws {
         let workshop = try Workshop()
         let made = try Store.create(at: workshop.path + "/.deptool")
         try workshop.directory("web1/app")
@@ -25,14 +33,14 @@ import Testing
         #expect(throws: StoreError.notFound(from: "/", before: nil)) { try Store.find(from: "/") }
     }
 
-    @Test func `what is no store is refused`() throws {
+    @Test func `a directory that is not a store is refused`() throws {
         let workshop = try Workshop()
         try workshop.write("web1/app/x", "")
         #expect(throws: StoreError.notAStore(path: workshop.cluster)) { try Store.open(at: workshop.cluster) }
         #expect(throws: StoreError.notAStore(path: workshop.cluster)) { try Store.create(at: workshop.cluster) }
     }
 
-    @Test func `commits say what was put into them`() throws {
+    @Test func `commits have their author, message and time`() throws {
         let workshop = try Workshop()
         try workshop.fill()
         let store = try workshop.store()
@@ -55,7 +63,7 @@ import Testing
         #expect(bad.text == "Abparent x <e@x>")
     }
 
-    @Test func `objects come out as they went in, also in another store`() throws {
+    @Test func `objects are read as they were written, also in another store`() throws {
         let workshop = try Workshop()
         try workshop.fill()
         let store = try workshop.store()
@@ -185,7 +193,7 @@ import Testing
         }
     }
 
-    @Test func `a large file is read in pieces of any size, and damage is told`() throws {
+    @Test func `a large file is read in pieces of any size, and damage is an error`() throws {
         let workshop = try Workshop()
         let bytes = (0..<(3 << 20 | 12_345)).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
         try workshop.write("web1/app/large", bytes)

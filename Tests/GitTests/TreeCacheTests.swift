@@ -30,7 +30,7 @@ import Testing
         try check([UInt8](repeating: 0xff, count: 5000), "all ones")
     }
 
-    @Test func `a cache that outlived its store's objects is not believed`() throws {
+    @Test func `a cache of missing objects is not trusted`() throws {
         let workshop = try Workshop()
         try workshop.fill()
         workshop.settle()
@@ -46,7 +46,7 @@ import Testing
         #expect(try workshop.git("-C", workshop.storePath, "rev-list", "--objects", "--all", tree.hex).contains(tree.hex))
     }
 
-    @Test func `objects that git gc took away are written again`() throws {
+    @Test func `objects removed by git gc are written again`() throws {
         let workshop = try Workshop()
         try workshop.fill()
         workshop.settle()

@@ -51,7 +51,7 @@ final class Workshop {
         try FileManager.default.createSymbolicLink(atPath: cluster + "/" + name, withDestinationPath: target)
     }
 
-    /// A small cluster with everything that an import can meet.
+    /// A small cluster with every kind of entry for an import.
     func fill() throws {
         try write("README", "left out\n")
         try write(".git/config", "left out\n")
@@ -111,7 +111,7 @@ final class Workshop {
         var command: [String]
     }
 
-    /// The tree that Git makes of the cluster, less what an import leaves out.
+    /// The tree that Git makes of the cluster, without entries that an import leaves out.
     func expectedTree() throws -> String {
         let other = path + "/expected-\(UInt64.random(in: 0 ... .max))"
         try git("init", "-q", "--bare", other)

@@ -28,7 +28,7 @@ import Testing
         ("a/../b", .notNormal), (".", .notNormal), ("a\u{7f}", .controlCharacter), ("a\0b", .controlCharacter),
         (String(repeating: "a", count: 256), .tooLong), (String(repeating: "a/", count: 2000) + "a", .tooLong),
     ])
-    func `a relative path that is none says why`(text: String, problem: PathError) {
+    func `an invalid relative path has a reason`(text: String, problem: PathError) {
         #expect(throws: problem) { try RelativePath(text) }
     }
 
@@ -36,7 +36,7 @@ import Testing
         ("", PathError.empty), ("a", .notAbsolute), ("/", .empty), ("//", .notNormal), ("/a/..", .notNormal),
         ("/etc/\u{1b}[2J", .controlCharacter),
     ])
-    func `an absolute path that is none says why`(text: String, problem: PathError) {
+    func `an invalid absolute path has a reason`(text: String, problem: PathError) {
         #expect(throws: problem) { try AbsolutePath(text) }
     }
 
@@ -46,7 +46,7 @@ import Testing
         #expect(try AbsolutePath("/" + text).text == "/" + text)
     }
 
-    @Test func `a path knows its parts`() throws {
+    @Test func `a path has a parent and a name`() throws {
         let path = try RelativePath("zones/example.com.zone")
         #expect(path.name == "example.com.zone")
         #expect(path.components == ["zones", "example.com.zone"])
@@ -69,7 +69,7 @@ import Testing
         #expect(paths.sorted().map(\.text) == texts)
     }
 
-    @Test func `app names hold nothing that another program could take for something else`() {
+    @Test func `app names hold no characters that other programs interpret`() {
         for text in texts(of: "a0_-.@+/ ", upTo: 3) {
             let plain = !text.isEmpty && !text.contains("/") && !text.contains(" ")
             let first = text.first.map { "a0_".contains($0) } ?? false
@@ -80,7 +80,7 @@ import Testing
         for text in ["ä", "a\u{301}", "a\n", "a\0", "a\\b", "a:b", "$a", "..", "a b"] { #expect(AppName(text) == nil) }
     }
 
-    @Test func `host names are what ssh takes, and never an option`() {
+    @Test func `host names are valid for ssh, and never an option`() {
         for text in ["web1", "web-1.example.com", "10.0.0.1", "a_b", "A", String(repeating: "a", count: 253)] {
             #expect(Hostname(text) != nil, "\(text)")
         }
@@ -135,7 +135,7 @@ import Testing
         #expect(link.target.text == "/var/lib/deptool/apps/nsd/current/nsd.conf")
     }
 
-    @Test func `files are read-only, whatever they were`() throws {
+    @Test func `files are read-only with any mode in the tree`() throws {
         let id = ObjectID.of(.blob, [])
         #expect(FileEntry(path: try RelativePath("a"), isExecutable: false, id: id).mode == 0o444)
         #expect(FileEntry(path: try RelativePath("a"), isExecutable: true, id: id).mode == 0o555)

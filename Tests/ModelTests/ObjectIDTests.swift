@@ -11,7 +11,7 @@ import Testing
         return hash.finish().hex
     }
 
-    @Test func `the vectors of RFC 3174 and FIPS 180`() {
+    @Test func `the test vectors of RFC 3174 and FIPS 180 pass`() {
         #expect(sha1("") == "da39a3ee5e6b4b0d3255bfef95601890afd80709")
         #expect(sha1("abc") == "a9993e364706816aba3e25717850c26c9cd0d89d")
         #expect(
@@ -23,7 +23,7 @@ import Testing
                 == "dea356a2cddd90c7a7ecedc5ebb563934f460452")
     }
 
-    @Test func `pieces of any size give what the whole gives`() {
+    @Test func `pieces of any size give the same digest`() {
         var random = Seeded()
         for length in 0...200 {
             let bytes = random.bytes(length)
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test func `the CPU's own instructions give what plain ones give`() {
+    @Test func `the CPU's own instructions give the same digest`() {
         var random = Seeded()
         for count in [1, 2, 3, 1000] {
             let blocks = random.bytes(64 * count)
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func `blobs have the ids that Git gives them`() throws {
+    @Test func `blobs have the same ids as in Git`() throws {
         let directory = FileManager.default.temporaryDirectory.appending(component: "deptool-ids-\(UUID())")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
@@ -78,7 +78,7 @@ import Testing
             "seed \(random.seed)")
     }
 
-    @Test func `an id is forty hexadecimal digits or twenty bytes, and goes both ways`() throws {
+    @Test func `an id converts between forty hexadecimal digits and twenty bytes`() throws {
         var random = Seeded()
         for _ in 0..<1000 {
             let bytes = random.bytes(20)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Planning
 
-/// What `Also=` brings along.
+/// The units that `Also=` adds.
 @Suite struct AlsoEnabledTests {
     private func also(_ file: String, _ unit: String = "a.service") throws -> [String] {
         InstallSection(Array(file.utf8), of: try #require(UnitName(unit))).also.map(\.text)
@@ -25,13 +25,13 @@ import Testing
         #expect(try also(file) == expected)
     }
 
-    @Test func `specifiers are of the unit that is enabled`() throws {
+    @Test func `specifiers expand for the enabled unit`() throws {
         let file = "[Install]\nAlso=x@%i.service %p-y.service z-%N.service %p@%i.timer w@%b.service"
         #expect(try also(file, "a-b@c.service") == ["x@c.service", "a-b-y.service", "z-a-b@c.service", "a-b@c.timer"])
         #expect(try also("[Install]\nAlso=x@%i.service %p.socket", "d.service") == ["x@.service", "d.socket"])
     }
 
-    @Test func `whatever a file has, it is read`() throws {
+    @Test func `no unit file traps`() throws {
         var random = Seeded()
         let pieces = ["[Install]", "\n", "Also", "=", "b.service", " ", "\\", "#", ";", "[", "]", "%i", "%", "@", "\u{0}", "é", "\r"]
         for _ in 0..<2000 { _ = try also(random.list(upTo: 20) { $0.pick(pieces) }.joined(), random.pick(["a.service", "a@b.service"])) }

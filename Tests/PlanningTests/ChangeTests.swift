@@ -18,7 +18,7 @@ import Testing
         FileChange.between(try app("a", old).files, try app("a", new).files).map(text)
     }
 
-    @Test func `files come, change and go`() throws {
+    @Test func `files are added, changed and removed`() throws {
         #expect(try changes([:], [:]) == [])
         #expect(try changes(["a": "1", "b": "1"], ["a": "1", "b": "1"]) == [])
         #expect(try changes([:], ["b": "", "a": ""]) == ["+ a", "+ b"])
@@ -27,19 +27,19 @@ import Testing
             try changes(["a": "1", "c": "1", "d": "1", "e*": ""], ["b": "1", "c": "1", "d": "2", "e": ""]) == ["- a", "+ b", "~ d", "~ e"])
     }
 
-    @Test func `a file that becomes a directory goes, and what is in it comes`() throws {
+    @Test func `a file that becomes a directory is removed, and its files are added`() throws {
         #expect(try changes(["a": "", "a-b": ""], ["a/b": "", "a-b": ""]) == ["- a", "+ a/b"])
     }
 
-    @Test func `apps come, change and go`() throws {
+    @Test func `apps are added, changed and removed`() throws {
         let old = try tree(["a": ["f": "1"], "b": ["f": "1"], "d": ["f": "1"]])
         let new = try tree(["b": ["f": "2"], "c": ["f": "1"], "d": ["f": "1"]])
-        let changes = AppChange.between(old.apps, new.apps)
+        let changes = AppChange.between(old.apps, and: new.apps)
         #expect(
             changes.map { "\($0.kind) \($0.app.text): \($0.files.map(text).joined(separator: " "))" } == [
                 "remove a: - f", "update b: ~ f", "add c: + f",
             ])
-        #expect(AppChange.between(new.apps, new.apps) == [])
+        #expect(AppChange.between(new.apps, and: new.apps) == [])
     }
 
     @Test func `an app's links are ordered by path`() throws {

@@ -30,7 +30,7 @@ import Testing
         #expect(Grouping(others + [try AbsolutePath(path)]).app(of: try found(path)).text == app)
     }
 
-    @Test func `a file belongs to the only unit that reads its environment from it`() throws {
+    @Test func `an environment file belongs to the only unit that reads it`() throws {
         let units = ["/etc/systemd/system/a.service", "/etc/systemd/system/b@.service.d/x.conf", "/etc/systemd/system/c.service"]
         let environment = try [
             (0, "/etc/one.env"), (0, "/etc/two.env"), (1, "/etc/two.env"), (1, "/etc/b-%i.env"), (0, "/etc/x/*.env"), (2, "/etc/gone.env"),
@@ -49,7 +49,7 @@ import Testing
         #expect(Grouping([file.path]).app(of: file).text == "adduser")
     }
 
-    @Test func `files are links where links will do`() throws {
+    @Test func `files become links unless they need to be copies`() throws {
         let cases: [(String, HostSurvey.Status, Bool)] = [
             ("/etc/x", status(), false), ("/etc/x", status(0o444), false), ("/etc/x", status(0o755), false),
             ("/etc/x", status(0o664), false),
@@ -62,7 +62,7 @@ import Testing
         for (path, status, isCopy) in cases { #expect(try found(path, status).isCopy == isCopy, "\(path) \(status)") }
     }
 
-    @Test func `what it knows of a program is what the manual says`() throws {
+    @Test func `known programs have the checks and units of the manual`() throws {
         let manual = try String(
             contentsOf: URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Manual/checks.md"), encoding: .utf8)
         for program in KnownProgram.all {
@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test func `a manifest says what the host has`() throws {
+    @Test func `a manifest describes the state of the host`() throws {
         var survey = HostSurvey()
         survey.activity = ["nginx.service": "active", "ssh.service": "active", "down.service": "inactive", "static.service": "active"]
         survey.enablement = ["nginx.service": "enabled", "ssh.service": "enabled", "down.service": "enabled", "static.service": "static"]
@@ -102,7 +102,7 @@ import Testing
         #expect(try manifest("nginx", [unit, "/etc/nginx/x"], "[Service]\n").contains("reload") == false)
     }
 
-    @Test func `files that somebody made or changed are taken, those of programs are not`() throws {
+    @Test func `files made or changed by hand are taken, and those of programs are not`() throws {
         var survey = HostSurvey()
         survey.hasPackages = true
         survey.openDirectories = Set(try ["/etc", "/etc/shop", "/etc/ssh", "/etc/xml", "/etc/lib"].map { try AbsolutePath($0) })
@@ -129,7 +129,7 @@ import Testing
         #expect(Selection(survey, claimed: []).files == [])
     }
 
-    @Test func `a symlink shares the fate of the file that it leads to`() throws {
+    @Test func `a symlink is taken or left out with its target`() throws {
         let idle = try found("/etc/systemd/system/README.md")
         let link = FoundFile(path: try AbsolutePath("/etc/shop/link"), target: idle.path, status: status(), origin: .own)
         let app = ImportedApp(try #require(AppName("shop")), files: [link, idle, try found("/etc/shop/own")])
@@ -140,7 +140,7 @@ import Testing
         #expect(settled[0].leftOut.map(\.path) == ["/etc/shop/link", "/etc/systemd/system/README.md"])
     }
 
-    @Test func `whatever a host has, the apps are valid, and hold nothing that is not for everybody`() throws {
+    @Test func `imported apps are valid on any host, and hold only files readable by everybody`() throws {
         var random = Seeded()
         let places = [
             "/etc", "/etc/shop", "/etc/shop/closed", "/etc/systemd/system", "/etc/systemd/system/shop.service.d", "/etc/tmpfiles.d",
@@ -193,7 +193,7 @@ import Testing
             let read = Set(apps.flatMap(\.stored).map(\.path))
             let settled = try ImportedApp.settle(apps, with: existing, survey) { _ in [] }
             for app in settled {
-                // What was not read has no content.
+                // Files that were not read have no content.
                 #expect(app.stored.allSatisfy { read.contains($0.path) }, "seed \(random.seed)")
                 for file in app.files {
                     #expect(

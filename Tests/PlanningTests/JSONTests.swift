@@ -34,7 +34,7 @@ import Testing
         (#""\ud834\u0041""#, 1, "the second half of a surrogate pair"), (#""\ud834\ud834""#, 1, "the second half of a surrogate pair"),
         (#""\udd1e""#, 1, "a Unicode character"),
     ])
-    func `what is no JSON says what was expected, and where`(text: String, line: Int, expected: String) {
+    func `a syntax error has its line and the expected token`(text: String, line: Int, expected: String) {
         let problem = #expect(throws: JSON.SyntaxError.self) { try JSON.parse(Array(text.utf8)) }
         #expect(problem?.expected == expected)
         #expect(problem?.line == line)
@@ -46,7 +46,7 @@ import Testing
         #expect(problem?.expected == "UTF-8 text")
     }
 
-    @Test func `every value knows its line`() throws {
+    @Test func `every value has its line`() throws {
         let json = try JSON.parse(Array("\n{\n  \"a\": [1,\r\n 2],\n  \"b\":\n\n   {}\n}".utf8))
         guard case .object(let members) = json.value, case .array(let elements) = members[0].value.value else {
             Issue.record("not the object that it is")
@@ -70,7 +70,7 @@ import Testing
         #expect(problem?.line == 65)
     }
 
-    @Test func `every beginning of a document is refused`() throws {
+    @Test func `every truncated document is refused`() throws {
         let text = Array(#" {"a": [true, false, null, -1.5e3, "\u00e4\ud834\udd1e\n ä€"], "b": {"c": {}, "d": []}}"#.utf8)
         _ = try JSON.parse(text)
         for length in 0..<text.count {

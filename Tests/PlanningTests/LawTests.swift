@@ -4,7 +4,7 @@ import Planning
 import TestSupport
 import Testing
 
-/// What holds for the steps between any two trees.
+/// Laws for the steps between any two trees.
 @Suite struct LawTests {
     private typealias Apps = [String: [String: String]]
 
@@ -135,7 +135,7 @@ import Testing
         }
         #expect(links.count == Set(links).count, comment)
         #expect(Set(links) == Set(new.apps.flatMap(\.links)).subtracting(was), comment)
-        // Whatever is started, restarted or reloaded is judged, and nothing else.
+        // Exactly the started, restarted and reloaded units are judged.
         let judged = steps.compactMap { if case .check(let unit, _, _) = $0.action { unit } else { nil } }
         let touched = steps.compactMap { step in
             switch step.action {
@@ -143,7 +143,7 @@ import Testing
             default: nil
             }
         }
-        // Several new apps can each tell the host to look at a unit.
+        // Several new apps can each ask the host to examine a unit.
         #expect(Set(judged) == Set(touched), comment)
         #expect(Set(judged).count == judged.count, comment)
         let reloads = steps.contains(Step(nil, .daemonReload))
@@ -175,7 +175,7 @@ import Testing
                 #expect(did[unit] == "start" || did[unit] == "restart" && old.count > 0, "\(comment), \(unit) of \(owner)")
                 continue
             }
-            // What nobody lists concerns nobody but the authors of rules, and what is stopped stays so.
+            // Unlisted units matter only to rules, and stopped ones stay stopped.
             let isStopped = old.keys.contains { manifest(old, $0).units.contains { $0.text == unit } }
             if owner == nil, isStopped || !authors.contains(where: { !lastRules(of: $0, for: unit, old, new).isEmpty }) {
                 #expect(did[unit] == nil, "\(comment), \(unit)")
@@ -237,7 +237,7 @@ import Testing
         return (all[unit] ?? [:]).flatMap { word, paths in paths.map { ($0, word) } }
     }
 
-    /// What a host is: versions of apps, links, and units that are enabled and running.
+    /// The state of a host: versions of apps, links, and units that are enabled and running.
     private struct State: Equatable {
         var apps: [AppName: ObjectID]
         var links: [AbsolutePath: AbsolutePath]
@@ -268,7 +268,7 @@ import Testing
         }
     }
 
-    /// A host that follows the steps, and stays as it is where they make no sense.
+    /// A model host that follows the steps, and ignores senseless ones.
     private func run(_ steps: [Step], from old: HostTree, to new: HostTree) -> State {
         var state = State(old)
         var checkedOut: [AppName: ObjectID] = [:]

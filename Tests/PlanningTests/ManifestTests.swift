@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ManifestTests {
     @Test(arguments: ["{}", " {\n}\n", #"{"systemd": {}, "symlinks": {}}"#, #"{"systemd": {"units_enabled": []}}"#])
-    func `an empty manifest is one`(text: String) throws {
+    func `an empty manifest is valid`(text: String) throws {
         #expect(try Manifest(parsing: Array(text.utf8)) == Manifest())
     }
 
@@ -91,9 +91,9 @@ import Testing
             "'dev-sda1.device' comes and goes with the device, and cannot be enabled; list a unit that binds to it"
         ),
         (#"{"systemd": {"units_enabled": [".service"]}}"#, 1, "'.service' is not the name of a systemd unit, such as 'nginx.service'"),
-        ("{\"systemd\": {\"units_enabled\": [\"a.service\",\n\"a.service\"]}}", 2, "the unit a.service is there twice"),
-        ("{\"symlinks\": {},\n\"symlinks\": {}}", 2, "the key 'symlinks' is there twice"),
-        (#"{"symlinks": {"/a": "b", "/a": "c"}}"#, 1, "the key '/a' is there twice"),
+        ("{\"systemd\": {\"units_enabled\": [\"a.service\",\n\"a.service\"]}}", 2, "the unit a.service is listed twice"),
+        ("{\"symlinks\": {},\n\"symlinks\": {}}", 2, "the key 'symlinks' is listed twice"),
+        (#"{"symlinks": {"/a": "b", "/a": "c"}}"#, 1, "the key '/a' is listed twice"),
         (#"{"symlinks": {"/a": 1}}"#, 1, "'symlinks./a' must be a path in the app, not a number"),
         (#"{"symlinks": {"etc/a": "b"}}"#, 1, "the link 'etc/a' is not a valid path: it does not start with '/'"),
         (#"{"symlinks": {"": "b"}}"#, 1, "the link '' is not a valid path: it is empty"),
@@ -116,10 +116,10 @@ import Testing
         (#"{"private": "yes"}"#, 1, "'private' must be true or false, not a string"),
         (#"{"private": true, "group": 3}"#, 1, "'group' must be a group's name, not a number"),
         (#"{"private": true, "group": "a:b"}"#, 1, "'a:b' is not the name of a group"),
-        ("{\n\"group\": \"nsd\"}", 2, #"'group' says who else can read a private app, and this one is not: add "private": true"#),
+        ("{\n\"group\": \"nsd\"}", 2, #"'group' names further readers of a private app, and this one is not: add "private": true"#),
         (
             "{\"private\": false,\n\"group\": \"nsd\"}", 2,
-            #"'group' says who else can read a private app, and this one is not: add "private": true"#
+            #"'group' names further readers of a private app, and this one is not: add "private": true"#
         ),
         (#"{"settle": "3"}"#, 1, "'settle' must be a number of seconds from 0 to 3600, not a string"),
         (#"{"settle": -1}"#, 1, "'settle' must be a number of seconds from 0 to 3600, not -1"),
@@ -128,13 +128,13 @@ import Testing
         (#"{"timeout": 1.5}"#, 1, "'timeout' must be a whole number of seconds from 1 to 86400, not 1.5"),
         (#"{"timeout": 86401}"#, 1, "'timeout' must be a whole number of seconds from 1 to 86400, not 86401"),
     ])
-    func `what is wrong with a manifest is said`(text: String, line: Int, phrase: String) {
+    func `errors in a manifest have a phrase and a line`(text: String, line: Int, phrase: String) {
         let problem = #expect(throws: FormatError.self) { try Manifest(parsing: Array(text.utf8)) }
         #expect(problem?.phrase == phrase)
         #expect(problem?.line == line)
     }
 
-    @Test func `a host's options are read`() throws {
+    @Test func `options of a host are read`() throws {
         #expect(try HostOptions(parsing: Array("{}".utf8)) == HostOptions())
         #expect(try HostOptions(parsing: Array(#"{"hostname": "ns1.example.com"}"#.utf8)).hostname == "ns1.example.com")
     }
@@ -148,9 +148,9 @@ import Testing
             #"{"identity": "ssh-ed25519 AAAA"}"#, 1,
             "'identity' is not the public half of an ed25519 key, such as 'ssh-ed25519 AAAA…', without a comment"
         ),
-        (#"{"hostname": "a", "hostname": "a"}"#, 1, "the key 'hostname' is there twice"),
+        (#"{"hostname": "a", "hostname": "a"}"#, 1, "the key 'hostname' is listed twice"),
     ])
-    func `what is wrong with a host's options is said`(text: String, line: Int, phrase: String) {
+    func `errors in a host's options have a phrase and a line`(text: String, line: Int, phrase: String) {
         let problem = #expect(throws: FormatError.self) { try HostOptions(parsing: Array(text.utf8)) }
         #expect(problem?.phrase == phrase)
         #expect(problem?.line == line)

@@ -3,7 +3,7 @@ import Planning
 import TestSupport
 import Testing
 
-/// What units do when files change: rules, unit files by meaning, quadlets.
+/// The reactions of units to changed files: rules, unit files by meaning, quadlets.
 @Suite struct OnChangeTests {
     private func web(
         _ rules: [String: [String: [String]]], _ files: [String: String] = [:], units: [String] = ["nginx.service"]
@@ -38,7 +38,7 @@ import Testing
         // No directory of that name.
         (["sites-old": "1"], ["web: restart nginx.service (sites-old +0)"]),
     ])
-    func `of all changed files the strongest rule wins`(_ changed: [String: String], _ expected: [String]) throws {
+    func `the strongest rule of all changed files wins`(_ changed: [String: String], _ expected: [String]) throws {
         #expect(try reactions(["web": web(rules)], ["web": web(rules, changed)]) == expected)
     }
 
@@ -56,7 +56,7 @@ import Testing
         #expect(try step("sites/a/y") == [])
     }
 
-    @Test func `a reload is judged after everything that starts is well`() throws {
+    @Test func `a reload is judged after all started units are healthy`() throws {
         let old = ["app": ["manifest.json": manifest(units: ["app.service"]), "f": ""], "web": web(rules)]
         let new = ["app": ["manifest.json": manifest(units: ["app.service"]), "f": "1"], "web": web(rules, ["sites/a": "1"])]
         #expect(
@@ -66,18 +66,18 @@ import Testing
             ])
     }
 
-    @Test func `a restart for a new app does not take the place of one for a changed file`() throws {
+    @Test func `a restart for a changed file prevails over one for a new app`() throws {
         let rules = ["nginx.service": ["reload": ["sites/"], "restart": ["../site/"]]]
         let new = ["web": web(rules, ["sites/a": "1"]), "site": ["index.html": ""]]
-        // The rule of a file that is nowhere yet is none.
+        // A rule for a missing file has no effect.
         let old = ["web": web(["nginx.service": ["reload": ["sites/"]]])]
         let did = try reactions(old, new)
         #expect(did.contains { $0.contains(": restart nginx.service (") }, "\(did)")
     }
 
-    @Test func `the rules alone change nothing`() throws {
+    @Test func `a change of rules alone has no effect`() throws {
         #expect(try reactions(["web": web([:])], ["web": web(rules)]) == [])
-        // But what the manifest puts in place does.
+        // But a file that the manifest places does.
         var linked = web([:])
         linked["manifest.json"] = manifest(units: ["nginx.service"], links: ["/etc/nginx": "sites"])
         #expect(try reactions(["web": web([:])], ["web": linked]) == ["web: restart nginx.service (manifest.json +0)"])
@@ -99,7 +99,7 @@ import Testing
             try reactions(["tls": plain, "web": reader], ["tls": change(plain), "web": reader]) == [
                 "tls: reload nginx.service (tls/cert.pem +0)"
             ])
-        // A unit that nobody lists.
+        // An unlisted unit.
         #expect(try reactions(["tls": tls], ["tls": change(tls)]) == ["tls: reload nginx.service if up (cert.pem +0)"])
         let restart = plain.merging(["manifest.json": manifest(onChange: ["nginx.service": ["restart": ["./"]]])]) { $1 }
         #expect(try reactions(["tls": restart], ["tls": change(restart)]) == ["tls: restart nginx.service if up (cert.pem +0)"])
@@ -119,7 +119,7 @@ import Testing
         }
     }
 
-    @Test func `old rules count until new ones take their place`() throws {
+    @Test func `old rules count until new ones replace them`() throws {
         let ruled = ["manifest.json": manifest(onChange: ["nginx.service": ["reload": ["site"]]]), "site": "1"]
         let plain = ["manifest.json": manifest(), "site": "0"]
         // An undo, and an app that leaves.
@@ -131,7 +131,7 @@ import Testing
         #expect(try reactions(["a": ruled], ["a": other]) == [])
     }
 
-    @Test func `what somebody changed on the host restarts, whatever the tree changes`() throws {
+    @Test func `a manual change on the host restarts its unit, even if the tree's change would not`() throws {
         func app(_ file: String) -> [String: [String: String]] {
             ["a": ["manifest.json": manifest(units: ["a.service"]), "systemd/a.service": file]]
         }
@@ -158,7 +158,7 @@ import Testing
                 ])
     }
 
-    @Test func `a rule for files that nobody has, or for a unit that cannot reload, is refused`() throws {
+    @Test func `a rule for unknown files, or for a unit that cannot reload, is refused`() throws {
         func problem(_ new: [String: [String: String]], old: [String: [String: String]] = [:]) throws -> String? {
             do { _ = try steps(from: old, to: new) } catch let error as TreeError { return "\(error.place): \(error.phrase)" }
             return nil
@@ -188,8 +188,8 @@ import Testing
     @Test(arguments: [
         ("{\"nginx\": {\"reload\": [\"a\"]}}", "'nginx' is not the name of a systemd unit, such as 'nginx.service'"),
         ("{\"x.service\": {}}", "'systemd.on_change.x.service' has no rule; add 'reload', 'restart' or 'nothing' with a list of paths"),
-        ("{\"x.service\": {\"reload\": [\"a\"], \"nothing\": [\"a\"]}}", "the path 'a' of x.service is there twice"),
-        ("{\"x.service\": {\"reload\": [\"a\", \"a/\"]}}", "the path 'a/' of x.service is there twice"),
+        ("{\"x.service\": {\"reload\": [\"a\"], \"nothing\": [\"a\"]}}", "the path 'a' of x.service is listed twice"),
+        ("{\"x.service\": {\"reload\": [\"a\", \"a/\"]}}", "the path 'a/' of x.service is listed twice"),
         ("{\"x.service\": {\"reload\": \"a\"}}", "'systemd.on_change.x.service.reload' must be a list, not a string"),
         ("{\"x.service\": {\"reload\": [1]}}", "'systemd.on_change.x.service.reload' must be paths, not a number"),
         (
@@ -214,7 +214,7 @@ import Testing
         ),
         ("[]", "'systemd.on_change' must be an object, not a list"),
     ])
-    func `rules that make no sense`(_ rules: String, _ expected: String) {
+    func `invalid rules are refused`(_ rules: String, _ expected: String) {
         #expect(throws: FormatError.self) { try Manifest(parsing: Array("{\"systemd\": {\"on_change\": \(rules)}}".utf8)) }
         do { _ = try Manifest(parsing: Array("{\"systemd\": {\"on_change\": \(rules)}}".utf8)) } catch { #expect(error.phrase == expected) }
     }
@@ -262,7 +262,7 @@ import Testing
         ("systemd/a-b.service.d/x.conf", "a-b.service"), ("systemd/a-.service.d/x.conf", "a-b.service"),
         ("systemd/service.d/x.conf", "a-b.service"), ("systemd/a@.service.d/x.conf", "a@1.service"),
     ])
-    func `so do drop-ins, also those of a prefix and a type`(_ path: String, _ unit: String) throws {
+    func `a drop-in counts by its meaning, also for a prefix and a type`(_ path: String, _ unit: String) throws {
         // The unit is another app's, so that only the drop-in concerns it.
         func trees(_ dropIn: String?) -> [String: [String: String]] {
             var own = ["manifest.json": manifest()]
@@ -289,7 +289,7 @@ import Testing
         ("mount", "[Mount]\nWhat=a\nWhere=/a\nOptions=ro", "[Mount]\nWhat=a\nWhere=/a\nOptions=rw", "reload"),
         ("mount", "[Mount]\nWhat=a\nWhere=/a", "[Mount]\nWhat=b\nWhere=/a", "restart"),
     ])
-    func `types of units`(_ type: String, _ old: String, _ new: String, _ expected: String?) throws {
+    func `each type of unit has its reactions`(_ type: String, _ old: String, _ new: String, _ expected: String?) throws {
         func app(_ file: String) -> [String: [String: String]] {
             ["a": ["manifest.json": manifest(units: ["a.\(type)"]), "systemd/a.\(type)": file]]
         }
@@ -324,7 +324,7 @@ import Testing
         #expect(try reactions(old, ["b": ["quadlets/web.container": quadlet]]) == [])
     }
 
-    @Test func `a unit that becomes a quadlet loses its links, and gets new ones when it is a file again`() throws {
+    @Test func `a unit that becomes a quadlet loses its links, and gets them back as a file`() throws {
         let units = manifest(units: ["web.service"])
         let file = ["a": ["manifest.json": units, "systemd/web.service": "[Service]\nExecStart=/bin/x\n[Install]\nWantedBy=x.target"]]
         let container = ["a": ["manifest.json": units, "quadlets/web.container": quadlet]]
@@ -337,7 +337,7 @@ import Testing
             ])
     }
 
-    @Test func `a quadlet can name its unit`() throws {
+    @Test func `a quadlet can set its unit's name`() throws {
         let named = [
             "manifest.json": manifest(units: ["shop.service"]), "quadlets/web.container": "[Container]\nServiceName=shop\nImage=x",
         ]

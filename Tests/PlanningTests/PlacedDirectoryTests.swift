@@ -24,14 +24,14 @@ import Testing
         ("apparmor", "/etc/apparmor.d", ["usr.bin.a", "local/usr.bin.a", "abstractions/a"], ["a.orig", "local/.a", "a.dpkg-new"]),
     ]
 
-    @Test func `every row is tested`() {
+    @Test func `every row of the table is tested`() {
         let old = ["systemd", "sysusers", "tmpfiles", "quadlets"]
         #expect(Set(PlacedDirectory.all.map(\.name)) == Set(Self.rows.map(\.directory) + old))
         for row in Self.rows { #expect(PlacedDirectory.all.contains { $0.name == row.directory && $0.target.text == row.target }) }
     }
 
     @Test(arguments: rows.map(\.directory))
-    func `files with a name that the program reads are placed, others are errors`(directory: String) throws {
+    func `files with names that the program reads are placed, and others are errors`(directory: String) throws {
         let row = try #require(Self.rows.first { $0.directory == directory })
         for name in row.read {
             let file = "\(directory)/\(name)"
@@ -52,7 +52,7 @@ import Testing
             #expect(throws: TreeError.self, "\(name)") { try tree(["a": ["\(directory)/\(name)": ""]]).validate() }
             let listed = ["manifest.json": manifest(links: ["/etc/x": "\(directory)/\(name)"]), "\(directory)/\(name)": ""]
             try tree(["a": listed]).validate()
-            // A version that did not know the directory has deployed it, and placed nothing.
+            // An older version, without this kind of directory, has deployed it and placed nothing.
             let old = try tree(["a": ["\(directory)/\(name)": "", "\(directory)/x/y/z": ""]])
             try old.validate(.history)
             #expect(old.apps[0].placed.allSatisfy { directory == "apparmor" && $0.path.text == "/etc/apparmor.d/x/y/z" })
@@ -67,7 +67,7 @@ import Testing
         try tree(apps).validate(.history)
     }
 
-    @Test func `a rule of a manifest takes the place of the usual reaction`() throws {
+    @Test func `a rule of a manifest replaces the usual reaction`() throws {
         func restarts(_ manifest: String) throws -> [String] {
             reactions(
                 try steps(
@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test func `settings, modules and profiles are there before services start`() throws {
+    @Test func `settings, modules and profiles are loaded before services start`() throws {
         let files = [
             "manifest.json": manifest(units: ["a.service"]), "systemd/a.service": "", "sysctl/a.conf": "", "apparmor/a": "",
             "modules-load/a.conf": "",
@@ -109,7 +109,7 @@ import Testing
         ] { #expect(try #require(steps.firstIndex(of: line), "\(steps)") < service) }
     }
 
-    @Test func `a manifest's rules hold for the files they name, and the directory's for the others`() throws {
+    @Test func `a manifest's rules apply to the files they name, and the directory's to the others`() throws {
         let manifest = manifest(onChange: ["nftables.service": ["restart": ["nftables/a.nft"]]])
         func reactions(_ file: String) throws -> [String] {
             let old = ["manifest.json": manifest, "nftables/a.nft": "", "nftables/b.nft": "", "main": ""]
@@ -120,7 +120,7 @@ import Testing
         #expect(try reactions("main") == [])
     }
 
-    @Test func `listed files trigger no unit of the directory, and placed files none of the app`() throws {
+    @Test func `listed files trigger no unit of the directory, and placed files no unit of the app`() throws {
         func changes(_ files: [String: String], _ file: String) throws -> [String] {
             (try steps(from: ["a": files], to: ["a": files.merging([file: "1"]) { $1 }]) ?? []).filter {
                 $0.contains("restart ") || $0.contains("reload ")
@@ -134,7 +134,7 @@ import Testing
         #expect(try changes(shop, "shop.conf") == ["a: restart shop.service (shop.conf +0)"])
     }
 
-    @Test func `files of a private app are closed here, too`() throws {
+    @Test func `placed files of a private app are closed, too`() throws {
         func modes(_ keys: String) throws -> [String] {
             (try steps(
                 from: [:], to: ["a": ["manifest.json": "{\(keys)}", "networkd/a.netdev": "", "cron.daily/a": "", "systemd/a.service": ""]])
@@ -154,14 +154,14 @@ import Testing
             ])
     }
 
-    @Test func `the guard does not take a reader that may be down for a proof`() throws {
+    @Test func `the guard does not count a reader that may be down as proof`() throws {
         for file in ["nftables/a.nft", "networkd/a.network", "networkd/a.link"] {
             let plan = try HostPlan(base: nil, deployed: nil, wanted: tree(["a": [file: ""]]), safety: Safety())
             #expect(plan?.unproven.count == 1, "\(file)")
         }
     }
 
-    @Test func `each app that changes settings has the host look whether it only takes over files`() throws {
+    @Test func `a plan asks, for each app with settings, whether it only takes over files`() throws {
         let steps = try steps(from: ["c": ["f": ""]], to: ["a": ["sysctl/a.conf": ""], "b": ["sysctl/b.conf": ""], "c": ["f": ""]]) ?? []
         #expect(
             steps.filter { $0.contains("systemd-sysctl") } == [

@@ -3,7 +3,7 @@ import Planning
 import TestSupport
 import Testing
 
-/// What somebody changed on a host becomes the steps that other changes take.
+/// A repair turns manual changes on a host into the steps of ordinary changes.
 @Suite struct RepairTests {
     private let dns = [
         "manifest.json": manifest(units: ["nsd.service"], links: ["/etc/nsd": "conf", "/etc/cron.d/nsd": "cron"]),
@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    @Test func `so does what was added, and who may what`() throws {
+    @Test func `an added file or changed access brings a new version`() throws {
         let attributes = Drift.Attributes(mode: 0o644, uid: 0, gid: 0)
         for (finding, reason) in [
             (Drift.Finding.extra("conf/more"), "conf/more"), (.attributes("cron", found: attributes, recorded: attributes), "cron"),
@@ -45,7 +45,7 @@ import Testing
         }
     }
 
-    @Test func `a link is made again, without a new version`() throws {
+    @Test func `a link is restored without a new version`() throws {
         #expect(
             try repair(try link("/etc/nsd", "conf", .nothing)) == [
                 "nsd: link /etc/nsd -> conf", "nsd: restart nsd.service (conf +0)", "nsd: check nsd.service",
@@ -63,13 +63,13 @@ import Testing
             ])
     }
 
-    @Test func `a file in place of a link makes way, a directory does not`() throws {
+    @Test func `a file in the place of a link is displaced, a directory is not`() throws {
         #expect(try repair(try link("/etc/nsd", "conf", edited))?.first == "nsd: displace file /etc/nsd")
-        // The host says that it is in the way.
+        // The host reports it as an obstacle.
         #expect(try repair(try link("/etc/nsd", "conf", .directory))?.first == "nsd: link /etc/nsd -> conf")
     }
 
-    @Test func `units are started and enabled as they were`() throws {
+    @Test func `units are started and enabled again`() throws {
         let unit = try unitName("nsd.service")
         #expect(try repair(.unwell(unit, .exited(status: 0))) == ["nsd: start nsd.service", "nsd: check nsd.service"])
         #expect(try repair(.disabled(unit)) == ["nsd: enable nsd.service", "nsd: check nsd.service"])
@@ -80,7 +80,7 @@ import Testing
             ])
     }
 
-    @Test func `a change and a repair are one`() throws {
+    @Test func `a change and a repair share their steps`() throws {
         var new = dns
         new["conf/nsd.conf"] = "server: 2"
         #expect(
@@ -88,13 +88,13 @@ import Testing
                 "nsd: checkout", "nsd: activate", "nsd: link /etc/nsd -> conf", "nsd: restart nsd.service (conf +1)",
                 "nsd: check nsd.service",
             ])
-        // What goes anyway needs no repair.
+        // A removed app needs no repair.
         #expect(
             try steps(from: ["nsd": dns, "a": [:]], to: ["a": [:]], drift: [Drift(AppName("nsd"), .current(.nothing))])?.first
                 == "nsd: disable nsd.service")
     }
 
-    @Test func `what edited files hold is what the change begins with`() throws {
+    @Test func `the change of an edited file starts from the edited content`() throws {
         let host = try tree(["nsd": dns])
         let path = try RelativePath("cron")
         let plan = HostPlan(
@@ -105,14 +105,14 @@ import Testing
         #expect(change.files.map(\.new?.id) == [.of(.blob, [])])
     }
 
-    @Test func `leftovers need no step, an app of nobody is removed`() throws {
+    @Test func `leftovers need no step, and an unknown app is removed`() throws {
         #expect(try steps(from: ["a": [:]], to: ["a": [:]], drift: [Drift(nil, .leftover("/var/lib/deptool/store/undo"))]) == [])
         #expect(
             try steps(from: ["a": [:]], to: ["a": [:]], drift: [Drift(nil, .leftover("/var/lib/deptool/apps/old"))]) == ["old: remove"])
         #expect(try steps(from: ["a": [:]], to: ["a": [:]]) == nil)
     }
 
-    @Test func `a repair of what the login depends on is tried`() throws {
+    @Test func `a repair of a file that the login depends on is guarded`() throws {
         let sshd = ["manifest.json": manifest(links: ["/etc/ssh/sshd_config": "conf"]), "conf": "Port 22"]
         let drift = [Drift(AppName("ssh"), try link("/etc/ssh/sshd_config", "conf", .nothing))]
         #expect(

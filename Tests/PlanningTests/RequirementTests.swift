@@ -33,11 +33,11 @@ import Testing
         #"{"systemd": 1.5}"#,
         #"{"kernel": 6}"#, "[]", #"{"programs": ["caf\#u{e9}"]}"#,
     ])
-    func `invalid names, and characters that a shell interprets, are refused`(json: String) {
+    func `invalid names and shell metacharacters are refused`(json: String) {
         #expect(throws: FormatError.self) { try requires(json) }
     }
 
-    @Test func `requirements become one check, and other commands are none`() throws {
+    @Test func `requirements become one check, and other commands stay checks`() throws {
         let manifest = #"{"requires": {"programs": ["rsync"], "packages": ["nginx (>= 1.22)", "podman"], "systemd": 254}}"#
         let steps = try steps(from: [:], to: ["a": ["manifest.json": manifest]]) ?? []
         #expect(steps.count { $0.contains("validate /bin/sh -c r=0; ") } == 1)
@@ -46,7 +46,7 @@ import Testing
     }
 
     /// A manifest can have such commands as checks. No plan may show another command than the one that runs, nor raw control characters.
-    @Test func `a check that resembles a requirement or an optional check is shown as it is`() throws {
+    @Test func `a check that resembles a requirement or an optional check is shown unchanged`() throws {
         func validates(_ manifest: String, _ files: [String: String] = [:]) throws -> [[String]] {
             let wanted = try tree(["a": ["manifest.json": manifest].merging(files) { $1 }])
             let plan = HostPlan(base: nil, deployed: nil, wanted: wanted, safety: Safety(guard: .never))

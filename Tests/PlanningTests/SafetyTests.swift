@@ -9,7 +9,7 @@ import Testing
         "manifest.json": manifest(links: ["/etc/ssh/sshd_config.d/x.conf": "conf/x.conf"]), "conf/x.conf": "1", "notes": "",
     ]
 
-    /// What the plan's confirmation says is touched; nil when it has none.
+    /// The path that the plan's confirmation names; nil when it has none.
     private func touched(
         _ old: [String: [String: String]], _ new: [String: [String: String]], _ kind: Safety.Guard = .auto
     ) throws -> String? {
@@ -30,14 +30,14 @@ import Testing
         #expect(try touched(["a": sshd, "b": ["f": "1"]], ["a": sshd, "b": ["f": "2"]]) == nil)
     }
 
-    @Test func `a link to a directory shows all that is in it`() throws {
+    @Test func `a link to a directory exposes every file in it`() throws {
         func tree(_ content: String) -> [String: [String: String]] {
             ["a": ["manifest.json": manifest(links: ["/etc/wireguard": "wg"]), "wg/wg0.conf": content, "wg-other": content]]
         }
         #expect(try touched(tree("1"), tree("2")) == "/etc/wireguard")
     }
 
-    @Test func `a link that comes, turns or goes is guarded`() throws {
+    @Test func `an added, retargeted or removed link is guarded`() throws {
         func tree(_ links: [String: String]) -> [String: [String: String]] {
             ["a": ["manifest.json": manifest(links: links), "f": "", "g": ""]]
         }
@@ -50,12 +50,12 @@ import Testing
         "/etc/ssh/sshd_config", "/etc/pam.d/sshd", "/etc/sudoers", "/etc/nftables.conf", "/etc/network/interfaces", "/etc/passwd",
         "/etc/systemd/network/10.network", "/root/.ssh/authorized_keys", "/home/me/.ssh/authorized_keys", "/etc/sysctl.d/1.conf",
     ])
-    func `what the login depends on is known`(path: String) throws {
+    func `every path that the login depends on is guarded`(path: String) throws {
         #expect(try touched([:], ["a": ["manifest.json": manifest(links: [path: "f"]), "f": ""]]) == path)
     }
 
     @Test(arguments: ["/etc/sshx", "/etc/nginx/nginx.conf", "/etc/sudoersx/y", "/home/me/.ssh/known_hosts", "/etc/tmpfiles.d/x.conf"])
-    func `what it does not depend on is left in peace`(path: String) throws {
+    func `other paths are not guarded`(path: String) throws {
         #expect(try touched([:], ["a": ["manifest.json": manifest(links: [path: "f"]), "f": ""]]) == nil)
     }
 
@@ -66,11 +66,11 @@ import Testing
         ("systemd/deptool-recover.service", "/etc/systemd/system/deptool-recover.service"),
         ("sysusers/x.conf", "/etc/sysusers.d/x.conf"),
     ])
-    func `files of such units are guarded`(file: String, path: String) throws {
+    func `files of units that the login depends on are guarded`(file: String, path: String) throws {
         #expect(try touched([:], ["a": [file: ""]]) == path)
     }
 
-    @Test func `any change of an app with such a unit is guarded`() throws {
+    @Test func `any change of an app with a unit that the login depends on is guarded`() throws {
         func tree(_ content: String) -> [String: [String: String]] {
             ["a": ["manifest.json": manifest(units: ["a.service", "nftables.service"]), "f": content]]
         }
@@ -98,12 +98,12 @@ import Testing
         ("/etc/nftables.conf", nil, "nftables /etc/nftables.conf"), ("/etc/nftables.conf", "nftables.service", ""),
         ("/etc/sysctl.d/x.conf", nil, "/etc/sysctl.d/x.conf"), ("/etc/wireguard/wg0.conf", "wg-quick@wg0.service", ""),
     ])
-    func `what is read at the next start is tested, or said`(path: String, unit: String?, expected: String) throws {
+    func `settings read at the next start are tested, or reported as untested`(path: String, unit: String?, expected: String) throws {
         #expect(
             try tests([:], ["a": ["manifest.json": manifest(units: unit.map { [$0] } ?? [], links: [path: "f"]), "f": ""]]) == expected)
     }
 
-    /// Who takes over what a unit runs with leaves it running (`IfUp.restart`), whatever else changes.
+    /// An app that adopts a file of a unit leaves the unit running (`IfUp.restart`), regardless of other changes.
     @Test func `a unit that another app lists need not restart`() throws {
         let files = ["manifest.json": manifest(links: ["/etc/ssh/sshd_config.d/x.conf": "f"]), "f": ""]
         let unit = ["manifest.json": manifest(units: ["ssh.service"]), "g": "1"]
@@ -112,7 +112,7 @@ import Testing
         #expect(try tests(["b": unit], ["a": files, "b": unit.merging(["g": "2"]) { $1 }]) == "")
     }
 
-    @Test func `other readers are a change of what they read`() throws {
+    @Test func `a change of a file's readers counts as a change of the file`() throws {
         func tree(_ readers: String) -> [String: [String: String]] {
             ["a": ["manifest.json": "{\(readers)\"symlinks\": {\"/etc/ssh/sshd_config.d/x.conf\": \"f\"}}", "f": ""]]
         }
@@ -125,7 +125,7 @@ import Testing
         }
     }
 
-    @Test func `the files of a unit are read when that restarts`() throws {
+    @Test func `a unit that restarts reads its files`() throws {
         let drop = ["systemd/sshd.service.d/x.conf": "", "systemd/wg-quick@wg0.service": ""]
         #expect(
             try tests([:], ["a": drop])
@@ -134,7 +134,7 @@ import Testing
         #expect(try tests([:], ["a": drop.merging(["manifest.json": units]) { $1 }]) == "")
     }
 
-    @Test func `sshd is asked before anything changes, and at the end`() throws {
+    @Test func `sshd is queried before anything changes, and at the end`() throws {
         let plan = try #require(HostPlan(base: nil, deployed: try tree([:]), wanted: try tree(["a": sshd])))
         #expect(
             plan.steps.map(text) == [
@@ -143,7 +143,7 @@ import Testing
             ])
     }
 
-    @Test func `the reason is a file that changes`() throws {
+    @Test func `the reason names a changed file`() throws {
         func tree(_ extra: [String: String]) -> [String: [String: String]] {
             let links = ["/etc/ssh/sshd_config.d/x.conf": "f"].merging(extra) { $1 }
             return ["a": ["manifest.json": manifest(links: links), "f": "", "g": ""]]
@@ -152,7 +152,7 @@ import Testing
         #expect(try touched(tree([:]), tree(["/etc/motd": "g"])) == nil)
     }
 
-    @Test func `the operator may want it always or never`() throws {
+    @Test func `the operator can guard always or never`() throws {
         #expect(try touched([:], ["a": sshd], .never) == nil)
         #expect(try touched([:], ["a": sshd], .always) == "/etc/ssh/sshd_config.d/x.conf")
         #expect(try touched([:], ["a": ["f": ""]], .always) == "always")

@@ -128,7 +128,7 @@ import Testing
         #expect(try steps(from: site("1"), to: both)?.contains("app: restart web@1.service (file +1)") == true)
     }
 
-    @Test func `a new app's drop-in restarts a unit only if that runs with other files`() throws {
+    @Test func `a new app's drop-in restarts a unit only if the unit runs with other files`() throws {
         let web = ["manifest.json": manifest(units: ["web.service"])]
         let limits = ["systemd/web.service.d/limits.conf": "1"], more = ["systemd/web.service.d/more.conf": "1"]
         func units(_ old: [String: [String: String]], _ new: [String: [String: String]]) throws -> [String] {
@@ -143,7 +143,7 @@ import Testing
             try units([:], ["limits": limits, "web": web]) == [
                 "web: start web.service", "limits: start web.service, or restart it", "web: check web.service",
             ])
-        // What changes anyway is no question.
+        // A changed file restarts the unit in any case.
         let file = "limits/systemd/web.service.d/limits.conf"
         let changed = limits.merging(["systemd/web.service.d/limits.conf": "2"]) { $1 }
         #expect(
@@ -156,7 +156,7 @@ import Testing
             ])
     }
 
-    @Test func `a drop-in of another app for a prefix or a type restarts what it is for`() throws {
+    @Test func `a drop-in of another app for a prefix or a type restarts its units`() throws {
         func site(_ directory: String, _ content: String) -> [String: [String: String]] {
             [
                 "shop": ["manifest.json": manifest(units: ["shop-web@1.service", "shop.timer"])],
@@ -179,7 +179,7 @@ import Testing
     @Test(arguments: [
         "data.mount", "data.automount", "data.swap", "data.slice", "data.path", "data.target",
     ])
-    func `a unit that is what its files say restarts for these alone`(unit: String) throws {
+    func `a unit without a process restarts only for its own files`(unit: String) throws {
         func app(_ file: String, _ content: String) -> [String: [String: String]] {
             let files = ["manifest.json": manifest(units: [unit, "x.service"]), "systemd/\(unit)": "", "README": ""]
             return ["a": files.merging([file: content]) { $1 }]
@@ -193,7 +193,7 @@ import Testing
             #expect(try !restarts(file), "\(file)")
         }
         let type = unit.dropFirst("data.".count)
-        // What systemd takes over by itself needs no restart.
+        // These types take their new settings over at a daemon-reload.
         let isReread = ["slice", "path", "target"].contains(type)
         for file in ["systemd/\(unit)", "systemd/\(unit).d/a.conf", "systemd/\(type).d/a.conf"] {
             #expect(try restarts(file) == !isReread, "\(file)")
@@ -216,7 +216,7 @@ import Testing
         #expect(try steps(from: app("1"), to: app("2"))?.contains("a: restart db.target (db.conf +0)") == true)
     }
 
-    @Test func `host.json alone is a plan without steps`() throws {
+    @Test func `a change of host.json alone is a plan without steps`() throws {
         let old = try tree(["a": ["f": ""]])
         var new = old
         new.options.hostname = "web1.example.com"
@@ -228,11 +228,11 @@ import Testing
         #expect(HostPlan(base: nil, deployed: nil, wanted: try tree([:])) == nil)
     }
 
-    @Test func `a mode that changed is a change`() throws {
+    @Test func `a changed mode is a change`() throws {
         #expect(try steps(from: ["a": ["run": ""]], to: ["a": ["run*": ""]]) == ["a: checkout", "a: activate"])
     }
 
-    @Test func `a unit that comes is enabled and started, the others restart`() throws {
+    @Test func `a new unit is enabled and started, and the others restart`() throws {
         let new = with([
             "manifest.json": manifest(
                 units: ["nsd.service", "nsd-exporter.service"], links: ["/etc/nsd": "conf", "/etc/cron.d/nsd": "cron"]),
@@ -254,7 +254,7 @@ import Testing
             ])
     }
 
-    @Test func `a unit that goes is stopped before its files leave`() throws {
+    @Test func `a removed unit is stopped before its files are removed`() throws {
         let new = with(["manifest.json": manifest(links: ["/etc/nsd": "conf", "/etc/cron.d/nsd": "cron"]), "systemd/nsd.service": nil])
         #expect(
             try steps(from: ["nsd": dns], to: ["nsd": new]) == [
@@ -266,12 +266,12 @@ import Testing
             ])
     }
 
-    @Test func `a unit that is no longer enabled is stopped and keeps its link`() throws {
+    @Test func `a unit that is no longer listed is stopped and keeps its link`() throws {
         let new = with(["manifest.json": manifest(links: ["/etc/nsd": "conf", "/etc/cron.d/nsd": "cron"])])
         #expect(try steps(from: ["nsd": dns], to: ["nsd": new]) == ["nsd: checkout", "nsd: disable nsd.service", "nsd: activate"])
     }
 
-    @Test func `an app that goes is stopped, unlinked and removed`() throws {
+    @Test func `a removed app is stopped, unlinked and deleted`() throws {
         #expect(
             try steps(from: ["nsd": dns, "base": ["motd": "hi"]], to: ["base": ["motd": "hi"]]) == [
                 "nsd: disable nsd.service",
@@ -283,7 +283,7 @@ import Testing
             ])
     }
 
-    @Test func `a renamed app keeps its units and turns its links`() throws {
+    @Test func `a renamed app keeps its units and retargets its links`() throws {
         #expect(
             try steps(from: ["nsd": dns], to: ["dns": dns]) == [
                 "dns: checkout",
@@ -299,7 +299,7 @@ import Testing
             ])
     }
 
-    @Test func `a unit that moves to another app is not stopped`() throws {
+    @Test func `a unit that moves to another app keeps running`() throws {
         let a = ["manifest.json": manifest(units: ["x.service"]), "systemd/x.service": "", "f": ""]
         #expect(
             try steps(
@@ -317,7 +317,7 @@ import Testing
                 ])
     }
 
-    @Test func `a copy takes a link's place, and a link a copy's`() throws {
+    @Test func `a copy replaces a link, and a link a copy`() throws {
         let link = ["a": ["manifest.json": #"{"symlinks": {"/etc/x": "f"}}"#, "f": ""]]
         let copy = ["a": ["manifest.json": #"{"copies": {"/etc/x": {"source": "f", "mode": "0440", "group": "nsd"}}}"#, "f": ""]]
         #expect(try steps(from: link, to: copy) == ["a: checkout", "a: activate", "a: place /etc/x <- f 440 root:nsd"])
@@ -342,7 +342,7 @@ import Testing
         #expect(try steps(from: app("1", ""), to: ["a": ["f": ""]]) == ["a: checkout", "a: activate", "a: unplace /etc/x"])
     }
 
-    @Test func `links come, turn, move and go`() throws {
+    @Test func `links are added, retargeted, moved and removed`() throws {
         let old = [
             "a": [
                 "manifest.json": manifest(links: ["/etc/gone": "f", "/etc/stays": "f", "/etc/turned": "f", "/etc/moved": "f"]), "f": "",
@@ -367,14 +367,14 @@ import Testing
             ])
     }
 
-    @Test func `a link that becomes a directory of links leaves first`() throws {
+    @Test func `a link that becomes a directory of links is removed first`() throws {
         let old = ["a": ["manifest.json": manifest(links: ["/etc/x": "d"]), "d/f": ""]]
         let new = ["a": ["manifest.json": manifest(links: ["/etc/x/y": "d"]), "d/f": ""]]
         #expect(try steps(from: old, to: new) == ["a: checkout", "a: activate", "a: unlink /etc/x", "a: link /etc/x/y -> d"])
         #expect(try steps(from: new, to: old) == ["a: checkout", "a: activate", "a: unlink /etc/x/y", "a: link /etc/x -> d"])
     }
 
-    @Test func `links whose names Unicode holds for the same are different`() throws {
+    @Test func `links whose names are canonically equivalent are different`() throws {
         let (composed, decomposed) = ("/etc/\u{e9}", "/etc/e\u{301}")
         let old = ["a": ["manifest.json": manifest(links: [composed: "f"]), "f": ""]]
         let new = ["a": ["manifest.json": manifest(links: [decomposed: "f"]), "f": ""]]
@@ -447,13 +447,13 @@ import Testing
             ])
     }
 
-    @Test func `nothing changed is no plan`() throws {
+    @Test func `an unchanged host has no plan`() throws {
         #expect(try steps(from: ["nsd": dns], to: ["nsd": dns]) == nil)
         #expect(try steps(from: [:], to: [:]) == nil)
         #expect(HostPlan(base: nil, deployed: nil, wanted: try tree([:])) == nil)
     }
 
-    @Test func `a plan knows what it starts from and what the host has`() throws {
+    @Test func `a plan has its base and the host's current tree`() throws {
         let base = ObjectID.of(.commit, [])
         let (old, new) = (try tree(["a": ["f": "one", "g": "two"]]), try tree(["a": ["f": "three", "g": "two"]]))
         let plan = try #require(HostPlan(base: base, deployed: old, wanted: new))
@@ -464,7 +464,7 @@ import Testing
         #expect(HostPlan(base: nil, deployed: nil, wanted: new)?.present == [])
     }
 
-    @Test func `confirmations come last, the login's first`() throws {
+    @Test func `confirmations come last, with that of the login first`() throws {
         let plan = try #require(
             HostPlan(
                 base: nil, deployed: nil, wanted: try tree(["nsd": dns]), safety: Safety(guard: .always, isAtomic: true)))

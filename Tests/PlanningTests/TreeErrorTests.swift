@@ -5,7 +5,7 @@ import Testing
 @testable import Planning
 
 @Suite struct TreeErrorTests {
-    @Test func `a tree with everything is valid`() throws {
+    @Test func `a tree with every feature is valid`() throws {
         try tree([
             "web": [
                 "manifest.json": manifest(units: ["web.service"], links: ["/etc/web": "conf", "/etc/tmpfiles.d/web2.conf": "conf/a"]),
@@ -53,10 +53,10 @@ import Testing
         }
     }
 
-    @Test func `a link that a manifest and a file want is refused`() throws {
+    @Test func `a link that both a manifest and a file define is refused`() throws {
         #expect(
             try problem(["a": ["manifest.json": manifest(links: ["/etc/tmpfiles.d/a.conf": "f"]), "f": "", "tmpfiles/a.conf": ""]])
-                == "web1/a/manifest.json: the link '/etc/tmpfiles.d/a.conf' is there twice")
+                == "web1/a/manifest.json: the link '/etc/tmpfiles.d/a.conf' is listed twice")
     }
 
     @Test func `a unit of two apps is refused`() throws {
@@ -172,7 +172,7 @@ import Testing
     }
 
     @Test(arguments: ["sysusers", "tmpfiles"])
-    func `a definition that is not read is refused`(directory: String) throws {
+    func `a definition that no program reads is refused`(directory: String) throws {
         for (name, advice) in [
             ("web", "rename it to 'web.conf'"), ("README.md", Self.up), (".web.conf", Self.up), ("web.conf~", Self.up),
             ("web.service", "put it into the app's 'systemd/' instead"),
@@ -183,7 +183,7 @@ import Testing
         }
     }
 
-    @Test func `all names that are read are taken`() throws {
+    @Test func `all names that programs read are accepted`() throws {
         var files: [String: String] = [:]
         for type in UnitName.suffixes + [".device"] {
             for name in ["web", "a-b", "a@", "a@b-c", "-", "a-", "a.b", "_x", "dev-disk-by\\x2dlabel-x", "a:b"] {
@@ -228,12 +228,12 @@ import Testing
         #expect(try problem(["a": ["tmpfiles/deptool-x.conf": "", "systemd/deptool.service": ""]]) == nil)
     }
 
-    @Test func `what was deployed before can be gone back to`() throws {
+    @Test func `a deployed tree that is now invalid can be gone back to`() throws {
         try tree(["a": ["systemd/README.md": "", "tmpfiles/x": "", "systemd/deptool-x.service": ""]]).validate(.history)
         #expect(throws: TreeError.self) { try tree(["a": ["systemd/a/b": ""]]).validate(.history) }
     }
 
-    @Test func `places and phrases of what is found while reading`() throws {
+    @Test func `errors found while reading have places and phrases`() throws {
         let host = try hostname("web1")
         let app = AppName("nginx")
         func text(_ problem: TreeError) -> String { "\(problem.place): \(problem.phrase)" }

@@ -49,7 +49,7 @@ import Testing
         try exchange(megabytes: 100, with: connection.start("cat", deadline: soon))
     }
 
-    @Test func `output that nobody reads does not keep a write from ending`() throws {
+    @Test func `unread output does not block a write`() throws {
         let channel = try connection.start("cat; echo done >&2", deadline: soon)
         try channel.write([UInt8](repeating: 1, count: 40 << 20), deadline: soon)
         try channel.closeWrite(deadline: soon)
@@ -60,13 +60,13 @@ import Testing
         #expect(channel.standardError == Array("done\n".utf8))
     }
 
-    @Test func `a flood of errors is cut, and stops nothing`() throws {
+    @Test func `a flood of errors is cut and blocks nothing`() throws {
         let channel = try connection.start("head -c 20000000 /dev/zero >&2; echo done", deadline: soon)
         #expect(try channel.read(max: 100, deadline: soon) == Array("done\n".utf8))
         #expect(channel.standardError.count == 64 << 10)
     }
 
-    @Test func `a read ends by its deadline, and the channel goes on`() throws {
+    @Test func `a read ends at its deadline, and the channel stays usable`() throws {
         let channel = try connection.start("read line; echo got $line", deadline: soon)
         #expect(throws: SSHError.timedOut(.transferring)) {
             _ = try channel.read(max: 100, deadline: .after(.milliseconds(50)))
@@ -75,7 +75,7 @@ import Testing
         #expect(try channel.read(max: 100, deadline: soon) == Array("got it\n".utf8))
     }
 
-    @Test func `a write that the host never takes ends by its deadline`() throws {
+    @Test func `a write that the host never reads ends at its deadline`() throws {
         let channel = try connection.start("sleep 60", deadline: soon)
         #expect(throws: SSHError.timedOut(.transferring)) {
             try channel.write([UInt8](repeating: 0, count: 16 << 20), deadline: .after(.milliseconds(300)))
@@ -85,7 +85,7 @@ import Testing
     @Test func `another thread can interrupt a read`() throws {
         let interrupt = try Interrupt()
         let connection = try Connection(
-            to: server.settingsWithKey(), questions: .none, interrupt: interrupt, deadline: soon)
+            to: server.settingsWithKey(), prompts: .none, interrupt: interrupt, deadline: soon)
         let channel = try connection.start("sleep 60", deadline: soon)
         Thread.detachNewThread {
             usleep(50_000)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import SSH
 
-/// What ssh's configuration says is followed, over libssh2 and over ssh.
+/// Deptool follows ssh's configuration, over libssh2 and over ssh.
 @Suite(.needsServer) struct ConfigurationTests {
     private func expectLogin(_ settings: HostSettings, sourceLocation: SourceLocation = #_sourceLocation) throws {
         #expect(try connect(settings).output(of: "echo in") == "in\n", sourceLocation: sourceLocation)
@@ -34,7 +34,7 @@ import Testing
         try expectLogin(settings)
     }
 
-    @Test func `the global file vouches for a host`() throws {
+    @Test func `the global file counts for a host`() throws {
         let server = try Server()
         let known = server.scratch.file("known_hosts")
         try expectLogin(
@@ -59,7 +59,7 @@ import Testing
         try expectLogin(server.configured("  HostKeyAlias the-alias\n  UserKnownHostsFile \(server.scratch.file("aliased"))"))
     }
 
-    @Test func `what only ssh follows is a reason for it`() throws {
+    @Test func `settings beyond libssh2 are a reason for ssh`() throws {
         let server = try Server()
         for (line, keyword) in [
             ("PKCS11Provider /nowhere", "PKCS11Provider"), ("BindAddress 127.0.0.1", "BindAddress"),

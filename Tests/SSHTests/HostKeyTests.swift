@@ -6,7 +6,7 @@ import Testing
 
 @Suite(.needsServer) struct HostKeyTests {
     @Test(arguments: ["ed25519", "ecdsa", "rsa"])
-    func `every kind of host key is known again`(type: String) throws {
+    func `every kind of host key is recognized`(type: String) throws {
         let server = try Server(hostKeys: [type])
         let settings = try server.settingsWithKey(known: [type])
         if type == "rsa", Library.rsaSignatures == .sha1 {
@@ -18,7 +18,7 @@ import Testing
         #expect(try systemSSH(server.configured(known: [type]), "echo in").output() == "in\n")
     }
 
-    @Test func `a known key is preferred over those the server likes better`() throws {
+    @Test func `a known key is preferred to the server's choice`() throws {
         let server = try Server(hostKeys: ["ecdsa", "ed25519", "rsa"])
         for type in ["ed25519", "ecdsa"] {
             let settings = try server.settingsWithKey(known: [type])
@@ -48,7 +48,7 @@ import Testing
         _ = try connect(settings)
     }
 
-    @Test func `names are hashed on request, and a missing newline is made up for`() throws {
+    @Test func `names are hashed on request, and a missing newline is added`() throws {
         let server = try Server()
         var settings = try server.settingsWithKey()
         try server.scratch.write("# mine", to: "known_hosts")
@@ -65,7 +65,7 @@ import Testing
         _ = try connect(settings)
     }
 
-    @Test func `an unknown key is asked about, with the fingerprint that ssh-keygen prints`() throws {
+    @Test func `the question about an unknown key has ssh-keygen's fingerprint`() throws {
         let server = try Server()
         var settings = try server.settingsWithKey()
         try server.scratch.write("", to: "known_hosts")
@@ -89,7 +89,7 @@ import Testing
         _ = try connect(settings)
     }
 
-    @Test func `an unknown key is refused under yes, and told`() throws {
+    @Test func `an unknown key is refused under yes, with its fingerprint`() throws {
         let server = try Server()
         var settings = try server.settingsWithKey()
         try server.scratch.write("", to: "known_hosts")
@@ -101,8 +101,8 @@ import Testing
         }
         #expect(
             error?.explanation(host: "web1") == """
-                Nobody has confirmed the host key of [127.0.0.1]:\(server.port) yet.
-                It shows the ssh-ed25519 key \(question.fingerprint). If that is right, run `ssh web1` once and accept it.
+                You have not accepted the host key of [127.0.0.1]:\(server.port) yet.
+                Its key is the ssh-ed25519 key \(question.fingerprint). If that is right, run `ssh web1` once and accept it.
                 """)
     }
 
@@ -129,7 +129,7 @@ import Testing
                 """)
     }
 
-    @Test func `a host that is known by another key is not new`() throws {
+    @Test func `a host with another known key is not new`() throws {
         let server = try Server()
         var settings = try server.settingsWithKey()
         _ = try server.scratch.key("other", type: "ecdsa")
@@ -140,7 +140,7 @@ import Testing
         #expect(question.knownTypes == ["ecdsa-sha2-nistp256"])
     }
 
-    @Test func `a revoked key is refused, an alias is looked up as it is`() throws {
+    @Test func `a revoked key is refused, and an alias is looked up verbatim`() throws {
         let server = try Server()
         var settings = try server.settingsWithKey()
         let key = try server.scratch.read("host_ed25519.pub")

@@ -37,11 +37,11 @@ import Testing
         }
     }
 
-    @Test func `upper case in the file matches`() {
+    @Test func `names match in any case`() {
         #expect(known("Web1.Example.COM \(text(key))").lookup("web1.example.com", key) == .known)
     }
 
-    @Test func `several keys of a host, and what is missing`() {
+    @Test func `a host may have several keys, and a missing one is unknown`() {
         let hosts = known("# c\n\n a \(text(other))\r\na \(text(ecdsa))\n")
         #expect(hosts.lookup("a", key) == .changed(KnownHostsPlace(path: "f", line: 3)))
         #expect(hosts.lookup("a", ecdsa) == .known)
@@ -50,7 +50,7 @@ import Testing
         #expect(known("a \(text(other))\na \(text(key))").lookup("a", key) == .known)
     }
 
-    @Test func `revoked wins, certificate authorities are left out`() {
+    @Test func `revoked wins, and certificate authorities are skipped`() {
         let hosts = known("a \(text(key))\n@revoked * \(text(key))\n@cert-authority * \(text(other))\n")
         #expect(hosts.lookup("a", key) == .revoked(KnownHostsPlace(path: "f", line: 2)))
         #expect(hosts.lookup("b", other) == .unknown(knownTypes: []))
@@ -60,11 +60,11 @@ import Testing
         "", "a", "a ssh-ed25519", "a ssh-ed25519 !!!", "a ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAAA==", "|1|x|y ssh-ed25519 AAAA",
         "@unknown a ssh-ed25519 AAAA", "|2|AAAA|AAAA ssh-ed25519 AAAA", "\0\u{FF}\n|||||",
     ])
-    func `nonsense is passed over`(line: String) {
+    func `malformed lines are skipped`(line: String) {
         #expect(known("\(line)\na \(text(key))").lookup("a", key) == .known)
     }
 
-    @Test func `hashed names are found, and ssh-keygen's hash is ours`() throws {
+    @Test func `hashed names are found, and agree with ssh-keygen`() throws {
         let scratch = try Scratch()
         let path = try scratch.write("web1,[db]:2222 \(text(key))\n", to: "known_hosts")
         try output(of: ["ssh-keygen", "-q", "-H", "-f", path])
@@ -86,7 +86,7 @@ import Testing
         #expect(hosts.lookup(String(repeating: "a", count: 2000), key) == .unknown(knownTypes: []))
     }
 
-    @Test func `Base64 reads what it writes`() {
+    @Test func `Base64 decodes what it encoded`() {
         for count in 0..<50 {
             let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ count) }
             #expect(Base64.decode(Base64.encode(bytes).utf8) == bytes)

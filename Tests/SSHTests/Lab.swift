@@ -1,5 +1,6 @@
 import Foundation
 import Model
+import Platform
 import Testing
 
 @testable import SSH
@@ -40,7 +41,7 @@ final class Scratch {
     }
 }
 
-/// What a program prints, if it succeeds.
+/// The output of a program that succeeds.
 @discardableResult
 func output(of arguments: [String]) throws -> String {
     let finished = try Subprocess.run(
@@ -51,16 +52,15 @@ func output(of arguments: [String]) throws -> String {
 
 /// A program that ends with this object, and also when the tests crash: a shell ends it when its input closes.
 final class Daemon {
-    private let leash: Descriptor
+    private let leash: Platform.Pipe
     private let process: Subprocess
 
     init(_ arguments: [String], log: String = "/dev/null") throws {
         let shell = "\"$@\" </dev/null & child=$!; while read -r line; do :; done; kill $child"
-        let (input, leash) = try Descriptor.pipe()
-        let output = Descriptor(open(log, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
-        self.leash = leash
+        leash = try Platform.Pipe()
+        let output = FileDescriptor(open(log, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
         process = try Subprocess(
-            ["sh", "-c", shell, "sh"] + arguments, input: input.number, output: output.number, error: output.number)
+            ["sh", "-c", shell, "sh"] + arguments, input: leash.reading.number, output: output.number, error: output.number)
     }
 }
 
@@ -116,7 +116,7 @@ final class Server {
         try scratch.write(try scratch.read("authorized_keys") + line, to: "authorized_keys")
     }
 
-    /// Settings that reach this server, with its host keys known and no keys of our own.
+    /// Settings that reach this server, with its host keys in known_hosts and without keys of our own.
     func settings(known types: [String] = ["ed25519"]) throws -> HostSettings {
         let lines = try types.map { "[127.0.0.1]:\(port) \(try scratch.read("host_\($0).pub"))" }
         try scratch.write(lines.joined(), to: "known_hosts")
@@ -136,6 +136,20 @@ final class Server {
         }
         settings.identityFiles = [key]
         return settings
+    }
+
+    /// An entry of ssh_config(5) that logs in, with more lines of its own.
+    func entry(_ name: String, _ lines: String = "") throws -> String {
+        let settings = try settingsWithKey()
+        return """
+            Host \(name)
+              HostName 127.0.0.1
+              Port \(port)
+              IdentityFile \(settings.identityFiles[0])
+              UserKnownHostsFile \(settings.userKnownHostsFiles[0])
+              \(lines)
+
+            """
     }
 }
 
@@ -168,13 +182,13 @@ func waitUntil(_ condition: () -> Bool) throws {
     }
 }
 
-func connect(_ settings: HostSettings, _ questions: Prompts = .none) throws -> Connection {
-    try Connection(to: settings, questions: questions, interrupt: Interrupt(), deadline: .after(.seconds(20)))
+func connect(_ settings: HostSettings, _ prompts: Prompts = .none) throws -> Connection {
+    try Connection(to: settings, prompts: prompts, interrupt: Interrupt(), deadline: .after(.seconds(20)))
 }
 
 /// The error that a connection ends with.
-func failure(_ settings: HostSettings, _ questions: Prompts = .none) throws -> SSHError? {
-    #expect(throws: SSHError.self) { _ = try connect(settings, questions) }
+func failure(_ settings: HostSettings, _ prompts: Prompts = .none) throws -> SSHError? {
+    #expect(throws: SSHError.self) { _ = try connect(settings, prompts) }
 }
 
 extension Connection {

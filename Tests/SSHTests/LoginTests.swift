@@ -29,7 +29,7 @@ import Testing
         #expect(try connect(settings).output(of: "echo in") == "in\n")
     }
 
-    @Test func `the sixth key of the agent still logs in, the seventh not`() throws {
+    @Test func `the sixth key of the agent logs in, the seventh does not`() throws {
         let server = try Server("MaxAuthTries 6"), agent = try TestAgent()
         var settings = try server.settings()
         settings.agent = .path(agent.socket)
@@ -56,7 +56,7 @@ import Testing
         _ = try connect(settings)
     }
 
-    @Test func `IdentitiesOnly keeps the agent's other keys back`() throws {
+    @Test func `IdentitiesOnly withholds the agent's other keys`() throws {
         let server = try Server(), agent = try TestAgent()
         var settings = try server.settings()
         let key = try server.scratch.key("id")
@@ -77,13 +77,13 @@ import Testing
         settings.identityFiles = [key]
 
         let asked = Mutex<[String]>([])
-        let questions = Prompts(passphrase: { path, _ in
+        let prompts = Prompts(passphrase: { path, _ in
             asked.withLock { asked in
                 asked.append(path)
                 return asked.count == 2 ? Secret("opensesame") : Secret("wrong")
             }
         })
-        #expect(try connect(settings, questions).output(of: "echo in") == "in\n")
+        #expect(try connect(settings, prompts).output(of: "echo in") == "in\n")
         #expect(asked.withLock { $0 } == [key, key])
 
         let type = try server.scratch.publicKey("id").type
@@ -97,19 +97,19 @@ import Testing
         )
     }
 
-    @Test func `nobody is asked for the passphrase of a key that the server refuses`() throws {
+    @Test func `a key that the server refuses needs no passphrase`() throws {
         let server = try Server()
         var settings = try server.settings()
         settings.identityFiles = [try server.scratch.key("id", passphrase: "opensesame")]
-        let questions = Prompts(passphrase: { _, _ in
+        let prompts = Prompts(passphrase: { _, _ in
             Issue.record("asked")
             return nil
         })
-        guard case .loginFailed(let failure)? = try failure(settings, questions) else { return }
+        guard case .loginFailed(let failure)? = try failure(settings, prompts) else { return }
         #expect(failure.offers.map(\.outcome) == [.refused])
     }
 
-    @Test func `a refused login names every key and why`() throws {
+    @Test func `a refused login names every key with a reason`() throws {
         let server = try Server()
         var settings = try server.settings()
         let rsa = try server.scratch.key("id_rsa", type: "rsa"), wrong = try server.scratch.key("id_ed25519")
@@ -130,7 +130,7 @@ import Testing
         #expect(error?.systemSSHMayWork(.none) == true)
     }
 
-    @Test func `a login without any key says so`() throws {
+    @Test func `a login without any key has an explanation`() throws {
         let settings = try Server().settings()
         #expect(throws: SSHError.self) { _ = try connect(settings) }
         let failure = SSHError.loginFailed(LoginFailure(user: "root", offers: [], end: .allTried))

@@ -11,10 +11,10 @@ import Testing
         return settings
     }
 
-    @Test func `a port where nobody listens`() throws {
+    @Test func `a port without a listener is refused`() throws {
         let port = try freePort()
         let error = try failure(settings(port: port))
-        #expect(error == .refused(Endpoint(address: "127.0.0.1", port: port)))
+        #expect(error == .refused(SSHEndpoint(address: "127.0.0.1", port: port)))
         #expect(error?.phrase == "connection refused")
         #expect(
             error?.explanation(host: "web1") == """
@@ -23,14 +23,14 @@ import Testing
                 """)
     }
 
-    @Test func `a server that accepts and says nothing`() throws {
+    @Test func `a silent server times out`() throws {
         let listener = try Listener { _ in sleep(2) }
         var settings = try settings(port: listener.port)
         settings.connectTimeout = .milliseconds(300)
         #expect(try failure(settings) == .timedOut(.handshake))
     }
 
-    @Test func `a server that is something else`() throws {
+    @Test func `a server that does not speak SSH is reported`() throws {
         let listener = try Listener { client in
             let text = Array("220 mail.example ESMTP\r\n".utf8)
             _ = send(client, text, text.count, Int32(MSG_NOSIGNAL))
@@ -42,13 +42,13 @@ import Testing
         #expect(error == .closedEarly(printed: "220 mail.example ESMTP\r\n"))
         #expect(
             error?.explanation(host: "web1") == """
-                What answers at the address of web1 is not an SSH server. It said:
+                The server at the address of web1 is not an SSH server. It sent:
                     220 mail.example ESMTP
                 Check HostName and Port in ~/.ssh/config.
                 """)
     }
 
-    @Test func `a server that sends garbage, without end or after an honest start`() throws {
+    @Test func `garbage from a server is reported`() throws {
         let endless = try Listener { client in
             let garbage = (0..<65536).map { UInt8(truncatingIfNeeded: $0 &* 7919) }
             for _ in 0..<1000 where send(client, garbage, garbage.count, Int32(MSG_NOSIGNAL)) <= 0 { return }
@@ -67,19 +67,19 @@ import Testing
         #expect(text.contains(/[a-z]{4}/) && !text.contains(/-[0-9]/), "\(text)")
     }
 
-    @Test func `a server that hangs up at once`() throws {
+    @Test func `a server that hangs up at once is reported`() throws {
         let listener = try Listener { _ in }
         #expect(try failure(settings(port: listener.port)) == .closedEarly(printed: ""))
     }
 
-    @Test func `a name without an address`() throws {
+    @Test func `a name without an address is reported`() throws {
         var settings = try settings(port: 22)
         settings.hostName = "no-such-host.invalid"
         let error = try failure(settings)
         #expect([.unknownName("no-such-host.invalid"), .resolverSilent(name: "no-such-host.invalid")].contains(error))
     }
 
-    @Test func `the family of the address is kept to`() throws {
+    @Test func `only addresses of the configured family are used`() throws {
         var settings = try settings(port: 22)
         settings.addressFamily = .inet6
         #expect(try failure(settings) == .unknownName("127.0.0.1"))
@@ -91,18 +91,18 @@ import Testing
         interrupt.fire()
         let settings = try settings(port: listener.port)
         #expect(throws: SSHError.interrupted) {
-            _ = try Connection(to: settings, questions: .none, interrupt: interrupt, deadline: .never)
+            _ = try Connection(to: settings, prompts: .none, interrupt: interrupt, deadline: .never)
         }
     }
 
-    @Test func `a proxy command that fails is quoted`() throws {
+    @Test func `the error of a failed proxy command is quoted`() throws {
         var settings = try settings(port: 22)
         settings.route = .command("sh -c 'echo no way >&2; exit 1'")
         let error = try failure(settings)
-        #expect(error == .proxyFailed(command: "sh -c 'echo no way >&2; exit 1'", printed: "no way\n"))
+        #expect(error == .proxyFailed(command: "sh -c 'echo no way >&2; exit 1'", printed: "no way"))
         #expect(
             error?.explanation(host: "web1") == """
-                The way to web1 is closed. Deptool ran `sh -c 'echo no way >&2; exit 1'`, which said:
+                The proxy of web1 failed. Output of `sh -c 'echo no way >&2; exit 1'`:
                     no way
                 """)
     }
@@ -125,7 +125,7 @@ import Testing
         // Through bash: the program itself may be open for writing still in what another test starts.
         settings.route = .command("bash \(program) 127.0.0.1 \(server.port)")
         #expect(try connect(settings).output(of: "echo in") == "in\n")
-        // By itself or by a signal, which depends on how busy the machine is.
+        // By itself or by a signal, depending on the load of the machine.
         let text = try String(contentsOfFile: mark, encoding: .utf8)
         let pid = try #require(pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)))
         try waitUntil { kill(pid, 0) != 0 }
@@ -133,24 +133,8 @@ import Testing
 
     @Test func `a jump host carries the connection`() throws {
         let server = try Server(), jump = try Server()
-        let inner = try server.settingsWithKey(), outer = try jump.settingsWithKey()
-        let configuration = try server.scratch.write(
-            """
-            Host jump
-              HostName 127.0.0.1
-              Port \(jump.port)
-              IdentityFile \(outer.identityFiles[0])
-              UserKnownHostsFile \(outer.userKnownHostsFiles[0])
-            Host web1
-              HostName 127.0.0.1
-              Port \(server.port)
-              ProxyJump jump
-              IdentityFile \(inner.identityFiles[0])
-              UserKnownHostsFile \(inner.userKnownHostsFiles[0])
-            Host *
-              IdentityAgent none
-
-            """, to: "config")
+        let entries = [try jump.entry("jump"), try server.entry("web1", "ProxyJump jump")]
+        let configuration = try server.scratch.write(entries.joined() + "Host *\n  IdentityAgent none\n", to: "config")
         let settings = try HostSettings.ask(
             for: try #require(Hostname("web1")), configurationFile: configuration, local: .current(),
             interrupt: Interrupt(), deadline: .after(.seconds(10)))
@@ -158,7 +142,7 @@ import Testing
         #expect(try connect(settings).output(of: "echo in") == "in\n")
     }
 
-    @Test func `a jump host that is not there is quoted`() throws {
+    @Test func `the error of a missing jump host is quoted`() throws {
         var settings = try Server().settingsWithKey()
         let port = try freePort()
         settings.configurationFile = "none"
@@ -172,7 +156,7 @@ import Testing
 }
 
 @Suite(.needsServer) struct RoundTripTests {
-    @Test func `a command's first words arrive after eight round trips`() throws {
+    @Test func `a command's first output arrives after eight round trips`() throws {
         let server = try Server()
         let relay = try Relay(to: server.port)
         var settings = try server.settingsWithKey()
@@ -184,7 +168,7 @@ import Testing
         #expect(relay.trips.value + 1 <= 8)
     }
 
-    @Test func `nothing in common is told as such`() throws {
+    @Test func `a server without common algorithms is reported as such`() throws {
         let server = try Server("Ciphers chacha20-poly1305@openssh.com")
         let error = try failure(server.settingsWithKey())
         #expect(error == .noCommonAlgorithm(said: ""))

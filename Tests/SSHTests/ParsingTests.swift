@@ -46,7 +46,7 @@ private struct Seeded: RandomNumberGenerator {
         }
     }
 
-    @Test func `what the agent says of its keys`() throws {
+    @Test func `the agent's list of keys is parsed`() throws {
         var blob = SSHWireWriter(), answer = SSHWireWriter()
         blob.string("ssh-ed25519".utf8)
         answer.byte(12)
@@ -61,7 +61,7 @@ private struct Seeded: RandomNumberGenerator {
         #expect(AgentMessages.signature([5]) == nil)
     }
 
-    @Test func `bytes leave a queue as they came`() {
+    @Test func `bytes leave a queue in order`() {
         var queue = ByteQueue(), random = Seeded(state: 7)
         var sent: [UInt8] = [], received: [UInt8] = []
         for _ in 0..<500 {
@@ -76,7 +76,7 @@ private struct Seeded: RandomNumberGenerator {
         #expect(queue.take(5) == [])
     }
 
-    @Test func `deadlines of any length`() {
+    @Test func `deadlines of any length work`() {
         #expect(Deadline.after(.seconds(Int64.max)) == .never)
         #expect(Deadline.after(.seconds(-5)).hasPassed)
         #expect(Deadline.after(.zero).hasPassed)
@@ -86,13 +86,13 @@ private struct Seeded: RandomNumberGenerator {
         #expect(Deadline.after(.seconds(-5)).pollTimeout == 0)
     }
 
-    @Test func `a busy server is worth another try`() {
+    @Test func `a busy server is tried again`() {
         let error = SSHError.closedEarly(printed: "Exceeded MaxStartups\r\n")
         #expect(error.isWorthRetrying)
         #expect(error.phrase == "connection closed")
         #expect(
             error.explanation(host: "web1") == """
-                web1 takes no more connections for now. It said:
+                web1 takes no more connections for now. Its output:
                     Exceeded MaxStartups
                 """)
         #expect(!SSHError.closedEarly(printed: "220 mail\n").isWorthRetrying)

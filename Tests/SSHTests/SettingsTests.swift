@@ -14,7 +14,7 @@ import Testing
         return try HostSettings(name: name, printed: "hostname 10.0.0.1\nuser root\n" + printed, local: local)
     }
 
-    @Test func `what OpenSSH 9 prints for a host without configuration`() throws {
+    @Test func `the settings of OpenSSH 9 for an unconfigured host are read`() throws {
         let settings = try settings(
             """
             host web1
@@ -45,7 +45,7 @@ import Testing
             ("identityagent ~/agent", .path("/home/ada/agent")), ("identityagent ${HOME}/a", .path("/home/ada/a")),
             ("identityagent /run/%u-%i", .path("/run/ada-1000")),
         ] as [(String, HostSettings.AgentSocket)])
-    func `the agent's socket`(line: String, socket: HostSettings.AgentSocket) throws {
+    func `the agent's socket is found`(line: String, socket: HostSettings.AgentSocket) throws {
         #expect(try settings(line).agent == socket)
     }
 
@@ -54,18 +54,18 @@ import Testing
             ("no", .no), ("off", .no), ("false", .no), ("yes", .yes), ("true", .yes), ("ask", .ask),
             ("accept-new", .acceptNew),
         ] as [(String, HostSettings.StrictHostKeyChecking)])
-    func `every spelling of StrictHostKeyChecking`(value: String, meaning: HostSettings.StrictHostKeyChecking) throws {
+    func `every spelling of StrictHostKeyChecking is read`(value: String, meaning: HostSettings.StrictHostKeyChecking) throws {
         #expect(try settings("stricthostkeychecking \(value)").strictHostKeyChecking == meaning)
     }
 
-    @Test func `tokens in paths`() throws {
+    @Test func `tokens in paths are expanded`() throws {
         let settings = try settings(
             "port 2222\nidentityfile ~/x y\nidentityfile %d/%h-%n-%p-%r-%u-%l-%L-%%\nidentityfile /%C\nidentityfile none")
         #expect(settings.identityFiles == ["/home/ada/x y", "/home/ada/10.0.0.1-web1-2222-root-ada-lap.example-lap-%"])
         #expect(settings.knownHostsName == "[10.0.0.1]:2222")
     }
 
-    @Test func `the way to a host`() throws {
+    @Test func `the route to a host is direct, a command or jump hosts`() throws {
         #expect(try settings("proxyjump none").route == .direct)
         #expect(try settings("proxycommand nc -X %r%% %h %p # x").route == .command("nc -X root% 10.0.0.1 22 # x"))
         #expect(try settings("proxyjump u@j1:2222,[::1]:22").route == .jump(["u@j1:2222", "[::1]:22"]))
@@ -78,7 +78,14 @@ import Testing
         }
     }
 
-    @Test func `the jump host is reached as OpenSSH does`() throws {
+    @Test func `a connection behind a jump host has time for the login there`() throws {
+        #expect(try settings("port 22").connectLimit == .seconds(10))
+        #expect(try settings("proxyjump j1").connectLimit == .seconds(30))
+        #expect(try settings("proxycommand nc %h %p").connectLimit == .seconds(10))
+        #expect(try settings("proxyjump j1\nconnecttimeout 7").connectLimit == .seconds(7))
+    }
+
+    @Test func `a jump host is reached as by OpenSSH`() throws {
         var settings = try settings("proxyjump u@j1:2222,w@[::1]:23\nport 24")
         settings.configurationFile = "/c"
         guard case .jump(let hosts) = settings.route else { return }
@@ -91,11 +98,11 @@ import Testing
     }
 
     @Test(arguments: ["port 0", "port x", "stricthostkeychecking maybe", "addressfamily ipx", "connecttimeout soon"])
-    func `a value that makes no sense is an error`(line: String) {
+    func `an invalid value is an error`(line: String) {
         #expect(throws: SSHError.self) { _ = try settings(line) }
     }
 
-    @Test func `ssh itself is asked`() throws {
+    @Test func `settings come from ssh -G`() throws {
         let scratch = try Scratch()
         let file = try scratch.write(
             """
@@ -137,7 +144,7 @@ import Testing
         #expect(settings.unsupported == ["CertificateFile"])
     }
 
-    @Test func `what only ssh can follow is a reason for it, and what it offers is ours`() throws {
+    @Test func `settings beyond libssh2 are a reason for ssh, and ssh's defaults are not`() throws {
         let scratch = try Scratch()
         func settings(_ lines: String) throws -> HostSettings {
             try HostSettings.ask(

@@ -83,7 +83,7 @@ final class Relay {
 
         func clientSpoke() {
             lock.withLock {
-                // What the server says in two packets may well be answered in two.
+                // Two packets of the server may be answered by two.
                 guard isClientsTurn, .now - last > .milliseconds(30) else { return }
                 count += 1
                 last = .now

@@ -5,7 +5,7 @@ import Testing
 @testable import SSH
 
 extension Server {
-    /// What ssh's own configuration says about this server, and ssh's answer for it. Later lines yield to `lines`.
+    /// Settings from an ssh configuration for this server, as ssh prints them. `lines` come first and win.
     func configured(
         _ lines: String = "", known types: [String] = ["ed25519"], key: String? = "id_ed25519"
     ) throws -> HostSettings {
@@ -36,11 +36,11 @@ func ask(_ configuration: String) throws -> HostSettings {
 }
 
 func systemSSH(
-    _ settings: HostSettings, _ command: String, _ questions: Prompts = .none, sharing: SystemSSH.Sharing = .allowed,
+    _ settings: HostSettings, _ command: String, _ prompts: Prompts = .none, sharing: SystemSSH.Sharing = .allowed,
     deadline: Deadline = .after(.seconds(30))
 ) throws -> SystemSSH {
     try SystemSSH(
-        command, on: settings, sharing: sharing, questions: questions, interrupt: Interrupt(), deadline: deadline)
+        command, on: settings, sharing: sharing, prompts: prompts, interrupt: Interrupt(), deadline: deadline)
 }
 
 extension SystemSSH {
@@ -96,25 +96,25 @@ private func processes(with text: String) throws -> [String] {
         #expect(stream.standardError == [])
     }
 
-    @Test func `a flood of errors is cut, and stops nothing`() throws {
+    @Test func `a flood of errors is cut and blocks nothing`() throws {
         let stream = try systemSSH(settings, "head -c 5000000 /dev/zero | tr '\\0' '\\n' >&2; echo done")
         #expect(try stream.output() == "done\n")
         #expect(stream.standardError.count == 64 << 10)
     }
 
-    @Test func `what is written to standard error ends a wait, what is read stays`() throws {
+    @Test func `output on standard error ends a wait and stays available`() throws {
         let stream = try systemSSH(settings, "printf question >&2; read line; echo got $line")
         while try !stream.waitForOutput(deadline: soon), stream.standardError != Array("question".utf8) {}
         #expect(throws: SSHError.timedOut(.transferring)) {
             _ = try stream.read(max: 100, deadline: .after(.milliseconds(50)))
         }
         try stream.write(Array("it\n".utf8), deadline: soon)
-        // Whatever else ssh itself says meanwhile ends a wait as well.
+        // Other messages of ssh end a wait as well.
         while try !stream.waitForOutput(deadline: soon) {}
         #expect(try stream.output() == "got it\n")
     }
 
-    @Test func `a write that the host never takes ends by its deadline`() throws {
+    @Test func `a write that the host never reads ends at its deadline`() throws {
         let stream = try systemSSH(settings, "sleep 60")
         #expect(throws: SSHError.timedOut(.transferring)) {
             try stream.write([UInt8](repeating: 0, count: 16 << 20), deadline: .after(.milliseconds(300)))
@@ -124,7 +124,7 @@ private func processes(with text: String) throws -> [String] {
     @Test func `an interrupt ends a wait, and no ssh stays behind`() throws {
         let interrupt = try Interrupt()
         var stream: SystemSSH? = try SystemSSH(
-            "sleep 60", on: settings, sharing: .allowed, questions: .none, interrupt: interrupt, deadline: soon)
+            "sleep 60", on: settings, sharing: .allowed, prompts: .none, interrupt: interrupt, deadline: soon)
         #expect(try processes(with: server.scratch.path).count == 1)
         Thread.detachNewThread {
             usleep(50_000)
@@ -158,7 +158,7 @@ private func processes(with text: String) throws -> [String] {
     }
 }
 
-/// What ssh can do, and what its complaints become.
+/// Logins over ssh, and the errors made of ssh's messages.
 @Suite(.needsServer) struct SystemSSHLoginTests {
     @Test(arguments: ["ed25519", "ecdsa", "rsa"])
     func `a key in a file logs in`(type: String) throws {
@@ -168,7 +168,7 @@ private func processes(with text: String) throws -> [String] {
         #expect(try systemSSH(try server.configured(key: "id_\(type)_x"), "echo in").output() == "in\n")
     }
 
-    @Test func `a key of the agent logs in, the configured one first`() throws {
+    @Test func `the configured key of the agent is tried first`() throws {
         let server = try Server("MaxAuthTries 2"), agent = try TestAgent()
         for number in 1...5 { try agent.add(try server.scratch.key("wrong\(number)")) }
         let right = try server.scratch.key("right")
@@ -221,7 +221,7 @@ private func processes(with text: String) throws -> [String] {
         let master = try Daemon(["ssh", "-F", file, "-N", "-M", "web1"])
         try waitUntil { (try? settings.reasonForSystemSSH(.allowed)) == .controlMaster }
         #expect(try settings.reasonForSystemSSH(.none) == nil)
-        // The server lets nobody in any more who is not in already.
+        // The server accepts no new logins.
         try server.scratch.write("", to: "authorized_keys")
         #expect(try systemSSH(settings, "echo in; exit 3").output() == "in\n")
         #expect(try systemSSH(settings, "exit 3").exitStatus(deadline: .after(.seconds(20))) == .code(3))
@@ -229,7 +229,7 @@ private func processes(with text: String) throws -> [String] {
         withExtendedLifetime(master) {}
     }
 
-    @Test func `nothing is shared with later logins, whatever the configuration says`() throws {
+    @Test func `no connection is shared with later logins, even with ControlPersist`() throws {
         let server = try Server()
         let socket = server.scratch.file("master")
         let settings = try server.configured("  ControlPath \(socket)\n  ControlMaster auto\n  ControlPersist yes")
@@ -238,7 +238,7 @@ private func processes(with text: String) throws -> [String] {
         #expect(try processes(with: server.scratch.path) == [])
     }
 
-    @Test func `options of the configuration that would spoil the stream have no effect`() throws {
+    @Test func `options that would corrupt the stream have no effect`() throws {
         let server = try Server()
         let settings = try server.configured(
             """
@@ -254,34 +254,12 @@ private func processes(with text: String) throws -> [String] {
 
     @Test func `a jump host carries the connection`() throws {
         let server = try Server(), jump = try Server(), second = try Server()
-        let outer = try jump.settingsWithKey(), middle = try second.settingsWithKey()
-        _ = try server.settingsWithKey()
-        let configuration = try server.scratch.write(
-            """
-            Host jump
-              HostName 127.0.0.1
-              Port \(jump.port)
-              IdentityFile \(outer.identityFiles[0])
-              UserKnownHostsFile \(outer.userKnownHostsFiles[0])
-            Host second
-              HostName 127.0.0.1
-              Port \(second.port)
-              IdentityFile \(middle.identityFiles[0])
-              UserKnownHostsFile \(middle.userKnownHostsFiles[0])
-            Host web1
-              HostName 127.0.0.1
-              Port \(server.port)
-              ProxyJump jump,second
-              IdentityFile \(server.scratch.file("id_ed25519"))
-              UserKnownHostsFile \(server.scratch.file("known_hosts"))
-            Host *
-              IdentityAgent none
-
-            """, to: "config")
+        let entries = [try jump.entry("jump"), try second.entry("second"), try server.entry("web1", "ProxyJump jump,second")]
+        let configuration = try server.scratch.write(entries.joined() + "Host *\n  IdentityAgent none\n", to: "config")
         let settings = try ask(configuration)
         #expect(try systemSSH(settings, "echo in").output() == "in\n")
         #expect(try connect(settings).output(of: "echo in") == "in\n")
-        // The second of them lets nobody in.
+        // The second jump host accepts no key any more.
         try second.scratch.write("", to: "authorized_keys")
         for error in [try complaint(settings), try failure(settings)] {
             guard case .proxyFailed(_, let printed)? = error else {
@@ -292,7 +270,75 @@ private func processes(with text: String) throws -> [String] {
         }
     }
 
-    @Test func `a refused login names what was tried`() throws {
+    @Test func `a busy host behind a jump host is tried again, and one that cannot work is not`() throws {
+        let banner = try Scratch()
+        let jump = try Server("Banner \(try banner.write("Authorized use only\n", to: "banner"))")
+        let old = try Server("KexAlgorithms curve25519-sha256\nCiphers aes128-ctr"), busy = try Listener { _ in }
+        let entry = try jump.entry("jump")
+        func errors(jumps: String) throws -> [SSHError?] {
+            let settings = try ask(
+                try banner.write(
+                    """
+                    \(entry)
+                    Host old
+                      HostName 127.0.0.1
+                      Port \(old.port)
+                      Ciphers chacha20-poly1305@openssh.com
+                    Host web1
+                      HostName 127.0.0.1
+                      Port \(busy.port)
+                      ProxyJump \(jumps)
+                    Host *
+                      IdentityAgent none
+
+                    """, to: "config"))
+            return [try complaint(settings), try failure(settings)]
+        }
+        for error in try errors(jumps: "jump") { #expect(error?.isWorthRetrying == true, "\(String(describing: error))") }
+        for error in try errors(jumps: "jump,old") {
+            guard case .proxyFailed(_, let printed)? = error else {
+                Issue.record("\(String(describing: error))")
+                continue
+            }
+            #expect(printed.contains("no matching cipher found. Their offer: aes128-ctr"))
+            #expect(error?.isWorthRetrying == false)
+        }
+    }
+
+    @Test func `the output of ssh about a proxy is quoted, without the line about its end`() {
+        let end = "\nkex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535\n"
+        let nested = "kex_exchange_identification: read: Connection reset by peer\nConnection reset by UNKNOWN port 65535" + end
+        // What is left, and whether it may be different the next time, behind a jump host.
+        let cases: [(output: String, printed: String, retries: Bool)] = [
+            (end, "", true), (nested, "", true), ("banner exchange: Connection to UNKNOWN port 65535: Broken pipe", "", true),
+            ("Authorized use only" + end, "Authorized use only", true),
+            (
+                "kex_exchange_identification: Connection closed by remote host\nConnection closed by 192.0.2.1 port 22" + end,
+                "kex_exchange_identification: Connection closed by remote host\nConnection closed by 192.0.2.1 port 22", true
+            ),
+            ("ann@jump: Permission denied (publickey)." + end, "ann@jump: Permission denied (publickey).", false),
+            (
+                "Unable to negotiate with UNKNOWN port 65535: no matching cipher found. Their offer: x" + end,
+                "Unable to negotiate with UNKNOWN port 65535: no matching cipher found. Their offer: x", false
+            ),
+            (
+                "Received disconnect from UNKNOWN port 65535:2: Too many authentication failures" + end,
+                "Received disconnect from UNKNOWN port 65535:2: Too many authentication failures", false
+            ),
+            (
+                "kex_exchange_identification: banner line contains invalid characters\nbanner exchange: Connection to UNKNOWN port 65535: invalid format",
+                "kex_exchange_identification: banner line contains invalid characters\nbanner exchange: Connection to UNKNOWN port 65535: invalid format",
+                false
+            ),
+        ]
+        for (output, printed, retries) in cases {
+            let error = SSHError.proxyFailed(command: "ssh -J jump", output: output)
+            #expect(error == .proxyFailed(command: "ssh -J jump", printed: printed))
+            #expect(error.isWorthRetrying == retries, "\(output)")
+        }
+    }
+
+    @Test func `a refused login names the keys and methods tried`() throws {
         let server = try Server(), agent = try TestAgent()
         try agent.add(try server.scratch.key("agents"))
         _ = try server.scratch.key("wrong")
@@ -310,7 +356,7 @@ private func processes(with text: String) throws -> [String] {
             ])
     }
 
-    @Test func `a server that has had enough is told as such`() throws {
+    @Test func `a server that hangs up after too many tries is reported as such`() throws {
         let server = try Server("MaxAuthTries 2"), agent = try TestAgent()
         for number in 1...5 { try agent.add(try server.scratch.key("wrong\(number)")) }
         let settings = try server.configured("  IdentityAgent \(agent.socket)\n  IdentitiesOnly no", key: nil)
@@ -322,7 +368,7 @@ private func processes(with text: String) throws -> [String] {
         #expect(failure.offers.count >= 2)
     }
 
-    @Test func `host keys that are not as they should be`() throws {
+    @Test func `changed, revoked and unknown host keys are refused`() throws {
         let server = try Server()
         _ = try server.configured()
         let known = server.scratch.file("known")
@@ -346,7 +392,7 @@ private func processes(with text: String) throws -> [String] {
                 == .hostKeyChanged(question(knowing: [type]), at: KnownHostsPlace(path: known, line: 2)))
         try server.scratch.write("@revoked * \(try server.scratch.read("host_ed25519.pub"))", to: "known")
         #expect(try complaint(settings) == .hostKeyRevoked(question(), at: KnownHostsPlace(path: known, line: 1)))
-        // What is new may be accepted, and is then known.
+        // An accepted new key is known afterwards.
         try server.scratch.write("", to: "known")
         let accepting = try server.configured("  UserKnownHostsFile \(known)\n  StrictHostKeyChecking accept-new")
         #expect(try systemSSH(accepting, "echo in").output() == "in\n")
@@ -354,7 +400,7 @@ private func processes(with text: String) throws -> [String] {
         withExtendedLifetime(other) {}
     }
 
-    @Test func `networks that do not work`() throws {
+    @Test func `failures of the network have their own errors`() throws {
         let server = try Server(), scratch = server.scratch
         let port = try freePort()
         func settings(_ lines: String) throws -> HostSettings {
@@ -362,7 +408,7 @@ private func processes(with text: String) throws -> [String] {
         }
         #expect(
             try complaint(settings("  HostName 127.0.0.1\n  Port \(port)"))
-                == .refused(Endpoint(address: "127.0.0.1", port: port)))
+                == .refused(SSHEndpoint(address: "127.0.0.1", port: port)))
         let unknown = try complaint(settings("  HostName no-such-host.invalid"))
         #expect([.unknownName("no-such-host.invalid"), .resolverSilent(name: "no-such-host.invalid")].contains(unknown))
         let silent = try Listener { _ in sleep(3) }
@@ -372,12 +418,16 @@ private func processes(with text: String) throws -> [String] {
         let closed = try complaint(settings("  HostName 127.0.0.1\n  Port \(closing.port)"))
         #expect(closed == .closedEarly(printed: ""))
         #expect(closed?.isWorthRetrying == true)
-        #expect(
-            try complaint(settings("  ProxyCommand sh -c 'echo no way >&2; exit 1'"))
-                == .proxyFailed(
-                    command: "sh -c 'echo no way >&2; exit 1'",
-                    printed:
-                        "no way\nkex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535"))
+        // Whether ssh can still write to a proxy that has ended, or finds its end first, is chance.
+        for close in ["", "exec 0<&-; ", "read line; "] {
+            let command = "sh -c '\(close)echo no way >&2; exit 1'"
+            let error = try complaint(settings("  ProxyCommand \(command)"))
+            #expect(error == .proxyFailed(command: command, printed: "no way"))
+            #expect(error?.isWorthRetrying == false)
+        }
+        let mute = try complaint(settings("  ProxyCommand false"))
+        #expect(mute == .proxyFailed(command: "false", printed: ""))
+        #expect(mute?.isWorthRetrying == true)
         let modern = try Server("Ciphers chacha20-poly1305@openssh.com")
         guard case .noCommonAlgorithm(let said)? = try complaint(modern.configured("  Ciphers aes128-ctr")) else {
             Issue.record("no such error")
@@ -387,7 +437,7 @@ private func processes(with text: String) throws -> [String] {
         #expect(try systemSSH(modern.configured(), "echo in").output() == "in\n")
     }
 
-    @Test func `an ssh that never gets there is given up`() throws {
+    @Test func `an ssh that never connects is given up`() throws {
         let silent = try Listener { _ in sleep(20) }
         let scratch = try Scratch()
         let settings = try ask(

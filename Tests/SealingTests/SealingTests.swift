@@ -35,7 +35,7 @@ import Testing
 
     private func reasons(_ file: [UInt8], _ ring: KeyRing) throws -> [KeyRing.Reason?] {
         let file = try SealedFile(file)
-        do throws(KeyRing.Failure) {
+        do throws(KeyRing.OpenError) {
             _ = try ring.open(file)
             return []
         } catch {
@@ -45,7 +45,7 @@ import Testing
     }
 
     @Test(.enabled(if: Scratch.hasAge, "needs age"), arguments: kinds.map(\.name))
-    func `age opens what is sealed for a key, and the other way around`(name: String) throws {
+    func `age opens Deptool's sealed files, and Deptool opens age's`(name: String) throws {
         let kind = try #require(Self.kinds.first { $0.name == name })
         try scratch.key(name, kind.options)
         let value = Array("the value of \(name)".utf8)
@@ -61,7 +61,7 @@ import Testing
         #expect(try opened(theirs, ring(name)) == value)
     }
 
-    @Test func `each of many recipients opens, and nobody else`() throws {
+    @Test func `each of many recipients can open, and nobody else`() throws {
         for kind in Self.kinds { try scratch.key(kind.name, kind.options) }
         try scratch.key("other", ["-t", "ed25519"])
         let value = Array("value".utf8)
@@ -76,7 +76,7 @@ import Testing
         #expect(!sealed.isSealed(for: recipients + [try recipient("other")]))
     }
 
-    /// What a passphrase protects is opened by its owner's ssh-keygen, in a copy that is gone afterwards.
+    /// The owner's ssh-keygen opens a key with a passphrase, in a copy that is removed afterwards.
     @Test func `a protected key is opened in a private copy`() throws {
         try scratch.key("id_ed25519", ["-t", "ed25519"], passphrase: "the passphrase")
         try scratch.key("other", ["-t", "ed25519"], passphrase: "the passphrase")
@@ -88,18 +88,18 @@ import Testing
             return (try? self.scratch.run(["ssh-keygen", "-q", "-p", "-P", "the passphrase", "-N", "", "-f", copy])) != nil
         }
         #expect(try opened(file, ring) == [1, 2, 3])
-        // It is not needed again, and the other key was left alone: the file says that it is not for it.
+        // It is not needed again, and the other key was left alone, since the file is not sealed for it.
         #expect(try opened(file, ring) == [1, 2, 3])
         #expect(copies.count == 1)
         for copy in copies { #expect(!FileManager.default.fileExists(atPath: URL(filePath: copy).deletingLastPathComponent().path)) }
         #expect(try reasons(file, self.ring("id_ed25519")) == [.noPassphrase])
     }
 
-    @Test func `each key that cannot open says why`() throws {
+    @Test func `each key that cannot open has a reason`() throws {
         try scratch.key("id_ed25519", ["-t", "ed25519"])
         try scratch.key("ecdsa", ["-t", "ecdsa"])
         try scratch.write(Array("text".utf8), to: "text")
-        // What ssh-keygen writes for a key on a token: the wire format begins with the type.
+        // The public key that ssh-keygen writes for a key on a token: the wire format begins with the type.
         let type = "sk-ssh-ed25519@openssh.com"
         let blob = [0, 0, 0, UInt8(type.utf8.count)] + Array(type.utf8)
         var key = Array("openssh-key-v1\0".utf8)
@@ -145,8 +145,8 @@ import Testing
         let token = Data([0, 0, 0, 26] + Array("sk-ssh-ed25519@openssh.com".utf8)).base64EncodedString()
         let neutral = Data([0, 0, 0, 11] + Array("ssh-ed25519".utf8) + [0, 0, 0, 32, 1] + [UInt8](repeating: 0, count: 31))
             .base64EncodedString()
-        func problem(_ line: String) -> Recipient.Problem? {
-            do throws(RecipientsFile.Mistake) {
+        func problem(_ line: String) -> Recipient.ParseError? {
+            do throws(RecipientsFile.LineError) {
                 _ = try RecipientsFile(parsing: Array("# first\n\(line)\n".utf8))
                 return nil
             } catch {
@@ -185,7 +185,7 @@ import Testing
         }
     }
 
-    @Test func `a private directory goes with all that is in it`() throws {
+    @Test func `a private directory is removed with its contents`() throws {
         var path = ""
         do {
             let directory = try PrivateDirectory()
@@ -202,7 +202,7 @@ import Testing
     }
 
     /// After a SIGKILL, whose victim cannot clean up.
-    @Test func `what a killed process left goes with the next one`() throws {
+    @Test func `the next process removes the leftovers of a killed one`() throws {
         let shell = Process()
         shell.executableURL = URL(filePath: "/bin/true")
         try shell.run()

@@ -63,5 +63,5 @@ int pthread_rwlock_wrlock(pthread_rwlock_t *lock) {
 
 static void end_late(void) { pause_for(20000000); }
 
-// Before main: what is registered first runs last.
+// Before main: the first registered handler runs last.
 __attribute__((constructor)) static void prepare(void) { atexit(end_late); }

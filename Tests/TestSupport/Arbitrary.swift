@@ -35,16 +35,16 @@ extension Seeded {
         String(String.UnicodeScalarView(list(upTo: 12) { $0.pick(["a", "/", " ", "\n", "\0", "ä", "€", "𐀀", "\u{301}"]) }))
     }
 
-    mutating func id() -> ObjectID { ObjectID(bytes(20)) ?? .of(.blob, []) }
+    package mutating func id() -> ObjectID { ObjectID(bytes(20)) ?? .of(.blob, []) }
 
     private mutating func word(_ alphabet: String) -> String {
         let characters = Array(alphabet)
         return String((0..<int(1...8)).map { _ in pick(characters) })
     }
 
-    mutating func app() -> AppName { AppName("a" + word("abcXYZ019.-_@+"))! }
+    package mutating func app() -> AppName { AppName("a" + word("abcXYZ019.-_@+"))! }
     mutating func duration() -> Duration { .milliseconds(pick([0, 1, 24 * 3600 * 1000, int(0...24 * 3600 * 1000)])) }
-    mutating func unit() -> UnitName { UnitName(word("abc019_") + word("a:-_.\\@") + pick(UnitName.suffixes))! }
+    package mutating func unit() -> UnitName { UnitName(word("abc019_") + word("a:-_.\\@") + pick(UnitName.suffixes))! }
 
     mutating func relativePath() -> RelativePath {
         let parts = list(upTo: 3) { $0.word("aä€ .-") + "x" } + ["x"]
@@ -72,7 +72,7 @@ extension Seeded {
 
     mutating func content() -> Content { Content(id: id(), size: UInt64(number() & .max)) }
 
-    mutating func step() -> Step {
+    package mutating func step() -> Step {
         let action: Step.Action =
             switch int(0...26) {
             case 26: .unseal(files: int(0...300))
@@ -109,7 +109,7 @@ extension Seeded {
 
     mutating func endpoint() -> Endpoint { Endpoint(address: bytes(pick([0, 4, 16])), port: UInt16(int(0...65535))) }
 
-    mutating func probe() -> Probe {
+    package mutating func probe() -> Probe {
         let target: Probe.Target =
             switch int(0...4) {
             case 0:
@@ -124,10 +124,10 @@ extension Seeded {
         return probe
     }
 
-    mutating func probeAnswer() -> ProbeAnswer {
+    package mutating func probeAnswer() -> ProbeAnswer {
         pick([
             .passed, .unreachable(code: small()), .notAccepted, .late(received: count()), .closed(received: count()), .status(count()),
-            .notHTTP(bytes(int(0...64))), .headerTooLong, .cutOff(received: count(), of: optional { $0.count() }),
+            .notHTTP(bytes(int(0...64))), .headerTooLong, .cutOff(received: count(), of: optional { Int64($0.number() & .max) }),
             .responseCode(int(0...15)), .noRecord, .truncated, .malformed, .unrelated,
         ])
     }
@@ -173,7 +173,7 @@ extension Seeded {
             mode: UInt32(int(0...0o7777)), uid: UInt32(truncatingIfNeeded: number()), gid: UInt32(truncatingIfNeeded: number()))
     }
 
-    mutating func drift() -> Drift {
+    package mutating func drift() -> Drift {
         let finding: Drift.Finding =
             switch int(0...10) {
             case 9: .secret(relativePath(), isThere: bool())
@@ -215,7 +215,7 @@ extension Seeded {
 
     mutating func problem() -> Problem {
         switch int(0...29) {
-        case 29: .sealed(path: text(), pick(SealProblem.allCases))
+        case 29: .sealed(path: text(), pick(SealError.allCases))
         case 26: .check(of: app(), pick([.command(arguments: [text()], status: small(), output: text()), .noQuadlets]))
         case 27: .probe(optional { $0.probe() }, probeAnswer(), journal: text())
         case 28: .programRefused(status: optional { $0.int(0...200) })
@@ -249,7 +249,7 @@ extension Seeded {
         }
     }
 
-    mutating func failure() -> AgentError { AgentError(step: optional { min($0.count(), Int(Int32.max) - 1) }, problem()) }
+    package mutating func failure() -> AgentError { AgentError(step: optional { min($0.count(), Int(Int32.max) - 1) }, problem()) }
 
     mutating func outcome() -> Outcome {
         switch int(0...2) {
@@ -274,7 +274,7 @@ extension Seeded {
         case 0: .hello(hello())
         case 1: .locked
         case 2: .staged(missing: list { $0.id() })
-        case 3: .busy(Holder(name: text(), since: Int64(number())))
+        case 3: .busy(LockHolder(name: text(), since: Int64(number())))
         case 4: .stale(optional { $0.record() })
         case 5: .began(step: count())
         case 6: .undoing(failure())

@@ -21,7 +21,7 @@ package final class Pane {
         let path = try Self.tmux(socket, "display-message", "-p", "#{pane_tty}").trimmingCharacters(in: .newlines)
         terminal = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC)
         guard terminal >= 0 else { throw Failed(what: "open \(path)") }
-        // What the terminal answers is read as it comes, and not shown.
+        // The terminal's answers are read as they come, and not shown.
         var settings = termios()
         tcgetattr(terminal, &settings)
         settings.c_lflag &= ~tcflag_t(ECHO | ICANON)
@@ -48,27 +48,27 @@ package final class Pane {
         try Self.tmux(socket, "resize-window", "-x", "\(columns)", "-y", "\(rows)")
     }
 
-    /// What is to be seen, without empty lines at the end; `unwrapped` with lines that the terminal broke in one piece.
+    /// The visible text, without empty lines at the end; `unwrapped` joins lines that the terminal wrapped.
     package func look(unwrapped: Bool = false) throws -> String {
         try Self.tmux(socket, "capture-pane", unwrapped ? "-pJ" : "-p").replacing(/[ ]+\n/, with: "\n").replacing(/\n+$/, with: "\n")
     }
 
     /// Waits until a text is to be seen.
     package func wait(for text: String) throws {
-        let deadline = ContinuousClock.now + .seconds(60)
+        let deadline = ContinuousClock.now + .seconds(300)
         while try !look().contains(text) {
             guard ContinuousClock.now < deadline else { throw Failed(what: "waited in vain for '\(text)'; there was:\n\(try look())") }
             usleep(50_000)
         }
     }
 
-    /// What is to be seen once all that was written is shown.
+    /// The visible text, once all output is shown.
     package func screen() throws -> String {
         try settle()
         return try look()
     }
 
-    /// The same, and what has left it at the top.
+    /// The same, with the lines scrolled off at the top.
     package func history() throws -> String {
         try settle()
         return try Self.tmux(socket, "capture-pane", "-p", "-S", "-").replacing(/\n+$/, with: "\n")
@@ -93,7 +93,7 @@ package final class Pane {
     private static func tmux(_ socket: String, _ arguments: String...) throws -> String { try tmux(socket, arguments) }
 
     private static func tmux(_ socket: String, _ arguments: [String]) throws -> String {
-        // The threads of tests block signals, and what they start would do so too, and never end.
+        // The threads of tests block signals; programs started by them would inherit that and never end.
         var (none, before) = (sigset_t(), sigset_t())
         sigemptyset(&none)
         pthread_sigmask(SIG_SETMASK, &none, &before)

@@ -23,11 +23,11 @@ import Wire
         #expect(Step(nil, .confirm(within: .zero, because: .program)).encoded == [0, 29, 0])
     }
 
-    @Test func `requests come back as they were`() throws { try roundTrip(3000) { $0.request() } }
-    @Test func `replies come back as they were`() throws { try roundTrip(3000) { $0.reply() } }
-    @Test func `records come back as they were`() throws { try roundTrip(1000) { $0.record() } }
-    @Test func `holders come back as they were`() throws {
-        try roundTrip(100) { Holder(name: $0.text(), since: Int64($0.number())) }
+    @Test func `requests survive encoding and decoding`() throws { try roundTrip(3000) { $0.request() } }
+    @Test func `replies survive encoding and decoding`() throws { try roundTrip(3000) { $0.reply() } }
+    @Test func `records survive encoding and decoding`() throws { try roundTrip(1000) { $0.record() } }
+    @Test func `holders survive encoding and decoding`() throws {
+        try roundTrip(100) { LockHolder(name: $0.text(), since: Int64($0.number())) }
     }
 
     /// Bytes that are no message are refused; if they are one, it is written as it was read: there is one form.
@@ -64,7 +64,7 @@ import Wire
         var random = Seeded()
         for _ in 0..<20_000 {
             var bytes = random.bytes(random.int(0...40))
-            // Mostly a known tag, so that what comes behind is looked at.
+            // Mostly a known tag, so that the bytes behind it are decoded.
             if !bytes.isEmpty, random.bool() { bytes[0] %= 13 }
             _ = judge(Request.self, bytes, random)
             _ = judge(Reply.self, bytes, random)
@@ -84,7 +84,7 @@ import Wire
         #expect(throws: problem) { try reader.number() }
     }
 
-    @Test func `numbers come back as they were`() throws {
+    @Test func `numbers survive encoding and decoding`() throws {
         var values: [UInt64] = [0, .max]
         for shift in 0..<64 as Range<UInt64> { values += [1 << shift, 1 << shift &- 1, 1 << shift | 1] }
         for value in values {
@@ -98,7 +98,7 @@ import Wire
         }
     }
 
-    /// What a host sends is counted with.
+    /// The size of a host's data is used in sums.
     @Test func `numbers of a failure stay within 32 bits`() throws {
         let unit = try #require(UnitName("a.service"))
         func failures(_ number: Int) -> [Problem] {
@@ -112,7 +112,7 @@ import Wire
         for (far, near) in [(Int.max, Int32.max), (Int(Int32.max) + 1, .max), (.min, .min), (Int(Int32.min) - 1, .min)] {
             for (sent, received) in zip(failures(far), failures(Int(near))) {
                 #expect(try Problem(decoding: sent.encoded) == received)
-                // By a host that writes what it likes.
+                // By a malicious host.
                 var (honest, hostile) = (ByteWriter(), ByteWriter())
                 honest.signed(Int64(near))
                 hostile.signed(Int64(far))
@@ -127,13 +127,14 @@ import Wire
         let long = String(repeating: "x", count: 4097), longer = String(repeating: "x", count: 16 << 10 + 1)
         let failure = AgentError(.cancelled)
         let refused: [Reply] = [
-            .refused(AgentError(.corrupt(path: long))), .busy(Holder(name: long, since: 0)), .log(Array(repeating: 0, count: 1 << 20 + 1)),
+            .refused(AgentError(.corrupt(path: long))), .busy(LockHolder(name: long, since: 0)),
+            .log(Array(repeating: 0, count: 1 << 20 + 1)),
             .refused(AgentError(.command(arguments: ["x"], status: 1, output: longer))),
             .content(Array(repeating: 0, count: Frame.contentLimit + 1)),
             .refused(AgentError(.command(arguments: [long], status: 1, output: ""))), .report(Array(repeating: 0, count: 4 << 20 + 1)),
         ]
         for reply in refused { #expect(throws: WireError.tooLong) { try Reply(decoding: reply.encoded) } }
-        // What an honest agent would have more of, it does not send.
+        // An honest agent limits what it sends.
         let broken = Outcome.broken(failure, undoing: Array(repeating: failure, count: 5000), .files)
         #expect(try Outcome(decoding: broken.encoded) == .broken(failure, undoing: Array(repeating: failure, count: 100), .files))
         let command = Problem.command(arguments: Array(repeating: "a.service", count: 3000), status: 1, output: "")
@@ -142,7 +143,7 @@ import Wire
     }
 
     @Test(arguments: [1 << 7, 1 << 20, 1 << 31, 1 << 40, UInt64.max] as [UInt64])
-    func `a length that lies is not believed`(length: UInt64) {
+    func `a false length is not believed`(length: UInt64) {
         var writer = ByteWriter()
         writer.number(length)
         let lie = writer.bytes + [1, 2, 3]
@@ -157,7 +158,7 @@ import Wire
     }
 
     /// The smallest elements make the most of the bytes: two of them are a step.
-    @Test func `a message of many small things is refused before it fills the memory`() throws {
+    @Test func `a message of many small values is refused before it fills the memory`() throws {
         var random = Seeded()
         var preparation = random.preparation()
         preparation.steps = []
@@ -181,7 +182,7 @@ import Wire
     }
 
     @Test(arguments: ["", "..", "a//b", "a\n"])
-    func `a path that is none is not decoded`(text: String) {
+    func `an invalid path is not decoded`(text: String) {
         for text in [text, "/" + text] {
             var writer = ByteWriter()
             writer.text(text)
@@ -191,7 +192,7 @@ import Wire
     }
 
     @Test(arguments: ["", "..", "a/b", "-a", ".a", "a\n", "current/.."])
-    func `an app's name that is none is not decoded`(text: String) {
+    func `an invalid app name is not decoded`(text: String) {
         var writer = ByteWriter()
         writer.text(text)
         #expect(throws: WireError.badValue) { try AppName(decoding: writer.bytes) }
@@ -245,13 +246,13 @@ import Wire
         #expect(throws: WireError.truncated) { try decoder.next(Request.self) }
     }
 
-    @Test func `a frame with more than a message is refused`() {
+    @Test func `a frame with bytes after its message is refused`() {
         var decoder = FrameDecoder()
         decoder.append([0, 0, 0, 2, 3, 3][...])
         #expect(throws: WireError.trailingBytes) { try decoder.next(Request.self) }
     }
 
-    @Test func `the decoder keeps little of what it gave out`() throws {
+    @Test func `the decoder keeps little of the data it returned`() throws {
         var decoder = FrameDecoder()
         let frame = Frame.encode(Request.content([UInt8](repeating: 7, count: 1000)[...]))
         for _ in 0..<100_000 {

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# Greets whoever asks over HTTP. Stands in for a program of your own: systemd hands it the socket it answers on.
+# Answers HTTP requests with a greeting. Stands in for a program of your own: systemd passes it the socket.
 use strict;
 use warnings;
 use FindBin;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# Counts visits, and says how many there were, over HTTP on port 8000. The count is in the database. Stands in for a
-# program of your own.
+# Counts visits and returns their number over HTTP on port 8000. The count is in the database. Stands in for a program
+# of your own.
 use strict;
 use warnings;
 use IO::Socket::INET;

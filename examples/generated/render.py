@@ -59,7 +59,7 @@ for host in hosts:
         files[f"{app}/nsd.conf"] = nsd_conf(host)
         files[f"{app}/home.arpa.zone"] = zone(hosts)
 
-# A tree of its own that takes the old one's place when it is complete: what left the inventory is not in it.
+# A new tree replaces the old one when it is complete, without hosts removed from the inventory.
 new = here / "prod.new"
 shutil.rmtree(new, ignore_errors=True)
 for path, text in files.items():

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes the config tree from the inventory: on each host that does dns, a name server that knows all hosts.
+# Writes the config tree from the inventory: on each host that does dns, a name server with the names of all hosts.
 set -eu
 cd "$(dirname "$0")"
 
@@ -35,7 +35,7 @@ zone() {
     done
 }
 
-# A tree of its own that takes the old one's place when it is complete: what left the inventory is not in it.
+# A new tree replaces the old one when it is complete, without hosts removed from the inventory.
 rm -rf prod.new
 mkdir prod.new
 hosts | while read -r name address roles; do

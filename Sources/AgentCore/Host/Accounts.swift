@@ -18,7 +18,7 @@ extension System {
     /// The number of a name; nil if there is none, or if it cannot be parsed.
     private func id(of name: String, in file: AbsolutePath) throws(AgentError) -> UInt32? {
         // To chown(2), the highest number means "leave unchanged".
-        guard let text = try field(2, where: 0, is: name, in: file), let id = decimal(text.bytes[...]), 0..<Int(UInt32.max) ~= id else {
+        guard let text = try field(2, where: 0, is: name, in: file), let id = decimal(text.bytes[...]), 0..<Int64(UInt32.max) ~= id else {
             return nil
         }
         return UInt32(id)
@@ -27,7 +27,7 @@ extension System {
     /// A field of the first line in which another field has this value.
     private func field(_ index: Int, where other: Int, is value: String, in file: AbsolutePath) throws(AgentError) -> String? {
         for line in pieces((try contents(of: file, limit: 16 << 20) ?? [])[...], at: 10) {
-            let fields = pieces(line, at: UInt8(ascii: ":"), most: 4, withEmpty: true)
+            let fields = pieces(line, at: UInt8(ascii: ":"), maximum: 4, withEmpty: true)
             if fields.count == 4, isSameText(text(fields[other]), value) { return text(fields[index]) }
         }
         return nil

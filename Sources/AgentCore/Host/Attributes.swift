@@ -23,7 +23,7 @@ extension File {
     func setModificationTime(_ nanoseconds: Int64) throws(AgentError) { try set { csys_fset_mtime($0, nanoseconds) } }
 
     func setExtendedAttribute(_ attribute: ExtendedAttribute) throws(AgentError) {
-        try set { csys_fsetxattr($0, attribute.name, attribute.value, attribute.value.count) }
+        try set { unsafe csys_fsetxattr($0, attribute.name, attribute.value, attribute.value.count) }
     }
 
     private func set(_ call: (Int32) -> Int32) throws(AgentError) {
@@ -35,13 +35,13 @@ extension File {
     /// All extended attributes; empty if the file system supports none.
     func extendedAttributes() throws(AgentError) -> [ExtendedAttribute] {
         var names = [UInt8](repeating: 0, count: 65536)
-        let length = csys_flistxattr(descriptor, &names, names.count)
+        let length = unsafe csys_flistxattr(descriptor, &names, names.count)
         if length < 0 { throw failed(.read, length) }
         var attributes: [ExtendedAttribute] = []
         for name in pieces(names[..<Int(length)], at: 0) {
             let name = text(name)
             var value = [UInt8](repeating: 0, count: 65536)
-            let size = csys_fgetxattr(descriptor, name, &value, value.count)
+            let size = unsafe csys_fgetxattr(descriptor, name, &value, value.count)
             if size < 0 { throw failed(.read, size) }
             attributes.append(ExtendedAttribute(name: name, value: Array(value[..<Int(size)])))
         }

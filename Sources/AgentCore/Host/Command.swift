@@ -12,8 +12,8 @@ package final class Command {
         var text: String { String(decoding: output, as: UTF8.self) }
     }
 
-    /// In bytes. Messages show less, and `systemctl show` prints no more for some hundred units.
-    static let outputLimit = 1 << 20
+    /// In bytes. Messages show less. A line of `systemctl list-units` can have 4 KB, and users can mount a thousand file systems (FUSE).
+    static let outputLimit = 16 << 20
 
     private let system: System
     /// Reports a request to stop.
@@ -70,10 +70,10 @@ package final class Command {
                     csys_poll_item(fd: isOpen ? output : -1, readable: true, writable: false),
                     csys_poll_item(fd: interrupts ? interruption.descriptor : -1, readable: true, writable: false),
                 ]
-                _ = csys_poll(&items, items.count, remaining)
+                _ = unsafe csys_poll(&items, items.count, remaining)
                 guard items[0].readable else { continue }
                 var buffer = [UInt8](repeating: 0, count: 16384)
-                let count = csys_read(output, &buffer, buffer.count)
+                let count = unsafe csys_read(output, &buffer, buffer.count)
                 if count > 0 {
                     if collected.count < Self.outputLimit { collected += buffer[..<Int(count)] }
                 } else {
@@ -89,7 +89,7 @@ package final class Command {
     ) throws(AgentError) -> Result {
         var (output, input, null): (Int32, Int32, Int32) = (-1, -1, -1)
         defer { for descriptor in [output, input, null] where descriptor >= 0 { _ = csys_close(descriptor) } }
-        let piped = csys_pipe(&output, &input)
+        let piped = unsafe csys_pipe(&output, &input)
         null = csys_open_null()
         let pid: Int32
         if piped < 0 {
@@ -117,13 +117,13 @@ package final class Command {
         let obstacle = system.obstacle(.run, arguments.first ?? "")
         if obstacle != 0 { return -obstacle }
         system.forget()
-        return packed(arguments).withUnsafeBytes { buffer in
+        return unsafe packed(arguments).withUnsafeBytes { buffer in
             if let confinement {
-                return csys_future_run(
+                return unsafe csys_future_run(
                     buffer.baseAddress, buffer.count, arguments.count, confinement.text, null, output, Self.keepsNetworkPrivilege(arguments)
                 )
             }
-            return csys_spawn(buffer.baseAddress, buffer.count, arguments.count, null, output, output)
+            return unsafe csys_spawn(buffer.baseAddress, buffer.count, arguments.count, null, output, output)
         }
     }
 }

@@ -18,18 +18,18 @@ final class Directory {
 
     // Operations on an entry by its name; a negative result is an errno.
 
-    @inline(never) func status(_ name: String, _ status: inout csys_stat) -> Int32 { csys_lstat_at(descriptor, name, &status) }
-    @inline(never) func openToRead(_ name: String) -> Int32 { csys_open_read_at(descriptor, name) }
-    @inline(never) func unlink(_ name: String) -> Int32 { csys_unlink_at(descriptor, name) }
-    @inline(never) func symlink(_ name: String, to target: String) -> Int32 { csys_symlink_at(target, descriptor, name) }
+    @inline(never) func status(_ name: String, _ status: inout csys_stat) -> Int32 { unsafe csys_lstat_at(descriptor, name, &status) }
+    @inline(never) func openToRead(_ name: String) -> Int32 { unsafe csys_open_read_at(descriptor, name) }
+    @inline(never) func unlink(_ name: String) -> Int32 { unsafe csys_unlink_at(descriptor, name) }
+    @inline(never) func symlink(_ name: String, to target: String) -> Int32 { unsafe csys_symlink_at(target, descriptor, name) }
     @inline(never) func rename(_ name: String, to other: String, _ how: csys_renaming) -> Int32 {
-        csys_rename_at(descriptor, name, descriptor, other, how)
+        unsafe csys_rename_at(descriptor, name, descriptor, other, how)
     }
 
     /// The target of a symlink; nil for anything else.
     @inline(never) func target(_ name: String) -> String? {
         var buffer = [UInt8](repeating: 0, count: 4096)
-        let length = csys_readlink_at(descriptor, name, &buffer, buffer.count)
+        let length = unsafe csys_readlink_at(descriptor, name, &buffer, buffer.count)
         return length < 0 ? nil : text(buffer[..<Int(length)])
     }
 }
@@ -42,7 +42,7 @@ extension System {
         // The agent creates and copies files one after the other in the same few directories.
         for place in recent where place.path == path && now - place.at < 1_000_000_000 { return place.directory }
         var isOurs = false
-        let descriptor = csys_walk(real(nil), path?.text ?? "", &isOurs)
+        let descriptor = unsafe csys_walk(real(nil), path?.text ?? "", &isOurs)
         if descriptor == -Int32(csys_enoent) || descriptor == -Int32(csys_enotdir) { return nil }
         if descriptor == -Int32(csys_exdev), let path { throw refusal(path) }
         if descriptor < 0 { throw AgentError(.look, path?.text ?? "/", code: -descriptor) }
@@ -66,7 +66,7 @@ extension System {
         var here = directory
         var isOurs = false
         while let parent = here.parent {
-            let descriptor = csys_walk(real(nil), parent.text, &isOurs)
+            let descriptor = unsafe csys_walk(real(nil), parent.text, &isOurs)
             if descriptor >= 0 { _ = csys_close(descriptor) }
             guard descriptor == -Int32(csys_exdev) else { break }
             here = parent
@@ -79,6 +79,9 @@ extension System {
 }
 
 extension System {
+    /// Whether an operation failed because of what a user of the host did in a directory of theirs.
+    @inline(never) func isUsersDoing(_ failure: AgentError, at path: AbsolutePath) -> Bool { failure.isObstacle && isChangeable(path) }
+
     /// Whether an ordinary user of the host can change a component on the way to `path`.
     @inline(never) func isChangeable(_ path: AbsolutePath) -> Bool {
         var here = path.parent

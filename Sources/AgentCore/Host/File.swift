@@ -19,8 +19,8 @@ struct File: ~Copyable {
     /// The next bytes; empty at the end of the file.
     func read(upTo limit: Int) throws(AgentError) -> [UInt8] {
         var result: Int64 = 0
-        let bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-            result = csys_read(descriptor, buffer.baseAddress, limit)
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+            result = unsafe csys_read(descriptor, buffer.baseAddress, limit)
             count = max(0, Int(result))
         }
         if result < 0 { throw failed(.read, result) }
@@ -32,13 +32,13 @@ struct File: ~Copyable {
     @discardableResult
     func read(limit: UInt64 = .max, _ body: (UnsafeRawBufferPointer) throws(AgentError) -> Void) throws(AgentError) -> UInt64 {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Frame.contentLimit, alignment: 16)
-        defer { buffer.deallocate() }
+        defer { unsafe buffer.deallocate() }
         var rest = limit
         while rest > 0 {
-            let result = csys_read(descriptor, buffer.baseAddress, Int(min(rest, UInt64(buffer.count))))
+            let result = unsafe csys_read(descriptor, buffer.baseAddress, Int(min(rest, UInt64(buffer.count))))
             if result < 0 { throw failed(.read, result) }
             if result == 0 { break }
-            try body(UnsafeRawBufferPointer(rebasing: buffer[..<Int(result)]))
+            try unsafe body(UnsafeRawBufferPointer(rebasing: buffer[..<Int(result)]))
             rest -= UInt64(result)
         }
         return limit - rest
@@ -50,16 +50,18 @@ struct File: ~Copyable {
     func write(_ bytes: ArraySlice<UInt8>) throws(AgentError) {
         var rest = bytes
         while !rest.isEmpty {
-            let written = try writing(rest.count) { count in rest.withUnsafeBytes { csys_write(descriptor, $0.baseAddress, count) } }
+            let written = try writing(rest.count) { count in
+                unsafe rest.withUnsafeBytes { unsafe csys_write(descriptor, $0.baseAddress, count) }
+            }
             rest = rest.dropFirst(written)
         }
     }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws(AgentError) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let bytes = UnsafeRawBufferPointer(rebasing: rest)
-            rest = rest.dropFirst(try writing(bytes.count) { csys_write(descriptor, bytes.baseAddress, $0) })
+        var rest = unsafe bytes[...]
+        while unsafe !rest.isEmpty {
+            let bytes = unsafe UnsafeRawBufferPointer(rebasing: rest)
+            unsafe rest = unsafe rest.dropFirst(try writing(bytes.count) { unsafe csys_write(descriptor, bytes.baseAddress, $0) })
         }
     }
 
@@ -103,7 +105,7 @@ struct File: ~Copyable {
 
     func status() throws(AgentError) -> csys_stat {
         var status = csys_stat()
-        let result = csys_fstat(descriptor, &status)
+        let result = unsafe csys_fstat(descriptor, &status)
         if result < 0 { throw failed(.look, Int64(result)) }
         return status
     }

@@ -41,7 +41,7 @@ struct FormatHeader: Equatable {
     }
 
     /// The reason why a file could not be read, such as a format that only a newer agent can read.
-    static func problem(_ path: AbsolutePath, _ kind: Kind, _ bytes: [UInt8], _ problem: WireError) -> Problem {
+    static func problem(at path: AbsolutePath, _ kind: Kind, _ bytes: [UInt8], after problem: WireError) -> Problem {
         var reader = ByteReader(bytes)
         guard let header = try? FormatHeader(kind, from: &reader), header.version > kind.current else {
             return .unreadable(path: path.text, problem)

@@ -65,7 +65,7 @@ final class StoredRecord: WireCodable {
         do {
             return try StoredRecord(decoding: bytes)
         } catch {
-            throw AgentError(FormatHeader.problem(Layout.record, .record, bytes, error))
+            throw AgentError(FormatHeader.problem(at: Layout.record, .record, bytes, after: error))
         }
     }
 }

@@ -7,7 +7,7 @@ package final class System {
     /// The prefix of every path: empty on a host, a temporary directory in tests.
     package let root: String
     let gate: (any OperationGate)?
-    var pulse: (any Pulse)?
+    var pulse: (any Heartbeat)?
     /// Directories opened a moment ago.
     var recent: [(path: AbsolutePath?, at: Int64, directory: Directory)] = []
 
@@ -73,25 +73,25 @@ package final class System {
         let descriptor = csys_reopen_directory(directory.descriptor)
         try check(.read, path, descriptor)
         var stream: OpaquePointer?
-        try check(.read, path, csys_opendir_fd(descriptor, &stream))
-        defer { csys_closedir(stream) }
+        try unsafe check(.read, path, csys_opendir_fd(descriptor, &stream))
+        defer { unsafe csys_closedir(stream) }
         var names: [String] = []
         while true {
             var name: UnsafePointer<CChar>?
             var kind = csys_kind_other
-            let result = csys_readdir(stream, &name, &kind)
+            let result = unsafe csys_readdir(stream, &name, &kind)
             try check(.read, path, result)
-            guard result > 0, let name else { return names }
-            names.append(String(validatingCString: name) ?? escaped(name))
+            guard result > 0, let name = unsafe name else { return names }
+            unsafe names.append(String(validatingCString: name) ?? escaped(name))
         }
     }
 
     private func escaped(_ name: UnsafePointer<CChar>) -> String {
-        var (bytes, next): ([UInt8], _) = ([], name)
-        while next.pointee != 0 {
-            let byte = UInt8(bitPattern: next.pointee)
+        var (bytes, next): ([UInt8], _) = unsafe ([], name)
+        while unsafe next.pointee != 0 {
+            let byte = unsafe UInt8(bitPattern: next.pointee)
             if byte < 0x80 { bytes.append(byte) } else { bytes += ("\\x" + hex([byte])).bytes }
-            next += 1
+            unsafe next += 1
         }
         return String(decoding: bytes, as: UTF8.self)
     }
@@ -109,7 +109,7 @@ package final class System {
     @inline(never) func create(_ path: AbsolutePath, mode: UInt32) throws(AgentError) -> File {
         try pass(.create, path)
         let directory = try holder(of: path, .create)
-        let descriptor = csys_create_new_at(directory.descriptor, path.name, mode)
+        let descriptor = unsafe csys_create_new_at(directory.descriptor, path.name, mode)
         try check(.create, path, descriptor)
         return File(descriptor: descriptor, path: path, gate: gate)
     }
@@ -118,7 +118,7 @@ package final class System {
     func openAppending(_ path: AbsolutePath, mode: UInt32) throws(AgentError) -> File {
         try pass(.create, path)
         let directory = try holder(of: path, .create)
-        let descriptor = csys_open_append_at(directory.descriptor, path.name, mode)
+        let descriptor = unsafe csys_open_append_at(directory.descriptor, path.name, mode)
         try check(.create, path, descriptor)
         return File(descriptor: descriptor, path: path, gate: gate)
     }
@@ -137,7 +137,7 @@ package final class System {
     @inline(never) func rename(_ from: AbsolutePath, to path: AbsolutePath) throws(AgentError) {
         try pass(.rename, path)
         let (old, new) = (try holder(of: from, .rename), try holder(of: path, .rename))
-        try check(.rename, path, csys_rename_at(old.descriptor, from.name, new.descriptor, path.name, csys_rename_over))
+        try unsafe check(.rename, path, csys_rename_at(old.descriptor, from.name, new.descriptor, path.name, csys_rename_over))
         forget()
     }
 
@@ -157,11 +157,11 @@ package final class System {
         try pass(.makeDirectory, path)
         let directory = try holder(of: path, .makeDirectory)
         guard !directory.isOurs else {
-            return try check(.makeDirectory, path, csys_mkdir_at(directory.descriptor, path.name, mode))
+            return try unsafe check(.makeDirectory, path, csys_mkdir_at(directory.descriptor, path.name, mode))
         }
         var above = csys_stat()
-        try check(.look, path, csys_fstat(directory.descriptor, &above))
-        let result = csys_mkdir_as(directory.descriptor, path.name, mode & (above.mode | 0o700), above.uid, above.gid)
+        try unsafe check(.look, path, csys_fstat(directory.descriptor, &above))
+        let result = unsafe csys_mkdir_as(directory.descriptor, path.name, mode & (above.mode | 0o700), above.uid, above.gid)
         try check(.makeDirectory, path, result)
     }
 
@@ -189,7 +189,7 @@ package final class System {
     @inline(never) func removeDirectory(_ path: AbsolutePath) throws(AgentError) -> Bool {
         try pass(.removeDirectory, path)
         let directory = try holder(of: path, .removeDirectory)
-        let result = csys_rmdir_at(directory.descriptor, path.name)
+        let result = unsafe csys_rmdir_at(directory.descriptor, path.name)
         forget()
         if result == -csys_enotempty() || result == -Int32(csys_eexist) { return false }
         try check(.removeDirectory, path, result)
@@ -206,7 +206,7 @@ package final class System {
         // The remaining names are invalid in Deptool's paths.
         if try !removeDirectory(path) {
             let directory = try holder(of: path, .remove)
-            try check(.remove, path, csys_remove_tree_at(directory.descriptor, path.name))
+            try unsafe check(.remove, path, csys_remove_tree_at(directory.descriptor, path.name))
         }
     }
 

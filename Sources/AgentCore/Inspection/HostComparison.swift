@@ -3,18 +3,18 @@ import Model
 import Wire
 
 /// Compares a host with its record. It sends differences as it finds them, so that they never pile up here.
-final class HostComparison: Pulse {
+final class HostComparison: Heartbeat {
     private let system: System
-    private let port: Port
+    private let port: ClientChannel
     private var found: [Drift] = []
     private var disabled: [UnitName] = []
-    private var rest = Drift.most
+    private var rest = Drift.maximumFindings
     /// The time of the last message to the client, by the monotonic clock.
     private var told = csys_monotonic_ns()
     /// The last error. With one, the state of the host as a whole is unknown.
     private var failure: AgentError?
 
-    init(system: System, port: Port) {
+    init(system: System, port: ClientChannel) {
         self.system = system
         self.port = port
     }
@@ -23,7 +23,7 @@ final class HostComparison: Pulse {
         system.pulse = self
         defer { system.pulse = nil }
         let record = stored.record
-        for (path, mode) in Layout.directories { compareAttributes(nil, path.text, path, mode) }
+        for (path, mode) in Layout.directories { compareAttributes(of: path.text, at: path, app: nil, mode: mode) }
         compareLeftovers(record)
         for app in record.apps { compare(app, privateApps.first { $0.app == app.name }) }
         for app in record.apps {
@@ -110,7 +110,8 @@ final class HostComparison: Pulse {
         if let name = restriction?.group {
             do { group = try system.id(of: name) } catch { failure = error }
         }
-        compareAttributes(app.name, ".", version, restriction == nil ? 0o755 : group == nil ? 0o700 : 0o750, gid: group)
+        compareAttributes(
+            of: ".", at: version, app: app.name, mode: restriction == nil ? 0o755 : group == nil ? 0o700 : 0o750, gid: group)
         // The files of the app and their directories.
         var known: [AbsolutePath: Int] = [:]
         for file in app.files {
@@ -120,7 +121,7 @@ final class HostComparison: Pulse {
             if case .file = there, restriction == nil || status(path)?.attributes != recorded(file.mode) {
                 // Agents that protected private files only by the directory gave them ordinary modes.
                 let mask: UInt32 = restriction == nil ? 0o777 : group == nil ? 0o500 : 0o550
-                compareAttributes(app.name, file.path.text, path, file.mode & mask, gid: group)
+                compareAttributes(of: file.path.text, at: path, app: app.name, mode: file.mode & mask, gid: group)
             }
             var directory: AbsolutePath? = path
             while let here = directory, here != version, known[here] == nil {
@@ -139,13 +140,13 @@ final class HostComparison: Pulse {
             if known[path] == nil {
                 add(app, .extra(text))
             } else if status(path)?.kind == csys_kind_directory {
-                compareAttributes(app, text, path, 0o755)
+                compareAttributes(of: text, at: path, app: app, mode: 0o755)
                 walk(app, path, below: version, known)
             }
         }
     }
 
-    private func compareAttributes(_ app: AppName?, _ name: String, _ path: AbsolutePath, _ mode: UInt32, gid: UInt32? = nil) {
+    private func compareAttributes(of name: String, at path: AbsolutePath, app: AppName?, mode: UInt32, gid: UInt32? = nil) {
         // A directory that was moved and symlinked keeps the permissions of its new location.
         guard let status = status(path), status.kind != csys_kind_symlink else { return }
         let there = status.attributes
@@ -166,12 +167,17 @@ final class HostComparison: Pulse {
         do {
             return try system.found(at: path)
         } catch {
-            // Unreachable because of a user's changes in the user's own directory: then the link is missing.
-            if error.isObstacle, system.isChangeable(path) { return .nothing }
-            failure = error
-            return .other
+            note(error, path)
+            return isThereAtAll(path) ? .other : .nothing
         }
     }
+
+    /// Keeps an error, unless a user caused it in the user's own directory: no user may hide the state of the host.
+    private func note(_ error: AgentError, _ path: AbsolutePath) {
+        if !system.isUsersDoing(error, at: path) { failure = error }
+    }
+
+    private func isThereAtAll(_ path: AbsolutePath) -> Bool { (try? system.status(of: path)) ?? nil != nil }
 
     private func isThere(_ path: AbsolutePath) -> Bool {
         if case .nothing = look(path) { false } else { true }
@@ -181,7 +187,7 @@ final class HostComparison: Pulse {
         do {
             return try system.status(of: path)
         } catch {
-            failure = error
+            note(error, path)
             return nil
         }
     }
@@ -222,7 +228,7 @@ extension System {
     /// A file that is too large to read in reasonable time, as a sparse file can be, counts as another kind of object.
     private func foundFile(at path: AbsolutePath) throws(AgentError) -> Drift.Found {
         let size = try status(of: path)?.size ?? 0
-        return size > Drift.maximumHashed ? .other : .file(try hash(path), size: size)
+        return size > Drift.maximumHashed ? .other : .file(try hash(path, limit: size), size: size)
     }
 
     func found(at path: AbsolutePath) throws(AgentError) -> Drift.Found {

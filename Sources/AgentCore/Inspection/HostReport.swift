@@ -16,7 +16,7 @@ struct HostReport {
         for path in Layout.kernelReports { bytes += ((try? system.contents(of: path, limit: 64 << 10)) ?? []) + [0] }
         for path in Layout.watchedDisks {
             var (size, available): (UInt64, UInt64) = (0, 0)
-            if csys_disk(system.real(path), &size, &available) == 0 { bytes += (String(size) + " " + String(available)).bytes }
+            if unsafe csys_disk(system.real(path), &size, &available) == 0 { bytes += (String(size) + " " + String(available)).bytes }
             bytes.append(0)
         }
         bytes += try (system.status(of: Layout.rebootRequired) == nil ? "" : "yes").bytes

@@ -27,7 +27,7 @@ struct DNSQuery {
     /// The answer passes with one record of the type, whichever name has it, because the name asked for may be an alias.
     /// `unrelated` is anything that does not answer this query; the answer may still come. Nothing is asked again over TCP: a
     /// truncated answer passes if a record of the type is in it.
-    func judge(_ answer: [UInt8], count: Int) -> ProbeAnswer {
+    func check(_ answer: [UInt8], count: Int) -> ProbeAnswer {
         // The same id, and the response to a standard query.
         guard count >= Self.headerSize, number(answer, 0) == number(message, 0), answer[2] & 0xf8 == 0x80 else { return .unrelated }
         let code = Int(answer[3] & 0xf)

@@ -36,10 +36,10 @@ struct HTTPAnswer: ~Copyable {
     private var interims = 0
     private var status = 0
     /// The Content-Length; -1 if there is none, and -2 if it is invalid.
-    private var length = -1
+    private var length: Int64 = -1
     private var isCoded = false
     private var isChunked = false
-    private var rest = 0
+    private var rest: Int64 = 0
 
     init(expecting status: Int?) { wanted = status }
 
@@ -92,7 +92,9 @@ struct HTTPAnswer: ~Copyable {
     private mutating func appendToStatus(_ byte: UInt8) {
         let start: StaticString = "HTTP/1.1 "
         let index = line.count
-        if index < start.utf8CodeUnitCount, byte != start.utf8Start[index], index != 7 || byte != UInt8(ascii: "0") { isForeign = true }
+        if index < start.utf8CodeUnitCount, unsafe byte != start.utf8Start[index], index != 7 || byte != UInt8(ascii: "0") {
+            isForeign = true
+        }
         line.append(byte)
     }
 
@@ -101,7 +103,7 @@ struct HTTPAnswer: ~Copyable {
         case .status:
             // The reason phrase may be missing, with or without the space before it.
             if isForeign || line.count < 12 || line.count > 12 && line[12] > UInt8(ascii: " ") { return notHTTP }
-            status = number(from: 9, to: 12, radix: 10)
+            status = Int(number(from: 9, to: 12, radix: 10))
             if status < 100 { return notHTTP }
             length = -1
             isCoded = false
@@ -149,11 +151,11 @@ struct HTTPAnswer: ~Copyable {
     }
 
     /// The number in a part of the line, a hexadecimal one without extensions; -2 if it is invalid.
-    private func number(from start: Int, to end: Int, radix: Int) -> Int {
-        var value = 0
+    private func number(from start: Int, to end: Int, radix: Int64) -> Int64 {
+        var value: Int64 = 0
         var index = start
         while index < end, radix == 10 || line[index] != UInt8(ascii: ";") {
-            let byte = Int(line[index])
+            let byte = Int64(line[index])
             let digit = byte > 96 ? byte - 87 : byte < 58 ? byte - 48 : -1
             guard digit >= 0, digit < radix, value < 1 << 48 else { return -2 }
             value = value * radix + digit

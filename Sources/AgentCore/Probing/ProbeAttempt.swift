@@ -35,12 +35,12 @@ struct ProbeAttempt {
     private func ask(_ target: Probe.Target, _ address: [UInt8], _ port: UInt16) throws(AgentError) -> ProbeAnswer {
         var isDatagram = false
         if case .dns = target { isDatagram = true }
-        return try ask(target, on: csys_connect_address(address, address.count, port, isDatagram))
+        return try unsafe ask(target, on: csys_connect_address(address, address.count, port, isDatagram))
     }
 
     private func ask(_ target: Probe.Target, at path: String) throws(AgentError) -> ProbeAnswer {
         while true {
-            let socket = csys_connect_unix(path)
+            let socket = unsafe csys_connect_unix(path)
             guard socket == -csys_eagain() else { return try ask(target, on: socket) }
             // poll(2) does not report that the backlog has room again.
             let pause = csys_monotonic_ns() + 10_000_000
@@ -64,7 +64,7 @@ struct ProbeAttempt {
             return try exchange(text.bytes, expecting: request.status, nil, on: socket)
         case .dns(_, let name, let type):
             var id: UInt16 = 0
-            csys_random(&id, 2)
+            unsafe csys_random(&id, 2)
             let query = DNSQuery(id: id, name: name, type: type)
             return try exchange(query.message, expecting: nil, query, on: socket)
         case .tcp, .unix, .unit: return .passed
@@ -81,15 +81,15 @@ struct ProbeAttempt {
         var buffer = [UInt8](repeating: 0, count: 16 << 10)
         while try awaitSocket(socket, writing: !rest.isEmpty, until: deadline, heeding: interruption) {
             if !rest.isEmpty {
-                let sent = csys_send(socket, rest, rest.count)
+                let sent = unsafe csys_send(socket, rest, rest.count)
                 // A service may answer and close the connection before it has read the request.
                 if sent != -Int64(csys_eagain()) { rest = sent < 0 ? [] : Array(rest[Int(sent)...]) }
             }
-            let count = Int(csys_receive(socket, &buffer, buffer.count))
+            let count = unsafe Int(csys_receive(socket, &buffer, buffer.count))
             if count == -Int(csys_eagain()) { continue }
             if let query {
                 if count < 0 { return .unreachable(code: -count) }
-                result = query.judge(buffer, count: count)
+                result = query.check(buffer, count: count)
                 // Others can send datagrams in the name of the service, so the right one may still come.
                 guard case .unrelated = result else { return result }
             } else if count <= 0 {

@@ -7,7 +7,7 @@ import Wire
 struct HostIdentity: ~Copyable {
     private var key: AgeIdentity?
     /// Why there is none.
-    private var problem = SealProblem.noKey
+    private var problem = SealError.noKey
 
     /// The key that the host was given, or else its SSH key.
     init(_ system: System) throws(AgentError) {
@@ -20,14 +20,14 @@ struct HostIdentity: ~Copyable {
 
     /// The content of a sealed file; `path` is for messages.
     func open(_ bytes: [UInt8], path: AbsolutePath) throws(AgentError) -> SecretBytes {
-        do throws(SealProblem) {
+        do throws(SealError) {
             return try open(bytes)
         } catch {
             throw AgentError(.sealed(path: path.text, error))
         }
     }
 
-    private func open(_ bytes: [UInt8]) throws(SealProblem) -> SecretBytes {
+    private func open(_ bytes: [UInt8]) throws(SealError) -> SecretBytes {
         do throws(AgeError) {
             let file = try SealedFile(bytes)
             switch key {

@@ -3,8 +3,8 @@ import CSystem
 import Model
 import Wire
 
-/// The sealed files of the apps, opened for their units in `Layout.secrets`: in memory that is never written to a disk. What is
-/// there follows from each app's current version, so that any step of it can be repeated.
+/// The sealed files of the apps, opened for their units in `Layout.secrets`: in memory that is never written to a disk. The
+/// content follows from each app's current version, so that every step can be repeated.
 struct Secrets {
     let system: System
 
@@ -42,8 +42,9 @@ struct Secrets {
 
     // MARK: Opening
 
-    /// Opens the sealed files of the app's current version, and removes what was opened of others. With `kept`, brings back what
-    /// was open of that version instead, unless the host has booted since. It may be interrupted and run again.
+    /// Opens the sealed files of the app's current version, and removes the opened ones of other versions. With `kept`, restores
+    /// the secrets that were open of that version instead, unless the host has booted since. It may be interrupted and run
+    /// again.
     func settle(_ app: AppName, kept: Bool = false) throws(AgentError) {
         guard let version = try current(app), case let names = try names(in: version), !names.isEmpty else {
             return try system.removeTree(app.secrets)
@@ -80,8 +81,8 @@ struct Secrets {
         if let failure { throw failure }
     }
 
-    /// Keeps what is open until the deploy is over: the host's key may be another than the one that opened it. What is kept is all
-    /// there from the moment when it has its name.
+    /// Keeps the open secrets until the deploy is over, since the host's key may have changed after it opened them. The copy is
+    /// complete as soon as it has its name.
     func keep(_ app: AppName) throws(AgentError) {
         try forget(app)
         guard try system.status(of: app.secrets) != nil else { return }
@@ -138,7 +139,7 @@ struct Secrets {
 
     // MARK: Comparing
 
-    /// Reports the sealed files whose opened content is missing or another, or of which nobody can tell.
+    /// Reports the sealed files whose opened content is missing, wrong or cannot be verified.
     func compare(_ app: AppName, _ report: (Drift.Finding) -> Void) throws(AgentError) {
         guard let version = try current(app), case let names = try names(in: version), !names.isEmpty else { return }
         let identity = try HostIdentity(system)
@@ -163,10 +164,10 @@ extension System {
     func secret(_ path: AbsolutePath, limit: Int) throws(AgentError) -> SecretBytes? {
         let file = try open(path)
         var result: Int64 = 0
-        let content = SecretBytes(upTo: limit + 1) { buffer in
+        let content = unsafe SecretBytes(upTo: limit + 1) { buffer in
             var count = 0
             repeat {
-                result = csys_read(file.descriptor, buffer.baseAddress.map { $0 + count }, limit + 1 - count)
+                result = unsafe csys_read(file.descriptor, buffer.baseAddress.map { unsafe $0 + count }, limit + 1 - count)
                 count += max(0, Int(result))
             } while result > 0 && count <= limit
             return count > limit ? nil : count
@@ -175,13 +176,12 @@ extension System {
         return content
     }
 
-    /// Mounts memory that the kernel does not write to swap (ramfs), unless it is there. Only root reaches into it by names that it
-    /// knows.
+    /// Mounts memory that the kernel does not write to swap (ramfs), unless it is there. Only root can enter it.
     func makeMemory(at path: AbsolutePath) throws(AgentError) {
         try makeDirectories(path, mode: 0o711)
         guard root.isEmpty, let directory = try reach(path), csys_is_ramfs(directory.descriptor) != 1 else { return }
         try pass(.mount, path)
-        try check(.mount, path, csys_mount_ramfs(path.text))
+        try unsafe check(.mount, path, csys_mount_ramfs(path.text))
         forget()
     }
 
@@ -190,7 +190,7 @@ extension System {
         if csys_is_ramfs(directory.descriptor) == 1 {
             forget()
             try pass(.mount, path)
-            try check(.mount, path, csys_unmount(path.text))
+            try unsafe check(.mount, path, csys_unmount(path.text))
         }
         for directory in [path, path.parent] {
             if let directory, try status(of: directory) != nil { try removeDirectory(directory) }
@@ -204,7 +204,7 @@ extension File {
         while written < secret.count {
             let rest = secret.count - written
             written += try writing(rest) { count in
-                secret.withBytes { csys_write(descriptor, $0.baseAddress.map { $0 + written }, count) }
+                unsafe secret.withBytes { unsafe csys_write(descriptor, $0.baseAddress.map { unsafe $0 + written }, count) }
             }
         }
     }

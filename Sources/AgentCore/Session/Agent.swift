@@ -8,12 +8,12 @@ import Wire
 /// discarded the work in progress.
 package final class Agent {
     let system: System
-    let port: Port
+    let port: ClientChannel
     let executor: any Executor
     /// The file name of the running program, which a cleanup must not remove.
     let ownName: String
 
-    package init(system: System, port: Port, executor: any Executor, ownName: String) {
+    package init(system: System, port: ClientChannel, executor: any Executor, ownName: String) {
         self.system = system
         self.port = port
         self.executor = executor
@@ -31,13 +31,13 @@ package final class Agent {
     /// Opens the secrets of all apps, at boot. Returns the status of the program.
     package static func openSecrets() -> Int32 {
         let system = System()
-        // A deploy opens what it brings.
+        // A deploy opens its own secrets.
         guard case .acquired(let lock)? = try? HostLock.acquire(system, for: nil) else { return 0 }
         let failed = Secrets(system: system).settleAll()
         _ = consume lock
         for app in failed {
             let line = ("cannot unseal all secrets of " + app.text + "\n").bytes
-            _ = csys_write(2, line, line.count)
+            _ = unsafe csys_write(2, line, line.count)
         }
         return failed.isEmpty ? 0 : 1
     }
@@ -51,7 +51,10 @@ package final class Agent {
             return port.send(.refused(error))
         }
         while true {
-            switch port.receive() {
+            let received = port.receive()
+            // Somebody may have removed or replaced a directory while the client was silent.
+            system.forget()
+            switch received {
             case .request(.prepare(let preparation)):
                 do { try deploy(preparation) } catch { return port.send(.refused(error)) }
             case .request(.record):
@@ -98,57 +101,8 @@ package final class Agent {
     private func hostname() -> String {
         if let name = system.firstLine(of: Layout.hostname), !name.isEmpty { return name }
         var buffer = [UInt8](repeating: 0, count: 256)
-        let length = csys_nodename(&buffer, buffer.count)
+        let length = unsafe csys_nodename(&buffer, buffer.count)
         return text(buffer[..<max(0, Int(length))])
-    }
-
-    /// Undoes a transaction that was never finished, and removes the files of a killed agent. The agent answers nothing
-    /// before that.
-    private func recover() throws(AgentError) -> Outcome? {
-        try runWriterOfJournal()
-        let isOpen = try system.status(of: Layout.journal) != nil
-        let isNamed = try HostLock.isNamed(system)
-        guard isOpen || isNamed else { return nil }
-        do throws(AgentError) {
-            switch try HostLock.acquire(system, for: nil) {
-            case .held: return nil  // it is being worked on
-            case .acquired(let lock):
-                let outcome = try finishTransaction(because: AgentError(.interrupted))
-                cleanUp(lock)
-                return outcome
-            }
-        } catch {
-            // Stale files alone are no reason to refuse anyone.
-            if isOpen { throw error }
-            return nil
-        }
-    }
-
-    /// Lets the agent that wrote an open journal undo it, if it is another one and still present: it can undo its own changes best.
-    private func runWriterOfJournal() throws(AgentError) {
-        guard let writer = try Journal.writer(system), !isSameText(writer, ownName), let name = try? RelativePath(writer),
-            name.components.count == 1, try system.status(of: Layout.agents.appending(name)) != nil
-        else { return }
-        // It recovers, sends its greeting, and exits with its input. Whatever the result, this agent handles the rest of the journal next.
-        _ = try? Command(system: system, interruption: Uninterrupted())
-            .run([system.real(Layout.agents.appending(name))], limit: .seconds(3600))
-    }
-
-    /// Cleans up after a committed transaction, or rolls back an open one. Nil if there is none.
-    func finishTransaction(because failure: AgentError) throws(AgentError) -> Outcome? {
-        guard let journal = try Journal.load(system) else { return nil }
-        if try journal.isCommitted(system) {
-            try StaleFiles(system: system).closeCommitted()
-            return .deployed
-        }
-        return Rollback(system: system, systemd: systemd(nil)).run(journal, because: failure)
-    }
-
-    /// Removes files that no deploy needs any more. If that fails, the next agent does it at its start, because the
-    /// lock keeps its name.
-    func cleanUp(_ lock: borrowing HostLock) {
-        guard (try? StaleFiles(system: system).sweep()) != nil else { return }
-        lock.clear()
     }
 
     // MARK: Sending files
@@ -201,7 +155,7 @@ package final class Agent {
             try HostComparison(system: system, port: port).run(stored, privateApps, systemd(nil))
         }
         guard try HostLock.lastUse(system) == lastUse else {
-            return port.send(.busy(Holder(name: "another deploy", since: csys_realtime_ns() / 1_000_000_000)))
+            return port.send(.busy(LockHolder(name: "another deploy", since: csys_realtime_ns() / 1_000_000_000)))
         }
         port.send(.drift([]))
     }

@@ -9,7 +9,7 @@ extension Agent {
         guard preparation.isConsistent else { throw AgentError(.protocolViolation) }
         try makeLayout()
         let now = csys_realtime_ns() / 1_000_000_000
-        switch try HostLock.acquire(system, for: Holder(name: preparation.holder, since: now)) {
+        switch try HostLock.acquire(system, for: LockHolder(name: preparation.holder, since: now)) {
         case .held(let holder): port.send(.busy(holder))
         case .acquired(let lock):
             if hasSystemd { ControlGroup(system: system).enter() }
@@ -153,14 +153,14 @@ extension Agent {
 
     /// Runs the checks of the apps, which report what fails.
     private func passesChecks(_ preparation: Preparation) throws(AgentError) -> Bool {
-        let future = Future(system: system, preparation: preparation, old: try StoredRecord.load(system))
-        guard let first = future.firstCheck else { return true }
+        let sandbox = CheckSandbox(system: system, preparation: preparation, old: try StoredRecord.load(system))
+        guard let first = sandbox.firstCheck else { return true }
         port.send(.began(step: first))
         guard executor.isDetached else {
             port.send(.obstructed([AgentError(.noFuture(operation: "fork", code: 38))], more: 0))
             return false
         }
-        guard let end = try executor.execute(port: port, { future.run($0) }) else {
+        guard let end = try executor.execute(port: port, { sandbox.run($0) }) else {
             port.send(.obstructed([AgentError(step: first, .agentDied)], more: 0))
             return false
         }

@@ -6,7 +6,7 @@ import Wire
 package protocol Executor: AnyObject {
     /// Runs `work` while it listens on `port` for a cancellation, and forwards the reports of `work`. Returns the last
     /// reply, `finished`, without forwarding it; nil if the process that ran it died. Throws if none could be made.
-    func execute(port: Port, _ work: (any Supervisor) -> Outcome) throws(AgentError) -> RelayedReply?
+    func execute(port: ClientChannel, _ work: (any Supervisor) -> Outcome) throws(AgentError) -> RelayedReply?
     /// Whether work runs in a process of its own.
     var isDetached: Bool { get }
 }
@@ -17,18 +17,18 @@ package final class InlineExecutor: Executor {
 
     package let isDetached = false
 
-    package func execute(port: Port, _ work: (any Supervisor) -> Outcome) throws(AgentError) -> RelayedReply? {
-        RelayedReply(.finished(work(PortSupervisor(port: port))))
+    package func execute(port: ClientChannel, _ work: (any Supervisor) -> Outcome) throws(AgentError) -> RelayedReply? {
+        RelayedReply(.finished(work(ChannelSupervisor(port: port))))
     }
 }
 
 /// Listens to the operator directly.
-final class PortSupervisor: Supervisor {
-    private let port: Port
+final class ChannelSupervisor: Supervisor {
+    private let port: ClientChannel
     private var stop: Problem?
     private(set) var isConfirmed = false
 
-    init(port: Port) { self.port = port }
+    init(port: ClientChannel) { self.port = port }
 
     func report(_ reply: Reply) { port.send(reply) }
 
@@ -57,9 +57,9 @@ package final class DetachedExecutor: Executor {
 
     package let isDetached = true
 
-    package func execute(port: Port, _ work: (any Supervisor) -> Outcome) throws(AgentError) -> RelayedReply? {
+    package func execute(port: ClientChannel, _ work: (any Supervisor) -> Outcome) throws(AgentError) -> RelayedReply? {
         var (ours, theirs): (Int32, Int32) = (-1, -1)
-        guard csys_socketpair(&ours, &theirs) == 0 else {
+        guard unsafe csys_socketpair(&ours, &theirs) == 0 else {
             throw AgentError(.run, "agent", code: 24)  // EMFILE
         }
         let pid = csys_fork()
@@ -81,25 +81,25 @@ package final class DetachedExecutor: Executor {
         return outcome
     }
 
-    /// Forwards the child's reports until it has finished, and tells the child if the operator cancels or disconnects.
-    private func relay(_ port: Port, _ socket: Int32) -> RelayedReply? {
+    /// Forwards the child's reports until it has finished, and informs the child if the operator cancels or disconnects.
+    private func relay(_ port: ClientChannel, _ socket: Int32) -> RelayedReply? {
         var decoder = FrameDecoder()
         var isListening = true
-        port.expectSignsOfLife()
+        port.expectKeepalives()
         while true {
             var items = [
                 csys_poll_item(fd: socket, readable: true, writable: false),
                 csys_poll_item(fd: isListening ? port.descriptor : -1, readable: true, writable: false),
             ]
-            _ = csys_poll(&items, items.count, isListening ? port.remainingPatience : -1)
+            _ = unsafe csys_poll(&items, items.count, isListening ? port.remainingTimeout : -1)
             if items[1].readable {
                 isListening = listen(port, socket)
-            } else if isListening, port.remainingPatience == 0 {
+            } else if isListening, port.remainingTimeout == 0 {
                 tell(.disconnected, socket)
                 isListening = false
             }
             guard items[0].readable else { continue }
-            guard decoder.fill({ csys_read(socket, $0.baseAddress, $0.count) }) > 0 else { return nil }
+            guard unsafe decoder.fill({ unsafe csys_read(socket, $0.baseAddress, $0.count) }) > 0 else { return nil }
             while let reply = try? decoder.next(RelayedReply.self) {
                 if reply.isLast { return reply }
                 port.send(reply)
@@ -109,11 +109,11 @@ package final class DetachedExecutor: Executor {
 
     private func tell(_ signal: SocketSupervisor.Signal, _ socket: Int32) {
         var byte = signal.rawValue
-        _ = csys_write(socket, &byte, 1)
+        _ = unsafe csys_write(socket, &byte, 1)
     }
 
     /// False if there is nothing more to listen for.
-    private func listen(_ port: Port, _ socket: Int32) -> Bool {
+    private func listen(_ port: ClientChannel, _ socket: Int32) -> Bool {
         while true {
             let signal: SocketSupervisor.Signal
             switch port.poll() {
@@ -154,8 +154,8 @@ final class SocketSupervisor: Supervisor {
         var rest = bytes[...]
         while !rest.isEmpty {
             var items = [csys_poll_item(fd: socket, readable: false, writable: true)]
-            guard csys_poll(&items, 1, 1000) > 0 else { return }
-            let count = rest.withUnsafeBytes { csys_write(socket, $0.baseAddress, $0.count) }
+            guard unsafe csys_poll(&items, 1, 1000) > 0 else { return }
+            let count = unsafe rest.withUnsafeBytes { unsafe csys_write(socket, $0.baseAddress, $0.count) }
             guard count > 0 else { return }
             rest = rest.dropFirst(Int(count))
         }
@@ -166,10 +166,10 @@ final class SocketSupervisor: Supervisor {
     var reason: Problem? {
         while stop == nil {
             var items = [csys_poll_item(fd: socket, readable: true, writable: false)]
-            guard csys_poll(&items, 1, 0) > 0, items[0].readable else { return nil }
+            guard unsafe csys_poll(&items, 1, 0) > 0, items[0].readable else { return nil }
             var byte: UInt8 = 0
             // End of the socket: the parent was killed.
-            guard csys_read(socket, &byte, 1) == 1, let signal = Signal(rawValue: byte) else {
+            guard unsafe csys_read(socket, &byte, 1) == 1, let signal = Signal(rawValue: byte) else {
                 stop = .disconnected
                 return stop
             }

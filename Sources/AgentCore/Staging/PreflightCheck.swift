@@ -74,12 +74,12 @@ final class PreflightCheck {
         return nil
     }
 
-    /// Checks that something can be put at `path`, in place of an existing object: the kernel lets nobody replace a mount point.
+    /// Checks that something can be put at `path`, in place of an existing object: the kernel does not replace a mount point.
     private func checkChangeable(_ path: AbsolutePath) throws(AgentError) {
         var here = path
         while let parent = here.parent {
             if let directory = try system.reach(parent) {
-                let code = csys_hindrance(directory.descriptor, here.name)
+                let code = unsafe csys_hindrance(directory.descriptor, here.name)
                 if code != 0 { throw AgentError(.fixed(here, code: Int(code))) }
                 return
             }
@@ -138,7 +138,7 @@ final class PreflightCheck {
         switch occupant {
         case .symlink(let target) where Layout.isOurs(target): return occupant
         case .file, .symlink:
-            let descriptor = csys_open_target(system.real(nil), link.path.text)
+            let descriptor = unsafe csys_open_target(system.real(nil), link.path.text)
             var isFile = false
             if case .file = occupant { isFile = true }
             if isFile { try system.check(.read, link.path, descriptor) }
@@ -146,7 +146,7 @@ final class PreflightCheck {
             guard descriptor >= 0 else { break }
             let file = File(descriptor: descriptor, path: link.path, gate: nil)
             let placed = isFile ? old?.record.placedContent(at: link.path) : nil
-            // The size of a placed file is not reliably known.
+            // The recorded size of a placed file is not reliable.
             let files =
                 placed != nil
                 ? []
@@ -172,7 +172,7 @@ final class PreflightCheck {
         var sizes: [UInt64] = []
         for file in files { if let status = try system.status(of: file) { sizes.append(status.size) } }
         guard sizes.contains(status.size) || sizes.isEmpty && status.size <= Drift.maximumHashed else { return nil }
-        return try system.hash(file)
+        return try system.hash(file, limit: status.size)
     }
 
     /// Checks that an adopted file keeps its meaning. `access` belongs to a placed file and is nil for a link.
@@ -184,7 +184,7 @@ final class PreflightCheck {
             wanted = try system.attributes(access)
         } else {
             wanted = try system.attributes(FileAccess(mode: preparation.record.mode(of: link.source, in: link.app)))
-            // In a private app, the directories above the file admit nobody else.
+            // In a private app, the directories above the file exclude all others.
             for step in preparation.steps where step.app == link.app {
                 switch step.action {
                 case .checkout(for: .root): wanted.mode &= 0o770
@@ -282,7 +282,7 @@ private struct Room {
         var directory = path.parent
         while let here = directory {
             var status = csys_stat()
-            guard let opened = try system.reach(here), csys_fstat(opened.descriptor, &status) == 0 else {
+            guard let opened = try system.reach(here), unsafe csys_fstat(opened.descriptor, &status) == 0 else {
                 directory = here.parent
                 continue
             }

@@ -56,7 +56,7 @@ final class Staging {
         }
 
         func append(_ bytes: ArraySlice<UInt8>) throws(AgentError) {
-            bytes.withUnsafeBytes { hasher.update($0) }
+            unsafe bytes.withUnsafeBytes { unsafe hasher.update($0) }
             try file.write(bytes)
             remaining -= UInt64(bytes.count)
             unflushed += bytes.count
@@ -116,7 +116,7 @@ final class Staging {
     }
 
     /// The readers of the app's new version; nil if there is none.
-    private func readers(of app: AppName) -> Step.Readers? {
+    private func readers(of app: AppName) -> Step.InitialReaders? {
         for step in preparation.steps where step.app == app {
             if case .checkout(let readers) = step.action { return readers }
         }
@@ -234,7 +234,7 @@ final class Staging {
         let incoming = Incoming(content, file: try system.openAppending(path, mode: 0o600), isResumed: true)
         let size = arrived.remove(at: index).size
         incoming.remaining -= size
-        guard try incoming.file.read(limit: size, { incoming.hasher.update($0) }) == size else {
+        guard try unsafe incoming.file.read(limit: size, { unsafe incoming.hasher.update($0) }) == size else {
             throw AgentError(.corrupt(path: path.text))
         }
         return incoming
@@ -322,7 +322,7 @@ extension System {
     /// The shortage of a directory that has too little space for that much. If this cannot be determined, it reports none.
     func shortage(in directory: AbsolutePath, bytes: UInt64, inodes: UInt64) -> Problem? {
         var (free, freeInodes): (UInt64, UInt64) = (0, 0)
-        guard csys_room(real(directory), &free, &freeInodes) == 0 else { return nil }
+        guard unsafe csys_room(real(directory), &free, &freeInodes) == 0 else { return nil }
         if bytes > free { return .noRoom(in: directory, needed: bytes, available: free) }
         return inodes > freeInodes ? .noInodes(needed: inodes, available: freeInodes) : nil
     }
@@ -338,9 +338,9 @@ extension System {
         var hasher = ObjectHasher(.blob, size: status.size)
         try pass(.clone, destination)
         let isCloned = csys_clone(to.descriptor, from.descriptor) == 0
-        let size = try from.read { piece throws(AgentError) in
-            hasher.update(piece)
-            if !isCloned { try to.write(piece) }
+        let size = try unsafe from.read { piece throws(AgentError) in
+            unsafe hasher.update(piece)
+            if !isCloned { try unsafe to.write(piece) }
         }
         guard size == status.size, hasher.finish() == id else {
             try remove(destination)

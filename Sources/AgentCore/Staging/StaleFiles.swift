@@ -60,7 +60,7 @@ struct StaleFiles {
         var found = [Layout.undo, Layout.oldBootUnit, Layout.record.withSuffix(".new"), Layout.journal.withSuffix(".new")]
         // Agents whose upload was cut off.
         for name in try system.list(Layout.agents) where begins(name, "new.") {
-            guard let pid = decimal(name.bytes.dropFirst(4)), 1...Int(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
+            guard let pid = decimal(name.bytes.dropFirst(4)), 1...Int64(Int32.max) ~= pid, csys_kill(Int32(pid), 0) == -Int32(csys_esrch),
                 let path = try? RelativePath(name)
             else { continue }
             found.append(Layout.agents.appending(path))

@@ -94,7 +94,7 @@ final class UnitPreflightCheck {
 
     private func read(_ bytes: [UInt8], _ status: UnitStatus) {
         for line in pieces(bytes[...], at: 10) {
-            let parts = pieces(line, at: UInt8(ascii: "="), most: 2, withEmpty: true)
+            let parts = pieces(line, at: UInt8(ascii: "="), maximum: 2, withEmpty: true)
             guard parts.count == 2, let key = pieces(parts[0], at: UInt8(ascii: " ")).first else { continue }
             let value = pieces(parts[1], at: UInt8(ascii: " ")).first ?? []
             let name = text(key)

@@ -6,7 +6,7 @@ import Wire
 /// settings, the firewall and the network are set: none of them comes up in a state that is undone a moment later, or without its
 /// secrets.
 final class BootUnit {
-    /// What the agent has to do.
+    /// The purpose of the unit.
     enum Purpose {
         /// Undo an open transaction after a power loss during a deploy. The unit exists as long as the journal.
         case recovery
@@ -77,7 +77,7 @@ final class BootUnit {
     /// Whether the file system allows the unit to be installed.
     var canBeMade: Bool {
         guard let directory = (try? system.reach(file.parent)) ?? nil else { return true }
-        return csys_hindrance(directory.descriptor, file.name) == 0
+        return unsafe csys_hindrance(directory.descriptor, file.name) == 0
     }
 
     /// Installs the unit. `agent` is the file name of the agent to run.
@@ -117,8 +117,8 @@ final class BootUnit {
 extension System {
     /// Whether Deptool's directory is on a different mount than `/` and `/etc`, whose files early boot reads.
     @inline(never) var isMountedLate: Bool {
-        let own = csys_mount_id(real(Layout.root))
+        let own = unsafe csys_mount_id(real(Layout.root))
         // If the kernel reports no mount id, there is no warning.
-        return own != 0 && own != csys_mount_id(real(Layout.etc)) && own != csys_mount_id(real(nil))
+        return unsafe own != 0 && own != csys_mount_id(real(Layout.etc)) && own != csys_mount_id(real(nil))
     }
 }

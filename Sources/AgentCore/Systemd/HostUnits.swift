@@ -84,7 +84,7 @@ private final class Dependencies {
         return statuses[statuses.count - 1]
     }
 
-    /// The one of `causes` that a unit requires, directly or through others; nil if there is none.
+    /// The first of `causes` that a unit requires, directly or through others; nil if there is none.
     func cause(of unit: UnitName, among causes: [UnitName]) throws(AgentError) -> UnitName? {
         var seen = [unit]
         var next = 0
@@ -125,7 +125,7 @@ extension Systemd {
         let cause: UnitName
         /// Whether `cause` is up, so that only one of the two can be.
         let isConflict: Bool
-        /// Whether it stops along with `cause` when that stops for good.
+        /// Whether it stops with `cause` if that stops and does not start again.
         let isPart: Bool
         /// Whether it had crashed before.
         let hasRestarted: Bool

@@ -44,7 +44,7 @@ struct Quadlets {
             // A template has only a file.
             if !isSameText(unit.template, name) { units.append(unit) }
         }
-        if let path = rest.first { throw AgentError(.noQuadletUnit(path, output: complaint(path, systemd))) }
+        if let path = rest.first { throw AgentError(.noQuadletUnit(path, output: generatorOutput(path, systemd))) }
         let statuses = try systemd.show(units)
         for index in units.indices where !statuses[index].isLoaded {
             throw AgentError(.unit(units[index], .notLoaded(state: statuses[index].loadState), journal: ""))
@@ -62,7 +62,7 @@ struct Quadlets {
     }
 
     /// The generator's output about a quadlet.
-    private func complaint(_ path: AbsolutePath, _ systemd: Systemd) -> String {
+    private func generatorOutput(_ path: AbsolutePath, _ systemd: Systemd) -> String {
         guard let generator else { return "" }
         var text = ""
         // For example: `converting "web.container": unsupported key`.

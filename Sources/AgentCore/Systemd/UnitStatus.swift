@@ -14,7 +14,7 @@ final class UnitStatus {
         return ""
     }
 
-    @inline(never) private func number(_ name: String) -> Int64 { Int64(decimal(self[name].bytes[...]) ?? 0) }
+    @inline(never) private func number(_ name: String) -> Int64 { decimal(self[name].bytes[...]) ?? 0 }
     @inline(never) private func says(_ name: String, _ value: String) -> Bool { isSameText(self[name], value) }
 
     func set(_ name: String, _ value: String) {
@@ -31,8 +31,8 @@ final class UnitStatus {
     var activeState: String { self["ActiveState"] }
     var subState: String { self["SubState"] }
     var result: String { self["Result"] }
-    var restarts: Int { Int(number("NRestarts")) }
-    var mainStatus: Int { Int(number("ExecMainStatus")) }
+    var restarts: Int { Int(clamping: number("NRestarts")) }
+    var mainStatus: Int { Int(clamping: number("ExecMainStatus")) }
     var invocation: String { self["InvocationID"] }
     var isReloading: Bool { says("ActiveState", "reloading") }
     var canReload: Bool { says("CanReload", "yes") }
@@ -64,7 +64,7 @@ final class UnitStatus {
     /// Units that this one requires, units that it starts, and units that it stops, or that stop it, when either
     /// starts. These properties and those below are only in `dependencies`.
     var needs: [UnitName] {
-        // A restarted socket takes its service along, and so does a service its socket if it does not start.
+        // A restarted socket stops its service, and a service that does not start stops its socket.
         units(["Requires", "BindsTo", "Requisite", "StopPropagatedFrom", "PartOf", "Triggers"])
             + units(["TriggeredBy"]).filter { $0.isSocket }
     }

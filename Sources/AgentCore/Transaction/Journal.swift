@@ -96,7 +96,7 @@ package struct Journal: Hashable, Sendable {
         do {
             return try Journal(decoding: bytes)
         } catch {
-            throw AgentError(FormatHeader.problem(Layout.journal, .journal, bytes, error))
+            throw AgentError(FormatHeader.problem(at: Layout.journal, .journal, bytes, after: error))
         }
     }
 

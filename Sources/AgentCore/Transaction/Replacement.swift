@@ -76,7 +76,7 @@ extension System {
     /// Gives a file a second name; false if it cannot have one there.
     @inline(never) func link(_ path: AbsolutePath, to name: String, in directory: Directory) throws(AgentError) -> Bool {
         let origin = try holder(of: path, .symlink)
-        let result = csys_link_at(origin.descriptor, path.name, directory.descriptor, name)
+        let result = unsafe csys_link_at(origin.descriptor, path.name, directory.descriptor, name)
         // EPERM: the file system has no hard links.
         if result == -Int32(csys_exdev) || result == -1 { return false }
         try check(.symlink, path, result)
@@ -139,11 +139,11 @@ extension System {
             guard result == 0, status.kind == csys_kind_regular, content.canHave(status.size) else { return false }
             let descriptor = directory.openToRead(name)
             guard descriptor >= 0 else { return false }
-            return (try? hash(File(descriptor: descriptor, path: Layout.undo, gate: nil))) == content.id
+            return (try? hash(File(descriptor: descriptor, path: Layout.undo, gate: nil), limit: status.size)) == content.id
         }
     }
 
-    @inline(never) private func isSame(_ name: String, _ other: String, _ directory: Directory) -> Bool {
+    @inline(never) private func isSame(_ name: String, as other: String, in directory: Directory) -> Bool {
         if let target = directory.target(name) { return holds(.symlink(to: target), other, directory) }
         var status = csys_stat()
         return directory.status(name, &status) == 0 && holds(.file(status), other, directory)
@@ -198,7 +198,7 @@ extension System {
         } else if !isNew(aside) {
             let result = directory.rename(aside, to: path.name, csys_rename_exclusive)
             // A copy of it may be back already. If there is another object, this one stays beside it.
-            guard result == -Int32(csys_eexist), isSame(path.name, aside, directory) else { return }
+            guard result == -Int32(csys_eexist), isSame(path.name, as: aside, in: directory) else { return }
         }
         try check(.remove, path, directory.unlink(aside))
     }
@@ -213,12 +213,12 @@ extension AbsolutePath {
     /// Such a name for an incomplete file.
     func draft() -> String { aside("new") }
 
-    /// Such a name that nobody can predict and occupy.
+    /// A temporary name that others cannot predict and occupy.
     @inline(never) func aside(_ infix: String = "") -> String {
-        asidePrefix + infix
+        unsafe asidePrefix + infix
             + hex(
                 [UInt8](unsafeUninitializedCapacity: 4) {
-                    csys_random($0.baseAddress, 4)
+                    unsafe csys_random($0.baseAddress, 4)
                     $1 = 4
                 })
     }

@@ -277,7 +277,7 @@ struct Rollback {
     /// Whether a restore fails because of a user's changes in the user's own directory. No user may block the rollback
     /// of the host. The copy of a file stays.
     private func isForgone(_ prior: Journal.Prior, because failure: AgentError, _ journal: Journal) -> Bool {
-        guard failure.isObstacle, system.isChangeable(prior.path) else { return false }
+        guard system.isUsersDoing(failure, at: prior.path) else { return false }
         let was: Journal.PriorPath
         switch prior {
         case .path(_, let path), .placed(_, let path, _): was = path
@@ -300,7 +300,7 @@ struct Rollback {
         let occupant = try system.occupant(of: path)
         var isOurs = false
         if case .file? = occupant, let content, let status = try system.status(of: path), content.canHave(status.size) {
-            isOurs = try system.hash(path) == content.id
+            isOurs = try system.hash(path, limit: status.size) == content.id
         }
         let placed = content.map { Expected.content($0) } ?? .nothing
         switch (was, occupant) {
@@ -314,7 +314,7 @@ struct Rollback {
             // An earlier, interrupted agent may have put it back already.
             guard let before = try system.status(of: source), let now = try system.status(of: path) else { return }
             if before.attributes == now.attributes, before.mtime_ns == now.mtime_ns, before.size == now.size,
-                try system.hash(source) == system.hash(path)
+                try system.hash(source) == system.hash(path, limit: now.size)
             {
                 return
             }
@@ -351,7 +351,7 @@ struct Rollback {
                 case .versions, .app, .path, .placed, .noDirectory: break
                 }
             } catch {
-                if !(error.isObstacle && system.isChangeable(path)) { throw error }
+                if !system.isUsersDoing(error, at: path) { throw error }
             }
         }
         try StaleFiles(system: system).closeJournal()
@@ -374,8 +374,13 @@ extension AgentError {
     var isObstacle: Bool {
         switch problem {
         case .occupied: true
-        // EPERM, ENOENT, EACCES, EEXIST, ENOTDIR, EISDIR, ENOTEMPTY, ELOOP, ENOLINK, ESTALE, EDQUOT
-        case .system(_, _, let code): [1, 2, 13, 17, 20, 21, 39, 40, 67, 116, 122].contains(code)
+        // EPERM, ENOENT, ENXIO (a socket), EAGAIN (a lease), EACCES, EBUSY (a mount point), EEXIST, ENOTDIR, EISDIR, ETXTBSY,
+        // EFBIG, ENOTEMPTY, ELOOP, ENOLINK, ESTALE, EDQUOT
+        case .system(_, _, let code):
+            switch code {
+            case 1, 2, 6, 11, 13, 16, 17, 20, 21, 26, 27, 39, 40, 67, 116, 122: true
+            default: false
+            }
         default: false
         }
     }

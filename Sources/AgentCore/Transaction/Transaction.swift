@@ -3,7 +3,18 @@ import Model
 import Wire
 
 /// All steps of one deploy on one host, between two durable points: the journal and the record. The steps between them
-/// are undone as a whole.
+/// are undone as a whole. The host's lock is held, and all contents are staged (``Staging``), before it begins.
+///
+/// ```swift
+/// switch Transaction(
+///     system: system, systemd: systemd, preparation: preparation, old: old, supervisor: supervisor, agent: ownName
+/// ).run() {
+/// case .deployed: break             // the record names the new commit
+/// case .unchanged(let error): ...   // found before the journal
+/// case .rolledBack(let error): ...  // the old state is back
+/// case .broken(let error, let undoing, let remainder): ...
+/// }
+/// ```
 final class Transaction {
     let system: System
     /// Nil where systemd is not the running init: such a host gets only files and links.
@@ -96,7 +107,7 @@ final class Transaction {
             index = end
         }
         if !isSettled { try settleOthers(journal) }
-        // What every host and the operator's program have agreed on is kept.
+        // A state on which all hosts and the operator's program have agreed is kept.
         switch steps.last?.action {
         case .confirm(_, .everyHost), .confirm(_, .program): break
         default: try checkAgain(journal)
@@ -215,7 +226,7 @@ final class Transaction {
             let remaining = (deadline - csys_monotonic_ns() + 999_999) / 1_000_000
             guard remaining > 0 else { throw AgentError(.notConfirmed(seconds: Int(limit.wholeMilliseconds / 1000))) }
             var items = [csys_poll_item(fd: supervisor.descriptor, readable: true, writable: false)]
-            _ = csys_poll(&items, items.count, min(remaining, 1000))
+            _ = unsafe csys_poll(&items, items.count, min(remaining, 1000))
             if supervisor.reason == nil, !supervisor.isConfirmed { try checkAgain(journal) }
         }
     }
@@ -262,7 +273,7 @@ final class Transaction {
         var (down, starting, up): ([Systemd.Job], [Systemd.Job], [Systemd.Job]) = ([], [], [])
         for index in jobs.indices {
             let (job, status) = (jobs[index], statuses[index])
-            // systemd reloads only what is active. What starts over and over may need just these files.
+            // systemd reloads only active units. A unit that keeps restarting may need just these files.
             if status.isActive {
                 if !isLeft(preparation.steps[range.lowerBound + index], journal) { up.append(job) }
             } else if status.isUp {

@@ -28,7 +28,14 @@ extension Transaction {
         var rest: [AbsolutePath] = []
         // Subdirectories come first.
         for directory in made.reversed() {
-            guard try system.status(of: directory)?.kind == csys_kind_directory else { continue }
+            var isThere = true
+            do {
+                isThere = try system.status(of: directory)?.kind == csys_kind_directory
+            } catch {
+                // This deploy may have nothing to do with it.
+                guard system.isUsersDoing(error, at: directory) else { throw error }
+            }
+            guard isThere else { continue }
             var isNoted = false
             for case .directory(directory, _, _, _) in journal.priors { isNoted = true }
             if isNoted, try system.removeDirectory(directory) { continue }

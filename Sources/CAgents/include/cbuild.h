@@ -1,4 +1,4 @@
-// What the scripts that build the tool know of it, for `deptool --version`.
+// Facts from the build scripts, for `deptool --version`.
 #ifndef CBUILD_H
 #define CBUILD_H
 

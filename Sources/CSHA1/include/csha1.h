@@ -9,7 +9,7 @@
 // Works `count` blocks of 64 bytes into the state.
 void csha1_compress(uint32_t state[5], const void *blocks, size_t count);
 
-// The same without any special instruction: what a CPU without them runs.
+// The same without special instructions, for a CPU that lacks them.
 void csha1_compress_portably(uint32_t state[5], const void *blocks, size_t count);
 
 #endif

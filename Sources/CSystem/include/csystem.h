@@ -80,7 +80,7 @@ int csys_room(const char *path, uint64_t *bytes, uint64_t *inodes);
 int csys_is_ramfs(int directory);  // 1 or 0
 int csys_is_memory(int directory);  // 1 or 0: tmpfs or ramfs
 int csys_mount_ramfs(const char *path);  // over the directory; mode 0711
-int csys_unmount(const char *path);  // once nobody uses it any more
+int csys_unmount(const char *path);  // once it is unused
 int csys_rename(const char *from, const char *to);
 int csys_unlink(const char *path);
 int csys_rmdir(const char *path);
@@ -101,7 +101,7 @@ int csys_symlink_at(const char *target, int directory, const char *name);
 int64_t csys_readlink_at(int directory, const char *name, void *buffer, size_t size);  // length, not terminated
 int csys_unlink_at(int directory, const char *name);
 int csys_rmdir_at(int directory, const char *name);
-int csys_mkdir_at(int directory, const char *name, uint32_t mode);  // mode as is; only where nobody else can swap it
+int csys_mkdir_at(int directory, const char *name, uint32_t mode);  // mode as is; only where no one else can replace it
 int csys_mkdir_as(int directory, const char *name, uint32_t mode, uint32_t uid, uint32_t gid);  // with that user's rights
 int csys_remove_tree_at(int directory, const char *name);  // whatever is there, with all that is below it
 int csys_remove_tree(const char *path);
@@ -160,8 +160,8 @@ int csys_scan_trees(const char *path, const char *const *names, size_t count, in
 int csys_scan_directory_at(int directory, csys_scan *out);
 void csys_scan_free(csys_scan *scan);
 
-// What `path` below the directory `root` leads to, through symlinks that stay below it. `real` becomes the path of that
-// without symlinks, relative to `root`, terminated. Never opens or looks at anything elsewhere: -EXDEV for a symlink
+// Resolves `path` below the directory `root`, through symlinks that stay below it. `real` becomes the path of that
+// without symlinks, relative to `root`, terminated. Never opens or examines anything elsewhere: -EXDEV for a symlink
 // that is absolute or leads above `root`. -ELOOP after 40 symlinks.
 int csys_follow(int root, const char *path, char *real, size_t size, csys_stat *out);
 // Opens a path below the directory `root` component by component, through no symlink: -ELOOP or -ENOTDIR. Never waits.
@@ -216,12 +216,23 @@ int csys_set_echo(int fd, bool shown);
 void csys_prepare_standard_descriptors(void);
 void csys_ignore_hangup(bool ignored);  // SIGHUP: ignored, or as it was before
 void csys_catch_interrupts(bool caught);  // whether SIGINT and SIGTERM are caught, or end the program
+// A path that csys_exit removes, and so does a signal that ends the program, after csys_end_by_signals: a file, or an empty directory. The
+// newest goes first. Null without memory.
+typedef struct csys_leftover csys_leftover;
+csys_leftover *csys_remove_at_end(const char *path, bool is_directory);
+void csys_forget(csys_leftover *leftover);
+void csys_remove_leftovers(void);
+void csys_end_by_signal(int number);  // a signal
+void csys_end_by_signals(void);  // those that are not ignored
 int csys_wait_interrupt(void);  // waits for the next of them, once they are caught
+uint32_t csys_interrupts(void);  // how many were caught
 int csys_duplicate(int fd);  // above the standard ones, close-on-exec
-// As csys_spawn, but in this process's own group, so that the program may read from the terminal.
-int csys_spawn_foreground(const void *arguments, size_t size, size_t count, int in, int out, int err);
-// As csys_spawn, but in its own session, so that the program has no terminal for prompts.
-int csys_spawn_session(const void *arguments, size_t size, size_t count, int in, int out, int err);
+typedef enum : uint8_t {
+    csys_group_own,  // as csys_spawn
+    csys_group_shared,  // this process's own group, so that the program may read from the terminal
+    csys_group_session,  // a session of its own, so that the program has no terminal for prompts
+} csys_group;
+int csys_spawn_in(csys_group group, const void *arguments, size_t size, size_t count, int in, int out, int err);
 int64_t csys_own_path(char *buffer, size_t size);  // of the running program; the length
 // Creates a private directory in the directory for temporary files; returns the length of its path.
 int64_t csys_make_temporary_directory(char *buffer, size_t size);
@@ -241,8 +252,6 @@ void csys_thread_join(uintptr_t thread);  // returns when nothing of the thread 
 // Raises the limit on open files of this process to this number, or as far as permitted.
 void csys_allow_descriptors(uint64_t count);
 
-uint64_t csys_thread_id(void);  // tells the threads of this process apart
-
 // A mutex and a condition variable.
 typedef struct csys_monitor csys_monitor;
 csys_monitor *csys_monitor_create(void);
@@ -259,7 +268,7 @@ int csys_socket(int family, int type);
 // Starts to connect to 4 bytes of an IPv4 address or 16 of an IPv6 address; the socket becomes writable when connected or
 // failed.
 int csys_connect_address(const uint8_t *address, size_t length, uint16_t port, bool datagram);
-// 0, or why it failed. A socket that is connected to itself counts as refused: nobody else listens on that port.
+// 0, or why it failed. A socket that is connected to itself counts as refused, since the port has no listener.
 int csys_connect_result(int fd);
 // -EAGAIN while the listener's backlog is full.
 int csys_connect_unix(const char *path);
@@ -311,8 +320,6 @@ bool csys_is_private_group(uint32_t gid);
 
 int64_t csys_monotonic_ns(void);
 int64_t csys_realtime_ns(void);
-// "sysname machine" as printed by `uname -sm`; the node name.
-int64_t csys_uname(char *buffer, size_t size);
 int64_t csys_nodename(void *buffer, size_t size);
 const char *csys_strerror(int error);
 const char *csys_getenv(const char *name);

@@ -1,7 +1,7 @@
 // A copy of the host, for programs that must not change the host: `nginx -t` with a configuration that is not in place.
 //
-// A process enters the copy for good. There it changes files as a deploy would, runs programs, and ends. Then the
-// kernel drops the copy. Linux only: elsewhere every function returns -ENOSYS.
+// A process enters the copy permanently. There it changes files as a deploy would, runs programs, and ends. Then
+// the kernel drops the copy. Linux only: elsewhere every function returns -ENOSYS.
 //
 // The copy is a mount namespace. Its root is an overlay of the host's root, and a tmpfs of 256 MiB holds all writes.
 //   writable     each mounted file system on a local disk or in memory, through an overlay of its own

@@ -61,9 +61,9 @@ package struct ClusterReader {
             let known = try old.map { id throws(ClusterError) in try deployedTree(host, id) }
             var wanted: HostTree
             do throws(ClusterError) {
-                wanted = try checkedTree(host, part?.tree ?? tree, known, part, origin)
+                wanted = try checkedTree(of: host, part?.tree ?? tree, known: known, part: part, origin: origin)
             } catch {
-                let isWholeValid = origin == .history || (try? checkedTree(host, tree, known, nil, origin)) != nil
+                let isWholeValid = origin == .history || (try? checkedTree(of: host, tree, known: known, part: nil, origin: origin)) != nil
                 switch part?.explained(error, origin, isWholeValid: isWholeValid) ?? error {
                 case .tree(let problem): problems.append(problem)
                 case .trees(let some): problems += some
@@ -83,13 +83,13 @@ package struct ClusterReader {
 
     /// Reads a host's tree and throws for mistakes: one of each app. Apps that were not chosen are as they were deployed.
     private func checkedTree(
-        _ host: Hostname, _ id: ObjectID, _ known: HostTree?, _ part: PartialHost?, _ origin: HostTree.Origin
+        of host: Hostname, _ id: ObjectID, known: HostTree?, part: PartialHost?, origin: HostTree.Origin
     ) throws(ClusterError) -> HostTree {
         var (wanted, problems) = try readTree(host, id)
         var faulty = Set(problems.compactMap(\.app))
         let chosen = part.map { Set($0.limit.apps) }
         func originOf(_ app: AppName) -> HostTree.Origin { chosen?.contains(app) == false ? .history : origin }
-        /// Looks for mistakes in the rest of the apps until there is none.
+        /// Looks for mistakes in the rest of the apps until it finds no more.
         func collect(_ find: () throws(ClusterError) -> TreeError?) throws(ClusterError) {
             while let problem = try find() {
                 problems.append(problem)
@@ -127,7 +127,7 @@ package struct ClusterReader {
         throw error
     }
 
-    /// The host's tree, with all its mistakes that stand in a file.
+    /// The host's tree, with all mistakes in its files.
     private func readTree(_ host: Hostname, _ id: ObjectID) throws(ClusterError) -> (HostTree, [TreeError]) {
         var tree = HostTree(host: host, id: id, apps: [])
         var problems: [TreeError] = []
@@ -150,7 +150,7 @@ package struct ClusterReader {
     }
 
     private func options(_ id: ObjectID, _ host: Hostname) throws(ClusterError) -> HostOptions {
-        let bytes = try contents(id, host, nil, HostOptions.fileName)
+        let bytes = try contents(id, of: HostOptions.fileName, on: host, nil)
         do {
             return try HostOptions(parsing: bytes)
         } catch {
@@ -191,7 +191,7 @@ package struct ClusterReader {
         }
     }
 
-    /// What is not in the store counts as what age did not write.
+    /// A file that is not in the store counts as not written by age.
     private func sealedBytes(_ file: FileEntry) throws(AgeError) -> [UInt8] {
         do throws(StoreError) {
             return try store.blob(file.id, limit: SealedFile.limit)
@@ -238,7 +238,7 @@ package struct ClusterReader {
             switch error {
             // systemd does not read a unit this large.
             case .objectTooLarge: return []
-            // Part of what a host runs may be known only by its ids.
+            // The store may have only the ids of some files of a host.
             case .missingObject: return nil
             default: throw .store(error)
             }
@@ -300,7 +300,7 @@ package struct ClusterReader {
     private func app(_ entry: TreeEntry, _ host: Hostname, acceptsGaps: Bool = false) throws(ClusterError) -> AppTree {
         guard let name = AppName(entry.name) else { throw .tree(TreeError(host: host, .badAppName(entry.name))) }
         var files: [FileEntry] = []
-        try collect(entry.id, below: "", host, name, &files)
+        try collect(entry.id, below: "", of: host, name, into: &files)
         files.sort { $0.path < $1.path }
         var app = AppTree(name: name, id: entry.id, manifest: Manifest(), files: files)
         if let file = files.first(where: { $0.path.text == Manifest.fileName }) {
@@ -315,7 +315,7 @@ package struct ClusterReader {
     }
 
     private func manifest(_ id: ObjectID, _ host: Hostname, _ app: AppName) throws(ClusterError) -> Manifest {
-        let bytes = try contents(id, host, app, Manifest.fileName)
+        let bytes = try contents(id, of: Manifest.fileName, on: host, app)
         do {
             return try Manifest(parsing: bytes)
         } catch {
@@ -324,7 +324,7 @@ package struct ClusterReader {
     }
 
     private func collect(
-        _ tree: ObjectID, below prefix: String, _ host: Hostname, _ app: AppName, _ files: inout [FileEntry]
+        _ tree: ObjectID, below prefix: String, of host: Hostname, _ app: AppName, into files: inout [FileEntry]
     ) throws(ClusterError) {
         for entry in try read(store.tree(tree)) {
             let text = prefix + entry.name
@@ -335,14 +335,14 @@ package struct ClusterReader {
                 throw .tree(TreeError(host: host, app: app, file: text, .badPath(error)))
             }
             switch entry.kind {
-            case .directory: try collect(entry.id, below: text + "/", host, app, &files)
+            case .directory: try collect(entry.id, below: text + "/", of: host, app, into: &files)
             case .file(let isExecutable): files.append(FileEntry(path: path, isExecutable: isExecutable, id: entry.id))
             case .other: throw .tree(TreeError(host: host, app: app, file: text, .notAFile))
             }
         }
     }
 
-    private func contents(_ id: ObjectID, _ host: Hostname, _ app: AppName?, _ file: String) throws(ClusterError) -> [UInt8] {
+    private func contents(_ id: ObjectID, of file: String, on host: Hostname, _ app: AppName?) throws(ClusterError) -> [UInt8] {
         let limit = app?.text == LeftFiles.app ? Self.leftManifestLimit : Self.manifestLimit
         do {
             return try store.blob(id, limit: limit)

@@ -60,7 +60,7 @@ package struct HostFilter: Sendable {
     /// Whether the host is named, and not only matched by a pattern.
     package func names(_ host: Hostname) -> Bool { patterns.contains { $0.host == host.text } }
 
-    /// What it names that can be hosts.
+    /// The names in the list that can be hosts.
     var hosts: [Hostname] { patterns.compactMap { Hostname($0.host) } }
 
     /// Throws for names that match none of the hosts.

@@ -17,11 +17,11 @@ package struct HostKeys: Sendable {
     }
 
     /// Connects to a host that was never seen, for the question about its key.
-    package func ask(_ host: Hostname, _ questions: Prompts) throws(SSHError) -> [PublicKey] {
+    package func ask(_ host: Hostname, _ prompts: Prompts) throws(SSHError) -> [PublicKey] {
         let interrupt = try Interrupt()
         var settings = try settings(host, interrupt)
         settings.beStrict()
-        try settings.askForHostKey(questions, interrupt: interrupt, deadline: .after(.seconds(60)))
+        try settings.askForHostKey(prompts, interrupt: interrupt, deadline: .after(.seconds(60)))
         return try settings.knownEd25519Keys()
     }
 

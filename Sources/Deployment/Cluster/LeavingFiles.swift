@@ -50,7 +50,7 @@ extension ClusterReader {
         if start == nil { start = try read(store.deployedCommit(host)) }
         var (steps, isThere): ([PastStep], Bool) = ([], goal != nil)
         try read(
-            store.goBack(from: [host: start], most: Self.maximumDeploys) { _, step in
+            store.goBack(from: [host: start], maximum: Self.maximumDeploys) { _, step in
                 if isThere { steps.append(step) } else { isThere = step.before == nil }
                 return true
             })
@@ -78,8 +78,8 @@ extension ClusterReader {
         return left.sorted { $0.path < $1.path }
     }
 
-    /// A plan after which Deptool knows nothing of the files that it left on these hosts, and the root tree of everything that
-    /// runs then. With `isRemoval`, nothing else is left on them.
+    /// A plan after which Deptool no longer records the files that it left on these hosts, and the root tree of the resulting
+    /// state. With `isRemoval`, nothing else is left on them.
     package func forgettingPlan(
         _ hosts: Set<Hostname>, cluster: String, isRemoval: Bool
     ) throws(ClusterError) -> (plan: Plan, root: ObjectID) {
@@ -121,9 +121,9 @@ extension ClusterReader {
             var members = [("source", file.source), ("mode", octal(access.mode))]
             if let owner = access.owner { members.append(("owner", owner.text)) }
             if let group = access.group { members.append(("group", group.text)) }
-            return "\(quoted(file.path.text)): {" + members.map { "\(quoted($0)): \(quoted($1))" }.joined(separator: ", ") + "}"
+            return "\(quotedJSON(file.path.text)): {" + members.map { "\(quotedJSON($0)): \(quotedJSON($1))" }.joined(separator: ", ") + "}"
         }
-        // The version is only in the way: the copies have modes of their own.
+        // No one reads the version itself: the copies have modes of their own.
         return "{\"private\": true, \"copies\": {\n" + copies.joined(separator: ",\n") + "\n}}\n"
     }
 
@@ -131,21 +131,9 @@ extension ClusterReader {
         let digits = String(mode, radix: 8)
         return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
     }
-
-    /// A JSON string.
-    private static func quoted(_ text: String) -> String {
-        let escaped = text.unicodeScalars.map { scalar -> String in
-            switch scalar {
-            case "\"", "\\": "\\\(scalar)"
-            case _ where scalar.value < 0x20: "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
-            default: String(scalar)
-            }
-        }
-        return "\"\(escaped.joined())\""
-    }
 }
 
 extension LeftFiles.File {
-    /// Where the app has the content. No directory with a meaning is called so.
+    /// The place of the content in the app. No directory with a meaning has this name.
     fileprivate var source: String { "files" + path.text }
 }

@@ -2,7 +2,7 @@ import Git
 import Model
 import Planning
 
-/// A host of which only some apps change: what it runs, with these apps in their new versions.
+/// A host of which only some apps change: its current state, with these apps in their new versions.
 struct PartialHost {
     var tree: ObjectID
     var limit: HostPlan.Limit

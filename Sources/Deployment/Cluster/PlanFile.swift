@@ -27,7 +27,7 @@ package struct PlanFile {
     /// Maximum size in bytes.
     package static let limit = 1 << 30
 
-    package enum Problem: Error, Hashable, Sendable {
+    package enum ReadError: Error, Hashable, Sendable {
         case notAPlan
         case malformed(WireError)
         /// Objects that the plan refers to are missing.
@@ -44,7 +44,7 @@ package struct PlanFile {
     }
 
     /// Writes a plan to a file.
-    package init(_ plan: Plan, root: ObjectID, cluster: String, safety: Safety, store: Store) throws(Problem) {
+    package init(_ plan: Plan, root: ObjectID, cluster: String, safety: Safety, store: Store) throws(ReadError) {
         self.cluster = cluster
         self.safety = safety
         self.root = root
@@ -77,7 +77,7 @@ package struct PlanFile {
     /// Makes the same plan here, with the objects of the file in the store, and returns it if both are identical.
     ///
     /// `tree` is the root tree of the cluster's directory here, if there is one.
-    package func plan(store: Store, tree: ObjectID?) throws(Problem) -> Plan {
+    package func plan(store: Store, tree: ObjectID?) throws(ReadError) -> Plan {
         let reader = ClusterReader(store, safety: safety)
         for host in hosts {
             let deployed = try inCluster(reader.read(store.deployedCommit(host.host)))
@@ -104,7 +104,7 @@ package struct PlanFile {
         for (index, host) in plan.hosts.enumerated() { plan.hosts[index].limit?.leftOut = leftOut[host.host] ?? [] }
         for host in hosts {
             let here = plan.hosts.first { $0.host == host.host }
-            // What is recorded is the tree of the file's root, also where only some apps are planned.
+            // The recorded tree is that of the file's root, even if only some apps are planned.
             guard let here, here.steps == host.steps,
                 here.wanted.id == wanted[host.host] || here.wanted.apps.isEmpty && wanted[host.host] == nil
             else {
@@ -114,15 +114,15 @@ package struct PlanFile {
         return plan
     }
 
-    private func inCluster<Result>(_ body: @autoclosure () throws(ClusterError) -> Result) throws(Problem) -> Result {
+    private func inCluster<Result>(_ body: @autoclosure () throws(ClusterError) -> Result) throws(ReadError) -> Result {
         do { return try body() } catch { throw .cluster(error) }
     }
 
-    private func trees(_ root: ObjectID, _ reader: ClusterReader) throws(Problem) -> [Hostname: ObjectID] {
+    private func trees(_ root: ObjectID, _ reader: ClusterReader) throws(ReadError) -> [Hostname: ObjectID] {
         Dictionary(try inCluster(reader.hosts(in: root)).map { ($0.host, $0.tree) }) { first, _ in first }
     }
 
-    private func takeObjects(_ store: Store) throws(Problem) {
+    private func takeObjects(_ store: Store) throws(ReadError) {
         let offered = Dictionary(objects.map { ($0.id, $0) }) { first, _ in first }
         do throws(AdoptionError) {
             for id in try store.take(root, of: Set(hosts.map(\.host)), from: offered) {
@@ -156,7 +156,7 @@ extension ClusterReader {
 
 extension PlanFile {
     /// Throws `notAPlan` if the bytes are not a plan at all, such as after a mistyped directory name.
-    package init(reading bytes: [UInt8]) throws(Problem) {
+    package init(reading bytes: [UInt8]) throws(ReadError) {
         guard bytes.starts(with: Self.magic) else { throw .notAPlan }
         do {
             self = try PlanFile(decoding: Array(bytes.dropFirst(Self.magic.count)))
@@ -172,7 +172,7 @@ extension PlanFile: WireCodable {
     package func encode(to writer: inout ByteWriter) {
         writer.text(cluster)
         writer.text(safety.guard.rawValue)
-        // A plan of whole hosts can also be read by versions of Deptool that know no others.
+        // Older versions of Deptool, without plans of single apps, can read a plan of whole hosts.
         let isPartial = hosts.contains { !$0.apps.isEmpty }
         writer.byte((safety.isAtomic ? 1 : 0) | (safety.runsChecks ? 0 : 2) | (isPartial ? 4 : 0))
         writer.id(root)

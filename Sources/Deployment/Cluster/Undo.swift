@@ -43,7 +43,7 @@ extension ClusterReader {
         if plan.wanted.apps.isEmpty, let base = plan.base, let tree = try hostTreeID(of: plan.host, in: base) {
             plan.wanted.options = try deployedTree(plan.host, tree).options
         }
-        // What else the commit has is not what the operator leaves out.
+        // Other changes in the commit are not omissions of the operator.
         plan.limit?.leftOut = []
         // The host keeps the version before the running one.
         guard isUndo else { return }
@@ -78,7 +78,7 @@ extension ClusterReader {
             store.replaced(by: running, cluster, removed: filter.isAll ? isRemoved : nil, isEnough: { filter.isAll && $0.newest != nil }) {
                 host, before throws(StoreError) in
                 guard let running = deployed[host], filter.isPartial(host) else { return false }
-                return try store.hasSameApps(host, running, before, filter)
+                return try store.hasSameApps(host, in: running, and: before, filter)
             })
         if replaced.deploys.isEmpty, filter.isAll || deployed.isEmpty { throw .nothingToUndo }
         for host in filter.hosts where running[host] == .some(nil) && replaced.deploys[host] == nil {
@@ -118,7 +118,7 @@ extension ClusterReader {
 extension Store {
     /// Whether two commits have the same for the chosen apps of a host.
     fileprivate func hasSameApps(
-        _ host: Hostname, _ one: ObjectID, _ other: ObjectID, _ filter: HostFilter
+        _ host: Hostname, in one: ObjectID, and other: ObjectID, _ filter: HostFilter
     ) throws(StoreError) -> Bool {
         func apps(_ commit: ObjectID) throws(StoreError) -> Set<TreeEntry> {
             guard let tree = try tree(of: host, in: commit) else { return [] }

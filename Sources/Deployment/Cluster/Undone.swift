@@ -15,7 +15,7 @@ extension ClusterReader {
         }
         var undone: [(index: Int, app: AppName, undo: ObjectID, before: ObjectID?)] = []
         try read(
-            store.goBack(from: running, most: Self.maximumDeploys) { host, step in
+            store.goBack(from: running, maximum: Self.maximumDeploys) { host, step in
                 guard let (index, apps) = sought[host] else { return false }
                 let changed = apps.intersection(step.apps.filter { $0.change != .restarted }.map(\.name))
                 if step.kind == .undo { undone += changed.map { (index, $0, step.commit, step.before) } }

@@ -1,12 +1,13 @@
+import Platform
 import SSH
 
-/// A barrier for the hosts of a deploy: none goes on before all have arrived.
+/// A barrier for the hosts of a deploy: none proceeds before all have arrived.
 final class Barrier: Sendable {
     enum Vote {
         case ready
-        /// Not ready: nobody may go on.
+        /// Not ready: no participant may proceed.
         case against
-        /// Missing: the others may go on without it.
+        /// Missing: the others may proceed without it.
         case absent
     }
 
@@ -41,9 +42,9 @@ final class Barrier: Sendable {
         state.update { if $0.awaited > 0 { $0.isUnanimous = false } }
     }
 
-    /// Waits until all have voted, and returns whether to go on. Calls `keepalive` after each pause; a participant
-    /// whose keepalive fails is not ready.
-    func decision<Problem: Error>(keepalive: () throws(Problem) -> Void) throws(Problem) -> Bool {
+    /// Waits until all have voted, and returns whether to proceed. Calls `keepalive` after each pause; a
+    /// participant whose keepalive fails is not ready.
+    func decision<Failure: Error>(keepalive: () throws(Failure) -> Void) throws(Failure) -> Bool {
         var next = Deadline.after(pause)
         while true {
             // Each vote ends the wait.

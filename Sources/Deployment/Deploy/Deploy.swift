@@ -1,7 +1,7 @@
-import CSystem
 import Git
 import Model
 import Planning
+import Platform
 import SSH
 import Wire
 
@@ -22,7 +22,7 @@ package final class Deploy: Sendable {
     private enum Decision {
         case open
         case commit(ObjectID)
-        case calledOff
+        case cancelled
     }
 
     private let plan: Plan
@@ -38,7 +38,7 @@ package final class Deploy: Sendable {
     private let stagedBarrier: Barrier
     /// Unreachable hosts that the deploy may skip.
     private let missing = Monitor<[MissingHost]>([])
-    /// Whether the hosts at the login barrier may go on: a single vote, the operator's if hosts are missing.
+    /// Whether the hosts at the login barrier may proceed: a single vote, the operator's if hosts are missing.
     private let consent = Barrier(1)
     /// Met before any host keeps its new state, if all or none must.
     private let commitBarrier: Barrier
@@ -91,7 +91,7 @@ package final class Deploy: Sendable {
         }
     }
 
-    /// Waits for all logins, and asks the operator whether to go on without the missing hosts.
+    /// Waits for all logins, and asks the operator whether to continue without the missing hosts.
     private func mayGoOn() -> Bool {
         guard loginBarrier.decision() else { return false }
         let missing = missing.update { $0.sorted { $0.host < $1.host } }
@@ -99,7 +99,7 @@ package final class Deploy: Sendable {
         return ask(missing)
     }
 
-    /// Makes the commit, notes the start of the deploy in the store's history, and lets every host go on with it.
+    /// Makes the commit, notes the start of the deploy in the store's history, and lets every host continue with it.
     @discardableResult
     package func commit(
         root: ObjectID, _ kind: HistoryEntry.Kind = .deploy, cluster: String, store: Store
@@ -117,14 +117,14 @@ package final class Deploy: Sendable {
         guard !options.isRehearsal, case .commit(let commit) = decision.update({ $0 }), let store = try? Store.open(at: storePath) else {
             return
         }
-        let time = csys_realtime_ns() / 1_000_000_000
+        let time = WallClock.seconds
         try? store.note([.ended(time: time, commit: commit, host, result.end, String(phrase(result).prefix(1000)))])
     }
 
     /// Leaves all hosts as they are, unless the deploy is already committed.
     package func abort() {
         decision.update { decision in
-            if case .open = decision { decision = .calledOff }
+            if case .open = decision { decision = .cancelled }
         }
         cancel()
     }
@@ -145,7 +145,7 @@ package final class Deploy: Sendable {
             let commit = try waitForDecision()
             var session: HostSession
             do throws(HostError) {
-                if let early { session = early } else { session = try connect(plan, access.questions, interrupt) }
+                if let early { session = early } else { session = try connect(plan, access.prompts, interrupt) }
             } catch {
                 if case .ssh(let reason) = error, reason != .interrupted, options.unreachable.isBearable {
                     missing.update { $0.append((plan.host, reason)) }
@@ -161,7 +161,7 @@ package final class Deploy: Sendable {
             for warning in HostWarning.all(plan, session.hello) { report(plan.host, .warning(warning)) }
             let store = try inStore(Store.open(at: storePath))
             let login = try OwnLogin.ask(plan, access, interrupt)
-            let preparation = try makePreparation(plan, commit, login, store)
+            let preparation = try makePreparation(plan, commit: commit, login: login, in: store)
             switch try session.prepare(preparation, storePath: storePath, report: { report(plan.host, $0) }) {
             case .ready: break
             case .busy(let holder): return .failed(.busy(holder))
@@ -176,22 +176,27 @@ package final class Deploy: Sendable {
                 session.abandon()
                 return .checked
             }
-            return apply(plan, commit, login, &session, store, &participant)
+            return apply(plan, as: commit, login: login, in: &session, store: store, voting: &participant)
         } catch {
-            return .failed(error == .ssh(.interrupted) ? .calledOff : error)
+            return .failed(error == .ssh(.interrupted) ? .cancelled : error)
         }
     }
 
     /// Runs the steps on a prepared host.
     private func apply(
-        _ plan: HostPlan, _ commit: ObjectID, _ login: OwnLogin?, _ session: inout HostSession, _ store: Store,
-        _ participant: inout Participant
+        _ plan: HostPlan, as commit: ObjectID, login: OwnLogin?, in session: inout HostSession, store: Store,
+        voting participant: inout Participant
     ) -> HostResult {
         var refusedLogin: HostError?
         let password = session.conversation.sudoPassword
         do throws(HostError) {
             let outcome = try session.apply(
-                plan, confirm: { confirm($0, plan, $1, login, password, $2, &refusedLogin, &participant) },
+                plan,
+                confirm: {
+                    confirm(
+                        $0, of: plan, tests: $1, login: login, password: password, sendKeepalive: $2, refusedLogin: &refusedLogin,
+                        voting: &participant)
+                },
                 report: { report(plan.host, $0) })
             var answers: [ProbeResult] = []
             if case .rolledBack = outcome {
@@ -221,8 +226,8 @@ package final class Deploy: Sendable {
     /// `password` is the one that sudo got when the session began. `sendKeepalive` has to be called every ten
     /// seconds.
     private func confirm(
-        _ because: Step.Confirmation, _ plan: HostPlan, _ tests: GuardTests, _ login: OwnLogin?, _ password: Secret?,
-        _ sendKeepalive: () throws(HostError) -> Void, _ refusedLogin: inout HostError?, _ participant: inout Participant
+        _ because: Step.Confirmation, of plan: HostPlan, tests: GuardResults, login: OwnLogin?, password: Secret?,
+        sendKeepalive: () throws(HostError) -> Void, refusedLogin: inout HostError?, voting participant: inout Participant
     ) -> Problem? {
         switch because {
         case .login:
@@ -243,7 +248,7 @@ package final class Deploy: Sendable {
                     refusedLogin = error
                 }
                 do throws(HostError) { try sendKeepalive() } catch { return error.whyNotReady }
-                _ = csys_poll(nil, 0, 1000)
+                pause(milliseconds: 1000)
             }
             return .notConfirmed(seconds: 0)
         case .everyHost, .program:
@@ -263,10 +268,10 @@ package final class Deploy: Sendable {
         // Not the session's own interrupt: cancelling is sent to the host over the existing connection.
         let interrupt = try overSSH(Interrupt())
         // No questions while a host waits; sudo may want the password that it got before.
-        var questions = Prompts.none
-        if let password { questions.sudoPassword = { _, _, wrong in wrong == nil ? password : nil } }
+        var prompts = Prompts.none
+        if let password { prompts.sudoPassword = { _, _, wrong in wrong == nil ? password : nil } }
         var session = try HostSession(
-            host, access: access, sharing: .none, questions: questions, interrupt: interrupt, report: { _ in })
+            host, access: access, sharing: .none, prompts: prompts, interrupt: interrupt, report: { _ in })
         session.hangUp()
     }
 
@@ -276,10 +281,10 @@ package final class Deploy: Sendable {
             switch decision {
             case .open: nil
             case .commit(let commit): .some(commit)
-            case .calledOff: .some(nil)
+            case .cancelled: .some(nil)
             }
         }
-        guard let commit else { throw .calledOff }
+        guard let commit else { throw .cancelled }
         return commit
     }
 
@@ -291,17 +296,17 @@ package final class Deploy: Sendable {
         do {
             return try connect(plan, .none, interrupt) { () throws(HostError) in _ = try waitForDecision() }
         } catch {
-            if !error.isQuestion, error != .calledOff { report(plan.host, .ended(.failed(error))) }
+            if !error.isQuestion, error != .cancelled { report(plan.host, .ended(.failed(error))) }
             return nil
         }
     }
 
     private func connect(
-        _ plan: HostPlan, _ questions: Prompts, _ interrupt: Interrupt, asksForEdits: Bool = true,
+        _ plan: HostPlan, _ prompts: Prompts, _ interrupt: Interrupt, asksForEdits: Bool = true,
         beforeInstall: () throws(HostError) -> Void = {}
     ) throws(HostError) -> HostSession {
         var session = try HostSession(
-            plan.host, access: access, questions: questions, interrupt: interrupt, report: { report(plan.host, $0) },
+            plan.host, access: access, prompts: prompts, interrupt: interrupt, report: { report(plan.host, $0) },
             beforeInstall: beforeInstall)
         try session.verify(hostname: plan.wanted.options.hostname ?? plan.host.text)
         try session.checkUnits(plan.steps)
@@ -312,12 +317,12 @@ package final class Deploy: Sendable {
             for warning in plan.warnings(of: try session.drift([])) { report(plan.host, .warning(warning)) }
         } catch {
             switch error {
-            // Another deploy holds the lock. This deploy meets it again when it asks for the lock itself.
+            // Another deploy holds the lock. This deploy notices it again when it asks for the lock itself.
             case .busy: break
             // The agent has ended. The deploy replaces what cannot be read.
             case .refused:
                 session.close()
-                return try connect(plan, questions, interrupt, asksForEdits: false, beforeInstall: beforeInstall)
+                return try connect(plan, prompts, interrupt, asksForEdits: false, beforeInstall: beforeInstall)
             default:
                 session.close()
                 throw error
@@ -327,7 +332,7 @@ package final class Deploy: Sendable {
     }
 
     private func makePreparation(
-        _ plan: HostPlan, _ commit: ObjectID, _ login: OwnLogin?, _ store: Store
+        _ plan: HostPlan, commit: ObjectID, login: OwnLogin?, in store: Store
     ) throws(HostError) -> Preparation {
         try inStore(
             store.preparation(
@@ -366,7 +371,7 @@ extension Store {
     func begin(_ plan: Plan, root: ObjectID, _ kind: HistoryEntry.Kind, cluster: String) throws(StoreError) -> ObjectID {
         // Concurrent deploys would make siblings of one commit; within a second, even the same commit.
         try exclusively { () throws(StoreError) in
-            let (author, time) = (author(), csys_realtime_ns() / 1_000_000_000)
+            let (author, time) = (author(), WallClock.seconds)
             let commit = try commit(
                 tree: root, parent: try lastCommit(), author: author,
                 message: DeployMessage.make(kind, cluster: cluster, hosts: plan.hosts.map(\.host)), time: time

@@ -29,13 +29,13 @@ package struct DeployOptions: Sendable {
 /// A host that could not be reached, and why.
 package typealias MissingHost = (host: Hostname, reason: SSHError)
 
-/// What to do with the other hosts when some cannot be reached.
+/// The action for the other hosts when some cannot be reached.
 package enum Unreachable: Sendable {
     /// Leave them as they are.
     case stop
-    /// Go on with them.
+    /// Continue with them.
     case skip
-    /// Go on if the operator agrees. Asked once, when all others can be reached and before any is locked.
+    /// Continue if the operator agrees. Asked once, when all others can be reached and before any is locked.
     case ask(@Sendable ([MissingHost]) -> Bool)
 
     var isBearable: Bool {

@@ -7,7 +7,7 @@ import Wire
 package enum HostEvent: Sendable {
     case connecting
     case installingAgent
-    /// The agent has greeted. From now on it is known whether the host runs the plan's base.
+    /// The agent has greeted. Its greeting shows whether the host runs the plan's base.
     case connected(Deployed)
     /// Follows `connected`. Warnings of edits come at once, so that the operator can still refuse; the others when the deploy goes on.
     case warning(HostWarning)
@@ -17,7 +17,7 @@ package enum HostEvent: Sendable {
     /// Locked, with all files; waiting for the other hosts.
     case staged
     case applying(Step)
-    /// A unit takes its time; repeated every second.
+    /// A unit is not ready yet; repeated every second.
     case waiting(Waiting)
     /// A service has not passed its probe yet; repeated every second, in seconds.
     case unanswered(Probe, ProbeAnswer, elapsed: Int, limit: Int)
@@ -61,7 +61,7 @@ package enum HostResult: Hashable, Sendable {
     case deployed
     /// Every check passed, and nothing was changed, as wished.
     case checked
-    /// With what the services of the previous state answered afterwards.
+    /// With the answers of the previous state's services.
     case rolledBack(AgentError, answers: [ProbeResult] = [])
     /// The host is back in its old state because no new login worked; the error of the last attempt.
     case lockedOut(HostError)

@@ -7,7 +7,7 @@ extension HostPlan {
     /// of all apps, which must not slow down a deploy; the plan of a repair has the answer already.
     func asksForEdits(_ store: Store) -> Bool {
         guard base != nil, drift.isEmpty, changes.contains(where: \.replacesFiles) else { return false }
-        var rest = Self.mostHashed
+        var rest = Self.maximumHashed
         for id in present {
             guard let size = try? store.blobSize(id) else { continue }
             guard size <= rest else { return false }
@@ -17,7 +17,7 @@ extension HostPlan {
     }
 
     /// In bytes, which take a fraction of a second.
-    private static var mostHashed: UInt64 { 256 << 20 }
+    private static var maximumHashed: UInt64 { 256 << 20 }
 
     /// Warnings of edited files that the deploy replaces or removes, unless it brings the same content, and of replaced links,
     /// through which no program reads the new files.

@@ -1,3 +1,4 @@
+import Platform
 import Wire
 
 /// The vote of the operator's program on a deploy. The program runs once for all hosts that wait for it.

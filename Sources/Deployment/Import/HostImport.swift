@@ -5,21 +5,21 @@ import SSH
 
 /// Files of a host on their way into the config tree.
 package struct HostImport: Sendable {
-    /// What to take.
+    /// The files to import.
     package enum Wanted: Hashable, Sendable {
         /// All that somebody made or changed, each file in the app of its unit or program.
         case everything
-        /// Of that, what belongs to the unit; in an app of this name, or that of its group.
+        /// Only the files of the unit, in an app of this name, or that of its group.
         case unit(UnitName, app: AppName?)
         /// These files, and all below these directories.
         case paths([AbsolutePath], app: AppName)
     }
 
     package let wanted: Wanted
-    /// What the config tree has for the host.
+    /// The host's part of the config tree.
     package let existing: HostTree
     private let claimed: Set<AbsolutePath>
-    /// What there is in the host's directory, in lower case, in which a Mac could not tell two names apart.
+    /// The names in the host's directory, in lower case, since a Mac does not distinguish case.
     private let taken: Set<String>
 
     package init(_ wanted: Wanted, existing: HostTree, taken: [String] = []) {
@@ -40,7 +40,7 @@ package struct HostImport: Sendable {
         return paths.filter { path in !survey.entries.contains { $0.path?.isInside(path) ?? false } }
     }
 
-    /// The apps that the files make, and what is left out.
+    /// The apps made of the files, and the files left out.
     package func apps(_ survey: HostSurvey) -> [ImportedApp] {
         var apps: [ImportedApp]
         switch wanted {
@@ -111,7 +111,7 @@ package struct HostImport: Sendable {
 }
 
 extension ClusterReader {
-    /// What a root tree has for a host.
+    /// The host's tree in a root tree.
     package func hostTree(of host: Hostname, in root: ObjectID) throws(ClusterError) -> HostTree {
         guard let id = try hosts(in: root).first(where: { $0.host == host })?.tree else {
             return HostTree(host: host, id: root, apps: [])

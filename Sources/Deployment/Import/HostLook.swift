@@ -1,6 +1,6 @@
-import CSystem
 import Model
 import Planning
+import Platform
 import SSH
 
 /// A look at a host, over one login. Nothing is written there.
@@ -11,7 +11,7 @@ package struct HostLook: Sendable {
 
     package func cancel() { task.cancel() }
 
-    /// Looks at everything below the paths. `choose` says which files to read; the answer is in the same order.
+    /// Looks at everything below the paths. `choose` selects the files to read; the answer is in the same order.
     package func look(
         at paths: [AbsolutePath], _ choose: @escaping @Sendable (HostSurvey) -> [FoundFile]
     ) async -> Result<(survey: HostSurvey, contents: [FoundContent]), HostError> {
@@ -39,14 +39,12 @@ private struct SurveySession {
     private let deadline = Deadline.after(.seconds(600))
 
     init(_ host: Hostname, _ access: Access, _ interrupt: Interrupt) throws(HostError) {
-        var random = [UInt8](repeating: 0, count: 16)
-        csys_random(&random, random.count)
-        script = SurveyScript(key: hex(random))
+        script = SurveyScript(key: hex(randomBytes(16)))
         let bootstrap = Bootstrap(agents: [])
         let user: String
-        (stream, user) = try overSSH(access.start(bootstrap.asRoot(SurveyScript.listener), on: host, access.questions, interrupt))
+        (stream, user) = try overSSH(access.start(bootstrap.asRoot(SurveyScript.listener), on: host, access.prompts, interrupt))
         var sudo = SudoPassword(
-            prompt: bootstrap.passwordPrompt, ask: access.questions.sudoPassword.map { ask in { wrong in ask(host, user, wrong) } })
+            prompt: bootstrap.passwordPrompt, ask: access.prompts.sudoPassword.map { ask in { wrong in ask(host, user, wrong) } })
         var printed: [UInt8] = []
         let begin = Array("\n\(SurveyScript.begin)\n".utf8)
         while printed.firstRange(of: begin) == nil {
@@ -80,7 +78,7 @@ private struct SurveySession {
             }
             rest = rest.dropFirst(batch.count)
             let pieces = try ask(script.contents(batch.map(\.path)))
-            guard let contents = FoundContent.read(pieces, sizes: batch.map(\.status.size)) else { throw .malformedSurvey }
+            guard let contents = FoundContent.read(pieces, of: batch) else { throw .malformedSurvey }
             found += contents
         }
         return found
@@ -92,8 +90,8 @@ private struct SurveySession {
         var bytes: [UInt8] = []
         while !bytes.suffix(end.count).elementsEqual(end) {
             guard !deadline.hasPassed else { throw .ssh(.timedOut(.transferring)) }
-            guard try overSSH(stream.waitForOutput(deadline: .after(Self.patience))) else { continue }
-            let more = try overSSH(stream.read(max: 1 << 20, deadline: .after(Self.patience)))
+            guard try overSSH(stream.waitForOutput(deadline: .after(Self.timeout))) else { continue }
+            let more = try overSSH(stream.read(max: 1 << 20, deadline: .after(Self.timeout)))
             guard !more.isEmpty else { throw .ssh(.connectionLost(.transferring)) }
             bytes += more
             guard bytes.count <= Self.limit else { throw .malformedSurvey }
@@ -102,5 +100,5 @@ private struct SurveySession {
     }
 
     /// Packages and sums may take a slow host a while.
-    private static let patience = Duration.seconds(120)
+    private static let timeout = Duration.seconds(120)
 }

@@ -17,7 +17,7 @@ struct SurveyPieces {
         for (index, start) in starts.enumerated() {
             let piece = bytes[(start + key.count)..<(index + 1 < starts.count ? starts[index + 1] : bytes.count)]
             let word = piece.prefix { $0 != 0x20 && $0 != 0x0a }
-            // What ends the word is not part of the rest.
+            // The separator after the word is not part of the rest.
             pieces.append((String(decoding: word, as: UTF8.self), piece.dropFirst(word.count + 1)))
         }
         isComplete = pieces.last?.word == "end"
@@ -26,14 +26,14 @@ struct SurveyPieces {
 
 extension HostSurvey {
     /// The largest number of files that a look at a host may find.
-    static let most = 200_000
+    static let maximumPieces = 200_000
     /// Each is compared with each file.
-    private static let mostEnvironment = 1000
+    private static let maximumEnvironment = 1000
 
     /// Nil if there is anything that the script does not print.
     init?(_ pieces: SurveyPieces) {
         self.init()
-        guard pieces.isComplete, pieces.pieces.count < Self.most else { return nil }
+        guard pieces.isComplete, pieces.pieces.count < Self.maximumPieces else { return nil }
         var (link, target): (ArraySlice<UInt8>?, AbsolutePath?) = (nil, nil)
         var targets: [[UInt8]: Target] = [:]
         var copied: [AbsolutePath: String] = [:]
@@ -41,11 +41,18 @@ extension HostSurvey {
             switch word {
             case "hostname": hostname = Self.lines(rest).first ?? ""
             case "file":
-                guard let entry = Self.entry(rest) else { return nil }
+                guard let entry = Self.entry(Self.line(rest)) else { return nil }
                 entries.append(entry)
-            case "directory":
-                guard let (status, rest) = Self.status(rest) else { return nil }
-                if status.mode & 0o001 != 0, let path = Self.path(Self.line(rest)).path { openDirectories.insert(path) }
+            case "files":
+                for line in rest.split(separator: 0x0a) {
+                    guard let entry = Self.entry(line), entries.count < Self.maximumPieces else { return nil }
+                    entries.append(entry)
+                }
+            case "directory", "directories":
+                for line in rest.split(separator: 0x0a) {
+                    guard let entry = Self.entry(line) else { return nil }
+                    if entry.status.mode & 0o001 != 0, let path = entry.path { openDirectories.insert(path) }
+                }
             case "link": (link, target) = (Self.line(rest), nil)
             case "target": target = Self.path(Self.line(rest)).path
             case "to":
@@ -53,9 +60,11 @@ extension HostSurvey {
                 if let link, let target { targets[Array(link)] = Target(path: target, status: status) }
             case "environment":
                 let lines = Self.lines(rest)
-                guard lines.count == 2, let unit = try? AbsolutePath(lines[0]), environment.count < Self.mostEnvironment else { continue }
+                guard lines.count == 2, let unit = try? AbsolutePath(lines[0]), environment.count < Self.maximumEnvironment else {
+                    continue
+                }
                 environment.append(EnvironmentFile(unit: unit, value: lines[1]))
-            case "package": readPackage(rest)
+            case "packages": readPackages(rest)
             case "conffiles": readConffiles(rest)
             case "sums":
                 hasPackages = true
@@ -85,15 +94,14 @@ extension HostSurvey {
         for index in entries.indices where entries[index].status.isSymlink {
             entries[index].target = entries[index].path.flatMap { targets[Array($0.text.utf8)] }
         }
-        // A directory and what is in it may both be named; two entries of a path would be two files of an app.
+        // A directory and an entry of it may both be named; two entries of a path would be two files of an app.
         var seen: Set<AbsolutePath> = []
         entries = entries.filter { entry in entry.path.map { seen.insert($0).inserted } ?? true }
     }
 
-    /// `MODE SIZE OWNER GROUP NAME`; the name may have any bytes, and ends before the last newline.
-    private static func entry(_ bytes: ArraySlice<UInt8>) -> Entry? {
-        guard let (status, rest) = status(bytes), rest.last == 0x0a else { return nil }
-        let name = rest.dropLast()
+    /// `MODE SIZE OWNER GROUP NAME`; the name may have any bytes.
+    fileprivate static func entry(_ bytes: ArraySlice<UInt8>) -> Entry? {
+        guard let (status, name) = status(bytes) else { return nil }
         let (path, problem) = path(name)
         return Entry(path: path, problem: problem, shown: String(decoding: name.prefix(4096), as: UTF8.self), status: status)
     }
@@ -108,7 +116,7 @@ extension HostSurvey {
     }
 
     /// Without text that is no UTF-8, which Deptool's paths are.
-    private static func path(_ bytes: ArraySlice<UInt8>) -> (path: AbsolutePath?, problem: PathError?) {
+    fileprivate static func path(_ bytes: ArraySlice<UInt8>) -> (path: AbsolutePath?, problem: PathError?) {
         guard let text = String(validating: bytes, as: UTF8.self) else { return (nil, nil) }
         do { return (try AbsolutePath(text), nil) } catch { return (nil, error) }
     }
@@ -119,20 +127,22 @@ extension HostSurvey {
         bytes.split(separator: 0x0a).map { String(decoding: $0.prefix(8192), as: UTF8.self) }
     }
 
-    /// A name, and its files, each behind a space.
-    private mutating func readPackage(_ bytes: ArraySlice<UInt8>) {
-        let lines = Self.lines(bytes)
-        guard let name = lines.first else { return }
-        for line in lines.dropFirst() where line.hasPrefix(" ") {
-            if let path = try? AbsolutePath(String(line.dropFirst())) { owners[path] = name }
+    /// Names, each with lines ` PATH`.
+    private mutating func readPackages(_ bytes: ArraySlice<UInt8>) {
+        var name = ""
+        for line in Self.lines(bytes) {
+            if !line.hasPrefix(" ") { name = line } else if let path = try? AbsolutePath(String(line.dropFirst())) { owners[path] = name }
         }
     }
 
-    /// A name, and lines ` PATH MD5 [obsolete]`.
+    /// Names, each with lines ` PATH MD5 [obsolete]`.
     private mutating func readConffiles(_ bytes: ArraySlice<UInt8>) {
-        let lines = Self.lines(bytes)
-        guard let name = lines.first else { return }
-        for line in lines.dropFirst() {
+        var name = ""
+        for line in Self.lines(bytes) {
+            guard line.hasPrefix(" ") else {
+                name = line
+                continue
+            }
             var words = line.split(separator: " ")
             while let last = words.last, words.count > 2, last == "obsolete" || last == "remove-on-upgrade" { words.removeLast() }
             guard words.count >= 2, let sum = words.popLast(), sum.count == 32 else { continue }
@@ -166,25 +176,47 @@ package enum FoundContent: Hashable, Sendable {
     case leftOut(LeftOut.Reason)
 
     /// Nil if the output is not of this many files.
-    static func read(_ pieces: SurveyPieces, sizes: [UInt64]) -> [FoundContent]? {
+    static func read(_ pieces: SurveyPieces, of files: [FoundFile]) -> [FoundContent]? {
         var found: [FoundContent] = []
-        var bytes: ArraySlice<UInt8>?
+        var (opened, content): (ArraySlice<UInt8>?, ArraySlice<UInt8>?)
         for (word, rest) in pieces.pieces {
             switch word {
-            case "content": bytes = rest
-            case "acl", "unreadable":
-                guard bytes != nil else { return nil }
-                found.append(.leftOut(word == "acl" ? .accessControlList : .unreadable))
-                bytes = nil
-            case "whole":
-                guard let content = bytes, content.last == 0x0a, found.count < sizes.count else { return nil }
-                let isSame = UInt64(content.count - 1) == sizes[found.count] && content.count - 1 <= Int(ImportLimits.file)
-                found.append(isSame ? .whole(Array(content.dropLast())) : .leftOut(.changedMeanwhile))
-                bytes = nil
+            case "file":
+                guard opened == nil else { return nil }
+                opened = rest
+            case "content":
+                guard opened != nil, content == nil else { return nil }
+                content = rest
+            case "acl", "unreadable", "whole":
+                guard let place = opened, found.count < files.count else { return nil }
+                let file = files[found.count]
+                if word != "whole" {
+                    found.append(.leftOut(word == "acl" ? .accessControlList : .unreadable))
+                } else {
+                    guard let content, content.last == 0x0a else { return nil }
+                    let isSame = isUnchanged(file, place) && UInt64(content.count - 1) == file.status.size
+                    found.append(
+                        isSame && file.status.size <= ImportLimits.file ? .whole(Array(content.dropLast())) : .leftOut(.changedMeanwhile))
+                }
+                (opened, content) = (nil, nil)
             case "end": break
             default: return nil
             }
         }
-        return found.count == sizes.count && pieces.isComplete ? found : nil
+        return found.count == files.count && opened == nil && pieces.isComplete ? found : nil
+    }
+
+    /// Whether what was opened is as the survey found the file, and in a place that everybody can read: its path, its status, and
+    /// those of the directories above it, one a line.
+    private static func isUnchanged(_ file: FoundFile, _ opened: ArraySlice<UInt8>) -> Bool {
+        let lines = opened.split(separator: 0x0a)
+        let entries = lines.dropFirst().map { HostSurvey.entry($0) }
+        guard let path = lines.first.flatMap({ HostSurvey.path($0).path }), entries.first??.status == file.status else { return false }
+        var seen = HostSurvey()
+        for entry in entries.dropFirst() {
+            guard let entry else { return false }
+            if entry.status.mode & 0o001 != 0, let directory = entry.path { seen.openDirectories.insert(directory) }
+        }
+        return seen.isPublic(path, file.status)
     }
 }

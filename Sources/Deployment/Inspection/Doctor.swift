@@ -54,9 +54,11 @@ package struct Doctor: Sendable {
             var steps: [Observation] = []
             do throws(HostError) {
                 let wanted = wanted(host)
-                let printed = try access.probe(host, HostProbe.script(wanted.requirements), interrupt) { steps.append($0) }
+                let printed = try access.probe(host, script: HostFacts.script(wanted.requirements), interrupt: interrupt) {
+                    steps.append($0)
+                }
                 steps.append(.login)
-                guard let probe = HostProbe(printed) else { throw .noAgentSpoke(nil, printed: printed) }
+                guard let probe = HostFacts(printed) else { throw .noAgentSpoke(nil, printed: printed) }
                 steps += Self.steps(probe, wanted)
             } catch {
                 steps.append(.failed(error))
@@ -65,10 +67,10 @@ package struct Doctor: Sendable {
         }.sorted { $0.host < $1.host }
     }
 
-    static func steps(_ probe: HostProbe, _ wanted: Wanted) -> [Observation] {
-        let cpus = BundledAgent.all.map(\.cpu)
+    static func steps(_ probe: HostFacts, _ wanted: Wanted) -> [Observation] {
+        let machines = BundledAgent.all.flatMap(\.machines)
         return [
-            .noise(probe.noise), .cpu(probe.cpu, isCarried: cpus.contains { "Linux \($0)" == probe.cpu }),
+            .noise(probe.noise), .cpu(probe.cpu, isCarried: machines.contains(probe.cpu)),
             .hostname(probe.hostname, expected: wanted.hostname), .space(probe.available), .options(probe.options),
             .programs(missing: probe.missing), .systemd(probe.systemd, isNeeded: wanted.usesUnits),
             .boot(mount: probe.mounts.last ?? "/", earlyLinks: wanted.earlyLinks),
@@ -99,21 +101,21 @@ extension ClusterReader {
 }
 
 extension Access {
-    /// Runs ``HostProbe`` as root, and returns its output.
+    /// Runs ``HostFacts`` as root, and returns its output.
     fileprivate func probe(
-        _ host: Hostname, _ script: String, _ interrupt: Interrupt, _ found: (Doctor.Observation) -> Void
+        _ host: Hostname, script: String, interrupt: Interrupt, found: (Doctor.Observation) -> Void
     ) throws(HostError) -> [UInt8] {
         do throws(SSHError) {
             let settings = try HostSettings.ask(
                 for: host, configurationFile: sshConfiguration, local: .current(), interrupt: interrupt, deadline: .after(.seconds(60)))
             let reason = try transport == .libssh2 ? nil : transport == .openssh ? .chosen : settings.reasonForSystemSSH(.allowed)
-            found(.settings(user: settings.user, endpoint: Endpoint(address: settings.hostName, port: settings.port).text, over: reason))
+            found(.settings(user: settings.user, endpoint: SSHEndpoint(address: settings.hostName, port: settings.port).text, over: reason))
         } catch {
             // ssh may accept settings that Deptool cannot use.
             guard case .settingInvalid = error, transport != .libssh2 else { throw .ssh(error) }
         }
         let result = try run(asRoot: script, on: host, interrupt)
-        guard HostProbe(result.printed) == nil else { return result.printed }
+        guard HostFacts(result.printed) == nil else { return result.printed }
         throw result.failure
     }
 }

@@ -10,7 +10,7 @@ package struct HostCondition: Hashable, Sendable {
     package var known: ObjectID?
     /// Units that failed, of apps or not, as systemd lists them. Unchecked text.
     package var failed: [String]
-    /// Units of apps that are not well, and if it was asked for, all other drift. Empty if the store does not know what the host runs.
+    /// Unhealthy units of apps and, on request, all other drift. Empty if the store does not have the host's commit.
     package var drift: [Drift]
     /// The probes that fail.
     package var unanswered: [ProbeResult]
@@ -32,15 +32,15 @@ extension Drift {
 }
 
 extension HostTask {
-    /// Asks every host what is not as it was deployed. Compares files only with `findsDrift`. Changes nothing, not even the store.
+    /// Asks every host for differences from its deploy. Compares files only with `findsDrift`. Changes nothing, not even the store.
     package func conditions(
         storePath: String, findsDrift: Bool
     ) async -> [(host: Hostname, result: Result<HostCondition, HostError>)] {
-        await run { (host, session) throws(HostError) in try Self.condition(host, &session, storePath, findsDrift) }
+        await run { (host, session) throws(HostError) in try Self.condition(host, &session, storePath: storePath, findsDrift: findsDrift) }
     }
 
     private static func condition(
-        _ host: Hostname, _ session: inout HostSession, _ storePath: String, _ findsDrift: Bool
+        _ host: Hostname, _ session: inout HostSession, storePath: String, findsDrift: Bool
     ) throws(HostError) -> HostCondition {
         let report = try session.report()
         let (store, known) = try whatIsKnown(of: host, storePath)
@@ -49,7 +49,7 @@ extension HostTask {
         let tree = try tree(of: host, in: known, store)
         try session.verify(hostname: tree.options.hostname ?? host.text)
         condition.unanswered = try session.probe(tree.apps.probes).filter { $0.answer != .passed }
-        // A unit that is down may have done its work. The host can tell, and only does so along with everything else.
+        // A unit that is down may have done its work. Only a complete comparison on the host shows this.
         guard findsDrift || report.units.contains(where: { $0.state != "active" }) else { return condition }
         let drift = try session.drift(tree.privateApps)
         guard drift.allSatisfy(DriftPlaces(tree).has) else { throw .unexpected }

@@ -7,32 +7,33 @@ struct PastStep {
     var commit: ObjectID
     var kind: HistoryEntry.Kind
     var cluster: String
-    /// What the host ran before; nil for nothing.
+    /// The host's previous commit; nil for none.
     var before: ObjectID?
     var apps: [HostNote.App]
 }
 
 extension Store {
-    /// Goes back through the history: for each host from what it runs, nil for nothing, to the deploy that brought it, to what it
-    /// ran before, and so on as long as `body` returns true for the host. With `removed`, also from nothing for hosts of which it holds.
+    /// Goes back through the history: for each host from its current commit, nil for none, to the deploy of that commit, then to
+    /// the commit before, and so on while `body` returns true for the host. Also starts from none for hosts for which `removed`
+    /// returns true.
     ///
-    /// Passes over deploys of other stores that changed nothing on the host, such as restarts. Another store's change ends the way
-    /// back, and so does a host that was forgotten or is found without anything. Stops when `isEnough`, at the latest after `most`
-    /// deploys.
+    /// Skips deploys of other stores that changed nothing on the host, such as restarts. Another store's change ends the search,
+    /// and so does an event that the host was forgotten or found without a deploy. Stops when `isEnough`, at the latest after
+    /// `maximum` deploys.
     func goBack(
-        from running: [Hostname: ObjectID?], removed: ((Hostname) -> Bool)? = nil, most: Int = .max,
+        from running: [Hostname: ObjectID?], removed: ((Hostname) -> Bool)? = nil, maximum: Int = .max,
         isEnough: () -> Bool = { false }, _ body: (Hostname, PastStep) throws(StoreError) -> Bool
     ) throws(StoreError) {
         var sought = running
         // Hosts about which nothing more is to find out, and deploys that ended well on hosts that ran nothing later.
         var (settled, kept): (Set<Hostname>, [Hostname: Set<ObjectID>]) = ([], [:])
         var own: Set<ObjectID>?
-        var rest = most
+        var rest = maximum
         func settle(_ host: Hostname) {
             settled.insert(host)
             sought[host] = nil
         }
-        /// What led to this is sought: an inner nil for nothing; nil if the host does not matter.
+        /// The commit whose origin is sought: an inner nil for none; nil if the host does not matter.
         func goal(_ host: Hostname) -> ObjectID?? {
             settled.contains(host) ? nil : sought[host] ?? (removed?(host) == true ? .some(nil) : nil)
         }
@@ -44,7 +45,7 @@ extension Store {
             case .begun(let entry):
                 for note in entry.hosts {
                     guard let goal = goal(note.host) else { continue }
-                    // Whatever was deployed last to a host that runs nothing, removed it.
+                    // The last deploy to a host that runs nothing emptied it.
                     guard goal == entry.commit || goal == nil && kept[note.host]?.contains(entry.commit) == true else { continue }
                     let step = PastStep(
                         commit: entry.commit, kind: entry.kind, cluster: entry.cluster, before: note.before, apps: note.apps)

@@ -1,4 +1,3 @@
-import CSystem
 import Git
 import Model
 import SSH
@@ -40,7 +39,7 @@ package struct LiveStatus: Hashable, Sendable {
     package var commit: ObjectID?
     package var units: [Unit]
     package var failed: [String]
-    /// The answers to all probes; empty if what is deployed there is not known.
+    /// The answers to all probes; empty if the deployed tree is unknown.
     package var probes: [ProbeResult] = []
 }
 
@@ -59,7 +58,7 @@ extension LiveStatus {
         needsReboot = text(.needsReboot) == "yes"
         agent = String(text(.agent).prefix(100))
         self.commit = commit
-        units = Self.units(text(.units), text(.states), uptime)
+        units = Self.units(text(.units), shown: text(.states), uptime: uptime)
         failed = text(.failed).split(separator: "\n").prefix(1000).compactMap {
             $0.split(separator: " ").first.map { String($0.prefix(256)) }
         }
@@ -82,7 +81,7 @@ extension LiveStatus {
         return Space(total: numbers[0], available: numbers[1])
     }
 
-    private static func units(_ names: String, _ shown: String, _ uptime: Int64?) -> [Unit] {
+    private static func units(_ names: String, shown: String, uptime: Int64?) -> [Unit] {
         // systemctl prints one paragraph per unit.
         var paragraphs: [[Substring: Substring]] = [[:]]
         for line in shown.split(separator: "\n", omittingEmptySubsequences: false) {

@@ -1,9 +1,9 @@
-/// The last lines of a journal that were shown. After a loss, the journal is read again from shortly before the last of them: journald
-/// gets a line later than the line's own time says, and by how much is not known.
+/// The last lines of a journal that were shown. After a loss, the journal is read again from shortly before the last of them:
+/// journald gets a line later than the line's own time, by an unknown delay.
 struct LogMemory {
     /// In microseconds.
     private static let overlap: Int64 = 5_000_000
-    private static let most = 20_000
+    private static let maximumLines = 20_000
 
     private var lines: [(time: Int64, hash: Int)] = []
     /// When the journal was read first.
@@ -18,7 +18,7 @@ struct LogMemory {
 
     mutating func noteBegin(_ time: Int64) { begin = begin ?? time }
 
-    /// Expects what was shown since ``start``.
+    /// Expects the lines shown since ``start``.
     mutating func expectAgain() {
         again = [:]
         for line in lines { again[line.hash, default: 0] += 1 }
@@ -34,8 +34,8 @@ struct LogMemory {
         lines.append((line.time, hash))
         // A service may have made up the time.
         if line.time < now + 3_600_000_000 { span = (span?.earliest ?? line.time, max(span?.latest ?? 0, line.time)) }
-        if lines.count > Self.most {
-            lines.removeFirst(Self.most / 2)
+        if lines.count > Self.maximumLines {
+            lines.removeFirst(Self.maximumLines / 2)
             if let (earliest, latest) = span { span = (max(earliest, min(lines[0].time, latest)), latest) }
         }
         return true

@@ -1,4 +1,5 @@
 import Model
+import Platform
 
 /// Merges the lines of hosts by time, with little memory: a host that is ahead waits.
 package final class LogMerge: Sendable {
@@ -11,7 +12,7 @@ package final class LogMerge: Sendable {
         var last = 0
     }
 
-    private static let most = 1000
+    private static let maximumLines = 1000
 
     private let hosts: [Hostname]
     private let indexes: [Hostname: Int]
@@ -28,14 +29,14 @@ package final class LogMerge: Sendable {
         guard let index = indexes[host] else { return }
         state.wait { state in
             if state.isCancelled { return () }
-            guard state.lines[index].count < Self.most else { return nil }
+            guard state.lines[index].count < Self.maximumLines else { return nil }
             state.lines[index].append(line)
             return ()
         }
         wakeOthers()
     }
 
-    /// A wait wakes nobody, also when it changes something.
+    /// A wait wakes no other thread, even if it changes something.
     private func wakeOthers() { state.update { _ in } }
 
     /// Notes that a host has no more lines.
@@ -54,7 +55,7 @@ package final class LogMerge: Sendable {
             if state.isCancelled { return .some(nil) }
             var taken = state.lines.map { _ in 0 }
             var result: [(host: Hostname, line: LogLine)] = []
-            while result.count < Self.most, let index = Self.earliest(state, taken) {
+            while result.count < Self.maximumLines, let index = Self.earliest(state, taken) {
                 result.append((hosts[index], state.lines[index][taken[index]]))
                 taken[index] += 1
                 state.last = index

@@ -1,8 +1,8 @@
-import CSystem
 import Model
+import Platform
 import SSH
 
-/// What to read of a host's journal.
+/// The selection from a host's journal.
 package struct LogRequest: Hashable, Sendable {
     /// Units, or patterns of journalctl(1) for them.
     package let units: [String]
@@ -35,6 +35,8 @@ package struct LogRequest: Hashable, Sendable {
     /// and would end its own log otherwise. Obeys the rules of ``Bootstrap``.
     func script(follows: Bool) -> String {
         var words = ["journalctl --no-pager -q -o short-unix --no-hostname"]
+        // With a time, journalctl would show the first lines and not the last.
+        let lines = since == nil ? lines : nil
         if let lines { words.append("-n \(lines)") }
         if let since { words.append(#""--since=\#(since)""#) }
         words += units.map { #"-u "\#($0)""# }
@@ -63,21 +65,21 @@ package struct LogLine: Hashable, Sendable {
 }
 
 /// Why a journal cannot be read.
-package enum LogFailure: Error, Hashable, Sendable {
+package enum LogError: Error, Hashable, Sendable {
     case host(HostError)
     /// journalctl, or what should start it, failed with this status and last line.
     case program(ExitStatus, String)
 }
 
-/// Makes lines of a journal from what the host sends.
+/// Makes lines of a journal from the host's output.
 struct LogParser {
     /// Longer lines are cut into several.
-    private static let longest = 64 << 10
+    private static let maximumLine = 64 << 10
 
-    /// What the last line says before the status.
+    /// The text before the status in the last line.
     let key: String
     private(set) var hasBegun = false
-    /// When it began, by the host's clock, in seconds since the epoch: what the line before says.
+    /// When it began, by the host's clock, in seconds since the epoch, from the line before.
     private(set) var hostTime: Int64?
     /// The status of journalctl, once it has ended.
     private(set) var status: Int32?
@@ -89,7 +91,7 @@ struct LogParser {
     mutating func add(_ bytes: [UInt8], _ report: (LogLine) -> Void) {
         rest += bytes
         var start = 0
-        while let end = rest[start...].firstIndex(of: 10) ?? (rest.count - start > Self.longest ? start + Self.longest : nil) {
+        while let end = rest[start...].firstIndex(of: 10) ?? (rest.count - start > Self.maximumLine ? start + Self.maximumLine : nil) {
             let line = rest[start..<end]
             start = rest[end] == 10 ? end + 1 : end
             guard hasBegun else {
@@ -125,25 +127,28 @@ extension HostTask {
     /// An event of a host whose journal is followed.
     package enum LogEvent: Sendable {
         case line(LogLine)
-        case lost(LogFailure)
+        case lost(LogError)
         case back
     }
 
-    /// Reads the hosts' journals. Calls `report` on the threads of the hosts, which wait for it. With `follows`, goes on
-    /// until cancelled, and connects again to hosts that were lost. Calls `ended` when a host has no more.
+    /// Reads the hosts' journals. Calls `report` on the threads of the hosts, which wait for it. With `follows`,
+    /// continues until cancelled, and reconnects to lost hosts. Calls `ended` when a host has no more.
     package func logs(
         _ requests: [Hostname: LogRequest], follows: Bool, report: @escaping @Sendable (Hostname, LogEvent) -> Void,
         ended: @escaping @Sendable (Hostname) -> Void = { _ in }
-    ) async -> [(host: Hostname, failure: LogFailure?)] {
-        await onEach { host, access, interrupt -> (host: Hostname, failure: LogFailure?) in
+    ) async -> [(host: Hostname, failure: LogError?)] {
+        await onEach { host, access, interrupt -> (host: Hostname, failure: LogError?) in
             defer { ended(host) }
             guard var request = requests[host] else { return (host, nil) }
+            let kept = follows || request.since == nil ? nil : request.lines
+            var lastLines: [LogLine] = []
+            defer { for line in lastLines.suffix(kept ?? 0) { report(host, .line(line)) } }
             var isKnown = false
             var isLost = false
             var memory = LogMemory()
             var pause = 1
             while true {
-                do throws(LogFailure) {
+                do throws(LogError) {
                     try access.readLogs(request, of: host, follows: follows, interrupt) { time in
                         isKnown = true
                         // Others show their last lines again if there were none.
@@ -152,8 +157,10 @@ extension HostTask {
                         if isLost { report(host, .back) }
                         isLost = false
                     } report: { line in
-                        guard memory.add(line, now: csys_realtime_ns() / 1000) else { return }
-                        report(host, .line(line))
+                        guard memory.add(line, now: WallClock.nanoseconds / 1000) else { return }
+                        guard let kept else { return report(host, .line(line)) }
+                        lastLines.append(line)
+                        if lastLines.count >= 2 * kept + 1000 { lastLines.removeFirst(lastLines.count - kept) }
                     }
                     return (host, nil)
                 } catch .host(.ssh(.interrupted)) {
@@ -183,10 +190,10 @@ extension Access {
     fileprivate func readLogs(
         _ request: LogRequest, of host: Hostname, follows: Bool, _ interrupt: Interrupt, begun: (Int64?) -> Void,
         report: (LogLine) -> Void
-    ) throws(LogFailure) {
+    ) throws(LogError) {
         let end: (ExitStatus, String)?
         do throws(HostError) {
-            end = try run(request, host, follows, interrupt, begun, report)
+            end = try run(request, on: host, follows: follows, interrupt: interrupt, begun: begun, report: report)
         } catch {
             throw .host(error)
         }
@@ -195,23 +202,21 @@ extension Access {
 
     /// Returns the status and the last line of standard error if journalctl failed.
     private func run(
-        _ request: LogRequest, _ host: Hostname, _ follows: Bool, _ interrupt: Interrupt, _ begun: (Int64?) -> Void,
-        _ report: (LogLine) -> Void
+        _ request: LogRequest, on host: Hostname, follows: Bool, interrupt: Interrupt, begun: (Int64?) -> Void,
+        report: (LogLine) -> Void
     ) throws(HostError) -> (ExitStatus, String)? {
         let bootstrap = Bootstrap(agents: [])
-        let (stream, user) = try overSSH(start(bootstrap.asRoot(request.script(follows: follows)), on: host, questions, interrupt))
+        let (stream, user) = try overSSH(start(bootstrap.asRoot(request.script(follows: follows)), on: host, prompts, interrupt))
         var sudo = SudoPassword(
-            prompt: bootstrap.passwordPrompt, ask: questions.sudoPassword.map { ask in { wrong in ask(host, user, wrong) } })
-        var random = [UInt8](repeating: 0, count: 16)
-        csys_random(&random, random.count)
-        var parser = LogParser(key: hex(random))
+            prompt: bootstrap.passwordPrompt, ask: prompts.sudoPassword.map { ask in { wrong in ask(host, user, wrong) } })
+        var parser = LogParser(key: hex(randomBytes(16)))
         var hasKey = false
         var unanswered = 0
         while true {
             if !parser.hasBegun { try sudo.answer(stream) }
             do throws(SSHError) {
-                let patience: Duration = parser.hasBegun ? .seconds(10) : Conversation.timeout
-                let isOutput = try stream.waitForOutput(deadline: .after(patience))
+                let timeout: Duration = parser.hasBegun ? .seconds(10) : Conversation.timeout
+                let isOutput = try stream.waitForOutput(deadline: .after(timeout))
                 unanswered = 0
                 guard isOutput else { continue }
             } catch .timedOut(let phase) {

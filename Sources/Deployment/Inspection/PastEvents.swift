@@ -1,6 +1,7 @@
 import Git
 import Model
 import Planning
+import Platform
 
 /// An event in the operator's history.
 package enum PastEvent: Hashable, Sendable {
@@ -63,9 +64,27 @@ extension Store {
         return events
     }
 
-    /// The deploys of this store that made hosts what they are, nil for nothing, and the commits that they replaced. Passes over what
-    /// changed nothing for the host, and over deploys for which `isSame` holds of the replaced commit. Omits hosts whose commit
-    /// another store deployed, and what ran nothing since it left another cluster.
+    /// Records the end of the last deploy to the host if only the host knew it. `running` is what the host runs.
+    package func settle(_ host: Hostname, running: ObjectID?) throws(StoreError) {
+        var (open, note): (Bool, HistoryEntry?) = (true, nil)
+        try readHistory { event in
+            switch event {
+            case .ended(_, _, host, let end, _): open = end == .unknown
+            case .found(_, host, _, _), .forgotten(_, host, _): open = false
+            case .begun(let entry) where entry.hosts.contains { $0.host == host }: note = entry
+            default: break
+            }
+            return open && note == nil
+        }
+        guard open, let note else { return }
+        let before = note.hosts.first { $0.host == host }?.before
+        let end: (DeployEnd, String)? = running == note.commit ? (.done, "") : running == before ? (.rolledBack, "rolled back") : nil
+        if let (end, phrase) = end { try self.note([.ended(time: WallClock.seconds, commit: note.commit, host, end, phrase)]) }
+    }
+
+    /// The deploys of this store that led to the hosts' current state, nil for none, and the commits that they replaced. Skips
+    /// deploys that changed nothing for the host, and those for which `isSame` holds of the replaced commit. Omits hosts whose
+    /// commit another store deployed, and hosts without a deploy since they left another cluster.
     func replaced(
         by running: [Hostname: ObjectID?], _ cluster: String, removed: ((Hostname) -> Bool)? = nil,
         isEnough: (Replaced) -> Bool = { _ in false },

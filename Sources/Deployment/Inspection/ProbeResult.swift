@@ -1,7 +1,7 @@
-import CSystem
 import Git
 import Model
 import Planning
+import Platform
 import Wire
 
 /// The answer of an app's service to a probe.
@@ -25,7 +25,7 @@ extension HostSession {
         try conversation.send(.probe(asked.map(\.probe)))
         var results: [ProbeResult] = []
         while results.count < asked.count {
-            switch try conversation.receive(deadline: .after(Conversation.patienceForWork)) {
+            switch try conversation.receive(deadline: .after(Conversation.workTimeout)) {
             case .answer(let answer):
                 results.append(ProbeResult(app: asked[results.count].app, probe: asked[results.count].probe, answer: answer))
             case .refused(let failure): throw .refused(failure)
@@ -43,7 +43,7 @@ extension HostSession {
         while true {
             let results = try probe(probes)
             if ContinuousClock.now >= end || results.allSatisfy({ $0.answer == .passed }) { return results }
-            _ = csys_poll(nil, 0, 250)
+            pause(milliseconds: 250)
         }
     }
 }

@@ -49,11 +49,11 @@ extension HostTask {
         storePath: String, _ contents: Contents,
         report: @escaping @Sendable (Hostname, Result<Verification, HostError>) -> Void = { _, _ in }
     ) async -> [(host: Hostname, result: Result<Verification, HostError>)] {
-        await run(report) { (host, session) throws(HostError) in try Self.verify(host, &session, storePath, contents) }
+        await run(report) { (host, session) throws(HostError) in try Self.verify(host, &session, storePath: storePath, contents: contents) }
     }
 
     private static func verify(
-        _ host: Hostname, _ session: inout HostSession, _ storePath: String, _ contents: Contents
+        _ host: Hostname, _ session: inout HostSession, storePath: String, contents: Contents
     ) throws(HostError) -> Verification {
         let (store, known) = try whatIsKnown(of: host, storePath)
         let deployed =

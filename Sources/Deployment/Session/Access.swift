@@ -13,9 +13,9 @@ package struct Access: Sendable {
 
     /// `-F` of ssh; nil for the user's own configuration.
     package var sshConfiguration: String?
-    package var questions: Prompts
+    package var prompts: Prompts
     package var transport: Transport
-    /// Whether to ask about an unknown host whatever the configuration says.
+    /// Whether to ask about an unknown host regardless of the configuration.
     package var isStrict = false
     /// Reports why a host is reached through the system's ssh. Called on that host's thread.
     package var explain: (@Sendable (Hostname, SystemSSHReason) -> Void)?
@@ -25,14 +25,16 @@ package struct Access: Sendable {
     /// Maximum concurrent logins to one server, or through one jump host. sshd starts to drop connections at ten
     /// unauthenticated ones (`MaxStartups 10:30:100`), and other users may be logging in too.
     private static let maximumPerServer = 8
+    /// How long a login may take, but for the answers of a person.
+    private static let loginTimeout = Duration.seconds(60)
     /// How long to retry a server that drops connections.
-    private static let timeout = Duration.seconds(30)
+    private static let retryTimeout = Duration.seconds(30)
 
     package init(
-        sshConfiguration: String? = nil, questions: Prompts = .none, transport: Transport = .auto, parallel: Int = 32
+        sshConfiguration: String? = nil, prompts: Prompts = .none, transport: Transport = .auto, parallel: Int = 32
     ) {
         self.sshConfiguration = sshConfiguration
-        self.questions = questions
+        self.prompts = prompts
         self.transport = transport
         semaphore = Semaphore(parallel, atDoor: Self.maximumPerServer)
     }
@@ -40,7 +42,7 @@ package struct Access: Sendable {
     /// Logs in and runs a command. Returns the stream and the login's user. Retries a server that drops connections
     /// because there are too many (sshd's `MaxStartups`), after a pause that differs from host to host.
     func start(
-        _ command: String, on host: Hostname, sharing: SystemSSH.Sharing = .allowed, _ questions: Prompts,
+        _ command: String, on host: Hostname, sharing: SystemSSH.Sharing = .allowed, _ prompts: Prompts,
         _ interrupt: Interrupt
     ) throws(SSHError) -> (stream: any RemoteStream, user: String) {
         var reason: SystemSSHReason?
@@ -63,27 +65,31 @@ package struct Access: Sendable {
         case .openssh: reason = .chosen
         }
         let stream = try semaphore.enter(by: settings.servers) { () throws(SSHError) in
-            try start(command, settings, because: reason, sharing, questions, interrupt)
+            try start(
+                command, on: settings, because: reason, sharing: sharing, prompts: prompts, interrupt: interrupt)
         }
         return (stream, settings.user)
     }
 
     /// Uses the system's ssh if there is a reason to. Retries while the server is merely too busy.
     private func start(
-        _ command: String, _ settings: HostSettings, because reason: SystemSSHReason?, _ sharing: SystemSSH.Sharing,
-        _ questions: Prompts, _ interrupt: Interrupt
+        _ command: String, on settings: HostSettings, because reason: SystemSSHReason?, sharing: SystemSSH.Sharing,
+        prompts: Prompts, interrupt: Interrupt
     ) throws(SSHError) -> any RemoteStream {
-        let deadline = Deadline.after(.seconds(60)), retries = Deadline.after(Self.timeout)
+        let deadline = Deadline.after(Self.loginTimeout), retries = Deadline.after(Self.retryTimeout)
         var pause = 100
         while true {
             do throws(SSHError) {
-                guard let reason else { return try overLibrary(command, settings, questions, interrupt, deadline) }
+                guard let reason else {
+                    return try overLibrary(command, on: settings, prompts: prompts, interrupt: interrupt, deadline: deadline)
+                }
                 explain?(settings.name, reason)
                 return try SystemSSH(
-                    command, on: settings, sharing: sharing, questions: questions, interrupt: interrupt, deadline: deadline)
+                    command, on: settings, sharing: sharing, prompts: prompts, interrupt: interrupt, deadline: deadline)
             } catch {
-                if reason == nil, transport == .auto, error.systemSSHMayWork(questions) {
-                    return try overSystemSSH(after: error, command, settings, sharing, questions, interrupt)
+                if reason == nil, transport == .auto, error.systemSSHMayWork(prompts) {
+                    return try overSystemSSH(
+                        after: error, command, on: settings, sharing: sharing, prompts: prompts, interrupt: interrupt)
                 }
                 guard error.isWorthRetrying, !retries.hasPassed else { throw error }
                 try interrupt.pause(.milliseconds(Int.random(in: pause / 2...pause)), deadline: deadline)
@@ -93,23 +99,23 @@ package struct Access: Sendable {
     }
 
     private func overLibrary(
-        _ command: String, _ settings: HostSettings, _ questions: Prompts, _ interrupt: Interrupt, _ deadline: Deadline
+        _ command: String, on settings: HostSettings, prompts: Prompts, interrupt: Interrupt, deadline: Deadline
     ) throws(SSHError) -> any RemoteStream {
-        let connection = try Connection(to: settings, questions: questions, interrupt: interrupt, deadline: deadline)
+        let connection = try Connection(to: settings, prompts: prompts, interrupt: interrupt, deadline: deadline)
         return try connection.start(command, deadline: deadline)
     }
 
     /// Retries with the system's ssh where libssh2 failed. If that fails too, the error combines the findings of
     /// both.
     private func overSystemSSH(
-        after failure: SSHError, _ command: String, _ settings: HostSettings, _ sharing: SystemSSH.Sharing,
-        _ questions: Prompts, _ interrupt: Interrupt
+        after failure: SSHError, _ command: String, on settings: HostSettings, sharing: SystemSSH.Sharing,
+        prompts: Prompts, interrupt: Interrupt
     ) throws(SSHError) -> any RemoteStream {
         explain?(settings.name, .failure(failure))
         do throws(SSHError) {
             return try SystemSSH(
-                command, on: settings, sharing: sharing, questions: questions, interrupt: interrupt,
-                deadline: .after(.seconds(60)))
+                command, on: settings, sharing: sharing, prompts: prompts, interrupt: interrupt,
+                deadline: .after(Self.loginTimeout))
         } catch {
             switch (failure, error) {
             case (.loginFailed(let first), .loginFailed(let second)): throw .loginFailed(second.completed(by: first))

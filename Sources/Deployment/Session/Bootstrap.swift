@@ -30,7 +30,10 @@ struct Bootstrap {
     /// `dd` reads exactly the agent from the stream and leaves the rest to the agent itself. Nothing is written
     /// before the client has answered with a line.
     private var script: String {
-        let cases = agents.map { #""Linux \#($0.cpu)") c=\#($0.cpu) n=\#($0.name) s=\#($0.bytes.count) h=\#($0.sha256);;"# }
+        let cases = agents.map { agent in
+            let machines = agent.machines.map { "\"\($0)\"" }.joined(separator: "|")
+            return "\(machines)) c=\(agent.cpu) n=\(agent.name) s=\(unsafe agent.bytes.count) h=\(agent.sha256);;"
+        }
         return [
             #"case "$(uname -sm)" in \#(cases.joined(separator: " ")) *) echo "\#(Self.failed)cpu $(uname -sm)"; exit 1;; esac"#,
             "d=\(Layout.agents.text) a=$d/$n t=$d/new.$$",

@@ -1,5 +1,5 @@
-import CSystem
 import Model
+import Platform
 import SSH
 import Wire
 
@@ -8,7 +8,7 @@ struct Conversation {
     private let stream: any RemoteStream
     private var decoder = FrameDecoder()
     /// When the last ping was sent, by the monotonic clock.
-    private var lastSign = csys_monotonic_ns()
+    private var lastKeepalive = MonotonicClock.now
     /// A reply that arrived while only a pong was expected.
     private var kept: Reply?
     /// Whether a message other than a pong was received by `exchangeKeepalives`.
@@ -19,7 +19,7 @@ struct Conversation {
     /// How long a host may send or accept nothing before the connection is given up.
     static let timeout = Duration.seconds(30)
     /// How long it may stay silent while it rolls back an earlier deploy, or copies and syncs large files.
-    static let patienceForWork = Duration.seconds(300)
+    static let workTimeout = Duration.seconds(300)
     /// The silence after which a host is pinged.
     private static let keepaliveInterval = Duration.seconds(10)
 
@@ -29,11 +29,11 @@ struct Conversation {
     /// Skips anything that the login prints first.
     init(
         _ stream: any RemoteStream, bootstrap: Bootstrap, sudoPassword: ((_ wrong: Secret?) -> Secret?)? = nil,
-        beforeInstall: () throws(HostError) -> Void
+        limit: Duration = SudoPassword.limit, beforeInstall: () throws(HostError) -> Void
     ) throws(HostError) {
         self.stream = stream
         let agents = bootstrap.agents
-        var sudo = SudoPassword(prompt: bootstrap.passwordPrompt, ask: sudoPassword)
+        var sudo = SudoPassword(prompt: bootstrap.passwordPrompt, ask: sudoPassword, limit: limit)
         var printed: [UInt8] = []
         var installed = false
         while true {
@@ -47,7 +47,7 @@ struct Conversation {
             if !installed, let cpu = line(after: Bootstrap.need, in: printed) {
                 guard let agent = agents.first(where: { $0.cpu == cpu }) else { throw .unexpected }
                 try beforeInstall()
-                let answer = Array("go\n".utf8) + agent.bytes
+                let answer = unsafe Array("go\n".utf8) + agent.bytes
                 installed = true
                 do throws(SSHError) {
                     try stream.write(answer, deadline: .after(.seconds(600)))
@@ -55,6 +55,7 @@ struct Conversation {
                     // A host that gives up while it receives the agent has already printed the reason.
                     guard case .connectionLost = error else { throw .ssh(error) }
                 }
+                sudo.deadline = .after(limit)
             }
             try sudo.answer(stream)
             guard try overSSH(stream.waitForOutput(deadline: .after(Self.timeout))) else { continue }
@@ -81,7 +82,7 @@ struct Conversation {
         let words = stage.split(separator: " ")
         guard words.first == "write" else { return .bootstrap(stage: stage, printed: stream.standardError) }
         let left = words.dropFirst().map { UInt64($0) }
-        let size = UInt64(BundledAgent.all.map(\.bytes.count).max() ?? 0)
+        let size = UInt64(BundledAgent.all.map { unsafe $0.bytes.count }.max() ?? 0)
         if let kilobytes = left.first ?? nil, kilobytes < size >> 10 {
             return .refused(AgentError(.noRoom(in: Layout.root, needed: size, available: kilobytes << 10)))
         }
@@ -112,30 +113,30 @@ struct Conversation {
             do {
                 let reply = try receive(deadline: .after(Self.keepaliveInterval))
                 unanswered = 0
-                if csys_monotonic_ns() - lastSign > Int64(Self.keepaliveInterval.wholeMilliseconds) * 1_000_000 { try giveSignOfLife() }
+                if MonotonicClock.now - lastKeepalive > Self.keepaliveInterval { try sendKeepalive() }
                 if reply != .pong { return reply }
             } catch .ssh(.timedOut(let phase)) {
                 guard unanswered < 2 else { throw .ssh(.timedOut(phase)) }
                 unanswered += 1
-                try giveSignOfLife()
+                try sendKeepalive()
             } catch {
                 throw error
             }
         }
     }
 
-    /// Pings an agent that has been told to wait, and takes its answer. Returns any other message that the agent has
-    /// sent by then, and keeps it to be received; nil if there is none.
+    /// Pings a waiting agent, and takes its answer. Returns any other message that the agent has sent by then, and
+    /// keeps it to be received; nil if there is none.
     mutating func exchangeKeepalives() throws(HostError) -> Reply? {
         if let kept { return kept }
-        try giveSignOfLife()
+        try sendKeepalive()
         let reply = try receive(deadline: .after(Self.timeout))
         if reply != .pong { kept = reply }
         return kept
     }
 
-    private mutating func giveSignOfLife() throws(HostError) {
-        lastSign = csys_monotonic_ns()
+    private mutating func sendKeepalive() throws(HostError) {
+        lastKeepalive = MonotonicClock.now
         try send(.ping)
     }
 

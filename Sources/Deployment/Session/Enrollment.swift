@@ -16,7 +16,7 @@ package struct Enrollment: Sendable {
         case identity(PublicKey)
         /// The host needs no other key than its SSH key.
         case hasHostKey
-        /// What the host printed last instead. Unchecked.
+        /// The last output of the host instead. Unchecked.
         case failed(String)
     }
 
@@ -50,13 +50,13 @@ package struct Enrollment: Sendable {
         if Self.value(of: Self.hostKey, in: result.printed) != nil { return .hasHostKey }
         guard let line = Self.value(of: Self.key, in: result.printed), let key = PublicKey(line: line), key.type == "ssh-ed25519" else {
             if case .sudo = result.failure { throw result.failure }
-            let said = String(decoding: result.complaint.isEmpty ? result.printed : result.complaint, as: UTF8.self)
+            let said = String(decoding: result.errors.isEmpty ? result.printed : result.errors, as: UTF8.self)
             return .failed(said.split(whereSeparator: \.isNewline).last.map(String.init) ?? "")
         }
         return .identity(key)
     }
 
-    /// What follows the prefix in the line that begins with it, if the line is whole.
+    /// The text after the prefix in the line that begins with it, if the line is complete.
     private static func value(of prefix: String, in printed: [UInt8]) -> ArraySlice<UInt8>? {
         printed.split(separator: 0x0a, omittingEmptySubsequences: false).dropLast().first { $0.starts(with: prefix.utf8) }?
             .dropFirst(prefix.utf8.count)
@@ -70,7 +70,7 @@ package struct Enrollment: Sendable {
     private static var script: String {
         let directory = Layout.identityDirectory.text, draft = "\(directory).new.$$"
         return [
-            // Whatever a login prints before it ends with a line break.
+            // Ends the login's own output with a line break.
             #"r() { k=$(cat \#(Layout.identity.text).pub) && echo && echo "\#(key)$k"; exit; }"#,
             // The agent follows no symlink there.
             #"[ -L \#(Layout.identity.text) ] && echo "\#(Layout.identity.text) is a symlink" >&2 && exit 1"#,

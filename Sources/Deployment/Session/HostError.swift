@@ -3,7 +3,7 @@ import Model
 import SSH
 import Wire
 
-/// Why a host cannot be worked with. Nothing on it has changed, unless the case says otherwise.
+/// Why a host cannot be worked with. Nothing on it has changed, except as documented for a case.
 package enum HostError: Error, Hashable, Sendable {
     case ssh(SSHError)
     /// This tool was built without agents.
@@ -38,11 +38,11 @@ package enum HostError: Error, Hashable, Sendable {
     /// The deployed state on the host cannot be read, for this reason.
     case unreadable(String)
     /// Another deploy holds the lock.
-    case busy(Holder)
+    case busy(LockHolder)
     /// Another host was not ready. All must be ready before any changes.
     case otherHostNotReady
     /// The operator cancelled.
-    case calledOff
+    case cancelled
     /// This setting would make sshd reject the operator at its next start.
     case sshdRefuses(setting: String)
     /// Whether sshd would still accept the operator is unknown, because these settings changed. Empty if sshd could

@@ -7,7 +7,7 @@ import Wire
 /// One host's part of a deploy, from the login to the outcome. Belongs to one thread; every call blocks.
 ///
 /// ```swift
-/// var session = try HostSession(host, access: access, questions: .none, interrupt: interrupt, report: { _ in })
+/// var session = try HostSession(host, access: access, prompts: .none, interrupt: interrupt, report: { _ in })
 /// defer { session.close() }
 /// guard case .ready = try session.prepare(preparation, storePath: store.path, report: { _ in }) else { return }
 /// let outcome = try session.apply(plan, confirm: { _, _, _ in nil }, report: { _ in })
@@ -22,7 +22,7 @@ struct HostSession {
     /// Logs in and waits for the agent's greeting. If the agent is missing, nothing changes before `beforeInstall`
     /// returns.
     init(
-        _ host: Hostname, access: Access, sharing: SystemSSH.Sharing = .allowed, questions: Prompts,
+        _ host: Hostname, access: Access, sharing: SystemSSH.Sharing = .allowed, prompts: Prompts,
         interrupt: Interrupt, report: (HostEvent) -> Void,
         beforeInstall: () throws(HostError) -> Void = {}
     ) throws(HostError) {
@@ -32,13 +32,13 @@ struct HostSession {
         let agents = BundledAgent.all
         guard !agents.isEmpty else { throw .noAgents }
         let bootstrap = Bootstrap(agents: agents)
-        let (stream, user) = try overSSH(access.start(bootstrap.command, on: host, sharing: sharing, questions, interrupt))
-        let password = questions.sudoPassword.map { ask in { (wrong: Secret?) in ask(host, user, wrong) } }
+        let (stream, user) = try overSSH(access.start(bootstrap.command, on: host, sharing: sharing, prompts, interrupt))
+        let password = prompts.sudoPassword.map { ask in { (wrong: Secret?) in ask(host, user, wrong) } }
         conversation = try Conversation(stream, bootstrap: bootstrap, sudoPassword: password) { () throws(HostError) in
             try beforeInstall()
             report(.installingAgent)
         }
-        switch try conversation.receive(deadline: .after(Conversation.patienceForWork)) {
+        switch try conversation.receive(deadline: .after(Conversation.workTimeout)) {
         case .hello(let hello): self.hello = hello
         case .refused(let failure): throw .refused(failure)
         default: throw .unexpected
@@ -66,7 +66,7 @@ struct HostSession {
     /// The result of a request for the lock.
     enum Lock {
         case ready
-        case busy(Holder)
+        case busy(LockHolder)
         case stale(Record?)
     }
 
@@ -92,7 +92,7 @@ struct HostSession {
             // A check may run for minutes, so there is no deadline, but the operator can cancel.
             let reply =
                 isChecking
-                ? try receiveOrCancel() : try conversation.receive(deadline: .after(Conversation.patienceForWork))
+                ? try receiveOrCancel() : try conversation.receive(deadline: .after(Conversation.workTimeout))
             switch reply {
             case .began(let index):
                 guard preparation.steps.indices.contains(index), case .validate = preparation.steps[index].action else { throw .unexpected }
@@ -166,13 +166,13 @@ struct HostSession {
     /// `confirm` returns why a host that waits for confirmation must not keep its new state; nil if it keeps it. It
     /// receives the test results so far, and a closure to call every ten seconds.
     mutating func apply(
-        _ plan: HostPlan, confirm: (Step.Confirmation, GuardTests, () throws(HostError) -> Void) -> Problem?,
+        _ plan: HostPlan, confirm: (Step.Confirmation, GuardResults, () throws(HostError) -> Void) -> Problem?,
         report: (HostEvent) -> Void
     ) throws(HostError) -> Outcome {
-        // The host only learns that it was told to roll back, not why.
+        // The host receives the request to roll back without a reason.
         var refusal: AgentError?
         var next = 0
-        var tests: GuardTests = [:]
+        var tests: GuardResults = [:]
         try conversation.send(.apply)
         while true {
             switch try receiveOrCancel() {
@@ -228,7 +228,7 @@ struct HostSession {
         }
     }
 
-    /// Tells the host to drop the deploy, and leaves.
+    /// Asks the host to drop the deploy, and leaves.
     mutating func abandon() {
         try? conversation.send(.cancel)
         conversation.close()
@@ -244,7 +244,7 @@ struct HostSession {
 }
 
 extension Step.Action {
-    /// A unit for which a host needs systemd. A unit that goes needs none where there is none.
+    /// A unit for which a host needs systemd. The removal of a unit does not need it on a host without systemd.
     fileprivate var neededUnit: UnitName? {
         switch self {
         case .enable(let unit, _), .start(let unit, _, _), .restart(let unit, _, _), .restartIfUp(let unit, _, _),

@@ -1,6 +1,6 @@
-import CSystem
 import Git
 import Model
+import Platform
 import Wire
 
 /// Queries of the deployed state.
@@ -28,11 +28,11 @@ extension HostSession {
         try conversation.send(.verify(privateApps))
         var drift: [Drift] = []
         while true {
-            switch try conversation.receive(deadline: .after(Conversation.patienceForWork)) {
+            switch try conversation.receive(deadline: .after(Conversation.workTimeout)) {
             case .drift(let part):
                 if part.isEmpty { return drift }
                 drift += part
-                guard drift.count <= Drift.most else { throw .unexpected }
+                guard drift.count <= Drift.maximumFindings else { throw .unexpected }
             case .pong: break
             case .busy(let holder): throw .busy(holder)
             case .refused(let failure): throw .refused(failure)
@@ -41,7 +41,7 @@ extension HostSession {
         }
     }
 
-    /// The contents of files that are known to be small; nil for those that no longer are.
+    /// The contents of files with a small recorded size; nil for those that have grown.
     mutating func read(_ paths: [AbsolutePath]) throws(HostError) -> [[UInt8]?] {
         try conversation.send(.read(paths))
         var contents: [[UInt8]?] = []
@@ -77,10 +77,10 @@ extension HostSession {
 
     /// The time of one round trip to the agent.
     mutating func ping() throws(HostError) -> Duration {
-        let begun = csys_monotonic_ns()
+        let begun = MonotonicClock.now
         try conversation.send(.ping)
         guard case .pong = try conversation.receive(deadline: .after(Conversation.timeout)) else { throw .unexpected }
-        return .nanoseconds(csys_monotonic_ns() - begun)
+        return MonotonicClock.now - begun
     }
 
     /// Updates the store to the host's deployed state, and returns the commit; nil for none.
@@ -90,7 +90,7 @@ extension HostSession {
         // If another process has deployed there meanwhile, its entry is newer.
         let reason = record == nil ? "nothing is deployed there" : "deployed by another store"
         if try inStore(store.setDeployed(host, record?.commit, insteadOf: before, reason: reason)) {
-            let time = csys_realtime_ns() / 1_000_000_000
+            let time = WallClock.seconds
             try inStore(store.note([.found(time: time, host, commit: record?.commit, before: before)]))
         }
         return record?.commit
@@ -137,6 +137,6 @@ extension HostSession {
     }
 
     private mutating func receiveFetched() throws(HostError) -> Reply {
-        try conversation.receive(deadline: .after(Conversation.patienceForWork))
+        try conversation.receive(deadline: .after(Conversation.workTimeout))
     }
 }

@@ -1,18 +1,18 @@
 import Model
 import SSH
 
-/// What a script that ran as root printed, and how it ended.
+/// The output and exit status of a script that ran as root.
 struct RootScriptResult {
     /// The first 256 KiB of standard output. Unchecked bytes from the host.
     var printed: [UInt8] = []
-    /// What it printed on standard error, without the prompts of sudo.
-    fileprivate(set) var complaint: [UInt8] = []
+    /// Its standard error, without the prompts of sudo.
+    fileprivate(set) var errors: [UInt8] = []
     /// Nil if it was still running when it had printed too much.
     fileprivate(set) var status: ExitStatus?
 
-    /// Why the output is not what the script would print.
+    /// Why the output does not come from the script.
     var failure: HostError {
-        let all = printed + complaint
+        let all = printed + errors
         if let problem = SudoProblem(String(decoding: all, as: UTF8.self)) { return .sudo(problem, printed: all) }
         return .noAgentSpoke(status, printed: all)
     }
@@ -26,9 +26,9 @@ extension Access {
         answer: (_ printed: [UInt8], _ stream: any RemoteStream) throws(HostError) -> Void = { _, _ in }
     ) throws(HostError) -> RootScriptResult {
         let bootstrap = Bootstrap(agents: [])
-        let (stream, user) = try overSSH(start(bootstrap.asRoot(script), on: host, questions, interrupt))
+        let (stream, user) = try overSSH(start(bootstrap.asRoot(script), on: host, prompts, interrupt))
         var sudo = SudoPassword(
-            prompt: bootstrap.passwordPrompt, ask: questions.sudoPassword.map { ask in { wrong in ask(host, user, wrong) } })
+            prompt: bootstrap.passwordPrompt, ask: prompts.sudoPassword.map { ask in { wrong in ask(host, user, wrong) } })
         var result = RootScriptResult()
         while true {
             try sudo.answer(stream)
@@ -40,7 +40,7 @@ extension Access {
             try answer(result.printed, stream)
         }
         result.status = try overSSH(stream.exitStatus(deadline: .after(.seconds(5))))
-        result.complaint = sudo.cleaned(stream.standardError)
+        result.errors = sudo.cleaned(stream.standardError)
         return result
     }
 }

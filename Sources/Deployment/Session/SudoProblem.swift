@@ -1,6 +1,6 @@
 /// Why sudo on a host did not start the agent.
 package enum SudoProblem: Hashable, Sendable {
-    /// sudo needs a password, and the operator could not be asked or gave none.
+    /// sudo needs a password, and the operator could not be reached or gave none.
     case passwordNeeded
     case passwordWrong
     /// `Defaults requiretty`.

@@ -2,7 +2,7 @@ import Model
 
 /// Pieces of a page.
 enum HTML {
-    /// The beginning, with a style for bright and dark screens, wide and narrow ones. The policy has browsers load nothing and run
+    /// The head of the page, with a style for bright and dark screens, wide and narrow ones. The policy has browsers load nothing and run
     /// nothing, whatever should get past the escaping.
     static func head(title: String) -> String {
         """

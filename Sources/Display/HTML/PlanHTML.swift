@@ -2,11 +2,11 @@ import Git
 import Model
 import Planning
 
-/// Renders a plan as one HTML file, which loads nothing: a section per host that folds, with what a deploy does there, and the
+/// Renders a plan as one HTML file, which loads nothing: a folding section per host, with the steps of a deploy there, and the
 /// changed lines side by side.
 ///
-/// Contents of private apps and of sealed files are left out. Hosts on which the same happens share a section. Beyond `limit`
-/// bytes, the lines of further files are left out, and the page says so.
+/// Contents of private apps and of sealed files are left out. Hosts with the same changes share a section. Beyond `limit`
+/// bytes, the page omits the lines of further files, with a note.
 package struct PlanHTML {
     private let cluster: String
     private let limit: Int
@@ -27,9 +27,9 @@ package struct PlanHTML {
         let changes: [AppChange]
     }
 
-    package func render<Problem: Error>(
-        _ plan: Plan, diff: (ChangedFile) throws(Problem) -> FileDiff
-    ) throws(Problem) -> String {
+    package func render<Failure: Error>(
+        _ plan: Plan, diff: (ChangedFile) throws(Failure) -> FileDiff
+    ) throws(Failure) -> String {
         let groups = groups(of: plan)
         let title = plan.title(cluster: cluster)
         var text = HTML.head(title: title)
@@ -73,9 +73,9 @@ package struct PlanHTML {
     }
 
     /// The changed lines of an app. Paths begin with the app, since several hosts can share the section.
-    private func section<Problem: Error>(
-        _ change: AppChange, _ group: Group, room: Int, _ diff: (ChangedFile) throws(Problem) -> FileDiff
-    ) throws(Problem) -> String {
+    private func section<Failure: Error>(
+        _ change: AppChange, _ group: Group, room: Int, _ diff: (ChangedFile) throws(Failure) -> FileDiff
+    ) throws(Failure) -> String {
         let files = Plan.changedFiles(of: change, on: group.plan)
         if files.isEmpty { return "" }
         if group.plan.privateApps.contains(change.app) {
@@ -91,7 +91,7 @@ package struct PlanHTML {
             let path = file.path.hasPrefix(prefix) ? String(file.path.dropFirst(prefix.count)) : file.path
             let word = file.old == nil ? "new" : file.new == nil ? "removed" : "changed"
             // A new or removed file has nothing to compare with.
-            let body = file.isSealed ? "<p>sealed</p>\n" : DiffTable(of: try diff(file), mostBytes: room - text.utf8.count).html
+            let body = file.isSealed ? "<p>sealed</p>\n" : DiffTable(of: try diff(file), maximumBytes: room - text.utf8.count).html
             text +=
                 "<details class=file\(word == "changed" ? " open" : "")><summary>\(HTML.text(path)) <i>\(word)\(mode(file))</i></summary>\n"
             text += body + "</details>\n"
@@ -108,10 +108,10 @@ package struct PlanHTML {
 /// A file's changed lines, the old ones at the left of the new ones.
 private struct DiffTable {
     private(set) var html = ""
-    private let mostBytes: Int
+    private let maximumBytes: Int
 
-    init(of diff: FileDiff, mostBytes: Int) {
-        self.mostBytes = mostBytes
+    init(of diff: FileDiff, maximumBytes: Int) {
+        self.maximumBytes = maximumBytes
         switch diff {
         case .binary(let old, let new):
             html = "<p>binary file, \([old, new].map { $0.map { size($0) } ?? "absent" }.joined(separator: " → "))</p>\n"
@@ -134,7 +134,7 @@ private struct DiffTable {
             (removed, added) = ([], [])
         }
         for line in hunk.lines {
-            guard html.utf8.count < mostBytes else {
+            guard html.utf8.count < maximumBytes else {
                 html += "<tr class=h><td colspan=4>the page is too long for the other lines\n"
                 return
             }

@@ -1,3 +1,5 @@
+import Planning
+
 /// A JSON value (RFC 8259). Keys keep their order, so that equal values have equal text.
 package enum JSONValue: Sendable, ExpressibleByStringLiteral, ExpressibleByDictionaryLiteral, ExpressibleByIntegerLiteral,
     ExpressibleByBooleanLiteral
@@ -30,7 +32,7 @@ package enum JSONValue: Sendable, ExpressibleByStringLiteral, ExpressibleByDicti
         case .null: bytes += "null".utf8
         case .bool(let value): bytes += (value ? "true" : "false").utf8
         case .number(let value): bytes += String(value).utf8
-        case .string(let value): Self.write(value, to: &bytes)
+        case .string(let value): bytes += quotedJSON(value).utf8
         case .list(let values):
             bytes.append(UInt8(ascii: "["))
             for (index, value) in values.enumerated() {
@@ -42,29 +44,12 @@ package enum JSONValue: Sendable, ExpressibleByStringLiteral, ExpressibleByDicti
             bytes.append(UInt8(ascii: "{"))
             for (index, member) in members.enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                Self.write(member.key, to: &bytes)
+                bytes += quotedJSON(member.key).utf8
                 bytes.append(UInt8(ascii: ":"))
                 member.value.write(to: &bytes)
             }
             bytes.append(UInt8(ascii: "}"))
         }
-    }
-
-    private static func write(_ text: String, to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "\""))
-        for scalar in text.unicodeScalars {
-            switch scalar.value {
-            case 0x22, 0x5c: bytes += [UInt8(ascii: "\\"), UInt8(scalar.value)]
-            case 0x0a: bytes += "\\n".utf8
-            case 0x09: bytes += "\\t".utf8
-            // Control characters, and those that change the direction or the lines of the text around them.
-            case 0..<0x20, 0x7f..<0xa0, 0x2028...0x202e, 0x2066...0x2069, 0x200e, 0x200f, 0x061c, 0xfeff:
-                let digits = String(scalar.value, radix: 16)
-                bytes += ("\\u" + String(repeating: "0", count: 4 - digits.count) + digits).utf8
-            default: bytes += String(scalar).utf8
-            }
-        }
-        bytes.append(UInt8(ascii: "\""))
     }
 }
 

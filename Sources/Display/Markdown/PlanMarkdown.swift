@@ -2,7 +2,7 @@ import Git
 import Model
 import Planning
 
-/// Renders a plan for a review on a forge: a section per host that folds, with what a deploy does there, and the changed lines.
+/// Renders a plan for a review on a forge: a folding section per host, with the steps of a deploy there, and the changed lines.
 ///
 /// Contents of private apps are left out. Hosts on which the same happens share a section. A comment on a forge has a limit,
 /// often 65,536 characters; beyond `limit` bytes, the changed lines are left out first, then what happens on each host.
@@ -25,13 +25,13 @@ package struct PlanMarkdown {
         var lines: String
     }
 
-    package func render<Problem: Error>(
-        _ plan: Plan, diff: (ChangedFile) throws(Problem) -> FileDiff
-    ) throws(Problem) -> String {
+    package func render<Failure: Error>(
+        _ plan: Plan, diff: (ChangedFile) throws(Failure) -> FileDiff
+    ) throws(Failure) -> String {
         let heldText = HoldText(time: time).leftOut(plan.held)
         let held = heldText.isEmpty ? "" : "\n" + fenced(String(heldText.drop { $0.isNewline }), "text")
         guard !plan.hosts.isEmpty || !plan.orphans.isEmpty || !held.isEmpty else {
-            return "Nothing to do: every host of cluster \(code(cluster)) runs what the config tree says.\n"
+            return "Nothing to do: every host of cluster \(code(cluster)) matches the config tree.\n"
         }
         var groups: [Group] = []
         for host in plan.hosts {
@@ -71,9 +71,9 @@ package struct PlanMarkdown {
     }
 
     /// The changed lines of each app. Paths begin with the app, so that hosts with the same changes have the same text.
-    private func lines<Problem: Error>(
-        of host: HostPlan, _ diff: (ChangedFile) throws(Problem) -> FileDiff
-    ) throws(Problem) -> String {
+    private func lines<Failure: Error>(
+        of host: HostPlan, _ diff: (ChangedFile) throws(Failure) -> FileDiff
+    ) throws(Failure) -> String {
         let prefix = host.host.text + "/"
         var text = ""
         for change in host.changes {
@@ -108,7 +108,7 @@ package struct PlanMarkdown {
     /// Text in a line of code. A name with a backtick or a line break is shown as it is escaped elsewhere.
     private func code(_ text: String) -> String { "<code>\(escaped(text))</code>" }
 
-    /// Text that Markdown and HTML take as it is.
+    /// Text with the special characters of Markdown and HTML escaped.
     private func escaped(_ text: String) -> String {
         var result = ""
         for character in visible(text) {
@@ -125,7 +125,7 @@ package struct PlanMarkdown {
 }
 
 extension Plan {
-    /// What the plan is for, in a line.
+    /// The purpose of the plan, in a line.
     func title(cluster: String) -> String {
         if !hosts.isEmpty { return "Deploy to \(count(hosts.count, "host")) of cluster \(cluster)" }
         if !held.isEmpty { return "Only held hosts of cluster \(cluster) have changes" }
@@ -134,7 +134,7 @@ extension Plan {
 }
 
 extension HostPlan {
-    /// What happens, in a line: the apps, and the units that start, restart, reload or stop.
+    /// The changes in a line: the apps, and the units that start, restart, reload or stop.
     var summary: String {
         var parts: [String] = base == nil ? ["new host"] : []
         for (kind, word) in [(AppChange.Kind.add, "add"), (.update, "update"), (.remove, "remove"), (.repair, "repair")] {

@@ -53,49 +53,6 @@ struct Activity: Sendable {
     }
 }
 
-/// Content being sent to a host, in bytes.
-struct Upload: Sendable {
-    private var sent: UInt64
-    private let total: UInt64
-    private var now: Duration
-    /// Earlier samples for the rate: a resumed transfer begins with a leap.
-    private var (older, newer): (Moment, Moment)
-    /// When a line about it was last written.
-    var told: Duration
-
-    private struct Moment {
-        var sent: UInt64
-        var time: Duration
-    }
-
-    init(sent: UInt64, total: UInt64, at now: Duration) {
-        (self.sent, self.total, self.now, told) = (sent, total, now, now)
-        (older, newer) = (Moment(sent: sent, time: now), Moment(sent: sent, time: now))
-    }
-
-    /// This upload, updated with the progress of `next`.
-    func continued(by next: Upload) -> Upload {
-        var upload = self
-        (upload.sent, upload.now) = (next.sent, next.now)
-        if next.now - newer.time >= .seconds(2) { (upload.older, upload.newer) = (newer, next.newer) }
-        return upload
-    }
-
-    func isWorthTelling(at now: Duration) -> Bool { now - told >= .seconds(10) || sent == total && now - told >= .seconds(1) }
-
-    func text(_ now: Duration) -> (long: String, short: String) {
-        guard sent < total else { return (", \(size(total))", " \(size(total))") }
-        let elapsed = now - older.time
-        let rate = elapsed < .seconds(1) ? "" : ", \(size(Self.rate(sent >= older.sent ? sent - older.sent : 0, elapsed)))/s"
-        // A host may claim to have any amount.
-        let percent = total == 0 ? 100 : Int(min(1, Double(sent) / Double(total)) * 100)
-        return (", \(size(sent)) of \(size(total))\(rate)", " \(percent)%\(rate)")
-    }
-
-    /// Bytes per second.
-    private static func rate(_ bytes: UInt64, _ time: Duration) -> UInt64 { UInt64(Double(bytes) / (time / .seconds(1))) }
-}
-
 extension HostEvent {
     fileprivate var kind: Activity.Kind {
         switch self {
@@ -123,31 +80,6 @@ extension HostEvent {
         case .undoing(let failure): "rolling back: \(failure.phrase)"
         case .ended(let result): result.phrase
         }
-    }
-}
-
-extension HostWarning {
-    /// For a line of its own, after the host's name.
-    package var phrase: String {
-        switch self {
-        case .readBeforeMount(let paths):
-            let more = paths.count > 1 ? " (and \(paths.count - 1) more)" : ""
-            return "early boot reads \(paths[0].text)\(more) before /var/lib/deptool is mounted: use \"copies\" instead of \"symlinks\""
-        case .noRecoveryAtBoot:
-            return "/etc/systemd/system cannot be written: if this deploy is cut off, no boot undoes it, but the next contact does"
-        case .replacesEdits(let files):
-            return
-                "edited on the host, and replaced by this deploy: \(list(files)). Until the app's next deploy, `previous` beside it has the edits"
-        case .removesEdits(let files): return "edited on the host, and removed by this deploy: \(list(files))"
-        case .lostLinks(let paths):
-            return
-                "replaced on the host, and left so by this deploy: \(list(paths.map(\.text))). What reads that does not see the new files; "
-                + "`deptool deploy --repair` restores it"
-        }
-    }
-
-    private func list(_ files: [String]) -> String {
-        files.prefix(3).map(visible).joined(separator: ", ") + (files.count > 3 ? " and \(count(files.count - 3, "other"))" : "")
     }
 }
 

@@ -120,13 +120,13 @@ package struct ProgressBoard: Sendable {
     }
 
     /// Merges the last rows into one if there are too many.
-    private static func folded(_ rows: [Row], to most: Int, _ phrase: String) -> [Row] {
-        guard rows.count > most, let first = rows.dropFirst(most - 1).first else { return rows }
-        let last = rows.dropFirst(most - 1)
+    private static func folded(_ rows: [Row], to maximum: Int, _ phrase: String) -> [Row] {
+        guard rows.count > maximum, let first = rows.dropFirst(maximum - 1).first else { return rows }
+        let last = rows.dropFirst(maximum - 1)
         var row = Row(hosts: last.flatMap(\.hosts), activity: first.activity)
         if last.contains(where: { $0.activity.phrase != first.activity.phrase }) { row.activity.phrase = phrase }
         (row.activity.upload, row.activity.wait) = (nil, nil)
         row.activity.since = last.map(\.activity.since).min() ?? first.activity.since
-        return rows.prefix(most - 1) + [row]
+        return rows.prefix(maximum - 1) + [row]
     }
 }

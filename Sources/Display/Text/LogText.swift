@@ -23,7 +23,7 @@ package struct LogText {
             return heading(note.commit, note.time)
                 + "  \(visible(name(note.author)))  \(note.kind.rawValue) \(visible(note.cluster))\n" + hosts(deploy)
         case .found(let time, let host, let commit?, let before):
-            return heading(commit, time) + "  found on \(host.text), deployed by another store"
+            return heading(commit, time) + "  found on \(host.text)"
                 + (before.map { ", instead of \($0.short)" } ?? "") + "\n"
         case .found(let time, let host, nil, let before):
             return heading(nil, time) + "  found nothing on \(host.text)" + (before.map { ", instead of \($0.short)" } ?? "") + "\n"
@@ -55,7 +55,7 @@ package struct LogText {
     }
 
     private func phrase(_ end: PastDeploy.End?) -> String {
-        guard let end else { return style.bad("not known to have ended") }
+        guard let end else { return style.bad("outcome unknown") }
         switch end.end {
         case .done: return "done"
         case .rolledBack: return visible(end.phrase)

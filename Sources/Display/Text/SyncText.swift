@@ -16,7 +16,7 @@ package struct SyncText {
         case .success(.unchanged(let commit?)): "runs \(commit.short), as known"
         case .success(.unchanged(nil)): "nothing is deployed, as known"
         case .success(.updated(let old?, nil)): "nothing is deployed any more, it was \(old.short)"
-        case .success(.updated(nil, let new?)): "runs \(new.short), which was not known"
+        case .success(.updated(nil, let new?)): "runs \(new.short), which the store had no record of"
         case .success(.updated(let old?, let new?)): "runs \(new.short), not \(old.short) as was known"
         case .success(.updated(nil, nil)): "nothing is deployed"
         case .failure(let error): error.phrase
@@ -32,7 +32,7 @@ package struct SyncText {
             if let explanation = error.explanation(host) { text += style.heading(host.text) + ": " + explanation + "\n\n" }
         }
         let reached = results.count - failed
-        return text + "The store knows what runs on \(count(reached, "host"))"
-            + (failed == 0 ? ".\n" : "; \(count(failed, "host")) could not be asked.\n")
+        return text + "The store is up to date for \(count(reached, "host"))"
+            + (failed == 0 ? ".\n" : "; \(count(failed, "host")) could not be reached.\n")
     }
 }

@@ -90,36 +90,26 @@ extension Store {
         if let before, let after, let tedious = TediousDiff(before, after) {
             return isBinary(before) || isBinary(after) ? binary : .text(tedious.replacement())
         }
-        // The patch points into both buffers while it lives.
-        var result: Result<FileDiff, StoreError> = .success(binary)
-        unsafe (before ?? []).withUnsafeBytes { a in
-            unsafe (after ?? []).withUnsafeBytes { b in
-                do throws(StoreError) {
-                    result = .success(
-                        try unsafe compare(
-                            before == nil ? nil : a, after == nil ? nil : b, path: path, binary: binary))
-                } catch {
-                    result = .failure(error)
+        return try compare(before, after, path: path, binary: binary)
+    }
+
+    private func compare(_ before: [UInt8]?, _ after: [UInt8]?, path: String, binary: FileDiff) throws(StoreError) -> FileDiff {
+        var options = unsafe git_diff_options()
+        try check("compare \(path)") { unsafe git_diff_options_init(&options, UInt32(GIT_DIFF_OPTIONS_VERSION)) }
+        // The patch points into both buffers while it lives. Null means an absent file, but an empty array may also lend it.
+        let old = (before ?? []) + [0], new = (after ?? []) + [0]
+        defer { withExtendedLifetime((old, new)) {} }
+        let handle = try unsafe Handle("compare \(path)", git_patch_free) { patch in
+            unsafe old.withUnsafeBytes { a in
+                unsafe new.withUnsafeBytes { b in
+                    unsafe git_patch_from_buffers(
+                        &patch, before == nil ? nil : a.baseAddress, a.count - 1, path, after == nil ? nil : b.baseAddress, b.count - 1,
+                        path,
+                        &options)
                 }
             }
         }
-        return try result.get()
-    }
-
-    private func compare(
-        _ before: UnsafeRawBufferPointer?, _ after: UnsafeRawBufferPointer?, path: String, binary: FileDiff
-    ) throws(StoreError) -> FileDiff {
-        var options = unsafe git_diff_options()
-        try check("compare \(path)") { unsafe git_diff_options_init(&options, UInt32(GIT_DIFF_OPTIONS_VERSION)) }
-        let patch = try unsafe handle("compare \(path)") { patch in
-            // A null buffer means an absent file, but an empty array may also lend one.
-            unsafe withUnsafeBytes(of: UInt8(0)) { empty in
-                unsafe git_patch_from_buffers(
-                    &patch, before.map { unsafe $0.baseAddress ?? empty.baseAddress } ?? nil, before?.count ?? 0, path,
-                    after.map { unsafe $0.baseAddress ?? empty.baseAddress } ?? nil, after?.count ?? 0, path, &options)
-            }
-        }
-        defer { unsafe git_patch_free(patch) }
+        let patch = unsafe handle.pointer
         if let delta = unsafe git_patch_get_delta(patch), unsafe delta.pointee.flags & GIT_DIFF_FLAG_BINARY.rawValue != 0 {
             return binary
         }

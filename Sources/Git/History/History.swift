@@ -1,4 +1,3 @@
-import CSystem
 import Model
 
 /// The store's history of its deploys, one event per line, in the append-only file `history` of the store.
@@ -18,7 +17,7 @@ package enum HistoryEvent: Hashable, Sendable {
 
 /// The intended changes of a deploy.
 package struct HistoryEntry: Hashable, Sendable {
-    package enum Kind: String, Sendable {
+    package enum Kind: String, CaseIterable, Sendable {
         case deploy, undo
         /// A deploy that restores files changed on the hosts.
         case repair
@@ -51,7 +50,7 @@ package struct HistoryEntry: Hashable, Sendable {
 /// The intended changes of a deploy on one host.
 package struct HostNote: Hashable, Sendable {
     package struct App: Hashable, Sendable {
-        package enum Change: Character, Sendable {
+        package enum Change: Character, CaseIterable, Sendable {
             case added = "+"
             case updated = "~"
             case removed = "-"
@@ -81,7 +80,7 @@ package struct HostNote: Hashable, Sendable {
 }
 
 /// The result of a deploy on a host.
-package enum DeployEnd: String, Hashable, Sendable {
+package enum DeployEnd: String, CaseIterable, Sendable {
     case done
     case rolledBack = "rolled-back"
     /// In neither the old nor the new state.

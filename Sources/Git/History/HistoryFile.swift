@@ -1,5 +1,5 @@
-import CSystem
 import Model
+import Platform
 
 extension Store {
     private var historyPath: String { path + "/history" }
@@ -10,46 +10,35 @@ extension Store {
     }
 
     private func append(_ events: [HistoryEvent]) throws(StoreError) {
-        let descriptor = unsafe csys_open_append(historyPath, 0o600)
-        guard descriptor >= 0 else { throw .file("open", path: historyPath, errno: -descriptor) }
-        defer { csys_close(descriptor) }
+        let file = try attempt("open", historyPath, try FileDescriptor(appendingTo: historyPath, mode: 0o600))
         var text = events.map(\.line).joined()
         // Keep the new events off a line that a power cut left incomplete.
-        if try !endsWithLine(descriptor) { text = "\n" + text }
-        // A single call, so that readers see whole lines.
-        let written = text.withUTF8 { unsafe csys_write(descriptor, $0.baseAddress, $0.count) }
-        guard written == text.utf8.count else {
-            throw .file("write", path: historyPath, errno: written < 0 ? Int32(-written) : Int32(csys_enospc))
-        }
-    }
-
-    private func endsWithLine(_ descriptor: Int32) throws(StoreError) -> Bool {
-        var status = csys_stat()
-        let result = unsafe csys_fstat(descriptor, &status)
-        guard result == 0 else { throw .file("look at", path: historyPath, errno: -result) }
-        if status.size == 0 { return true }
-        var last: UInt8 = 0
-        guard csys_seek(descriptor, status.size - 1) == 0, unsafe csys_read(descriptor, &last, 1) == 1 else { return false }
-        return last == UInt8(ascii: "\n")
+        let size = try attempt("look at", historyPath, try file.status()).size
+        if size > 0, (try? file.read(1, at: size - 1)) != [newline] { text = "\n" + text }
+        try Git.append(text, to: file, at: historyPath)
     }
 
     /// Passes the events to `body`, newest first, until it returns false.
     package func readHistory(_ body: (HistoryEvent) -> Bool) throws(StoreError) {
-        let descriptor = unsafe csys_open_read(historyPath)
-        if descriptor == -Int32(csys_enoent) { return }
-        guard descriptor >= 0 else { throw .file("open", path: historyPath, errno: -descriptor) }
-        defer { csys_close(descriptor) }
-        var status = csys_stat()
-        let result = unsafe csys_fstat(descriptor, &status)
-        guard result == 0 else { throw .file("look at", path: historyPath, errno: -result) }
-        var start = status.size
+        let file: FileDescriptor
+        do throws(Errno) {
+            file = try FileDescriptor(reading: historyPath)
+        } catch {
+            if error == .noSuchFileOrDirectory { return }
+            throw .file("open", path: historyPath, error)
+        }
+        try read(file, body)
+    }
+
+    private func read(_ file: borrowing FileDescriptor, _ body: (HistoryEvent) -> Bool) throws(StoreError) {
+        var start = try attempt("look at", historyPath, try file.status()).size
         // The end of a line that begins in an earlier piece.
         var rest: [UInt8] = []
         var isTooLong = false
         while start > 0 {
             let count = min(start, Self.pieceSize)
             start -= count
-            var piece = try readBytes(descriptor, of: historyPath, from: start, count: Int(count))
+            var piece = try attempt("read", historyPath, try file.read(Int(count), at: start))
             if isTooLong {
                 guard let end = piece.lastIndex(of: newline) else { continue }
                 piece.removeSubrange((end + 1)...)

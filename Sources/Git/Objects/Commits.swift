@@ -1,6 +1,6 @@
 import CGit2
-import CSystem
 import Model
+import Platform
 
 /// The author of a commit: the operator who deploys.
 package struct Author: Hashable, Sendable {
@@ -74,19 +74,17 @@ extension Store {
         var made: OpaquePointer?
         let code = unsafe git_commit_lookup_prefix(&made, repository, &oid, length)
         if code == GIT_EAMBIGUOUS.rawValue { throw .ambiguousCommit(digits) }
-        guard code == 0, let commit = unsafe made else { throw .unknownCommit(digits) }
-        defer { unsafe git_commit_free(commit) }
-        guard let id = unsafe git_commit_id(commit) else { throw .unknownCommit(digits) }
+        guard code == 0, let made = unsafe made else { throw .unknownCommit(digits) }
+        let commit = unsafe Handle(made, git_commit_free)
+        guard let id = unsafe git_commit_id(commit.pointer) else { throw .unknownCommit(digits) }
         return ObjectID(unsafe id.pointee)
     }
 
     /// The contents of a commit (git_commit_lookup).
     package func commitInfo(_ id: ObjectID) throws(StoreError) -> Commit {
         var oid = id.oid
-        var made: OpaquePointer?
-        try check(id) { unsafe git_commit_lookup(&made, repository, &oid) }
-        guard let commit = unsafe made else { throw .damagedObject(id) }
-        defer { unsafe git_commit_free(commit) }
+        let handle = try unsafe Handle(id, git_commit_free) { unsafe git_commit_lookup(&$0, repository, &oid) }
+        let commit = unsafe handle.pointer
         guard let tree = unsafe git_commit_tree_id(commit), let author = unsafe git_commit_author(commit) else {
             throw .damagedObject(id)
         }
@@ -105,11 +103,8 @@ extension Store {
 
     /// Waits until everything written to the store's file system is on disk.
     package func synchronize() throws(StoreError) {
-        let directory = unsafe csys_open_directory(path)
-        guard directory >= 0 else { throw .file("open", path: path, errno: -directory) }
-        defer { csys_close(directory) }
-        let result = csys_syncfs(directory)
-        guard result == 0 else { throw .file("write", path: path, errno: -result) }
+        let directory = try attempt("open", path, try FileDescriptor(directory: path))
+        try attempt("write", path, try directory.synchronizeFileSystem())
     }
 }
 

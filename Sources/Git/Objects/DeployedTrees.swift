@@ -1,5 +1,5 @@
-import CSystem
 import Model
+import Platform
 
 extension Store {
     /// The tree of a host's directory in a commit; nil if the commit has none.
@@ -17,9 +17,8 @@ extension Store {
     /// Caches a property of an immutable commit. If that fails, the next plan is slower but still correct.
     package func remember(_ tree: ObjectID, of host: Hostname, in commit: ObjectID) {
         guard Self.canHold(host) else { return }
-        let made = unsafe csys_mkdir(treesPath, 0o700)
-        guard made == 0 || made == -Int32(csys_eexist) else { return }
         do throws(StoreError) {
+            try ensureDirectory(treesPath)
             let file = try OutputFile(in: treesPath, mode: 0o600)
             try file.write(Array("\(commit.hex) \(tree.hex)\n".utf8))
             try file.finish(as: "\(treesPath)/\(host.text)", .later)
@@ -29,15 +28,9 @@ extension Store {
     }
 
     private func remembered(_ host: Hostname, _ commit: ObjectID) -> ObjectID? {
-        let descriptor = unsafe csys_open_read("\(treesPath)/\(host.text)")
-        guard descriptor >= 0 else { return nil }
-        defer { csys_close(descriptor) }
         // Two IDs of 40 digits, a space and a newline; one byte more detects a longer file.
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 83) { buffer, count in
-            count = max(0, Int(unsafe csys_read(descriptor, buffer.baseAddress, 83)))
-        }
-        guard bytes.count == 82, bytes[40] == 0x20, bytes[81] == 0x0a,
-            ObjectID(hex: bytes[..<40]) == commit
+        guard let bytes = try? FileDescriptor(reading: "\(treesPath)/\(host.text)").read(upTo: 83), bytes.count == 82,
+            bytes[40] == 0x20, bytes[81] == 0x0a, ObjectID(hex: bytes[..<40]) == commit
         else { return nil }
         return ObjectID(hex: bytes[41..<81]).flatMap { has($0) ? $0 : nil }
     }

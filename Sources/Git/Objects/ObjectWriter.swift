@@ -1,9 +1,27 @@
 import CGit2
-import CSystem
 import Model
 
 /// File contents of at least this size, in bytes, are streamed instead of held in memory.
 let maximumInMemory = 1 << 20
+
+/// An object to add, and its ID.
+struct NewObject: Sendable {
+    let kind: ObjectKind
+    let id: ObjectID
+    let bytes: [UInt8]
+    /// Made with the object, if it was made on another thread.
+    private let packed: PackedObject?
+    var inPack: PackedObject { packed ?? PackedObject(kind, id, bytes) }
+
+    init(_ kind: ObjectKind, _ bytes: [UInt8], isForPack: Bool = false) {
+        var hasher = ObjectHasher(kind, size: UInt64(bytes.count))
+        hasher.update(bytes)
+        self.kind = kind
+        id = hasher.finish()
+        self.bytes = bytes
+        packed = isForPack ? PackedObject(kind, id, bytes) : nil
+    }
+}
 
 /// Adds the objects of an import to the store: a few as loose objects, many as packs. Skips objects that the store
 /// has. Objects are only usable after `finish`.
@@ -11,9 +29,11 @@ final class ObjectWriter {
     fileprivate let store: Store
     fileprivate let objects: String
     private var seen: Set<ObjectID> = []
-    private var waiting: [(kind: ObjectKind, id: ObjectID, bytes: [UInt8])] = []
+    private var waiting: [NewObject] = []
     private var waitingBytes = 0
     private var pack: PackWriter?
+    /// Whether the store had no objects before. libgit2 looks for the file of each object that it does not know.
+    private lazy var isNew = hasNoObjects()
 
     private static let maximumLoose = 64
     private static let maximumWaitingBytes = 4 << 20
@@ -23,34 +43,20 @@ final class ObjectWriter {
         objects = store.path + "/objects"
     }
 
-    func add(_ kind: ObjectKind, _ bytes: UnsafeRawBufferPointer) throws(StoreError) -> ObjectID {
-        var hasher = ObjectHasher(kind, size: UInt64(bytes.count))
-        unsafe hasher.update(bytes)
-        let id = hasher.finish()
-        if seen.contains(id) || store.has(id) { return id }
-        seen.insert(id)
-        if let pack {
-            try unsafe pack.add(kind, id, bytes)
-            if pack.isFull { try finishPack() }
-            return id
-        }
-        waiting.append((kind, id, unsafe Array(bytes)))
-        waitingBytes += bytes.count
-        if waiting.count > Self.maximumLoose || waitingBytes > Self.maximumWaitingBytes { try startPack() }
-        return id
-    }
+    func add(_ kind: ObjectKind, _ bytes: [UInt8]) throws(StoreError) -> ObjectID { try add(NewObject(kind, bytes)) }
 
-    func add(_ kind: ObjectKind, _ bytes: [UInt8]) throws(StoreError) -> ObjectID {
-        var result: Result<ObjectID, StoreError>?
-        unsafe bytes.withUnsafeBytes { bytes in
-            do throws(StoreError) {
-                result = .success(try unsafe add(kind, bytes))
-            } catch {
-                result = .failure(error)
-            }
+    func add(_ object: NewObject) throws(StoreError) -> ObjectID {
+        guard !seen.contains(object.id), isNew || !store.has(object.id) else { return object.id }
+        seen.insert(object.id)
+        if let pack {
+            try pack.add(object.inPack)
+            if pack.isFull { try finishPack() }
+            return object.id
         }
-        guard let result else { preconditionFailure("withUnsafeBytes calls its closure") }
-        return try result.get()
+        waiting.append(object)
+        waitingBytes += object.bytes.count
+        if waiting.count > Self.maximumLoose || waitingBytes > Self.maximumWaitingBytes { try startPack() }
+        return object.id
     }
 
     /// All added objects are in the store on return.
@@ -60,8 +66,8 @@ final class ObjectWriter {
             var data: [UInt8] = []
             var zlib = StoredZlib(into: &data)
             let header = Array("\(object.kind.name) \(object.bytes.count)".utf8) + [0]
-            unsafe header.withUnsafeBytes { unsafe zlib.add($0, into: &data) }
-            unsafe object.bytes.withUnsafeBytes { unsafe zlib.add($0, into: &data) }
+            zlib.add(header, into: &data)
+            zlib.add(object.bytes, into: &data)
             zlib.finish(into: &data)
             let file = try OutputFile(in: objects, mode: 0o444)
             try file.write(data)
@@ -80,23 +86,21 @@ final class ObjectWriter {
     private func startPack() throws(StoreError) {
         let pack = try PackWriter(objects: objects)
         self.pack = pack
-        for object in waiting {
-            var failure: StoreError?
-            unsafe object.bytes.withUnsafeBytes { bytes in
-                do throws(StoreError) { try unsafe pack.add(object.kind, object.id, bytes) } catch { failure = error }
-            }
-            if let failure { throw failure }
-        }
+        for object in waiting { try pack.add(object.inPack) }
         waiting.removeAll()
         waitingBytes = 0
+    }
+
+    private func hasNoObjects() -> Bool {
+        guard let names = try? namesOfEntries(in: objects), Set(names).isSubset(of: ["info", "pack"]) else { return false }
+        return ["info", "pack"].allSatisfy { (try? namesOfEntries(in: "\(objects)/\($0)"))?.isEmpty ?? false }
     }
 
     /// The path of a loose object; creates its directory.
     fileprivate func place(of id: ObjectID) throws(StoreError) -> String {
         let name = id.hex
         let directory = "\(objects)/\(name.prefix(2))"
-        let made = unsafe csys_mkdir(directory, 0o700)
-        guard made == 0 || made == -Int32(csys_eexist) else { throw .file("create", path: directory, errno: -made) }
+        try ensureDirectory(directory)
         return "\(directory)/\(name.dropFirst(2))"
     }
 }
@@ -118,15 +122,15 @@ final class LargeBlobWriter {
         file = try OutputFile(in: writer.objects, mode: 0o444)
         zlib = StoredZlib(into: &data)
         let header = Array("blob \(size)".utf8) + [0]
-        unsafe header.withUnsafeBytes { unsafe zlib.add($0, into: &data) }
+        zlib.add(header, into: &data)
     }
 
     /// Adds a piece; false if it exceeds the announced size.
-    func add(_ piece: UnsafeRawBufferPointer) throws(StoreError) -> Bool {
+    func add(_ piece: [UInt8]) throws(StoreError) -> Bool {
         guard UInt64(piece.count) <= left else { return false }
         left -= UInt64(piece.count)
-        unsafe hasher.update(piece)
-        unsafe zlib.add(piece, into: &data)
+        hasher.update(piece)
+        zlib.add(piece, into: &data)
         try file.write(data)
         data.removeAll(keepingCapacity: true)
         return true
@@ -155,13 +159,7 @@ package final class IncomingBlob {
     }
 
     /// Adds a piece; false if it exceeds the announced size.
-    package func add(_ piece: [UInt8]) throws(StoreError) -> Bool {
-        var result = Result<Bool, StoreError>.success(false)
-        unsafe piece.withUnsafeBytes { bytes in
-            do throws(StoreError) { result = .success(try unsafe writer.add(bytes)) } catch { result = .failure(error) }
-        }
-        return try result.get()
-    }
+    package func add(_ piece: [UInt8]) throws(StoreError) -> Bool { try writer.add(piece) }
 
     /// Puts the object into the store; false if its ID differs.
     package func finish(as id: ObjectID) throws(StoreError) -> Bool { try writer.finish(expecting: id) != nil }

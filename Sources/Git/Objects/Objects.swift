@@ -30,10 +30,7 @@ extension Store {
     /// The entries of a directory, in Git's order: by the bytes of their names, as if directories' names ended in
     /// `/`.
     package func tree(_ id: ObjectID) throws(StoreError) -> [TreeEntry] {
-        let entries = try unsafe withObject(id, .tree, limit: .max) { bytes throws(StoreError) in
-            guard let entries = unsafe parseTree(bytes) else { throw .damagedObject(id) }
-            return entries
-        }
+        guard let entries = parseTree(try object(id, .tree, limit: .max)) else { throw .damagedObject(id) }
         treeEntriesRead += entries.count
         return entries
     }
@@ -41,7 +38,7 @@ extension Store {
     /// The whole content of a file, for small files such as a manifest. Throws `objectTooLarge` before reading more
     /// than `limit` bytes.
     package func blob(_ id: ObjectID, limit: Int) throws(StoreError) -> [UInt8] {
-        try unsafe withObject(id, .blob, limit: limit) { bytes throws(StoreError) in unsafe Array(bytes) }
+        try object(id, .blob, limit: limit)
     }
 
     /// The size of a file in bytes, from the object's header (git_odb_read_header).
@@ -55,9 +52,7 @@ extension Store {
     package func object(_ id: ObjectID) throws(StoreError) -> RecordedObject {
         let (kind, _) = try unsafe objectHeader(id, in: database)
         guard kind != .blob else { throw .damagedObject(id) }
-        return try unsafe withObject(id, kind, limit: .max) { bytes throws(StoreError) in
-            RecordedObject(kind: kind, bytes: unsafe Array(bytes))
-        }
+        return RecordedObject(kind: kind, bytes: try object(id, kind, limit: .max))
     }
 
     /// Adds an object and returns its ID (git_odb_write). Does not validate the bytes.
@@ -96,16 +91,13 @@ extension Store {
         return unsafe git_odb_exists(database, &oid) == 1
     }
 
-    /// Lends the bytes of an object, which must have this kind and at most `limit` bytes.
-    func withObject<T>(
-        _ id: ObjectID, _ kind: ObjectKind, limit: Int,
-        _ body: (UnsafeRawBufferPointer) throws(StoreError) -> T
-    ) throws(StoreError) -> T {
+    /// The bytes of an object, which must have this kind and at most `limit` bytes.
+    func object(_ id: ObjectID, _ kind: ObjectKind, limit: Int) throws(StoreError) -> [UInt8] {
         if limit < .max {
             let (_, size) = try unsafe objectHeader(id, in: database)
             guard size <= UInt64(max(limit, 0)) else { throw .objectTooLarge(id, size: size, limit: limit) }
         }
-        return try unsafe withWholeObject(id, kind, in: database, body)
+        return try unsafe wholeObject(id, kind, in: database)
     }
 }
 
@@ -119,39 +111,33 @@ func objectHeader(_ id: ObjectID, in database: OpaquePointer) throws(StoreError)
     return (kind, UInt64(size))
 }
 
-/// Lends the bytes of an object of this kind (git_odb_read, which verifies the ID).
-func withWholeObject<T>(
-    _ id: ObjectID, _ kind: ObjectKind, in database: OpaquePointer,
-    _ body: (UnsafeRawBufferPointer) throws(StoreError) -> T
-) throws(StoreError) -> T {
+/// The bytes of an object of this kind (git_odb_read, which verifies the ID).
+private func wholeObject(_ id: ObjectID, _ kind: ObjectKind, in database: OpaquePointer) throws(StoreError) -> [UInt8] {
     var oid = id.oid
-    var made: OpaquePointer?
-    try check(id) { unsafe git_odb_read(&made, database, &oid) }
-    guard let object = unsafe made else { throw .damagedObject(id) }
-    defer { unsafe git_odb_object_free(object) }
+    let handle = try unsafe Handle(id, git_odb_object_free) { unsafe git_odb_read(&$0, database, &oid) }
+    let object = unsafe handle.pointer
     guard unsafe git_odb_object_type(object) == kind.gitType else { throw .damagedObject(id) }
-    let bytes = unsafe UnsafeRawBufferPointer(start: git_odb_object_data(object), count: git_odb_object_size(object))
-    return try unsafe body(bytes)
+    return unsafe Array(UnsafeRawBufferPointer(start: git_odb_object_data(object), count: git_odb_object_size(object)))
 }
 
 /// Git's tree format: an octal mode, a space, the name, a zero byte, the ID in 20 bytes. Nil for any other format.
-private func parseTree(_ bytes: UnsafeRawBufferPointer) -> [TreeEntry]? {
+private func parseTree(_ bytes: [UInt8]) -> [TreeEntry]? {
     var entries: [TreeEntry] = []
     var at = 0
     while at < bytes.count {
         var mode = 0
-        while at < bytes.count, case let digit = unsafe bytes[at], digit != UInt8(ascii: " ") {
+        while at < bytes.count, case let digit = bytes[at], digit != UInt8(ascii: " ") {
             guard digit >= UInt8(ascii: "0"), digit <= UInt8(ascii: "7"), mode < 0o1000000 else { return nil }
             mode = mode << 3 | Int(digit - UInt8(ascii: "0"))
             at += 1
         }
         at += 1
         let start = at
-        while at < bytes.count, unsafe bytes[at] != 0 { at += 1 }
+        while at < bytes.count, bytes[at] != 0 { at += 1 }
         guard at > start, bytes.count - at >= 21,
-            let name = unsafe String(validating: bytes[start..<at], as: UTF8.self)
+            let name = String(validating: bytes[start..<at], as: UTF8.self)
         else { return nil }
-        let id = unsafe ObjectID(raw: UnsafeRawBufferPointer(rebasing: bytes[(at + 1)..<(at + 21)]))
+        let id = bytes.id(at: at + 1)
         at += 21
         let kind: TreeEntry.Kind =
             switch mode & 0o170000 {

@@ -1,10 +1,10 @@
-import CSystem
 import Model
+import Platform
 
 /// A file written under a temporary name, which appears as a whole or not at all.
 final class OutputFile {
     private let temporary: String
-    private let descriptor: Int32
+    private var file: FileDescriptor
     private var buffer: [UInt8] = []
     private var isOpen = true
     /// Bytes so far.
@@ -14,15 +14,13 @@ final class OutputFile {
 
     /// Creates a file in `directory`, which must exist, with exactly this mode.
     init(in directory: String, mode: UInt32) throws(StoreError) {
-        temporary = "\(directory)/tmp_deptool_\(csys_getpid())_\(UInt64.random(in: 0 ... .max))"
-        descriptor = unsafe csys_create_new(temporary, mode)
-        guard descriptor >= 0 else { throw .file("create", path: temporary, errno: -descriptor) }
+        temporary = "\(directory)/tmp_deptool_\(processID)_\(UInt64.random(in: 0 ... .max))"
+        let path = temporary
+        file = try attempt("create", path, try FileDescriptor(creating: path, mode: mode))
     }
 
     deinit {
-        guard isOpen else { return }
-        csys_close(descriptor)
-        _ = unsafe csys_unlink(temporary)
+        if isOpen { try? unlink(temporary) }
     }
 
     func write(_ bytes: [UInt8]) throws(StoreError) {
@@ -45,19 +43,10 @@ final class OutputFile {
     }
 
     /// Reads the written bytes from the start, in pieces.
-    func reread(_ body: (UnsafeRawBufferPointer) -> Void) throws(StoreError) {
+    func reread(_ body: ([UInt8]) -> Void) throws(StoreError) {
         try flush()
-        let reading = unsafe csys_open_read(temporary)
-        guard reading >= 0 else { throw .file("open", path: temporary, errno: -reading) }
-        defer { csys_close(reading) }
-        let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.bufferSize, alignment: 16)
-        defer { unsafe piece.deallocate() }
-        while true {
-            let count = unsafe csys_read(reading, piece.baseAddress, piece.count)
-            guard count >= 0 else { throw .file("read", path: temporary, errno: Int32(-count)) }
-            if count == 0 { return }
-            unsafe body(UnsafeRawBufferPointer(rebasing: piece[..<Int(count)]))
-        }
+        let file = try attempt("open", temporary, try FileDescriptor(reading: temporary))
+        while case let piece = try attempt("read", temporary, try file.read(upTo: Self.bufferSize)), !piece.isEmpty { body(piece) }
     }
 
     enum Durability {
@@ -67,14 +56,10 @@ final class OutputFile {
     /// Renames the file to its final name, replacing any other. With `.now`, its bytes are on disk before that.
     func finish(as path: String, _ durability: Durability) throws(StoreError) {
         try flush()
-        if durability == .now {
-            let synced = csys_fsync(descriptor)
-            guard synced == 0 else { throw .file("write", path: path, errno: -synced) }
-        }
-        let renamed = unsafe csys_rename(temporary, path)
-        guard renamed == 0 else { throw .file("create", path: path, errno: -renamed) }
+        if durability == .now { try attempt("write", path, try file.synchronize()) }
+        try attempt("create", path, try rename(temporary, to: path))
         isOpen = false
-        csys_close(descriptor)
+        file.close()
     }
 
     private func flush() throws(StoreError) {
@@ -84,24 +69,8 @@ final class OutputFile {
     }
 
     private func put(_ bytes: [UInt8]) throws(StoreError) {
-        var failure: Int32 = 0
-        unsafe bytes.withUnsafeBytes { bytes in
-            var at = 0
-            while at < bytes.count {
-                let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[at...])
-                let count = unsafe csys_write(descriptor, rest.baseAddress, rest.count)
-                if count <= 0 {
-                    failure = count == 0 ? Int32(csys_eio) : Int32(-count)
-                    return
-                }
-                at += Int(count)
-            }
-        }
-        guard failure == 0 else { throw .file("write", path: temporary, errno: failure) }
+        try attempt("write", temporary, try file.writeAll(bytes.span))
     }
 
-    private func seek(_ offset: UInt64) throws(StoreError) {
-        let result = csys_seek(descriptor, offset)
-        guard result == 0 else { throw .file("write", path: temporary, errno: -result) }
-    }
+    private func seek(_ offset: UInt64) throws(StoreError) { try attempt("write", temporary, try file.seek(to: offset)) }
 }

@@ -1,5 +1,36 @@
 import Model
 
+/// An object as it is in a pack.
+struct PackedObject: Sendable {
+    let id: ObjectID
+    fileprivate let data: [UInt8]
+    fileprivate let crc: UInt32
+
+    /// `bytes` are at most 1 GiB.
+    init(_ kind: ObjectKind, _ id: ObjectID, _ bytes: [UInt8]) {
+        let type: UInt8 =
+            switch kind {
+            case .commit: 1
+            case .tree: 2
+            case .blob: 3
+            }
+        var data: [UInt8] = []
+        data.reserveCapacity(bytes.count + 32)
+        var rest = bytes.count >> 4
+        data.append(type << 4 | UInt8(bytes.count & 15) | (rest > 0 ? 0x80 : 0))
+        while rest > 0 {
+            data.append(UInt8(rest & 0x7f) | (rest > 0x7f ? 0x80 : 0))
+            rest >>= 7
+        }
+        var zlib = StoredZlib(into: &data)
+        zlib.add(bytes, into: &data)
+        zlib.finish(into: &data)
+        self.id = id
+        self.data = data
+        crc = CRC32.of(data)
+    }
+}
+
 /// Writes one pack (gitformat-pack(5)) and its index: many small objects in two files instead of one file each. No
 /// deltas, no compression.
 final class PackWriter {
@@ -25,27 +56,10 @@ final class PackWriter {
         try file.write(Array("PACK".utf8) + [0, 0, 0, 2] + [0, 0, 0, 0])
     }
 
-    /// Adds an object that is not in the pack yet, of at most 1 GiB.
-    func add(_ kind: ObjectKind, _ id: ObjectID, _ bytes: UnsafeRawBufferPointer) throws(StoreError) {
-        let type: UInt8 =
-            switch kind {
-            case .commit: 1
-            case .tree: 2
-            case .blob: 3
-            }
-        var data: [UInt8] = []
-        data.reserveCapacity(bytes.count + 32)
-        var rest = bytes.count >> 4
-        data.append(type << 4 | UInt8(bytes.count & 15) | (rest > 0 ? 0x80 : 0))
-        while rest > 0 {
-            data.append(UInt8(rest & 0x7f) | (rest > 0x7f ? 0x80 : 0))
-            rest >>= 7
-        }
-        var zlib = StoredZlib(into: &data)
-        unsafe zlib.add(bytes, into: &data)
-        zlib.finish(into: &data)
-        entries.append(Entry(id: id, crc: CRC32.of(data), offset: UInt32(file.size)))
-        try file.write(data)
+    /// Adds an object that is not in the pack yet.
+    func add(_ object: PackedObject) throws(StoreError) {
+        entries.append(Entry(id: object.id, crc: object.crc, offset: UInt32(file.size)))
+        try file.write(object.data)
     }
 
     /// Puts the pack into the store, with its bytes on disk. Returns its path without `.pack`.
@@ -55,7 +69,7 @@ final class PackWriter {
         count.append(bigEndian: UInt32(entries.count))
         try file.patch(count, at: 8)
         var hash = SHA1()
-        try unsafe file.reread { unsafe hash.update($0) }
+        try file.reread { hash.update($0) }
         let checksum = hash.finish().bytes
         try file.write(checksum)
         let name = "\(directory)/pack-\(hex(checksum))"

@@ -1,10 +1,10 @@
-import CSystem
 import Model
+import Platform
 
 /// A large file in the store, as written by ``LargeBlobWriter``: a loose object of stored (uncompressed) blocks, the
 /// first of which is Git's header. Read straight from the file, since libgit2 would map all of it into memory.
 final class StoredBlob {
-    private let descriptor: Int32
+    private let file: FileDescriptor
     private let id: ObjectID
     private var buffer: ArraySlice<UInt8> = []
     /// Bytes left of the current block.
@@ -15,16 +15,17 @@ final class StoredBlob {
     /// Nil if the store has it in another form, or not at all.
     init?(_ id: ObjectID, size: UInt64, objects: String) {
         self.id = id
-        descriptor = unsafe csys_open_read("\(objects)/\(id.hex.prefix(2))/\(id.hex.dropFirst(2))")
-        guard descriptor >= 0 else { return nil }
+        do throws(Errno) {
+            file = try FileDescriptor(reading: "\(objects)/\(id.hex.prefix(2))/\(id.hex.dropFirst(2))")
+        } catch {
+            return nil
+        }
         let header = Array("blob \(size)".utf8) + [0]
         guard (try? take(2)) == [0x78, 0x01], (try? startBlock()) != nil, left == header.count, (try? take(left)) == header else {
             return nil
         }
         left = 0
     }
-
-    deinit { if descriptor >= 0 { csys_close(descriptor) } }
 
     /// The next `count` bytes, which must exist.
     func next(_ count: Int) throws(StoreError) -> [UInt8] {
@@ -59,11 +60,7 @@ final class StoredBlob {
     }
 
     private func fill() throws(StoreError) {
-        var count: Int64 = 0
-        buffer = unsafe [UInt8](unsafeUninitializedCapacity: Self.bufferSize) { buffer, filled in
-            count = unsafe csys_read(descriptor, buffer.baseAddress, buffer.count)
-            filled = max(Int(count), 0)
-        }[...]
-        guard count > 0 else { throw .damagedObject(id) }
+        buffer = ((try? file.read(upTo: Self.bufferSize)) ?? [])[...]
+        if buffer.isEmpty { throw .damagedObject(id) }
     }
 }

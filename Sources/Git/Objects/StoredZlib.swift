@@ -10,17 +10,16 @@ struct StoredZlib {
         output.append(0x01)
     }
 
-    mutating func add(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) {
+    mutating func add(_ bytes: [UInt8], into output: inout [UInt8]) {
         output.reserveCapacity(output.count + bytes.count + 5 * (bytes.count / 65535 + 1))
         var at = 0
         while at < bytes.count {
             let end = min(at + 65535, bytes.count)
-            let block = unsafe UnsafeRawBufferPointer(rebasing: bytes[at..<end])
-            Self.header(isLast: false, count: UInt16(block.count), into: &output)
-            unsafe output.append(contentsOf: block)
-            unsafe sum(block)
+            Self.header(isLast: false, count: UInt16(end - at), into: &output)
+            output += bytes[at..<end]
             at = end
         }
+        unsafe bytes.withUnsafeBufferPointer { unsafe sum($0) }
     }
 
     func finish(into output: inout [UInt8]) {
@@ -37,7 +36,7 @@ struct StoredZlib {
     }
 
     /// Adler-32. The sums could overflow after 5552 bytes.
-    private mutating func sum(_ bytes: UnsafeRawBufferPointer) {
+    private mutating func sum(_ bytes: UnsafeBufferPointer<UInt8>) {
         var at = 0
         while at < bytes.count {
             let end = min(at + 5552, bytes.count)

@@ -1,6 +1,6 @@
 import CGit2
-import CSystem
 import Model
+import Platform
 
 extension Store {
     /// A setting of this store, such as `deptool.settle`; nil if unset. Keys are Git's: a section, a dot, a name.
@@ -29,11 +29,11 @@ extension Store {
     /// The operator's identity, found as in git-commit(1): `GIT_AUTHOR_NAME` and `GIT_AUTHOR_EMAIL`, `user.name` and
     /// `user.email` of the Git configuration, `EMAIL`, and finally the login name at this machine.
     package func author() -> Author {
-        let login = environment("USER") ?? environment("LOGNAME") ?? "uid\(csys_getuid())"
+        let login = environment("USER") ?? environment("LOGNAME") ?? "uid\(userID)"
         let name = environment("GIT_AUTHOR_NAME") ?? setting("author.name") ?? setting("user.name")
         let email =
             environment("GIT_AUTHOR_EMAIL") ?? setting("author.email") ?? setting("user.email") ?? environment("EMAIL")
-        let author = Author(name: name ?? login, email: email ?? "\(login)@\(nodeName())")
+        let author = Author(name: name ?? login, email: email ?? "\(login)@\(nodeName() ?? "localhost")")
         return author.name.isEmpty ? Author(name: login, email: author.email) : author
     }
 
@@ -84,11 +84,10 @@ extension Store {
     private func withConfiguration<T>(
         _ others: [ConfigurationFile] = [], _ body: (OpaquePointer) throws(StoreError) -> T
     ) throws(StoreError) -> T {
-        let configuration = try unsafe handle("read the configuration") { unsafe git_config_new(&$0) }
-        defer { unsafe git_config_free(configuration) }
-        try unsafe add((GIT_CONFIG_LEVEL_LOCAL, path + "/config"), to: configuration)
-        for file in others { try? unsafe add(file, to: configuration) }
-        return try unsafe body(configuration)
+        let configuration = try unsafe Handle("read the configuration", git_config_free) { unsafe git_config_new(&$0) }
+        try unsafe add((GIT_CONFIG_LEVEL_LOCAL, path + "/config"), to: configuration.pointer)
+        for file in others { try? unsafe add(file, to: configuration.pointer) }
+        return try unsafe body(configuration.pointer)
     }
 
     /// Passes the repository, for `includeIf`.
@@ -107,22 +106,4 @@ extension Store {
         guard let entry = unsafe made else { return nil }
         return unsafe string(entry.pointee.value)
     }
-}
-
-func environment(_ name: String) -> String? {
-    guard let value = unsafe csys_getenv(name) else { return nil }
-    let text = unsafe String(cString: value)
-    return text.isEmpty ? nil : text
-}
-
-/// This machine's name, from uname(2).
-private func nodeName() -> String {
-    var length: Int64 = 0
-    let text = unsafe String(unsafeUninitializedCapacity: 256) { buffer in
-        length = unsafe buffer.withMemoryRebound(to: CChar.self) { buffer in
-            unsafe csys_nodename(buffer.baseAddress, buffer.count)
-        }
-        return Int(max(0, min(length, 256)))
-    }
-    return length > 0 ? text : "localhost"
 }

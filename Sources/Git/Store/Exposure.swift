@@ -1,4 +1,5 @@
 import CSystem
+import Platform
 
 /// Why other users could change a path.
 package enum Exposure: Hashable, Sendable {
@@ -23,16 +24,14 @@ extension Exposure {
 
     /// Checks that only this user and root can change `path` itself.
     static func check(_ path: String, isOnTheWay: Bool = false, ignoresMode: Bool = false) throws(StoreError) {
-        var status = csys_stat()
-        let result = unsafe csys_lstat(path, &status)
-        guard result == 0 else { throw .file("look at", path: path, errno: -result) }
+        let status = try attempt("look at", path, try status(of: path))
         if let exposure = Exposure(of: path, status, isOnTheWay: isOnTheWay, ignoresMode: ignoresMode) {
             throw .exposed(path: path, exposure)
         }
     }
 
-    init?(of path: String, _ status: csys_stat, isOnTheWay: Bool, ignoresMode: Bool) {
-        if status.kind == csys_kind_symlink {
+    init?(of path: String, _ status: FileStatus, isOnTheWay: Bool, ignoresMode: Bool) {
+        if status.kind == .symlink {
             self = .symlink
         } else if !Self.isTrusted(status.uid) {
             self = .owner(uid: status.uid)
@@ -44,11 +43,11 @@ extension Exposure {
     }
 
     /// Whether this user's files may depend on the user `uid`.
-    static func isTrusted(_ uid: UInt32) -> Bool { uid == 0 || uid == UInt32(csys_getuid()) }
+    static func isTrusted(_ uid: UInt32) -> Bool { uid == 0 || uid == userID }
 
     /// Whether the mode lets others write. A private group, which many systems create for every user, counts as the
     /// user.
-    private static func isWritable(_ path: String, _ status: csys_stat) -> Bool {
+    private static func isWritable(_ path: String, _ status: FileStatus) -> Bool {
         if status.mode & 0o002 != 0 { return true }
         guard status.mode & 0o020 != 0 else { return false }
         // With an access control list, the group bits are the upper limit for all its entries.
@@ -58,13 +57,4 @@ extension Exposure {
 }
 
 /// A user's name, or the UID if there is none.
-func userName(_ uid: UInt32) -> String {
-    var length: Int64 = 0
-    let text = unsafe String(unsafeUninitializedCapacity: 256) { buffer in
-        length = unsafe buffer.withMemoryRebound(to: CChar.self) { buffer in
-            unsafe csys_user_name(uid, buffer.baseAddress, buffer.count)
-        }
-        return Int(max(0, length))
-    }
-    return length > 0 ? text : "with the number \(uid)"
-}
+func shownUser(_ uid: UInt32) -> String { userName(uid) ?? "with the number \(uid)" }

@@ -1,5 +1,5 @@
-import CSystem
 import Model
+import Platform
 
 /// The stores that this user made or adopted, and the commands that the user allowed for them.
 ///
@@ -19,21 +19,11 @@ package struct KnownStores {
     package static func ofUser() throws(StoreError) -> KnownStores {
         if let state = environment("XDG_STATE_HOME"), state.hasPrefix("/") { return KnownStores(in: state + "/deptool/stores") }
         // sudo and containers may leave HOME set to another user's.
-        for home in [environment("HOME"), accountHome()].compactMap({ $0 }) where home.hasPrefix("/") {
-            var status = csys_stat()
-            guard let place = try? resolved(home), unsafe csys_lstat(place, &status) == 0, status.uid == UInt32(csys_getuid()) else {
-                continue
-            }
+        for home in [environment("HOME"), account()?.home].compactMap({ $0 }) where home.hasPrefix("/") {
+            guard let place = try? resolved(home), (try? status(of: place))?.uid == userID else { continue }
             return KnownStores(in: place + "/.local/state/deptool/stores")
         }
         throw .noHome
-    }
-
-    static func accountHome() -> String? {
-        var name = [CChar](repeating: 0, count: 256)
-        var home = [CChar](repeating: 0, count: 4096)
-        guard unsafe csys_account(&name, name.count, &home, home.count) == 0 else { return nil }
-        return String(decoding: home.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     /// Creates the directory.
@@ -41,8 +31,7 @@ package struct KnownStores {
         var path = ""
         for part in directory.split(separator: "/") {
             path += "/" + part
-            let made = unsafe csys_mkdir(path, 0o700)
-            guard made == 0 || made == -Int32(csys_eexist) else { throw .file("create", path: path, errno: -made) }
+            try ensureDirectory(path)
         }
         _ = try place()
     }
@@ -52,7 +41,7 @@ package struct KnownStores {
         let path: String
         do throws(StoreError) {
             path = try resolved(directory)
-        } catch .file(_, _, let errno) where errno == Int32(csys_enoent) {
+        } catch .file(_, _, .noSuchFileOrDirectory) {
             return nil
         }
         try Exposure.checkWay(to: path)
@@ -70,37 +59,29 @@ package struct KnownStores {
         try prepare()
         guard let place = try place() else { throw .absent(path: directory) }
         for name in try namesOfEntries(in: place) where path(of: "\(place)/\(name)") == store.path {
-            _ = unsafe csys_remove_tree("\(place)/\(name)")
+            try? removeTree("\(place)/\(name)")
         }
         let mark = (0..<2).map { _ in
             let digits = String(UInt64.random(in: 0 ... .max), radix: 16)
             return String(repeating: "0", count: 16 - digits.utf8.count) + digits
         }.joined()
         let entry = "\(place)/\(mark)"
-        let made = unsafe csys_mkdir(entry, 0o700)
-        guard made == 0 else { throw .file("create", path: entry, errno: -made) }
+        try attempt("create", entry, try makeDirectory(entry, mode: 0o700))
         try replace("\(entry)/path", in: entry, Array(store.path.utf8))
         let marks = "\(store.path)/\(Self.marksName)"
-        let descriptor = unsafe csys_open_append(marks, 0o600)
-        guard descriptor >= 0 else { throw .file("open", path: marks, errno: -descriptor) }
-        defer { csys_close(descriptor) }
-        var line = mark + "\n"
-        let written = line.withUTF8 { unsafe csys_write(descriptor, $0.baseAddress, $0.count) }
-        guard written == mark.utf8.count + 1 else {
-            throw .file("write", path: marks, errno: written < 0 ? Int32(-written) : Int32(csys_enospc))
-        }
+        try append(mark + "\n", to: try attempt("open", marks, try FileDescriptor(appendingTo: marks, mode: 0o600)), at: marks)
     }
 
     private func entry(of store: StorePath) throws(StoreError) -> String? {
-        guard let place = try place(), let marks = try Self.contents(of: "\(store.path)/\(Self.marksName)", most: Self.maximumMarks) else {
+        guard let place = try place(), let marks = try Self.contents(of: "\(store.path)/\(Self.marksName)", maximum: Self.maximumMarks)
+        else {
             return nil
         }
         for line in marks.split(separator: UInt8(ascii: "\n")) {
             // Only digits, since it becomes part of a path.
             guard line.count == 32, line.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }) else { continue }
             let entry = place + "/" + String(decoding: line, as: UTF8.self)
-            var status = csys_stat()
-            guard unsafe csys_lstat(entry, &status) == 0, status.kind == csys_kind_directory else { continue }
+            guard (try? status(of: entry))?.kind == .directory else { continue }
             // The store has moved.
             if path(of: entry) != store.path { try? replace("\(entry)/path", in: entry, Array(store.path.utf8)) }
             return entry
@@ -109,7 +90,7 @@ package struct KnownStores {
     }
 
     private func path(of entry: String) -> String? {
-        ((try? Self.contents(of: "\(entry)/path", most: 1 << 16)) ?? nil).map { String(decoding: $0, as: UTF8.self) }
+        ((try? Self.contents(of: "\(entry)/path", maximum: 1 << 16)) ?? nil).map { String(decoding: $0, as: UTF8.self) }
     }
 
     // MARK: Commands
@@ -118,23 +99,23 @@ package struct KnownStores {
     /// cluster's directory.
     package func allows(_ command: String, for key: String, of subject: String, in store: StorePath) throws(StoreError) -> Bool {
         guard let entry = try entry(of: store) else { return false }
-        let expected = Self.text(command, key, subject)
-        return try Self.contents(of: Self.commandPath(entry, key, subject), most: expected.count) == expected
+        let expected = Self.text(command, key: key, subject: subject)
+        return try Self.contents(of: Self.commandPath(entry, key: key, subject: subject), maximum: expected.count) == expected
     }
 
     /// Allows the command, replacing the one allowed before.
     package func allow(_ command: String, for key: String, of subject: String, in store: StorePath) throws(StoreError) {
         guard let entry = try entry(of: store) else { throw .unknownStore(path: store.path) }
-        try replace(Self.commandPath(entry, key, subject), in: entry, Self.text(command, key, subject))
+        try replace(Self.commandPath(entry, key: key, subject: subject), in: entry, Self.text(command, key: key, subject: subject))
     }
 
-    private static func text(_ command: String, _ key: String, _ subject: String) -> [UInt8] {
+    private static func text(_ command: String, key: String, subject: String) -> [UInt8] {
         Array("\(key)\0\(subject)\0\(command)".utf8)
     }
 
     /// The name only locates the file; its content is what counts.
-    private static func commandPath(_ entry: String, _ key: String, _ subject: String) -> String {
-        "\(entry)/command-\(ObjectID.of(.blob, text("", key, subject)).hex)"
+    private static func commandPath(_ entry: String, key: String, subject: String) -> String {
+        "\(entry)/command-\(ObjectID.of(.blob, text("", key: key, subject: subject)).hex)"
     }
 
     // MARK: Files
@@ -146,12 +127,12 @@ package struct KnownStores {
     }
 
     /// Nil if the file does not exist or is longer.
-    private static func contents(of path: String, most: Int) throws(StoreError) -> [UInt8]? {
-        var status = csys_stat()
-        let result = unsafe csys_lstat(path, &status)
-        if result == -Int32(csys_enoent) { return nil }
-        guard result == 0 else { throw .file("look at", path: path, errno: -result) }
-        guard status.size <= most else { return nil }
+    private static func contents(of path: String, maximum: Int) throws(StoreError) -> [UInt8]? {
+        do throws(StoreError) {
+            guard try attempt("look at", path, try status(of: path)).size <= maximum else { return nil }
+        } catch .file(_, _, .noSuchFileOrDirectory) {
+            return nil
+        }
         return try readFile(path)
     }
 }

@@ -40,14 +40,35 @@ func check(_ id: ObjectID, _ call: () -> Int32) throws(StoreError) -> Int32 {
     throw code == GIT_ENOTFOUND.rawValue ? .missingObject(id) : .damagedObject(id)
 }
 
-/// The result of a libgit2 call that makes a handle.
-func handle(
-    _ operation: @autoclosure () -> String, _ call: (inout OpaquePointer?) -> Int32
-) throws(StoreError) -> OpaquePointer {
-    var made: OpaquePointer?
-    try check(operation()) { unsafe call(&made) }
-    guard let made = unsafe made else { throw .git(operation(), message: "no reason given") }
-    return unsafe made
+/// An object made by libgit2, freed on deinit.
+@safe struct Handle: ~Copyable {
+    let pointer: OpaquePointer
+    private let free: (OpaquePointer?) -> Void
+
+    init(_ made: OpaquePointer, _ free: @escaping (OpaquePointer?) -> Void) {
+        unsafe pointer = unsafe made
+        unsafe self.free = unsafe free
+    }
+
+    /// `call` makes it. `operation` completes "cannot …".
+    init(
+        _ operation: @autoclosure () -> String, _ free: @escaping (OpaquePointer?) -> Void, _ call: (inout OpaquePointer?) -> Int32
+    ) throws(StoreError) {
+        var made: OpaquePointer?
+        try check(operation()) { unsafe call(&made) }
+        guard let made = unsafe made else { throw .git(operation(), message: "no reason given") }
+        unsafe self.init(made, free)
+    }
+
+    /// `call` finds the object.
+    init(_ id: ObjectID, _ free: @escaping (OpaquePointer?) -> Void, _ call: (inout OpaquePointer?) -> Int32) throws(StoreError) {
+        var made: OpaquePointer?
+        try check(id) { unsafe call(&made) }
+        guard let made = unsafe made else { throw .damagedObject(id) }
+        unsafe self.init(made, free)
+    }
+
+    deinit { unsafe free(pointer) }
 }
 
 extension ObjectID {
@@ -56,8 +77,8 @@ extension ObjectID {
     }
 
     /// `bytes` are the 20 bytes of an ID.
-    init(raw bytes: UnsafeRawBufferPointer) {
-        guard let id = unsafe ObjectID(bytes) else { preconditionFailure("an id has 20 bytes") }
+    init(raw bytes: some Collection<UInt8>) {
+        guard let id = ObjectID(bytes) else { preconditionFailure("an id has 20 bytes") }
         self = id
     }
 

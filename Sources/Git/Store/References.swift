@@ -16,20 +16,20 @@ extension Store {
 
     /// Each host's deployed commit in this store: all of `refs/remotes`, sorted by host.
     package func deployedCommits() throws(StoreError) -> [(host: Hostname, commit: ObjectID)] {
-        let iterator = try unsafe handle("list what the hosts run") {
+        let iterator = try unsafe Handle("list what the hosts run", git_reference_iterator_free) {
             unsafe git_reference_iterator_glob_new(&$0, repository, remotes + "*")
         }
-        defer { unsafe git_reference_iterator_free(iterator) }
         var result: [(host: Hostname, commit: ObjectID)] = []
         while true {
             var made: OpaquePointer?
-            let code = unsafe git_reference_next(&made, iterator)
+            let code = unsafe git_reference_next(&made, iterator.pointer)
             if code == GIT_ITEROVER.rawValue { break }
             try check("list what the hosts run") { code }
-            defer { unsafe git_reference_free(made) }
-            let name = unsafe string(git_reference_name(made))
+            guard let made = unsafe made else { break }
+            let reference = unsafe Handle(made, git_reference_free)
+            let name = unsafe string(git_reference_name(reference.pointer))
             guard let host = Hostname(String(name.dropFirst(remotes.count))),
-                let target = unsafe git_reference_target(made)
+                let target = unsafe git_reference_target(reference.pointer)
             else { continue }
             result.append((host, ObjectID(unsafe target.pointee)))
         }
@@ -91,9 +91,7 @@ extension Store {
         }
         let author = author()
         try check("name who writes \(name)") { unsafe git_repository_set_ident(repository, author.name, author.email) }
-        var made: OpaquePointer?
         var oid = commit.oid
-        try check("write \(name)") { unsafe git_reference_create(&made, repository, name, &oid, 1, reason) }
-        unsafe git_reference_free(made)
+        _ = try unsafe Handle("write \(name)", git_reference_free) { unsafe git_reference_create(&$0, repository, name, &oid, 1, reason) }
     }
 }

@@ -1,6 +1,6 @@
 import CGit2
-import CSystem
 import Model
+import Platform
 
 extension Store {
     /// Moves the packs and loose objects that many deploys leave into few packs, so that a store does not get slower
@@ -24,7 +24,7 @@ extension Store {
             throw error
         }
         packs.filter { !made.contains($0) }.forEach(removePack)
-        for object in loose { _ = unsafe csys_unlink(object.path) }
+        for object in loose { try? unlink(object.path) }
         try check("find the new objects") { unsafe git_odb_refresh(database) }
     }
 
@@ -34,7 +34,7 @@ extension Store {
         for id in ids {
             let (kind, _) = try unsafe objectHeader(id, in: database)
             let pack = if let writer { writer } else { try PackWriter(objects: objects) }
-            try unsafe withObject(id, kind, limit: Self.maximumPack) { bytes throws(StoreError) in try unsafe pack.add(kind, id, bytes) }
+            try pack.add(PackedObject(kind, id, try object(id, kind, limit: Self.maximumPack)))
             writer = pack.size < Self.maximumPack ? pack : nil
             if writer == nil { made.append(try pack.finish()) }
         }
@@ -43,7 +43,7 @@ extension Store {
 
     /// Git finds a pack by its index, so that goes first.
     private func removePack(_ path: String) {
-        for suffix in [".idx", ".pack"] { _ = unsafe csys_unlink(path + suffix) }
+        for suffix in [".idx", ".pack"] { try? unlink(path + suffix) }
     }
 
     private static var maximumPacks: Int { 50 }
@@ -59,8 +59,7 @@ extension Store {
         return packs.compactMap { name, files -> String? in
             guard Set(files) == [name + ".idx", name + ".pack"] else { return nil }
             let pack = "\(directory)/\(name)"
-            var status = csys_stat()
-            guard unsafe csys_lstat(pack + ".pack", &status) == 0, status.size < Self.maximumPack else { return nil }
+            guard let size = (try? status(of: pack + ".pack"))?.size, size < Self.maximumPack else { return nil }
             return pack
         }
     }
@@ -76,10 +75,9 @@ extension Store {
         for directory in directories {
             for name in try namesOfEntries(in: "\(objects)/\(directory)") {
                 let path = "\(objects)/\(directory)/\(name)"
-                var status = csys_stat()
-                guard let id = ObjectID(hex: directory + name), unsafe csys_lstat(path, &status) == 0,
-                    status.size < maximumInMemory
-                else { continue }
+                guard let id = ObjectID(hex: directory + name), let size = (try? status(of: path))?.size, size < maximumInMemory else {
+                    continue
+                }
                 result.append((id, path))
             }
         }
@@ -92,10 +90,10 @@ extension Store {
         let path = pack + ".idx", idsStart = 8 + 256 * 4
         let bytes = try readFile(path)
         guard bytes.count > idsStart, bytes.prefix(8) == [0xff, 0x74, 0x4f, 0x63, 0, 0, 0, 2] else {
-            throw .file("read", path: path, errno: Int32(csys_eio))
+            throw .file("read", path: path, .ioError)
         }
         let count = bytes[(idsStart - 4)..<idsStart].reduce(0) { $0 << 8 | Int($1) }
-        guard (bytes.count - idsStart) / 20 >= count else { throw .file("read", path: path, errno: Int32(csys_eio)) }
+        guard (bytes.count - idsStart) / 20 >= count else { throw .file("read", path: path, .ioError) }
         return (0..<count).compactMap { ObjectID(Array(bytes[(idsStart + $0 * 20)..<(idsStart + $0 * 20 + 20)])) }
     }
 }

@@ -1,17 +1,24 @@
 import CGit2
-import CSystem
 import Model
+import Platform
 
 /// The store: a bare Git repository that holds every deployed config tree and each host's deployed commit.
 ///
 /// Used by one thread at a time. Threads that only read blobs open a `BlobReader` each.
+///
+/// ```swift
+/// let store = try Store.open(Store.find(from: directory))
+/// for (host, commit) in try store.deployedCommits() {
+///     print(host.text, commit.short)
+/// }
+/// ```
 @safe package final class Store {
     /// The directory name that `find` searches for.
     package static let directoryName = ".deptool"
 
     package let place: StorePath
-    let repository: OpaquePointer
-    let database: OpaquePointer
+    private let repositoryHandle: Handle
+    private let databaseHandle: Handle
     /// Whether this handle has locked the store.
     var isLocked = false
     /// Tree entries read so far, for tests of complexity.
@@ -20,55 +27,59 @@ import Model
     /// Absolute, without symlinks.
     package var path: String { place.path }
 
-    private init(_ place: StorePath, repository: OpaquePointer, database: OpaquePointer) {
-        self.place = place
-        unsafe self.repository = unsafe repository
-        unsafe self.database = unsafe database
-    }
+    var repository: OpaquePointer { unsafe repositoryHandle.pointer }
+    var database: OpaquePointer { unsafe databaseHandle.pointer }
 
-    deinit {
-        unsafe git_odb_free(database)
-        unsafe git_repository_free(repository)
+    private init(_ place: StorePath, _ repository: consuming Handle, _ database: consuming Handle) {
+        self.place = place
+        repositoryHandle = repository
+        databaseHandle = database
     }
 
     /// Creates a bare repository at `path` (git_repository_init_ext), readable only by its owner: mode 0700. Its
     /// parent must exist. If there is already a store at `path`, opens it.
     package static func create(at path: String) throws(StoreError) -> Store {
         try startLibrary()
-        let made = unsafe csys_mkdir(path, 0o700)
-        if made == -Int32(csys_eexist) {
+        var isNew = true
+        do throws(Errno) { try makeDirectory(path, mode: 0o700) } catch {
+            guard error == .fileExists else { throw .file("create", path: path, error) }
+            isNew = false
+        }
+        if isNew {
+            do throws(StoreError) {
+                try Exposure.checkWay(to: try resolved(path))
+            } catch {
+                try? removeDirectory(path)
+                throw error
+            }
+        } else {
             guard isEmptyDirectory(path) else { return try open(at: path) }
             let place = try resolved(path)
             try Exposure.checkWay(to: place)
             try Exposure.check(place)
-            let directory = unsafe csys_open_directory(place)
-            defer { if directory >= 0 { _ = csys_close(directory) } }
-            let changed = directory < 0 ? directory : csys_fchmod(directory, 0o700)
-            guard changed == 0 else { throw .file("change the mode of", path: place, errno: -changed) }
-        } else {
-            guard made == 0 else { throw .file("create", path: path, errno: -made) }
-            do throws(StoreError) {
-                try Exposure.checkWay(to: try resolved(path))
-            } catch {
-                _ = unsafe csys_rmdir(path)
-                throw error
-            }
+            try attempt("change the mode of", place, try FileDescriptor(directory: place).setMode(0o700))
         }
         var options = unsafe git_repository_init_options()
         try check("prepare a repository") {
             unsafe git_repository_init_options_init(&options, UInt32(GIT_REPOSITORY_INIT_OPTIONS_VERSION))
         }
         unsafe options.flags = GIT_REPOSITORY_INIT_BARE.rawValue | GIT_REPOSITORY_INIT_NO_REINIT.rawValue
-        let repository = try unsafe handle("create a repository at \(path)") { repository in
+        _ = try unsafe Handle("create a repository at \(path)", git_repository_free) { repository in
             unsafe "main".withCString { head in
                 unsafe options.initial_head = unsafe head
                 return unsafe git_repository_init_ext(&repository, path, &options)
             }
         }
-        unsafe git_repository_free(repository)
         let store = try open(at: path)
         // By default, a bare repository keeps no reflogs.
         try store.setConfiguration("core.logAllRefUpdates", "true")
+        // The store has private files, and often lies in a repository of the operator.
+        let ignored = "\(store.path)/.gitignore"
+        do throws(Errno) {
+            try FileDescriptor(creating: ignored, mode: 0o600).writeAll(Array("*\n".utf8).span)
+        } catch {
+            throw .file("create", path: ignored, error)
+        }
         return store
     }
 
@@ -78,23 +89,21 @@ import Model
     package static func open(_ place: StorePath) throws(StoreError) -> Store {
         try startLibrary()
         try place.checkFormat()
-        let repository = try unsafe handle("open the store \(place.path)") { unsafe git_repository_open_bare(&$0, place.path) }
-        do throws(StoreError) {
-            let database = try unsafe handle("open the objects of \(place.path)") {
-                unsafe git_repository_odb(&$0, repository)
-            }
-            return unsafe Store(place, repository: repository, database: database)
-        } catch {
-            unsafe git_repository_free(repository)
-            throw error
+        let repository = try unsafe Handle("open the store \(place.path)", git_repository_free) {
+            unsafe git_repository_open_bare(&$0, place.path)
         }
+        let database = try unsafe Handle("open the objects of \(place.path)", git_odb_free) {
+            unsafe git_repository_odb(&$0, repository.pointer)
+        }
+        return Store(place, repository, database)
     }
 
     /// The store at `path`; nil if the path does not exist or is an empty directory.
     package static func present(at path: String) throws(StoreError) -> StorePath? {
-        var found = csys_stat()
-        if unsafe csys_lstat(path, &found) == -Int32(csys_enoent) || isEmptyDirectory(path) { return nil }
-        guard found.kind != csys_kind_symlink else { throw .exposed(path: path, .symlink) }
+        var found: FileStatus?
+        do throws(Errno) { found = try status(of: path) } catch { if error == .noSuchFileOrDirectory { return nil } }
+        if isEmptyDirectory(path) { return nil }
+        guard found?.kind != .symlink else { throw .exposed(path: path, .symlink) }
         return try StorePath(path)
     }
 
@@ -105,18 +114,16 @@ import Model
         var place = Substring(start)
         var device: UInt64?
         while true {
-            var status = csys_stat()
-            let result = unsafe csys_lstat(String(place), &status)
-            guard result == 0 else { throw .file("look at", path: String(place), errno: -result) }
-            guard Exposure.isTrusted(status.uid) else {
-                throw .notFound(from: start, before: .othersDirectory(String(place), uid: status.uid))
+            let here = try attempt("look at", String(place), try status(of: String(place)))
+            guard Exposure.isTrusted(here.uid) else {
+                throw .notFound(from: start, before: .othersDirectory(String(place), uid: here.uid))
             }
-            guard device == nil || device == status.device else { throw .notFound(from: start, before: .otherFileSystem(String(place))) }
-            device = status.device
+            guard device == nil || device == here.device else { throw .notFound(from: start, before: .otherFileSystem(String(place))) }
+            device = here.device
             let candidate = (place == "/" ? "" : place) + "/" + directoryName
-            if unsafe csys_lstat(String(candidate), &status) == 0 {
+            if let found = try? status(of: String(candidate)) {
                 // A checkout may have created the symlink, pointing to another store of this user.
-                guard status.kind != csys_kind_symlink else { throw .exposed(path: String(candidate), .symlink) }
+                guard found.kind != .symlink else { throw .exposed(path: String(candidate), .symlink) }
                 return try StorePath(String(candidate))
             }
             guard place != "/", let slash = place.lastIndex(of: "/") else { throw .notFound(from: start, before: nil) }
@@ -124,23 +131,9 @@ import Model
         }
     }
 
-    private static func isEmptyDirectory(_ path: String) -> Bool {
-        var scan = unsafe csys_scan()
-        defer { unsafe csys_scan_free(&scan) }
-        return unsafe csys_scan_names(path, &scan) == 0 && scan.count == 0
-    }
+    /// But for hidden files.
+    private static func isEmptyDirectory(_ path: String) -> Bool { (try? DirectoryScan.names(in: path))?.isEmpty ?? false }
 }
 
 /// The absolute path without symlinks (realpath(3)).
-package func resolved(_ path: String) throws(StoreError) -> String {
-    let capacity = 4096
-    var length: Int64 = 0
-    let text = unsafe String(unsafeUninitializedCapacity: capacity) { buffer in
-        length = unsafe buffer.withMemoryRebound(to: CChar.self) { buffer in
-            unsafe csys_realpath(path, buffer.baseAddress, buffer.count)
-        }
-        return Int(max(length, 0))
-    }
-    guard length >= 0 else { throw .file("find", path: path, errno: Int32(-length)) }
-    return text
-}
+package func resolved(_ path: String) throws(StoreError) -> String { try attempt("find", path, try realPath(path)) }

@@ -1,5 +1,5 @@
-import CSystem
 import Model
+import Platform
 
 /// Why a store operation failed.
 package enum StoreError: Error, Hashable, Sendable {
@@ -13,7 +13,7 @@ package enum StoreError: Error, Hashable, Sendable {
     case exposed(path: String, Exposure)
     /// This user has neither made nor adopted the store.
     case unknownStore(path: String)
-    /// There is no place to keep the user's list of known stores.
+    /// There is no place for the user's list of known stores.
     case noHome
     /// Deptool would damage the repository; the setting that shows it.
     case unusableFormat(path: String, String)
@@ -29,8 +29,8 @@ package enum StoreError: Error, Hashable, Sendable {
     case unusableHostname(Hostname)
     /// Another process is writing the same reference or setting; Git's message.
     case busy(String)
-    /// A file operation on the store failed, with its errno.
-    case file(String, path: String, errno: Int32)
+    /// A file operation on the store failed.
+    case file(String, path: String, Errno)
     /// Any other libgit2 error.
     case git(String, message: String)
 
@@ -48,11 +48,11 @@ package enum StoreError: Error, Hashable, Sendable {
             "no store in \(directory) or a parent directory below \(end), where another file system begins"
         case .notFound(let directory, .othersDirectory(let end, let uid)):
             directory == end
-                ? "\(visible(directory)) belongs to user \(userName(uid)), so no store is looked for there"
-                : "no store in \(visible(directory)) or a parent directory below \(visible(end)), which belongs to user \(userName(uid))"
+                ? "\(visible(directory)) belongs to user \(shownUser(uid)), so Deptool does not look for a store there"
+                : "no store in \(visible(directory)) or a parent directory below \(visible(end)), which belongs to user \(shownUser(uid))"
         case .absent(let path): "there is no store at \(path)"
         case .notAStore(let path): "\(path) is not a store"
-        case .exposed(let path, .owner(let uid)): "\(visible(path)) belongs to user \(userName(uid))"
+        case .exposed(let path, .owner(let uid)): "\(visible(path)) belongs to user \(shownUser(uid))"
         case .exposed(let path, .writable): "\(visible(path)) can be changed by other users"
         case .exposed(let path, .symlink): "\(visible(path)) is a symlink"
         case .unknownStore(let path): "the store \(visible(path)) is neither made nor adopted by you"
@@ -66,7 +66,7 @@ package enum StoreError: Error, Hashable, Sendable {
             "object \(id.short) has \(size) bytes, more than the limit of \(limit)"
         case .unusableHostname(let host): "Git cannot hold a reference for host \(host.text)"
         case .busy: "another process is using the store"
-        case .file(let operation, let path, let errno): "cannot \(operation) \(path): \(systemMessage(errno))"
+        case .file(let operation, let path, let error): "cannot \(operation) \(path): \(error.text)"
         case .git(let operation, let message): "cannot \(operation): \(message)"
         }
     }
@@ -81,18 +81,18 @@ package enum StoreError: Error, Hashable, Sendable {
         case .notAStore(let path):
             "A store is a bare Git repository. Move \(path) away, then run `deptool init`."
         case .exposed(_, .owner(let uid)):
-            "Deptool does not use what another user can change, because it decides what is deployed and run. Run deptool as that user\(csys_getuid() == 0 && uid != 0 ? ", without sudo" : ""), or keep a store of your own elsewhere and name it with DEPTOOL_STORE."
+            "Deptool uses no store that another user can change, since a store determines what Deptool deploys and runs. Run deptool as that user\(userID == 0 && uid != 0 ? ", without sudo" : ""), or keep a store of your own elsewhere and name it with DEPTOOL_STORE."
         case .exposed(let path, .writable):
-            "Deptool does not use what other users can change, because it decides what is deployed and run. Take that right away with `chmod go-w \(visible(path))`, or move the store elsewhere and name it with DEPTOOL_STORE."
+            "Deptool uses no store that other users can change, since a store determines what Deptool deploys and runs. Take that right away with `chmod go-w \(visible(path))`, or move the store elsewhere and name it with DEPTOOL_STORE."
         case .exposed(_, .symlink): "It could lead anywhere. Name the store itself with DEPTOOL_STORE."
         case .unknownStore(let path):
             "It may have come with somebody else's files. If you trust it, \(Self.adoption(of: path))."
         case .noHome:
-            "Neither HOME nor the home of your account is a directory of yours. Name one with XDG_STATE_HOME: Deptool keeps there which stores are yours."
+            "Neither HOME nor the home of your account is a directory of yours. Name one with XDG_STATE_HOME: Deptool keeps the list of your stores there."
         case .unusableFormat(let path, _):
             "A store is a bare Git repository with SHA-1 ids and without extensions. Move \(visible(path)) away, then run `deptool init`."
         case .missingObject, .damagedObject:
-            "The store is damaged, or was cleaned up with `git gc --prune=now`. Move it away and run `deptool init`, then `deptool sync` to fetch what the hosts know."
+            "The store is damaged, or was cleaned up with `git gc --prune=now`. Move it away and run `deptool init`, then `deptool sync` to fetch the hosts' records."
         case .unknownCommit: "`deptool log` lists the commits; four digits or more of one will do."
         case .ambiguousCommit: "Give more digits; `deptool log` shows ten."
         case .objectTooLarge:
@@ -119,8 +119,10 @@ extension StoreError {
 
 let hostnameRule = "A host's name may not hold '..' or end in '.' or '.lock', because Git references may not."
 
-/// The text of strerror(3).
-func systemMessage(_ errno: Int32) -> String {
-    guard let text = unsafe csys_strerror(errno) else { return "error \(errno)" }
-    return unsafe String(cString: text)
+/// The result of system calls, whose error becomes one of the operation on a path.
+@discardableResult
+func attempt<Result: ~Copyable>(
+    _ operation: String, _ path: String, _ body: @autoclosure () throws(Errno) -> Result
+) throws(StoreError) -> Result {
+    do throws(Errno) { return try body() } catch { throw .file(operation, path: path, error) }
 }

@@ -1,4 +1,4 @@
-import CSystem
+import Platform
 
 extension Store {
     /// Runs `body` exclusively among all threads and processes that have the store open. For brief work that waits
@@ -17,42 +17,36 @@ extension Store {
 }
 
 /// A flock(2) on a file, which the kernel releases when the process ends.
-struct StoreLock {
-    private let descriptor: Int32
+final class StoreLock {
+    private var file: FileDescriptor
 
     /// Nil if another process or thread holds the lock until the timeout.
     init?(_ path: String, timeout: Duration) throws(StoreError) {
-        descriptor = unsafe csys_open_append(path, 0o600)
-        guard descriptor >= 0 else { throw .file("open", path: path, errno: -descriptor) }
-        let begun = csys_monotonic_ns()
+        file = try attempt("open", path, try FileDescriptor(appendingTo: path, mode: 0o600))
+        let end = MonotonicClock.now + timeout
         while true {
-            let result = csys_try_lock(descriptor)
-            if result == 0 { return }
-            guard result == -csys_eagain() else {
-                csys_close(descriptor)
-                throw .file("lock", path: path, errno: -result)
+            do throws(Errno) { try file.tryLock() } catch {
+                guard error == .wouldBlock else { throw .file("lock", path: path, error) }
+                guard MonotonicClock.now < end else { return nil }
+                pause(milliseconds: 2)
+                continue
             }
-            guard Duration.nanoseconds(csys_monotonic_ns() - begun) < timeout else {
-                csys_close(descriptor)
-                return nil
-            }
-            // In milliseconds.
-            _ = csys_poll(nil, 0, 2)
+            return
         }
     }
 
-    func release() { csys_close(descriptor) }
+    func release() { file.close() }
 }
 
 /// Retries for some seconds while git(1) has locked the file to write; Deptool's own processes lock the store.
 func retrying<T>(_ body: () throws(StoreError) -> T) throws(StoreError) -> T {
-    let begun = csys_monotonic_ns()
+    let end = MonotonicClock.now + .seconds(5)
     while true {
         do throws(StoreError) {
             return try body()
         } catch .busy(let reason) {
-            guard Duration.nanoseconds(csys_monotonic_ns() - begun) < .seconds(5) else { throw .busy(reason) }
-            _ = csys_poll(nil, 0, 10)
+            guard MonotonicClock.now < end else { throw .busy(reason) }
+            pause(milliseconds: 10)
         }
     }
 }

@@ -1,5 +1,5 @@
 import CGit2
-import CSystem
+import Platform
 
 /// The location of a store. Only this user and root can change anything there.
 package struct StorePath: Hashable, Sendable {
@@ -17,20 +17,18 @@ package struct StorePath: Hashable, Sendable {
     package init(_ path: String) throws(StoreError) {
         do throws(StoreError) {
             self.path = try resolved(path)
-        } catch .file(_, _, let errno) where errno == Int32(csys_enoent) {
+        } catch .file(_, _, .noSuchFileOrDirectory) {
             throw .absent(path: path)
         }
         try Exposure.checkWay(to: self.path)
         try Exposure.check(self.path)
-        var directory = csys_stat()
-        let result = unsafe csys_lstat(self.path, &directory)
-        guard result == 0 else { throw .file("look at", path: self.path, errno: -result) }
-        guard directory.kind == csys_kind_directory else { throw .notAStore(path: self.path) }
+        let directory = try attempt("look at", self.path, try status(of: self.path))
+        guard directory.kind == .directory else { throw .notAStore(path: self.path) }
         for name in Self.needed + Self.others {
             do throws(StoreError) {
                 // Other users cannot enter a directory that is closed to them.
                 try Exposure.check("\(self.path)/\(name)", ignoresMode: directory.mode & 0o077 == 0)
-            } catch .file(_, _, let errno) where errno == Int32(csys_enoent) || errno == Int32(csys_enotdir) {
+            } catch .file(_, _, let error) where error == .noSuchFileOrDirectory || error == .notDirectory {
                 guard Self.others.contains(name) else { throw .notAStore(path: self.path) }
             }
         }
@@ -39,16 +37,16 @@ package struct StorePath: Hashable, Sendable {
     /// Checks that Deptool can write to a repository of this format (gitformat-extensions: `git help repository-version`)
     /// without damaging it.
     func checkFormat() throws(StoreError) {
-        let configuration = try unsafe handle("read the configuration") { unsafe git_config_new(&$0) }
-        defer { unsafe git_config_free(configuration) }
+        let configuration = try unsafe Handle("read the configuration", git_config_free) { unsafe git_config_new(&$0) }
         try check("read \(path)/config") {
-            unsafe git_config_add_file_ondisk(configuration, path + "/config", GIT_CONFIG_LEVEL_LOCAL, nil, 1)
+            unsafe git_config_add_file_ondisk(configuration.pointer, path + "/config", GIT_CONFIG_LEVEL_LOCAL, nil, 1)
         }
-        let iterator = try unsafe handle("read \(path)/config") { unsafe git_config_iterator_new(&$0, configuration) }
-        defer { unsafe git_config_iterator_free(iterator) }
+        let iterator = try unsafe Handle("read \(path)/config", git_config_iterator_free) {
+            unsafe git_config_iterator_new(&$0, configuration.pointer)
+        }
         var isBare = false
         var entry: UnsafeMutablePointer<git_config_entry>?
-        while unsafe git_config_next(&entry, iterator) == 0, let entry = unsafe entry {
+        while unsafe git_config_next(&entry, iterator.pointer) == 0, let entry = unsafe entry {
             let (name, value) = (unsafe string(entry.pointee.name), unsafe string(entry.pointee.value))
             switch (name, value) {
             case ("core.bare", _): isBare = value != "false"

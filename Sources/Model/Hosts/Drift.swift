@@ -10,7 +10,7 @@ package struct Drift: Hashable, Sendable {
     }
 
     /// The largest number of findings that a host reports.
-    package static var most: Int { 10_000 }
+    package static var maximumFindings: Int { 10_000 }
 
     /// The largest file, in bytes, whose current content is shown.
     package static var maximumShown: UInt64 { 4 << 20 }
@@ -29,7 +29,7 @@ package struct Drift: Hashable, Sendable {
         case link(AbsolutePath, RelativePath, Found)
         /// A placed file is missing, changed or replaced; with its source file in the app.
         case placed(AbsolutePath, RelativePath, Found)
-        /// What was opened of a sealed file is missing or, if it is there, not what the file holds.
+        /// The opened content of a sealed file is missing or, if present, differs from the file's.
         case secret(RelativePath, isThere: Bool)
         /// The app's `current` points to no version.
         case current(Found)

@@ -106,7 +106,7 @@ extension AppName {
     /// The directory of the app's opened secrets.
     @inline(never) package var secrets: AbsolutePath { below(Layout.secrets, "") }
 
-    /// What was open before a deploy, while it is under way.
+    /// The secrets that were open before a deploy, while it is under way.
     @inline(never) package var keptSecrets: AbsolutePath { AbsolutePath(unchecked: Layout.secrets.text + "/." + text) }
     /// The same while it comes or goes.
     @inline(never) package var keptSecretsDraft: AbsolutePath { AbsolutePath(unchecked: Layout.secrets.text + "/.." + text) }

@@ -1,4 +1,4 @@
-/// A host's record of what is deployed on it.
+/// A host's record of its deploy.
 ///
 /// It holds the raw bytes of the Git objects. An operator whose store lacks the commit can complete the store from the
 /// host and verify every object by its id.

@@ -10,9 +10,9 @@
     }
 }
 
-@inline(never) private func isName(_ text: String, longest: Int, extra: StaticString, first: StaticString = "") -> Bool {
+@inline(never) private func isName(_ text: String, maximum: Int, extra: StaticString, first: StaticString = "") -> Bool {
     let bytes = text.bytes
-    guard let start = bytes.first, bytes.count <= longest, isPlain(start, first) else { return false }
+    guard let start = bytes.first, bytes.count <= maximum, isPlain(start, first) else { return false }
     return bytes.allSatisfy { isPlain($0, extra) }
 }
 
@@ -22,7 +22,7 @@ package struct Hostname: Hashable, Comparable, Sendable {
     package let text: String
 
     @inline(never) package init?(_ text: String) {
-        guard isName(text, longest: 253, extra: ".-_") else { return nil }
+        guard isName(text, maximum: 253, extra: ".-_") else { return nil }
         self.text = text
     }
 
@@ -39,7 +39,7 @@ package struct AppName: Hashable, Comparable, Sendable {
     package static var madeUp: String { "deptool-left" }
 
     @inline(never) package init?(_ text: String) {
-        guard isName(text, longest: 128, extra: ".-_@+", first: "_") else { return nil }
+        guard isName(text, maximum: 128, extra: ".-_@+", first: "_") else { return nil }
         self.text = text
     }
 
@@ -53,7 +53,7 @@ package struct GroupName: Hashable, Sendable {
     package let text: String
 
     @inline(never) package init?(_ text: String) {
-        guard isName(text, longest: 32, extra: ".-_", first: "_") else { return nil }
+        guard isName(text, maximum: 32, extra: ".-_", first: "_") else { return nil }
         self.text = text
     }
 
@@ -66,7 +66,7 @@ package struct UserName: Hashable, Sendable {
     package let text: String
 
     @inline(never) package init?(_ text: String) {
-        guard isName(text, longest: 32, extra: ".-_", first: "_") else { return nil }
+        guard isName(text, maximum: 32, extra: ".-_", first: "_") else { return nil }
         self.text = text
     }
 
@@ -84,7 +84,7 @@ package struct UnitName: Hashable, Comparable, Sendable {
     ]
 
     @inline(never) package init?(_ text: String) {
-        guard isName(text, longest: 255, extra: ":-_.\\@", first: "_"),
+        guard isName(text, maximum: 255, extra: ":-_.\\@", first: "_"),
             Self.suffixes.contains(where: { text.utf8.count > $0.utf8.count && ends(text, $0) })
         else { return nil }
         self.text = text

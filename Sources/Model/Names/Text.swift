@@ -23,15 +23,18 @@ extension String {
 }
 
 @inline(never) package func begins(_ bytes: ArraySlice<UInt8>, _ start: String) -> Bool { bytes.starts(with: start.bytes) }
-@inline(never) package func begins(_ text: String, _ start: String) -> Bool { begins(text.bytes[...], start) }
+@inline(never) package func begins(_ text: String, _ start: String) -> Bool {
+    var (text, start) = (text, start)
+    return text.withUTF8 { text in start.withUTF8 { start in unsafe text.starts(with: start) } }
+}
 
 @inline(never) package func ends(_ text: String, _ end: String) -> Bool { begins(text.bytes.suffix(end.utf8.count), end) }
 
 /// The parts between separators.
 @inline(never) package func pieces(
-    _ bytes: ArraySlice<UInt8>, at separator: UInt8, most: Int = .max, withEmpty: Bool = false
+    _ bytes: ArraySlice<UInt8>, at separator: UInt8, maximum: Int = .max, withEmpty: Bool = false
 ) -> [ArraySlice<UInt8>] {
-    bytes.split(separator: separator, maxSplits: most == .max ? .max : most - 1, omittingEmptySubsequences: !withEmpty)
+    bytes.split(separator: separator, maxSplits: maximum == .max ? .max : maximum - 1, omittingEmptySubsequences: !withEmpty)
 }
 @inline(never) package func pieces(_ text: String, at separator: UInt8) -> [ArraySlice<UInt8>] {
     pieces(text.bytes[...], at: separator)
@@ -39,13 +42,13 @@ extension String {
 
 @inline(never) package func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 
-/// A number of decimal digits and nothing else; nil if the text is none, or too large. `Int(_: String)` would be 1.5 KB of the agent.
-@inline(never) package func decimal(_ bytes: ArraySlice<UInt8>) -> Int? {
+/// A number of decimal digits only; nil if the text is not one, or too large. `Int(_: String)` would be 1.5 KB of the agent.
+@inline(never) package func decimal(_ bytes: ArraySlice<UInt8>) -> Int64? {
     guard !bytes.isEmpty else { return nil }
-    var number = 0
+    var number: Int64 = 0
     for byte in bytes {
-        guard 0x30...0x39 ~= byte, number <= (Int.max - 9) / 10 else { return nil }
-        number = number * 10 + Int(byte - 0x30)
+        guard 0x30...0x39 ~= byte, number <= (Int64.max - 9) / 10 else { return nil }
+        number = number * 10 + Int64(byte - 0x30)
     }
     return number
 }

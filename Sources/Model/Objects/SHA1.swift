@@ -60,7 +60,7 @@ package enum ObjectKind: Sendable {
     }
 }
 
-/// Computes the id of a Git object whose size is known beforehand and whose content comes in pieces.
+/// Computes the id of a Git object of a given size whose content comes in pieces.
 package struct ObjectHasher: Sendable {
     private var hash = SHA1()
 

@@ -15,7 +15,7 @@ package indirect enum ProbeAnswer: Hashable, Sendable {
     case notHTTP([UInt8])
     case headerTooLong
     /// The connection ended within the body, after `received` bytes; `of` is its length if the header has it.
-    case cutOff(received: Int, of: Int?)
+    case cutOff(received: Int, of: Int64?)
     /// A DNS response code other than NOERROR (RFC 1035, 4.1.1).
     case responseCode(Int)
     /// The name has no record of the type.

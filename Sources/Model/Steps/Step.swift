@@ -12,7 +12,7 @@ package struct Step: Hashable, Sendable {
 
     package indirect enum Action: Hashable, Sendable {
         /// Materialize the app's files as a new version. This happens while staging, before the first other step.
-        case checkout(for: Readers)
+        case checkout(for: InitialReaders)
         /// Point `current` at the new version.
         case activate
         /// Remove the app's directory.
@@ -32,7 +32,7 @@ package struct Step: Hashable, Sendable {
         case sysusers
         /// Let a group read the new version, which only root can read until then.
         case grant(GroupName)
-        /// Open the sealed files of the app's current version for its units; with none, remove what was opened before.
+        /// Open the sealed files of the app's current version for its units; with none, remove those opened before.
         case unseal(files: Int)
         /// Run systemd-tmpfiles(8) with `--create`.
         case tmpfiles
@@ -45,7 +45,7 @@ package struct Step: Hashable, Sendable {
         case start(UnitName, ifUp: IfUp, within: Duration)
         case restart(UnitName, because: Reason, within: Duration)
         /// Wait for the unit to come up, then watch it until it has settled. With nil, the agent chooses the time: a
-        /// moment if systemd cannot tell that the unit is ready.
+        /// moment if systemd does not report readiness.
         case check(UnitName, settle: Duration?, within: Duration)
         /// Have a running unit read its files again. If the unit is down, `ifDown` decides.
         case reload(UnitName, because: Reason, ifDown: IfDown, within: Duration)
@@ -93,7 +93,7 @@ package struct Step: Hashable, Sendable {
     }
 
     /// The users who can read a version when it is created.
-    package enum Readers: Hashable, Sendable {
+    package enum InitialReaders: Hashable, Sendable {
         case everybody, root
     }
 
@@ -107,7 +107,7 @@ package struct Step: Hashable, Sendable {
     /// The treatment of a unit that is to read its files again but is down.
     package enum IfDown: Hashable, Sendable {
         case start
-        /// Nobody asked Deptool to run it.
+        /// No app lists it.
         case leave
     }
 

@@ -11,9 +11,9 @@ package struct FoundFile: Hashable, Sendable {
     }
 
     package var path: AbsolutePath
-    /// What a symlink leads to; nil for a file.
+    /// The target of a symlink; nil for a file.
     package var target: AbsolutePath?
-    /// Of the file itself, or of what the symlink leads to.
+    /// Of the file itself, or of the symlink's target.
     package var status: HostSurvey.Status
     package var origin: Origin
 
@@ -23,8 +23,8 @@ package struct FoundFile: Hashable, Sendable {
 
     package var isExecutable: Bool { status.mode & 0o111 != 0 }
 
-    /// Its directory with a meaning, if it is in one. Where a manifest can list files of the host's directory, what is not read or
-    /// has another mode is none of it.
+    /// Its directory with a meaning, if it is in one. If a manifest can list files of the host's directory, files that are not
+    /// read or have another mode do not belong to it.
     var directory: PlacedDirectory? {
         PlacedDirectory.all.first { directory in
             guard let rest = path.below(directory.target) else { return false }
@@ -76,7 +76,7 @@ package struct LeftOut: Hashable, Sendable {
         case namelessOwner
         /// It cannot be read, or changed meanwhile.
         case unreadable, changedMeanwhile
-        /// All that is imported at once would be too large.
+        /// The import as a whole would be too large.
         case tooMuch
         /// A mistake that it would be in the config tree.
         case mistake(String)
@@ -91,7 +91,7 @@ package struct LeftOut: Hashable, Sendable {
     package init(_ path: String, _ reason: Reason) { (self.path, self.reason) = (path, reason) }
 }
 
-/// How large what is imported may be.
+/// The limits on the size of an import.
 package enum ImportLimits {
     package static let file: UInt64 = 4 << 20
     package static let all = 64 << 20

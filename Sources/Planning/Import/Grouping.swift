@@ -33,7 +33,7 @@ package struct Grouping {
             let stem = Self.stem(path.name)
             if primary.contains(stem), let app = AppName(stem.lowercased()) { return app }
         }
-        // A Mac could not tell two directories apart by the case of a letter.
+        // A Mac does not distinguish directories by case.
         let name = Self.name(path, package: package)?.lowercased()
         return name.flatMap { $0 == HostOptions.fileName ? nil : AppName($0) } ?? Self.rest
     }
@@ -64,7 +64,7 @@ package struct Grouping {
         return parts[0].hasPrefix("cron.") || shared.contains(parts[0])
     }
 
-    /// What units read, and everybody else, too.
+    /// Files that units read, and other programs, too.
     private static let general: Set = ["/etc/environment", "/etc/default/locale", "/etc/locale.conf"]
 
     private static let shared: Set = [

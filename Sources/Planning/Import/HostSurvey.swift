@@ -1,6 +1,6 @@
 import Model
 
-/// What a look at a host found: its files, what packages say about them, and its units. All of it is the host's word.
+/// The result of a survey: the host's files, their state by its packages, and its units. All of it comes unverified from the host.
 package struct HostSurvey: Hashable, Sendable {
     /// A file, symlink, or anything else that is no directory.
     package struct Entry: Hashable, Sendable {
@@ -9,7 +9,7 @@ package struct HostSurvey: Hashable, Sendable {
         package var problem: PathError?
         package var shown: String
         package var status: Status
-        /// For a symlink: what it leads to in the end, if there is such a thing.
+        /// For a symlink: its final target, if that exists.
         package var target: Target?
 
         package init(path: AbsolutePath?, problem: PathError? = nil, shown: String, status: Status, target: Target? = nil) {
@@ -48,13 +48,13 @@ package struct HostSurvey: Hashable, Sendable {
 
         package init(unit: AbsolutePath, value: String) { (self.unit, self.value) = (unit, value) }
 
-        /// Whether it may be the file. A specifier stands for any text.
+        /// Whether it may be the file. A specifier matches any text.
         func matches(_ path: AbsolutePath) -> Bool {
             matchesGlob(Array(path.text.utf8), Array(value.replacing(/%./, with: "*").utf8))
         }
     }
 
-    /// What a package says of one of its configuration files.
+    /// A package's entry for one of its configuration files.
     package struct Conffile: Hashable, Sendable {
         package var package: String
         package var md5: String
@@ -66,7 +66,7 @@ package struct HostSurvey: Hashable, Sendable {
     package var entries: [Entry] = []
     /// The directories that everybody may enter.
     package var openDirectories: Set<AbsolutePath> = []
-    /// Whether dpkg tells which files are whose.
+    /// Whether dpkg lists the owners of files.
     package var hasPackages = false
     /// The packages of files and unit files, by path.
     package var owners: [AbsolutePath: String] = [:]
@@ -94,7 +94,7 @@ package struct HostSurvey: Hashable, Sendable {
     }
 
     /// Whether everybody can read a file with this path, by all that was seen on the way to it.
-    func isPublic(_ path: AbsolutePath, _ status: Status) -> Bool {
+    package func isPublic(_ path: AbsolutePath, _ status: Status) -> Bool {
         status.mode & 0o004 != 0 && path.ancestors.allSatisfy(openDirectories.contains)
     }
 

@@ -10,7 +10,7 @@ package struct ImportedApp: Hashable, Sendable {
         (self.name, self.files, self.leftOut) = (name, files, leftOut)
     }
 
-    /// Groups what was selected, ordered by name.
+    /// Groups the selected files into apps, ordered by name.
     package static func grouped(_ selection: Selection) -> [ImportedApp] {
         let lost = selection.leftOut.map { ($0, place(of: $0)) }
         let grouping = Grouping(selection.files.map(\.path) + lost.compactMap(\.1), selection.environment)
@@ -29,7 +29,7 @@ package struct ImportedApp: Hashable, Sendable {
         return try? AbsolutePath(String(file.path.map { $0.isASCII && ($0.asciiValue ?? 0) < 0x20 ? "?" : $0 }))
     }
 
-    /// The file whose content the app has for a path: a symlink shares that of what it leads to.
+    /// The file whose content the app has for a path: a symlink shares that of its target.
     package func source(of file: FoundFile) -> RelativePath {
         guard let target = file.target, file.directory == nil else { return file.source }
         return files.first { $0.path == target && $0.target == nil }?.source ?? file.source
@@ -45,8 +45,8 @@ package struct ImportedApp: Hashable, Sendable {
         return paths.contains { path in (try? AbsolutePath(path)).map(unit.isSetUp) ?? false }
     }
 
-    /// Drops files that Git or another machine could not have beside the others: names that differ only in case, or in the
-    /// form of a letter. Swift's `==` does not tell the latter apart.
+    /// Drops files that Git or another machine could not have beside the others: names that differ only in case, or in
+    /// Unicode's form. Swift's `==` does not distinguish the latter.
     package mutating func dropClashes() {
         var names: [String: String] = [:]
         var kept: [FoundFile] = []

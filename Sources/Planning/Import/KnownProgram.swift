@@ -1,6 +1,6 @@
 import Model
 
-/// What the manual's chapter on checks has for a program.
+/// A program's entry in the manual's chapter on checks.
 package struct KnownProgram: Sendable {
     /// The app's name, which is that of the directory in `/etc`.
     let name: String

@@ -8,23 +8,23 @@ package indirect enum ManifestText {
 
     package var rendered: String { render(indent: "", used: 0) }
 
-    /// `used` is what stands before the value on its line.
+    /// `used` is the length of the text before the value on its line.
     private func render(indent: String, used: Int) -> String {
         let flat = self.flat
         if used + flat.unicodeScalars.count <= Self.width, !isNested { return flat }
         let inner = indent + "  "
-        func block(_ open: String, _ lines: [String], _ close: String) -> String {
+        func block(open: String, _ lines: [String], close: String) -> String {
             lines.isEmpty ? open + close : open + "\n" + lines.map { inner + $0 }.joined(separator: ",\n") + "\n" + indent + close
         }
         switch self {
         case .text: return flat
-        case .list(let values): return block("[", values.map { $0.render(indent: inner, used: inner.count + 1) }, "]")
+        case .list(let values): return block(open: "[", values.map { $0.render(indent: inner, used: inner.count + 1) }, close: "]")
         case .object(let members):
             let lines = members.map { key, value in
-                let name = Self.quoted(key) + ": "
+                let name = quotedJSON(key) + ": "
                 return name + value.render(indent: inner, used: inner.count + name.unicodeScalars.count + 1)
             }
-            return block("{", lines, "}")
+            return block(open: "{", lines, close: "}")
         }
     }
 
@@ -37,24 +37,10 @@ package indirect enum ManifestText {
 
     private var flat: String {
         switch self {
-        case .text(let text): Self.quoted(text)
+        case .text(let text): quotedJSON(text)
         case .list(let values): "[" + values.map(\.flat).joined(separator: ", ") + "]"
         case .object(let members):
-            members.isEmpty ? "{}" : "{ " + members.map { "\(Self.quoted($0.0)): \($0.1.flat)" }.joined(separator: ", ") + " }"
+            members.isEmpty ? "{}" : "{ " + members.map { "\(quotedJSON($0.0)): \($0.1.flat)" }.joined(separator: ", ") + " }"
         }
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar.value {
-            case 0x22, 0x5c: result += "\\" + String(scalar)
-            case 0..<0x20, 0x7f..<0xa0, 0x2028...0x202e, 0x2066...0x2069, 0x200e, 0x200f, 0x061c, 0xfeff:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

@@ -20,8 +20,8 @@ package struct Selection: Hashable, Sendable {
         sort()
     }
 
-    /// All in `/etc` that somebody made or changed, as far as packages and names tell. Without packages, only units are known to be
-    /// somebody's own.
+    /// All files in `/etc` that were made or changed by hand, judged by packages and names. Without packages, only units can be
+    /// recognized.
     package init(_ survey: HostSurvey, claimed: Set<AbsolutePath>) {
         environment = survey.environment
         for entry in survey.entries {
@@ -68,7 +68,7 @@ package struct Selection: Hashable, Sendable {
     }
 
     private static func isPackaged(_ path: AbsolutePath, _ survey: HostSurvey) -> Bool {
-        // dpkg may know it by its path from before `/lib` was a symlink to `/usr/lib`.
+        // dpkg may list it by its path from before `/lib` was a symlink to `/usr/lib`.
         let old = path.text.hasPrefix("/usr/lib/") ? try? AbsolutePath(String(path.text.dropFirst(4))) : nil
         return [path, old].contains { $0.map { survey.owners[$0] != nil } ?? false }
     }
@@ -111,13 +111,13 @@ package struct Selection: Hashable, Sendable {
         return SecretsDirectory.isName(name) ? name : "secret"
     }
 
-    /// What nobody means to keep: Deptool's own files, and what package managers and editors leave behind.
+    /// Files that are never taken: Deptool's own, and leftovers of package managers and editors.
     private static func isDebris(_ path: AbsolutePath) -> Bool {
         path.isInside(Layout.root) || [".dpkg-", ".ucf-"].contains(where: path.name.contains) || path.name.hasSuffix("~")
             || path.name.hasPrefix(Layout.unitPrefix)
     }
 
-    /// What programs and installers write for themselves, where no package has it.
+    /// Files that programs and installers write for themselves, without a package.
     private static func isGenerated(_ path: AbsolutePath) -> Bool {
         generated.contains(where: path.isInside) || path.text.hasPrefix("/etc/ssh/ssh_host_") || path.text.hasPrefix("/etc/pam.d/common-")
     }
@@ -142,11 +142,11 @@ extension HostSurvey.Status {
             mode: permissions, owner: owner == "root" ? nil : user, group: self.group == "root" ? nil : group)
     }
 
-    /// What stat(1) prints if there is no name.
+    /// The output of stat(1) for an id without a name.
     private func isNamed(_ name: String) -> Bool { name != "UNKNOWN" && !name.utf8.allSatisfy { (0x30...0x39).contains($0) } }
 
-    /// Whether a file of root with this mode, which everybody can read, allows the same as the one that was found. This is stricter than
-    /// what a deploy requires: everybody can also execute the same.
+    /// Whether a file of root with this mode, which everybody can read, gives the same access as the found one. This is stricter
+    /// than a deploy requires: everybody can also execute the same.
     func isLike(_ other: UInt32) -> Bool {
         guard owner == "root", mode & 0o7000 == 0, mode & 0o111 == other & 0o111, mode & 0o006 == 0o004 else { return false }
         return group == "root" || mode & 0o060 == 0o040

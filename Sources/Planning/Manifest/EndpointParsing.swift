@@ -1,7 +1,7 @@
 import Model
 
 extension Endpoint {
-    /// `ADDRESS`, `ADDRESS:PORT`, or an IPv6 address in brackets; nil if the text is none, or has no port where one is needed.
+    /// `ADDRESS`, `ADDRESS:PORT`, or an IPv6 address in brackets; nil if the text is not an endpoint, or lacks a required port.
     package init?(_ text: Substring, defaultPort: UInt16?) {
         var host = text
         var port = defaultPort

@@ -55,13 +55,13 @@ package enum FormatError: Error, Hashable, Sendable {
             "unknown key '\(key)'; " + (known.count == 1 ? "the only one is " : "there are ")
                 + known.dropLast().map { "'\($0)'" }.joined(separator: ", ") + (known.count == 1 ? "" : " and ")
                 + known.suffix(1).map { "'\($0)'" }.joined()
-        case .duplicate(let what, _): "\(what) is there twice"
+        case .duplicate(let what, _): "\(what) is listed twice"
         case .badUnit(let name, _): "'\(name)' is not the name of a systemd unit, such as 'nginx.service'"
         case .unstartable(let name, _, let kind): kind.phrase(name)
         case .badGroup(let name, _): "'\(name)' is not the name of a group"
         case .badUser(let name, _): "'\(name)' is not the name of a user"
         case .missingKey(let key, _): "'\(key)' is missing"
-        case .groupOfPublic: "'group' says who else can read a private app, and this one is not: add \"private\": true"
+        case .groupOfPublic: "'group' names further readers of a private app, and this one is not: add \"private\": true"
         case .badProgram(let program, _):
             "'\(program)' is not a program: write an absolute path, such as '/usr/sbin/nginx', or './' and a file of the app"
         case .noProgram(let program, _, isThere: true): "the check '\(program)' is not executable"

@@ -8,12 +8,12 @@ package struct Manifest: Hashable, Sendable {
     package var symlinks: [Symlink] = []
     /// Regular files on the host, ordered by path.
     package var copies: [Copy] = []
-    /// How long the units have to stay up once started; nil for a moment if systemd cannot tell when they are ready.
+    /// How long the units have to stay up once started; nil for a moment if systemd does not report readiness.
     package var settle: Duration?
     /// How long systemd may take to start or stop one of the units.
     package var timeout = Duration.seconds(90)
 
-    /// Who can read the app's files on the host.
+    /// The readers of the app's files on the host.
     package var readers = Readers.everybody
 
     package enum Readers: Hashable, Sendable {
@@ -33,7 +33,7 @@ package struct Manifest: Hashable, Sendable {
         package var source: RelativePath
     }
 
-    /// What units do when files change, ordered by unit.
+    /// The reactions of units to changed files, ordered by unit.
     package var onChange: [OnChange] = []
 
     /// Commands that judge the app's files before anything changes, in order.
@@ -59,14 +59,16 @@ package struct Manifest: Hashable, Sendable {
             case "symlinks": try readSymlinks(value)
             case "copies": try readCopies(value)
             case "settle":
-                settle = .wholeMilliseconds(of: try Self.number(value, key, "a number of seconds from 0 to 3600") { 0...3600 ~= $0 })
+                settle = .wholeMilliseconds(
+                    of: try Self.number(value, key, expected: "a number of seconds from 0 to 3600") { 0...3600 ~= $0 })
             case "timeout":
                 timeout = try .seconds(
-                    Self.number(value, key, "a whole number of seconds from 1 to 86400") { 1...86400 ~= $0 && $0 == $0.rounded() })
+                    Self.number(value, key, expected: "a whole number of seconds from 1 to 86400") { 1...86400 ~= $0 && $0 == $0.rounded() }
+                )
             case "checks": checks = try Self.readChecks(value)
             case "check_timeout":
                 checkTimeout = try .seconds(
-                    Self.number(value, key, "a whole number of seconds from 1 to 3600") { 1...3600 ~= $0 && $0 == $0.rounded() })
+                    Self.number(value, key, expected: "a whole number of seconds from 1 to 3600") { 1...3600 ~= $0 && $0 == $0.rounded() })
             case "requires": requires = try Requirement.read(value)
             case "health": health = try Self.readHealth(value)
             case "private":
@@ -97,7 +99,7 @@ package struct Manifest: Hashable, Sendable {
     }
 
     static func number(
-        _ json: JSON, _ key: String, _ expected: String, isValid: (Double) -> Bool
+        _ json: JSON, _ key: String, expected: String, isValid: (Double) -> Bool
     ) throws(FormatError) -> Double {
         guard case .number(let text) = json.value, let number = Double(text), isValid(number) else {
             let found = if case .number(let text) = json.value { text } else { json.kind }
@@ -159,7 +161,7 @@ package struct Manifest: Hashable, Sendable {
                     }
                     switch name {
                     case "source": source = try Self.source(text, value)
-                    case "mode": access.mode = try Self.mode(text, "copies.\(key).mode", value)
+                    case "mode": access.mode = try Self.mode(text, of: "copies.\(key).mode", in: value)
                     case "owner":
                         guard let user = UserName(text) else { throw .badUser(text, line: value.line) }
                         access.owner = text == "root" ? nil : user
@@ -184,7 +186,7 @@ package struct Manifest: Hashable, Sendable {
     }
 
     /// Three or four octal digits, as chmod(1) takes them.
-    private static func mode(_ text: String, _ key: String, _ json: JSON) throws(FormatError) -> UInt32 {
+    private static func mode(_ text: String, of key: String, in json: JSON) throws(FormatError) -> UInt32 {
         guard 3...4 ~= text.utf8.count, text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "7") ~= $0 }),
             let mode = UInt32(text, radix: 8)
         else { throw .wrongType(key, line: json.line, expected: "three or four octal digits, such as \"0640\"", found: "\"\(text)\"") }

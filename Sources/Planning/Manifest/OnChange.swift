@@ -1,12 +1,12 @@
 import Model
 
-/// The rules of a manifest for one unit: what it does when files change.
+/// The rules of a manifest for one unit: its reactions to changed files.
 package struct OnChange: Hashable, Sendable {
     package var unit: UnitName
     package var rules: [Rule] = []
     /// In the manifest, counted from 1.
     var line: Int
-    /// For the rule of a directory with a meaning: what the unit does if it is down and no app lists it; nil for rules of a manifest.
+    /// For the rule of a directory with a meaning: the reaction of a unit that is down and in no app's list; nil for rules of a manifest.
     var ifDown: Step.IfDown?
 
     package struct Rule: Hashable, Sendable {

@@ -23,9 +23,9 @@ struct ProbeReader {
         return text
     }
 
-    private func number(_ key: String, _ range: ClosedRange<Double>, _ expected: String, whole: Bool) throws(FormatError) -> Double? {
+    private func number(_ key: String, _ range: ClosedRange<Double>, expected: String, whole: Bool) throws(FormatError) -> Double? {
         guard let json = value(key) else { return nil }
-        return try Manifest.number(json, "health.\(key)", expected) { range ~= $0 && (!whole || $0 == $0.rounded()) }
+        return try Manifest.number(json, "health.\(key)", expected: expected) { range ~= $0 && (!whole || $0 == $0.rounded()) }
     }
 
     private func problem(_ text: String, _ key: String) -> FormatError { .badProbe(text, line: value(key)?.line ?? line) }
@@ -48,14 +48,14 @@ struct ProbeReader {
             throw .unknownKey("health.\(key)", line: value.line, known: known)
         }
         var probe = Probe(try target(kinds[0]))
-        if let seconds = try number("within", 1...3600, "a number of seconds from 1 to 3600", whole: false) {
+        if let seconds = try number("within", 1...3600, expected: "a number of seconds from 1 to 3600", whole: false) {
             probe.within = .wholeMilliseconds(of: seconds)
         }
-        if let seconds = try number("timeout", 0.1...60, "a number of seconds from 0.1 to 60", whole: false) {
+        if let seconds = try number("timeout", 0.1...60, expected: "a number of seconds from 0.1 to 60", whole: false) {
             probe.timeout = .wholeMilliseconds(of: seconds)
         }
         if let count = try number(
-            "successes", 1...Double(Probe.maximumSuccesses), "a whole number from 1 to \(Probe.maximumSuccesses)", whole: true)
+            "successes", 1...Double(Probe.maximumSuccesses), expected: "a whole number from 1 to \(Probe.maximumSuccesses)", whole: true)
         {
             probe.successes = Int(count)
         }
@@ -83,7 +83,7 @@ struct ProbeReader {
             }
             let host = try self.text("host") ?? String(rest[..<slash])
             guard HTTPRequest.isHost(host) else { throw problem("'\(host)' cannot be the value of a 'Host' header", "host") }
-            let status = try number("status", 100...599, "a whole number from 100 to 599", whole: true).map { Int($0) }
+            let status = try number("status", 100...599, expected: "a whole number from 100 to 599", whole: true).map { Int($0) }
             return .http(endpoint, HTTPRequest(path: path, host: host, status: status))
         case "tcp":
             guard let endpoint = Endpoint(text[...], defaultPort: nil) else { throw problem(badAddress(text, "127.0.0.1:5432"), kind) }

@@ -22,7 +22,7 @@ package enum Requirement: Hashable, Sendable {
 
     /// Prints a line for each of its arguments that the host lacks, and sets `r` to 1 then.
     ///
-    /// Like ``HostProbe``, it contains no single quote, backslash or `!`, so that it goes through any login shell.
+    /// Like ``HostFacts``, it contains no single quote, backslash or `!`, so that it goes through any login shell.
     private static let script = #"""
         r=0; while [ $# -gt 0 ]; do case $1 in \#
         program) command -v "$2" >/dev/null 2>&1 || { r=1; echo "there is no program $2"; } ;; \#
@@ -75,7 +75,7 @@ package enum Requirement: Hashable, Sendable {
         var all: [Requirement] = []
         for (key, value) in try FormatError.object(json, named: "requires") {
             if key == "systemd" {
-                let version = try Manifest.number(value, "requires.systemd", "a version from 1 to 9999") {
+                let version = try Manifest.number(value, "requires.systemd", expected: "a version from 1 to 9999") {
                     1...9999 ~= $0 && $0 == $0.rounded()
                 }
                 all.append(.systemd(Int(version)))

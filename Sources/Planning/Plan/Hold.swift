@@ -1,11 +1,11 @@
 import Model
 
-/// A host that the operators leave as it is for a while.
+/// A host that the operators exclude from deploys for a while.
 package struct Hold: Hashable, Sendable {
     package var host: Hostname
     /// Seconds since the epoch.
     package var until: Int64
-    /// Who wants it.
+    /// The operator who placed it.
     package var author: String
     package var reason: String
 

@@ -2,7 +2,7 @@ import Model
 
 /// Files that stay on a host where links and copies go.
 ///
-/// Deptool places them by an app that it makes up. When that app goes, they stay, and Deptool knows no more of them.
+/// Deptool places them through a temporary app. When that app is removed, they stay, and Deptool forgets them.
 package struct LeftFiles {
     package struct File: Hashable, Sendable {
         package var path: AbsolutePath
@@ -16,7 +16,7 @@ package struct LeftFiles {
     /// Ordered by path.
     package var files: [File] = []
 
-    /// Compares what is deployed with what comes.
+    /// Compares the deployed tree with the new one.
     package init(old: [AppTree], new: [AppTree]) {
         let taken = new.flatMap { $0.links.map(\.path) + $0.placed.map(\.path) }
         func isFree(_ path: AbsolutePath) -> Bool {
@@ -46,7 +46,7 @@ extension AppTree {
 }
 
 extension FileAccess {
-    /// What a link to the file allows.
+    /// The access that a link to the file gives.
     fileprivate init(_ file: FileEntry, _ readers: Manifest.Readers) {
         let mode: UInt32 = file.isExecutable ? 0o755 : 0o644
         switch readers {

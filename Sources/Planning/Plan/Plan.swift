@@ -55,8 +55,10 @@ package struct HostPlan: Hashable, Sendable {
     /// The units that are enabled or disabled along with the unit of a step, by `Also=` in files of the plan. If a
     /// unit is only enabled again, just the additional ones.
     package internal(set) var also: [UnitName: [UnitName]] = [:]
-    /// Units that the plan starts and that nothing tells to be ready, ordered by name.
+    /// Units that the plan starts without a readiness check, ordered by name.
     package internal(set) var unjudged: [UnitName] = []
+    /// Enabled units without an `[Install]` section, which systemd does not start at boot.
+    package internal(set) var withoutInstall: [UnitName] = []
     /// The probes of the deployed apps of which units act, which a host that rolled back can be asked.
     package internal(set) var formerProbes: [AppProbe] = []
     /// Changed paths that the login depends on, and that neither a new login nor a test verifies.
@@ -80,12 +82,12 @@ package struct HostPlan: Hashable, Sendable {
     /// Nil if there is nothing to do. The wanted tree must be valid, and the drift must belong to the deployed tree.
     /// `contents` reads a file; where it returns nil, any change of a unit file counts. `restarts` go with a wanted tree that is
     /// the deployed one.
-    package init?<Problem: Error>(
+    package init?<Failure: Error>(
         base: ObjectID?, deployed: HostTree?, wanted: HostTree, safety: Safety = Safety(), isRemoval: Bool = false,
-        drift: [Drift] = [], restarts: [AppName: [UnitName]] = [:], contents: (FileEntry) throws(Problem) -> [UInt8]?
-    ) throws(Problem) {
+        drift: [Drift] = [], restarts: [AppName: [UnitName]] = [:], contents: (FileEntry) throws(Failure) -> [UInt8]?
+    ) throws(Failure) {
         let old = deployed?.apps ?? []
-        changes = AppChange.between(old, wanted.apps, drift)
+        changes = AppChange.between(old, and: wanted.apps, drift: drift)
         for (app, units) in restarts.sorted(by: { $0.key < $1.key }) {
             changes.append(AppChange(app: app, kind: .restart, files: [], restarts: units))
         }
@@ -113,6 +115,7 @@ package struct HostPlan: Hashable, Sendable {
         if safety.isAtomic { steps.append(Step(nil, .confirm(within: Safety.otherHostsTimeout, because: .everyHost))) }
         try noteAlso(deployed: deployed, contents)
         try noteUnjudged(contents)
+        try noteWithoutInstall(contents)
         noteFormerProbes(deployed: old)
     }
 
@@ -130,8 +133,8 @@ extension HostPlan {
     package struct Limit: Hashable, Sendable {
         /// Ordered. Not all of them need to change.
         package var apps: [AppName]
-        /// The names of other apps that differ from what is deployed, and of `host.json` if that differs. Ordered, for
-        /// people: a directory may have a name that no app can have.
+        /// The names of other apps that differ from the deployed ones, and of `host.json` if that differs. Ordered,
+        /// for people: a directory may have a name that no app can have.
         package var leftOut: [String]
 
         package init(apps: [AppName], leftOut: [String]) { (self.apps, self.leftOut) = (apps, leftOut) }
@@ -159,7 +162,7 @@ package struct AppChange: Hashable, Sendable {
     /// The units to restart without a change.
     package var restarts: [UnitName] = []
 
-    static func between(_ old: [AppTree], _ new: [AppTree], _ drift: [Drift] = []) -> [AppChange] {
+    static func between(_ old: [AppTree], and new: [AppTree], drift: [Drift] = []) -> [AppChange] {
         let before = Dictionary(old.map { ($0.name, $0) }) { first, _ in first }
         let after = Dictionary(new.map { ($0.name, $0) }) { first, _ in first }
         let drifted = Dictionary(grouping: drift.compactMap { drift in drift.subject.map { ($0, drift) } }) { $0.0 }
@@ -170,7 +173,7 @@ package struct AppChange: Hashable, Sendable {
             if isSame, drift.isEmpty { return nil }
             let kind: Kind = isSame ? .repair : will == nil ? .remove : was == nil ? .add : .update
             let files = FileChange.between(was?.files ?? [], will?.files ?? [])
-            return AppChange(app: name, kind: kind, files: FileChange.merge(files, drift, was, will), drift: drift)
+            return AppChange(app: name, kind: kind, files: FileChange.merge(files, drift, was: was, will: will), drift: drift)
         }
     }
 }
@@ -184,7 +187,8 @@ package struct FileChange: Hashable, Sendable {
     package var new: FileEntry?
 
     /// For a file that was edited or removed on the host, the change starts from its present state.
-    fileprivate static func merge(_ changes: [FileChange], _ drift: [Drift], _ was: AppTree?, _ will: AppTree?) -> [FileChange] {
+    fileprivate static func merge(_ changes: [FileChange], _ drift: [Drift], was: AppTree?, will: AppTree?) -> [FileChange] {
+        if drift.isEmpty { return changes }
         var changes = Dictionary(changes.map { ($0.path, $0) }) { first, _ in first }
         for case .file(let path, let found) in drift.map(\.finding) {
             let recorded = was?.files.first { $0.path == path }

@@ -14,6 +14,7 @@ extension AppChange {
 
     /// The files that change, or near which something changed on the host: the reasons to restart units. Ordered.
     var touched: [RelativePath] {
+        if drift.isEmpty, !files.isEmpty { return files.map(\.path) }
         var paths = Set(files.map(\.path))
         for drift in drift {
             switch drift.finding {
@@ -64,7 +65,7 @@ extension Drift {
 }
 
 extension Drift.Found {
-    /// Whether it is in the way of a link, and a link can replace it.
+    /// Whether it is a foreign file or symlink that a link can replace.
     package var isForeign: Bool {
         switch self {
         case .file: true

@@ -63,7 +63,7 @@ package struct Safety: Hashable, Sendable {
     /// neither of them verifies.
     func guardSteps(_ steps: inout [Step], old: [AppTree], new: [AppTree], changes: [AppChange]) -> [AbsolutePath] {
         if `guard` == .never { return [] }
-        let paths = touchedPaths(steps, old, new, changes)
+        let paths = touchedPaths(by: steps, old: old, new: new, changes: changes)
         let units = steps.compactMap(\.action.changedUnit)
         let touched = paths.first?.path.text ?? units.first { isDelicate($0.text) }?.text
         guard touched != nil || `guard` == .always else { return [] }
@@ -88,7 +88,7 @@ package struct Safety: Hashable, Sendable {
     /// The delicate paths that the steps make or remove, that lead to changed files by an old or new link, or whose
     /// readers change. Ordered, with the app that changes each.
     private func touchedPaths(
-        _ steps: [Step], _ old: [AppTree], _ new: [AppTree], _ changes: [AppChange]
+        by steps: [Step], old: [AppTree], new: [AppTree], changes: [AppChange]
     ) -> [(path: AbsolutePath, app: AppName?)] {
         var paths: [AbsolutePath: AppName?] = [:]
         for step in steps { if let path = step.action.path { paths.updateValue(step.app, forKey: path) } }
@@ -149,7 +149,7 @@ extension AbsolutePath {
         text == "/etc/ssh/moduli" || ["/etc/ssh/ssh_config", "/etc/ssh/ssh_known_hosts"].contains(where: text.hasPrefix)
     }
 
-    /// What the output of `sshd -T` shows. Of other files it prints the paths, not the contents.
+    /// Files whose content is in the output of `sshd -T`. For others it prints only the paths.
     fileprivate var isSSHDConfiguration: Bool { text == "/etc/ssh" || text.hasPrefix("/etc/ssh/sshd_config") }
 
     fileprivate func isTested(by test: Step.Test) -> Bool {

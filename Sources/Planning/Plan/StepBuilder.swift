@@ -69,8 +69,7 @@ struct StepBuilder {
         return steps + units
     }
 
-    /// Before sshd restarts because the operator asks: somebody may have made a mistake in a file that no app brings, and nobody
-    /// could log in again.
+    /// Before a restart of sshd on request: with a mistake in a file of no app, new logins would become impossible.
     private func loginChecks(_ steps: [Step]) -> [Step] {
         changes.filter { change in change.restarts.contains { ["ssh.service", "sshd.service"].contains($0.text) } }.map { change in
             Step(change.app, .validate(["/usr/sbin/sshd", "-t"], within: .seconds(30)))
@@ -108,7 +107,7 @@ struct StepBuilder {
             let readers = will?.manifest.readers ?? .everybody
             var hasOtherReaders = !files.isEmpty && was?.manifest.readers != readers
             if case .group = readers, !files.isEmpty { hasOtherReaders = true }
-            // Whatever is the current version, and whoever reads it, what is open follows from that.
+            // The open secrets follow from the current version and its readers.
             let isRepaired = !files.isEmpty && change.drift.contains(where: \.concernsSecrets)
             return isTouched || hasOtherReaders || isRepaired ? Step(change.app, .unseal(files: files.count)) : nil
         }
@@ -125,7 +124,7 @@ struct StepBuilder {
     private func linkSteps() -> (go: [Step], come: [Step]) {
         let before = Dictionary(old.flatMap(\.links).map { ($0.path, $0) }) { first, _ in first }
         let after = Dictionary(new.flatMap(\.links).map { ($0.path, $0) }) { first, _ in first }
-        // A file placed there replaces the link by itself.
+        // A file placed there replaces the link without a step.
         let placed = Set(new.flatMap(\.placed).map(\.path))
         let gone = before.values.filter { after[$0.path] == nil && !placed.contains($0.path) }.sorted { $0.path < $1.path }
         var drifted: [AbsolutePath: Drift.Found] = [:]
@@ -346,7 +345,7 @@ struct StepBuilder {
 /// The steps of units, by the phase that they belong to.
 private struct UnitStepList {
     var (enable, start, check): ([Step], [Step], [Step]) = ([], [], [])
-    /// A reload comes after everything else is well: a proxy then finds what it looks for.
+    /// Reloads come after all other units are healthy, so that a proxy finds its upstreams.
     private(set) var (reload, reloadCheck): ([Step], [Step]) = ([], [])
 
     mutating func addStart(_ step: Step, _ check: Step) {

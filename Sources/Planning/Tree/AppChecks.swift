@@ -1,8 +1,8 @@
 import Model
 
 extension AppTree {
-    /// The commands that judge the host and the app's files before anything changes: what the manifest requires, its checks, and those
-    /// of directories with a meaning.
+    /// The commands that test the host and the app's files before anything changes: the manifest's requirements, its checks, and
+    /// those of directories with a meaning.
     var checks: [[String]] {
         (manifest.requires.isEmpty ? [] : [Requirement.arguments(manifest.requires)]) + manifest.checks.map(\.arguments)
             + PlacedDirectory.all.filter { !$0.checks.isEmpty }.flatMap { directory in
@@ -26,7 +26,7 @@ package enum OptionalCheck {
 
     static func arguments(_ command: [String]) -> [String] { ["/bin/sh", "-c", script] + command }
 
-    /// The command that people know; other commands stay as they are.
+    /// The usual command; other commands stay unchanged.
     package static func command(_ arguments: [String]) -> [String] {
         arguments.count > 3 && Array(arguments.prefix(3)) == self.arguments([]) ? Array(arguments.dropFirst(3)) : arguments
     }

@@ -57,10 +57,10 @@ package struct PlacedDirectory: Hashable, Sendable {
     /// Whether a manifest's own symlinks and copies must stay out of the host's directory.
     package var isExclusive: Bool { [.daemonReload, .sysusers].contains(effect) }
 
-    /// Whether every file in it is placed, whatever its name: what is deployed may be from a version that did not look.
+    /// Whether every file in it is placed, regardless of its name: an older version, which did not check names, may have deployed it.
     package var placesAll: Bool { isExclusive || effect == .tmpfiles }
 
-    /// Whether it may hold directories `NAME.d`, whose files lie beside files from other sources.
+    /// Whether it may hold directories `NAME.d`, whose files are beside files from other sources.
     package var hasDropIns: Bool { [.units, .quadlets, .networks].contains(names) }
 
     package static let all: [PlacedDirectory] =
@@ -118,12 +118,12 @@ package struct PlacedDirectory: Hashable, Sendable {
     }
 
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
-    private static let longestName = all.map(\.name.utf8.count).max() ?? 0
+    private static let maximumName = all.map(\.name.utf8.count).max() ?? 0
 
     /// The directory that a file of an app is in; nil for other files.
     static func holding(_ file: RelativePath) -> PlacedDirectory? {
         let text = file.text
-        guard let slash = text.utf8.prefix(longestName + 1).firstIndex(of: UInt8(ascii: "/")) else { return nil }
+        guard let slash = text.utf8.prefix(maximumName + 1).firstIndex(of: UInt8(ascii: "/")) else { return nil }
         return byName[String(text[..<slash])]
     }
 

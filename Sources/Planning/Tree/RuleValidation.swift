@@ -3,9 +3,9 @@ import Model
 extension HostTree {
     /// Checks the rules of the chosen apps against the files: each has to match one that is there or was there, and a unit
     /// whose file is in the tree has to be able to reload. `contents` reads a file.
-    package func validateRules<Problem: Error>(
-        of isChosen: (AppName) -> Bool = { _ in true }, deployed: HostTree?, _ contents: (FileEntry) throws(Problem) -> [UInt8]?
-    ) throws(Problem) -> TreeError? {
+    package func validateRules<Failure: Error>(
+        of isChosen: (AppName) -> Bool = { _ in true }, deployed: HostTree?, _ contents: (FileEntry) throws(Failure) -> [UInt8]?
+    ) throws(Failure) -> TreeError? {
         let known = apps + (deployed?.apps ?? [])
         for app in apps where isChosen(app.name) {
             func problem(_ problem: FormatError) -> TreeError {
@@ -30,9 +30,9 @@ extension HostTree {
 
     /// Checks the units that test others for the chosen apps: each has to be a oneshot that nothing else runs. `contents` reads
     /// a file.
-    package func validateProbes<Problem: Error>(
-        of isChosen: (AppName) -> Bool = { _ in true }, _ contents: (FileEntry) throws(Problem) -> [UInt8]?
-    ) throws(Problem) -> TreeError? {
+    package func validateProbes<Failure: Error>(
+        of isChosen: (AppName) -> Bool = { _ in true }, _ contents: (FileEntry) throws(Failure) -> [UInt8]?
+    ) throws(Failure) -> TreeError? {
         for app in apps where isChosen(app.name) {
             for health in app.manifest.health {
                 guard case .unit(let unit) = health.probe.target else { continue }
@@ -51,21 +51,21 @@ extension HostTree {
     }
 
     /// Whether a unit can be reloaded, by its file in the tree and its drop-ins; true if its file is elsewhere.
-    private func canReload<Problem: Error>(
-        _ unit: UnitName, _ contents: (FileEntry) throws(Problem) -> [UInt8]?
-    ) throws(Problem) -> Bool {
+    private func canReload<Failure: Error>(
+        _ unit: UnitName, _ contents: (FileEntry) throws(Failure) -> [UInt8]?
+    ) throws(Failure) -> Bool {
         guard unit.text.hasSuffix(".service"), let settings = try settings(of: unit, contents) else { return true }
-        // An empty value takes back what was set before.
+        // An empty value resets the earlier ones.
         let commands = settings.values("Service", "ExecReload").last ?? ""
         return settings.values("Service", "Type").last == "notify-reload" || !commands.isEmpty
             || ["ReloadCmd", "ReloadSignal"].contains { !settings.values("Container", $0).isEmpty }
     }
 
     /// The settings of a unit by its file, or quadlet, and then its drop-ins in the order of their names; nil if its file is
-    /// elsewhere, or its content is not known.
-    func settings<Problem: Error>(
-        of unit: UnitName, _ contents: (FileEntry) throws(Problem) -> [UInt8]?
-    ) throws(Problem) -> UnitFile? {
+    /// elsewhere, or its content is unknown.
+    func settings<Failure: Error>(
+        of unit: UnitName, _ contents: (FileEntry) throws(Failure) -> [UInt8]?
+    ) throws(Failure) -> UnitFile? {
         let quadlet = try generatedUnits(contents)[unit]?.file
         guard let own = unitFile(unit) ?? quadlet else { return nil }
         var dropIns: [FileEntry] = []

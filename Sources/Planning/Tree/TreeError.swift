@@ -20,7 +20,7 @@ package struct TreeError: Error, Hashable, Sendable {
         /// A manifest or `host.json` of implausible size.
         case tooLarge(limit: Int)
         case linkTwice(AbsolutePath, other: AppName)
-        /// One link lies below another.
+        /// One link is below another.
         case nestedLinks(AbsolutePath, inside: AbsolutePath, of: AppName)
         case unitTwice(UnitName, other: AppName)
         case missingSource(AbsolutePath, RelativePath)
@@ -42,9 +42,9 @@ package struct TreeError: Error, Hashable, Sendable {
         case badPath(PathError)
         /// A file in `secrets/` that is not `NAME.age`.
         case notSealed
-        /// A link to, or a copy of, what is sealed.
+        /// A link to, or a copy of, a sealed file.
         case linkToSecret(AbsolutePath, RelativePath)
-        /// A sealed file that nobody, or not its host, can open; with what is the matter.
+        /// A sealed file that no one, or not its host, can open; with the reason.
         case sealedBadly(String, secret: String)
         /// A sealed file whose host has other keys, with their fingerprints.
         case sealedForOthers(secret: String, keys: [String])
@@ -71,7 +71,7 @@ package struct TreeError: Error, Hashable, Sendable {
         switch kind {
         case .format(let problem): problem.phrase
         case .tooLarge(let limit): "larger than \(limit >> 10) KiB"
-        case .linkTwice(let path, let other) where other == app: "the link '\(path.text)' is there twice"
+        case .linkTwice(let path, let other) where other == app: "the link '\(path.text)' is listed twice"
         case .linkTwice(let path, let other): "the link '\(path.text)' is also claimed by the app '\(other.text)'"
         case .nestedLinks(let path, let outer, let other):
             "the link '\(path.text)' would lie behind the link '\(outer.text)' of the app '\(other.text)'"
@@ -105,7 +105,7 @@ package struct TreeError: Error, Hashable, Sendable {
         case .sealedForOthers(let secret, let keys):
             "not sealed for \(host.text), whose key is \(keys.joined(separator: " or ")); run: deptool secret rekey \(secret)"
         case .unknownHostKey:
-            "nobody can tell whether \(host.text) can open it, since its ed25519 key is not in known_hosts; "
+            "cannot check whether \(host.text) can open it, since its ed25519 key is not in known_hosts; "
                 + "run: ssh -o HostKeyAlgorithms=ssh-ed25519 \(host.text); if it has no such key: deptool secret enroll \(host.text)"
         case .notAFile: "neither a file nor a directory"
         case .tooManyFiles(let count, let bytes):
@@ -150,7 +150,7 @@ extension HostTree {
             }
             for (path, source) in app.links.map({ ($0.path, $0.source) }) + app.placed.map({ ($0.path, $0.source) }) {
                 if let other = paths[path] {
-                    // A version that did not know the directory has placed neither.
+                    // An older version, without this kind of directory, has placed neither.
                     if origin == .history, PlacedDirectory.all.contains(where: { !$0.placesAll && path.isInside($0.target) }) { continue }
                     // Either the manifest lists the path, or a file in a directory with a meaning implies it.
                     let isAsked = app.manifest.symlinks.contains { $0.path == path } || app.manifest.copies.contains { $0.path == path }

@@ -31,7 +31,7 @@ extension UnitName {
 extension HostTree {
     /// The units that are enabled and disabled along with `unit`, by `Also=` in unit files of the apps, directly or
     /// through each other, without those that manifests list. `contents` reads a file.
-    func also<Problem: Error>(_ unit: UnitName, _ contents: (FileEntry) throws(Problem) -> [UInt8]?) throws(Problem) -> [UnitName] {
+    func also<Failure: Error>(_ unit: UnitName, _ contents: (FileEntry) throws(Failure) -> [UInt8]?) throws(Failure) -> [UnitName] {
         let listed = Set(apps.flatMap(\.manifest.units))
         var (found, queue) = ([unit], [unit])
         while let next = queue.popLast() {
@@ -58,9 +58,9 @@ extension HostTree {
 extension HostPlan {
     /// Records the units that come and go along with those that steps enable and disable. `deployed` is the host's
     /// present tree.
-    mutating func noteAlso<Problem: Error>(
-        deployed: HostTree?, _ contents: (FileEntry) throws(Problem) -> [UInt8]?
-    ) throws(Problem) {
+    mutating func noteAlso<Failure: Error>(
+        deployed: HostTree?, _ contents: (FileEntry) throws(Failure) -> [UInt8]?
+    ) throws(Failure) {
         for step in steps {
             switch step.action {
             case .enable(let unit, .new): also[unit] = try wanted.also(unit, contents)

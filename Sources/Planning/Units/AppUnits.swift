@@ -2,10 +2,10 @@ import Model
 
 extension HostTree {
     /// The units of an app, ordered: those that it enables, those of its unit files, and those that Podman generates from its
-    /// quadlets. A template stands for its instances, as `worker@*.service`. `contents` reads a file.
-    package func units<Problem: Error>(
-        of app: AppTree, _ contents: (FileEntry) throws(Problem) -> [UInt8]?
-    ) throws(Problem) -> [String] {
+    /// quadlets. A template means its instances, as `worker@*.service`. `contents` reads a file.
+    package func units<Failure: Error>(
+        of app: AppTree, _ contents: (FileEntry) throws(Failure) -> [UInt8]?
+    ) throws(Failure) -> [String] {
         var names = Set(app.manifest.units.map(\.text))
         for file in app.files {
             guard let name = file.path.below("systemd"), name.components.count == 1, let unit = UnitName(name.text) else { continue }

@@ -16,9 +16,9 @@ struct GeneratedUnits: Hashable, Sendable {
 
 extension HostTree {
     /// `contents` reads a file. Without it, a unit's name is that of its quadlet.
-    func generatedUnits<Problem: Error>(
-        _ contents: (FileEntry) throws(Problem) -> [UInt8]?
-    ) throws(Problem) -> GeneratedUnits {
+    func generatedUnits<Failure: Error>(
+        _ contents: (FileEntry) throws(Failure) -> [UInt8]?
+    ) throws(Failure) -> GeneratedUnits {
         var units = GeneratedUnits()
         for app in apps {
             for file in app.files {

@@ -12,8 +12,8 @@ struct UnitFile {
 
     private(set) var settings: [Setting] = []
 
-    /// As systemd reads it: a line ends in a newline, a carriage return or a zero; one that ends in a backslash which no other
-    /// backslash escapes goes on in the next, across comments in between.
+    /// As systemd reads it: a line ends in a newline, a carriage return or a zero; one that ends in an unescaped backslash
+    /// continues in the next, across comments in between.
     init(_ file: [UInt8]) {
         var section = ""
         var line: [UInt8] = []
@@ -65,7 +65,7 @@ struct UnitFile {
         return type == "mount" && before.filter { !isOptions($0) } == after.filter { !isOptions($0) } ? .reload : .restart
     }
 
-    /// What a unit starts along with itself.
+    /// The units that a unit starts along with itself.
     private var wanted: [Setting] {
         settings.filter { $0.section == "Unit" && ["Wants", "Requires", "Requisite", "BindsTo", "Upholds"].contains($0.key) }
     }
@@ -96,7 +96,7 @@ private func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
     return bytes
 }
 
-/// What a unit does when a file changes, the weakest first.
+/// The reactions of a unit to a changed file, the weakest first.
 package enum Reaction: Int, Hashable, Comparable, Sendable {
     case nothing, reload, restart
 

@@ -1,16 +1,16 @@
 import Model
 
-/// What the changed unit files, drop-ins and quadlets of a host mean to their units.
+/// The effects of a host's changed unit files, drop-ins and quadlets on their units.
 struct UnitFileChanges: Hashable, Sendable {
     private var reactions: [AppName: [RelativePath: Reaction]] = [:]
 
     init() {}
 
     /// `contents` reads a file.
-    init<Problem: Error>(_ changes: [AppChange], _ contents: (FileEntry) throws(Problem) -> [UInt8]?) throws(Problem) {
+    init<Failure: Error>(_ changes: [AppChange], _ contents: (FileEntry) throws(Failure) -> [UInt8]?) throws(Failure) {
         for change in changes where change.kind == .update {
-            // What the unit runs with is not known if somebody changed the file on the host. A file that comes or goes may also
-            // hide another of its name, or show it again.
+            // The settings of the running unit are unknown if the file was changed on the host. A new or removed file may also
+            // hide another of its name, or uncover it.
             let drifted = Set(change.drift.compactMap(\.source))
             for file in change.files where !drifted.contains(file.path) {
                 guard let type = file.path.unitType, let before = file.old, let after = file.new else { continue }
@@ -20,7 +20,7 @@ struct UnitFileChanges: Hashable, Sendable {
         }
     }
 
-    /// The reaction to a changed file of an app; a restart if the file is none of a unit, or its contents are unknown.
+    /// The reaction to a changed file of an app; a restart if the file is not a unit's, or its contents are unknown.
     func reaction(to file: RelativePath, of app: AppName) -> Reaction { reactions[app]?[file] ?? .restart }
 }
 
@@ -49,7 +49,7 @@ extension RelativePath {
 }
 
 extension StepBuilder {
-    /// What a unit has to do because of the changes, and why.
+    /// The reaction of a unit to the changes, with the reason.
     struct Cause {
         var reaction: Reaction
         /// The app whose change causes it; the unit's own if it changes.

@@ -1,4 +1,4 @@
-import CSystem
+import Platform
 
 /// An identity file: a private key, or the public half of one that the agent holds.
 struct KeyFile {
@@ -24,7 +24,7 @@ struct KeyFile {
     init?(at path: String) {
         self.path = path
         var bytes: [UInt8] = []
-        defer { wipe(&bytes) }
+        defer { zero(&bytes) }
         do throws(SSHError) {
             guard let found = try readOwnFile(path, limit: 64 * 1024) else { return nil }
             bytes = found
@@ -61,17 +61,11 @@ struct KeyFile {
 
 extension Secret {
     fileprivate convenience init?(copying bytes: borrowing [UInt8]) {
-        let count = bytes.count
-        unsafe self.init(upTo: count) { memory in
-            for index in 0..<count { unsafe memory[index] = bytes[index] }
-            return count
+        self.init(upTo: bytes.count) { copy in
+            for index in bytes.indices { copy.append(bytes[index]) }
+            return true
         }
     }
-}
-
-/// Zeroes a secret in place.
-private func wipe(_ bytes: inout [UInt8]) {
-    unsafe bytes.withUnsafeMutableBytes { unsafe csys_zero($0.baseAddress, $0.count) }
 }
 
 /// The properties of a private key that are readable without its passphrase.
@@ -102,14 +96,14 @@ enum PrivateKeyFormat {
         var encoded = Array(body.joined())
         var decoded = Base64.decode(encoded) ?? []
         defer {
-            wipe(&encoded)
-            wipe(&decoded)
+            zero(&encoded)
+            zero(&decoded)
         }
         guard let format = Self.publicPart(of: decoded) else { return nil }
         self = format
     }
 
-    /// Reads what stands in front of the private part.
+    /// Reads the fields before the private part.
     private static func publicPart(of decoded: [UInt8]) -> Self? {
         let magic = Array("openssh-key-v1\0".utf8)
         guard decoded.starts(with: magic) else { return nil }

@@ -5,17 +5,17 @@ import CSSH2
 struct Login {
     private let session: Session
     private let settings: HostSettings
-    private let questions: Prompts
+    private let prompts: Prompts
     private let interrupt: Interrupt
     private var offers: [Offer] = []
 
     /// sshd's default limit (MaxAuthTries). Key queries that it accepts do not count.
     private static let maximumRefusals = 6
 
-    init(session: Session, settings: HostSettings, questions: Prompts, interrupt: Interrupt) {
+    init(session: Session, settings: HostSettings, prompts: Prompts, interrupt: Interrupt) {
         self.session = session
         self.settings = settings
-        self.questions = questions
+        self.prompts = prompts
         self.interrupt = interrupt
     }
 
@@ -124,7 +124,7 @@ struct Login {
             if let key = file.publicKey, try !isWelcome(key, deadline) {
                 return .failed(isSHA1 ? .refusedForSHA1 : .refused)
             }
-            guard let ask = questions.passphrase else { return .failed(.noPassphrase) }
+            guard let ask = prompts.passphrase else { return .failed(.noPassphrase) }
             var wrong: Secret?
             for _ in 0..<Secret.maximumTries {
                 guard let passphrase = deadline.paused(during: { ask(file.path, wrong) }) else {
@@ -147,8 +147,8 @@ struct Login {
         return false
     }
 
-    /// `libssh2_userauth_publickey_frommemory`, which reads the key up to a zero, whatever its length says. A key that cannot be read, or not with this passphrase, is
-    /// unreadable; nothing has been sent then.
+    /// `libssh2_userauth_publickey_frommemory`, which reads the key up to a zero byte, regardless of the length. A key that
+    /// cannot be read, or not with this passphrase, is unreadable; nothing has been sent then.
     private func offer(
         _ text: Secret, passphrase: Secret?, _ deadline: Deadline, _ isSHA1: Bool
     ) throws(SSHError) -> Attempt {

@@ -1,15 +1,13 @@
-import CSystem
+import Platform
 
 /// A connection to ssh-agent. libssh2's own agent support has no timeouts.
 final class SSHAgent {
-    private let socket: Descriptor
+    private let socket: FileDescriptor
     private let interrupt: Interrupt
 
     /// Nil if nothing listens at the path; ssh ignores that too.
     init?(at path: String, interrupt: Interrupt) {
-        let number = unsafe csys_connect_unix(path)
-        guard number >= 0 else { return nil }
-        socket = Descriptor(number)
+        do throws(Errno) { socket = try FileDescriptor(connectingTo: path) } catch { return nil }
         self.interrupt = interrupt
     }
 
@@ -28,16 +26,11 @@ final class SSHAgent {
     private func exchange(_ question: [UInt8], _ deadline: Deadline) throws(SSHError) -> [UInt8]? {
         var sent = 0
         while sent < question.count {
-            let count = Int(
-                unsafe question.withUnsafeBytes { bytes in
-                    unsafe csys_send(socket.number, bytes.baseAddress.map { unsafe $0 + sent }, bytes.count - sent)
-                })
-            if count == -Int(csys_eagain()) {
+            do throws(Errno) {
+                sent += try socket.send(question.span.extracting(sent...))
+            } catch {
+                guard error == .wouldBlock else { return nil }
                 _ = try interrupt.wait(for: .writable, on: socket.number, until: deadline, in: .askingAgent)
-            } else if count <= 0 {
-                return nil
-            } else {
-                sent += count
             }
         }
         guard let header = try receive(4, deadline) else { return nil }
@@ -49,18 +42,14 @@ final class SSHAgent {
     private func receive(_ count: Int, _ deadline: Deadline) throws(SSHError) -> [UInt8]? {
         var bytes: [UInt8] = []
         while bytes.count < count {
-            var received = 0
-            let wanted = count - bytes.count
-            let chunk = unsafe [UInt8](unsafeUninitializedCapacity: wanted) { buffer, filled in
-                received = Int(unsafe csys_receive(socket.number, buffer.baseAddress, wanted))
-                filled = max(received, 0)
-            }
-            if received == -Int(csys_eagain()) {
+            do throws(Errno) {
+                let chunk = try socket.receive(upTo: count - bytes.count)
+                if chunk.isEmpty { return nil }
+                bytes += chunk
+            } catch {
+                guard error == .wouldBlock else { return nil }
                 _ = try interrupt.wait(for: .readable, on: socket.number, until: deadline, in: .askingAgent)
-            } else if received <= 0 {
-                return nil
             }
-            bytes.append(contentsOf: chunk)
         }
         return bytes
     }

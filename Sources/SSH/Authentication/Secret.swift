@@ -1,4 +1,4 @@
-import CSystem
+import Platform
 
 /// A passphrase, a password or a private key, in a single place in memory that is zeroed on deinit.
 ///
@@ -11,29 +11,41 @@ import CSystem
     /// Maximum attempts at any prompt, as in OpenSSH and sudo.
     package static let maximumTries = 3
 
-    /// At most `most` bytes. `fill` writes them and returns their number; nil if there is no secret.
-    package init?(upTo most: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Int?) {
+    /// At most `maximum` bytes, which `fill` appends; nil if it returns false.
+    package init?<Failure>(upTo maximum: Int, _ fill: (inout OutputSpan<UInt8>) throws(Failure) -> Bool) throws(Failure) {
         // With a terminating zero for C.
-        unsafe memory = .allocate(byteCount: most + 1, alignment: 1)
-        unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
-        guard let count = unsafe fill(UnsafeMutableRawBufferPointer(rebasing: memory[..<most])), (0...most).contains(count) else {
-            self.count = 0
-            return nil
+        unsafe memory = .allocate(byteCount: maximum + 1, alignment: 1)
+        let zeros = unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
+        let room = unsafe UnsafeMutableBufferPointer(rebasing: zeros[..<maximum])
+        var bytes = unsafe OutputSpan(buffer: room, initializedCount: 0)
+        do throws(Failure) {
+            guard try fill(&bytes) else {
+                count = 0
+                return nil
+            }
+        } catch {
+            count = 0
+            throw error
         }
-        self.count = count
+        count = unsafe bytes.finalize(for: room)
     }
 
     /// For values that are not secret, such as a yes.
     package convenience init?(_ text: StaticString) {
-        unsafe self.init(upTo: text.utf8CodeUnitCount) { memory in
-            unsafe memory.copyMemory(from: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-            return text.utf8CodeUnitCount
+        self.init(upTo: text.utf8CodeUnitCount) { bytes in
+            for index in 0..<text.utf8CodeUnitCount { bytes.append(unsafe text.utf8Start[index]) }
+            return true
         }
     }
 
     deinit {
-        unsafe csys_zero(memory.baseAddress, memory.count)
+        unsafe zero(memory)
         unsafe memory.deallocate()
+    }
+
+    /// Lends the bytes.
+    package func withSpan<Result, Failure>(_ body: (Span<UInt8>) throws(Failure) -> Result) throws(Failure) -> Result {
+        try unsafe body(UnsafeBufferPointer(rebasing: memory.assumingMemoryBound(to: UInt8.self)[..<count]).span)
     }
 
     /// Lends the bytes, followed by a zero.
@@ -46,20 +58,17 @@ import CSystem
         case line, file
     }
 
-    /// Reads at most `most` bytes (read(2)), one at a time so that it never consumes bytes after a line. Nil if it
+    /// Reads at most `maximum` bytes (read(2)), one at a time so that it never consumes bytes after a line. Nil if it
     /// does not reach the end by then.
-    package convenience init?(from descriptor: Int32, upTo most: Int, _ end: End) {
-        unsafe self.init(upTo: most) { memory in
-            var count = 0
+    package convenience init?(from file: borrowing FileDescriptor, upTo maximum: Int, _ end: End) {
+        self.init(upTo: maximum) { bytes in
             while true {
-                var byte: UInt8 = 0
-                let result = unsafe csys_read(descriptor, &byte, 1)
-                if result == 0, end == .file { return count }
-                guard result == 1 else { return nil }
-                if byte == 0x0a, end == .line { return count }
-                guard count < memory.count else { return nil }
-                unsafe memory[count] = byte
-                count += 1
+                let byte: UInt8?
+                do throws(Errno) { byte = try file.readByte() } catch { return false }
+                guard let byte else { return end == .file }
+                if byte == 0x0a, end == .line { return true }
+                guard !bytes.isFull else { return false }
+                bytes.append(byte)
             }
         }
     }

@@ -17,10 +17,15 @@ package struct HostSettings: Hashable, Sendable {
     package var userKnownHostsFiles: [String] = []
     package var globalKnownHostsFiles: [String] = []
     package var strictHostKeyChecking: StrictHostKeyChecking = .ask
-    /// Whether to ask about an unknown host whatever the configuration says.
+    /// Whether to ask about an unknown host regardless of the configuration.
     package private(set) var isStrict = false
     package var knownHostsNames: KnownHostsNames = .plain
     package var connectTimeout: Duration?
+    /// ConnectTimeout; without it 10 seconds, or 30 behind a jump host, since these include a whole login there.
+    package var connectLimit: Duration {
+        if case .jump = route { return connectTimeout ?? .seconds(30) }
+        return connectTimeout ?? .seconds(10)
+    }
     package var addressFamily: AddressFamily = .any
     package var controlPath: String?
     /// The algorithms that ssh would offer the server, in its order; nil if it does not report them.

@@ -1,6 +1,6 @@
 import CSSH2
-import CSystem
 import Model
+import Platform
 
 /// This machine's means to log in to a host without settings of its own.
 package struct LocalSSH: Sendable {
@@ -40,9 +40,6 @@ package struct LocalSSH: Sendable {
         var problem: SSHError?
         do throws(SSHError) { _ = try KnownHosts(reading: known) } catch { problem = error }
         knownHostsProblem = problem
-        knownHostsFiles = known.filter { path in
-            var status = csys_stat()
-            return unsafe csys_lstat(path, &status) == 0
-        }
+        knownHostsFiles = known.filter(exists)
     }
 }

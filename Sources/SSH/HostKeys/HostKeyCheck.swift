@@ -26,7 +26,7 @@ struct HostKeyCheck {
 
     /// Accepts a known key, and an unknown one according to StrictHostKeyChecking; never a changed or revoked one.
     func check(
-        _ key: PublicKey, sha256: [UInt8], questions: Prompts, deadline: inout Deadline
+        _ key: PublicKey, sha256: [UInt8], prompts: Prompts, deadline: inout Deadline
     ) throws(SSHError) {
         let name = settings.knownHostsName
         var question = HostKeyQuestion(
@@ -47,7 +47,7 @@ struct HostKeyCheck {
         case .yes:
             throw .hostKeyUnknown(question)
         case .ask:
-            guard let confirm = questions.confirm else { throw .hostKeyUnknown(question) }
+            guard let confirm = prompts.confirm else { throw .hostKeyUnknown(question) }
             let asked = question
             guard deadline.paused(during: { confirm(asked) }) == .accept else { throw .hostKeyDeclined(question) }
         case .acceptNew, .no:

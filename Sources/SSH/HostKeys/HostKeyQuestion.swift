@@ -35,7 +35,7 @@ package enum HostKeyAnswer: Sendable {
     case accept, refuse
 }
 
-/// Prompts that only a person can answer. Nil if nobody is there: the answer is no.
+/// Prompts that only a person can answer. Nil without a terminal: the answer is no.
 ///
 /// Called on the connection's thread, which waits; deadlines pause meanwhile. Several connections prompt at once
 /// unless the closures queue them.

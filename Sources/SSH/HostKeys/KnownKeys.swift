@@ -10,10 +10,10 @@ extension HostSettings {
     }
 
     /// Connects only for the question about the host's key, whose answer goes to known_hosts.
-    package func askForHostKey(_ questions: Prompts, interrupt: Interrupt, deadline: Deadline) throws(SSHError) {
+    package func askForHostKey(_ prompts: Prompts, interrupt: Interrupt, deadline: Deadline) throws(SSHError) {
         do throws(SSHError) {
-            // Without answers to a login's questions, it ends there at the latest.
-            _ = try Connection(to: self, questions: Prompts(confirm: questions.confirm), interrupt: interrupt, deadline: deadline)
+            // Without answers to a login's prompts, it ends there at the latest.
+            _ = try Connection(to: self, prompts: Prompts(confirm: prompts.confirm), interrupt: interrupt, deadline: deadline)
         } catch {
             guard try knownEd25519Keys().isEmpty else { return }
             throw error

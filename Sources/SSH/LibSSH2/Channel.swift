@@ -38,37 +38,33 @@ import CSSH2
 
     /// `libssh2_channel_write_ex`. Buffers output that arrives meanwhile, up to 64 MiB.
     package func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError) {
-        try unsafe bytes.withUnsafeBytes { unsafe write($0, deadline) }.get()
+        try write(bytes.span, deadline)
     }
 
     package func write(_ secret: Secret, deadline: Deadline) throws(SSHError) {
-        try unsafe secret.withBytes { unsafe write($0, deadline) }.get()
+        try secret.withSpan { bytes throws(SSHError) in try write(bytes, deadline) }
     }
 
-    private func write(_ buffer: UnsafeRawBufferPointer, _ deadline: Deadline) -> Result<Void, SSHError> {
+    private func write(_ bytes: Span<UInt8>, _ deadline: Deadline) throws(SSHError) {
         var sent = 0
-        while sent < buffer.count {
+        while sent < bytes.count {
             // Pass the same bytes again after a wait: libssh2 has already sent a part of them.
-            let start = unsafe buffer.baseAddress?.advanced(by: sent).assumingMemoryBound(to: CChar.self)
-            let count = unsafe libssh2_channel_write_ex(handle, 0, start, buffer.count - sent)
-            do throws(SSHError) {
-                try session.checkInterrupt()
-                if count > 0 {
-                    sent += count
-                    if sent < buffer.count, deadline.hasPassed { throw .timedOut(.transferring) }
-                } else if count == 0 || count == Int(LIBSSH2_ERROR_EAGAIN) {
-                    try waitToWrite(deadline)
-                } else {
-                    throw session.failure(count, .transferring)
-                }
-            } catch {
-                return .failure(error)
+            let count = unsafe bytes.extracting(sent...).withUnsafeBytes { rest in
+                unsafe libssh2_channel_write_ex(handle, 0, rest.baseAddress?.assumingMemoryBound(to: CChar.self), rest.count)
+            }
+            try session.checkInterrupt()
+            if count > 0 {
+                sent += count
+                if sent < bytes.count, deadline.hasPassed { throw .timedOut(.transferring) }
+            } else if count == 0 || count == Int(LIBSSH2_ERROR_EAGAIN) {
+                try waitToWrite(deadline)
+            } else {
+                throw session.failure(count, .transferring)
             }
         }
-        return .success(())
     }
 
-    /// Called when a write cannot go on, because the network is full or the host must read first.
+    /// Called when a write blocks, because the network is full or the host must read first.
     private func waitToWrite(_ deadline: Deadline) throws(SSHError) {
         if !session.isSending {
             if incoming.count < Self.maximumKept { try collect() }

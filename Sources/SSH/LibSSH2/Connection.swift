@@ -9,20 +9,20 @@ package final class Connection {
 
     /// Connects, verifies the host key and logs in.
     ///
-    /// `deadline` limits the whole; ConnectTimeout, or 10 seconds, limits each attempt to connect, and the handshake.
+    /// `deadline` limits the whole; ``HostSettings/connectLimit`` limits each attempt to connect, and the handshake.
     /// Throws any ``SSHError``.
     package init(
-        to settings: HostSettings, questions: Prompts, interrupt: Interrupt, deadline: Deadline
+        to settings: HostSettings, prompts: Prompts, interrupt: Interrupt, deadline: Deadline
     ) throws(SSHError) {
         var deadline = deadline
         let hostKeys = try HostKeyCheck(settings)
         let transport = try Socket(to: settings, interrupt: interrupt, deadline: deadline)
         session = try Session(over: transport, interrupt: interrupt)
         try session.offer(hostKeys: hostKeys.preferredTypes, settings.algorithms)
-        try session.handshake(deadline: min(deadline, .after(settings.connectTimeout ?? .seconds(10))))
+        try session.handshake(deadline: min(deadline, .after(settings.connectLimit)))
         let (key, sha256) = try session.hostKey()
-        try hostKeys.check(key, sha256: sha256, questions: questions, deadline: &deadline)
-        var login = Login(session: session, settings: settings, questions: questions, interrupt: interrupt)
+        try hostKeys.check(key, sha256: sha256, prompts: prompts, deadline: &deadline)
+        var login = Login(session: session, settings: settings, prompts: prompts, interrupt: interrupt)
         try login.run(deadline: &deadline)
     }
 

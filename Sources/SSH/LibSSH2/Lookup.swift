@@ -1,4 +1,5 @@
 import CSystem
+import Platform
 
 /// The addresses of a name (getaddrinfo(3), on a thread of its own so that the wait can time out).
 @safe struct Lookup: ~Copyable {
@@ -17,7 +18,8 @@ import CSystem
             }
         var started: OpaquePointer?
         var ready: Int32 = -1
-        try check("getaddrinfo", unsafe csys_lookup_start(name, port, wanted, &started, &ready))
+        let result = unsafe csys_lookup_start(name, port, wanted, &started, &ready)
+        guard result >= 0 else { throw .system(operation: "getaddrinfo", Errno(-result)) }
         guard let started = unsafe started else { throw .unknownName(name) }
         do throws(SSHError) {
             _ = try interrupt.wait(for: .readable, on: ready, until: deadline, in: .resolving)
@@ -38,21 +40,19 @@ import CSystem
     deinit { unsafe csys_lookup_free(handle) }
 
     /// Connects to the address at `index` with connect(2), without Nagle's delay.
-    func connect(_ index: Int, interrupt: Interrupt, deadline: Deadline) throws(SSHError) -> Descriptor {
+    func connect(_ index: Int, interrupt: Interrupt, deadline: Deadline) throws(SSHError) -> FileDescriptor {
         let started = unsafe csys_connect_start(handle, index)
-        guard started >= 0 else { throw failure(index, -started) }
-        let socket = Descriptor(started)
+        guard started >= 0 else { throw failure(index, Errno(-started)) }
+        let socket = FileDescriptor(started)
         _ = try interrupt.wait(for: .writable, on: socket.number, until: deadline, in: .connecting)
         let result = csys_connect_result(socket.number)
-        guard result >= 0 else { throw failure(index, -result) }
+        guard result >= 0 else { throw failure(index, Errno(-result)) }
         return socket
     }
 
-    private func failure(_ index: Int, _ code: Int32) -> SSHError {
-        var text = [CChar](repeating: 0, count: 64)
-        let length = Int(max(unsafe csys_address_text(handle, index, &text, text.count), 0))
-        let address = String(decoding: text.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self)
-        let endpoint = Endpoint(address: address, port: port)
-        return code == csys_econnrefused() ? .refused(endpoint) : .unreachable(endpoint, SystemErrorCode(number: code))
+    private func failure(_ index: Int, _ error: Errno) -> SSHError {
+        let address = try? unsafe Platform.text(upTo: 64) { unsafe csys_address_text(handle, index, $0, $1) }
+        let endpoint = SSHEndpoint(address: address ?? "", port: port)
+        return error == .connectionRefused ? .refused(endpoint) : .unreachable(endpoint, error)
     }
 }

@@ -1,30 +1,28 @@
-import CSystem
+import Platform
 
 /// A program whose standard input and output are the connection to the server.
 final class ProxyCommand {
     /// The command as the user wrote it.
     let shown: String
     private let process: Subprocess
-    private let errorStream: Descriptor
+    private var connection: FileDescriptor
+    private let errorStream: FileDescriptor
     private var collected = Collected(limit: 4096)
 
-    private init(shown: String, process: Subprocess, errorStream: Descriptor) {
+    /// Starts the command.
+    init(_ arguments: [String], shown: String) throws(SSHError) {
         self.shown = shown
-        self.process = process
-        self.errorStream = errorStream
+        var sockets = try attempt("socketpair", try SocketPair())
+        var errors = try attempt("pipe", try Pipe())
+        // Ours are the only copies from then on, or the streams would never end.
+        process = try Subprocess(
+            arguments, input: sockets.theirs.number, output: sockets.theirs.number, error: errors.writing.number)
+        connection = sockets.ours.take()
+        errorStream = errors.reading.take()
     }
 
-    /// Starts the command, and returns our end of its connection.
-    static func start(_ arguments: [String], shown: String) throws(SSHError) -> (Descriptor, ProxyCommand) {
-        let (ours, theirs) = try Descriptor.socketPair()
-        let (errors, errorStart) = try Descriptor.pipe()
-        let process = try Subprocess(
-            arguments, input: theirs.number, output: theirs.number, error: errorStart.number)
-        // Ours must be the only copies, or the streams would never end.
-        theirs.close()
-        errorStart.close()
-        return (ours, ProxyCommand(shown: shown, process: process, errorStream: errors))
-    }
+    /// Our end of its connection.
+    func takeConnection() -> FileDescriptor { connection.take() }
 
     /// The command that OpenSSH itself runs for ProxyJump: `ssh -W [host]:port`, through the last of the jump hosts.
     /// It never prompts: several connections start at once, and none of them owns the terminal.
@@ -44,14 +42,13 @@ final class ProxyCommand {
     /// The descriptor of its standard error, -1 once that has ended.
     var errors: Int32 { collected.isAtEnd ? -1 : errorStream.number }
 
-    func collect() { collected.read(from: errorStream.number) }
+    func collect() { collected.read(from: errorStream) }
 
     /// The command's output, after its connection has ended. Waits at most half a second for the rest.
     func printedAtEnd() -> String {
         let deadline = Deadline.after(.milliseconds(500))
         while !collected.isAtEnd {
-            var item = csys_poll_item(fd: errorStream.number, readable: true, writable: false)
-            guard unsafe csys_poll(&item, 1, deadline.pollTimeout) > 0 else { break }
+            guard waitUntilReadable(errorStream.number, milliseconds: deadline.pollTimeout) else { break }
             collect()
         }
         return String(decoding: collected.bytes, as: UTF8.self)

@@ -1,5 +1,4 @@
 import CSSH2
-import CSystem
 
 /// An SSH session over a transport (`LIBSSH2_SESSION`, non-blocking). Used by one thread.
 ///
@@ -112,11 +111,11 @@ import CSystem
     private static let keepaliveInterval = Duration.seconds(10)
     private static let maximumUnanswered = 2
 
-    /// Waits until the last call can go on (`libssh2_session_block_directions`), as long as the server answers
-    /// keepalives.
+    /// Waits until the last call can continue (`libssh2_session_block_directions`), as long as the server
+    /// answers keepalives.
     func wait(_ phase: Phase, until deadline: Deadline) throws(SSHError) {
         let directions = unsafe libssh2_session_block_directions(handle)
-        var wanted: Readiness = []
+        var wanted: PollEvents = []
         if directions & LIBSSH2_SESSION_BLOCK_OUTBOUND != 0 { wanted.insert(.writable) }
         if directions & LIBSSH2_SESSION_BLOCK_INBOUND != 0 || wanted.isEmpty { wanted.insert(.readable) }
         let isLoggedIn = unsafe libssh2_userauth_authenticated(handle) == 1
@@ -143,7 +142,7 @@ import CSystem
     /// Whether the last call stopped because the network is full.
     var isSending: Bool { unsafe libssh2_session_block_directions(handle) & LIBSSH2_SESSION_BLOCK_OUTBOUND != 0 }
 
-    /// Whether the server has not closed the connection, as far as the client can tell.
+    /// Whether the server has not closed the connection, as far as the client can see.
     var isConnected: Bool { transport.isOpen }
 
     /// Makes one call that never waits.

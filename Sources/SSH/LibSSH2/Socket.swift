@@ -1,8 +1,8 @@
-import CSystem
+import Platform
 
 /// The byte stream to a server: a TCP connection, or a socket whose other end is a proxy command.
 final class Socket {
-    private let socket: Descriptor
+    private let socket: FileDescriptor
     private let proxy: ProxyCommand?
 
     /// Connects to the host according to its settings. `deadline` limits the whole; the addresses share the connect
@@ -13,12 +13,16 @@ final class Socket {
             socket = try Self.dial(settings, interrupt: interrupt, deadline: deadline)
             proxy = nil
         case .command(let command):
-            (socket, proxy) = try ProxyCommand.start(["sh", "-c", "exec \(command)"], shown: command)
+            let proxy = try ProxyCommand(["sh", "-c", "exec \(command)"], shown: command)
+            socket = proxy.takeConnection()
+            self.proxy = proxy
         case .jump(let hosts):
             let arguments = ProxyCommand.jumpArguments(hosts, settings)
-            (socket, proxy) = try ProxyCommand.start(arguments, shown: arguments.joined(separator: " "))
+            let proxy = try ProxyCommand(arguments, shown: arguments.joined(separator: " "))
+            socket = proxy.takeConnection()
+            self.proxy = proxy
         }
-        try check("fcntl", csys_set_nonblocking(socket.number))
+        try attempt("fcntl", try socket.setNonblocking())
     }
 
     /// Ends the stream first, so that the proxy command notices and exits by itself.
@@ -26,11 +30,11 @@ final class Socket {
 
     var descriptor: Int32 { socket.number }
 
-    func hangUp() { csys_shutdown(socket.number) }
+    func hangUp() { socket.shutdown() }
 
     /// Waits until the stream is ready, and collects the proxy command's output meanwhile.
     func wait(
-        for wanted: Readiness, interrupt: Interrupt, until deadline: Deadline, in phase: Phase
+        for wanted: PollEvents, interrupt: Interrupt, until deadline: Deadline, in phase: Phase
     ) throws(SSHError) {
         while true {
             let ready = try interrupt.wait(
@@ -40,23 +44,19 @@ final class Socket {
         }
     }
 
-    /// Whether the stream is still open, as far as the client can tell.
-    var isOpen: Bool {
-        var byte: UInt8 = 0
-        let count = unsafe csys_peek(socket.number, &byte, 1)
-        return count > 0 || count == -Int64(csys_eagain())
-    }
+    /// Whether the stream is still open, as far as the client can see.
+    var isOpen: Bool { socket.isConnected }
 
     /// The proxy command's own explanation of why the stream ended, if there is a proxy command.
     func proxyFailure() -> SSHError? {
         guard let proxy else { return nil }
-        return .proxyFailed(command: proxy.shown, printed: proxy.printedAtEnd())
+        return .proxyFailed(command: proxy.shown, output: proxy.printedAtEnd())
     }
 
     private static func dial(
         _ settings: HostSettings, interrupt: Interrupt, deadline: Deadline
-    ) throws(SSHError) -> Descriptor {
-        let timeout = settings.connectTimeout ?? .seconds(10)
+    ) throws(SSHError) -> FileDescriptor {
+        let timeout = settings.connectLimit
         let lookup = try Lookup(
             settings.hostName, port: settings.port, family: settings.addressFamily, interrupt: interrupt,
             deadline: min(deadline, .after(timeout)))
@@ -68,7 +68,7 @@ final class Socket {
                 return try lookup.connect(index, interrupt: interrupt, deadline: end.share(of: lookup.count - index))
             } catch {
                 if error == .interrupted || deadline.hasPassed { throw error }
-                // Users know the first address; failures of the others are less helpful.
+                // The failure of the first address is the most useful one.
                 failure = failure ?? error
             }
         }

@@ -1,13 +1,13 @@
-import CSystem
 import Model
+import Platform
 
 /// A command on a host through the system's `ssh` (ssh(1)), for features that libssh2 lacks.
 ///
-/// Passes ssh's prompts to `questions`; without any, ssh never prompts (BatchMode). ssh never outlives this object.
+/// Passes ssh's prompts to `prompts`; without any, ssh never prompts (BatchMode). ssh never outlives this object.
 package final class SystemSSH: RemoteStream {
     private let process: Subprocess
-    private let socket: Descriptor
-    private let errors: Descriptor
+    private let socket: FileDescriptor
+    private let errors: FileDescriptor
     private let interrupt: Interrupt
     private var log: SystemSSHLog
     private var incoming = ByteQueue()
@@ -28,22 +28,24 @@ package final class SystemSSH: RemoteStream {
 
     /// Starts ssh, and returns once it has logged in. Throws any ``SSHError`` except ``SSHError/protocolError(_:message:)``.
     package init(
-        _ command: String, on settings: HostSettings, sharing: Sharing, questions: Prompts, interrupt: Interrupt,
+        _ command: String, on settings: HostSettings, sharing: Sharing, prompts: Prompts, interrupt: Interrupt,
         deadline: Deadline
     ) throws(SSHError) {
-        let dialogue = questions.isEmpty ? nil : try SystemSSHDialogue(settings, questions)
+        let dialogue = prompts.isEmpty ? nil : try SystemSSHDialogue(settings, prompts)
         var words = ["env"]
         words += try dialogue?.askpass.environment() ?? ["SSH_ASKPASS_REQUIRE=never"]
         words += Self.arguments(settings, sharing, canAsk: dialogue != nil) + ["--", settings.name.text, command]
-        let (ours, theirs) = try Descriptor.socketPair()
-        let (errors, errorStart) = try Descriptor.pipe()
+        var sockets = try attempt("socketpair", try SocketPair())
+        var errors = try attempt("pipe", try Pipe())
         process = try Subprocess(
-            words, session: .own, input: theirs.number, output: theirs.number, error: errorStart.number)
-        theirs.close()
-        errorStart.close()
-        try check("fcntl", csys_set_nonblocking(ours.number))
-        try check("fcntl", csys_set_nonblocking(errors.number))
-        (socket, self.errors, self.interrupt, log) = (ours, errors, interrupt, SystemSSHLog())
+            words, in: .session, input: sockets.theirs.number, output: sockets.theirs.number, error: errors.writing.number)
+        sockets.theirs.close()
+        errors.writing.close()
+        socket = sockets.ours.take()
+        self.errors = errors.reading.take()
+        (self.interrupt, log) = (interrupt, SystemSSHLog())
+        try attempt("fcntl", try socket.setNonblocking())
+        try attempt("fcntl", try self.errors.setNonblocking())
         try logIn(settings, dialogue, deadline)
     }
 
@@ -55,7 +57,7 @@ package final class SystemSSH: RemoteStream {
             "RemoteCommand=none", "PermitLocalCommand=no", "EscapeChar=none", "ServerAliveInterval=10",
             "ServerAliveCountMax=3",
         ]
-        if settings.connectTimeout == nil { options.append("ConnectTimeout=10") }
+        if settings.connectTimeout == nil { options.append("ConnectTimeout=\(settings.connectLimit.components.seconds)") }
         if sharing == .none { options.append("ControlPath=none") }
         if settings.isStrict { options.append("StrictHostKeyChecking=\(settings.strictHostKeyChecking == .yes ? "yes" : "ask")") }
         options += settings.resets
@@ -85,8 +87,7 @@ package final class SystemSSH: RemoteStream {
     private func failure(_ settings: HostSettings, _ dialogue: SystemSSHDialogue?) -> SSHError {
         let deadline = Deadline.after(.milliseconds(500))
         while !haveErrorsEnded {
-            var item = csys_poll_item(fd: errors.number, readable: true, writable: false)
-            guard unsafe csys_poll(&item, 1, deadline.pollTimeout) > 0 else { break }
+            guard waitUntilReadable(errors.number, milliseconds: deadline.pollTimeout) else { break }
             collect()
         }
         return log.failure(settings, dialogue)
@@ -95,33 +96,26 @@ package final class SystemSSH: RemoteStream {
     package var standardError: [UInt8] { log.standardError }
 
     package func write(_ bytes: [UInt8], deadline: Deadline) throws(SSHError) {
-        try write(bytes.count, deadline) { sent in
-            unsafe bytes.withUnsafeBytes { unsafe csys_send(socket.number, $0.baseAddress.map { unsafe $0 + sent }, $0.count - sent) }
-        }
+        try write(bytes.span, deadline)
     }
 
     package func write(_ secret: Secret, deadline: Deadline) throws(SSHError) {
-        try write(secret.count, deadline) { sent in
-            unsafe secret.withBytes { unsafe csys_send(socket.number, $0.baseAddress.map { unsafe $0 + sent }, $0.count - sent) }
-        }
+        try secret.withSpan { bytes throws(SSHError) in try write(bytes, deadline) }
     }
 
-    /// `send` sends as much as possible of the bytes after an offset.
-    private func write(_ total: Int, _ deadline: Deadline, _ send: (Int) -> Int64) throws(SSHError) {
+    private func write(_ bytes: Span<UInt8>, _ deadline: Deadline) throws(SSHError) {
         var sent = 0
-        while sent < total {
+        while sent < bytes.count {
             try interrupt.throwIfFired()
-            let count = Int(send(sent))
-            if count > 0 {
-                sent += count
-                if sent < total, deadline.hasPassed { throw .timedOut(.transferring) }
-            } else if count == -Int(csys_eagain()) {
+            if sent > 0, deadline.hasPassed { throw .timedOut(.transferring) }
+            do throws(Errno) {
+                sent += try socket.send(bytes.extracting(sent...))
+            } catch {
+                guard error == .wouldBlock else { throw .connectionLost(.transferring) }
                 collect()
                 if hasEnded { throw .connectionLost(.transferring) }
                 let isFull = incoming.count >= Self.maximumKept
                 _ = try wait(for: isFull ? .writable : [.readable, .writable], until: deadline)
-            } else {
-                throw .connectionLost(.transferring)
             }
         }
     }
@@ -146,7 +140,7 @@ package final class SystemSSH: RemoteStream {
     package func closeWrite(deadline: Deadline) throws(SSHError) {
         guard !isWriteClosed else { return }
         isWriteClosed = true
-        _ = csys_shutdown_writing(socket.number)
+        socket.shutdownWriting()
     }
 
     package func exitStatus(deadline: Deadline) throws(SSHError) -> ExitStatus {
@@ -162,8 +156,8 @@ package final class SystemSSH: RemoteStream {
 
     /// Also returns when standard error has new output.
     private func wait(
-        for wanted: Readiness, and other: Int32 = -1, until deadline: Deadline
-    ) throws(SSHError) -> Readiness {
+        for wanted: PollEvents, and other: Int32 = -1, until deadline: Deadline
+    ) throws(SSHError) -> PollEvents {
         try interrupt.wait(
             for: wanted, on: socket.number, asides: [haveErrorsEnded ? -1 : errors.number, other], until: deadline,
             in: .transferring)
@@ -180,12 +174,7 @@ package final class SystemSSH: RemoteStream {
     }
 
     /// Nil if nothing has arrived, empty at the end.
-    private static func receive(_ from: Descriptor, _ most: Int) -> [UInt8]? {
-        var count: Int64 = 0
-        let chunk = unsafe [UInt8](unsafeUninitializedCapacity: most) { buffer, filled in
-            count = unsafe csys_read(from.number, buffer.baseAddress, buffer.count)
-            filled = max(Int(count), 0)
-        }
-        return count == -Int64(csys_eagain()) ? nil : chunk
+    private static func receive(_ from: borrowing FileDescriptor, _ maximum: Int) -> [UInt8]? {
+        do throws(Errno) { return try from.read(upTo: maximum) } catch { return error == .wouldBlock ? nil : [] }
     }
 }

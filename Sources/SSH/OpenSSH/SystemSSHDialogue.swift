@@ -1,10 +1,8 @@
-import CSystem
-
 /// The prompts of one `ssh`, passed to the user in Deptool's own words where it recognises them.
 final class SystemSSHDialogue {
     let askpass: Askpass
     private let settings: HostSettings
-    private let questions: Prompts
+    private let prompts: Prompts
     /// Passphrases given so far; ssh asks again for a wrong one.
     private var given: [String: Secret] = [:]
     /// How often each prompt was shown: a server may repeat it forever.
@@ -15,12 +13,12 @@ final class SystemSSHDialogue {
     private var isGivenUp = false
 
     /// Maximum prompts for passphrases, passwords and codes during one login.
-    private static let maximumQuestions = 10
+    private static let maximumPrompts = 10
 
-    init(_ settings: HostSettings, _ questions: Prompts) throws(SSHError) {
+    init(_ settings: HostSettings, _ prompts: Prompts) throws(SSHError) {
         askpass = try Askpass()
         self.settings = settings
-        self.questions = questions
+        self.prompts = prompts
     }
 
     /// Answers a waiting prompt, if any. The deadline pauses meanwhile.
@@ -33,7 +31,7 @@ final class SystemSSHDialogue {
     private func answer(_ question: Askpass.Question, _ log: SystemSSHLog) -> Secret? {
         let text = question.text
         if question.kind == .none {
-            questions.notice?(settings.name, text)
+            prompts.notice?(settings.name, text)
             return Secret("")
         }
         // After a refusal, ssh tries other methods; the user has already declined.
@@ -43,24 +41,24 @@ final class SystemSSHDialogue {
                 log.hostKey.map { $0.fingerprint == key.fingerprint } ?? false
                 ? HostKeyQuestion(host: settings.knownHostsName, type: log.hostKey?.type ?? key.type, fingerprint: key.fingerprint)
                 : key
-            guard questions.confirm?(asked) == .accept else {
+            guard prompts.confirm?(asked) == .accept else {
                 declined = asked
                 return Secret("no")
             }
             return Secret("yes")
         }
         tries[text, default: 0] += 1
-        guard tries[text, default: 0] <= Secret.maximumTries, tries.values.reduce(0, +) <= Self.maximumQuestions else {
+        guard tries[text, default: 0] <= Secret.maximumTries, tries.values.reduce(0, +) <= Self.maximumPrompts else {
             isGivenUp = true
             return nil
         }
         if let path = passphrasePath(in: text) {
-            let answer = questions.passphrase?(path, given[path])
+            let answer = prompts.passphrase?(path, given[path])
             outcomes[path] = answer == nil ? .noPassphrase : .wrongPassphrase
             given[path] = answer
             return answer
         }
-        guard let answer = questions.secret?(settings.name, text) else {
+        guard let answer = prompts.secret?(settings.name, text) else {
             isGivenUp = true
             return nil
         }

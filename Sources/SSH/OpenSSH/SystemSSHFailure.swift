@@ -1,19 +1,19 @@
-import CSystem
+import Platform
 
 extension SystemSSHLog {
     /// The meaning of ssh's complaints when it exited before it had logged in.
     func failure(_ settings: HostSettings, _ dialogue: SystemSSHDialogue?) -> SSHError {
         if let declined = dialogue?.declined { return .hostKeyDeclined(declined) }
         let text = String(complaints.joined(separator: "\n").prefix(4096))
-        if let error = hostKeyFailure(settings) { return error }
+        if let error = hostKeyFailure(settings, text) { return error }
         if complaints.contains(where: { $0.contains("Bad configuration option") || $0.contains("terminating, ") }) {
             return .configurationRefused(printed: text)
         }
         if let line = complaints.first(where: { $0.contains(": open failed: ") }) { return .commandRefused(message: line) }
         if phase == .login, let error = loginFailure(settings, dialogue) { return error }
-        if case .command(let command) = settings.route, !hasGreeted { return .proxyFailed(command: command, printed: text) }
+        if case .command(let command) = settings.route, !hasGreeted { return .proxyFailed(command: command, output: text) }
         if case .jump(let hosts) = settings.route, !hasGreeted {
-            return .proxyFailed(command: "ssh -J \(hosts.joined(separator: ","))", printed: text)
+            return .proxyFailed(command: "ssh -J \(hosts.joined(separator: ","))", output: text)
         }
         for line in complaints {
             if let error = Self.networkFailure(line, settings) { return error }
@@ -28,11 +28,11 @@ extension SystemSSHLog {
         complaints.allSatisfy { $0.hasPrefix("Connection closed by ") || $0.hasPrefix("Connection reset by ") }
     }
 
-    private func hostKeyFailure(_ settings: HostSettings) -> SSHError? {
+    private func hostKeyFailure(_ settings: HostSettings, _ text: String) -> SSHError? {
         guard complaints.contains("Host key verification failed.") else { return nil }
         // Without a host key in the log, it is that of a jump host.
         guard let hostKey else {
-            return .proxyFailed(command: "ssh -J", printed: complaints.joined(separator: "\n"))
+            return .proxyFailed(command: "ssh -J", output: text)
         }
         let known = try? KnownHosts(reading: settings.userKnownHostsFiles + settings.globalKnownHostsFiles)
         let question = HostKeyQuestion(
@@ -47,7 +47,7 @@ extension SystemSSHLog {
             return .hostKeyChanged(question, at: place)
         }
         if complaints.contains(where: { $0.contains("ertificate") || $0.contains("REVOKED") }) {
-            return .systemSSHFailed(printed: complaints.joined(separator: "\n"))
+            return .systemSSHFailed(printed: text)
         }
         return .hostKeyUnknown(question)
     }
@@ -83,13 +83,13 @@ extension SystemSSHLog {
             return .timedOut(.handshake)
         }
         guard line.hasPrefix("ssh: connect to "), let why = line.split(separator: ": ").last.map(String.init) else { return nil }
-        let endpoint = Endpoint(address: settings.hostName, port: settings.port)
+        let endpoint = SSHEndpoint(address: settings.hostName, port: settings.port)
         if why == "Connection timed out" || why == "Operation timed out" { return .timedOut(.connecting) }
         // 132 is Linux's highest errno.
-        guard let code = (1...132).map(SystemErrorCode.init(number:)).first(where: { $0.text == why }) else {
+        guard let code = (1...132).map(Errno.init).first(where: { $0.text == why }) else {
             return .systemSSHFailed(printed: line)
         }
-        return code.number == csys_econnrefused() ? .refused(endpoint) : .unreachable(endpoint, code)
+        return code == .connectionRefused ? .refused(endpoint) : .unreachable(endpoint, code)
     }
 
     /// The peer answered, but is not an SSH server or is too busy.

@@ -1,4 +1,4 @@
-import CSystem
+import Platform
 
 /// Why the system's `ssh` carries a connection instead of libssh2.
 package enum SystemSSHReason: Hashable, Sendable {
@@ -39,9 +39,5 @@ extension HostSettings {
         return known.hasAuthority(knownHostsName) ? .certificateAuthority : nil
     }
 
-    private static func isSomebodyListening(at path: String) -> Bool {
-        let descriptor = unsafe csys_connect_unix(path)
-        if descriptor >= 0 { csys_close(descriptor) }
-        return descriptor >= 0
-    }
+    private static func isSomebodyListening(at path: String) -> Bool { (try? FileDescriptor(connectingTo: path)) != nil }
 }

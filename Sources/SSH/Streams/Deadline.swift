@@ -1,46 +1,38 @@
-import CSystem
+import Platform
 
 /// A time limit on the monotonic clock (`CLOCK_MONOTONIC`).
 package struct Deadline: Hashable, Comparable, Sendable {
-    private var nanoseconds: Int64
+    private var time: Duration
 
     /// `duration` from now. A negative one ends now; more than a hundred years is never.
     package static func after(_ duration: Duration) -> Self {
-        let (seconds, attoseconds) = duration.components
-        let now = csys_monotonic_ns()
-        guard seconds >= 0, attoseconds >= 0 else { return Self(nanoseconds: now) }
-        guard seconds < 100 * 366 * 86400 else { return .never }
-        return Self(nanoseconds: now + seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+        duration < .seconds(100 * 366 * 86400) ? Self(time: MonotonicClock.now + max(duration, .zero)) : .never
     }
 
-    package static let never = Self(nanoseconds: .max)
+    package static let never = Self(time: .seconds(Int64.max))
 
-    package var hasPassed: Bool { csys_monotonic_ns() >= nanoseconds }
+    package var hasPassed: Bool { MonotonicClock.now >= time }
 
-    package static func < (a: Self, b: Self) -> Bool { a.nanoseconds < b.nanoseconds }
+    package static func < (a: Self, b: Self) -> Bool { a.time < b.time }
 
     /// The end of the first of `parts` equal parts of the time left.
     func share(of parts: Int) -> Self {
         guard self != .never, parts > 1 else { return self }
-        let now = csys_monotonic_ns()
-        return Self(nanoseconds: now + max(0, nanoseconds - now) / Int64(parts))
+        let now = MonotonicClock.now
+        return Self(time: now + max(.zero, time - now) / parts)
     }
 
     /// Milliseconds left for poll(2), rounded up; 0 if passed, -1 for `never`.
     package var pollTimeout: Int64 {
         if self == .never { return -1 }
-        let left = nanoseconds - csys_monotonic_ns()
-        return left <= 0 ? 0 : (left - 1) / 1_000_000 + 1
+        return Int64((max(.zero, time - MonotonicClock.now) / .milliseconds(1)).rounded(.up))
     }
 
     /// Runs `question`, which waits for a person, and extends this deadline by the time it took.
-    mutating func paused<Answer>(during question: () -> Answer) -> Answer {
-        let start = csys_monotonic_ns()
+    package mutating func paused<Answer>(during question: () -> Answer) -> Answer {
+        let start = MonotonicClock.now
         let answer = question()
-        if self != .never {
-            let (moved, overflow) = nanoseconds.addingReportingOverflow(csys_monotonic_ns() - start)
-            nanoseconds = overflow ? .max : moved
-        }
+        if self != .never { time += MonotonicClock.now - start }
         return answer
     }
 }

@@ -1,28 +1,20 @@
-import CSystem
-import Model
+import Platform
 
 /// A child process in a process group of its own, ended on deinit.
 final class Subprocess {
-    private let pid: Int32
+    private let process: ChildProcess
     private var status: Int32?
 
-    enum Session {
-        /// Our session, so that it can prompt at our terminal.
-        case shared
-        /// A session of its own, without a terminal.
-        case own
-    }
-
-    /// Starts `arguments[0]`, found in `PATH`, without a shell (posix_spawnp(3)).
+    /// Starts `arguments[0]`, found in `PATH`, without a shell (posix_spawnp(3)). In our session, it can prompt at our terminal.
     init(
-        _ arguments: [String], session: Session = .shared, input: Int32, output: Int32, error: Int32
+        _ arguments: [String], in group: ChildProcess.Group = .own, input: Int32?, output: Int32, error: Int32
     ) throws(SSHError) {
-        let spawn = unsafe session == .own ? csys_spawn_session : csys_spawn
-        let result = unsafe packed(arguments).withUnsafeBytes { buffer in
-            unsafe spawn(buffer.baseAddress, buffer.count, arguments.count, input, output, error)
+        do throws(Errno) {
+            process = try ChildProcess(arguments, in: group, input: input, output: output, error: error)
+        } catch {
+            if error == .noSuchFileOrDirectory, arguments.first == "ssh" { throw .sshNotFound }
+            throw .system(operation: "posix_spawn", error)
         }
-        if result == -Int32(csys_enoent), arguments.first == "ssh" { throw .sshNotFound }
-        pid = try check("posix_spawn", result)
     }
 
     deinit { end() }
@@ -30,7 +22,7 @@ final class Subprocess {
     /// Waits for the exit status, in a shell's numbering.
     func wait() -> Int32 {
         if let status { return status }
-        let status = csys_wait(pid, true)
+        let status = process.wait()
         self.status = status
         return status
     }
@@ -38,14 +30,10 @@ final class Subprocess {
     /// Waits for the exit status until the deadline.
     func wait(until deadline: Deadline) -> Int32? {
         while status == nil {
-            let result = csys_wait(pid, false)
-            if result != -csys_eagain() {
-                status = result
-            } else if deadline.hasPassed {
-                return nil
-            } else {
-                _ = csys_poll(nil, 0, 2)
-            }
+            status = process.poll()
+            if status != nil { break }
+            if deadline.hasPassed { return nil }
+            pause(milliseconds: 2)
         }
         return status
     }
@@ -53,16 +41,11 @@ final class Subprocess {
     /// Gives it 50 ms to exit by itself, since its input has ended, then 200 ms after SIGTERM, then kills it.
     private func end() {
         guard wait(until: .after(.milliseconds(50))) == nil else { return }
-        csys_kill_group(pid, SubprocessSignal.terminate.rawValue)
+        process.signalGroup(.terminate)
         guard wait(until: .after(.milliseconds(200))) == nil else { return }
-        csys_kill_group(pid, SubprocessSignal.kill.rawValue)
+        process.signalGroup(.kill)
         _ = wait()
     }
-}
-
-private enum SubprocessSignal: Int32 {
-    case kill = 9
-    case terminate = 15
 }
 
 /// A program's output and exit status.
@@ -77,24 +60,22 @@ extension Subprocess {
     static func run(
         _ arguments: [String], limit: Int, interrupt: Interrupt, deadline: Deadline, phase: Phase
     ) throws(SSHError) -> Finished {
-        let (outputEnd, outputStart) = try Descriptor.pipe()
-        let (errorEnd, errorStart) = try Descriptor.pipe()
-        let null = Descriptor(try check("open", csys_open_null()))
-        let process = try Subprocess(
-            arguments, input: null.number, output: outputStart.number, error: errorStart.number)
-        outputStart.close()
-        errorStart.close()
+        var outputs = try attempt("pipe", try Pipe())
+        var errors = try attempt("pipe", try Pipe())
+        let process = try Subprocess(arguments, input: nil, output: outputs.writing.number, error: errors.writing.number)
+        outputs.writing.close()
+        errors.writing.close()
 
         var output = Collected(limit: limit), error = Collected(limit: limit)
         while !output.isAtEnd || !error.isAtEnd {
-            let watched = output.isAtEnd ? errorEnd.number : outputEnd.number
-            let aside = output.isAtEnd || error.isAtEnd ? -1 : errorEnd.number
+            let watched = output.isAtEnd ? errors.reading.number : outputs.reading.number
+            let aside = output.isAtEnd || error.isAtEnd ? -1 : errors.reading.number
             let ready = try interrupt.wait(
                 for: .readable, on: watched, asides: [aside], until: deadline, in: phase)
             if ready.isEmpty || output.isAtEnd {
-                error.read(from: errorEnd.number)
+                error.read(from: errors.reading)
             } else {
-                output.read(from: outputEnd.number)
+                output.read(from: outputs.reading)
             }
         }
         return Finished(status: process.wait(), output: output.bytes, error: error.bytes)
@@ -110,13 +91,9 @@ struct Collected {
     init(limit: Int) { self.limit = limit }
 
     /// Reads once from a readable descriptor.
-    mutating func read(from descriptor: Int32) {
-        var count = 0
-        let chunk = unsafe [UInt8](unsafeUninitializedCapacity: 8192) { buffer, filled in
-            count = Int(unsafe csys_read(descriptor, buffer.baseAddress, buffer.count))
-            filled = max(count, 0)
-        }
-        if count <= 0 { isAtEnd = true }
+    mutating func read(from file: borrowing FileDescriptor) {
+        let chunk = (try? file.read(upTo: 8192)) ?? []
+        if chunk.isEmpty { isAtEnd = true }
         bytes.append(contentsOf: chunk.prefix(max(limit - bytes.count, 0)))
     }
 }

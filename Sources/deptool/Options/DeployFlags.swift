@@ -18,7 +18,7 @@ struct DeployFlags: ParsableArguments {
     @OptionGroup var output: OutputOption
 
     func validate() throws {
-        guard noConfirm || !output.json else { throw ValidationError("'--json' asks nothing: it goes with '--no-confirm'.") }
+        guard noConfirm || !output.json else { throw ValidationError("'--json' asks nothing: it needs '--no-confirm'.") }
     }
 }
 

@@ -14,7 +14,7 @@ struct SSHOptions: ParsableArguments {
     var parallel = 32
     @Option(
         help: ArgumentHelp(
-            "What carries the connections: 'libssh2', the system's 'openssh', or 'auto', which is libssh2 where it can.",
+            "How to connect: 'libssh2', the system's 'openssh', or 'auto', which is libssh2 where it can.",
             valueName: "how"))
     var transport = Access.Transport.auto
     @Flag(name: .long, help: "Print how each host is reached.")
@@ -39,7 +39,7 @@ struct SSHOptions: ParsableArguments {
         }
         guard asks, Terminal.isInput && Terminal.isOutput else { return access }
         let passphrases = Passphrases(screen), passwords = SudoPasswords(screen)
-        access.questions = Prompts(
+        access.prompts = Prompts(
             confirm: { question in Self.confirm(question, screen) },
             passphrase: { path, wrong in passphrases.answer(path, wrong: wrong) },
             secret: { host, question in

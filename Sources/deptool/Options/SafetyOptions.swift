@@ -5,8 +5,8 @@ struct SafetyOptions: ParsableArguments {
     @Option(
         name: .customLong("guard"),
         help: ArgumentHelp(
-            "When a host keeps its new state only after a new login to it has worked: 'auto' when the plan touches what "
-                + "the login depends on, 'always', or 'never'.", valueName: "when"))
+            "When a host keeps its new state only after a new login to it has worked: 'auto' if the plan touches files or "
+                + "units on which a login depends, 'always', or 'never'.", valueName: "when"))
     var `guard` = Safety.Guard.auto
     @Flag(help: "Roll back all hosts if one fails.")
     var atomic = false

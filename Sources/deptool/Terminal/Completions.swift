@@ -1,8 +1,8 @@
 import ArgumentParser
-import CSystem
 import Deployment
 import Git
 import Model
+import Platform
 
 /// Shell completions. Errors result in no completions.
 enum Complete {
@@ -81,20 +81,8 @@ enum Complete {
     private static var directory: String? { (try? Workspace(directory: nil))?.directory }
 
     private static func secretNames(_ path: String) -> [String] {
-        entries(path, csys_kind_regular).filter { $0.hasSuffix(".age") }.map { String($0.dropLast(4)) }
+        namesOfEntries(in: path, .regular).filter { $0.hasSuffix(".age") }.map { String($0.dropLast(4)) }
     }
 
-    private static func directories(_ path: String) -> [String] { entries(path, csys_kind_directory) }
-
-    private static func entries(_ path: String, _ wanted: csys_kind) -> [String] {
-        var (opened, names): (OpaquePointer?, [String]) = (nil, [])
-        guard csys_opendir(path, &opened) == 0, let opened else { return [] }
-        defer { csys_closedir(opened) }
-        var name: UnsafePointer<CChar>?
-        var kind = csys_kind_other
-        while csys_readdir(opened, &name, &kind) == 1 {
-            if kind == wanted, let name { names.append(String(cString: name)) }
-        }
-        return names.filter { !$0.hasPrefix(".") }.sorted()
-    }
+    private static func directories(_ path: String) -> [String] { namesOfEntries(in: path, .directory) }
 }

@@ -1,7 +1,7 @@
-import CSystem
 import Deployment
 import Display
 import Model
+import Platform
 import Wire
 
 /// Round-trip times as they arrive: updated in place on a terminal, otherwise only the final ones.
@@ -10,7 +10,7 @@ final class PingScreen: Sendable {
         var results: [(host: Hostname, result: Result<RoundTrips, HostError>?)]
         var canvas = Canvas()
         /// By the monotonic clock.
-        var drawn = Int64.min
+        var drawn: Duration?
     }
 
     private let state: Monitor<State>
@@ -21,8 +21,9 @@ final class PingScreen: Sendable {
         state.update { state in
             guard let index = state.results.firstIndex(where: { $0.host == host }) else { return }
             state.results[index].result = result
-            let now = csys_monotonic_ns()
-            guard Terminal.canRedraw, state.results.count < Terminal.size.rows, state.drawn < now - 100_000_000 else { return }
+            let now = MonotonicClock.now
+            guard Terminal.canRedraw, state.results.count < Terminal.size.rows else { return }
+            if let drawn = state.drawn, now - drawn <= .milliseconds(100) { return }
             draw(&state)
             state.drawn = now
         }

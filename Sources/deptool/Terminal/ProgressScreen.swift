@@ -1,7 +1,7 @@
-import CSystem
 import Deployment
 import Display
 import Model
+import Platform
 import SSH
 
 /// The lines of the hosts: updated in place on a terminal, otherwise one after another. Prompts and other output
@@ -27,13 +27,13 @@ final class ProgressScreen: Sendable {
     private let state: Monitor<State>
     /// Allows one prompt at a time.
     private let question = Monitor(())
-    private let begun = csys_monotonic_ns()
+    private let begun = MonotonicClock.now
     /// Minimum time between redraws.
     private static let tick = Duration.milliseconds(100)
 
     init(_ hosts: [Hostname]) { state = Monitor(State(board: ProgressBoard(hosts, style: Terminal.style))) }
 
-    private var now: Duration { .nanoseconds(csys_monotonic_ns() - begun) }
+    private var now: Duration { MonotonicClock.now - begun }
 
     /// Prompts the operator for a line; nil at the end of input. Reports problems of hosts meanwhile.
     func ask(_ question: String) -> String? {
@@ -46,7 +46,7 @@ final class ProgressScreen: Sendable {
     func askWhetherToGoOn(without hosts: [MissingHost]) -> Bool {
         interlude {
             let lines = hosts.map { "  \($0.host.text): \($0.reason.phrase)\n" }.joined()
-            let answer = Terminal.ask("\n\(lines)Go on without \(hosts.count == 1 ? "it" : "them")? [y/N] ")?.lowercased()
+            let answer = Terminal.ask("\n\(lines)Deploy without \(hosts.count == 1 ? hosts[0].host.text : "them")? [y/N] ")?.lowercased()
             return answer == "y" || answer == "yes"
         }
     }
@@ -110,21 +110,34 @@ final class ProgressScreen: Sendable {
 
     /// Lets `body` prompt on the terminal in place of the lines, then redraws them below its output.
     func interlude<Result: Sendable>(_ body: () -> Result) -> Result {
-        question.update { _ in
-            state.update { state in
-                erase(&state)
-                state.held = ""
-            }
-            defer {
-                state.update { state in
-                    let held = state.held ?? ""
-                    state.held = nil
-                    Terminal.write(held)
-                    draw(&state)
-                }
-            }
-            return Interruption.leavingAtOnce(body)
+        question.update { _ in holding({ erase(&$0) }) { InterruptSignals.leavingAtOnce(body) } }
+    }
+
+    /// Leaves the lines as they are while a program writes to the terminal, and shows them again below its output.
+    func letWrite<Result>(_ body: () -> Result) -> Result {
+        guard Terminal.canRedraw else { return body() }
+        return holding(
+            { state in
+                draw(&state)
+                state.canvas.release()
+            }, while: body)
+    }
+
+    /// Holds back all output during `body`, after `prepare`.
+    private func holding<Result>(_ prepare: (inout State) -> Void, while body: () -> Result) -> Result {
+        state.update { state in
+            prepare(&state)
+            state.held = ""
         }
+        defer {
+            state.update { state in
+                let held = state.held ?? ""
+                state.held = nil
+                Terminal.write(held)
+                draw(&state)
+            }
+        }
+        return body()
     }
 
     private func above(_ state: inout State, _ text: String) {

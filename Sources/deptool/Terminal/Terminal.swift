@@ -2,6 +2,7 @@ import CSystem
 import Deployment
 import Display
 import Model
+import Platform
 import SSH
 
 /// Standard output and the operator at it, if any.
@@ -30,7 +31,7 @@ enum Terminal {
         /// Whether the writer is writing.
         var isBusy = false
         /// Descriptors that can no longer be written to, with the errno.
-        var lost: [Int32: Int32] = [:]
+        var lost: [Int32: Errno] = [:]
 
         var isWritten: Bool { waiting.isEmpty && !isBusy }
     }
@@ -39,7 +40,7 @@ enum Terminal {
 
     /// Returns without waiting for the output to be written.
     static func write(_ text: String) { write(text, to: 1) }
-    static func complain(_ text: String) { write(text, to: 2) }
+    static func writeError(_ text: String) { write(text, to: 2) }
 
     static func write(_ text: String, to descriptor: Int32) {
         let mustStart = output.update { output in
@@ -47,7 +48,7 @@ enum Terminal {
             defer { output.hasWriter = true }
             return !output.hasWriter
         }
-        guard mustStart, csys_thread_start({ _ in while true { Terminal.writeNext() } }, nil, nil) != 0 else { return }
+        guard mustStart, !Thread.detach({ while true { Terminal.writeNext() } }) else { return }
         // No thread available.
         writeNext()
         output.update { $0.hasWriter = false }
@@ -75,16 +76,14 @@ enum Terminal {
         guard output.update({ $0.lost[descriptor] == nil }) else { return false }
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { csys_write(descriptor, $0.baseAddress, $0.count) }
-            if count == -Int64(csys_eagain()) {
+            do throws(Errno) {
+                rest = rest.dropFirst(try Platform.write(rest.span, to: descriptor))
+            } catch .wouldBlock {
                 // Another program has set the shared pipe or terminal to non-blocking.
-                var item = csys_poll_item(fd: descriptor, readable: false, writable: true)
-                _ = csys_poll(&item, 1, -1)
-            } else if count <= 0 {
-                if descriptor < 3 { output.update { $0.lost[descriptor] = Int32(-count) } }
+                waitUntilWritable(descriptor, milliseconds: -1)
+            } catch {
+                if descriptor < 3 { output.update { $0.lost[descriptor] = error } }
                 return false
-            } else {
-                rest = rest.dropFirst(Int(count))
             }
         }
         return true
@@ -98,9 +97,9 @@ enum Terminal {
 
     /// Waits until all output has been written, or for at most `milliseconds`.
     static func flush(atMost milliseconds: Int64 = -1) {
-        let end = csys_monotonic_ns() / 1_000_000 + milliseconds
+        let end = MonotonicClock.now + .milliseconds(milliseconds)
         while !isWritten {
-            let left = milliseconds < 0 ? -1 : end - csys_monotonic_ns() / 1_000_000
+            let left = milliseconds < 0 ? -1 : Int64((end - MonotonicClock.now) / .milliseconds(1))
             guard milliseconds < 0 || left > 0 else { return }
             _ = output.wait(atMost: left) { $0.isWritten ? () : nil }
         }
@@ -111,8 +110,8 @@ enum Terminal {
         flush()
         guard let error = output.update({ $0.lost[1] }) else { return nil }
         switch error {
-        case Int32(csys_epipe), Int32(csys_eio): return nil
-        default: return "cannot write to standard output: \(String(cString: csys_strerror(error)))"
+        case .brokenPipe, .ioError: return nil
+        default: return "cannot write to standard output: \(error.text)"
         }
     }
 
@@ -123,8 +122,7 @@ enum Terminal {
         write(question)
         flush()
         var line: [UInt8] = []
-        var byte: UInt8 = 0
-        while csys_read(0, &byte, 1) == 1 {
+        while let byte = try? FileDescriptor.standardInput.readByte() {
             if byte == 0x0a {
                 let answer = String(decoding: line, as: UTF8.self)
                 // Without a terminal, the answer would not be visible.
@@ -147,6 +145,6 @@ enum Terminal {
             _ = csys_set_echo(0, true)
             write("\n")
         }
-        return Secret(from: 0, upTo: 1024, .line)
+        return Secret(from: .standardInput, upTo: 1024, .line)
     }
 }

@@ -1,8 +1,7 @@
-import CSystem
 import Deployment
 import Model
 import Planning
-import Sealing
+import Platform
 
 /// Writes new apps of a host into the config tree: all of them, or none. It makes them in a directory beside the hosts, which
 /// Deptool ignores, and moves them to their places when they are whole.
@@ -13,12 +12,12 @@ struct AppWriter {
 
     init(_ workspace: Workspace, _ host: Hostname) {
         (self.workspace, self.host) = (workspace, host)
-        draft = "\(workspace.directory)/.deptool-import-\(csys_getpid())"
+        draft = "\(workspace.directory)/.deptool-import-\(processID)"
     }
 
     /// `options` is `host.json` for a host that has none. Has `check` judge the draft, which is a cluster's directory.
     func write(_ apps: [HostImport.Written], options: String?, check: (String) throws -> Void) throws {
-        defer { _ = csys_remove_tree(draft) }
+        defer { try? removeTree(draft) }
         try make(draft)
         let new = "\(draft)/\(host.text)"
         try make(new)
@@ -40,7 +39,7 @@ struct AppWriter {
         try place(apps.map(\.app.name.text) + (options == nil ? [] : [HostOptions.fileName]), from: new)
     }
 
-    /// Moves the directory of a new host, or what is new in that of another one; takes all back if one cannot be moved.
+    /// Moves the directory of a new host, or the new entries of an existing one; undoes all if one cannot be moved.
     private func place(_ names: [String], from new: String) throws {
         let directory = "\(workspace.directory)/\(host.text)"
         if !workspace.hasDirectory(host.text) { return try rename(new, directory) }
@@ -51,41 +50,28 @@ struct AppWriter {
                 moved.append(name)
             }
         } catch {
-            for name in moved { _ = csys_rename("\(directory)/\(name)", "\(new)/\(name)") }
+            for name in moved { try? Platform.rename("\(directory)/\(name)", to: "\(new)/\(name)") }
             throw error
         }
     }
 
     /// Never over anything.
     private func rename(_ from: String, _ to: String) throws {
-        let here = csys_open_directory("/")
-        guard here >= 0 else { throw CommandError("cannot open /: \(String(cString: csys_strerror(-here)))") }
-        defer { csys_close(here) }
-        let (old, new) = (String(from.dropFirst()), String(to.dropFirst()))
-        var result = csys_rename_at(here, old, here, new, csys_rename_exclusive)
-        // The file system may not have this. A directory replaces only an empty one even so.
-        if result < 0, result != -Int32(csys_eexist) {
-            var status = csys_stat()
-            result = csys_lstat(to, &status) == 0 ? -Int32(csys_eexist) : csys_rename(from, to)
-        }
-        if result == -Int32(csys_eexist) {
+        do throws(Errno) {
+            try renameExclusively(from, to: to)
+        } catch {
+            guard error == .fileExists else { throw CommandError(unwritable(to), error) }
             throw CommandError(
                 "there is \(visible(to)) already", "Deptool imports only new apps. Choose another name with `--app`, or remove it.")
         }
-        try attempt(result, to)
     }
 
-    private func make(_ directory: String) throws { try attempt(csys_make_directory_plain(directory), directory) }
+    private func make(_ directory: String) throws { try attempt(unwritable(directory), try makeDirectory(directory)) }
 
     private func write(_ bytes: [UInt8], to path: String, isExecutable: Bool) throws {
-        let descriptor = csys_create_new(path, isExecutable ? 0o755 : 0o644)
-        try attempt(descriptor, path)
-        defer { csys_close(descriptor) }
-        try attempt(-bytes.withUnsafeBytes { Sealing.write(all: $0, to: descriptor) }, path)
+        try attempt(
+            unwritable(path), try FileDescriptor(creating: path, mode: isExecutable ? 0o755 : 0o644).writeAll(bytes.span))
     }
 
-    private func attempt(_ result: Int32, _ path: String) throws(CommandError) {
-        guard result < 0 else { return }
-        throw CommandError("cannot write \(visible(path)): \(String(cString: csys_strerror(-result)))")
-    }
+    private func unwritable(_ path: String) -> String { "cannot write \(visible(path))" }
 }

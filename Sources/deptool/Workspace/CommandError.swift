@@ -2,10 +2,11 @@ import Deployment
 import Display
 import Git
 import Model
+import Platform
 import SSH
 
 /// Turns errors into messages for the operator; `directory` is the cluster's, if there is one.
-func complaining<Result>(_ directory: String = "the cluster", _ body: () throws -> Result) throws -> Result {
+func reporting<Result>(_ directory: String = "the cluster", _ body: () throws -> Result) throws -> Result {
     do {
         return try body()
     } catch let error as ClusterError {
@@ -25,7 +26,10 @@ struct CommandError: Error, CustomStringConvertible {
         self.explanation = explanation
     }
 
-    /// Several mistakes of a config tree, and what else there is to say.
+    /// Why the operating system refused something, after what that was.
+    init(_ phrase: String, _ error: Errno) { self.init("\(phrase): \(error.text)") }
+
+    /// Several mistakes of a config tree, and further remarks.
     init(mistakes: [String], _ explanation: String? = nil) {
         let shown = mistakes.prefix(Self.maximumShown).map { "    \($0)" }
         let rest = mistakes.count - shown.count
@@ -56,7 +60,7 @@ struct CommandError: Error, CustomStringConvertible {
             let choice = "`--limit` leaves the other apps of \(host) as they are deployed."
             let more = leftOut.map { visible("\(host)/\($0)") }.joined(separator: ", ")
             let help =
-                leftOut.isEmpty ? choice : choice + " What depends on one another has to go together. Left out are changes to: \(more)"
+                leftOut.isEmpty ? choice : choice + " Deploy apps that depend on each other together. Changes left out: \(more)"
             let mistakes = problems.map { visible("\($0.place(in: directory)): \($0.phrase)") }
             if mistakes.count == 1 { self.init(mistakes[0], help) } else { self.init(mistakes: mistakes, help) }
         case .ssh(let host, let error): self.init("\(host.text): \(error.phrase)")
@@ -78,7 +82,7 @@ struct CommandError: Error, CustomStringConvertible {
             let list = names.map { "'\(visible($0))'" }.joined(separator: ", ")
             let meant = names.lazy.compactMap { near($0, among: known) }.first
             self.init(
-                "\(host.map { "\($0.text) has " } ?? "there is ")no unit \(list) of an app, and no app of that name that enables units",
+                "\(host.map { "\($0.text) has " } ?? "there is ")no unit \(list) of an app, and no app of this name with units",
                 known.isEmpty
                     ? "Nothing that is deployed there has units."
                     : (meant.map { "Did you mean '\(visible($0))'? " } ?? "")
@@ -89,12 +93,12 @@ struct CommandError: Error, CustomStringConvertible {
                 "`deptool undo --to COMMIT` brings hosts to any commit of `deptool log`.")
         case .unknownBefore(let hosts):
             self.init(
-                "not known what ran before on \(hosts.map(\.text).joined(separator: ", ")), since another store deployed to it",
+                "the previous state of \(hosts.map(\.text).joined(separator: ", ")) is unknown, because another store deployed to it",
                 "`deptool log --remote HOST` shows the commits, and `deptool undo --limit HOST --to COMMIT` goes to one that this store has."
             )
         case .notInCommit(let hosts, let commit):
             self.init(
-                "this store does not have what commit \(commit.short) has for \(hosts.isEmpty ? "any host" : hosts.map(\.text).joined(separator: ", "))",
+                "this store lacks the files of commit \(commit.short) for \(hosts.isEmpty ? "any host" : hosts.map(\.text).joined(separator: ", "))",
                 "Choose the hosts with `--limit`, or another commit of `deptool log`.")
         case .leavesTooMuch(let host, let files):
             self.init(
@@ -104,7 +108,7 @@ struct CommandError: Error, CustomStringConvertible {
             self.init(
                 "the host '\(host.text)' is in the config tree",
                 "`--remove-host` empties hosts that are not. Remove the directory \(directory)/\(host.text) first.")
-        case .notDeployed(let host): self.init("nothing is known to be deployed on a host '\(visible(host.text))'")
+        case .notDeployed(let host): self.init("the store has no deploy to a host '\(visible(host.text))'")
         case .hostInTwoClusters(let host, let other):
             self.init(
                 "the host '\(host.text)' is in two clusters, \(directory) and \(other)",
@@ -117,4 +121,12 @@ struct CommandError: Error, CustomStringConvertible {
     }
 
     var description: String { [phrase, explanation].compactMap { $0 }.joined(separator: "\n") }
+}
+
+/// The result of system calls, whose error becomes a message for the operator.
+@discardableResult
+func attempt<Result: ~Copyable>(
+    _ phrase: @autoclosure () -> String, _ body: @autoclosure () throws(Errno) -> Result
+) throws(CommandError) -> Result {
+    do throws(Errno) { return try body() } catch { throw CommandError(phrase(), error) }
 }

@@ -1,8 +1,8 @@
-import CSystem
 import Display
 import Git
 import Model
 import Planning
+import Platform
 
 extension Workspace {
     private var confirmKey: String { "deptool.\(cluster).confirm" }
@@ -12,10 +12,10 @@ extension Workspace {
     func confirmProgram(_ given: String?) throws -> String? {
         if let given { return given.isEmpty ? nil : given }
         // Git's configuration cannot have a section of this name.
-        guard !cluster.contains("\n"), let command = try complaining({ try store.configuration(confirmKey) }) else { return nil }
-        guard try complaining({ try KnownStores.ofUser().allows(command, for: confirmKey, of: directory, in: store.place) }) else {
+        guard !cluster.contains("\n"), let command = try reporting({ try store.configuration(confirmKey) }) else { return nil }
+        guard try reporting({ try KnownStores.ofUser().allows(command, for: confirmKey, of: directory, in: store.place) }) else {
             throw CommandError(
-                "you did not allow the command `\(visible(command))` to confirm deploys of \(visible(directory))",
+                "this machine does not allow the command `\(visible(command))` to confirm deploys of \(visible(directory))",
                 "It is set in the store's configuration. Allow it with `deptool init --confirm-with COMMAND`, or skip it once with `--confirm-with ''`."
             )
         }
@@ -25,13 +25,13 @@ extension Workspace {
     /// Sets the command that has to confirm deploys, and allows it to run; an empty command removes it.
     func setConfirmProgram(_ command: String) throws {
         guard !cluster.contains("\n") else { throw CommandError("the cluster's name has a line break, so it can have no such command") }
-        try complaining {
+        try reporting {
             try store.setConfiguration(confirmKey, command.isEmpty ? nil : command)
             if !command.isEmpty { try KnownStores.ofUser().allow(command, for: confirmKey, of: directory, in: store.place) }
         }
     }
 
-    /// What runs the command while hosts wait.
+    /// Runs the command while hosts wait.
     func confirmation(by command: String) -> @Sendable (_ isCancelled: () -> Bool) -> Int? {
         { [parent, cluster] in run(command, in: parent, cluster, for: Safety.programTimeout, isCancelled: $0) }
     }
@@ -42,37 +42,36 @@ extension Workspace {
 func run(
     _ command: String, in parent: String, _ cluster: String, input: [UInt8] = [], for limit: Duration, isCancelled: () -> Bool
 ) -> Int? {
-    var (source, sink): (Int32, Int32) = (-1, -1)
-    guard csys_pipe(&source, &sink) == 0 else { return 127 }
-    defer { if sink >= 0 { csys_close(sink) } }
-    _ = csys_set_nonblocking(sink)
-    // A group of its own, so that Ctrl-C rolls back and what it started can be ended.
-    let pid = start(command, in: parent, cluster, from: source, csys_spawn)
-    csys_close(source)
-    guard pid > 0 else { return 127 }
-    var rest = input[...]
-    let end = csys_monotonic_ns() + Int64(limit / .nanoseconds(1))
-    while true {
-        if sink >= 0, !write(&rest, to: sink) {
-            csys_close(sink)
-            sink = -1
+    let end = MonotonicClock.now + limit
+    do throws(Errno) {
+        var pipe = try Pipe()
+        try pipe.writing.setNonblocking()
+        // A process group of its own, so that Ctrl-C rolls back and all its processes can be ended.
+        let process = try start(command, in: parent, cluster: cluster, from: pipe.reading.number, .own)
+        pipe.reading.close()
+        var rest = input[...]
+        while true {
+            if !write(&rest, to: pipe.writing) { pipe.writing.close() }
+            if let status = process.poll() { return Int(status) }
+            guard MonotonicClock.now < end, !isCancelled() else {
+                process.signalGroup(.kill)
+                _ = process.wait()
+                return nil
+            }
+            waitUntilWritable(pipe.writing.number, milliseconds: 50)
         }
-        let status = csys_wait(pid, false)
-        if status != -csys_eagain() { return Int(status) }
-        guard csys_monotonic_ns() < end, !isCancelled() else {
-            _ = csys_kill_group(pid, 9)
-            _ = csys_wait(pid, true)
-            return nil
-        }
-        var item = csys_poll_item(fd: sink, readable: false, writable: true)
-        _ = csys_poll(&item, 1, 50)
+    } catch {
+        return 127
     }
 }
 
-/// Writes as much as fits. False when all is written or nobody reads it.
-private func write(_ rest: inout ArraySlice<UInt8>, to sink: Int32) -> Bool {
+/// Writes as much as fits. False when all is written or the reader has ended.
+private func write(_ rest: inout ArraySlice<UInt8>, to sink: borrowing FileDescriptor) -> Bool {
     guard !rest.isEmpty else { return false }
-    let count = rest.withUnsafeBytes { csys_write(sink, $0.baseAddress, $0.count) }
-    if count > 0 { rest = rest.dropFirst(Int(count)) }
-    return !rest.isEmpty && (count > 0 || count == -Int64(csys_eagain()))
+    do throws(Errno) {
+        rest = rest.dropFirst(try sink.write(rest.span))
+        return !rest.isEmpty
+    } catch {
+        return error == .wouldBlock
+    }
 }

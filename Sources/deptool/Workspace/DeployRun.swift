@@ -5,6 +5,7 @@ import Display
 import Git
 import Model
 import Planning
+import Platform
 
 /// Shows a plan, asks, and applies it.
 struct DeployRun {
@@ -48,7 +49,7 @@ struct DeployRun {
                 guard plan.held.isEmpty else { throw PreparedPlan.allHeld }
                 return
             }
-            if !isJSON { Terminal.write("\n" + (asks && hintsAtLeaving ? Self.hint(plan) : "")) }
+            if !isJSON { Terminal.write("\n" + (asks ? hint(plan) : "")) }
             let results = try await carryOut(ready, program)
             guard replans(results, ready) else {
                 let status = Self.status(results)
@@ -60,16 +61,20 @@ struct DeployRun {
                 }
                 throw ExitCode(status)
             }
-            Terminal.write("The store now knows what is deployed there. The new plan:\n\n")
+            Terminal.write("The store is updated. The new plan:\n\n")
         }
     }
 
-    /// A pointer to `--leave-files` if the plan removes files without replacement.
-    private static func hint(_ plan: Plan) -> String {
-        let holes = plan.hosts.reduce(0) { $0 + $1.holes }
+    /// What to do instead if the plan removes files without replacement.
+    private func hint(_ plan: Plan) -> String {
+        let emptied = plan.hosts.filter { kind == .undo && $0.wanted.apps.isEmpty && $0.holes > 0 }
+        let holes = (hintsAtLeaving ? plan.hosts : emptied).reduce(0) { $0 + $1.holes }
         if holes == 0 { return "" }
-        return (holes == 1 ? "1 path goes, and nothing takes its place" : "\(holes) paths go, and nothing takes their place")
-            + ": `deptool deploy --leave-files` leaves what is there.\n"
+        let text = holes == 1 ? "1 path goes, and nothing takes its place" : "\(holes) paths go, and nothing takes their place"
+        if hintsAtLeaving { return text + ": `deptool deploy --leave-files` leaves what is there.\n" }
+        let hosts = emptied.map(\.host.text).joined(separator: " ")
+        return text
+            + ". Files from before the first deploy do not come back.\n`deptool forget \(hosts)` leaves everything there as it is.\n"
     }
 
     private func carryOut(_ ready: PreparedPlan, _ program: String?) async throws -> [HostResult] {
@@ -80,7 +85,10 @@ struct DeployRun {
             connectsEarly: isAsking && connectsEarly && Terminal.isInput && Terminal.isOutput,
             unreachable: skipsUnreachable ? .skip : !isAsking || !Terminal.isInput ? .stop : .ask(screen.askWhetherToGoOn),
             forgets: forgets && plan.hosts.allSatisfy(\.isRemoval), isRehearsal: isRehearsal,
-            confirm: program.map(workspace.confirmation(by:)))
+            confirm: program.map { program in
+                let confirm = workspace.confirmation(by: program)
+                return { isCancelled in screen.letWrite { confirm(isCancelled) } }
+            })
         let isJSON = isJSON
         let notification = Notification(workspace)
         let deploy: Deploy
@@ -96,11 +104,11 @@ struct DeployRun {
         } catch {
             throw CommandError(error.phrase)
         }
-        var begun = csys_monotonic_ns()
+        var begun = MonotonicClock.now
         if !isAsking, !isJSON { screen.begin() }
         async let running = deploy.run()
         defer {
-            Interruption.ignore()
+            InterruptSignals.ignore()
             csys_ignore_hangup(false)
         }
         let commit: ObjectID
@@ -108,10 +116,10 @@ struct DeployRun {
             if isAsking {
                 try confirm(ready, screen)
                 if !includesHeld { try ready.checkNoneHeld() }
-                begun = csys_monotonic_ns()
+                begun = MonotonicClock.now
                 screen.begin()
             }
-            Interruption.handle { count in
+            InterruptSignals.handle { count in
                 guard count == 1 else { return notification.leave() }
                 if !isJSON { screen.note("Giving up: hosts that were being changed roll back. Ctrl-C again leaves at once.") }
                 deploy.cancel()
@@ -121,7 +129,7 @@ struct DeployRun {
             let kind = plan.isRepair ? .repair : kind
             commit = try deploy.commit(root: ready.root, kind, cluster: workspace.cluster, store: workspace.store)
             if !isRehearsal { notification.begin(ready, kind, commit) }
-            Interruption.leaveWith { notification.leave() }
+            InterruptSignals.leaveWith { notification.leave() }
         } catch {
             deploy.abort()
             _ = await running
@@ -130,7 +138,7 @@ struct DeployRun {
         }
         let results = await running
         screen.end()
-        let took = Duration.nanoseconds(csys_monotonic_ns() - begun)
+        let took = MonotonicClock.now - begun
         let next: SummaryText.Next = replans(results.map(\.result), ready) ? .newPlan : .nothing
         output.write(
             summaryJSON(commit: commit, exit: Self.status(results.map(\.result)), took: took),
@@ -159,7 +167,7 @@ struct DeployRun {
             }
             switch answer.lowercased() {
             case "y", "yes": return
-            case "d", "diff": try complaining { try workspace.store.showDiff(plan.changedFiles, contents: ready.contents) }
+            case "d", "diff": try reporting { try workspace.store.showDiff(plan.changedFiles, contents: ready.contents) }
             default:
                 Terminal.write("Nothing was changed.\n")
                 throw ExitCode(1)

@@ -1,17 +1,11 @@
-import CSystem
-import Model
+import Platform
 
-func environment(_ name: String) -> String? {
-    guard let value = csys_getenv(name) else { return nil }
-    let text = String(cString: value)
-    return text.isEmpty ? nil : text
-}
+/// The entries of a directory; none if it cannot be read.
+func namesOfEntries(in directory: String) -> [String] { ((try? entries(of: directory)) ?? []).map(\.name) }
 
-func workingDirectory() -> String {
-    var buffer = [CChar](repeating: 0, count: 4096)
-    let length = csys_working_directory(&buffer, buffer.count)
-    guard length > 0 else { return "." }
-    return String(decoding: buffer[..<Int(length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+/// The visible entries of this kind in a directory, ordered by name; none if it cannot be read.
+func namesOfEntries(in directory: String, _ kind: FileKind) -> [String] {
+    ((try? entries(of: directory)) ?? []).filter { $0.kind == kind && !$0.name.hasPrefix(".") }.map(\.name).sorted()
 }
 
 /// The path without `.`, `..` and double slashes, resolved as by the shell's `cd`.
@@ -21,10 +15,4 @@ func absolute(_ path: String, in directory: String) -> String {
         if part == ".." { _ = parts.popLast() } else { parts.append(part) }
     }
     return "/" + parts.joined(separator: "/")
-}
-
-func localTime(_ seconds: Int64) -> String {
-    var buffer = [CChar](repeating: 0, count: 64)
-    let length = csys_local_time(seconds, &buffer, buffer.count)
-    return String(decoding: buffer[..<max(0, Int(length))].map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }

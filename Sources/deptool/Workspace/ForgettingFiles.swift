@@ -12,7 +12,7 @@ extension DeployRun {
         let hosts = Set(ready.plan.hosts.filter { $0.wanted.apps.contains(where: \.isOfLeftFiles) }.map(\.host))
         let workspace = ready.workspace
         func forgettingPlan() throws -> PreparedPlan {
-            try workspace.complaining {
+            try workspace.reporting {
                 let (plan, root) = try ClusterReader(workspace.store).forgettingPlan(hosts, cluster: workspace.cluster, isRemoval: forgets)
                 return try PreparedPlan(workspace: workspace, plan: plan, root: root)
             }
@@ -29,7 +29,7 @@ extension DeployRun {
         } catch let code as ExitCode where code.isSuccess {
             return
         } catch {
-            Terminal.complain("The files were left. The next deploy of these hosts forgets them.\n")
+            Terminal.writeError("The files were left. The next deploy of these hosts forgets them.\n")
             throw error
         }
     }

@@ -1,9 +1,9 @@
-import CSystem
 import Deployment
 import Display
 import Git
 import Model
 import Planning
+import Platform
 
 /// The holds of a store: of all its clusters, since their hosts differ.
 ///
@@ -16,8 +16,8 @@ struct Holds {
 
     /// Those that have not ended, ordered by host.
     func current() throws -> [Hold] {
-        let now = csys_realtime_ns() / 1_000_000_000
-        return try complaining { try store.configuration(Self.key) ?? "" }.split(separator: "\n").map(parse).filter { $0.until > now }
+        let now = WallClock.seconds
+        return try reporting { try store.configuration(Self.key) ?? "" }.split(separator: "\n").map(parse).filter { $0.until > now }
             .sorted { $0.host < $1.host }
     }
 
@@ -43,7 +43,7 @@ struct Holds {
 
     private func change(_ body: ([Hold]) -> [Hold]) throws {
         // Two operators at once must not lose each other's.
-        let result: Result<Void, any Error> = try complaining {
+        let result: Result<Void, any Error> = try reporting {
             try store.exclusively { () throws(StoreError) in
                 Result {
                     let holds = body(try current()).sorted { $0.host < $1.host }
@@ -52,7 +52,7 @@ struct Holds {
                 }
             }
         }
-        try complaining { try result.get() }
+        try reporting { try result.get() }
     }
 
     /// Without what would end a line or a part of it.
@@ -60,8 +60,8 @@ struct Holds {
 }
 
 extension PreparedPlan {
-    /// The plan without held hosts. Named ones are an error, and so are those of a plan file, which is carried out as it
-    /// is or not at all.
+    /// The plan without held hosts. Named ones are an error, and so are those of a plan file, which is carried out
+    /// unchanged or not at all.
     func leavingOutHeld(_ limit: LimitOption) throws -> PreparedPlan {
         let holds = try Holds(store: workspace.store).current()
         var ready = self
@@ -89,6 +89,6 @@ extension PreparedPlan {
     private static func isHeld(_ hold: Hold) -> CommandError {
         CommandError(
             "\(hold.host.text) is \(HoldText(time: localTime).phrase(hold))",
-            "`--held` goes on, and `deptool hold --release \(hold.host.text)` ends it.")
+            "`--held` includes it, and `deptool hold --release \(hold.host.text)` ends it.")
     }
 }

@@ -1,4 +1,3 @@
-import CSystem
 import Deployment
 import Display
 import Git
@@ -29,13 +28,13 @@ enum LocalDoctor {
             return (Diagnosis("cluster", .fail, "there is no directory \(visible(workspace.directory))", help: help), [:])
         }
         do {
-            let wanted = try workspace.complaining { try ClusterReader(store).wanted(in: try workspace.importTree()) }
+            let wanted = try workspace.reporting { try ClusterReader(store).wanted(in: try workspace.importTree()) }
             return (
                 Diagnosis("cluster", .ok, "\(visible(workspace.directory)), \(wanted.count) host\(wanted.count == 1 ? "" : "s")"), wanted
             )
         } catch {
-            let complaint = error as? CommandError
-            return (Diagnosis("cluster", .fail, complaint?.phrase ?? "\(error)", help: complaint?.explanation), [:])
+            let known = error as? CommandError
+            return (Diagnosis("cluster", .fail, known?.phrase ?? "\(error)", help: known?.explanation), [:])
         }
     }
 
@@ -103,7 +102,7 @@ extension LocalSSH {
             Diagnosis(
                 "keys", hasKey ? .ok : .warn, "\(agentKeys); \(files)",
                 help: hasKey
-                    ? nil : "Unless your hosts take passwords, or your configuration names keys for them: make a key with `ssh-keygen`."))
+                    ? nil : "Make a key with `ssh-keygen`, unless your hosts take passwords or your configuration names keys for them."))
         if let problem = knownHostsProblem {
             findings.append(Diagnosis("known_hosts", .fail, problem.phrase, help: problem.explanation(host: "localhost")))
         } else {

@@ -4,42 +4,44 @@ import Display
 import Git
 import Model
 import Planning
+import Platform
 
 extension Workspace {
     private var notifyKey: String { "deptool.\(cluster).notify" }
 
-    /// Sets the command that is told of the end of each deploy, and allows it to run; an empty command removes it.
+    /// Sets the command that is notified of the end of each deploy, and allows it to run; an empty command removes it.
     func setNotify(_ command: String) throws {
         guard !cluster.contains("\n") else { throw CommandError("the cluster's name has a line break, so it can have no such command") }
-        try complaining {
+        try reporting {
             try store.setConfiguration(notifyKey, command.isEmpty ? nil : command)
             if !command.isEmpty { try KnownStores.ofUser().allow(command, for: notifyKey, of: directory, in: store.place) }
         }
     }
 
-    /// The command of the store's configuration that is told of the end of each deploy, or why there is none. The user
-    /// must have allowed it, as a render hook.
+    /// The command of the store's configuration that is notified of the end of each deploy, or why there is none. The
+    /// user must have allowed it, as a render hook.
     fileprivate func notifyCommand() -> Notification.Command {
         do throws(StoreError) {
             // Git's configuration cannot have a section of this name.
             guard !cluster.contains("\n"), let command = try store.configuration(notifyKey) else { return .none }
             guard try KnownStores.ofUser().allows(command, for: notifyKey, of: directory, in: store.place) else {
                 return .unusable(
-                    "you did not allow the command `\(command)` to be told of deploys; `deptool init --notify COMMAND` allows it")
+                    "this machine does not allow the command `\(command)` to be run after deploys; `deptool init --notify COMMAND` allows it"
+                )
             }
             return .command(command)
         } catch {
-            return .unusable("no command was told of the deploy: \(error.phrase)")
+            return .unusable("the notify command did not run: \(error.phrase)")
         }
     }
 }
 
-/// Tells the operator's command how a deploy ended: once, whatever happens. Nothing that goes wrong with it changes the
-/// deploy or its exit code.
+/// Notifies the operator's command of the end of a deploy, exactly once. Its failure does not affect the deploy or the
+/// exit code.
 final class Notification: Sendable {
     private struct State {
         var deploy: EndedDeploy?
-        var start: Int64 = 0
+        var start = Duration.zero
         var results: [Hostname: HostResult] = [:]
         var isBegun = false
         var isDone = false
@@ -64,14 +66,14 @@ final class Notification: Sendable {
         (parent, cluster) = (workspace.parent, workspace.cluster)
     }
 
-    /// Notes that hosts may change from now on. Before, there is no end to tell of.
+    /// Notes that hosts may change from now on. Before that, there is no end to report.
     func begin(_ ready: PreparedPlan, _ kind: HistoryEntry.Kind, _ commit: ObjectID) {
         let deploy = EndedDeploy(
             kind: kind, cluster: cluster, author: ready.workspace.store.author().text, commit: commit,
             hosts: ready.plan.hosts.map(\.host))
         state.update { state in
             state.deploy = deploy
-            state.start = csys_monotonic_ns()
+            state.start = MonotonicClock.now
         }
     }
 
@@ -84,12 +86,12 @@ final class Notification: Sendable {
             guard !state.isBegun, var deploy = state.deploy else { return nil }
             state.isBegun = true
             deploy.results = state.results
-            return (deploy, .nanoseconds(csys_monotonic_ns() - state.start))
+            return (deploy, MonotonicClock.now - state.start)
         }
         guard let (deploy, took) = end else {
             return state.wait { $0.isBegun && !$0.isDone ? nil : () }
         }
-        if let problem = tell(deploy, exit, took) { Terminal.complain("warning: \(visible(problem))\n") }
+        if let problem = tell(deploy, exit, took) { Terminal.writeError("warning: \(visible(problem))\n") }
         state.update { $0.isDone = true }
     }
 
@@ -113,12 +115,12 @@ final class Notification: Sendable {
         case .command(let allowed): command = allowed
         case .unusable(let problem): return problem
         }
-        // What it prints comes last.
+        // Its output comes last.
         Terminal.flush(atMost: 1000)
         let isCancelled = Monitor(false)
         let text = endedJSON(deploy, exit: exit, took: took).text + "\n"
         // Ctrl-C ends only the command.
-        let status = Interruption.handled(by: { _ in isCancelled.update { $0 = true } }) {
+        let status = InterruptSignals.handled(by: { _ in isCancelled.update { $0 = true } }) {
             run(
                 command, in: parent, cluster, input: Array(text.utf8), for: Self.limit,
                 isCancelled: { isCancelled.update { $0 } })

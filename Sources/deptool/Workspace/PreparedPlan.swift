@@ -1,9 +1,9 @@
-import CSystem
 import Deployment
 import Display
 import Git
 import Model
 import Planning
+import Platform
 
 /// A plan and its sources.
 struct PreparedPlan {
@@ -11,7 +11,7 @@ struct PreparedPlan {
     var plan: Plan
     /// The root tree of the commit.
     let root: ObjectID
-    /// Whether to plan again if the hosts turn out to run something else.
+    /// Whether to plan again if the hosts run something else.
     var canBeRemade = true
     /// Edited files of the hosts, to show the differences.
     var contents: [ObjectID: HostContent] = [:]
@@ -20,7 +20,7 @@ struct PreparedPlan {
     init(workspace: Workspace, plan: Plan, root: ObjectID, contents: [ObjectID: HostContent] = [:]) throws {
         self.workspace = workspace
         self.plan = plan
-        self.root = try workspace.complaining { try ClusterReader(workspace.store).root(of: plan, in: root) }
+        self.root = try workspace.reporting { try ClusterReader(workspace.store).root(of: plan, in: root) }
         self.contents = contents
     }
 
@@ -40,7 +40,7 @@ struct PreparedPlan {
             plan = try file.plan(store: store, tree: try here?.importTree())
             root = file.root
             canBeRemade = false
-        } catch let problem as PlanFile.Problem {
+        } catch let problem as PlanFile.ReadError {
             throw CommandError(problem, path: path)
         }
     }
@@ -54,21 +54,13 @@ struct PreparedPlan {
         } catch {
             throw CommandError(error, path: name)
         }
-        let temporary = "\(path).\(csys_getpid())"
-        let descriptor = csys_create_new(temporary, 0o600)
-        guard descriptor >= 0 else { throw CommandError("cannot create \(temporary): \(String(cString: csys_strerror(-descriptor)))") }
-        let isWritten = file.bytes.withUnsafeBytes { bytes in
-            var rest = bytes[...]
-            while !rest.isEmpty {
-                let count = csys_write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                guard count > 0 else { return false }
-                rest = rest.dropFirst(Int(count))
-            }
-            return true
-        }
-        csys_close(descriptor)
-        guard isWritten, csys_rename(temporary, path) == 0 else {
-            _ = csys_unlink(temporary)
+        let temporary = "\(path).\(processID)"
+        let output = try attempt("cannot create \(temporary)", try FileDescriptor(creating: temporary, mode: 0o600))
+        do throws(Errno) {
+            try output.writeAll(file.bytes.span)
+            try rename(temporary, to: path)
+        } catch {
+            try? unlink(temporary)
             throw CommandError("cannot write \(name)", "Is the disk full, or is it a directory?")
         }
     }
@@ -78,35 +70,30 @@ extension PlanFile {
     /// The file that `deptool plan --out` wrote; nil if there is no file at the path.
     static func file(at path: String?) throws -> PlanFile? {
         guard let path, let bytes = try contents(of: absolute(path, in: workingDirectory())) else { return nil }
-        do throws(Problem) { return try PlanFile(reading: bytes) } catch { throw CommandError(error, path: path) }
+        do throws(PlanFile.ReadError) { return try PlanFile(reading: bytes) } catch { throw CommandError(error, path: path) }
     }
 
     /// The content of a regular file; nil if there is none.
     private static func contents(of path: String) throws -> [UInt8]? {
-        var status = csys_stat()
-        guard csys_lstat(path, &status) == 0, status.kind == csys_kind_regular else { return nil }
-        guard status.size <= UInt64(PlanFile.limit) * 2 else { throw CommandError(PlanFile.Problem.tooLarge, path: path) }
-        let descriptor = csys_open_read(path)
-        guard descriptor >= 0 else { throw CommandError("cannot open \(path): \(String(cString: csys_strerror(-descriptor)))") }
-        defer { csys_close(descriptor) }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(Int(status.size))
-        var piece = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = csys_read(descriptor, &piece, piece.count)
-            guard count >= 0 else { throw CommandError("cannot read \(path): \(String(cString: csys_strerror(Int32(-count))))") }
-            if count == 0 { return bytes }
-            bytes += piece[..<Int(count)]
-            guard bytes.count <= PlanFile.limit * 2 else { throw CommandError(PlanFile.Problem.tooLarge, path: path) }
+        guard let status = try? status(of: path), status.kind == .regular else { return nil }
+        guard status.size <= UInt64(PlanFile.limit) * 2 else { throw CommandError(PlanFile.ReadError.tooLarge, path: path) }
+        let file = try attempt("cannot open \(path)", try FileDescriptor(reading: path))
+        do throws(Errno) {
+            return try file.readAll(limit: PlanFile.limit * 2)
+        } catch .fileTooLarge {
+            throw CommandError(PlanFile.ReadError.tooLarge, path: path)
+        } catch {
+            throw CommandError("cannot read \(path)", error)
         }
     }
 }
 
 extension CommandError {
-    init(_ problem: PlanFile.Problem, path: String) {
+    init(_ problem: PlanFile.ReadError, path: String) {
         let again = "Make a new plan with `deptool plan --out`."
         switch problem {
-        case .notAPlan: self.init("\(path) is a file, but not a plan", "Name a cluster's directory, or what `deptool plan --out` wrote.")
+        case .notAPlan:
+            self.init("\(path) is a file, but not a plan", "Name a cluster's directory, or a file that `deptool plan --out` wrote.")
         case .malformed(let problem):
             self.init("cannot understand \(path): \(problem.phrase)", "It was damaged, or another version of deptool wrote it. \(again)")
         case .incomplete: self.init("\(path) is incomplete", "It is damaged. \(again)")
@@ -119,10 +106,10 @@ extension CommandError {
         case .hostMoved(let host, let base, let deployed):
             self.init(
                 "\(path) starts from another state of \(host.text): \(base?.short ?? "nothing"), while \(deployed?.short ?? "nothing") runs there",
-                "If this store does not know yet what runs there, run `deptool sync`. Else somebody deployed to it since. \(again)")
+                "Run `deptool sync` if the store is behind; otherwise somebody else has deployed to it since. \(again)")
         case .treeMoved(let host):
             self.init(
-                "the config tree has something else for \(host.text) than \(path)",
+                "the config tree and \(path) differ for \(host.text)",
                 "It changed since the plan was made, or is another revision. Bring it to that revision, or: \(again)")
         case .otherPlan(let host):
             self.init(

@@ -1,7 +1,7 @@
-import CSystem
 import Display
 import Git
 import Model
+import Platform
 
 extension Workspace {
     private var renderKey: String { "deptool.\(cluster).render" }
@@ -9,7 +9,7 @@ extension Workspace {
     /// Sets the cluster's render hook and allows it to run; an empty command removes it.
     func setRender(_ hook: String) throws {
         guard !cluster.contains("\n") else { throw CommandError("the cluster's name has a line break, so it can have no render hook") }
-        try complaining {
+        try reporting {
             try store.setConfiguration(renderKey, hook.isEmpty ? nil : hook)
             if !hook.isEmpty { try KnownStores.ofUser().allow(hook, for: renderKey, of: directory, in: store.place) }
         }
@@ -17,10 +17,10 @@ extension Workspace {
 
     /// Fails if a hook renders the config tree, and so would undo an edit of it.
     func checkNotRendered() throws {
-        guard !cluster.contains("\n"), let hook = try complaining({ try store.configuration(renderKey) }) else { return }
+        guard !cluster.contains("\n"), let hook = try reporting({ try store.configuration(renderKey) }) else { return }
         throw CommandError(
             "the render hook `\(visible(hook))` makes the config tree, and would undo the edit",
-            "Edit what it renders from; `--no-render` edits the config tree as it is.")
+            "Edit the files that it reads; `--no-render` edits the config tree as it is.")
     }
 
     /// The command that allows a hook.
@@ -37,17 +37,15 @@ extension Workspace {
     func render() throws {
         // Git's configuration cannot have a section of this name.
         guard !cluster.contains("\n") else { return }
-        guard let hook = try complaining({ try store.configuration(renderKey) }) else { return }
-        guard try complaining({ try KnownStores.ofUser().allows(hook, for: renderKey, of: directory, in: store.place) }) else {
+        guard let hook = try reporting({ try store.configuration(renderKey) }) else { return }
+        guard try reporting({ try KnownStores.ofUser().allows(hook, for: renderKey, of: directory, in: store.place) }) else {
             throw CommandError(
                 "you did not allow the render hook `\(visible(hook))` for \(visible(directory))",
                 "The store's configuration has it. To run it before each plan, allow it with \(allowing(hook)); `--no-render` takes the config tree as it is."
             )
         }
         Terminal.flush()
-        let pid = start(hook, in: parent, cluster, csys_spawn_foreground)
-        guard pid > 0 else { throw CommandError("cannot run the render hook: \(String(cString: csys_strerror(-pid)))") }
-        let status = csys_wait(pid, true)
+        let status = try attempt("cannot run the render hook", try start(hook, in: parent, cluster: cluster, .shared).wait())
         guard status == 0 else {
             throw CommandError(
                 "the render hook `\(visible(hook))` failed with status \(status)",
@@ -57,17 +55,12 @@ extension Workspace {
 }
 
 /// Starts a shell command in the directory that holds the cluster's, with its output on standard error and nothing on
-/// standard input, or what can be read from `source`. Returns its process id, or a negative errno.
+/// standard input, or what can be read from `source`.
 func start(
-    _ command: String, in parent: String, _ cluster: String, from source: Int32? = nil,
-    _ spawn: (UnsafeRawPointer?, Int, Int, Int32, Int32, Int32) -> Int32
-) -> Int32 {
+    _ command: String, in parent: String, cluster: String, from source: Int32? = nil, _ group: ChildProcess.Group
+) throws(Errno) -> ChildProcess {
     let script = #"cd "$1" && export DEPTOOL_CLUSTER="$2" && exec sh -c "$3""#
-    let arguments = ["sh", "-c", script, "sh", parent, cluster, command]
-    let input = source.map(csys_duplicate) ?? csys_open_null()
-    let outputs = [csys_duplicate(2), csys_duplicate(2)]
-    defer { for descriptor in [input] + outputs where descriptor >= 0 { _ = csys_close(descriptor) } }
-    return packed(arguments).withUnsafeBytes { spawn($0.baseAddress, $0.count, arguments.count, input, outputs[0], outputs[1]) }
+    return try ChildProcess(["sh", "-c", script, "sh", parent, cluster, command], in: group, input: source, output: 2, error: 2)
 }
 
 /// Quotes text as a shell word.

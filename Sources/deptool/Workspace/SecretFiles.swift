@@ -1,10 +1,10 @@
 import Age
-import CSystem
 import Deployment
 import Display
 import Git
 import Model
 import Planning
+import Platform
 import SSH
 import Sealing
 
@@ -75,7 +75,7 @@ struct SecretFiles {
         }
         guard !places.isEmpty else {
             let shared = hosts.flatMap { host in
-                entries("\(workspace.directory)/\(host.text)", csys_kind_symlink).filter { Self.matches($0, pattern.app) }.map {
+                namesOfEntries(in: "\(workspace.directory)/\(host.text)", .symlink).filter { Self.matches($0, pattern.app) }.map {
                     "\(host.text)/\($0)"
                 }
             }
@@ -97,7 +97,7 @@ struct SecretFiles {
         var all: [Place] = []
         for host in hosts() {
             for app in directories("\(workspace.directory)/\(host.text)").compactMap(AppName.init) {
-                for file in entries("\(workspace.directory)/\(host.text)/\(app.text)/secrets", csys_kind_regular)
+                for file in namesOfEntries(in: "\(workspace.directory)/\(host.text)/\(app.text)/secrets", .regular)
                 where file.hasSuffix(".age") {
                     let name = String(file.dropLast(4))
                     if SecretsDirectory.isName(name) { all.append(Place(host: host, app: app, name: name)) }
@@ -126,19 +126,7 @@ struct SecretFiles {
 
     func hasDirectory(of host: Hostname) -> Bool { directories(workspace.directory).contains(host.text) }
 
-    private func directories(_ path: String) -> [String] { entries(path, csys_kind_directory) }
-
-    private func entries(_ path: String, _ wanted: csys_kind) -> [String] {
-        var directory: OpaquePointer?, names: [String] = []
-        guard csys_opendir(path, &directory) == 0, let directory else { return [] }
-        defer { csys_closedir(directory) }
-        var name: UnsafePointer<CChar>?
-        var kind = csys_kind_other
-        while csys_readdir(directory, &name, &kind) == 1 {
-            if kind == wanted, let name { names.append(String(cString: name)) }
-        }
-        return names.filter { !$0.hasPrefix(".") }.sorted()
-    }
+    private func directories(_ path: String) -> [String] { namesOfEntries(in: path, .directory) }
 
     // MARK: Files
 
@@ -149,16 +137,12 @@ struct SecretFiles {
         return bytes
     }
 
-    func exists(_ place: Place) -> Bool {
-        var status = csys_stat()
-        return csys_lstat(path(place), &status) == 0
-    }
+    func exists(_ place: Place) -> Bool { Platform.exists(path(place)) }
 
     func write(_ sealed: [UInt8], to place: Place) throws(CommandError) {
         try checkComponents(place)
         let path = path(place)
-        let made = csys_make_directory_plain(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
-        if made != -Int32(csys_eexist) { try attempt(made, path) }
+        try attempt(unwritable(path), try ensureDirectory(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)])))
         try replace(path, with: sealed)
     }
 
@@ -166,59 +150,46 @@ struct SecretFiles {
     private func replace(_ path: String, with content: [UInt8]) throws(CommandError) {
         let slash = path.lastIndex(of: "/") ?? path.startIndex
         let directory = String(path[..<slash])
-        let temporary = "\(directory)/.\(path[slash...].dropFirst()).\(csys_getpid())"
-        let descriptor = csys_create_new(temporary, 0o644)
-        try attempt(descriptor, path)
-        var result = -content.withUnsafeBytes { Sealing.write(all: $0, to: descriptor) }
-        if result == 0 { result = csys_fsync(descriptor) }
-        _ = csys_close(descriptor)
-        if result == 0 { result = csys_rename(temporary, path) }
-        guard result == 0 else {
-            _ = csys_unlink(temporary)
-            return try attempt(result, path)
+        let temporary = "\(directory)/.\(path[slash...].dropFirst()).\(processID)"
+        let file = try attempt(unwritable(path), try FileDescriptor(creating: temporary, mode: 0o644))
+        do throws(Errno) {
+            try file.writeAll(content.span)
+            try file.synchronize()
+            try rename(temporary, to: path)
+        } catch {
+            try? unlink(temporary)
+            throw CommandError(unwritable(path), error)
         }
-        let parent = csys_open_directory(directory)
-        guard parent >= 0 else { return }
-        _ = csys_fsync(parent)
-        _ = csys_close(parent)
+        try? FileDescriptor(directory: directory).synchronize()
     }
 
-    private func attempt(_ result: Int32, _ path: String) throws(CommandError) {
-        guard result < 0 else { return }
-        throw CommandError("cannot write \(shown(path)): \(String(cString: csys_strerror(-result)))")
-    }
+    private func unwritable(_ path: String) -> String { "cannot write \(shown(path))" }
 
     /// A symlink could lead out of the config tree.
     private func checkComponents(_ place: Place) throws(CommandError) {
         var path = workspace.directory
         for (part, isFile) in [(place.host.text, false), (place.app.text, false), ("secrets", false), ("\(place.name).age", true)] {
             path += "/" + part
-            var status = csys_stat()
-            guard csys_lstat(path, &status) == 0 else { return }
-            guard status.kind == (isFile ? csys_kind_regular : csys_kind_directory) else {
-                throw CommandError(
-                    "\(shown(path)) is \(status.kind == csys_kind_symlink ? "a symlink" : "no \(isFile ? "file" : "directory")")")
+            guard let kind = (try? status(of: path))?.kind else { return }
+            guard kind == (isFile ? .regular : .directory) else {
+                throw CommandError("\(shown(path)) is \(kind == .symlink ? "a symlink" : "no \(isFile ? "file" : "directory")")")
             }
         }
     }
 
     /// Nil if there is no such file.
     private func contents(_ path: String, limit: Int) throws(CommandError) -> [UInt8]? {
-        func problem(_ text: String) -> CommandError { CommandError("cannot read \(shown(path)): \(text)") }
-        let descriptor = csys_open_read(path)
-        if descriptor == -Int32(csys_enoent) { return nil }
-        if descriptor == -csys_eloop() { throw CommandError("\(shown(path)) is a symlink, which `deptool secret` does not follow") }
-        guard descriptor >= 0 else { throw problem(String(cString: csys_strerror(-descriptor))) }
-        defer { _ = csys_close(descriptor) }
-        // Ciphertext, or public keys.
-        let bytes: SecretBytes?
-        do throws(PrivateDirectory.Problem) {
-            bytes = try readSecret(from: descriptor, limit: limit)
+        do throws(Errno) {
+            return try FileDescriptor(reading: path).readAll(limit: limit)
+        } catch .noSuchFileOrDirectory {
+            return nil
+        } catch .tooManySymbolicLinkLevels {
+            throw CommandError("\(shown(path)) is a symlink, which `deptool secret` does not follow")
+        } catch .fileTooLarge {
+            throw CommandError("\(shown(path)) is larger than \(limit >> 20) MiB")
         } catch {
-            throw problem(error.phrase)
+            throw CommandError("cannot read \(shown(path))", error)
         }
-        guard let bytes else { throw CommandError("\(shown(path)) is larger than \(limit >> 20) MiB") }
-        return bytes.withBytes { Array($0) }
     }
 
     // MARK: Recipients
@@ -227,7 +198,7 @@ struct SecretFiles {
 
     func operators() throws -> [Recipient] {
         guard let bytes = try contents(recipientsPath, limit: 1 << 20) else { return [] }
-        do throws(RecipientsFile.Mistake) {
+        do throws(RecipientsFile.LineError) {
             return try RecipientsFile(parsing: bytes).recipients
         } catch {
             throw CommandError("\(shown(recipientsPath)):\(error.line): \(error.problem.phrase)")
@@ -240,7 +211,7 @@ struct SecretFiles {
         let options = try options(of: host)
         if !isTrusting, try isUnconfirmed(options.identity, of: host) {
             throw CommandError(
-                "nobody confirmed that \(host.text) opens secrets with the key in \(shown(optionsPath(host)))",
+                "you have not confirmed that \(host.text) opens secrets with the key in \(shown(optionsPath(host)))",
                 "Run `deptool secret enroll \(host.text)`: it logs in to the host and compares its key.")
         }
         do {
@@ -249,7 +220,7 @@ struct SecretFiles {
             return try found.map { try Recipient($0, name: host.text) }
         } catch let error as SSHError {
             throw CommandError("\(host.text): \(error.phrase)")
-        } catch let error as Recipient.Problem {
+        } catch let error as Recipient.ParseError {
             throw CommandError("the key of \(host.text): \(error.phrase)")
         }
     }
@@ -268,19 +239,19 @@ struct SecretFiles {
 
     private func confirmationKey(_ host: Hostname) -> String { "deptool.\(workspace.cluster).identity.\(host.text)" }
 
-    /// Whether the key in `host.json` is not the host's as far as anybody but that file says.
+    /// Whether `host.json` alone claims that its key is the host's.
     func hasUnconfirmedKey(_ host: Hostname) throws -> Bool { try isUnconfirmed(options(of: host).identity, of: host) }
 
     private func isUnconfirmed(_ identity: String?, of host: Hostname) throws -> Bool {
         guard let identity else { return false }
         let (directory, place) = (workspace.directory, workspace.store.place)
-        return try complaining { try !KnownStores.ofUser().allows(identity, for: confirmationKey(host), of: directory, in: place) }
+        return try reporting { try !KnownStores.ofUser().allows(identity, for: confirmationKey(host), of: directory, in: place) }
     }
 
     /// Notes for this user that the host has this key.
     func confirm(_ identity: String, of host: Hostname) throws {
         let (directory, place) = (workspace.directory, workspace.store.place)
-        try complaining { try KnownStores.ofUser().allow(identity, for: confirmationKey(host), of: directory, in: place) }
+        try reporting { try KnownStores.ofUser().allow(identity, for: confirmationKey(host), of: directory, in: place) }
     }
 
     /// Another host with this key in its `host.json`.
@@ -369,7 +340,7 @@ struct SecretFiles {
     // MARK: Opening
 
     /// Throws if nothing shows that the host could ever open the file: neither its present keys, nor the last deploy that this
-    /// store knows of. It could be a secret of another host, and would be sealed for this one.
+    /// store recorded. It could be a secret of another host, and would be sealed for this one.
     func checkOrigin(_ file: SealedFile, _ bytes: [UInt8], at place: Place) throws {
         let own = try recipients(of: place.host)
         guard !own.contains(where: { $0.tag.map(file.isSealed) ?? false }), try !wasDeployed(bytes, at: place) else { return }
@@ -379,12 +350,12 @@ struct SecretFiles {
         throw CommandError(
             "\(shown(path(place))) is not sealed for \(place.host.text), and was never deployed there",
             (origin.map { "It is sealed for \($0.text). " } ?? "")
-                + "If \(place.host.text) may know the value, run `deptool secret rekey --trust \(place.text)`.")
+                + "If \(place.host.text) may read the value, run `deptool secret rekey --trust \(place.text)`.")
     }
 
     private func wasDeployed(_ bytes: [UInt8], at place: Place) throws -> Bool {
         let store = workspace.store
-        return try complaining {
+        return try reporting {
             guard let commit = try store.deployedCommit(place.host), var tree = try store.tree(of: place.host, in: commit) else {
                 return false
             }
@@ -408,9 +379,9 @@ struct SecretFiles {
 
     func open(_ file: SealedFile, at place: Place, _ ring: KeyRing) throws -> SecretBytes {
         var value: SecretBytes?
-        var failure: KeyRing.Failure?
+        var failure: KeyRing.OpenError?
         uninterrupted {
-            do throws(KeyRing.Failure) { value = try ring.open(file) } catch { failure = error }
+            do throws(KeyRing.OpenError) { value = try ring.open(file) } catch { failure = error }
         }
         if let value { return value }
         guard case .noKey(let keys) = failure else {

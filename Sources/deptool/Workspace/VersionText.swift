@@ -2,7 +2,7 @@ import Deployment
 import Git
 import SSH
 
-/// What `deptool --version` prints: the version, on a line of its own, and what this program was made of.
+/// The output of `deptool --version`: the version, on a line of its own, and the parts of this program.
 var versionText: String {
     var lines = [toolVersion, "commit \(BuildNotes.commit ?? "unknown")"]
     lines += BuildNotes.agents.map { "agent \($0.cpu) sha256 \($0.sha256)" }

@@ -1,9 +1,9 @@
-import CSystem
 import Deployment
 import Display
 import Git
 import Model
 import Planning
+import Platform
 
 /// The store and the config tree of a command.
 struct Workspace {
@@ -81,9 +81,10 @@ struct Workspace {
     /// Imports the config tree into the store, and warns of probable mistakes.
     func importTree(quietly: Bool = false) throws -> ObjectID {
         try checkPlace()
+        guard isThere else { throw absence }
         do {
             return try store.importCluster(at: directory) {
-                if !quietly { Terminal.complain("warning: \(visible($0.phrase(in: shown)))\n") }
+                if !quietly { Terminal.writeError("warning: \(visible($0.phrase(in: shown)))\n") }
             }
         } catch {
             throw CommandError(error, directory: shown)
@@ -104,7 +105,7 @@ struct Workspace {
 
     /// All clusters ever named.
     static func clusters(of store: Store) throws -> [Workspace] {
-        try deptool.complaining {
+        try deptool.reporting {
             try names(store).map { Workspace(store: store, directory: absolute($0, in: parent(of: store))) }
         }
     }
@@ -116,6 +117,18 @@ struct Workspace {
     /// Whether the cluster's directory exists.
     var isThere: Bool { Self.isDirectory(directory) }
 
+    /// The error of a directory that does not exist, with the option for what was probably meant.
+    var absence: CommandError {
+        let name = visible(shown)
+        let isHost = Hostname(shown).map { host in ((try? store.deployedCommits()) ?? []).contains { $0.host == host } } ?? false
+        let isCommit = (try? store.commit(named: shown)) != nil
+        return CommandError(
+            "there is no directory \(name)",
+            isHost
+                ? "It is a host: use `--limit \(name)`."
+                : isCommit ? "It is a commit: use `--to \(name)`." : "Name the cluster's directory, which holds one directory per host.")
+    }
+
     /// The directories of the other clusters of the store.
     private func otherClusters() throws(StoreError) -> [String] {
         let parent = Self.parent(of: store)
@@ -123,13 +136,12 @@ struct Workspace {
     }
 
     private static func isDirectory(_ path: String) -> Bool {
-        var status = csys_stat()
-        return csys_lstat(path, &status) == 0 && status.kind == csys_kind_directory
+        (try? status(of: path))?.kind == .directory
     }
 
-    /// Checks that the cluster's directory neither contains another cluster's nor lies inside one.
+    /// Checks that the cluster's directory neither contains another cluster's nor is inside one.
     func checkPlace() throws {
-        let others = try complaining(otherClusters)
+        let others = try reporting(otherClusters)
         let rule = "Name the directory that holds one directory per host."
         if let outer = others.first(where: { directory.hasPrefix($0 + "/") }) {
             throw CommandError("\(directory) is inside the cluster \(outer)", rule)
@@ -137,7 +149,7 @@ struct Workspace {
         if let inner = others.first(where: { $0.hasPrefix(directory + "/") }) {
             throw CommandError(
                 "\(directory) is around the cluster \(inner)",
-                rule + " Was the other one a mistake, take it out of \(Self.allKey) in \(store.path)/config.")
+                rule + " If the other one was a mistake, remove it from \(Self.allKey) in \(store.path)/config.")
         }
     }
 
@@ -148,7 +160,7 @@ struct Workspace {
 
     /// A plan that empties a host that is in no tree any more.
     func removalPlan(_ host: Hostname, _ root: ObjectID, safety: Safety, leaves: LeavingFiles) throws -> Plan {
-        try complaining {
+        try reporting {
             if let other = Self.cluster(of: host, among: try otherClusters()) {
                 throw CommandError(.hostInTree(host), directory: Self.shown(other))
             }
@@ -162,7 +174,7 @@ struct Workspace {
         _ root: ObjectID, _ filter: HostFilter = .all, safety: Safety = Safety(), drift: [Hostname: [Drift]] = [:],
         hostKeys: HostKeys? = nil, leaves: LeavingFiles = .nothing
     ) throws -> Plan {
-        try complaining {
+        try reporting {
             let reader = ClusterReader(store, safety: safety, hostKeys: hostKeys)
             try checkHosts(try reader.hosts(in: root).map(\.host))
             let plan = try reader.plan(root: root, cluster: cluster, filter: filter, drift: drift, leaves: leaves)
@@ -177,9 +189,9 @@ struct Workspace {
         try checkPlace()
         let present = hostDirectories()
         try checkHosts(present)
-        return try complaining {
+        return try reporting {
             let hosts = try ClusterReader(store).knownHosts(present, cluster: cluster)
-            // The import says why there are none.
+            // The import reports why there are none.
             if hosts.isEmpty { _ = try importTree(quietly: true) }
             try filter.check(hosts)
             try remember()
@@ -189,32 +201,19 @@ struct Workspace {
 
     /// The hosts that have a directory, ordered by name.
     func hostDirectories() -> [Hostname] {
-        names(in: directory).compactMap { Hostname($0) }.filter { hasDirectory($0.text) }.sorted()
-    }
-
-    /// What there is in a directory; nothing if it cannot be read.
-    func names(in directory: String) -> [String] {
-        var (opened, names): (OpaquePointer?, [String]) = (nil, [])
-        guard csys_opendir(directory, &opened) == 0, let opened else { return [] }
-        defer { csys_closedir(opened) }
-        var name: UnsafePointer<CChar>?
-        var kind = csys_kind_other
-        while csys_readdir(opened, &name, &kind) == 1 {
-            if let name { names.append(String(cString: name)) }
-        }
-        return names
+        namesOfEntries(in: directory).compactMap { Hostname($0) }.filter { hasDirectory($0.text) }.sorted()
     }
 
     /// Checks that the host is in no other cluster of the store.
     func checkIsOnlyHere(_ host: Hostname) throws {
-        try complaining {
+        try reporting {
             if let other = Self.cluster(of: host, among: try otherClusters()) { throw ClusterError.hostInTwoClusters(host, other: other) }
         }
     }
 
     /// Checks that no host is also in another cluster of the store.
     private func checkHosts(_ hosts: [Hostname]) throws {
-        try complaining {
+        try reporting {
             let others = try otherClusters()
             for host in hosts {
                 if let other = Self.cluster(of: host, among: others) {
@@ -225,7 +224,7 @@ struct Workspace {
     }
 
     /// Turns errors into messages for the operator.
-    func complaining<Result>(_ body: () throws -> Result) throws -> Result {
-        try deptool.complaining(shown, body)
+    func reporting<Result>(_ body: () throws -> Result) throws -> Result {
+        try deptool.reporting(shown, body)
     }
 }

@@ -24,13 +24,13 @@ extension EndToEnd {
 
             """#
 
-        @Test func `every directory and every key of the manifest does what it did`() throws {
+        @Test func `every directory and every key of the manifest does the same as in the other tool`() throws {
             let host = try site.boot()
             try host.run("mkdir -p /etc/systemd/system-generators")
             try host.write("/etc/systemd/system-generators/podman-system-generator", generator)
             try host.run("chmod 755 /etc/systemd/system-generators/podman-system-generator")
             try host.write("/etc/systemd/system/dns.service.d/theirs.conf", "[Service]\nEnvironment=THEIRS=1\n")
-            // What lies beside hosts and apps is nobody's.
+            // Files beside hosts and apps are ignored.
             try cluster.write("README", "The servers\n")
             try cluster.write("web1/README", "This one\n")
             try cluster.write("web1/dns/example.com.zone", "@ SOA\n")
@@ -90,7 +90,7 @@ extension EndToEnd {
                 is: "web1\n    update db\n        ~ quadlets/db.container\n        reload systemd")
             #expect(try host.run(description) == "two\n")
 
-            // Ours goes, theirs stays; so do users.
+            // Our files are removed, theirs and users stay.
             try cluster.remove("web1/dns/systemd/dns.service.d")
             try cluster.remove("web1/db")
             try cluster.remove("web1/dns/sysusers")
@@ -102,7 +102,7 @@ extension EndToEnd {
             #expect(try host.run("ls -d /etc/sysusers.d /etc/containers 2>&- || true") == "")
         }
 
-        @Test func `every command line of the other manual is understood`() throws {
+        @Test func `every command line of the other manual is accepted`() throws {
             let (web1, web2) = try site.boot("web1", "web2")
             for host in ["web1", "web2", "web3"] { try cluster.write("\(host)/app/file", "one\n") }
             try cluster.write("web2/app/key", "poison-12345\n")
@@ -139,7 +139,7 @@ extension EndToEnd {
             try site.kill(web2)
             expect(
                 try run("sync", "--changed", "--", "prod", over: ssh + limits).require(0).stable,
-                is: "  web1: runs COMMIT, as known\n\nThe store knows what runs on 1 host.\n")
+                is: "  web1: runs COMMIT, as known\n\nThe store is up to date for 1 host.\n")
             let sync = try run("sync", "prod", over: ssh + limits)
             #expect(sync.code == 1)
             #expect(sync.text.contains(#/\ \ web2: (no route to host|no answer while connecting)\n/#))
@@ -154,7 +154,7 @@ extension EndToEnd {
             for count in [1, 150] { try live.expect("rtt, n=\(count))") }
             try live.finish().require(0)
 
-            // The store is where the variable says.
+            // The variable names the store.
             cluster.environment["DEPTOOL_STORE"] = "elsewhere"
             #expect(try run("init", "staging").require(0).text.hasPrefix("The store is \(cluster.directory)/elsewhere.\n"))
             try cluster.write(outside: "staging/web9/app/file", "")

@@ -2,12 +2,12 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// What the Deptool written in Rust was seen to get wrong on real hosts (Manual/coming-from-deptool-rs.md). Each test
-    /// goes through several of them, so that they share a host.
+    /// Mistakes of the Deptool written in Rust, observed on real hosts (Manual/coming-from-deptool-rs.md). Each test goes
+    /// through several of them, so that they share a host.
     @Suite final class KnownMistakesTests: OneHost {
         // MARK: Files and links
 
-        @Test func `files are there at all times, whole, and nobody's are lost`() throws {
+        @Test func `files always exist, are whole, and none are lost`() throws {
             try aCutUploadLeavesNoAgent()
             try withoutSystemdThereAreFilesAndLinks()
             try aReaderNeverMissesAFile()
@@ -36,7 +36,7 @@ extension EndToEnd {
             #expect(try host.run("ls -A /var/lib/deptool/bin | wc -l") == "1\n")
         }
 
-        /// Where systemd is not the init, sd_booted(3) says so.
+        /// sd_booted(3) shows whether systemd is the init.
         private func withoutSystemdThereAreFilesAndLinks() throws {
             try host.run("mv /run/systemd/system /run/systemd/hidden")
             try cluster.addService("plain", on: "web1")
@@ -155,7 +155,7 @@ extension EndToEnd {
 
         // MARK: Units
 
-        @Test func `units are judged by what becomes of them, and stop while their files are there`() throws {
+        @Test func `units are judged by their result, and stop before their files are removed`() throws {
             try appsOfAFailedFirstDeployDoNotStay()
             try aOneshotThatEndedIsWell()
             try aCrashLoopIsNoSuccess()

@@ -39,7 +39,7 @@ extension EndToEnd {
             #expect(try cluster.deptool("plan").text == nothingToDo, sourceLocation: sourceLocation)
         }
 
-        @Test func `every chapter of the other tutorial holds`() throws {
+        @Test func `every chapter of the other tutorial works`() throws {
             try preparingAStore()
             try deploying()
             try makingChanges()
@@ -139,7 +139,7 @@ extension EndToEnd {
                         enable unit caddy.service
                         start unit caddy.service (restart it if it runs with other files)
 
-                Deptool cannot tell whether caddy.service is ready, since it has no probe (`health` in the manifest) and no Type=notify.
+                Deptool cannot determine whether caddy.service is ready, since it has no probe (`health` in the manifest) and no Type=notify.
 
                 """)
             #expect(try host.state(of: "caddy") == "active")
@@ -165,7 +165,7 @@ extension EndToEnd {
             let after = try host.invocation(of: "caddy")
             #expect(after != before)
 
-            // What the program refuses is taken back, and the unit runs with the file that it had.
+            // A file that the program refuses is rolled back, and the unit runs with the old one.
             try cluster.write("webserver/caddy/Caddyfile", "lisen 443\n")
             let output = try cluster.deploy()
             #expect(output.code == 3)
@@ -195,7 +195,7 @@ extension EndToEnd {
             let link = "readlink /etc/tmpfiles.d/caddy.conf"
             #expect(try host.run(link) == "/var/lib/deptool/apps/caddy/current/tmpfiles.conf\n")
 
-            // The link stays what it is when the file changes.
+            // The link does not change when the file does.
             try cluster.write("webserver/caddy/tmpfiles.conf", "d /var/lib/caddy 0770 root users - -\n")
             try deploy(
                 """

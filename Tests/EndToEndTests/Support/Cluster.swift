@@ -5,10 +5,12 @@ final class Cluster {
     /// Holds the tree and the store.
     let directory: String
     private let site: Site
+    /// The program that the operator runs.
+    var tool = Tools.deptool
     var environment: [String: String]
-    /// What ssh gets as its configuration.
+    /// ssh's configuration.
     var sshConfiguration: String
-    /// `--transport`; nil for what the tool chooses.
+    /// `--transport`; nil for the tool's choice.
     var transport = ProcessInfo.processInfo.environment["DEPTOOL_TRANSPORT"]
 
     /// With an empty tree. The store is there unless it is to be made later.
@@ -49,7 +51,7 @@ final class Cluster {
 
     func remove(_ path: String) throws { try FileManager.default.removeItem(atPath: "\(directory)/prod/\(path)") }
 
-    /// An app with one unit that runs as long as it is not stopped, and is up at once.
+    /// An app with one unit that runs as long as it is not stopped, and is up immediately.
     func addService(_ app: String, on host: String, run command: String = "/bin/true", before: String? = nil) throws {
         try write("\(host)/\(app)/manifest.json", #"{"systemd": {"units_enabled": ["\#(app).service"]}}"#)
         let first = before.map { "ExecStartPre=\($0)\n" } ?? ""
@@ -70,12 +72,12 @@ final class Cluster {
 
     // MARK: Examples
 
-    /// Copies what is in `examples/NAME` beside the store, the config tree `prod` included.
+    /// Copies `examples/NAME` beside the store, including the config tree `prod`.
     func copyExample(_ name: String) throws {
         try run("cp -R \(Self.examples)/\(name)/. .")
     }
 
-    /// Lets a script run `deptool secret …` with an operator of its own, who knows the lab's hosts.
+    /// Lets a script run `deptool secret …` as an operator of its own, with the lab's hosts in known_hosts.
     func addOperator() throws {
         try run(
             """
@@ -89,7 +91,7 @@ final class Cluster {
         environment["PATH"] = "\(directory)/bin:\(environment["PATH"] ?? "")"
     }
 
-    /// Runs a shell script beside the store, as the operator would; it must succeed. Returns what it prints.
+    /// Runs a shell script beside the store, like an operator; it must succeed. Returns its output.
     @discardableResult
     func run(_ script: String) throws -> String {
         try startScript(script).finish(within: .seconds(120)).require(0).text
@@ -112,7 +114,7 @@ final class Cluster {
     private func start(_ arguments: [String], _ console: Program.Console) throws -> Program {
         let connects = ["deploy", "sync", "ping"].contains(arguments.first)
         let transport = connects ? transport.map { ["--transport", $0] } ?? [] : []
-        return try Program([Tools.deptool] + arguments + transport, in: directory, environment: environment, console: console)
+        return try Program([tool] + arguments + transport, in: directory, environment: environment, console: console)
     }
 
     @discardableResult
@@ -149,7 +151,7 @@ final class Cluster {
         try Program(arguments, in: directory, environment: environment).finish().require(0).text
     }
 
-    /// What the store knows of the hosts.
+    /// The store's references to hosts.
     func references() throws -> String {
         try Program(
             ["git", "-C", "\(directory)/.deptool", "for-each-ref", "--format=%(refname) %(objectname)", "refs/remotes"],

@@ -18,5 +18,5 @@ func expect(_ actual: String, is expected: String, sourceLocation: SourceLocatio
     Issue.record("\(text)", sourceLocation: sourceLocation)
 }
 
-/// What `plan`, `diff` and `deploy` say when there is nothing to do.
-let nothingToDo = "Nothing to do: every host of cluster 'prod' runs what the config tree says.\n"
+/// The output of `plan`, `diff` and `deploy` when there is nothing to do.
+let nothingToDo = "Nothing to do: every host of cluster 'prod' matches the config tree.\n"

@@ -10,7 +10,7 @@ struct Host {
     var address: String { addresses.first ?? "" }
     var address6: String { addresses.last ?? "" }
 
-    /// Runs a shell script there as root, which must succeed, and returns what it prints.
+    /// Runs a shell script there as root, which must succeed, and returns its output.
     @discardableResult
     func run(_ script: String) throws -> String {
         let output = try attempt(script)
@@ -58,7 +58,7 @@ struct Host {
             .split(separator: "\n").sorted().joined(separator: "\n")
     }
 
-    /// What is in Deptool's directory itself and in its store. The agent's hash is left out.
+    /// The names in Deptool's directory itself and in its store, without the agent's hash.
     func layout() throws -> String {
         try run("cd /var/lib/deptool && find bin store -printf '%p %m\\n'").split(separator: "\n").sorted().joined(separator: "\n")
             .replacing(/deptool-agent-([0-9.]+)-[0-9a-f]{10}\b/) { "deptool-agent-\($0.output.1)-HASH" }
@@ -91,7 +91,7 @@ struct Host {
             """)
     }
 
-    /// Every path there is, but for what a running system writes all the time.
+    /// Every path, except those that a running system writes all the time.
     func paths() throws -> Set<String> {
         let text = try run("find / -xdev \\( -path /proc -o -path /sys -o -path /run -o -path /var/log \\) -prune -o -print")
         return Set(text.split(separator: "\n").map(String.init))
@@ -117,12 +117,18 @@ struct Host {
         try attempt("pgrep -f '^/var/lib/deptool/bin/'").text.split(separator: "\n").compactMap { Int($0) }
     }
 
+    /// Kills all at once: one that sees another end would undo the deploy.
+    func killAgents() throws {
+        let all = try agents().map(String.init).joined(separator: " ")
+        try run("kill -STOP \(all); kill -9 \(all)")
+    }
+
     var isLocked: Bool {
         get throws { try attempt("[ ! -e /var/lib/deptool/store/lock ] || flock --nonblock /var/lib/deptool/store/lock true").code != 0 }
     }
 
     /// Waits until a script succeeds there.
-    func wait(for script: String, within limit: Duration = .seconds(20)) throws {
+    func wait(for script: String, within limit: Duration = .seconds(300)) throws {
         let output = try Program(
             [
                 Tools.lab, "exec", lab, name, "timeout", "\(limit.components.seconds)", "sh", "-c",
@@ -132,7 +138,7 @@ struct Host {
         guard output.code == 0 else { throw Failed(what: "waiting on \(name) for `\(script)`", output: output) }
     }
 
-    /// What the name server on the host answers.
+    /// The answer of the name server on the host.
     func dig(_ question: String...) throws -> String {
         try Program(
             ["dig", "+short", "+time=2", "+tries=2", "@\(address)"] + question,

@@ -1,7 +1,7 @@
 extension Host {
-    /// What systemd runs and would run: a line for each unit that is not inactive (its name, ActiveState, SubState), for each
-    /// unit file (its name, UnitFileState), and for each symlink below `/etc/systemd/system`. Equal before a deploy and after
-    /// its rollback.
+    /// The state of all units: a line for each unit that is not inactive (its name, ActiveState, SubState), for each unit
+    /// file (its name, UnitFileState), and for each symlink below `/etc/systemd/system`. Equal before a deploy and after its
+    /// rollback.
     ///
     /// Logins come and go with the tests' own connections, so what belongs to them is left out.
     func units() throws -> String {

@@ -2,11 +2,11 @@ import CSystem
 import Foundation
 import Glibc
 
-/// What a program wrote, and how it ended.
+/// A program's output and exit status.
 struct Output: Equatable, CustomStringConvertible {
     /// As a shell counts it: the exit code, or 128 and the signal.
     var code: Int32
-    /// What went to standard output; on a terminal, all that was shown.
+    /// The standard output; on a terminal, everything shown.
     var text: String
     var errors: String
 
@@ -108,8 +108,8 @@ final class Program {
     /// All that was written so far, on standard output or the terminal.
     var text: String { String(decoding: sources[0].bytes, as: UTF8.self) }
 
-    /// Waits until the output has this text, behind what was expected before.
-    func expect(_ expected: String, within limit: Duration = .seconds(30)) throws {
+    /// Waits until the output has this text, behind the last expected one.
+    func expect(_ expected: String, within limit: Duration = .seconds(300)) throws {
         let deadline = ContinuousClock.now + limit
         while true {
             let rest = sources[0].bytes[seen...]
@@ -147,7 +147,7 @@ final class Program {
     func signal(_ signal: Int32) { kill(pid, signal) }
 
     /// Waits for the end.
-    func finish(within limit: Duration = .seconds(60)) throws -> Output {
+    func finish(within limit: Duration = .seconds(600)) throws -> Output {
         let deadline = ContinuousClock.now + limit
         while try pump(until: deadline) {}
         guard !sources.contains(where: \.isOpen) else {
@@ -170,13 +170,13 @@ final class Program {
         for (index, item) in items.enumerated() where item.revents != 0 {
             var buffer = [UInt8](repeating: 0, count: 65536)
             let count = read(sources[index].descriptor, &buffer, buffer.count)
-            // A terminal that nobody has open any more says EIO.
+            // A terminal that no process has open any more returns EIO.
             if count > 0 { sources[index].bytes += buffer[..<count] } else { sources[index].isOpen = false }
         }
         return true
     }
 
-    /// The most memory that it has had at once, in kilobytes. What wait4(2) says is that of the tests, before exec, if that was more.
+    /// Its peak memory, in kilobytes. wait4(2) reports that of the tests before exec, if that was more.
     private(set) var peakMemory = 0
 
     private func sampleMemory() {
@@ -195,7 +195,7 @@ final class Program {
     }
 }
 
-/// Keeps from programs what other tests have open: once there are ten, `sh` cannot redirect to those that mmdebstrap opens.
+/// Keeps open files of other tests from programs: once there are ten, `sh` cannot redirect to those that mmdebstrap opens.
 func keepDescriptors() {
     for descriptor in Int32(3)..<256 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
 }
@@ -219,7 +219,7 @@ private func makeTerminal() throws -> (master: Int32, slave: Int32, path: String
     let path = "/dev/pts/\(number)"
     let slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC)
     guard slave >= 0 else { throw POSIXError(.ENXIO) }
-    // What is shown is then exactly what the program writes.
+    // The terminal then shows exactly what the program writes.
     var settings = termios()
     tcgetattr(slave, &settings)
     settings.c_lflag &= ~tcflag_t(ECHO)

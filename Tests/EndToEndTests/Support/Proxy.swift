@@ -45,7 +45,7 @@ final class Proxy: Sendable {
 
     deinit { shutdown(listener, Int32(SHUT_RDWR)) }
 
-    /// What shall happen to the next connection; those after it are left in peace.
+    /// The fate of the next connection; later ones pass undisturbed.
     func disturb(_ disturbance: Disturbance) { state.withLock { $0.next = disturbance } }
 
     /// Where the pieces of the last connection ended, in bytes from its beginning.
@@ -81,7 +81,7 @@ final class Proxy: Sendable {
         }
     }
 
-    /// What both directions of a connection share.
+    /// State shared by both directions of a connection.
     private final class Connection: Sendable {
         let disturbance: Disturbance
         let isStalled = Atomic(false)

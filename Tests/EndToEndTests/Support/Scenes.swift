@@ -1,4 +1,4 @@
-// What suites with the same scene derive from.
+// Base classes for suites with the same scene.
 
 /// An operator, and a host that nothing was ever deployed to.
 class OneHost {

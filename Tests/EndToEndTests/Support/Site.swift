@@ -29,14 +29,14 @@ final class Site {
         }
     }
 
-    /// A proxy of a test writes where nobody reads any more. A handler, since programs would inherit that the signal is ignored.
+    /// A test's proxy may write to a closed connection. A handler, since programs would inherit an ignored signal.
     private static let survivesPipes: Void = { signal(SIGPIPE) { _ in } }()
 
     private var disk: String { directory + ".disk" }
 
     static let hasDisks = access("/dev/loop-control", F_OK) == 0
 
-    /// Those of the texts that are anywhere on the disk of this site, also in what was removed.
+    /// Those of the texts that are anywhere on the disk of this site, including removed files.
     func traces(_ texts: [String]) throws -> Set<String> {
         let patterns = texts.map { "-e '\($0)'" }.joined(separator: " ")
         return Set(try shell("sync -f '\(directory)'; grep -aoF \(patterns) '\(disk)' || true").split(separator: "\n").map(String.init))
@@ -57,7 +57,7 @@ final class Site {
 
     static let temporary = "/tmp"
 
-    /// What a host runs.
+    /// The system of a host.
     enum Flavour: String, CustomTestStringConvertible {
         case debian12 = "Debian 12"
         case debian13 = "Debian 13"
@@ -66,6 +66,8 @@ final class Site {
         case separateVar13 = "Debian 13 with /var on a mount of its own"
         case busybox = "busybox and dropbear alone"
         case aarch64 = "busybox and dropbear alone, on aarch64"
+        case riscv64 = "busybox and dropbear alone, on riscv64"
+        case armv7l = "busybox and dropbear alone, on armv7l"
         case services = "Debian 12 with nginx, WireGuard and nftables"
         case programs = "Debian 12 with the programs of the manual's checks"
         case programs13 = "Debian 13 with the programs of the manual's checks"
@@ -74,7 +76,7 @@ final class Site {
         var testDescription: String { rawValue }
         /// Two versions of systemd that differ: 252 and 257.
         static let debians = [debian12, debian13]
-        var hasSystemd: Bool { self != .busybox && self != .aarch64 }
+        var hasSystemd: Bool { ![.busybox, .aarch64, .riscv64, .armv7l].contains(self) }
 
         var environment: [String: String] {
             switch self {
@@ -85,6 +87,8 @@ final class Site {
             case .separateVar13: ["LAB_FLAVOUR": "var", "LAB_SUITE": "trixie"]
             case .busybox: ["LAB_FLAVOUR": "busybox"]
             case .aarch64: ["LAB_FLAVOUR": "aarch64"]
+            case .riscv64: ["LAB_FLAVOUR": "riscv64"]
+            case .armv7l: ["LAB_FLAVOUR": "armv7l"]
             case .services: ["LAB_FLAVOUR": "services"]
             case .programs: ["LAB_FLAVOUR": "programs"]
             case .programs13: ["LAB_FLAVOUR": "programs", "LAB_SUITE": "trixie"]
@@ -110,7 +114,7 @@ final class Site {
 
     /// Returns the addresses of each host, of IPv4 and of IPv6.
     private func up(_ names: [String], _ flavour: Flavour) throws -> [String: [String]] {
-        // The keeper waits for this lock, so that it never takes down a lab that is only half there.
+        // The keeper waits for this lock, so that it never takes down a half-built lab.
         let command = ["flock", "--shared", "--close", "\(directory)/booting", Tools.lab, "up", lab] + names
         let environment = ProcessInfo.processInfo.environment.merging(flavour.environment) { $1 }
         let output = try Program(command, environment: environment).finish(within: .seconds(180))
@@ -149,20 +153,23 @@ final class Site {
     func start(_ host: Host) throws { try lab("start", host) }
 }
 
-/// A program did not do what the test needs it to.
+/// A program failed that the test needs.
 struct Failed: Error, CustomStringConvertible {
     var what: String
     var output: Output
     var description: String { "\(what): \(output)" }
 }
 
-/// What the tests run. Both are set by `make test`.
+/// The programs under test. `make test` sets both.
 enum Tools {
     static let lab = ProcessInfo.processInfo.environment["DEPTOOL_LAB"] ?? ""
     static let deptool = ProcessInfo.processInfo.environment["DEPTOOL"] ?? ""
 
-    /// What `make dist` built; nil unless `make test-dist` runs.
+    /// The results of `make dist`; nil unless `make test-dist` runs.
     static let dist = ProcessInfo.processInfo.environment["DEPTOOL_DIST"]
+
+    /// The tool of an earlier release; nil unless `make compatible` runs.
+    static let previous = ProcessInfo.processInfo.environment["DEPTOOL_PREVIOUS"]
 
     static var hasDeptool: Bool { !deptool.isEmpty }
     static var hasLab: Bool { hasDeptool && !lab.isEmpty }
@@ -173,7 +180,7 @@ enum Tools {
     static let mark = "DEPTOOL_TEST_SITE"
 }
 
-/// Takes a site down, when told to or when the process is gone.
+/// Takes a site down, on request or when the process is gone.
 private final class Keeper {
     private let pid: pid_t
     private let writing: Int32

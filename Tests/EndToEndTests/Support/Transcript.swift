@@ -1,15 +1,15 @@
 import Foundation
 import Testing
 
-/// A document whose `console` blocks can be run: `$ ` begins a command, which goes on to the end of a here-document, and
-/// below it is what it shows. What is typed at a prompt stands behind it, and `^C` below what it came after.
+/// A document whose `console` blocks can be run: `$ ` begins a command, which extends to the end of a here-document. Its
+/// output follows. Typed text follows its prompt, and `^C` below the output that it interrupted.
 ///
-/// Comments that readers do not see tell the rest: `<!-- run` to `-->` holds a shell script that takes the scene to where
-/// the next block is; `<!-- shown by` a command of which the next block is a part; `<!-- drawn by` says which other test
+/// Invisible comments contain the rest: `<!-- run` to `-->` holds a shell script that takes the scene to where the next
+/// block is; `<!-- shown by` a command of which the next block is a part; `<!-- drawn by` names another test that
 /// compares the next block.
 struct Transcript {
     enum Piece {
-        /// Shown, with the lines of the file that hold what it prints.
+        /// Shown, with the lines of the file that hold its output.
         case command(String, output: Range<Int>)
         /// Lines of which only the output is shown, or a part of that.
         case excerpt(of: String, output: Range<Int>)
@@ -19,7 +19,7 @@ struct Transcript {
     let path: String
     private(set) var lines: [String]
     private(set) var pieces: [Piece] = []
-    /// What no test compares, or of which nobody can tell whether one should, with the number of its line.
+    /// Blocks that no test compares, or that are ambiguous, with their line numbers.
     private(set) var untested: [String] = []
 
     init(_ path: String) throws {
@@ -83,14 +83,14 @@ struct Transcript {
         }
     }
 
-    /// Whether a line is such as a terminal shows, so that it belongs into a `console` block.
+    /// Whether a line looks like terminal output, so that it belongs into a `console` block.
     private static func looksShown(_ line: String) -> Bool {
         line.contains(/^ *(\$ |Error: |Deployed to |Rolled back |Nothing to do|Apply to )|^  [a-z0-9.]+: +[a-z]/)
     }
 
     func text(of output: Range<Int>) -> String { lines[output].joined(separator: "\n") }
 
-    /// Writes the document anew, with other outputs.
+    /// Rewrites the document with other outputs.
     mutating func replace(_ outputs: [(Range<Int>, String)]) throws {
         for (range, text) in outputs.sorted(by: { $0.0.lowerBound > $1.0.lowerBound }) {
             lines.replaceSubrange(range, with: text.isEmpty ? [] : text.components(separatedBy: "\n"))
@@ -98,7 +98,7 @@ struct Transcript {
         try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
     }
 
-    /// What a person types at the prompts of an output, and what is said of a host before.
+    /// The text typed at the prompts of an output, and the messages about a host before.
     static func answers(in output: String) -> [(answer: String, remark: String?)] {
         output.matches(of: #/(?:^(  \S+: .*)\n)?.*\[y/N(?:/d)?\] ([a-z]*)$/#.anchorsMatchLineEndings()).map {
             (String($0.output.2), $0.output.1.map(String.init))
@@ -110,7 +110,7 @@ struct Transcript {
         output.firstMatch(of: #/(.+)\n\^C$/#.anchorsMatchLineEndings()).map { String($0.output.1) }
     }
 
-    /// What a terminal shows in the end: what was written over is gone (ECMA-48).
+    /// The final content of a terminal, without overwritten text (ECMA-48).
     static func screen(_ text: String) -> String {
         var rows: [[Character]] = [[]]
         var (row, column) = (0, 0)
@@ -159,7 +159,7 @@ struct Transcript {
             (/[0-9.]+ .B left/, "SIZE left"), (/Main PID: [0-9]+/, "Main PID: PID"), (/[├└]─ *[0-9]+/, "PID"),
             (/10\.213\.[0-9]+\.[0-9]+/, "ADDRESS"),
         ]
-        // What a program says when it is stopped or started comes before or after what systemd says.
+        // A program's lines at its start or end come before or after systemd's.
         var text = text.replacing(#/ +\| (?:signal received, shutting down\.\.\.|nsd start(?:ing|ed) [^\n]*)\n/#, with: "")
         for (pattern, word) in patterns { text = text.replacing(pattern, with: word) }
         // Hosts answer in any order.

@@ -19,7 +19,7 @@ extension EndToEnd {
 
         /// In turn, so that few rounds try each of them.
         @Test(arguments: [Site.Flavour.separateVar] + (Torture.isWhole ? [.debian12, .debian13, .separateVar13] : []))
-        func `whoever is killed at whatever moment, the host is in the old or the new state`(flavour: Site.Flavour) throws {
+        func `after a kill of any party at any moment, the host is in the old or the new state`(flavour: Site.Flavour) throws {
             var random = Seeded()
             let states = try TwoStates(flavour, checks: true)
             var counts: [String: Int] = [:]

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// Connections that break, stall or crawl leave the host in the old or the new state, and the tool says which.
+    /// Connections that break, stall or crawl leave the host in the old or the new state, and the tool reports which.
     @Suite struct NetworkTests {
         private let states: TwoStates
         private let proxy: Proxy
@@ -54,7 +54,7 @@ extension EndToEnd {
         }
 
         /// One after the other, on one host.
-        @Test func `however a connection is disturbed, the host is in the old or the new state`() throws {
+        @Test func `after any disturbance of a connection, the host is in the old or the new state`() throws {
             var random = Seeded()
             #expect(try round(.none, "undisturbed"))
             try cut(&random)
@@ -101,7 +101,7 @@ extension EndToEnd {
         }
 
         private func fallSilent(_ random: inout Seeded) throws {
-            // While keys are exchanged, the tool waits as long as ConnectTimeout says.
+            // During the key exchange, the tool waits for ConnectTimeout.
             #expect(try !round(.stall(.down, after: 100), "silent from the beginning on"))
             guard Torture.isWhole else { return }
             #expect(try round(.none, "undisturbed"))

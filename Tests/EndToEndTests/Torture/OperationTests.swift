@@ -5,12 +5,12 @@ import Testing
 extension EndToEnd {
     /// The sweep of `FaultTests` where there is systemd, with units, users and directories among the steps.
     @Suite struct OperationTests {
-        /// What an operation meets: the agent's end, or EIO.
+        /// The fault at an operation: the agent's end, or EIO.
         private static let faults = Torture.isWhole ? ["kill", "5"] : ["kill"]
 
         // `FaultTests` sweeps over all operations where `/etc` and `/var` are one mount, without systemd.
         @Test(arguments: [Site.Flavour.separateVar] + (Torture.isWhole ? [.debian12, .debian13] : []))
-        func `whichever operation is the last or fails, the host is in the old or the new state`(flavour: Site.Flavour) throws {
+        func `after a failure or an end at any operation, the host is in the old or the new state`(flavour: Site.Flavour) throws {
             let states = try TwoStates(flavour)
             let agent = try FaultyAgent(states.host)
             // Each takes seconds: another run tries others.
@@ -73,7 +73,7 @@ private struct FaultyAgent {
         try deceive()
     }
 
-    /// The tool runs an agent only if its hash is right. While `on` is there, this host says so of whatever it hashes for it.
+    /// The tool runs an agent only if its hash is right. While the file `on` exists, this host reports the expected hash for every file.
     private func deceive() throws {
         try host.run(
             """

@@ -54,7 +54,7 @@ extension EndToEnd {
             expect(try others(), is: before)
         }
 
-        /// As fast as they can, mallory makes everything in the way into everything else.
+        /// mallory replaces every entry of the path by every other kind, as fast as possible.
         private static let mischief = #"""
             my @places = ("data", "data/deep", "data/deep/link", "data/turns", "data/adopted", "data/deep/copy", ".deptool-new", "data/.deptool-new");
             my @traps = ("/root/.ssh", "/root", "/etc", "../../etc", "/var/lib/deptool/store", "/var/lib/deptool");
@@ -72,7 +72,7 @@ extension EndToEnd {
             }
             """#
 
-        @Test func `a user who swaps directories, links and files all the time changes nothing but what is theirs`() throws {
+        @Test func `a user who swaps directories, links and files changes only their own`() throws {
             let states = [
                 ["data/deep/link": "one", "data/turns": "one", "data/adopted": "one"],
                 ["data/deep/link": "two", "data/turns": "one", "data/new/x/y": "two"],
@@ -105,7 +105,7 @@ extension EndToEnd {
                 case 3: undone += 1
                 default: Issue.record("round \(round): \(output)")
                 }
-                // Whatever mallory does, nothing is left half done.
+                // Nothing that mallory does leaves a deploy half done.
                 #expect(try host.run("ls /var/lib/deptool/store").contains("journal") == false, "round \(round): \(output)")
                 if round % 20 == 0 { expect(try others(), is: before) }
             }
@@ -113,8 +113,8 @@ extension EndToEnd {
             expect(try others(), is: before)
             #expect(done + undone > 0)
             print("a user who swaps: \(done) times done, \(undone) times undone, \(refused) times refused")
-            // Once it is over, the host is as planned.
-            // What was put into each other for long is deep.
+            // Once it is over, the host is as planned. Directories that were moved into each other
+            // repeatedly are deep.
             try host.wait(for: "rm -rf /home/mallory/* /home/mallory/.[!.]*", within: .seconds(1000))
             try write(states[0])
             try cluster.deploy("--repair").require(0)

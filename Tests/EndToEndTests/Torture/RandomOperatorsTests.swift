@@ -3,9 +3,9 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// Two operators do this and that, and the hosts run what a simple model says.
+    /// Two operators run random commands, and the hosts match a simple model.
     @Suite final class RandomOperatorsTests {
-        /// What an app is, as far as the model goes: a service with a file.
+        /// An app in the model: a service with a file.
         private struct App: Equatable {
             var content: Int
             var fails = false
@@ -13,7 +13,7 @@ extension EndToEnd {
 
         private typealias Tree = [String: App]
 
-        /// What somebody takes a host to run.
+        /// The state of a host as an operator assumes it.
         private struct Deployed: Equatable {
             /// Counts deploys; nil for none.
             var commit: Int?
@@ -43,7 +43,7 @@ extension EndToEnd {
             }
         }
 
-        // MARK: What operators do
+        // MARK: Commands of operators
 
         private func set(_ name: String, _ app: App?, on host: String, by index: Int) throws {
             operators[index].trees[host, default: [:]][name] = app
@@ -114,7 +114,7 @@ extension EndToEnd {
             try cluster.deptool("init", "prod").require(0)
         }
 
-        // MARK: What comes of it
+        // MARK: Results
 
         private struct Wrong: Error, CustomStringConvertible { var description: String }
 
@@ -145,7 +145,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `whatever two operators do, hosts run what was last deployed to them`() throws {
+        @Test func `hosts run the last deploy to them, regardless of what two operators do`() throws {
             var random = Seeded()
             let count = Torture.isWhole ? 300 : 16
             do {

@@ -3,10 +3,10 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// Releases of a service, good and bad ones, by every way that a value gets to it: what is called done answers with the new
-    /// value, and what is rolled back with the old one.
+    /// Releases of a service, good and bad ones, with every source of a value: a deployed release answers with the new value,
+    /// and a rolled back one with the old.
     @Suite final class RandomReleasesTests {
-        /// What a release does once it is loaded. The service reads it, after the number.
+        /// The behaviour of a loaded release. The service reads it, after the number.
         private enum Behaviour: String, CaseIterable {
             case well, slow, refuses, dies, unwell, silent, wrong, once
 
@@ -17,7 +17,7 @@ extension EndToEnd {
             /// The number that it answers with.
             var value = 0
             var isUp = false
-            /// A rollback tries to start what had failed, and leaves it so if it fails.
+            /// A rollback tries to start a failed unit, and leaves it failed if that fails.
             var mayComeUp = false
         }
 
@@ -91,7 +91,7 @@ extension EndToEnd {
 
             """
 
-        // MARK: What the operator does
+        // MARK: Commands of the operator
 
         /// Some of the rules that reload or restart the service when one of its files changes.
         private func writeManifests(on host: String, _ random: inout Seeded) throws {
@@ -167,7 +167,7 @@ extension EndToEnd {
             }
         }
 
-        // MARK: What comes of it
+        // MARK: Results
 
         private struct Wrong: Error, CustomStringConvertible { var description: String }
 
@@ -190,7 +190,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `what is done answers with the new release, what is rolled back with the old one`() throws {
+        @Test func `a deployed host answers with the new release, a rolled back one with the old`() throws {
             var random = Seeded()
             let count = Torture.isWhole ? 500 : 5
             do {

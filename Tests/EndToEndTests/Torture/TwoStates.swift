@@ -7,7 +7,7 @@ enum Torture {
     static let isWhole = ProcessInfo.processInfo.environment["DEPTOOL_TORTURE"] != nil
 }
 
-/// A host that is deployed to and fro between two states, and what it looks like in each of them when nothing fails.
+/// A host with deploys between two states, and its appearance in each of them without failures.
 final class TwoStates {
     enum Side: String {
         case one, other
@@ -20,7 +20,7 @@ final class TwoStates {
     let site: Site
     let cluster: Cluster
     let host: Host
-    /// What the host runs.
+    /// The state that the host runs.
     private(set) var side = Side.other
     /// How long a deploy takes that nothing disturbs.
     private(set) var duration = Duration.zero
@@ -31,7 +31,7 @@ final class TwoStates {
     private var unitsBefore = ""
     private let hasChecks: Bool
 
-    /// What Podman does when systemd reads its units; the host has none.
+    /// A stand-in for Podman's generator; the host has no Podman.
     private static let generator = #"""
         #!/bin/sh
         for file in /etc/containers/systemd/*.network; do
@@ -50,7 +50,7 @@ final class TwoStates {
         host = try site.boot("web1", flavour)
         try prepare(host)
         try host.write("/etc/systemd/system-generators/podman-system-generator", Self.generator)
-        // Units of the host's own that depend on what is deployed.
+        // The host's own units that depend on deployed ones.
         for (name, relation) in [
             ("needs", "Requires=web.service\nAfter=web.service"), ("part", "PartOf=web.service"),
             ("bound", "BindsTo=needs.service\nAfter=needs.service"),
@@ -91,7 +91,7 @@ final class TwoStates {
         try cluster.write("web1/echo/echo.conf", side.rawValue)
         try cluster.write("web1/echo/systemd/echo.socket", "[Socket]\nListenStream=/run/echo.sock\n[Install]\nWantedBy=sockets.target\n")
         try cluster.write("web1/echo/systemd/echo.service", "[Service]\nExecStart=/bin/sleep infinity\n")
-        // A service that keeps what it read when it started or was reloaded.
+        // A service that keeps the content read at its start or reload.
         let file = "/var/lib/deptool/apps/reread/current/conf"
         try cluster.write("web1/reread/conf", "\(side.rawValue)\n")
         try cluster.write(
@@ -120,7 +120,7 @@ final class TwoStates {
         if side == .one {
             try links("gone", ["/etc/gone.conf": "file", "/etc/links/turns": "file"])
         } else {
-            // What a link displaces is not kept after the commit.
+            // A file displaced by a link is not kept after the commit.
             try host.write("/etc/adopted", "come")
             try links("come", ["/etc/links/deep/new.conf": "file", "/etc/links/turns": "file", "/etc/adopted": "file"])
             try cluster.write("web1/come/sysusers/come.conf", "u come - \"Comes and stays\"\n")
@@ -144,14 +144,14 @@ final class TwoStates {
     func start() throws -> Program {
         try write(side.opposite)
         before = try listing()
-        // A boot has ended what a connection would have started.
+        // A boot has ended the recovery that a connection would have started.
         try host.run("systemctl start echo.service")
         unitsBefore = try host.units()
         return try cluster.startDeploy()
     }
 
-    /// Finds out what the host runs after a deploy to the opposite state was disturbed, and completes it. `code` is how
-    /// the tool ended. Returns the state that the disturbed deploy ended in.
+    /// Determines the host's state after a disturbed deploy to the opposite state, and completes it. `code` is how the
+    /// tool ended. Returns the state that the disturbed deploy ended in.
     ///
     /// Nothing may have to be done for that but the next contact.
     @discardableResult
@@ -207,7 +207,7 @@ final class TwoStates {
             #expect(try host.state(of: service) == (isThere ? "active" : "inactive"), "\(service), \(what)")
             #expect(try host.enablement(of: service) == "enabled" || !isThere, "\(service), \(what)")
         }
-        // What is open is what is sealed, also in the service, and nowhere on a disk.
+        // The open secrets match the sealed ones, also in the service, and are on no disk.
         let open = try host.run("cd /run/deptool/secrets/vault && stat -c '%n %a' * && cat * && cat /run/credentials/vault.service/turns")
         let secret = "secret of \(side)", same = "secret of same"
         let expected = side == .one ? "goes 400\nstays 400\nturns 400\n\(same)\(same)" : "stays 400\nturns 400\n\(same)"
@@ -221,7 +221,7 @@ final class TwoStates {
     // MARK: Looking
 
     /// Every path where deploys leave traces, with type, mode, owner, target and content. The versions of apps are called
-    /// by what refers to them. What is mounted as `/var` may lie in `/srv/var`.
+    /// by what refers to them. The file system mounted as `/var` may be `/srv/var`.
     private func listing() throws -> String {
         let text = try host.run(
             """

@@ -2,9 +2,9 @@ import Git
 import Model
 
 /// The counts of changed lines as JSON.
-package func diffJSON<Problem: Error>(
-    _ files: [ChangedFile], diff: (ChangedFile) throws(Problem) -> FileDiff
-) throws(Problem) -> JSONValue {
+package func diffJSON<Failure: Error>(
+    _ files: [ChangedFile], diff: (ChangedFile) throws(Failure) -> FileDiff
+) throws(Failure) -> JSONValue {
     var rows: [JSONValue] = []
     for file in files {
         if file.isSealed {

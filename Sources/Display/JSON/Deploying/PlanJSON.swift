@@ -33,7 +33,8 @@ private func json(_ plan: HostPlan) -> JSONValue {
             }),
         "limited_to": plan.limit.map { .list($0.apps.map { .string($0.text) }) } ?? .null,
         "left_out": .list((plan.limit?.leftOut ?? []).map { .string($0) }),
-        "unjudged": .list(plan.unjudged.map { .string($0.text) }), "new_identity": JSONValue(plan.newIdentity?.json),
+        "unjudged": .list(plan.unjudged.map { .string($0.text) }),
+        "without_install": .list(plan.withoutInstall.map { .string($0.text) }), "new_identity": JSONValue(plan.newIdentity?.json),
     ]
 }
 

@@ -1,7 +1,7 @@
 import Model
 import Planning
 
-/// What could be imported of a host, as JSON.
+/// The files of a host that can be imported, as JSON.
 package func importJSON(_ host: Hostname, _ apps: [ImportedApp]) -> JSONValue {
     let text = ImportText(host, style: .plain)
     let rows = apps.map { app -> JSONValue in

@@ -9,7 +9,7 @@ package func logLineJSON(_ host: Hostname, _ line: LogLine) -> JSONValue {
     ]
 }
 
-/// What happened to a host whose journal is read, as JSON.
+/// An event of a host whose journal is read, as JSON.
 package func logRemarkJSON(_ host: Hostname, _ remark: LogRemark) -> JSONValue {
     let state =
         switch remark {
@@ -17,6 +17,7 @@ package func logRemarkJSON(_ host: Hostname, _ remark: LogRemark) -> JSONValue {
         case .back: "back"
         case .failed: "failed"
         case .leftOut: "left-out"
+        case .empty: "empty"
         }
     return ["type": "log-state", "host": .string(host.text), "state": .string(state), "message": .string(remark.phrase)]
 }

@@ -2,7 +2,7 @@ import Deployment
 import Git
 import Model
 
-/// The status of the hosts as JSON. `mistake` is what the config tree has wrong, and what to do.
+/// The status of the hosts as JSON. `mistake` is the config tree's mistake, with the remedy.
 package func statusJSON(_ hosts: [HostStatus], cluster: String, mistake: (message: String, help: String?)? = nil) -> JSONValue {
     let rows = hosts.map { host -> JSONValue in
         let condition = host.condition

@@ -9,14 +9,14 @@ package struct DiffText {
     package init(style: Style) { self.style = style }
 
     /// Passes the text of each changed file to `print`.
-    package func render<Problem: Error>(
-        _ files: [ChangedFile], diff: (ChangedFile) throws(Problem) -> FileDiff, print: (String) -> Void
-    ) throws(Problem) {
+    package func render<Failure: Error>(
+        _ files: [ChangedFile], diff: (ChangedFile) throws(Failure) -> FileDiff, print: (String) -> Void
+    ) throws(Failure) {
         for file in files { print(try render(file, diff)) }
     }
 
-    /// Nothing of what a sealed file has in it.
-    func render<Problem: Error>(_ file: ChangedFile, _ diff: (ChangedFile) throws(Problem) -> FileDiff) throws(Problem) -> String {
+    /// No content of a sealed file.
+    func render<Failure: Error>(_ file: ChangedFile, _ diff: (ChangedFile) throws(Failure) -> FileDiff) throws(Failure) -> String {
         try file.isSealed ? sealed(file) : render(file, diff(file))
     }
 
@@ -60,9 +60,9 @@ package struct DiffText {
     }
 
     /// One line per file with line counts, and a total.
-    package func stat<Problem: Error>(
-        _ files: [ChangedFile], diff: (ChangedFile) throws(Problem) -> FileDiff
-    ) throws(Problem) -> String {
+    package func stat<Failure: Error>(
+        _ files: [ChangedFile], diff: (ChangedFile) throws(Failure) -> FileDiff
+    ) throws(Failure) -> String {
         var rows: [(path: String, counts: String)] = []
         var (added, removed) = (0, 0)
         for file in files {

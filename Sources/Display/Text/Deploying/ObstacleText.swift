@@ -23,7 +23,7 @@ extension AgentError {
                 groups.append((advice, [problem]))
             }
         }
-        var text = "\(failures.count + more) things are in the way:"
+        var text = "\(failures.count + more) obstacles:"
         for group in groups {
             for problem in group.problems { text += "\n    " + problem.statement }
             let advice = group.problems.count == 1 ? group.problems[0].advice(.one) : group.advice
@@ -92,12 +92,12 @@ extension Problem {
         case .fixed(let path, code: 16):
             return "Unmount \(isOne ? visible(path.text) : "them"), or take \(isOne ? "it" : "them") out of the config tree. "
                 + "Container software writes the files that it mounts."
-        case .fixed(_, code: 30): return "Mount it so that root can write there, or take what belongs there out of the config tree."
+        case .fixed(_, code: 30): return "Mount it so that root can write there, or take the files below it out of the config tree."
         case .fixed(let path, code: 1):
             return
                 "See `lsattr -d \(isOne ? visible(path.text) : "PATH")` on the host, also for the directory; `chattr -i` or `chattr -a` changes that."
         case .fixed: return nil
-        case .otherAccess(let path, let found, let wanted, let link): return keeping(path, found, wanted, link)
+        case .otherAccess(let path, let found, let wanted, let link): return keeping(path, found: found, wanted: wanted, link)
         case .extendedAccess(let path, let attribute):
             let program = attribute == "security.capability" ? "setcap -r" : "setfacl -b"
             return "`\(program) \(isOne ? visible(path.text) : "PATH")` on the host removes that; or leave it out of the config tree."
@@ -107,7 +107,7 @@ extension Problem {
     }
 
     /// How a file keeps its mode and owner.
-    private func keeping(_ path: AbsolutePath, _ found: FileAccess, _ wanted: FileAccess, _ link: Link) -> String {
+    private func keeping(_ path: AbsolutePath, found: FileAccess, wanted: FileAccess, _ link: Link) -> String {
         if PlacedDirectory.all.contains(where: { path.isInside($0.target) && link.source.below($0.name) != nil }) {
             return "Such files have \(wanted.text). Give it that on the host."
         }

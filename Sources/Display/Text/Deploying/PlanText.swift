@@ -4,7 +4,7 @@ import Planning
 /// Renders a plan for the operator to confirm.
 package struct PlanText {
     private let style: Style
-    /// Whether to leave out what a private app's manifest says of checks and probes.
+    /// Whether to omit the checks and probes of a private app.
     private let hidesPrivate: Bool
 
     package init(style: Style, hidesPrivate: Bool = false) {
@@ -18,11 +18,23 @@ package struct PlanText {
 
     /// One for all hosts: most of them run the same units.
     func hint(_ plan: Plan) -> String {
+        withoutInstall(plan) + unjudged(plan)
+    }
+
+    private func withoutInstall(_ plan: Plan) -> String {
+        let units = Set(plan.hosts.flatMap(\.withoutInstall)).sorted().map(\.text)
+        guard let last = units.last else { return "" }
+        let (names, they) =
+            units.count == 1 ? (last + " has", "it") : (units.dropLast().joined(separator: ", ") + " and \(last) have", "them")
+        return "\n\(names) no [Install] section, so systemd does not start \(they) at boot.\n"
+    }
+
+    private func unjudged(_ plan: Plan) -> String {
         let units = Set(plan.hosts.flatMap(\.unjudged)).sorted()
         guard let first = units.first else { return "" }
         let (others, it) = (units.count - 1, units.count == 1 ? "it has" : "they have")
         let what = first.text + (others == 0 ? " is" : " and \(count(others, "other unit")) are")
-        return "\nDeptool cannot tell whether \(what) ready, since \(it) no probe (`health` in the manifest) and no Type=notify.\n"
+        return "\nDeptool cannot determine whether \(what) ready, since \(it) no probe (`health` in the manifest) and no Type=notify.\n"
     }
 
     func orphans(_ hosts: [Hostname]) -> String {
@@ -34,7 +46,7 @@ package struct PlanText {
 
     func render(_ plan: HostPlan) -> String { render(plan, name: plan.host.text) }
 
-    /// With an empty name, only what is below it, and not indented.
+    /// With an empty name, only the lines below it, not indented.
     func render(_ plan: HostPlan, name: String) -> String {
         let text = lines(plan)
         if !name.isEmpty { return style.heading(name) + (plan.base == nil ? " (new host)" : "") + "\n" + text }
@@ -45,7 +57,7 @@ package struct PlanText {
         var text = ""
         if let gap = plan.gap {
             text += "    \(style.changed("! what is deployed cannot be read (\(visible(gap)))"))\n"
-            text += "      Links and units that only that has stay.\n"
+            text += "      Links and units that only the deployed manifest names stay.\n"
         }
         if plan.hasNewOptions { text += "    \(style.changed("~ host.json"))\n" }
         if let identity = plan.newIdentity, !plan.isRemoval { text += "    \(style.changed(identity.phrase))\n" }
@@ -129,7 +141,7 @@ extension HostPlan {
         case .unplace(let path) where path.managed() != nil: break
         case .unlink(let path), .unplace(let path):
             if !isTaken(path) { return step.phrase.map { $0 + " (nothing takes its place)" } }
-        // The files may be there already, and then the unit goes on as it is.
+        // The files may exist already; then the unit keeps running unchanged.
         case .restartIfUp(let unit, let because, _) where !because.isAsked && changes.allSatisfy { $0.kind == .add }:
             return "restart unit \(unit.text) if it runs with other files (\(because.phrase))"
         case .reload(let unit, let because, .leave, _) where changes.allSatisfy { $0.kind == .add }:
@@ -186,113 +198,10 @@ extension AppChange {
     fileprivate var isOfLeftFiles: Bool { app.text == LeftFiles.app }
 }
 
-extension Step.Action {
-    fileprivate var bringsUpUnit: Bool {
-        switch self {
-        case .enable, .start, .restart, .restartIfUp, .reload: true
-        default: false
-        }
-    }
-}
-
-extension Step {
-    /// The effect of the step, for the plan; nil if other lines of the plan cover it.
-    var phrase: String? {
-        switch action {
-        // The plan lists the app's files, and always checks out, activates and checks them.
-        case .checkout(for: .everybody), .activate, .remove, .check, .enable(_, .refreshed), .test(.sshdBefore): nil
-        case .checkout(for: .root): "only root can read it"
-        case .grant(let group): "let the group \(group.text) read it"
-        case .link(let path, let source): "link \(visible(path.text)) -> \(visible(source.text))"
-        case .displace(let path, .file): "keep \(visible(path.text)) as it is in \(Layout.store.text)/kept"
-        case .displace(let path, _): "replace \(visible(path.text)), which is not Deptool's"
-        case .unlink(let path): "unlink \(visible(path.text))"
-        // For a changed file of a directory with a meaning, the file's own line is enough.
-        case .place(let path, let source, _, .updated) where path.managed(of: source) != nil: nil
-        case .place(let path, let source, let access, _): place(path, source, access)
-        case .unplace(let path): "remove " + (path.managed().map { "\($0.noun) \(visible($1.text))" } ?? visible(path.text))
-        case .sysusers: "run systemd-sysusers"
-        case .tmpfiles: "run systemd-tmpfiles"
-        case .test(.sshd): "test what sshd reads when it restarts, and whether that lets you in"
-        case .test(.sudo): "test what sudo reads"
-        case .test(.nftables): "test what nftables reads when it restarts"
-        case .confirm(_, .login(let touched?)): "keep it only if a new login works (\(visible(touched)) is touched)"
-        case .confirm(_, .login(nil)): "keep it only if a new login works"
-        case .confirm(_, .program): "keep it only if every host succeeds and your confirmation program agrees"
-        case .confirm(_, .everyHost): "keep it only if every host succeeds"
-        case .disable(let unit, _): "stop and disable unit \(unit.text)"
-        case .daemonReload: "reload systemd"
-        case .enable(let unit, .new): "enable unit \(unit.text)"
-        case .start(let unit, .leave, _): "start unit \(unit.text)"
-        case .start(let unit, .restart, _): "start unit \(unit.text) (restart it if it runs with other files)"
-        case .restart(let unit, let because, _):
-            "restart unit \(unit.text)\(unit.text.hasSuffix(".socket") ? " and its service" : "") (\(because.phrase))"
-        case .restartIfUp(let unit, let because, _): "restart unit \(unit.text) if it runs (\(because.phrase))"
-        case .reload(let unit, let because, .start, _): "reload unit \(unit.text) (\(because.phrase))"
-        case .reload(let unit, let because, .leave, _): "reload unit \(unit.text) if it runs (\(because.phrase))"
-        case .stop(let unit, _): "stop unit \(unit.text)"
-        case .validate(let arguments, _):
-            if let needed = Requirement.parse(arguments) {
-                "require \(visible(needed.map(\.phrase).joined(separator: ", "))) before anything changes"
-            } else {
-                "check \(visible(OptionalCheck.command(arguments).joined(separator: " "))) before anything changes"
-            }
-        case .unseal(0): "remove the unsealed secrets"
-        case .unseal(let files): "unseal \(count(files, "secret"))"
-        case .probe(let probe): "probe \(probe.phrase)"
-        }
-    }
-
-    /// In place of a phrase with words of the manifest that may be secret.
-    fileprivate var publicPhrase: String? {
-        switch action {
-        case .validate: "run a check before anything changes"
-        case .probe: "ask whether it answers"
-        default: nil
-        }
-    }
-
-    private func place(_ path: AbsolutePath, _ source: RelativePath, _ access: FileAccess) -> String {
-        if let (directory, name) = path.managed(of: source) { return "place \(directory.noun) \(visible(name.text))" }
-        return "copy \(visible(source.text)) to \(visible(path.text))" + (access == .ordinary ? "" : " (\(access.text))")
-    }
-
-    /// The present action, for the host's progress line.
-    package var progress: String {
-        switch action {
-        // Too quick to name each file.
-        case .checkout, .activate, .remove, .displace, .link, .unlink, .place, .unplace, .grant: "changing files and links"
-        case .test: "testing files"
-        case .confirm(_, .login): "trying a new login"
-        case .confirm(_, .program): "waiting for the other hosts and your confirmation program"
-        case .confirm(_, .everyHost): "waiting for the other hosts"
-        case .sysusers: "creating users"
-        case .tmpfiles: "creating temporary files"
-        case .disable(let unit, _): "stopping \(unit.text)"
-        case .daemonReload: "reloading systemd"
-        case .enable(let unit, _): "enabling \(unit.text)"
-        case .start(let unit, _, _): "starting \(unit.text)"
-        case .restart(let unit, _, _), .restartIfUp(let unit, _, _): "restarting \(unit.text)"
-        case .reload(let unit, _, _, _): "reloading \(unit.text)"
-        case .stop(let unit, _): "stopping \(unit.text)"
-        case .validate: "checking the files"
-        case .unseal: "unsealing secrets"
-        case .probe(let probe): "probing \(probe.phrase)"
-        case .check(let unit, _, _): "checking \(unit.text)"
-        }
-    }
-}
-
-extension Step.Reason {
-    var phrase: String {
-        isAsked ? "asked for" : visible(path.text) + (others == 0 ? " changed" : " and \(count(others, "other file")) changed")
-    }
-}
-
 extension AbsolutePath {
     /// The directory with a meaning that contains the path, and the path in it. A manifest may list files of some of them itself:
     /// then `source` is not the file of that directory.
-    fileprivate func managed(of source: RelativePath? = nil) -> (PlacedDirectory, RelativePath)? {
+    func managed(of source: RelativePath? = nil) -> (PlacedDirectory, RelativePath)? {
         for directory in PlacedDirectory.all {
             guard let name = below(directory.target) else { continue }
             let isIts = source.map { directory.isExclusive || $0.below(directory.name) == name } ?? directory.placesAll

@@ -69,7 +69,7 @@ extension Diagnosis {
         case .boot(mount: "/", _): return [Diagnosis("boot", .ok, "/var/lib/deptool is available from the start of the boot")]
         case .boot(let mount, let links):
             guard let first = links.first else {
-                return [Diagnosis("boot", .ok, "\(visible(mount)) is mounted during the boot; what is placed is there before")]
+                return [Diagnosis("boot", .ok, "\(visible(mount)) is mounted during the boot; placed files are available before")]
             }
             return [
                 Diagnosis(
@@ -92,7 +92,7 @@ extension Diagnosis {
         case .requirements([]?): return [Diagnosis("requires", .ok, "everything that the apps require is there")]
         case .requirements(let lacks?):
             return lacks.map {
-                Diagnosis("requires", .fail, visible($0), help: "Install it on the host, or mend 'requires' in the app's manifest.")
+                Diagnosis("requires", .fail, visible($0), help: "Install it on the host, or correct 'requires' in the app's manifest.")
             }
         case .failed(let error): return stopped(error, host)
         }

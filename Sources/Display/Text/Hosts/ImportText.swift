@@ -1,7 +1,7 @@
 import Model
 import Planning
 
-/// The apps that files of a host make, with what is left out.
+/// The apps made of a host's files, with the files left out.
 package struct ImportText {
     private let style: Style
     private let host: Hostname
@@ -40,7 +40,7 @@ package struct ImportText {
             "not everybody may read it (\(access(status))); if it is a secret: deptool secret set \(host.text)/\(app.text)/\(name)"
         case .tooLarge(let bytes): "too large (\(size(bytes)) of at most \(size(ImportLimits.file)))"
         case .badName(let problem): "Deptool has no such names: \(problem?.phrase ?? "it is not UTF-8")"
-        case .sameName(let other): "a Mac could not tell it from \(visible(other))"
+        case .sameName(let other): "a Mac cannot distinguish it from \(visible(other))"
         case .gitName: "Git, or a Mac, has such names for itself"
         case .notAFile: "neither a file nor a symlink to one"
         case .symlink: "a symlink that does not lead to a file"
@@ -54,7 +54,7 @@ package struct ImportText {
         case .namelessOwner: "its owner or group has no name"
         case .unreadable: "it cannot be read"
         case .changedMeanwhile: "it changed while Deptool read it"
-        case .tooMuch: "all together would be larger than \(size(UInt64(ImportLimits.all)))"
+        case .tooMuch: "the total would exceed \(size(UInt64(ImportLimits.all)))"
         case .mistake(let phrase): visible(phrase)
         case .appExists(let app): "the config tree has an app '\(app.text)' already; import it with --app and another name"
         }

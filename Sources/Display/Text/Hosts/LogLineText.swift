@@ -28,7 +28,7 @@ package struct LogLineText: Sendable {
     package func render(_ host: Hostname, _ remark: LogRemark) -> String {
         switch remark {
         case .lost, .back: name(host) + "  " + style.faint("-- \(visible(remark.phrase)) --") + "\n"
-        case .failed, .leftOut: "\(host.text): \(visible(remark.phrase))\n"
+        case .failed, .leftOut, .empty: "\(host.text): \(visible(remark.phrase))\n"
         }
     }
 
@@ -37,25 +37,28 @@ package struct LogLineText: Sendable {
     }
 }
 
-/// What there is to say of a host beside its lines.
+/// The notes about a host beside its lines.
 package enum LogRemark: Sendable {
-    case lost(LogFailure)
+    case lost(LogError)
     case back
-    case failed(LogFailure)
-    /// Nothing is known to be deployed there, and only lines since the last deploy are wanted.
+    case failed(LogError)
+    /// The store has no deploy there, and only lines since the last deploy are wanted.
     case leftOut
+    /// Its journal has no line of this unit or app.
+    case empty(String)
 
     package var phrase: String {
         switch self {
         case .lost(let failure): failure.phrase + ", trying again"
         case .back: "connected again"
         case .failed(let failure): failure.phrase
-        case .leftOut: "left out, since the store knows of no deploy to it"
+        case .leftOut: "left out, since the store has no deploy to it"
+        case .empty(let name): "no lines of '\(name)'"
         }
     }
 }
 
-extension LogFailure {
+extension LogError {
     package var phrase: String {
         switch self {
         case .host(let error): error.phrase

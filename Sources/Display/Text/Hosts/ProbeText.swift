@@ -59,7 +59,7 @@ extension ProbeAnswer {
         case .status(let status): "\(status)"
         case .notHTTP(let bytes): "not HTTP: \(visible(String(decoding: bytes, as: UTF8.self)))"
         case .headerTooLong: "the header does not end"
-        case .cutOff(let received, let length?): "cut off after \(received) of \(count(length, "byte"))"
+        case .cutOff(let received, let length?): "cut off after \(received) of \(count(Int(length), "byte"))"
         case .cutOff(let received, nil): "cut off after \(count(received, "byte"))"
         case .responseCode(let code): Self.responseCodes[code] ?? "response code \(code)"
         case .noRecord: "no such record"

@@ -13,7 +13,7 @@ package struct HostStatus {
     /// Whether its `host.json` also differs.
     package var hasNewOptions: Bool
     package var isInTree: Bool
-    /// Why the host is left as it is for a while, if it is.
+    /// The hold of the host, if it is held.
     package var hold: Hold?
     /// Nil if the host was not asked.
     package var answer: Result<HostCondition, HostError>?
@@ -40,7 +40,7 @@ package struct HostStatus {
     }
 }
 
-/// Renders what is not as it should be, grouped by what that is, the most urgent first; then the hosts that are well.
+/// Renders problems, grouped by kind, the most urgent first; then the healthy hosts.
 package struct StatusText {
     private let style: Style
     /// Formats seconds since the epoch as local time, such as `2026-11-21 07:47`.
@@ -51,7 +51,7 @@ package struct StatusText {
         self.time = time
     }
 
-    /// `mistake` is what the config tree has wrong, so that changes are not known. With `all`, also the last deploy of every host.
+    /// `mistake` is an error of the config tree, which leaves changes unknown. With `all`, also the last deploy of every host.
     package func render(_ hosts: [HostStatus], mistake: String? = nil, all: Bool = false) -> String {
         let findings = hosts.map { ($0.host, self.findings($0)) }
         var blocks = mistake.map { [block(style.bad("The config tree has a mistake, so changes are not known"), $0)] } ?? []
@@ -65,8 +65,9 @@ package struct StatusText {
         let well = hosts.filter(\.isWell).map(\.host)
         let wasAsked = hosts.contains { $0.answer != nil }
         if !well.isEmpty, wasAsked || mistake == nil {
-            let verb = well.count == 1 ? (wasAsked ? "is" : "runs") : wasAsked ? "are" : "run"
-            let text = "\(count(well.count, "host")) \(verb) \(wasAsked ? "well" : "what the config tree says")"
+            let isOne = well.count == 1
+            let state = wasAsked ? (isOne ? "is well" : "are well") : isOne ? "matches the config tree" : "match the config tree"
+            let text = "\(count(well.count, "host")) \(state)"
             blocks.append(style.added(text) + ":\n" + list(well, ""))
         }
         if all { blocks.append(style.heading("Last deploys") + ":\n" + deploys(hosts)) }
@@ -124,7 +125,7 @@ package struct StatusText {
         return found
     }
 
-    /// Each unit once, with what the agent found, if it is an app's.
+    /// Each unit once, with the agent's finding for units of apps.
     private func units(_ condition: HostCondition) -> [String] {
         var names: Set<String> = []
         let own = condition.unwell.map { drift in
@@ -158,9 +159,9 @@ package struct StatusText {
     // MARK: Lists
 
     /// The first few, and how many more there are.
-    private func some(_ words: [String], _ most: Int, _ separator: String = ", ") -> String {
-        let shown = words.prefix(most).joined(separator: separator)
-        return words.count > most ? shown + "\(separator)and \(words.count - most) more" : shown
+    private func some(_ words: [String], _ maximum: Int, _ separator: String = ", ") -> String {
+        let shown = words.prefix(maximum).joined(separator: separator)
+        return words.count > maximum ? shown + "\(separator)and \(words.count - maximum) more" : shown
     }
 
     /// Hosts with the same text together, in the order of the first of each.
@@ -177,7 +178,7 @@ package struct StatusText {
     }
 
     private static let width = 80
-    private static let mostLines = 8
+    private static let maximumLines = 8
 
     /// The names with the text behind them, or if that is too long for a line, below it.
     private func list(_ hosts: [Hostname], _ text: String) -> String {
@@ -193,7 +194,7 @@ package struct StatusText {
         for (index, name) in names.enumerated() {
             let word = name + (index + 1 < names.count ? ", " : "")
             if lines[lines.count - 1].count + word.count > Self.width, lines[lines.count - 1] != indent {
-                if lines.count == Self.mostLines { return lines.map(ended).joined() + indent + "and \(names.count - index) more\n" }
+                if lines.count == Self.maximumLines { return lines.map(ended).joined() + indent + "and \(names.count - index) more\n" }
                 lines.append(indent)
             }
             lines[lines.count - 1] += word

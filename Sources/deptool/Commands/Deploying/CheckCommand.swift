@@ -6,10 +6,10 @@ struct CheckCommand: AsyncParsableCommand {
         commandName: "check", abstract: "Run the checks of a deploy on its hosts, and change nothing.",
         discussion: """
             Check makes the plan, uploads its files, and runs the checks of the apps on each affected host, in a copy of the host \
-            that has the new files in place. Then it lets the hosts go. It finds everything that would stop a deploy before it \
+            that has the new files in place. Then it releases the hosts. It finds everything that would stop a deploy before it \
             changes anything.
 
-            Exit status: 0 every check passed or nothing to do, 1 a check failed, or something else is in the way.
+            Exit status: 0 every check passed or nothing to do, 1 a check failed, or there is another obstacle.
 
             Example: `deptool check --limit web1`
             """)

@@ -12,6 +12,8 @@ struct DeployCommand: AsyncParsableCommand {
             host rolls back. Ctrl-C rolls back all hosts that are being changed; a second Ctrl-C exits at once, and the hosts \
             roll back by themselves.
 
+            At the question, `y` deploys, `d` shows the changed lines, and anything else changes nothing.
+
             Exit status: 0 done or nothing to do, 1 error and nothing changed, 3 rolled back, 5 connection lost before the \
             outcome was known, 4 a host is left broken. If several apply, the last in this list.
 
@@ -41,13 +43,13 @@ struct DeployCommand: AsyncParsableCommand {
     var removeHost: String?
 
     func validate() throws {
-        guard !repair || removeHost == nil else { throw ValidationError("'--repair' does not go with '--remove-host'.") }
+        guard !repair || removeHost == nil else { throw ValidationError("'--repair' cannot be used with '--remove-host'.") }
         guard !leaveFiles || !repair && restart.isEmpty else {
-            throw ValidationError("'--leave-files' goes neither with '--repair' nor with '--restart'.")
+            throw ValidationError("'--leave-files' cannot be used with '--repair' or '--restart'.")
         }
-        guard removeHost == nil || limit.limit.isEmpty else { throw ValidationError("'--remove-host' does not go with '--limit'.") }
+        guard removeHost == nil || limit.limit.isEmpty else { throw ValidationError("'--remove-host' cannot be used with '--limit'.") }
         guard restart.isEmpty || !repair && removeHost == nil else {
-            throw ValidationError("'--restart' goes neither with '--repair' nor with '--remove-host'.")
+            throw ValidationError("'--restart' cannot be used with '--repair' or '--remove-host'.")
         }
     }
 
@@ -55,11 +57,11 @@ struct DeployCommand: AsyncParsableCommand {
         let run = DeployRun(
             ssh, limit, flags, kind: restart.isEmpty ? .deploy : .restart, forgets: removeHost != nil, isPlanOnly: planOnly)
         if let ready = try PreparedPlan(cluster.dir, limit, safety.safety) {
-            guard !leaveFiles else { throw CommandError("`--leave-files` does not go with a plan file") }
-            guard restart.isEmpty else { throw CommandError("`--restart` does not go with a plan file") }
-            guard removeHost == nil else { throw CommandError("`--remove-host` does not go with a plan file") }
+            guard !leaveFiles else { throw CommandError("`--leave-files` cannot be used with a plan file") }
+            guard restart.isEmpty else { throw CommandError("`--restart` cannot be used with a plan file") }
+            guard removeHost == nil else { throw CommandError("`--remove-host` cannot be used with a plan file") }
             guard !repair else {
-                throw CommandError("`--repair` does not go with a plan file", "What is repaired is found out when it is.")
+                throw CommandError("`--repair` cannot be used with a plan file", "A repair is planned when it runs.")
             }
             return try await run.run { ready }
         }
@@ -89,7 +91,7 @@ struct DeployCommand: AsyncParsableCommand {
         guard !limit.filter.namesApps else {
             throw CommandError("`--restart` takes apps, `--limit` then takes hosts", "As in `deptool deploy --restart nginx --limit web1`.")
         }
-        return try workspace.complaining {
+        return try workspace.reporting {
             let (plan, root) = try ClusterReader(workspace.store, safety: safety.safety).restartPlan(
                 restart, cluster: workspace.cluster, filter: limit.filter)
             return try PreparedPlan(workspace: workspace, plan: plan, root: root)
@@ -102,7 +104,7 @@ struct DeployCommand: AsyncParsableCommand {
         }
         // Find mistakes in the tree before querying any host.
         _ = try workspace.plan(root, limit.filter, safety: safety.safety, hostKeys: ssh.hostKeys)
-        // A held host may be down: what is wrong with it is nobody's business here.
+        // A held host may be down, so its problems do not count here.
         let held = flags.held.held ? [] : try Holds(store: workspace.store).current().map(\.host)
         let found = try await workspace.drift(
             root, limit.filter, except: held.filter { !limit.filter.names($0) }, ssh, asks: !flags.output.json,
@@ -115,5 +117,5 @@ struct DeployCommand: AsyncParsableCommand {
 
 /// The message when nothing drifted and nothing changed.
 private func nothingToRepair(_ workspace: Workspace, _ plan: Plan) -> String {
-    "Nothing to do: every host of cluster '\(workspace.cluster)' is what the config tree says.\n"
+    "Nothing to do: every host of cluster '\(workspace.cluster)' matches the config tree.\n"
 }

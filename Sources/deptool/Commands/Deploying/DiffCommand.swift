@@ -32,7 +32,7 @@ struct DiffCommand: ParsableCommand {
         guard words.count < 2 || CommitRange(words[0]) != nil else {
             throw ValidationError("There is one directory or plan, or two commits with '..' between them and hosts.")
         }
-        guard stat || !output.json else { throw ValidationError("'--json' goes with '--stat'.") }
+        guard stat || !output.json else { throw ValidationError("'--json' needs '--stat'.") }
     }
 
     func run() throws {
@@ -48,11 +48,11 @@ struct DiffCommand: ParsableCommand {
 
     private func compare(_ range: CommitRange) throws {
         let store = try Workspace.storeOnly()
-        try complaining {
+        try reporting {
             let (old, new) = (try store.commit(named: range.old), try store.commit(named: range.new))
             let difference = try ClusterReader(store).difference(from: old, to: new, limit.limit + words.dropFirst())
             for host in difference.absent {
-                Terminal.complain("\(host.text) is left out: its files at one of the commits were never in this store.\n")
+                Terminal.writeError("\(host.text) is left out: its files at one of the commits were never in this store.\n")
             }
             try show(
                 difference.files, store, orSay: "No difference between \(old.short) and \(new.short).\n")
@@ -63,7 +63,7 @@ struct DiffCommand: ParsableCommand {
         let diff = { (file: ChangedFile) throws(StoreError) in
             try store.fileDiff(old: file.old?.id, new: file.new?.id, path: file.path)
         }
-        try complaining {
+        try reporting {
             if output.json {
                 JSONOutput.write(try diffJSON(files, diff: diff))
             } else if files.isEmpty {
@@ -83,7 +83,7 @@ extension Store {
     func showDiff(_ files: [ChangedFile], contents: [ObjectID: HostContent] = [:], after text: String = "") throws {
         let pager = Pager()
         // Ctrl-C belongs to the pager.
-        try Interruption.handled(by: { _ in }) {
+        try InterruptSignals.handled(by: { _ in }) {
             defer { pager.finish() }
             pager.write(text)
             try DiffText(style: Terminal.style).render(

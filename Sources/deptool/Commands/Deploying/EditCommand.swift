@@ -1,13 +1,13 @@
 import ArgumentParser
-import CSystem
 import Deployment
 import Git
 import Model
 import Planning
+import Platform
 
 struct EditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "edit", abstract: "Edit a file of the config tree, and deploy what that changes.",
+        commandName: "edit", abstract: "Edit a file of the config tree, and deploy the change.",
         discussion: """
             Edit opens the file in `$VISUAL`, `$EDITOR` or vi. Then it goes on like deploy, with the apps that the edit changes: \
             the file's own, or all that share it by symlinks. Without a change, or if the editor fails, it ends.
@@ -52,7 +52,7 @@ struct EditCommand: AsyncParsableCommand {
 extension EditCommand {
     /// The apps, as `HOST/APP`, or hosts that two root trees have different files for.
     private static func changed(from old: ObjectID, to new: ObjectID, _ workspace: Workspace) throws -> [String] {
-        try workspace.complaining {
+        try workspace.reporting {
             let reader = ClusterReader(workspace.store)
             let before = try reader.hosts(in: old)
             return try reader.hosts(in: new).filter { now in !before.contains { $0 == now } }.flatMap { host, _ in
@@ -111,7 +111,7 @@ private struct EditedFile {
             throw CommandError(
                 "\(shown) is for a sealed file", "Run `deptool secret edit \(visible("\(parts[0])/\(parts[1])/\(name)"))`.")
         }
-        // The editor would open what a hostile symlink leads to, or make it.
+        // The editor would open or create the target of a hostile symlink.
         do throws(ImportError) {
             try store.checkLinks(on: host, Array(parts.dropFirst()), in: workspace.directory)
         } catch {
@@ -123,8 +123,7 @@ private struct EditedFile {
         for part in parts.dropLast() {
             directory += "/" + part
             if isDirectory(directory) { continue }
-            var status = csys_stat()
-            guard csys_lstat(directory, &status) != 0 else {
+            guard !exists(directory) else {
                 throw CommandError("\(visible(directory)) is not a directory", "There can be no file in it.")
             }
             missing.append(directory)
@@ -132,47 +131,25 @@ private struct EditedFile {
         self.missing = missing
     }
 
-    /// Nil if there is no file that can be read. A symlink's is that of what it leads to.
+    /// Nil if there is no readable file. For a symlink, its target's content.
     var content: [UInt8]? {
-        let descriptor = csys_open_followed(path)
-        guard descriptor >= 0 else { return nil }
-        defer { csys_close(descriptor) }
-        var bytes: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = csys_read(descriptor, &piece, piece.count)
-            guard count > 0 else { return count == 0 ? bytes : nil }
-            bytes += piece[..<Int(count)]
-        }
+        try? FileDescriptor(following: path).readAll()
     }
 
     /// Runs the editor in the foreground; false if it failed. Directories of a new file that was not saved go again.
     func edit() throws -> Bool {
-        for directory in missing {
-            let made = csys_make_directory_plain(directory)
-            guard made == 0 else { throw CommandError("cannot create \(visible(directory)): \(String(cString: csys_strerror(-made)))") }
-        }
-        defer { for directory in missing.reversed() { _ = csys_rmdir(directory) } }
+        for directory in missing { try attempt("cannot create \(visible(directory))", try makeDirectory(directory)) }
+        defer { for directory in missing.reversed() { try? removeDirectory(directory) } }
         let editor = environment("VISUAL") ?? environment("EDITOR") ?? "vi"
         // As Git does: the variable may have arguments.
         let arguments = ["sh", "-c", editor + #" "$@""#, editor, path]
         Terminal.flush()
-        let descriptors = [csys_duplicate(0), csys_duplicate(1), csys_duplicate(2)]
-        defer { for descriptor in descriptors where descriptor >= 0 { _ = csys_close(descriptor) } }
-        // Ctrl-C belongs to the editor.
-        return try Interruption.handled(by: { _ in }) {
-            let pid = packed(arguments).withUnsafeBytes {
-                csys_spawn_foreground($0.baseAddress, $0.count, arguments.count, descriptors[0], descriptors[1], descriptors[2])
-            }
-            guard pid > 0 else { throw CommandError("cannot run \(visible(editor)): \(String(cString: csys_strerror(-pid)))") }
-            return csys_wait(pid, true) == 0
+        var hasEnded = false
+        // Ctrl-C belongs to the editor, and one whose terminal ends may still save the file there.
+        try uninterrupted {
+            hasEnded = try attempt(
+                "cannot run \(visible(editor))", try ChildProcess(arguments, in: .shared, input: 0, output: 1, error: 2).wait() == 0)
         }
+        return hasEnded
     }
-}
-
-/// Whether there is a directory, directly or through a symlink.
-private func isDirectory(_ path: String) -> Bool {
-    let descriptor = csys_open_directory(path)
-    if descriptor >= 0 { csys_close(descriptor) }
-    return descriptor >= 0
 }

@@ -4,6 +4,7 @@ import Display
 import Git
 import Model
 import Planning
+import Platform
 
 struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -33,12 +34,12 @@ struct PlanCommand: ParsableCommand {
 
     func validate() throws {
         guard format == .text || !output.json else { throw ValidationError("'--format' and '--json' exclude each other.") }
-        guard !leaveFiles || out == nil else { throw ValidationError("'--leave-files' takes two deploys: it does not go with '--out'.") }
+        guard !leaveFiles || out == nil else { throw ValidationError("'--leave-files' takes two deploys: it cannot be used with '--out'.") }
     }
 
     func run() throws {
         let file = try PreparedPlan(cluster.dir, limit, safety.safety)
-        guard file == nil || !leaveFiles else { throw CommandError("`--leave-files` does not go with a plan file") }
+        guard file == nil || !leaveFiles else { throw CommandError("`--leave-files` cannot be used with a plan file") }
         var planned = try file ?? fromTree()
         if !held.held { planned = try planned.leavingOutHeld(limit) }
         let (plan, workspace) = (planned.plan, planned.workspace)
@@ -50,8 +51,8 @@ struct PlanCommand: ParsableCommand {
         case .text:
             output.write(planJSON(plan, cluster: workspace.cluster), or: planText(workspace, plan, orSay: planned.nothingToDo(limit)))
         case .markdown:
-            Terminal.write(try complaining { try PlanMarkdown(cluster: workspace.cluster, time: localTime).render(plan, diff: diff) })
-        case .html: Terminal.write(try complaining { try PlanHTML(cluster: workspace.cluster, time: localTime).render(plan, diff: diff) })
+            Terminal.write(try reporting { try PlanMarkdown(cluster: workspace.cluster, time: localTime).render(plan, diff: diff) })
+        case .html: Terminal.write(try reporting { try PlanHTML(cluster: workspace.cluster, time: localTime).render(plan, diff: diff) })
         }
         try exit.leave(!plan.isEmpty)
     }
@@ -69,7 +70,7 @@ struct PlanCommand: ParsableCommand {
     }
 }
 
-/// The plan for a person; what `nothing` says if there is nothing to do.
+/// The plan for a person; the text `nothing` if there is nothing to do.
 func planText(_ workspace: Workspace, _ plan: Plan, orSay nothing: (Workspace, Plan) -> String) -> String {
     if plan.isEmpty { return nothing(workspace, plan) }
     let text = PlanText(style: Terminal.style).render(plan), leftOut = HoldText(time: localTime).leftOut(plan.held)
@@ -77,7 +78,7 @@ func planText(_ workspace: Workspace, _ plan: Plan, orSay nothing: (Workspace, P
 }
 
 extension PreparedPlan {
-    /// What to say if there is nothing to do. A plan file does not tell which hosts it left out.
+    /// The text if there is nothing to do. A plan file does not record which hosts it left out.
     func nothingToDo(_ limit: LimitOption) -> (Workspace, Plan) -> String {
         guard canBeRemade else { return { _, _ in "Nothing to do: no host is in this plan.\n" } }
         return limit.nothingToDo
@@ -88,8 +89,8 @@ extension LimitOption {
     /// The message when every host matches the config tree.
     func nothingToDo(_ workspace: Workspace, _ plan: Plan) -> String {
         limit.isEmpty
-            ? "Nothing to do: every host of cluster '\(workspace.cluster)' runs what the config tree says.\n"
-            : "Nothing to do: \(visible(limit.joined(separator: ","))) in cluster '\(workspace.cluster)' is what the config tree says.\n"
+            ? "Nothing to do: every host of cluster '\(workspace.cluster)' matches the config tree.\n"
+            : "Nothing to do: \(visible(limit.joined(separator: ","))) in cluster '\(workspace.cluster)' matches the config tree.\n"
     }
 }
 

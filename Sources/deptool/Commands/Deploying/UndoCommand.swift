@@ -5,7 +5,7 @@ import Planning
 
 struct UndoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "undo", abstract: "Restore what the hosts ran before a deploy.",
+        commandName: "undo", abstract: "Return hosts to their state before a deploy.",
         discussion: """
             Undo reverts the last deploy on its hosts; with `--limit`, the last one on each of these hosts. An undo is a deploy: \
             it has a plan, and a second undo reverts it. The config tree on disk does not change.
@@ -21,7 +21,7 @@ struct UndoCommand: AsyncParsableCommand {
     @Flag(help: "Show the plan and stop.")
     var planOnly = false
     @Option(
-        help: ArgumentHelp("Restore what this commit has for the hosts.", valueName: "commit"),
+        help: ArgumentHelp("Return the hosts to their state in this commit.", valueName: "commit"),
         completion: Complete.commits)
     var to: String?
 
@@ -29,7 +29,10 @@ struct UndoCommand: AsyncParsableCommand {
         let workspace = try cluster.workspace()
         let run = DeployRun(ssh, limit, flags, kind: .undo, isPlanOnly: planOnly)
         try await run.run(nothing: { _, _ in "Nothing to do: the hosts run that already.\n" }) {
-            try workspace.complaining {
+            try workspace.reporting {
+                if !workspace.isThere, try ClusterReader(workspace.store).deployedHosts(workspace.cluster).isEmpty {
+                    throw workspace.absence
+                }
                 let commit = try to.map { try workspace.store.commit(named: $0) }
                 let (plan, root) = try ClusterReader(workspace.store, safety: safety.safety).undoPlan(
                     to: commit, cluster: workspace.cluster, filter: limit.filter)

@@ -47,7 +47,7 @@ struct DoctorCommand: AsyncParsableCommand {
         let filter = HostFilter(hosts)
         let named = hosts.flatMap { $0.split(separator: ",") }.compactMap { Hostname(String($0)) }
         let chosen = Set(known.filter(filter.includes) + named).sorted()
-        if chosen.isEmpty { try complaining { try filter.check(known) } }
+        if chosen.isEmpty { try reporting { try filter.check(known) } }
         return chosen
     }
 }

@@ -4,11 +4,12 @@ import Deployment
 import Display
 import Model
 import Planning
+import Platform
 import SSH
 
 struct ImportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "import", abstract: "Take the configuration of a host that is there into the config tree.",
+        commandName: "import", abstract: "Import the configuration of an existing host into the config tree.",
         discussion: """
             Import looks at a host over SSH, as root like a deploy, and changes nothing there. It writes new apps into the config \
             tree: the configuration files of packages that somebody changed, files in /etc that no package has, units and \
@@ -22,11 +23,11 @@ struct ImportCommand: AsyncParsableCommand {
     @Argument(help: "The host.", completion: Complete.hosts)
     var host: String
     @Argument(
-        help: "Files and directories of the host to make an app of, instead of all that looks changed. Needs '--app'.")
+        help: "Files and directories of the host for the app, instead of everything that was changed. Needs '--app'.")
     var paths: [String] = []
     @Option(help: ArgumentHelp("The name of the new app.", valueName: "name"))
     var app: String?
-    @Option(help: ArgumentHelp("Only what belongs to this unit, such as 'nginx.service'.", valueName: "unit"))
+    @Option(help: ArgumentHelp("Import only the files of this unit, such as 'nginx.service'.", valueName: "unit"))
     var unit: String?
     @Flag(help: "Show what would be imported, and write nothing.")
     var list = false
@@ -44,7 +45,7 @@ struct ImportCommand: AsyncParsableCommand {
         guard unit.map({ UnitName($0) != nil }) ?? true else {
             throw ValidationError("'\(visible(unit ?? ""))' is not the name of a unit, such as 'nginx.service'.")
         }
-        guard list || !output.json else { throw ValidationError("'--json' goes with '--list'.") }
+        guard list || !output.json else { throw ValidationError("'--json' needs '--list'.") }
         guard paths.isEmpty || unit == nil else { throw ValidationError("Name a unit or paths, not both.") }
         guard paths.isEmpty || app != nil else { throw ValidationError("Name the new app, as in '--app nginx'.") }
         guard app == nil || !paths.isEmpty || unit != nil else { throw ValidationError("'--app' needs paths or '--unit'.") }
@@ -73,16 +74,16 @@ struct ImportCommand: AsyncParsableCommand {
     func run() async throws {
         guard let host = Hostname(host) else { preconditionFailure("validate() has checked it") }
         let workspace = try Workspace(directory: cluster)
-        guard workspace.isThere else { throw CommandError("there is no directory \(visible(workspace.directory))") }
+        guard workspace.isThere else { throw workspace.absence }
         if !list, !rendering.noRender { try workspace.checkNotRendered() }
         try workspace.checkIsOnlyHere(host)
-        let existing = try workspace.imported(host)
+        let existing = try workspace.importTree(of: host)
         if let app, !list { try workspace.checkFree(app, on: host) }
-        let work = HostImport(wanted, existing: existing, taken: workspace.names(in: "\(workspace.directory)/\(host.text)"))
+        let work = HostImport(wanted, existing: existing, taken: namesOfEntries(in: "\(workspace.directory)/\(host.text)"))
         let (survey, contents) = try await look(at: host, work)
         if paths.isEmpty, !survey.hasPackages {
-            Terminal.complain(
-                "\(host.text) has no dpkg, so Deptool cannot tell which files are whose, and takes only units. Name other files.\n")
+            Terminal.writeError(
+                "\(host.text) has no dpkg, so Deptool cannot determine the owners of files, and takes only units. Name other files.\n")
         }
         if let path = work.missing(survey).first { throw CommandError("\(host.text) has no file \(visible(path.text)), nor any below it") }
         if let unit = unit.flatMap({ UnitName($0) }), !survey.has(unit) {
@@ -97,7 +98,7 @@ struct ImportCommand: AsyncParsableCommand {
             return output.write(
                 importJSON(host, apps), or: apps.isEmpty ? "\(Self.nothing(on: host))\n" : text.render(apps))
         }
-        let done = try workspace.complaining { try work.finished(survey, contents) }
+        let done = try workspace.reporting { try work.finished(survey, contents) }
         let apps = done.filter { !$0.app.files.isEmpty }
         let found = text.render(done.map(\.app).filter(\.isSomething))
         guard !apps.isEmpty else {
@@ -105,17 +106,17 @@ struct ImportCommand: AsyncParsableCommand {
             return Terminal.write(found + (found.isEmpty ? "" : "\n") + Self.nothing(on: host) + "\n")
         }
         let writer = AppWriter(workspace, host)
-        let options = options(host, survey, existing, workspace)
+        let options = options(of: host, survey, existing: existing, in: workspace)
         // Ctrl-C must not leave a part of it.
-        try Interruption.handled(by: { _ in }) {
+        try uninterrupted {
             try writer.write(apps, options: options) { draft in
                 let root = try Workspace(store: workspace.store, directory: draft).importDraft()
-                _ = try workspace.complaining {
+                _ = try workspace.reporting {
                     try ClusterReader(workspace.store).plan(root: root, cluster: workspace.cluster, filter: HostFilter([host.text]))
                 }
             }
         }
-        try workspace.complaining { try workspace.remember() }
+        try workspace.reporting { try workspace.remember() }
         let files = apps.map(\.app.files.count).reduce(0, +)
         Terminal.write(
             found
@@ -127,12 +128,12 @@ struct ImportCommand: AsyncParsableCommand {
         "Nothing to import: \(host.text) has nothing that packages do not have, or that the config tree lacks."
     }
 
-    /// Why nothing of what the operator named can be imported; `found` is what is left out, with the reasons.
+    /// Why nothing that the operator named can be imported; `found` has the files left out, with the reasons.
     private func nothing(on host: Hostname, _ existing: HostTree, _ found: String) -> CommandError {
         let leftOut = found.isEmpty ? nil : found
         guard let unit = unit.flatMap({ UnitName($0) }) else {
             return CommandError(
-                leftOut == nil ? "nothing to import: \(host.text) has no files there" : "nothing to import: all that is there is left out",
+                leftOut == nil ? "nothing to import: \(host.text) has no files there" : "nothing to import: every file there is left out",
                 leftOut)
         }
         if let app = existing.apps.first(where: { $0.has(unit) }) {
@@ -148,11 +149,11 @@ struct ImportCommand: AsyncParsableCommand {
         let look: HostLook
         let access = ssh.access(ProgressScreen([host]), asks: !output.json)
         do { look = try HostLook(host, access: access) } catch { throw CommandError(error.phrase) }
-        Interruption.handle { count in
+        InterruptSignals.handle { count in
             guard count == 1 else { csys_exit(130) }
             look.cancel()
         }
-        defer { Interruption.ignore() }
+        defer { InterruptSignals.ignore() }
         let readsFiles = !list
         switch await look.look(at: work.places, { readsFiles ? work.files($0) : [] }) {
         case .success(let found): return found
@@ -162,7 +163,7 @@ struct ImportCommand: AsyncParsableCommand {
     }
 
     /// `host.json`, if the host gives itself another name, and it has none.
-    private func options(_ host: Hostname, _ survey: HostSurvey, _ existing: HostTree, _ workspace: Workspace) -> String? {
+    private func options(of host: Hostname, _ survey: HostSurvey, existing: HostTree, in workspace: Workspace) -> String? {
         let isFree = !workspace.exists("\(host.text)/\(HostOptions.fileName)")
         guard existing.options.hostname == nil, isFree, survey.hostname != host.text, let name = Hostname(survey.hostname) else {
             return nil
@@ -183,10 +184,10 @@ extension ImportedApp {
 }
 
 extension Workspace {
-    /// What the config tree has for the host.
-    fileprivate func imported(_ host: Hostname) throws -> HostTree {
+    /// The host's part of the config tree.
+    fileprivate func importTree(of host: Hostname) throws -> HostTree {
         let root = try importTree(quietly: true)
-        return try complaining { try ClusterReader(store).hostTree(of: host, in: root) }
+        return try reporting { try ClusterReader(store).hostTree(of: host, in: root) }
     }
 
     fileprivate func importDraft() throws -> ObjectID {
@@ -204,10 +205,7 @@ extension Workspace {
             "Deptool imports only new apps. Choose another name with `--app`, or remove it.")
     }
 
-    fileprivate func exists(_ path: String) -> Bool {
-        var status = csys_stat()
-        return csys_lstat("\(directory)/\(path)", &status) == 0
-    }
+    fileprivate func exists(_ path: String) -> Bool { Platform.exists("\(directory)/\(path)") }
 
     /// As the operator would type it.
     fileprivate var shownDirectory: String {

@@ -5,6 +5,7 @@ import Display
 import Git
 import Model
 import Planning
+import Platform
 import SSH
 
 struct LogsCommand: AsyncParsableCommand {
@@ -61,22 +62,39 @@ struct LogsCommand: AsyncParsableCommand {
             merge.cancel()
             task.cancel()
         }
-        // Hosts must hear of it, so that nothing stays behind there.
-        Interruption.handle { count in
+        // The hosts must be informed, so that no process stays behind there.
+        InterruptSignals.handle { count in
             guard count < 3 else { csys_exit(130) }
             leave()
         }
-        let failures = follow ? await followed(task, requests, lines, leave) : await merged(task, requests, lines, merge, leave)
+        let failures =
+            follow
+            ? await followLines(task, requests, to: lines, leave: leave)
+            : await mergeLines(task, requests, to: lines, by: merge, leave: leave)
         for (host, failure) in failures { lines.remark(host, .failed(failure)) }
-        if isLeft.update({ $0 }), !follow, Terminal.isTaken { throw ExitCode(130) }
+        if isLeft.update({ $0 }) {
+            if !follow, Terminal.isTaken { throw ExitCode(130) }
+        } else {
+            // As after a mistake in the name of a unit.
+            for host in lines.silentHosts(of: hosts) where requests[host]?.lines != 0 && !failures.contains(where: { $0.0 == host }) {
+                lines.remark(host, .empty(words.last ?? ""))
+            }
+        }
         if !failures.isEmpty { throw ExitCode(1) }
     }
 
-    private typealias Failures = [(Hostname, LogFailure)]
+    private typealias Failures = [(Hostname, LogError)]
 
-    private func followed(
-        _ task: HostTask, _ requests: [Hostname: LogRequest], _ lines: LogLines, _ leave: @escaping @Sendable () -> Void
+    private func followLines(
+        _ task: HostTask, _ requests: [Hostname: LogRequest], to lines: LogLines, leave: @escaping @Sendable () -> Void
     ) async -> Failures {
+        // No host may have another line, so that a write would fail.
+        let isOver = Monitor(false)
+        async let watching: Void = onOwnThread {
+            while !isOver.update({ $0 }) {
+                if waitUntilUnread(1, milliseconds: 100) { return leave() }
+            }
+        }
         let turn = Monitor(())
         let results = await task.logs(requests, follows: true) { host, event in
             let isRead = turn.update { _ in
@@ -88,12 +106,14 @@ struct LogsCommand: AsyncParsableCommand {
             }
             if !isRead { leave() }
         }
+        isOver.update { $0 = true }
+        await watching
         return results.compactMap { result in result.failure.map { (result.host, $0) } }
     }
 
-    private func merged(
-        _ task: HostTask, _ requests: [Hostname: LogRequest], _ lines: LogLines, _ merge: LogMerge,
-        _ leave: @escaping @Sendable () -> Void
+    private func mergeLines(
+        _ task: HostTask, _ requests: [Hostname: LogRequest], to lines: LogLines, by merge: LogMerge,
+        leave: @escaping @Sendable () -> Void
     ) async -> Failures {
         async let printing: Void = onOwnThread {
             while let next = merge.next() {
@@ -110,18 +130,22 @@ struct LogsCommand: AsyncParsableCommand {
     }
 }
 
-/// Writes what hosts send, as text or JSON, at once. False when nobody reads it any more.
+/// Writes the hosts' output as text or JSON, at once. False when it is no longer read.
 private struct LogLines: Sendable {
     private let isJSON: Bool
     private let text: LogLineText
+    private let shown = Monitor<Set<Hostname>>([])
 
     init(output: OutputOption, hosts: [Hostname]) {
         isJSON = output.json
         text = LogLineText(style: Terminal.style, hosts: hosts) { localTime($0) }
     }
 
+    func silentHosts(of hosts: [Hostname]) -> [Hostname] { shown.update { shown in hosts.filter { !shown.contains($0) } } }
+
     func write(_ lines: [(host: Hostname, line: LogLine)]) -> Bool {
-        Terminal.writeNow(
+        shown.update { shown in lines.forEach { shown.insert($0.host) } }
+        return Terminal.writeNow(
             lines.map { isJSON ? logLineJSON($0.host, $0.line).text + "\n" : text.render($0.host, $0.line) }.joined(), to: 1)
     }
 
@@ -133,14 +157,14 @@ private struct LogLines: Sendable {
 }
 
 extension Workspace {
-    /// What to read of which hosts, and the hosts to which nothing is known to be deployed, if that has to be known. The last word
-    /// is a unit or an app, those before are hosts.
+    /// The selection of lines and hosts, and the hosts without a recorded deploy, if that is needed. The last argument is a unit
+    /// or an app, those before are hosts.
     fileprivate func logRequests(
         _ words: [String], since: String?, lines: Int?
     ) throws -> (requests: [Hostname: LogRequest], undeployed: [Hostname]) {
         let name = words.last ?? ""
         let hosts = try knownHosts(words.count > 1 ? HostFilter(Array(words.dropLast())) : .all)
-        // With a mistake in the config tree, what is deployed is known.
+        // The deployed trees are readable even with a mistake in the config tree.
         var (root, mistake): (ObjectID?, CommandError?) = (nil, nil)
         do { root = try importTree(quietly: true) } catch let error as CommandError { mistake = error }
         let unit = UnitName(name)
@@ -150,7 +174,7 @@ extension Workspace {
         for host in hosts {
             var units = unit.map { [$0.text] } ?? []
             if unit == nil {
-                let known = try complaining { try ClusterReader(store).units(on: host, root) }
+                let known = try reporting { try ClusterReader(store).units(on: host, root) }
                 apps.formUnion(known.keys.map(\.text))
                 guard let app = AppName(name), let found = known[app] else { continue }
                 units = found
@@ -158,11 +182,11 @@ extension Workspace {
             if units.isEmpty { continue }
             var time = since
             if since == "deploy" {
-                guard let commit = try complaining({ try store.deployedCommit(host) }) else {
+                guard let commit = try reporting({ try store.deployedCommit(host) }) else {
                     undeployed.append(host)
                     continue
                 }
-                time = "@\(try complaining { try store.commitInfo(commit).time })"
+                time = "@\(try reporting { try store.commitInfo(commit).time })"
             }
             if let request = LogRequest(units: units, since: time, lines: lines) { requests[host] = request }
         }

@@ -26,10 +26,10 @@ struct PingCommand: AsyncParsableCommand {
         let hosts = try workspace.knownHosts(limit.filter)
         let screen = PingScreen(hosts)
         do {
-            let questions = ProgressScreen(hosts)
+            let prompts = ProgressScreen(hosts)
             let isJSON = output.json
-            let task = try HostTask(hosts, access: ssh.access(questions, asks: !isJSON))
-            Interruption.handle { _ in task.cancel() }
+            let task = try HostTask(hosts, access: ssh.access(prompts, asks: !isJSON))
+            InterruptSignals.handle { _ in task.cancel() }
             let results = await task.ping(count: count) { host, trips in
                 if !isJSON { screen.show(host, .success(trips)) }
             }

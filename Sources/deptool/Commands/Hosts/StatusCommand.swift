@@ -4,17 +4,18 @@ import Display
 import Git
 import Model
 import Planning
+import Platform
 import SSH
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Show what is not as it should be, on the hosts and in the config tree.",
+        commandName: "status", abstract: "Show problems on the hosts and in the config tree.",
         discussion: """
             Status asks every host, and shows in one screen: hosts that cannot be asked, units that are not well, services that do \
-            not answer their probes, hosts that run something else than the store knows, held hosts, and undeployed changes. Then it \
+            not answer their probes, hosts that run another commit than the store records, held hosts, and undeployed changes. Then it \
             names the hosts that are well. It deploys nothing.
 
-            With `--live`, it shows how each host is: load, memory, space on `/` and `/var`, uptime, whether a reboot is \
+            With `--live`, it shows the state of each host: load, memory, space on `/` and `/var`, uptime, whether a reboot is \
             required, failed units, and the state of every unit that an app enables.
 
             Exit status: 0, also if something is not well, unless you give `--exit-code`; 1 if a host that is not held could not be \
@@ -33,9 +34,9 @@ struct StatusCommand: AsyncParsableCommand {
     var offline = false
     @Flag(help: "Also show the last deploy of every host.")
     var all = false
-    @Flag(help: "Exit with status 2 if anything is not as it should be.")
+    @Flag(help: "Exit with status 2 if there is any problem.")
     var exitCode = false
-    @Flag(help: "Show how each host is: load, memory, disk and units.")
+    @Flag(help: "Show the state of each host: load, memory, disk and units.")
     var live = false
     @Option(
         defaultAsFlag: 2,
@@ -43,12 +44,12 @@ struct StatusCommand: AsyncParsableCommand {
     var watch: Int?
 
     func validate() throws {
-        guard live || watch == nil else { throw ValidationError("'--watch' goes with '--live'.") }
+        guard live || watch == nil else { throw ValidationError("'--watch' needs '--live'.") }
         guard (1...86400).contains(watch ?? 1) else { throw ValidationError("'--watch' takes a number from 1 to 86400.") }
         guard !live || !drift && !offline && !all && !exitCode else {
-            throw ValidationError("'--live' goes with none of '--drift', '--offline', '--all' and '--exit-code'.")
+            throw ValidationError("'--live' cannot be used with '--drift', '--offline', '--all' or '--exit-code'.")
         }
-        guard !offline || !drift else { throw ValidationError("'--drift' asks the hosts: it does not go with '--offline'.") }
+        guard !offline || !drift else { throw ValidationError("'--drift' asks the hosts: it cannot be used with '--offline'.") }
     }
 
     func run() async throws {
@@ -81,7 +82,7 @@ struct StatusCommand: AsyncParsableCommand {
 }
 
 extension Workspace {
-    /// What the store knows of these hosts, and the mistake of the config tree, without which changes would be known.
+    /// The store's data about these hosts, and the mistake in the config tree that leaves changes unknown.
     fileprivate func statuses(_ hosts: [Hostname], _ filter: HostFilter) throws -> ([HostStatus], mistake: CommandError?) {
         var plan = Plan(hosts: [])
         var mistake: CommandError?
@@ -90,7 +91,7 @@ extension Workspace {
         } catch let error as CommandError {
             mistake = error
         }
-        return try complaining {
+        return try reporting {
             let holds = Dictionary(try Holds(store: store).current().map { ($0.host, $0) }) { first, _ in first }
             let plans = Dictionary(plan.hosts.map { ($0.host, $0) }) { first, _ in first }
             let statuses = try hosts.map { host in

@@ -7,7 +7,7 @@ import SSH
 
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Compare the hosts with what was deployed, and show drift.",
+        commandName: "verify", abstract: "Compare the hosts with their last deploy, and show drift.",
         discussion: """
             Each host compares itself with its record: contents, modes and owners of files, symlinks, units, and stale files \
             in Deptool's own directories. Verify changes nothing; `deptool deploy --repair` restores what drifted.
@@ -27,13 +27,14 @@ struct VerifyCommand: AsyncParsableCommand {
     var diff = false
 
     func validate() throws {
-        guard !diff || !output.json else { throw ValidationError("'--diff' is for people: it does not go with '--json'.") }
+        guard !diff || !output.json else { throw ValidationError("'--diff' is for people: it cannot be used with '--json'.") }
     }
 
     func run() async throws {
         let workspace = try cluster.workspace()
-        let hosts = try workspace.complaining {
+        let hosts = try workspace.reporting {
             let known = try ClusterReader(workspace.store).deployedHosts(workspace.cluster)
+            if known.isEmpty, !workspace.isThere { throw workspace.absence }
             if !known.isEmpty { try limit.filter.check(known) }
             return known.filter(limit.filter.includes)
         }
@@ -58,7 +59,7 @@ struct VerifyCommand: AsyncParsableCommand {
             files += found.editedFiles(host)
             contents.merge(found.contents) { first, _ in first }
         }
-        try complaining { try store.showDiff(files, contents: contents, after: files.isEmpty ? text : text + "\n") }
+        try reporting { try store.showDiff(files, contents: contents, after: files.isEmpty ? text : text + "\n") }
     }
 }
 
@@ -77,7 +78,7 @@ extension Workspace {
     func drift(
         _ root: ObjectID, _ filter: HostFilter, except hosts: [Hostname], _ ssh: SSHOptions, asks: Bool, skipsUnreachable: Bool
     ) async throws -> (drift: [Hostname: [Drift]], contents: [ObjectID: HostContent], absent: Set<Hostname>) {
-        let asked = try complaining {
+        let asked = try reporting {
             let reader = ClusterReader(store)
             let present = Set(try reader.hosts(in: root).map(\.host))
             return try reader.deployedHosts(cluster).filter { present.contains($0) && filter.includes($0) && !hosts.contains($0) }
@@ -96,9 +97,9 @@ extension Workspace {
         let reasons = absent.map { "\($0.text): \($1.phrase)" }.joined(separator: "\n")
         guard absent.isEmpty || skipsUnreachable else {
             throw CommandError(
-                "not known what drifted, so nothing was changed: \(reasons)", "`--skip-unreachable` goes on without such hosts.")
+                "the drift is unknown, so nothing was changed: \(reasons)", "`--skip-unreachable` goes on without such hosts.")
         }
-        if !absent.isEmpty { Terminal.complain("Left out, since it is not known what drifted there:\n\(reasons)\n\n") }
+        if !absent.isEmpty { Terminal.writeError("Left out, since their drift is unknown:\n\(reasons)\n\n") }
         return (drift, contents, Set(absent.map(\.0)))
     }
 }

@@ -1,15 +1,15 @@
 import ArgumentParser
-import CSystem
 import Deployment
 import Display
 import Model
 import Planning
+import Platform
 
 struct HoldCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "hold", abstract: "Leave hosts as they are for a while, or list the held ones.",
+        commandName: "hold", abstract: "Exclude hosts from deploys for a while, or list held hosts.",
         discussion: """
-            Plans and deploys leave out a held host and tell why. A hold is kept in the store, and ends by itself. Nothing \
+            Plans and deploys leave out a held host and show the reason. A hold is kept in the store, and ends by itself. Nothing \
             changes on the host. Without arguments, hold lists the held hosts. Mistakes in the config tree do not matter.
 
             Example: `deptool hold db1 --for 8h --because 'new disk'`
@@ -19,7 +19,7 @@ struct HoldCommand: ParsableCommand {
     var hosts: [String] = []
     @Option(name: .customLong("for"), help: ArgumentHelp("How long: a number with m, h, d or w, up to a year.", valueName: "time"))
     var period: HoldPeriod?
-    @Option(help: ArgumentHelp("Why, for whoever reads the plan.", valueName: "text"))
+    @Option(help: ArgumentHelp("The reason, shown in plans.", valueName: "text"))
     var because: String?
     @Flag(help: "End the holds of the hosts.")
     var release = false
@@ -28,11 +28,13 @@ struct HoldCommand: ParsableCommand {
     func validate() throws {
         if release {
             guard !hosts.isEmpty else { throw ValidationError("Name the hosts to release.") }
-            guard period == nil, because == nil else { throw ValidationError("'--release' goes without '--for' and '--because'.") }
+            guard period == nil, because == nil else { throw ValidationError("'--release' cannot be used with '--for' and '--because'.") }
         } else if hosts.isEmpty {
             guard period == nil, because == nil else { throw ValidationError("Name the hosts to hold.") }
         } else {
-            guard period != nil, let because else { throw ValidationError("A hold needs '--for' and '--because'.") }
+            guard period != nil, let because else {
+                throw ValidationError(period != nil ? "A hold needs a reason: '--because'." : "A hold needs '--for' and '--because'.")
+            }
             guard because.contains(where: { !$0.isWhitespace }) else { throw ValidationError("'--because' needs a text.") }
             guard because.utf8.count <= 500 else { throw ValidationError("'--because' takes at most 500 bytes.") }
             guard !because.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
@@ -64,7 +66,7 @@ struct HoldCommand: ParsableCommand {
         guard let period, let because else { return }
         let workspace = try Workspace(directory: nil)
         let names = try workspace.knownHosts(filter)
-        let until = csys_realtime_ns() / 1_000_000_000 + period.seconds
+        let until = WallClock.seconds + period.seconds
         let author = workspace.store.author().name
         let new = names.map { Hold(host: $0, until: until, author: author, reason: because) }
         let holds = Holds(store: workspace.store)

@@ -1,7 +1,7 @@
 import ArgumentParser
-import CSystem
 import Git
 import Model
+import Platform
 
 struct InitCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -35,19 +35,16 @@ struct InitCommand: ParsableCommand {
     func run() throws {
         let here = workingDirectory()
         let path = environment("DEPTOOL_STORE").map { absolute($0, in: here) } ?? here + "/" + Store.directoryName
-        let store = try complaining { try open(path) }
+        let store = try reporting { try open(path) }
         guard dir != nil || render != nil || confirmWith != nil || notify != nil else { return }
         let workspace = try dir.map { Workspace(store: store, directory: absolute($0, in: here)) } ?? Workspace(directory: nil)
         try workspace.checkPlace()
-        let made = csys_make_directory_plain(workspace.directory)
-        guard made >= 0 || made == -Int32(csys_eexist) else {
-            throw CommandError("cannot create \(workspace.directory): \(String(cString: csys_strerror(-made)))")
-        }
+        try attempt("cannot create \(workspace.directory)", try ensureDirectory(workspace.directory))
         if let render { try workspace.setRender(render) }
         if let confirmWith { try workspace.setConfirmProgram(confirmWith) }
         if let notify { try workspace.setNotify(notify) }
         guard dir != nil else { return }
-        try complaining { try workspace.remember() }
+        try reporting { try workspace.remember() }
         Terminal.write("The default cluster is \(workspace.directory).\n")
     }
 

@@ -3,6 +3,7 @@ import Deployment
 import Display
 import Git
 import Model
+import Platform
 import SSH
 
 struct LogCommand: AsyncParsableCommand {
@@ -36,11 +37,11 @@ struct LogCommand: AsyncParsableCommand {
 
     func run() async throws {
         let store = try Workspace.storeOnly()
-        let known = try complaining { try store.deployedCommits().map(\.host) }
+        let known = try reporting { try store.deployedCommits().map(\.host) }
         let text = LogText(style: Terminal.style, time: localTime)
         if remote { return try await ask(known, text) }
-        let events = try complaining { try store.pastEvents(number, filter) }
-        if events.isEmpty, !(hosts + limit).isEmpty { try complaining { try filter.check(known) } }
+        let events = try reporting { try store.pastEvents(number, filter) }
+        if events.isEmpty, !(hosts + limit).isEmpty { try reporting { try filter.check(known) } }
         output.write(logJSON(events), or: events.isEmpty ? "Nothing was deployed yet.\n" : text.render(events))
     }
 
@@ -48,7 +49,7 @@ struct LogCommand: AsyncParsableCommand {
     private func ask(_ known: [Hostname], _ text: LogText) async throws {
         let named = (hosts + limit).flatMap { $0.split(separator: ",") }.compactMap { Hostname(String($0)) }
         let asked = Set(known.filter(filter.includes) + named).sorted()
-        guard !asked.isEmpty else { return try complaining { try filter.check(known) } }
+        guard !asked.isEmpty else { return try reporting { try filter.check(known) } }
         let screen = ProgressScreen(asked)
         do {
             let task = try HostTask(asked, access: ssh.access(screen, asks: !output.json))

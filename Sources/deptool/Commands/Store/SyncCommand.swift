@@ -9,8 +9,8 @@ struct SyncCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sync", abstract: "Query the hosts and update the store.",
         discussion: """
-            Use it when somebody else deploys too, or after you lost the store. A \
-            plan file stands for its hosts, also where there is no config tree. Example: `deptool sync --changed`
+            Use it when somebody else deploys too, or after you lost the store. In place of \
+            the directory, you can give a plan file, which selects its hosts. Example: `deptool sync --changed`
             """)
 
     @OptionGroup var cluster: ClusterArgument
@@ -37,7 +37,7 @@ struct SyncCommand: AsyncParsableCommand {
         }
     }
 
-    /// Those of the plan file, of the config tree, or where there is no config tree, those that `--limit` names.
+    /// The hosts of the plan file or of the config tree; without a config tree, those that `--limit` names.
     private func hosts() throws -> (Workspace, [Hostname]) {
         if let file = try PlanFile.file(at: cluster.dir) {
             let store = try Workspace.storeOnly()
