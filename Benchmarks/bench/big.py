@@ -28,7 +28,7 @@ def alter(path):
 class AgentMemory:
     """The peak of what an agent keeps resident, in bytes, while this is open. The hosts' processes are this machine's, too."""
 
-    def __init__(self, interval=0.05):
+    def __init__(self, interval=0.5):
         self.interval = interval
 
     def __enter__(self):

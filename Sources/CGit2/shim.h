@@ -1,5 +1,6 @@
 #include <git2.h>
 #include <git2/sys/mempack.h>
+#include <zlib.h>  // libgit2 brings it along
 
 // git_libgit2_opts(3) takes a variable number of arguments, which Swift cannot pass. How much of the packs is mapped at once, and
 // in pieces of which size, in bytes.

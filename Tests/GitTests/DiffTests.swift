@@ -1,6 +1,7 @@
 import Foundation
 import Git
 import Model
+import TestSupport
 import Testing
 
 @Suite struct DiffTests {
@@ -78,7 +79,7 @@ import Testing
 
     /// This takes Git minutes, since every line has thousands of counterparts.
     @Test(arguments: [2, 1000, 1 << 20]) func `large files of similar lines are compared quickly`(variety: Int) throws {
-        var random = SeededGenerator(state: UInt64(variety))
+        var random = Seeded(UInt64(variety))
         func lines() -> [String] { (0..<110_000).map { _ in "\(UInt64.random(in: 0..<UInt64(variety), using: &random))" } }
         let ends = ["first", "second", "third", "fourth"]
         let (old, new) = (ends + lines() + ends, ends + lines() + ends)

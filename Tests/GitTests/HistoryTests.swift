@@ -1,6 +1,7 @@
 import Foundation
 import Git
 import Model
+import TestSupport
 import Testing
 
 @Suite struct HistoryTests {
@@ -91,7 +92,7 @@ import Testing
     }
 
     @Test func `other bytes are skipped`() throws {
-        var generator = SeededGenerator(state: 7)
+        var generator = Seeded(7)
         for _ in 0..<200 {
             let junk = Data((0..<Int.random(in: 0...300, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) })
             try junk.write(to: URL(filePath: path))

@@ -1,6 +1,7 @@
 import Foundation
 import Git
 import Model
+import TestSupport
 import Testing
 
 @Suite struct ImportTests {
@@ -38,7 +39,7 @@ import Testing
 
     @Test func `random edits are all noticed`() throws {
         let seed = UInt64.random(in: 0 ... .max)
-        var random = SeededGenerator(state: seed)
+        var random = Seeded(seed)
         let workshop = try Workshop()
         try workshop.fill()
         let store = try workshop.store()
@@ -156,6 +157,27 @@ import Testing
         let id = try store.importCluster(at: workshop.cluster)
         #expect(id.hex == "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
         #expect(try store.tree(id) == [])
+    }
+
+    @Test func `Git reads files of any size and content as they were`() throws {
+        let workshop = try Workshop()
+        let store = try workshop.store()
+        var random = Seeded()
+        // The edges of checksums, blocks, pieces read and the streaming limit.
+        for (number, edge) in [1, 16, 5552, 65_535, 65_536, 1 << 20, 2 << 20].enumerated() {
+            for content in 0..<3 {
+                let size = max(0, edge + Int.random(in: -20...20, using: &random))
+                let bytes: [UInt8]
+                switch content {
+                case 0: bytes = [UInt8](repeating: 255, count: size)
+                case 1: bytes = [UInt8](repeating: 0, count: size)
+                default: bytes = random.bytes(size)
+                }
+                try workshop.write("web1/app/\(number) \(content)", bytes)
+            }
+        }
+        #expect(try store.importCluster(at: workshop.cluster).hex == workshop.expectedTree(), "seed \(random.seed)")
+        #expect(throws: Never.self, "seed \(random.seed)") { try workshop.git("-C", workshop.storePath, "fsck", "--strict", "--full") }
     }
 
     @Test func `a file as large as the streaming limit is imported`() throws {

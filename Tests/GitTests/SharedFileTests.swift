@@ -1,6 +1,7 @@
 import Foundation
 import Git
 import Model
+import TestSupport
 import Testing
 
 /// Symlinks of a config tree to what hosts share.
@@ -69,7 +70,7 @@ import Testing
 
     @Test func `random symlinks import as copies would, or are refused`() throws {
         let seed = UInt64.random(in: 0 ... .max)
-        var random = SeededGenerator(state: seed)
+        var random = Seeded(seed)
         var imported = 0
         var refused: Set<String> = []
         for round in 0..<50 {
@@ -218,7 +219,7 @@ private final class RandomRepository {
     private(set) var links: [String] = []
     static let secrets = ["the secret of the home", "the secret of Git"]
 
-    init(_ random: inout SeededGenerator) throws {
+    init(_ random: inout Seeded) throws {
         workshop = try Workshop()
         _ = try workshop.store()
         try "the secret of the home".write(toFile: workshop.path + ".outside", atomically: false, encoding: .utf8)

@@ -1,6 +1,7 @@
 import Foundation
 import Git
 import Model
+import TestSupport
 import Testing
 
 @Suite struct StoreTests {
@@ -161,7 +162,7 @@ import Testing
 
     @Test func `threads read at the same time, before and after git gc`() async throws {
         let workshop = try Workshop()
-        var random = SeededGenerator(state: 1)
+        var random = Seeded(1)
         var contents: [ObjectID: [UInt8]] = [:]
         for (index, size) in [0, 1, 999, 70_000, (1 << 20) + 3].enumerated() {
             let start = UInt8.random(in: 0...255, using: &random)

@@ -57,6 +57,22 @@ import Testing
         #expect(try workshop.git("-C", workshop.storePath, "rev-list", "--objects", tree.hex).contains(tree.hex))
     }
 
+    @Test func `a large file is read once, right after its last change, and its next change is seen`() throws {
+        let workshop = try Workshop()
+        let store = try workshop.store()
+        for round in 0..<20 {
+            let bytes = [UInt8](repeating: UInt8(round), count: 1 << 20)
+            try workshop.write("web1/app/large", bytes)
+            let tree = try store.importCluster(at: workshop.cluster)
+            let id = ObjectID.of(.blob, bytes)
+            let object = "\(store.path)/objects/\(id.hex.prefix(2))/\(id.hex.dropFirst(2))"
+            #expect(FileManager.default.fileExists(atPath: object))
+            try FileManager.default.removeItem(atPath: object)
+            #expect(try store.importCluster(at: workshop.cluster) == tree)
+            #expect(!FileManager.default.fileExists(atPath: object))
+        }
+    }
+
     @Test func `a cache that cannot be written does no harm`() throws {
         let workshop = try Workshop()
         try workshop.fill()

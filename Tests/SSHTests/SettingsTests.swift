@@ -170,6 +170,9 @@ import Testing
         #expect(
             [algorithms.keyExchange, algorithms.hostKeys, algorithms.ciphers, algorithms.macs, algorithms.userKeys]
                 == ["curve25519-sha256", "rsa-sha2-512", "aes256-ctr", "hmac-sha2-512", "ssh-ed25519"])
+        #expect(algorithms.ciphersForLibrary == "aes256-ctr")
+        #expect(try settings("").algorithms.ciphersForLibrary?.hasPrefix("aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-") == true)
+        #expect(try settings("Ciphers ^aes256-ctr").algorithms.ciphersForLibrary?.hasPrefix("aes256-ctr,") == true)
         #expect(try HostKeyCheck(settings("HostKeyAlgorithms rsa-sha2-512,ssh-ed25519")).preferredTypes == ["ssh-ed25519", "rsa-sha2-512"])
         // Its standard input stays that of the agent.
         let arguments = SystemSSH.arguments(try settings("StdinNull yes"), .allowed, canAsk: false)

@@ -21,5 +21,8 @@ package struct Seeded: RandomNumberGenerator {
         return z ^ z >> 31
     }
 
-    package mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &self) } }
+    package mutating func bytes(_ count: Int) -> [UInt8] {
+        let words = (0..<(count + 7) / 8).map { _ in next() }
+        return Array(words.withUnsafeBytes { $0.prefix(count) })
+    }
 }

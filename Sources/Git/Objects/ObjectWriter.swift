@@ -110,7 +110,7 @@ final class LargeBlobWriter {
     private let writer: ObjectWriter
     private let file: OutputFile
     private var zlib: StoredZlib
-    private var hasher: ObjectHasher
+    private let hasher: BackgroundHasher
     private var data: [UInt8] = []
     private var left: UInt64
 
@@ -118,7 +118,7 @@ final class LargeBlobWriter {
     init(_ writer: ObjectWriter, size: UInt64) throws(StoreError) {
         self.writer = writer
         left = size
-        hasher = ObjectHasher(.blob, size: size)
+        hasher = BackgroundHasher(.blob, size: size)
         file = try OutputFile(in: writer.objects, mode: 0o444)
         zlib = StoredZlib(into: &data)
         let header = Array("blob \(size)".utf8) + [0]

@@ -1,3 +1,4 @@
+import CGit2
 import Model
 
 /// An object as it is in a pack.
@@ -27,7 +28,7 @@ struct PackedObject: Sendable {
         zlib.finish(into: &data)
         self.id = id
         self.data = data
-        crc = CRC32.of(data)
+        crc = unsafe data.withUnsafeBufferPointer { UInt32(truncatingIfNeeded: unsafe crc32_z(0, $0.baseAddress, $0.count)) }
     }
 }
 
@@ -100,44 +101,5 @@ final class PackWriter {
         var hash = SHA1()
         hash.update(result)
         return result + hash.finish().bytes
-    }
-}
-
-/// CRC-32 as in zlib and Git packs, eight bytes at a time.
-enum CRC32 {
-    private static let tables: [UInt32] = {
-        var tables = [UInt32](repeating: 0, count: 8 * 256)
-        for byte in 0..<256 {
-            var value = UInt32(byte)
-            for _ in 0..<8 { value = value & 1 != 0 ? value >> 1 ^ 0xEDB8_8320 : value >> 1 }
-            tables[byte] = value
-        }
-        for index in 256..<(8 * 256) {
-            let before = tables[index - 256]
-            tables[index] = before >> 8 ^ tables[Int(before & 0xff)]
-        }
-        return tables
-    }()
-
-    static func of(_ bytes: [UInt8]) -> UInt32 {
-        var crc = ~UInt32(0)
-        unsafe tables.withUnsafeBufferPointer { tables in
-            unsafe bytes.withUnsafeBytes { bytes in
-                var at = 0
-                while bytes.count - at >= 8 {
-                    let word = unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)) ^ UInt64(crc)
-                    crc = 0
-                    for lane in 0..<8 {
-                        crc ^= unsafe tables[(7 - lane) * 256 + Int(word >> UInt64(lane * 8) & 0xff)]
-                    }
-                    at += 8
-                }
-                while at < bytes.count {
-                    crc = unsafe crc >> 8 ^ tables[Int((crc ^ UInt32(bytes[at])) & 0xff)]
-                    at += 1
-                }
-            }
-        }
-        return ~crc
     }
 }

@@ -1,8 +1,10 @@
+import CGit2
+
 /// The zlib format (RFC 1950) with stored blocks (RFC 1951, 3.2.4): the format that Git requires for objects, without
 /// the cost of compression. Configuration is small, and artifacts are already compressed; `git gc` packs the rest.
 struct StoredZlib {
-    private var low: UInt32 = 1
-    private var high: UInt32 = 0
+    /// Adler-32.
+    private var checksum: UInt = 1
 
     /// Starts a stream at the end of `output`.
     init(into output: inout [UInt8]) {
@@ -11,6 +13,7 @@ struct StoredZlib {
     }
 
     mutating func add(_ bytes: [UInt8], into output: inout [UInt8]) {
+        guard !bytes.isEmpty else { return }
         output.reserveCapacity(output.count + bytes.count + 5 * (bytes.count / 65535 + 1))
         var at = 0
         while at < bytes.count {
@@ -19,12 +22,12 @@ struct StoredZlib {
             output += bytes[at..<end]
             at = end
         }
-        unsafe bytes.withUnsafeBufferPointer { unsafe sum($0) }
+        checksum = unsafe bytes.withUnsafeBufferPointer { unsafe adler32_z(checksum, $0.baseAddress, $0.count) }
     }
 
     func finish(into output: inout [UInt8]) {
         Self.header(isLast: true, count: 0, into: &output)
-        output.append(bigEndian: high << 16 | low)
+        output.append(bigEndian: UInt32(truncatingIfNeeded: checksum))
     }
 
     private static func header(isLast: Bool, count: UInt16, into output: inout [UInt8]) {
@@ -32,21 +35,6 @@ struct StoredZlib {
         for half in [count, ~count] {
             output.append(UInt8(truncatingIfNeeded: half))
             output.append(UInt8(truncatingIfNeeded: half >> 8))
-        }
-    }
-
-    /// Adler-32. The sums could overflow after 5552 bytes.
-    private mutating func sum(_ bytes: UnsafeBufferPointer<UInt8>) {
-        var at = 0
-        while at < bytes.count {
-            let end = min(at + 5552, bytes.count)
-            for index in at..<end {
-                low &+= UInt32(unsafe bytes[index])
-                high &+= low
-            }
-            low %= 65521
-            high %= 65521
-            at = end
         }
     }
 }

@@ -69,21 +69,31 @@ final class FileReader {
         self.startTime = startTime
     }
 
-    /// Whether the file may change after being read and still have the same stamp. The kernel sets ctime whenever
+    /// Whether the file may change after `time` and still have the same stamp. The kernel sets ctime whenever
     /// content or mode changes, from a clock that ticks every few milliseconds and that some file systems round to
     /// seconds; mtime can be set to any value, so it proves nothing.
-    func mayStillChange(_ stamp: FileStamp) -> Bool {
+    private func mayChange(_ stamp: FileStamp, after time: Int64) -> Bool {
         let isWholeSecond = stamp.changeTime % 1_000_000_000 == 0
-        return stamp.changeTime >= startTime - (isWholeSecond ? 2_000_000_000 : 20_000_000)
+        return stamp.changeTime >= time - (isWholeSecond ? 2_000_000_000 : Self.tick)
     }
 
-    /// Adds the file's content to the store. The stamp is taken before reading. `path` is below the repository if the
-    /// file is shared. A file that should be sealed, but is not, is never added.
+    /// In nanoseconds.
+    private static let tick: Int64 = 20_000_000
+
+    /// Waits until the clock of stamps has ticked since the last change, if that was a moment ago.
+    private func waitForTick(after change: Int64) {
+        let rest = change + Self.tick - WallClock.nanoseconds
+        if (0...Self.tick).contains(rest) { pause(milliseconds: rest / 1_000_000 + 2) }
+    }
+
+    /// Adds the file's content to the store. The stamp is taken before reading, and is nil if the file may still change without getting
+    /// another. `path` is below the repository if the file is shared. A file that should be sealed, but is not, is never added.
     func read(
         _ path: String, _ key: ReadAhead.Key, of shared: SharedFiles?, isSealed: Bool, _ place: () -> ImportError.Place
-    ) throws(ImportError) -> (id: ObjectID, stamp: FileStamp) {
+    ) throws(ImportError) -> (id: ObjectID, stamp: FileStamp?) {
         if !isSealed, shared == nil, let content = ahead?.take(key) {
-            do throws(StoreError) { return (try writer.add(content.object), content.stamp) } catch { throw .store(error) }
+            let stamp = mayChange(content.stamp, after: startTime) ? nil : content.stamp
+            do throws(StoreError) { return (try writer.add(content.object), stamp) } catch { throw .store(error) }
         }
         let file: FileDescriptor
         do throws(Errno) {
@@ -95,8 +105,19 @@ final class FileReader {
             default: throw .unreadable(path: path, error)
             }
         }
-        let status: FileStatus
-        do throws(Errno) { status = try file.status() } catch { throw .unreadable(path: path, error) }
+        var status: FileStatus
+        var time = startTime
+        do throws(Errno) {
+            status = try file.status()
+            // The next command must not read a large file again only because it was copied right before this one.
+            if status.size >= UInt64(maximumInMemory) {
+                waitForTick(after: status.ctime_ns)
+                time = WallClock.nanoseconds
+                status = try file.status()
+            }
+        } catch {
+            throw .unreadable(path: path, error)
+        }
         guard status.kind == .regular else { throw .changing(place()) }
         if isSealed {
             guard status.size <= UInt64(SecretsDirectory.limit) else { throw .secretTooLarge(place()) }
@@ -106,7 +127,8 @@ final class FileReader {
         }
         let id = status.size < UInt64(maximumInMemory) ? try small(file, Int(status.size), path) : try large(file, status.size, path)
         guard let id else { throw .changing(place()) }
-        return (id, FileStamp(status))
+        let stamp = FileStamp(status)
+        return (id, mayChange(stamp, after: time) ? nil : stamp)
     }
 
     /// Nil if the size is not as expected.

@@ -223,7 +223,7 @@ struct HostTreeImport {
             case (nil, .shared(let path)): try files.read(path + name, key, of: repository, isSealed: isSecret) { place }
             case (nil, .tree(let path)): try files.read(path + name, key, of: nil, isSealed: isSecret) { place }
             }
-        if read.stamp != stamp || files.mayStillChange(stamp) {
+        if read.stamp != stamp {
             for index in record.stamp { remembered[index] = 0 }
         }
         origin?.imports[use] = Shared.Import(id: read.id, ids: [], remembered: Array(remembered[record.stamp]))

@@ -39,7 +39,7 @@ import CSSH2
         let keyExchange = algorithms.keyExchange.map { $0 + ",ext-info-c,kex-strict-c-v00@openssh.com" }
         let offers: [(method: Int32, names: String?)] = [
             (LIBSSH2_METHOD_HOSTKEY, types.joined(separator: ",")), (LIBSSH2_METHOD_KEX, keyExchange),
-            (LIBSSH2_METHOD_CRYPT_CS, algorithms.ciphers), (LIBSSH2_METHOD_CRYPT_SC, algorithms.ciphers),
+            (LIBSSH2_METHOD_CRYPT_CS, algorithms.ciphersForLibrary), (LIBSSH2_METHOD_CRYPT_SC, algorithms.ciphersForLibrary),
             (LIBSSH2_METHOD_MAC_CS, algorithms.macs), (LIBSSH2_METHOD_MAC_SC, algorithms.macs),
         ]
         for (method, names) in offers {
