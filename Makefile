@@ -123,11 +123,13 @@ emulated:
 
 unit := ^(PlatformTests|ModelTests|WireTests|AgeTests|SealingTests|SSHTests|GitTests|PlanningTests|DeploymentTests|DisplayTests)\.
 
-# Times, as medians and ratios, on throwaway hosts: into Benchmarks/RESULTS.md. Half an hour, on a machine that is left alone.
-bench: build
+# Times of the released program, as medians and ratios, on throwaway hosts: into Benchmarks/RESULTS.md. Half an hour, on a machine that is left
+# alone.
+bench: cpus := $(machine)
+bench: dist
 	@Lab/lab deps
 	@Scripts/need bench
-	@Benchmarks/run
+	@DEPTOOL=$(CURDIR)/.build-dist-$(machine)/release/deptool Benchmarks/run
 
 # Two throwaway name servers: deploy, change, break, roll back.
 demo: build

@@ -11,7 +11,7 @@ from .delay import Link
 from .measure import Run
 
 top = pathlib.Path(__file__).resolve().parents[2]
-deptool = str(top / "build/deptool")
+deptool = os.environ.get("DEPTOOL", str(top / "build/deptool"))
 
 
 @contextlib.contextmanager
