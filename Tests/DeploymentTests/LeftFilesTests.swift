@@ -92,12 +92,12 @@ import Testing
                 try cluster.carryOut(forgetting, 3, .leave, root: root)
             }
             #expect(try cluster.plan().hosts == [], note)
-            let (back, backRoot) = try reader.undoPlan(to: nil, cluster: "prod", filter: .all)
-            #expect(back.hosts.map(\.wanted.id) == [first.wanted.id], note)
+            let back = try reader.undoPlan(to: nil, cluster: "prod", filter: .all)
+            #expect(back.plan.hosts.map(\.wanted.id) == [first.wanted.id], note)
             let last = try cluster.store.deployedCommit(web1)
             // Undoing that leaves the files again.
-            try cluster.carryOut(back, 4, .undo, root: backRoot)
-            let (again, _) = try reader.undoPlan(to: nil, cluster: "prod", filter: .all)
+            try cluster.carryOut(back.plan, 4, .undo, root: back.root)
+            let again = try reader.undoPlan(to: nil, cluster: "prod", filter: .all).plan
             #expect(again.hosts.map(\.wanted.id) == [host.wanted.id], note)
             let named = try reader.undoPlan(to: last, cluster: "prod", filter: .all).plan
             #expect(named.hosts.map(\.wanted.id) == [host.wanted.id], note)
@@ -132,15 +132,15 @@ import Testing
         let (_, reader) = try left(cluster)
         try cluster.write("web1/other/file", "two")
         try cluster.carryOut(cluster.plan(), 3)
-        let (plan, root) = try reader.undoPlan(to: nil, cluster: "prod", filter: .all)
-        #expect(plan.hosts[0].changes.map(\.app.text) == ["other"])
-        #expect(plan.hosts[0].steps.map(\.action) == [.checkout(for: .everybody), .activate])
+        let undo = try reader.undoPlan(to: nil, cluster: "prod", filter: .all)
+        #expect(undo.plan.hosts[0].changes.map(\.app.text) == ["other"])
+        #expect(undo.plan.hosts[0].steps.map(\.action) == [.checkout(for: .everybody), .activate])
         // An app that takes the file over again leaves it behind when that is undone, also after other deploys.
-        try cluster.carryOut(plan, 4, .undo, root: root)
+        try cluster.carryOut(undo.plan, 4, .undo, root: undo.root)
         try cluster.write("web1/app/conf", "x")
         try cluster.write("web1/app/manifest.json", manifest(links: ["/etc/app.conf": "conf", "/etc/new.conf": "conf"]))
         try cluster.carryOut(cluster.plan(HostFilter(places: ["web1/app"])), 5)
-        let (back, _) = try reader.undoPlan(to: nil, cluster: "prod", filter: .all)
+        let back = try reader.undoPlan(to: nil, cluster: "prod", filter: .all).plan
         let app = back.hosts[0].wanted.apps.filter(\.isOfLeftFiles)
         #expect(app.flatMap(\.placed).map(\.path.text) == ["/etc/app.conf"])
         let new = try AbsolutePath("/etc/new.conf")

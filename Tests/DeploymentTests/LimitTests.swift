@@ -19,7 +19,7 @@ import Testing
 
     private func plan(_ places: String...) throws -> Plan { try cluster.plan(HostFilter(places: places)) }
 
-    private func undo(_ places: String..., to commit: ObjectID? = nil) throws -> (plan: Plan, root: ObjectID) {
+    private func undo(_ places: String..., to commit: ObjectID? = nil) throws -> UndoPlan {
         try ClusterReader(cluster.store).undoPlan(to: commit, cluster: "prod", filter: HostFilter(places: places))
     }
 
@@ -162,25 +162,27 @@ import Testing
         try write(["a": ["file": "1"], "b": ["file": "1"]])
         try cluster.carryOut(cluster.plan(), 1)
         try write(["a": ["file": "2"], "b": ["file": "1"]])
-        try cluster.carryOut(cluster.plan(), 2)
+        let second = try cluster.carryOut(cluster.plan(), 2)
         try write(["a": ["file": "2"], "b": ["file": "2"]])
         let third = try cluster.carryOut(cluster.plan(), 3)
-        let (back, root) = try undo("web1/a")
+        let undo = try undo("web1/a"), back = undo.plan
+        // Not the deploy that the host runs, which changed another app.
+        #expect(Array(undo.undone.values) == [second])
         #expect(changes(back) == ["~web1/a"])
         let contents = try back.hosts[0].wanted.apps.map {
             String(decoding: try cluster.store.blob($0.files[0].id, limit: 9), as: UTF8.self)
         }
         #expect(contents == ["1", "2"])
         #expect(back.hosts[0].base == third)
-        try cluster.carryOut(back, 4, .undo, root: root)
+        try cluster.carryOut(back, 4, .undo, root: undo.root)
         // The tree on disk is ahead by the undone changes.
         #expect(changes(try plan()) == ["~web1/a"])
         #expect(try plan().hosts[0].changes[0].undoneIn == cluster.store.deployedCommit(web1))
-        #expect(try undo("web1/a").root == (try cluster.store.commitInfo(third).tree))
-        #expect(try undo("web1").root == (try cluster.store.commitInfo(third).tree))
-        #expect(changes(try undo("web1/b").plan) == ["~web1/b"])
-        #expect(changes(try undo("web1/a", to: third).plan) == ["~web1/a"])
-        #expect(changes(try undo("web1/b", to: third).plan) == [])
+        #expect(try self.undo("web1/a").root == (try cluster.store.commitInfo(third).tree))
+        #expect(try self.undo("web1").root == (try cluster.store.commitInfo(third).tree))
+        #expect(changes(try self.undo("web1/b").plan) == ["~web1/b"])
+        #expect(changes(try self.undo("web1/a", to: third).plan) == ["~web1/a"])
+        #expect(changes(try self.undo("web1/b", to: third).plan) == [])
     }
 
     @Test func `an undo that conflicts with another app is an error`() throws {
@@ -289,8 +291,8 @@ import Testing
             _ = try other.adopt(try cluster.store.record(for: host.wanted, commit: commit), of: web1)
             #expect(try other.tree(of: web1, in: commit) == host.wanted.id, note)
 
-            let (back, backRoot) = try undo("web1")
-            try cluster.carryOut(back, Int64(round * 4 + 2), .undo, root: backRoot)
+            let back = try undo("web1")
+            try cluster.carryOut(back.plan, Int64(round * 4 + 2), .undo, root: back.root)
             #expect(try running() == before, note)
             carriedOut += 1
         }

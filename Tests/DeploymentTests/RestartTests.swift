@@ -105,11 +105,11 @@ import Testing
                 if case .deploy(let past) = event { past.note.hosts[0].apps.map(\.change) == [.restarted] } else { false }
             })
         for places in [[], ["web1"], ["web1/motd"]] {
-            let (plan, _) = try ClusterReader(cluster.store).undoPlan(to: nil, cluster: "prod", filter: HostFilter(places: places))
+            let plan = try ClusterReader(cluster.store).undoPlan(to: nil, cluster: "prod", filter: HostFilter(places: places)).plan
             #expect(plan.hosts.map { $0.changes.map(\.app.text) } == [["motd"]], "\(places)")
         }
-        let (plan, before) = try ClusterReader(cluster.store).undoPlan(to: nil, cluster: "prod", filter: .all)
-        try cluster.carryOut(plan, 6, .undo, root: before)
+        let undo = try ClusterReader(cluster.store).undoPlan(to: nil, cluster: "prod", filter: .all)
+        try cluster.carryOut(undo.plan, 6, .undo, root: undo.root)
         let again = try restart("shop", limit: ["web1"])
         try cluster.carryOut(again.plan, 7, .restart, root: again.root)
         #expect(try ClusterReader(cluster.store).undoPlan(to: nil, cluster: "prod", filter: .all).root == root)

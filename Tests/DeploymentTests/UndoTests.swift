@@ -23,7 +23,13 @@ import Testing
     }
 
     private func undo(_ filter: HostFilter = .all, to commit: ObjectID? = nil) throws -> (plan: Plan, root: ObjectID) {
-        try ClusterReader(cluster.store).undoPlan(to: commit, cluster: "prod", filter: filter)
+        let undo = try ClusterReader(cluster.store).undoPlan(to: commit, cluster: "prod", filter: filter)
+        return (undo.plan, undo.root)
+    }
+
+    private func undone(_ filter: HostFilter = .all, to commit: ObjectID? = nil) throws -> [String: ObjectID] {
+        let undo = try ClusterReader(cluster.store).undoPlan(to: commit, cluster: "prod", filter: filter)
+        return Dictionary(uniqueKeysWithValues: undo.undone.map { ($0.key.text, $0.value) })
     }
 
     private func changes(_ plan: Plan) -> [String] {
@@ -58,9 +64,12 @@ import Testing
         try cluster.write("web2/app/file", "one")
         let first = try deploy(1)
         try cluster.write("web1/app/file", "two")
-        try deploy(2)
+        let second = try deploy(2)
         try cluster.write("web2/app/file", "three")
-        try deploy(3)
+        let third = try deploy(3)
+        #expect(try undone() == ["web2": third])
+        #expect(try undone(HostFilter(["*"])) == ["web1": second, "web2": third])
+        #expect(try undone(to: first) == [:])
         #expect(changes(try undo().plan) == ["web2/app/file"])
         #expect(changes(try undo(HostFilter(["*"])).plan) == ["web1/app/file", "web2/app/file"])
         #expect(changes(try undo(HostFilter(["web1"])).plan) == ["web1/app/file"])
@@ -137,6 +146,7 @@ import Testing
             let (plan, root) = try undo(filter)
             #expect(root == (try cluster.store.commitInfo(first).tree))
             #expect(plan.hosts[0].base == (try cluster.store.deployedCommit(web1)))
+            #expect(try self.undone(filter) == ["web1": second])
         }
         let (plan, undone) = try undo()
         let undo = try deploy(5, .undo, plan, root: undone)

@@ -39,8 +39,10 @@ extension EndToEnd {
             let undone = try undo().require(0)
 
             expect(
-                undone.stable,
+                undone.stable.replacing(/[0-9]{4}-[0-9-]{5} [0-9:]{5}/, with: "TIME"),
                 is: """
+                    Undoes TIME  COMMIT  Ann  Deploy to 1 host
+
                     web1
                         update clock
                             ~ conf

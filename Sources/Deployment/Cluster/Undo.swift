@@ -2,17 +2,24 @@ import Git
 import Model
 import Planning
 
+/// A plan that returns hosts to their previous state.
+package struct UndoPlan {
+    package var plan: Plan
+    /// The root tree of everything that the cluster's hosts run after it.
+    package var root: ObjectID
+    /// The deploys that the hosts of the plan lose, by host. Empty for an undo to a named commit.
+    package var undone: [Hostname: ObjectID]
+}
+
 extension ClusterReader {
-    /// A plan that returns hosts to their previous state, and the root tree of everything that the cluster's hosts
-    /// run after it.
+    /// A plan that returns hosts to their previous state.
     ///
     /// Without a filter, it applies to the hosts of the last deploy that changed something. With `commit`, hosts go
     /// back to their trees in it instead; without a filter, all hosts that run anything.
-    package func undoPlan(
-        to commit: ObjectID?, cluster: String, filter: HostFilter
-    ) throws(ClusterError) -> (plan: Plan, root: ObjectID) {
+    package func undoPlan(to commit: ObjectID?, cluster: String, filter: HostFilter) throws(ClusterError) -> UndoPlan {
         let deployed = try deployed(cluster)
-        let goals = if let commit { try goals(in: commit, deployed, cluster, filter) } else { try goals(deployed, cluster, filter) }
+        let deploys = commit == nil ? try deploysToUndo(deployed, cluster, filter) : [:]
+        let goals = if let commit { try goals(in: commit, deployed, cluster, filter) } else { deploys.mapValues(\.before) }
         var targets: [Hostname: ObjectID?] = [:]
         for (host, goal) in goals {
             let tree = try goal.map { commit throws(ClusterError) in try hostTreeID(of: host, in: commit) } ?? nil
@@ -23,7 +30,10 @@ extension ClusterReader {
         // Emptied hosts are in no tree, which is expected here.
         plan.orphans = []
         for index in plan.hosts.indices { try goBack(&plan.hosts[index], isUndo: commit == nil) }
-        return (plan, try runningRoot(deployed, except: Dictionary(plan.hosts.map { ($0.host, $0.wanted.id) }) { first, _ in first }))
+        let hosts = Set(plan.hosts.map(\.host))
+        return UndoPlan(
+            plan: plan, root: try runningRoot(deployed, except: Dictionary(plan.hosts.map { ($0.host, $0.wanted.id) }) { first, _ in first }),
+            undone: deploys.mapValues(\.commit).filter { hosts.contains($0.key) })
     }
 
     /// The root tree of everything that the hosts run, except those that get another tree, or none.
@@ -64,10 +74,10 @@ extension ClusterReader {
         return deployed
     }
 
-    /// The commits of the hosts before their present ones; nil for none.
-    private func goals(
+    /// The deploys that led to the hosts' present states.
+    private func deploysToUndo(
         _ deployed: [Hostname: ObjectID], _ cluster: String, _ filter: HostFilter
-    ) throws(ClusterError) -> [Hostname: ObjectID?] {
+    ) throws(ClusterError) -> [Hostname: PastStep] {
         let elsewhere = Set(try read(store.deployedCommits()).map(\.host)).subtracting(deployed.keys)
         var running: [Hostname: ObjectID?] = [:]
         for (host, commit) in deployed where filter.includes(host) { running[host] = .some(commit) }
@@ -87,7 +97,7 @@ extension ClusterReader {
         if !filter.isAll { try filter.check(Set(deployed.keys).union(replaced.deploys.keys).sorted()) }
         let unknown = filter.isAll ? [] : deployed.keys.filter { filter.includes($0) && replaced.deploys[$0] == nil }
         guard unknown.isEmpty else { throw .unknownBefore(unknown.sorted()) }
-        return replaced.deploys.filter { $0.value.commit == replaced.newest || !filter.isAll }.mapValues(\.before)
+        return replaced.deploys.filter { $0.value.commit == replaced.newest || !filter.isAll }
     }
 
     /// The commit, for the hosts that have a tree in it.

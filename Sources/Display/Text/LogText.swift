@@ -16,6 +16,14 @@ package struct LogText {
     /// A deploy gets one line, and below it one for each group of hosts with the same changes and outcome.
     package func render(_ events: [PastEvent]) -> String { events.map(render).joined() }
 
+    /// The deploys that an undo undoes, a line each; empty for none.
+    package func undone(_ commits: [Commit]) -> String {
+        commits.sorted { $0.time > $1.time }.map { commit in
+            let subject = commit.message.prefix { !$0.isNewline }
+            return "Undoes \(heading(commit.id, commit.time))  \(visible(commit.author.name))  \(visible(String(subject)))\n"
+        }.joined() + (commits.isEmpty ? "" : "\n")
+    }
+
     private func render(_ event: PastEvent) -> String {
         switch event {
         case .deploy(let deploy):

@@ -41,9 +41,10 @@ struct DeployRun {
             let program = isRehearsal ? nil : try ready.workspace.confirmProgram(confirmWith)
             if program != nil { ready.plan = ready.plan.confirmedByProgram() }
             let (plan, workspace) = (ready.plan, ready.workspace)
+            let undone = LogText(style: Terminal.style, time: localTime).undone(ready.undone)
             output.write(
                 planJSON(plan, cluster: workspace.cluster),
-                or: planText(workspace, plan, orSay: nothing ?? ready.nothingToDo(limit)))
+                or: undone + planText(workspace, plan, orSay: nothing ?? ready.nothingToDo(limit)))
             if isPlanOnly { return }
             if plan.hosts.isEmpty {
                 guard plan.held.isEmpty else { throw PreparedPlan.allHeld }

@@ -34,9 +34,11 @@ struct UndoCommand: AsyncParsableCommand {
                     throw workspace.absence
                 }
                 let commit = try to.map { try workspace.store.commit(named: $0) }
-                let (plan, root) = try ClusterReader(workspace.store, safety: safety.safety).undoPlan(
+                let undo = try ClusterReader(workspace.store, safety: safety.safety).undoPlan(
                     to: commit, cluster: workspace.cluster, filter: limit.filter)
-                return try PreparedPlan(workspace: workspace, plan: plan, root: root)
+                var ready = try PreparedPlan(workspace: workspace, plan: undo.plan, root: undo.root)
+                ready.undone = Set(undo.undone.values).sorted().compactMap { try? workspace.store.commitInfo($0) }
+                return ready
             }
         }
     }
