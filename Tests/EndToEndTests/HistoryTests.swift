@@ -114,7 +114,20 @@ extension EndToEnd {
         }
 
         @Test func `the undo of a first deploy can be undone`() throws {
+            try cluster.write("web1/login/manifest.json", #"{"symlinks": {"/etc/issue.net": "text"}}"#)
+            try cluster.write("web1/login/text", "hello\n")
+            try host.run("rm -f /etc/issue.net")
             try cluster.deploy().require(0)
+            let before = try host.state(of: "clock.service")
+            let asked = try cluster.deptool("undo", "--ssh-config", cluster.sshConfiguration).require(1)
+            let warning = """
+
+                1 path goes, and nothing takes its place. Files from before the first deploy do not come back.
+                `deptool forget web1` leaves everything there as it is.
+
+                """
+            #expect(asked.text.hasPrefix("Undoes ") && asked.text.contains(warning), "\(asked)")
+            #expect(try host.state(of: "clock.service") == before)
             try undo().require(0)
             #expect(try host.apps() == "")
             #expect(try host.state(of: "clock.service") == "inactive")

@@ -25,15 +25,14 @@ extension ClusterReader {
             let tree = try goal.map { commit throws(ClusterError) in try hostTreeID(of: host, in: commit) } ?? nil
             targets[host] = .some(try tree.map { tree throws(ClusterError) in try read(store.treeWithoutLeftFiles(tree)) })
         }
-        let root = try runningRoot(deployed, except: targets)
-        var plan = try plan(root: root, cluster: cluster, filter: filter, origin: .history, leaves: .again(goals))
+        let goal = try runningRoot(deployed, except: targets)
+        var plan = try plan(root: goal, cluster: cluster, filter: filter, origin: .history, leaves: .again(goals))
         // Emptied hosts are in no tree, which is expected here.
         plan.orphans = []
         for index in plan.hosts.indices { try goBack(&plan.hosts[index], isUndo: commit == nil) }
         let hosts = Set(plan.hosts.map(\.host))
-        return UndoPlan(
-            plan: plan, root: try runningRoot(deployed, except: Dictionary(plan.hosts.map { ($0.host, $0.wanted.id) }) { first, _ in first }),
-            undone: deploys.mapValues(\.commit).filter { hosts.contains($0.key) })
+        let root = try runningRoot(deployed, except: Dictionary(plan.hosts.map { ($0.host, $0.wanted.id) }) { first, _ in first })
+        return UndoPlan(plan: plan, root: root, undone: deploys.mapValues(\.commit).filter { hosts.contains($0.key) })
     }
 
     /// The root tree of everything that the hosts run, except those that get another tree, or none.
