@@ -163,7 +163,10 @@ struct DeployRun {
         let (plan, workspace) = (ready.plan, ready.workspace)
         let hosts = "\(plan.hosts.count) host\(plan.hosts.count == 1 ? "" : "s")"
         while true {
-            guard let answer = screen.ask("Apply to \(hosts) in cluster '\(visible(workspace.cluster))'? [y/N/d] ") else {
+            let answer = InterruptSignals.handled(by: Self.leaveUnchanged) {
+                screen.ask("Apply to \(hosts) in cluster '\(visible(workspace.cluster))'? [y/N/d] ")
+            }
+            guard let answer else {
                 throw CommandError("no answer, so nothing was changed", "Without a terminal, `--no-confirm` deploys without asking.")
             }
             switch answer.lowercased() {
@@ -174,6 +177,13 @@ struct DeployRun {
                 throw ExitCode(1)
             }
         }
+    }
+
+    /// Ctrl-C at the question.
+    private static func leaveUnchanged(_: Int) {
+        Terminal.write("\nNothing was changed.\n")
+        Terminal.flush(atMost: 100)
+        csys_exit(130)
     }
 
     private static func status(_ results: [HostResult]) -> Int32 {
