@@ -13,6 +13,28 @@ extension EndToEnd {
             cluster.environment["NO_COLOR"] = "1"
         }
 
+        @Test func `a large file arrives with every cipher and MAC, also if keys are exchanged on the way`() throws {
+            let host = try site.boot()
+            let macs = ["hmac-sha2-256", "hmac-sha2-512"]
+            var algorithms = ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"].map { ($0, macs[0]) }
+            for cipher in ["aes128-ctr", "aes256-ctr", "aes128-cbc"] {
+                for mac in macs { algorithms += [(cipher, mac), (cipher, mac + "-etm@openssh.com")] }
+            }
+            try host.write("/etc/ssh/sshd_config.d/lab.conf", "Ciphers +aes128-cbc\nRekeyLimit 4M\n")
+            try host.run("systemctl restart ssh")
+            try cluster.write("web1/app/large", "")
+            // Before 1.11, it has none of the newer algorithms.
+            let isOld = try cluster.run(Tools.deptool, "--version").contains(#/libssh2 1\.([0-9]|10)\./#)
+            for (cipher, mac) in algorithms {
+                try cluster.configure(("Host web1\n", "Host web1\n  Ciphers \(cipher)\n  MACs \(mac)\n"))
+                // Not a whole number of packets.
+                let sum = try cluster.run("sh", "-c", "head -c 21234567 /dev/urandom >prod/web1/app/large; sha256sum <prod/web1/app/large")
+                let output = try cluster.deploy("--verbose").require(0)
+                #expect(try host.run("sha256sum </var/lib/deptool/apps/app/current/large") == sum, "\(cipher), \(mac): \(output)")
+                #expect(output.text.contains("over the system's ssh") == (isOld && (cipher + mac).contains("@")), "\(output)")
+            }
+        }
+
         @Test func `ssh is chosen where libssh2 cannot`() throws {
             let host = try site.boot()
             try cluster.addService("app", on: "web1")
