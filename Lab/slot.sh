@@ -104,9 +104,10 @@ power_off() { # SLOT
       sleep 0.02
     done
   fi
-  echo 1 >"$group/cgroup.kill"
+  # `claim_slot` makes the group, finds the slot taken, and removes it again.
+  { echo 1 >"$group/cgroup.kill"; } 2>/dev/null || [[ ! -d $group ]]
   for ((tries = 0; tries < 500; tries++)); do
-    grep -q '^populated 1' "$group/cgroup.events" || break
+    grep -qs '^populated 1' "$group/cgroup.events" || break
     sleep 0.02
   done
   for root in $(hierarchies); do

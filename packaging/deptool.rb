@@ -14,6 +14,7 @@ class Deptool < Formula
   depends_on "libssh2"
   depends_on "openssl@3"
   uses_from_macos "swift" => :build
+  uses_from_macos "zlib"
 
   # The programs that Deptool brings to hosts. They are for Linux, whatever it runs on itself, so they come from a release.
   resource "agents" do

@@ -50,6 +50,14 @@ static void end(int number) {
 
 void csys_end_by_signal(int number) { signal(number, end); }
 
+void csys_end_by_interrupt(void) {
+    csys_end_by_signal(SIGINT);
+    kill(getpid(), SIGINT);
+    // A thread takes it that does not block it, as this one may do.
+    sleep(1);
+    csys_exit(130);
+}
+
 void csys_end_by_signals(void) {
     static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     for (size_t index = 0; index < sizeof numbers / sizeof *numbers; index++) {

@@ -61,6 +61,9 @@ package struct FileDescriptor: ~Copyable, Sendable {
     /// `/dev/null`, to read and write.
     package static func null() throws(Errno) -> FileDescriptor { try FileDescriptor(opened: csys_open_null()) }
 
+    /// Whether somebody has the file open for writing, as far as the kernel tells (fcntl(2), F_SETLEASE).
+    package var isOpenForWriting: Bool { csys_is_open_for_writing(number) }
+
     // MARK: Reading
 
     /// One read(2): at most `count` bytes, none at the end.

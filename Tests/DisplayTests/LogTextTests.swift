@@ -12,13 +12,14 @@ import Testing
     @Test func `the deploys that an undo undoes are listed, newest first, without control characters`() {
         let text = LogText(style: .plain, time: { "time \($0)" })
         #expect(text.undone([]) == "")
-        let commits = [(4, "Deploy to 1 host\n\nCluster: prod"), (5, "\u{1b}[2J")].map { time, message in
+        let commits: [Commit] = [(4, "Deploy to 1 host\n\nCluster: prod"), (5, "\u{1b}[2J")].map { time, message in
             Commit(
                 id: id(UInt8(time)), tree: id(0), parents: [], author: Author(name: "Ada", email: "a@b"), time: Int64(time),
                 message: message)
         }
         #expect(
-            text.undone(commits) == "Undoes time 5  \(id(5).short)  Ada  ^[[2J\nUndoes time 4  \(id(4).short)  Ada  Deploy to 1 host\n\n"
+            text.undone(Set(commits))
+                == "Undoes time 5  \(id(5).short)  Ada  ^[[2J\nUndoes time 4  \(id(4).short)  Ada  Deploy to 1 host\n\n"
         )
     }
 

@@ -114,7 +114,7 @@ extension EndToEnd {
             #expect(try host.run("ls /var/lib/deptool/apps 2>/dev/null || true") == "")
             // It comes back, and goes again with its files.
             let back = try undo()
-            #expect(back.text.hasPrefix("web1 (new host)\n    add app\n"), "\(back)")
+            #expect(back.text.contains("\n\nweb1 (new host)\n    add app\n"), "\(back)")
             #expect(try host.run("readlink /etc/app.conf") == "/var/lib/deptool/apps/app/current/conf\n")
             try undo("--limit", "web1")
             #expect(try host.run("readlink /etc/app.conf || cat /etc/app.conf") == "conf\n")

@@ -128,6 +128,16 @@ extension EndToEnd {
             try expectUntouched()
         }
 
+        @Test func `Ctrl-C ends the shell's loop around a deploy, too`() throws {
+            let loop = "for i in 1 2; do '\(Tools.deptool)' deploy --ssh-config '\(cluster.sshConfiguration)'; done; echo the loop went on"
+            let shell = try Program(["bash", "-c", loop], in: cluster.directory, environment: cluster.environment, console: .terminal)
+            try shell.expect(prompt)
+            shell.type("\u{3}")
+            let output = try shell.finish()
+            #expect(output.text.hasSuffix("\nNothing was changed.\n"), "\(output)")
+            try expectUntouched()
+        }
+
         @Test func `the lines of the hosts are drawn in place on a terminal, with colour`() throws {
             cluster.environment["NO_COLOR"] = nil
             let deploy = try cluster.startAsking()

@@ -163,6 +163,8 @@ import Testing
         let workshop = try Workshop()
         let store = try workshop.store()
         var random = Seeded()
+        // So many that they become a pack.
+        for number in 0..<70 { try workshop.write("web1/small/\(number)", random.bytes(number)) }
         // The edges of checksums, blocks, pieces read and the streaming limit.
         for (number, edge) in [1, 16, 5552, 65_535, 65_536, 1 << 20, 2 << 20].enumerated() {
             for content in 0..<3 {

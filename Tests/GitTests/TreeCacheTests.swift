@@ -73,6 +73,34 @@ import Testing
         }
     }
 
+    @Test func `a large file is read again as long as somebody has it open for writing`() throws {
+        let workshop = try Workshop()
+        let store = try workshop.store()
+        let bytes = [UInt8](repeating: 7, count: 1 << 20)
+        try workshop.write("web1/app/large", bytes)
+        workshop.settle()
+        let id = ObjectID.of(.blob, bytes)
+        let object = "\(store.path)/objects/\(id.hex.prefix(2))/\(id.hex.dropFirst(2))"
+        let writer = try #require(FileHandle(forUpdatingAtPath: workshop.cluster + "/web1/app/large"))
+        for isOpen in [true, true, false, false] {
+            if !isOpen { try writer.close() }
+            try? FileManager.default.removeItem(atPath: object)
+            _ = try store.importCluster(at: workshop.cluster)
+        }
+        // Once more after it was closed, and not again.
+        #expect(!FileManager.default.fileExists(atPath: object))
+        let again = try #require(FileHandle(forUpdatingAtPath: workshop.cluster + "/web1/app/large"))
+        try again.write(contentsOf: [8])
+        for _ in 0..<2 {
+            let id = ObjectID.of(.blob, [8] + bytes.dropFirst())
+            let object = "\(store.path)/objects/\(id.hex.prefix(2))/\(id.hex.dropFirst(2))"
+            _ = try store.importCluster(at: workshop.cluster)
+            #expect(FileManager.default.fileExists(atPath: object))
+            try FileManager.default.removeItem(atPath: object)
+        }
+        try again.close()
+    }
+
     @Test func `a cache that cannot be written does no harm`() throws {
         let workshop = try Workshop()
         try workshop.fill()

@@ -70,6 +70,7 @@ int csys_truncate(int fd, uint64_t size);
 int csys_seek(int fd, uint64_t offset);
 int csys_fsync(int fd);
 int csys_syncfs(int fd);  // the whole filesystem that fd is on
+bool csys_is_open_for_writing(int fd);  // false if the kernel does not tell: for another's file, or without leases (fcntl(2))
 void csys_start_writeback(int fd);  // sync_file_range(2); where there is none, nothing
 int csys_clone(int to, int from);  // reflink; ENOTSUP or similar where the filesystem has none
 int csys_try_lock(int fd);  // exclusive flock; EWOULDBLOCK when held by another
@@ -187,6 +188,8 @@ void csys_zero(void *buffer, size_t count);  // not optimized away
 int csys_getuid(void);
 int csys_getgid(void);
 void csys_exit(int status) __attribute__((noreturn));
+// Ends the program as Ctrl-C does: after an exit, a shell goes on with what comes next.
+void csys_end_by_interrupt(void) __attribute__((noreturn));
 void csys_ignore_hangup_and_pipe(void);
 void csys_set_umask(uint32_t mask);
 

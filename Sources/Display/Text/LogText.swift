@@ -17,10 +17,11 @@ package struct LogText {
     package func render(_ events: [PastEvent]) -> String { events.map(render).joined() }
 
     /// The deploys that an undo undoes, a line each; empty for none.
-    package func undone(_ commits: [Commit]) -> String {
-        commits.sorted { $0.time > $1.time }.map { commit in
+    package func undone(_ commits: Set<Commit>) -> String {
+        commits.sorted { ($0.time, $0.id) > ($1.time, $1.id) }.map { commit in
             let subject = commit.message.prefix { !$0.isNewline }
-            return "Undoes \(heading(commit.id, commit.time))  \(visible(commit.author.name))  \(visible(String(subject)))\n"
+            let (name, what) = (visible(String(commit.author.name.prefix(100))), visible(String(subject.prefix(100))))
+            return "Undoes \(heading(commit.id, commit.time))  \(name)  \(what)\n"
         }.joined() + (commits.isEmpty ? "" : "\n")
     }
 

@@ -10,7 +10,7 @@ final class BackgroundHasher {
     }
 
     private let state = Monitor(State())
-    /// Nil if no more threads can be created.
+    /// Nil for a small object, and if no more threads can be created.
     private let thread: Thread?
     private var withoutThread: ObjectHasher
 
@@ -19,6 +19,10 @@ final class BackgroundHasher {
     /// `size` in bytes.
     init(_ kind: ObjectKind, size: UInt64) {
         withoutThread = ObjectHasher(kind, size: size)
+        guard size >= UInt64(maximumInMemory) else {
+            thread = nil
+            return
+        }
         let state = state
         thread = Thread {
             var hasher = ObjectHasher(kind, size: size)

@@ -69,8 +69,8 @@ final class FileReader {
         self.startTime = startTime
     }
 
-    /// Whether the file may change after `time` and still have the same stamp. The kernel sets ctime whenever
-    /// content or mode changes, from a clock that ticks every few milliseconds and that some file systems round to
+    /// Whether the file may change after `time` and still have the same stamp. The kernel sets ctime when a change of
+    /// content or mode begins, from a clock that ticks every few milliseconds and that some file systems round to
     /// seconds; mtime can be set to any value, so it proves nothing.
     private func mayChange(_ stamp: FileStamp, after time: Int64) -> Bool {
         let isWholeSecond = stamp.changeTime % 1_000_000_000 == 0
@@ -107,11 +107,14 @@ final class FileReader {
         }
         var status: FileStatus
         var time = startTime
+        var isBeingWritten = false
         do throws(Errno) {
             status = try file.status()
             // The next command must not read a large file again only because it was copied right before this one.
             if status.size >= UInt64(maximumInMemory) {
                 waitForTick(after: status.ctime_ns)
+                // One write of a GB has the time at which it began.
+                isBeingWritten = file.isOpenForWriting
                 time = WallClock.nanoseconds
                 status = try file.status()
             }
@@ -128,7 +131,7 @@ final class FileReader {
         let id = status.size < UInt64(maximumInMemory) ? try small(file, Int(status.size), path) : try large(file, status.size, path)
         guard let id else { throw .changing(place()) }
         let stamp = FileStamp(status)
-        return (id, mayChange(stamp, after: time) ? nil : stamp)
+        return (id, isBeingWritten || mayChange(stamp, after: time) ? nil : stamp)
     }
 
     /// Nil if the size is not as expected.

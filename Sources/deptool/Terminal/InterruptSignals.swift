@@ -10,7 +10,7 @@ enum InterruptSignals {
         var guests: [@Sendable (Int) -> Void] = []
         var count = 0
         /// Ends the program.
-        var leave: @Sendable () -> Void = { csys_exit(130) }
+        var leave: @Sendable () -> Void = { csys_end_by_interrupt() }
         var isListening = false
 
         var isCaught: Bool { body != nil || !guests.isEmpty }
@@ -31,7 +31,7 @@ enum InterruptSignals {
     static func ignore() {
         change { state in
             state.body = nil
-            state.leave = { csys_exit(130) }
+            state.leave = { csys_end_by_interrupt() }
         }
     }
 

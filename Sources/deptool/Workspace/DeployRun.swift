@@ -41,7 +41,7 @@ struct DeployRun {
             let program = isRehearsal ? nil : try ready.workspace.confirmProgram(confirmWith)
             if program != nil { ready.plan = ready.plan.confirmedByProgram() }
             let (plan, workspace) = (ready.plan, ready.workspace)
-            let undone = LogText(style: Terminal.style, time: localTime).undone(ready.undone)
+            let undone = LogText(style: Terminal.style, time: localTime).undone(Set(plan.hosts.compactMap { ready.undone[$0.host] }))
             output.write(
                 planJSON(plan, cluster: workspace.cluster),
                 or: undone + planText(workspace, plan, orSay: nothing ?? ready.nothingToDo(limit)))
@@ -179,11 +179,11 @@ struct DeployRun {
         }
     }
 
-    /// Ctrl-C at the question.
+    /// Ctrl-C at the question. Ends by the signal itself, as a shell's loop over clusters would go on after an exit.
     private static func leaveUnchanged(_: Int) {
         Terminal.write("\nNothing was changed.\n")
         Terminal.flush(atMost: 100)
-        csys_exit(130)
+        csys_end_by_interrupt()
     }
 
     private static func status(_ results: [HostResult]) -> Int32 {

@@ -97,12 +97,12 @@ final class Notification: Sendable {
 
     /// Ends the program, as a second Ctrl-C demands; a third one does not wait for the command.
     func leave() {
-        guard !state.update({ $0.deploy == nil || $0.isBegun }) else { csys_exit(130) }
+        guard !state.update({ $0.deploy == nil || $0.isBegun }) else { csys_end_by_interrupt() }
         Task.detached {
             await onOwnThread {
                 self.send(exit: 130)
                 Terminal.flush(atMost: 100)
-                csys_exit(130)
+                csys_end_by_interrupt()
             }
         }
     }

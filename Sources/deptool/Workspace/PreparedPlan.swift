@@ -15,8 +15,8 @@ struct PreparedPlan {
     var canBeRemade = true
     /// Edited files of the hosts, to show the differences.
     var contents: [ObjectID: HostContent] = [:]
-    /// The deploys that this one undoes.
-    var undone: [Commit] = []
+    /// The deploys that this one undoes, by host.
+    var undone: [Hostname: Commit] = [:]
 
     /// `root` is the tree that was planned.
     init(workspace: Workspace, plan: Plan, root: ObjectID, contents: [ObjectID: HostContent] = [:]) throws {

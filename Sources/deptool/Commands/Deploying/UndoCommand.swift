@@ -37,7 +37,7 @@ struct UndoCommand: AsyncParsableCommand {
                 let undo = try ClusterReader(workspace.store, safety: safety.safety).undoPlan(
                     to: commit, cluster: workspace.cluster, filter: limit.filter)
                 var ready = try PreparedPlan(workspace: workspace, plan: undo.plan, root: undo.root)
-                ready.undone = Set(undo.undone.values).sorted().compactMap { try? workspace.store.commitInfo($0) }
+                ready.undone = undo.undone.compactMapValues { try? workspace.store.commitInfo($0) }
                 return ready
             }
         }

@@ -150,7 +150,7 @@ struct ImportCommand: AsyncParsableCommand {
         let access = ssh.access(ProgressScreen([host]), asks: !output.json)
         do { look = try HostLook(host, access: access) } catch { throw CommandError(error.phrase) }
         InterruptSignals.handle { count in
-            guard count == 1 else { csys_exit(130) }
+            guard count == 1 else { csys_end_by_interrupt() }
             look.cancel()
         }
         defer { InterruptSignals.ignore() }

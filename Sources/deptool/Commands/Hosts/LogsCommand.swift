@@ -64,7 +64,7 @@ struct LogsCommand: AsyncParsableCommand {
         }
         // The hosts must be informed, so that no process stays behind there.
         InterruptSignals.handle { count in
-            guard count < 3 else { csys_exit(130) }
+            guard count < 3 else { csys_end_by_interrupt() }
             leave()
         }
         let failures =

@@ -84,7 +84,7 @@ struct SecretEnrollCommand: AsyncParsableCommand {
         var pair: Enrollment.KeyPair?
         if uninterrupted({ pair = generateKeyPair() }) {
             pair = nil
-            csys_exit(130)
+            csys_end_by_interrupt()
         }
         return pair
     }
